@@ -1,0 +1,10 @@
+#ifndef PK_ASSERT_H
+#define PK_ASSERT_H
+/* For our own bugs only, on in every build. Input from outside is answered with an error, never asserted. */
+
+/* Provided once per process (roles, ctl, tests). Writes one record and ends the process; must not return. */
+_Noreturn void pk_panic(const char *file, int line, const char *expression);
+
+#define PK_ASSERT(condition) ((condition) ? (void)0 : pk_panic(__FILE__, __LINE__, #condition))
+#define PK_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#endif

@@ -1,0 +1,25 @@
+#ifndef PK_TIME_H
+#define PK_TIME_H
+/* Civil time from integers only (musl's localtime maps files and is banned). Proleptic Gregorian, UTC. */
+#include "base/pk_text.h"
+
+enum pk_time_quality { PK_TIME_UNSET, PK_TIME_FLOOR, PK_TIME_NTP, PK_TIME_HUB, PK_TIME_QUALITY_COUNT };
+const char *pk_time_quality_word(enum pk_time_quality q); /* "unset" "floor" "ntp" "hub" */
+
+enum { PK_TIME_TEXT_BYTES = 25 }; /* "2026-11-21T05:04:50.123Z" and the terminator */
+
+/* The moment something happened, as every record carries it (DESIGN 6). */
+struct pk_stamp {
+    uint32_t boot;     /* boot epoch of the agent start */
+    uint64_t mono_ms;  /* boot-time clock */
+    int64_t wall_ms;   /* Unix ms, 0 = unknown */
+    uint8_t quality;   /* enum pk_time_quality */
+};
+
+/* Writes 24 characters; wall_ms outside years 1970..9999 is clamped. */
+void pk_time_format(int64_t wall_ms, char out[PK_TIME_TEXT_BYTES]);
+/* RFC 3339 with any offset and 0..9 fraction digits, 'T' or space. Leap second 60 reads as 59.999. PK_E_BAD_FIELD else. */
+PK_MUST_USE int pk_time_parse(struct pk_str s, int64_t *out_wall_ms);
+int64_t pk_time_from_civil(int year, unsigned month, unsigned day, unsigned hour, unsigned minute, unsigned second);
+void pk_time_to_civil(int64_t wall_ms, int *year, unsigned *month, unsigned *day, unsigned *hour, unsigned *minute, unsigned *second);
+#endif
