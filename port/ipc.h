@@ -1,0 +1,93 @@
+#ifndef PK_IPC_H
+#define PK_IPC_H
+/* Frames between the supervisor and the agent: one SOCK_SEQPACKET datagram each, fixed size, no pointers, no paths, no command lines.
+ * Both sides re-check everything; the supervisor treats the agent as hostile. */
+#include <stdint.h>
+
+enum { PK_IPC_VERSION = 1, PK_IPC_BODY_BYTES = 240, PK_IPC_TARGET_BYTES = 64, PK_IPC_CHUNK_BYTES = 224 };
+
+enum pk_ipc_type {
+    /* agent -> supervisor */
+    PK_IPC_HELLO = 1,   /* body: pk_ipc_hello */
+    PK_IPC_TICK = 2,    /* body: pk_ipc_tick; feeds the watchdog */
+    PK_IPC_RUN = 3,     /* body: pk_ipc_run; id = run number */
+    PK_IPC_STOP = 4,    /* id = run number: interrupt it */
+    PK_IPC_OPEN = 5,    /* id = enum pk_ipc_open_id */
+    PK_IPC_RESOLVE = 6, /* id = request; body: host name, terminated */
+    PK_IPC_NOTIFY = 7,  /* body: status text for the service manager, terminated */
+    PK_IPC_READY = 8,   /* body: pk_ipc_ready; sealed, first rule evaluated */
+    /* supervisor -> agent */
+    PK_IPC_WELCOME = 32, /* body: pk_ipc_welcome */
+    PK_IPC_FD = 33,      /* id as in OPEN; carries one descriptor by SCM_RIGHTS */
+    PK_IPC_REFUSED = 34, /* id as asked; body: pk_ipc_refused */
+    PK_IPC_STARTED = 35, /* id = run number; body: pk_ipc_started */
+    PK_IPC_OUTPUT = 36,  /* id = run number; body: pk_ipc_output, a piece of the kept transcript */
+    PK_IPC_DONE = 37,    /* id = run number; body: pk_ipc_done */
+    PK_IPC_RESOLVED = 38 /* id = request; body: pk_ipc_resolved */
+};
+enum pk_ipc_open_id { PK_IPC_OPEN_CONTROL = 0, PK_IPC_OPEN_EVENTS = 1, PK_IPC_OPEN_KMSG = 2 };
+
+struct pk_ipc_frame {
+    uint16_t version, type;
+    uint32_t id;
+    uint16_t body_bytes, reserved;
+    uint32_t reserved2; /* 0 */
+    uint8_t body[PK_IPC_BODY_BYTES];
+};
+_Static_assert(sizeof(struct pk_ipc_frame) == 256u, "one datagram per frame");
+
+/* Bodies: both ends are one binary on one machine, so plain structs of fixed-width members without padding are the format. */
+struct pk_ipc_hello {
+    uint32_t agent_version, actions_crc; /* CRC-32C of the action table text the agent read */
+};
+struct pk_ipc_tick {
+    uint64_t tick_count, durable_seq, submitted_seq;
+};
+enum pk_ipc_phase { PK_IPC_PHASE_ACT = 0, PK_IPC_PHASE_VERIFY = 1 };
+struct pk_ipc_run {
+    uint32_t actions_crc;  /* of the table the index belongs to: refused as stale when the supervisor's differs */
+    uint16_t action_index;
+    uint8_t phase;         /* enum pk_ipc_phase */
+    uint8_t is_approved;   /* a person approved it; the supervisor still applies mode, cap, cooldown */
+    uint32_t incident_number;
+    char target[PK_IPC_TARGET_BYTES]; /* terminated; checked against the row's allow-list by both sides */
+};
+struct pk_ipc_ready {
+    uint32_t seal_bits, start_ms;
+};
+struct pk_ipc_welcome {
+    uint32_t boot_epoch, actions_crc, restart_count, last_exit; /* last_exit: wait status of the previous agent, 0xFFFFFFFF none */
+    uint64_t start_mono_ms;
+    uint32_t agent_uid, agent_gid;
+    uint32_t store_moved_aside; /* the store check moved a damaged store aside before this start */
+    uint32_t reserved;
+};
+struct pk_ipc_refused {
+    int32_t error; /* enum pk_err */
+    uint32_t retry_after_ms;
+    char why[96];
+};
+struct pk_ipc_started {
+    uint32_t pid, reserved;
+};
+struct pk_ipc_output {
+    uint32_t offset, n;
+    uint8_t bytes[PK_IPC_CHUNK_BYTES];
+};
+struct pk_ipc_done {
+    int32_t exit_code;
+    uint32_t duration_ms;
+    uint8_t is_timed_out, phase;
+    uint16_t step; /* argv line that ended it, from 0 */
+    uint32_t reserved;
+    uint64_t output_bytes;
+};
+struct pk_ipc_resolved {
+    int32_t error;
+    uint32_t address_count;
+    char address[4][46];
+};
+_Static_assert(sizeof(struct pk_ipc_output) <= PK_IPC_BODY_BYTES, "fits a frame");
+_Static_assert(sizeof(struct pk_ipc_resolved) <= PK_IPC_BODY_BYTES, "fits a frame");
+_Static_assert(sizeof(struct pk_ipc_run) <= PK_IPC_BODY_BYTES, "fits a frame");
+#endif
