@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# Shared by the scripts in tools/: where things are, how to say things, how to become root. Sourced, not run.
+
+picket_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+picket_cache=${PICKET_CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/picket}
+export PICKET_CACHE=$picket_cache
+
+say() { printf '%s: %s\n' "${0##*/}" "$*"; }
+die() {
+    printf '%s: error: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# The ISA name of this machine, in the words of toolchains/ and boards/.
+machine_isa() {
+    case $(uname -m) in
+    x86_64) echo x86_64 ;;
+    aarch64) echo aarch64 ;;
+    armv7l) echo armv7 ;;
+    *) die "no toolchain for this machine ($(uname -m)); known: x86_64 aarch64 armv7" ;;
+    esac
+}
+
+# The GNU triplet Debian uses for an ISA: names its cross compiler, its headers and its packages.
+isa_triplet() {
+    case $1 in
+    x86_64) echo x86_64-linux-gnu ;;
+    aarch64) echo aarch64-linux-gnu ;;
+    armv7) echo arm-linux-gnueabihf ;;
+    *) die "unknown ISA '$1'; known: x86_64 aarch64 armv7" ;;
+    esac
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "this needs root and there is no sudo: $*"
+    fi
+}
+
+# Names of the packages a group of tools/packages needs (after resolving the ISA it was asked for).
+packages_of() {
+    local group=$1
+    awk -v group="$group" '$1 == group ":" { for (i = 2; i <= NF; i++) print $i }' \
+        "$picket_root/tools/packages"
+}
+
+package_is_installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# need_packages GROUP...: installs what is missing, says what, touches apt only when something is.
+need_packages() {
+    local group package missing=()
+    for group in "$@"; do
+        for package in $(packages_of "$group"); do
+            package_is_installed "$package" || missing+=("$package")
+        done
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    command -v apt-get >/dev/null || die "missing packages and no apt-get here: ${missing[*]}"
+    say "installing: ${missing[*]}"
+    as_root apt-get -qq update || die "apt-get update failed"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+        "${missing[@]}" >/dev/null || die "could not install: ${missing[*]}"
+}
