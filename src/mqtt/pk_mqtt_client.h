@@ -1,0 +1,322 @@
+#ifndef PK_MQTT_CLIENT_H
+#define PK_MQTT_CLIENT_H
+/* MQTT 5.0 client session (3.1.1 by configuration): bytes in, bytes out. No sockets, no clock, no allocation,
+ * no callbacks.
+ *
+ * One turn of the caller's loop:
+ *
+ *     transport readable:  p = pk_mqtt_rx_space(c, &cap); n = recv(p, cap); pk_mqtt_rx_done(c, n, now);
+ *     always:              while (pk_mqtt_next(c, &event)) { ... }      store messages, pk_mqtt_ack() once
+ * they are durable something to send:   while (pk_mqtt_resend_peek(c, &token)) { pk_mqtt_resend(c,
+ * message_of(token), token); } pk_mqtt_publish(c, &message, token); timer:               pk_mqtt_tick(c,
+ * now);                        next call at pk_mqtt_next_deadline_ms(c) once, at the end:    n =
+ * pk_mqtt_output(c, &p); sent = send(p, n); pk_mqtt_output_done(c, sent, now); pk_mqtt_is_finished: close the
+ * transport, pk_mqtt_lost(c)
+ *
+ * Delivery guarantee. The caller keeps a QoS 1 or 2 message under its token until PK_MQTT_EV_PUBLISHED. When
+ * the connection is lost before, the client still knows token and packet id; after the next successful
+ * CONNACK it names those tokens, oldest first, and sends no newer message before they are sent again (DUP and
+ * the same packet id when the server kept the session, a first sending when it did not). So every message
+ * arrives at least once, in its original order, with and without Session Present; QoS 2 exactly once as long
+ * as the server keeps the session.
+ *
+ * Rejected by the server (reason >= 0x80 in PK_MQTT_EV_PUBLISHED) also ends the token: whether to try again
+ * later is the caller's.
+ */
+#include "base/pk_text.h"
+#include "mqtt/pk_mqtt_inflight.h"
+#include "mqtt/pk_mqtt_props.h"
+#include "mqtt/pk_mqtt_reason.h"
+
+enum pk_mqtt_version { PK_MQTT_V311 = 4, PK_MQTT_V5 = 5 };
+
+enum {
+    PK_MQTT_REQUESTS_MAX = 8, /* SUBSCRIBE and UNSUBSCRIBE unanswered at a time */
+    PK_MQTT_TX_RESERVE_BYTES =
+        128, /* of the tx buffer, kept from publications for PINGREQ, acknowledgements, DISCONNECT */
+    PK_MQTT_RX_BYTES_MIN = 256,
+    PK_MQTT_TX_BYTES_MIN = 512,
+    PK_MQTT_CLOSE_FLUSH_MS = 2000 /* how long a queued DISCONNECT may take to leave */
+};
+
+struct pk_mqtt_user_property {
+    struct pk_str name, value;
+};
+
+struct pk_mqtt_will {
+    struct pk_str topic; /* empty: no will */
+    struct pk_str payload;
+    uint8_t qos;
+    bool is_retained;
+    bool payload_is_text;      /* payload format indicator 1 */
+    uint32_t delay_s;          /* 0: at once */
+    uint32_t message_expiry_s; /* 0: none */
+    struct pk_str content_type;
+    const struct pk_mqtt_user_property *user;
+    uint32_t user_count;
+};
+
+/* Borrowed: must outlive the client. Read at pk_mqtt_start, so it may be changed between connections (a will
+ * that carries the time of connecting, a clean start after a lost store). What 3.1.1 does not have is left
+ * out there. */
+struct pk_mqtt_config {
+    uint8_t version;         /* enum pk_mqtt_version */
+    struct pk_str client_id; /* empty: the server assigns one (in PK_MQTT_EV_CONNECTED) */
+    bool has_username, has_password;
+    struct pk_str username;
+    struct pk_str password; /* any bytes */
+    bool clean_start;
+    /* The application kept its part of an earlier session (its outbox and de-duplication) over a restart.
+     * When false, a server that says Session Present on the first connection is left at once, as MQTT-3.2.2-4
+     * demands. */
+    bool resumes_session;
+    uint32_t session_expiry_s;   /* 0: the session ends with the connection; 0xFFFFFFFF: never */
+    uint16_t keep_alive_s;       /* 0: off */
+    uint16_t receive_maximum;    /* 0: as many as the `in` array has (half of it when accepts_qos2) */
+    uint32_t max_packet_bytes;   /* 0: the size of the rx buffer; never more than it */
+    bool accepts_qos2;           /* may subscribe with QoS 2 */
+    uint32_t connect_timeout_ms; /* from pk_mqtt_start to CONNACK */
+    uint32_t ping_timeout_ms;    /* silence after a PINGREQ; 0: half the keep-alive */
+    struct pk_mqtt_will will;
+};
+
+/* Owned by the caller, exclusively the client's from init on. Sizes: rx >= PK_MQTT_RX_BYTES_MIN and >= the
+ * largest packet to be received; tx >= PK_MQTT_TX_BYTES_MIN and >= the largest packet to be sent +
+ * PK_MQTT_TX_RESERVE_BYTES; arrays 1..32767 slots. */
+struct pk_mqtt_memory {
+    uint8_t *rx;
+    uint32_t rx_bytes;
+    uint8_t *tx;
+    uint32_t tx_bytes;
+    struct pk_mqtt_out_slot *out;
+    uint32_t out_count;
+    struct pk_mqtt_in_slot *in;
+    uint32_t in_count;
+};
+
+struct pk_mqtt_publish {
+    struct pk_str topic;
+    const void *payload;
+    uint32_t payload_bytes;
+    uint8_t qos; /* 0, 1, 2 */
+    bool is_retained;
+    bool may_overtake;         /* may be sent before messages that wait to be sent again: a birth */
+    bool payload_is_text;      /* payload format indicator 1 */
+    uint32_t message_expiry_s; /* 0: none */
+    struct pk_str content_type;
+    struct pk_str response_topic;
+    bool has_correlation;
+    struct pk_str correlation;
+    const struct pk_mqtt_user_property *user;
+    uint32_t user_count;
+};
+
+struct pk_mqtt_filter {
+    struct pk_str filter;
+    uint8_t qos;
+    bool no_local;
+    bool retain_as_published;
+    uint8_t retain_handling; /* 0 send retained messages, 1 only for a new subscription, 2 do not */
+};
+
+/* What the server allows; the defaults of the specification where it is silent. */
+struct pk_mqtt_limits {
+    uint32_t max_packet_bytes;
+    uint32_t session_expiry_s;
+    uint16_t receive_maximum;
+    uint16_t keep_alive_s;
+    uint16_t topic_alias_maximum;
+    uint8_t max_qos;
+    bool has_retain, has_wildcards, has_subscription_ids, has_shared;
+};
+
+enum pk_mqtt_event_kind {
+    PK_MQTT_EV_CONNECTED,    /* CONNACK accepted: connected, limits */
+    PK_MQTT_EV_REFUSED,      /* CONNACK with a failure: refused. The connection is finished. */
+    PK_MQTT_EV_MESSAGE,      /* message */
+    PK_MQTT_EV_PUBLISHED,    /* published: the server has answered for this token for good */
+    PK_MQTT_EV_SUBSCRIBED,   /* answered */
+    PK_MQTT_EV_UNSUBSCRIBED, /* answered */
+    PK_MQTT_EV_DISCONNECTED, /* refused: the server says why it closes. The connection is finished. */
+    PK_MQTT_EV_ERROR /* error: the server broke the protocol or is silent; DISCONNECT is queued where it may
+                        be */
+};
+
+enum pk_mqtt_error_kind { PK_MQTT_ERROR_PROTOCOL, PK_MQTT_ERROR_CONNECT_TIMEOUT, PK_MQTT_ERROR_PING_TIMEOUT };
+
+/* All pointers reach into the rx buffer: valid until the next call of pk_mqtt_next, pk_mqtt_rx_space,
+ * pk_mqtt_input or pk_mqtt_lost. */
+struct pk_mqtt_event {
+    enum pk_mqtt_event_kind kind;
+    struct pk_mqtt_props props; /* of the packet; all zero in 3.1.1 and for ERROR */
+    union {
+        struct {
+            bool session_present;  /* false: subscribe again */
+            uint32_t resend_count; /* tokens that pk_mqtt_resend_peek will name */
+        } connected;
+        struct {
+            uint8_t reason; /* pk_mqtt_reason_word(); reason string and server reference are in props */
+        } refused;
+        struct {
+            struct pk_str topic;
+            const uint8_t *payload;
+            uint32_t payload_bytes;
+            uint32_t handle; /* for pk_mqtt_ack; 0 for QoS 0 */
+            uint16_t packet_id;
+            uint8_t qos;
+            bool is_retained;
+            bool is_dup;
+        } message;
+        struct {
+            uint64_t token;
+            uint8_t reason; /* < 0x80: the server has it (also 16, no matching subscribers) */
+        } published;
+        struct {
+            uint64_t token;
+            const uint8_t *
+                codes; /* one a filter, in their order; >= 0x80 refused. NULL: accepted (UNSUBACK of 3.1.1) */
+            uint32_t code_count;
+        } answered;
+        struct {
+            enum pk_mqtt_error_kind kind;
+            uint8_t reason;
+            const char *what; /* constant text */
+        } error;
+    } u;
+};
+
+struct pk_mqtt_counters {
+    uint64_t messages_in, messages_out; /* PUBLISH; a resent one counts again */
+    uint64_t bytes_in, bytes_out;
+    uint64_t acks_in, acks_out; /* PUBACK PUBREC PUBREL PUBCOMP */
+    uint64_t acks_unknown;      /* acknowledgements of a packet id that waits for none: ignored */
+    uint64_t acks_stale;        /* pk_mqtt_ack for a message of an earlier connection */
+    uint64_t duplicates_in;     /* QoS 2 deliveries recognised as repeats */
+    uint64_t resent;
+    uint64_t pings;
+    uint64_t oversized_skipped; /* messages larger than our limit (3.1.1 only; 5.0 closes) */
+    uint64_t connects;          /* CONNACKs with success */
+    uint64_t errors;            /* protocol errors of the server */
+    uint32_t by_reason[PK_MQTT_REASON_SLOT_COUNT]; /* failures >= 0x80, ours and the server's, by name */
+};
+
+enum pk_mqtt_state {
+    PK_MQTT_IDLE,       /* no transport */
+    PK_MQTT_CONNECTING, /* CONNECT queued, no CONNACK yet */
+    PK_MQTT_CONNECTED,
+    PK_MQTT_CLOSING /* only output is left; then close the transport */
+};
+
+struct pk_mqtt_request {
+    uint64_t token;
+    uint16_t packet_id;
+    uint16_t filter_count; /* 0: free */
+    bool is_unsubscribe;
+};
+
+struct pk_mqtt_client {
+    const struct pk_mqtt_config *config;
+    enum pk_mqtt_state state;
+    uint8_t *rx;
+    uint32_t rx_bytes, rx_at, rx_end; /* unread: [rx_at, rx_end) */
+    uint32_t rx_skip_bytes;           /* rest of an oversized packet still to come */
+    uint8_t *tx;
+    uint32_t tx_bytes, tx_at, tx_end; /* unsent: [tx_at, tx_end) */
+    struct pk_mqtt_out out;
+    struct pk_mqtt_in in;
+    struct pk_mqtt_request requests[PK_MQTT_REQUESTS_MAX];
+    struct pk_mqtt_limits limits;
+    struct pk_mqtt_counters counters;
+    struct pk_mqtt_fault pending_error; /* reason != 0: ERROR event to be pulled */
+    enum pk_mqtt_error_kind pending_error_kind;
+    uint64_t now_ms;
+    uint64_t started_ms, last_rx_ms, last_tx_ms;
+    uint64_t ping_sent_ms, closing_ms;
+    uint32_t max_packet_bytes; /* ours, of this connection */
+    uint16_t receive_maximum;  /* ours, of this connection */
+    uint16_t send_quota;       /* PUBLISH QoS > 0 we may still send: MQTT 5.0 section 4.9 */
+    uint16_t epoch;            /* connection number, part of every handle */
+    uint16_t request_turn;
+    bool has_session; /* a session was established by this object or resumed by configuration */
+    bool is_ping_open;
+    bool is_finished;
+};
+
+/* Asserts the sizes of `memory`. */
+void pk_mqtt_init(struct pk_mqtt_client *c, const struct pk_mqtt_config *config,
+                  const struct pk_mqtt_memory *memory);
+
+/* The transport is connected (IDLE only): queues CONNECT. PK_OK; PK_E_TOO_BIG when it does not fit the tx
+ * buffer, PK_E_BAD_FIELD when the configuration holds something that cannot be sent (bad topic, text that is
+ * not UTF-8, QoS > 2): state stays IDLE. */
+PK_MUST_USE int pk_mqtt_start(struct pk_mqtt_client *c, uint64_t now_ms);
+/* Queues DISCONNECT with PK_MQTT_SUCCESS, or PK_MQTT_DISCONNECT_WITH_WILL to have the will sent. No effect
+ * unless connecting or connected. */
+void pk_mqtt_stop(struct pk_mqtt_client *c, uint8_t reason, uint64_t now_ms);
+/* The transport is gone, whoever closed it. Unread events are lost, the session is kept. Always ends in IDLE.
+ */
+void pk_mqtt_lost(struct pk_mqtt_client *c);
+/* The transport must be closed: nothing is left to say, or the time to say it is over. */
+bool pk_mqtt_is_finished(const struct pk_mqtt_client *c);
+bool pk_mqtt_is_connected(const struct pk_mqtt_client *c);
+
+/* Where to read the next bytes to, without a copy; *cap_bytes is 0 when the buffer is full of events to be
+ * pulled first. Invalidates the last event. */
+uint8_t *pk_mqtt_rx_space(struct pk_mqtt_client *c, uint32_t *cap_bytes);
+void pk_mqtt_rx_done(struct pk_mqtt_client *c, uint32_t n, uint64_t now_ms);
+/* The same with a copy. Bytes taken, fewer than n when events must be pulled first. */
+uint32_t pk_mqtt_input(struct pk_mqtt_client *c, const void *p, uint32_t n, uint64_t now_ms);
+
+/* Next event; false when there is none now (or when the tx buffer has no room for what a packet must be
+ * answered with: send first). */
+bool pk_mqtt_next(struct pk_mqtt_client *c, struct pk_mqtt_event *event);
+
+/* All bytes that wait to be sent, acknowledgements included: their count and *p. Valid until the next call on
+ * c. */
+uint32_t pk_mqtt_output(struct pk_mqtt_client *c, const uint8_t **p);
+void pk_mqtt_output_done(struct pk_mqtt_client *c, uint32_t n, uint64_t now_ms);
+/* True when pk_mqtt_output would return bytes. */
+bool pk_mqtt_has_output(const struct pk_mqtt_client *c);
+
+/* Time passes: keep-alive and timeouts. Errors come as events. */
+void pk_mqtt_tick(struct pk_mqtt_client *c, uint64_t now_ms);
+/* When pk_mqtt_tick has something to do; UINT64_MAX when never. */
+uint64_t pk_mqtt_next_deadline_ms(const struct pk_mqtt_client *c);
+
+/* The application has stored (or refuses, reason >= 0x80) the message: PUBACK or PUBREC leaves with the next
+ * output, in the order of arrival whatever the order of calls (MQTT-4.6.0-2). PK_OK (handle 0 too);
+ * PK_E_STALE when the message came on an earlier connection and the server will send it again. */
+int pk_mqtt_ack(struct pk_mqtt_client *c, uint32_t handle, uint8_t reason);
+/* The same for every message that was pulled so far and not acknowledged: the count. */
+uint32_t pk_mqtt_ack_all(struct pk_mqtt_client *c);
+
+/* PK_OK; nothing is queued else:
+ * PK_E_CLOSED not connected; PK_E_AGAIN messages wait to be sent again first; PK_E_FULL no room in the tx
+ * buffer, no free slot, or the server's Receive Maximum is used up: try after output or an event;
+ * PK_E_TOO_BIG larger than the server's Maximum Packet Size or than the tx buffer can ever hold;
+ * PK_E_UNSUPPORTED QoS or retain the server does not offer; PK_E_BAD_FIELD bad topic, text or QoS. The token
+ * is the caller's name for the message; unused for QoS 0. */
+PK_MUST_USE int pk_mqtt_publish(struct pk_mqtt_client *c, const struct pk_mqtt_publish *message,
+                                uint64_t token);
+/* Oldest token that must be sent again; false when there is none (or not connected). */
+bool pk_mqtt_resend_peek(const struct pk_mqtt_client *c, uint64_t *out_token);
+/* Sends that message again. Errors as pk_mqtt_publish, and PK_E_CONFLICT when it is not the token of
+ * pk_mqtt_resend_peek. */
+PK_MUST_USE int pk_mqtt_resend(struct pk_mqtt_client *c, const struct pk_mqtt_publish *message,
+                               uint64_t token);
+/* The caller no longer wants an unfinished message sent again (evicted, a birth that was replaced). PK_OK or
+ * PK_E_NOT_FOUND. One that is on its way on this connection is finished all the same, with
+ * PK_MQTT_EV_PUBLISHED. */
+int pk_mqtt_forget(struct pk_mqtt_client *c, uint64_t token);
+/* Publications whose end is not known. */
+uint32_t pk_mqtt_inflight_count(const struct pk_mqtt_client *c);
+
+/* Answered by PK_MQTT_EV_SUBSCRIBED / _UNSUBSCRIBED with the token; an unanswered one is forgotten when the
+ * connection is lost. subscription_id 0: none. PK_OK; PK_E_CLOSED; PK_E_FULL; PK_E_TOO_BIG; PK_E_BAD_FIELD
+ * (filter, options, count 0); PK_E_UNSUPPORTED (wildcards, shared subscriptions, identifiers the server does
+ * not offer; QoS 2 without accepts_qos2). */
+PK_MUST_USE int pk_mqtt_subscribe(struct pk_mqtt_client *c, const struct pk_mqtt_filter *filters,
+                                  uint32_t count, uint32_t subscription_id, uint64_t token);
+PK_MUST_USE int pk_mqtt_unsubscribe(struct pk_mqtt_client *c, const struct pk_str *filters, uint32_t count,
+                                    uint64_t token);
+#endif
