@@ -1,0 +1,5 @@
+set(PK_ISA x86_64)
+set(PK_TRIPLET x86_64-linux-gnu)
+set(PK_QEMU x86_64)
+set(PK_ISA_FLAGS "-march=x86-64")
+include(${CMAKE_CURRENT_LIST_DIR}/musl.cmake)
