@@ -2,7 +2,8 @@
 # sets PK_ISA, PK_TRIPLET and PK_ISA_FLAGS.
 #
 # The compiler's own specs know only glibc, so nothing of them is used for headers, start files and libraries.
-# (musl's gcc wrapper is no way out: with -static-pie it makes a dynamically linked file without a word.)
+# Two short cuts that do not work: musl's gcc wrapper with -static-pie makes a dynamically linked file without a word;
+# gcc's own -static-pie still names an interpreter on ARM. So the linker is told directly.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR ${PK_ISA})
 
@@ -42,7 +43,7 @@ endforeach()
 set(CMAKE_C_FLAGS_INIT
     "${PK_ISA_FLAGS} -fPIE -nostdinc -isystem ${PK_SYSROOT}/include -isystem ${pk_path_include} -U_FORTIFY_SOURCE")
 set(CMAKE_C_LINK_EXECUTABLE
-    "<CMAKE_C_COMPILER> <FLAGS> -static-pie -nostdlib -nostartfiles <CMAKE_C_LINK_FLAGS> <LINK_FLAGS> -L${PK_SYSROOT}/lib ${PK_SYSROOT}/lib/rcrt1.o ${PK_SYSROOT}/lib/crti.o ${pk_path_crtbeginS.o} <OBJECTS> -o <TARGET> <LINK_LIBRARIES> -Wl,--start-group -lc -lgcc -Wl,--end-group ${pk_path_crtendS.o} ${PK_SYSROOT}/lib/crtn.o")
+    "<CMAKE_C_COMPILER> <FLAGS> -static -nostdlib -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text <CMAKE_C_LINK_FLAGS> <LINK_FLAGS> -L${PK_SYSROOT}/lib ${PK_SYSROOT}/lib/rcrt1.o ${PK_SYSROOT}/lib/crti.o ${pk_path_crtbeginS.o} <OBJECTS> -o <TARGET> <LINK_LIBRARIES> -Wl,--start-group -lc -lgcc -Wl,--end-group ${pk_path_crtendS.o} ${PK_SYSROOT}/lib/crtn.o")
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 set(CMAKE_FIND_ROOT_PATH ${PK_SYSROOT})
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
