@@ -8,6 +8,8 @@
 uint32_t pk_crc32c(uint32_t crc, const void *p, size_t n);
 /* 64-bit FNV-1a with a final avalanche, so low bits index tables well. */
 uint64_t pk_hash64(const void *p, size_t n);
+/* One to one on 64 bits, every input bit reaches every output bit (the finalizer of splitmix64). */
+uint64_t pk_hash64_scramble(uint64_t v);
 /* Mixes two integers, for composed keys. */
 uint64_t pk_hash64_mix(uint64_t a, uint64_t b);
 #endif

@@ -24,7 +24,7 @@ struct pk_json_token {
     bool has_key;       /* the token is a member of an object */
     bool has_escape;    /* raw holds at least one backslash */
     bool key_has_escape;
-    uint8_t depth;      /* depth of the container the token is in (0 = top) */
+    uint8_t depth;      /* depth of the container the token is in (0 = top); a CLOSE has the depth of its opening token */
     struct pk_str key;  /* raw member name */
     struct pk_str raw;  /* text of a string or number */
     uint32_t at_byte;   /* where the value starts */
@@ -46,8 +46,10 @@ PK_MUST_USE int pk_json_next(struct pk_json_reader *r, struct pk_json_token *out
 PK_MUST_USE int pk_json_skip(struct pk_json_reader *r, const struct pk_json_token *token);
 /* True when the member name equals `terminated` (escapes resolved). */
 bool pk_json_key_is(const struct pk_json_token *t, const char *terminated);
-/* Resolves escapes into out, terminated. Length, or PK_E_TOO_BIG (out then holds what fitted, cut at a character), PK_E_BAD_FIELD if not a string. */
+/* Resolves escapes into out, terminated (the text itself may hold U+0000). Length, or PK_E_TOO_BIG (out then holds what fitted, cut at a character), PK_E_BAD_FIELD if not a string. */
 PK_MUST_USE int pk_json_string(const struct pk_json_token *t, char *out, size_t cap_bytes);
+/* The same for the member name. */
+PK_MUST_USE int pk_json_key(const struct pk_json_token *t, char *out, size_t cap_bytes);
 /* PK_E_BAD_FIELD when not a number / not whole / out of range. */
 PK_MUST_USE int pk_json_u64(const struct pk_json_token *t, uint64_t *out);
 PK_MUST_USE int pk_json_i64(const struct pk_json_token *t, int64_t *out);

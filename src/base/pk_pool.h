@@ -1,10 +1,11 @@
 #ifndef PK_POOL_H
 #define PK_POOL_H
-/* Index allocator over a caller's uint16_t/uint32_t link array: O(1) take and give, double give asserts. */
+/* Index allocator over a caller's link array: O(1) take and give, double give asserts. */
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PK_POOL_NONE = 0xFFFFFFFFu };
+#define PK_POOL_NONE 0xFFFFFFFFu
+#define PK_POOL_TAKEN 0xFFFFFFFEu
 
 struct pk_pool {
     uint32_t *next; /* [count]: free list links; PK_POOL_TAKEN marks a taken slot */

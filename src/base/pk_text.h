@@ -32,7 +32,8 @@ uint32_t pk_str_copy_cut(struct pk_str s, char *out, size_t cap_bytes);
 PK_MUST_USE int pk_parse_u64(struct pk_str s, uint64_t *out);
 PK_MUST_USE int pk_parse_i64(struct pk_str s, int64_t *out);
 PK_MUST_USE int pk_parse_hex_u64(struct pk_str s, uint64_t *out);
-/* Decimal with optional fraction and exponent; correctly rounded for <= 15 significant digits and |exponent| <= 22. No inf/nan. */
+/* Decimal with optional fraction and exponent, digits on both sides of the point. Correctly rounded up to 19 significant digits, at
+ * most one unit in the last place off beyond. Too small is zero, too large PK_E_TOO_BIG. No inf/nan. */
 PK_MUST_USE int pk_parse_double(struct pk_str s, double *out);
 /* "250ms" "30s" "5m" "2h" "7d", or a bare number of seconds. Result in milliseconds. */
 PK_MUST_USE int pk_parse_duration_ms(struct pk_str s, uint64_t *out_ms);
@@ -69,6 +70,8 @@ struct pk_str pk_buf_str(const struct pk_buf *b);
 /* True when every byte is in [A-Za-z0-9_-] (and `extra`), length 1..max. For ids (WIRE "Ids"). */
 bool pk_text_is_id(struct pk_str s, const char *extra, uint32_t max_bytes);
 bool pk_text_is_utf8(struct pk_str s);
+/* Bytes of the well-formed UTF-8 character at p (RFC 3629: no overlong form, no surrogate, <= U+10FFFF); 0 when there is none. */
+uint32_t pk_utf8_len(const char *p, size_t n);
 /* Shell-style glob: '*' any run, '?' one byte. No classes, no recursion. */
 bool pk_glob_match(struct pk_str pattern, struct pk_str text);
 /* Closest of `count` words to `s` (edit distance <= 2), or NULL: "did you mean". */
