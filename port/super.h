@@ -1,0 +1,116 @@
+#ifndef PK_SUPER_H
+#define PK_SUPER_H
+/* What the supervisor needs from outside itself. Rules of port.h hold: nothing blocks unless said, nothing
+ * allocates, one thread. */
+#include "port/port.h"
+
+enum pk_super_child {
+    PK_SUPER_AGENT,
+    PK_SUPER_CHECK_STORE,
+    PK_SUPER_MOVE_STORE,
+    PK_SUPER_RESOLVE_0,
+    PK_SUPER_RESOLVE_1,
+    PK_SUPER_CHILD_COUNT
+};
+enum { PK_SUPER_RESOLVERS = 2 };
+
+/* Bits of wait() beside enum pk_signal_bit. */
+enum pk_super_ready { PK_SUPER_CHILD_ENDED = 256, PK_SUPER_FRAME_READY = 512, PK_SUPER_FRAME_ROOM = 1024 };
+
+enum { PK_SUPER_NO_EXIT = -1 };
+struct pk_super_exit {
+    enum pk_super_child child;
+    int32_t exit_code;    /* 0..255, 128 + n when signal n ended it */
+    uint32_t wait_status; /* as the kernel gave it */
+};
+
+enum pk_super_kill {
+    PK_SUPER_KILL_TERM,
+    PK_SUPER_KILL_KILL,
+    PK_SUPER_KILL_ABORT,
+    PK_SUPER_KILL_RELOAD,
+    PK_SUPER_KILL_DUMP,
+    PK_SUPER_KILL_LOG_LEVEL
+};
+
+struct pk_port_super {
+    void *ctx;
+    uint64_t (*mono_ms)(void *ctx);
+    /* From the system's generator; never fails for long, 0 only when it did. */
+    uint32_t (*random)(void *ctx);
+    /* This boot of the kernel, for counters that were kept across it. Never 0. */
+    uint64_t (*boot_id)(void *ctx);
+    /* Blocks until something is ready, or until_mono_ms (UINT64_MAX: no limit). wants_room: also when the
+     * agent's socket takes frames. */
+    uint32_t (*wait)(void *ctx, uint64_t until_mono_ms, bool wants_room);
+
+    /* Starts a role of this binary, as the agent's user when we are root. AGENT gets a new socket; what is
+     * left in the old one is gone. argument: host name for RESOLVE, else NULL. Pid > 0, PK_E_BUSY when it
+     * runs already, PK_E_IO. */
+    int (*spawn)(void *ctx, enum pk_super_child which, const char *argument);
+    /* One ended child: PK_OK, or PK_E_AGAIN when none. */
+    int (*ended)(void *ctx, struct pk_super_exit *out);
+    /* No-op when it does not run. */
+    void (*kill)(void *ctx, enum pk_super_child which, enum pk_super_kill how);
+    /* The result frame of a resolver that ended: PK_OK, or PK_E_BAD_MSG when it left none. */
+    int (*resolved)(void *ctx, enum pk_super_child which, struct pk_ipc_resolved *out);
+
+    /* As pk_port_ipc, for the agent's socket. open_id: a descriptor to pass (enum pk_ipc_open_id), or -1.
+     * send: also PK_E_NOT_FOUND when that descriptor cannot be opened. */
+    int (*send)(void *ctx, const struct pk_ipc_frame *frame, int open_id);
+    int (*recv)(void *ctx, struct pk_ipc_frame *out);
+
+    /* Reads a file only root could have written: regular, owned by root (or by us when we are not root), not
+     * writable by anybody else, in a directory of which the same holds. Bytes, PK_E_NOT_FOUND, PK_E_DENIED
+     * (not such a file), PK_E_TOO_BIG, PK_E_IO. May touch the disk. */
+    int (*read_owned)(void *ctx, const char *path, void *out, uint32_t cap_bytes);
+    /* The supervisor's own record. load: bytes, PK_E_NOT_FOUND (first start: its directory is new),
+     * PK_E_CORRUPT (gone or not ours). save: whole, on the medium when it returns; PK_OK, PK_E_IO,
+     * PK_E_NO_SPACE. Both may wait for the disk. */
+    int (*load_state)(void *ctx, void *out, uint32_t cap_bytes);
+    int (*save_state)(void *ctx, const void *p, uint32_t n);
+
+    /* One datagram to the service manager ("READY=1\nSTATUS=..."); nothing when there is none. */
+    void (*notify)(void *ctx, const char *text);
+    /* Feeds the watchdogs that are there: the service manager's, the board's. */
+    void (*feed_watchdog)(void *ctx);
+    /* How often they want to be fed at most, in ms; 0 when there is none. */
+    uint32_t (*watchdog_ms)(void *ctx);
+    void (*log)(void *ctx, enum pk_log_level level, const char *text);
+    struct pk_port_exec exec;
+};
+
+/* What the platform must know to be one. Strings are kept by reference. */
+struct pk_super_platform_config {
+    const char *exe_path;    /* of this binary: "/proc/self/exe"; tests name another */
+    const char *config_path; /* handed on to the roles */
+    const char *state_dir, *run_dir;
+    const char *user, *group;       /* of the agent; used only when we are root */
+    const char *watchdog_device;    /* empty: none */
+    const char *const *environment; /* PICKET_* and the service manager's are taken from it */
+};
+/* Makes run and state directories, takes the single-instance lock, writes the pid file, opens the listening
+ * sockets, blocks and collects signals. One per process. PK_OK or negative with a sentence in *why. */
+int pk_super_platform_open(const struct pk_super_platform_config *config, struct pk_port_super *out,
+                           struct pk_buf *why);
+/* Disarms the watchdog, removes sockets and pid file. */
+void pk_super_platform_close(struct pk_port_super *port);
+/* Reading as read_owned without an open platform: the configuration comes first. */
+int pk_super_read_owned(const char *path, void *out, uint32_t cap_bytes);
+/* Names of regular files in a directory that end in `suffix`, in byte order. Count, PK_E_NOT_FOUND,
+ * PK_E_FULL, PK_E_IO. */
+int pk_super_list(const char *dir, const char *suffix, pk_file_name *each, void *arg);
+
+/* ---- bodies of the short-lived roles
+ * ------------------------------------------------------------------------------------------------ */
+/* PK_OK: sound, or none there. PK_E_CORRUPT with a sentence in *why. Runs as the agent's user; may take long;
+ * may be ended by a signal when the store is damaged, which counts as damage. (port/lmdb) */
+int pk_platform_check_store(const char *state_dir, uint64_t map_bytes, struct pk_buf *why);
+/* Renames the store of state_dir aside (the newest two are kept). PK_OK, also when there is none. (port/lmdb)
+ */
+int pk_platform_move_store_aside(const char *state_dir);
+/* Blocks in the system's resolver. Always fills *out. */
+void pk_platform_resolve(const char *name, struct pk_ipc_resolved *out);
+/* The result of a short-lived role, one frame on a descriptor. */
+int pk_platform_result(uint32_t fd, const struct pk_ipc_frame *frame);
+#endif

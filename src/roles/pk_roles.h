@@ -1,0 +1,32 @@
+#ifndef PK_ROLES_H
+#define PK_ROLES_H
+/* Entry points of the processes and tasks main.c chooses between. Each returns the exit code of the process
+ * (CONVENTIONS E.9). */
+#include "roles/pk_options.h"
+
+enum pk_exit { PK_EXIT_OK = 0, PK_EXIT_FAILED = 1, PK_EXIT_USAGE = 2, PK_EXIT_CONFIG = 78 };
+
+/* Descriptor every re-executed role finds its socket to the supervisor at. */
+enum { PK_ROLE_FD = 3 };
+
+/* Exit 0 after SIGTERM, PK_EXIT_CONFIG when the configuration is refused (the supervisor then ends too, with
+ * the same code). Anything else is a crash: it is restarted. */
+int pk_agent_role_main(const struct pk_options *options);
+/* -t: checks everything the agent reads, prints errors as file:line:column: message and the memory budget. */
+int pk_agent_check_config(const struct pk_options *options);
+/* --memory: every table with capacity and bytes. */
+int pk_agent_memory(const struct pk_options *options);
+/* --selftest: known-answer tests of codecs and cryptography. */
+int pk_agent_selftest(const struct pk_options *options);
+
+int pk_supervisor_main(const struct pk_options *options);
+int pk_check_store_main(const struct pk_options *options);
+int pk_move_store_main(const struct pk_options *options);
+int pk_resolve_main(const struct pk_options *options);
+/* --dump-state: asks the running daemon (SIGUSR1) and prints <state_dir>/PK_DUMP_FILE when it was written
+ * anew. */
+int pk_dump_state_main(const struct pk_options *options);
+
+/* The agent replaces this file in its state directory on SIGUSR1. */
+#define PK_DUMP_FILE "dump.json"
+#endif
