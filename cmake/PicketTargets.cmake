@@ -30,7 +30,7 @@ set(pk_core_globs ${PK_CORE_MODULES})
 list(TRANSFORM pk_core_globs REPLACE "(.+)" "${CMAKE_SOURCE_DIR}/src/\\1/*.c")
 file(GLOB pk_core_sources CONFIGURE_DEPENDS ${pk_core_globs})
 file(GLOB pk_linux_sources CONFIGURE_DEPENDS
-    ${CMAKE_SOURCE_DIR}/port/linux/*.c ${CMAKE_SOURCE_DIR}/port/mbedtls/*.c ${CMAKE_SOURCE_DIR}/port/lmdb/*.c)
+    ${CMAKE_SOURCE_DIR}/port/*.c ${CMAKE_SOURCE_DIR}/port/linux/*.c ${CMAKE_SOURCE_DIR}/port/mbedtls/*.c ${CMAKE_SOURCE_DIR}/port/lmdb/*.c)
 file(GLOB pk_sim_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/port/sim/*.c)
 file(GLOB pk_roles_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/roles/*.c)
 file(GLOB pk_ctl_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/ctl/*.c)
