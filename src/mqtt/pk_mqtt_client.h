@@ -27,8 +27,7 @@
 #include "mqtt/pk_mqtt_inflight.h"
 #include "mqtt/pk_mqtt_props.h"
 #include "mqtt/pk_mqtt_reason.h"
-
-enum pk_mqtt_version { PK_MQTT_V311 = 4, PK_MQTT_V5 = 5 };
+#include "mqtt/pk_mqtt_shapes.h"
 
 enum {
     PK_MQTT_REQUESTS_MAX = 8, /* SUBSCRIBE and UNSUBSCRIBE unanswered at a time */
@@ -37,47 +36,6 @@ enum {
     PK_MQTT_RX_BYTES_MIN = 256,
     PK_MQTT_TX_BYTES_MIN = 512,
     PK_MQTT_CLOSE_FLUSH_MS = 2000 /* how long a queued DISCONNECT may take to leave */
-};
-
-struct pk_mqtt_user_property {
-    struct pk_str name, value;
-};
-
-struct pk_mqtt_will {
-    struct pk_str topic; /* empty: no will */
-    struct pk_str payload;
-    uint8_t qos;
-    bool is_retained;
-    bool payload_is_text;      /* payload format indicator 1 */
-    uint32_t delay_s;          /* 0: at once */
-    uint32_t message_expiry_s; /* 0: none */
-    struct pk_str content_type;
-    const struct pk_mqtt_user_property *user;
-    uint32_t user_count;
-};
-
-/* Borrowed: must outlive the client. Read at pk_mqtt_start, so it may be changed between connections (a will
- * that carries the time of connecting, a clean start after a lost store). What 3.1.1 does not have is left
- * out there. */
-struct pk_mqtt_config {
-    uint8_t version;         /* enum pk_mqtt_version */
-    struct pk_str client_id; /* empty: the server assigns one (in PK_MQTT_EV_CONNECTED) */
-    bool has_username, has_password;
-    struct pk_str username;
-    struct pk_str password; /* any bytes */
-    bool clean_start;
-    /* The application kept its part of an earlier session (its outbox and de-duplication) over a restart.
-     * When false, a server that says Session Present on the first connection is left at once, as MQTT-3.2.2-4
-     * demands. */
-    bool resumes_session;
-    uint32_t session_expiry_s;   /* 0: the session ends with the connection; 0xFFFFFFFF: never */
-    uint16_t keep_alive_s;       /* 0: off */
-    uint16_t receive_maximum;    /* 0: as many as the `in` array has (half of it when accepts_qos2) */
-    uint32_t max_packet_bytes;   /* 0: the size of the rx buffer; never more than it */
-    bool accepts_qos2;           /* may subscribe with QoS 2 */
-    uint32_t connect_timeout_ms; /* from pk_mqtt_start to CONNACK */
-    uint32_t ping_timeout_ms;    /* silence after a PINGREQ; 0: half the keep-alive */
-    struct pk_mqtt_will will;
 };
 
 /* Owned by the caller, exclusively the client's from init on. Sizes: rx >= PK_MQTT_RX_BYTES_MIN and >= the
@@ -92,31 +50,6 @@ struct pk_mqtt_memory {
     uint32_t out_count;
     struct pk_mqtt_in_slot *in;
     uint32_t in_count;
-};
-
-struct pk_mqtt_publish {
-    struct pk_str topic;
-    const void *payload;
-    uint32_t payload_bytes;
-    uint8_t qos; /* 0, 1, 2 */
-    bool is_retained;
-    bool may_overtake;         /* may be sent before messages that wait to be sent again: a birth */
-    bool payload_is_text;      /* payload format indicator 1 */
-    uint32_t message_expiry_s; /* 0: none */
-    struct pk_str content_type;
-    struct pk_str response_topic;
-    bool has_correlation;
-    struct pk_str correlation;
-    const struct pk_mqtt_user_property *user;
-    uint32_t user_count;
-};
-
-struct pk_mqtt_filter {
-    struct pk_str filter;
-    uint8_t qos;
-    bool no_local;
-    bool retain_as_published;
-    uint8_t retain_handling; /* 0 send retained messages, 1 only for a new subscription, 2 do not */
 };
 
 /* What the server allows; the defaults of the specification where it is silent. */
@@ -227,7 +160,7 @@ struct pk_mqtt_client {
     struct pk_mqtt_request requests[PK_MQTT_REQUESTS_MAX];
     struct pk_mqtt_limits limits;
     struct pk_mqtt_counters counters;
-    struct pk_mqtt_fault pending_error; /* reason != 0: ERROR event to be pulled */
+    struct pk_mqtt_fault pending_error;
     enum pk_mqtt_error_kind pending_error_kind;
     uint64_t now_ms;
     uint64_t started_ms, last_rx_ms, last_tx_ms;
@@ -237,8 +170,11 @@ struct pk_mqtt_client {
     uint16_t send_quota;       /* PUBLISH QoS > 0 we may still send: MQTT 5.0 section 4.9 */
     uint16_t epoch;            /* connection number, part of every handle */
     uint16_t request_turn;
-    bool has_session; /* a session was established by this object or resumed by configuration */
+    bool has_session;     /* a session was established by this object or resumed by configuration */
+    bool session_present; /* of this connection */
+    bool has_pending_error;
     bool is_ping_open;
+    bool is_stalled; /* received packets wait for room on our side: silence is not the server's fault */
     bool is_finished;
 };
 

@@ -17,9 +17,10 @@ enum { PK_MQTT_PUBLISH_ID_MAX = 0xFEFF };
 
 enum pk_mqtt_out_state {
     PK_MQTT_OUT_FREE,
-    PK_MQTT_OUT_SENT,    /* PUBLISH queued on this connection, waits for PUBACK or PUBREC */
-    PK_MQTT_OUT_WAITING, /* sent on an earlier connection, its turn to be sent again has not come */
-    PK_MQTT_OUT_RELEASED /* QoS 2: PUBREC came, PUBREL queued, waits for PUBCOMP */
+    PK_MQTT_OUT_SENT,        /* PUBLISH queued on this connection, waits for PUBACK or PUBREC */
+    PK_MQTT_OUT_WAITING,     /* sent on an earlier connection, its turn to be sent again has not come */
+    PK_MQTT_OUT_RELEASE_DUE, /* QoS 2: PUBREC came, PUBREL must be queued again on this connection */
+    PK_MQTT_OUT_RELEASED     /* QoS 2: PUBREL queued, waits for PUBCOMP */
 };
 
 struct pk_mqtt_out_slot {
@@ -28,6 +29,7 @@ struct pk_mqtt_out_slot {
     uint16_t next, prev; /* in the order of first sending; free list uses next */
     uint8_t state;       /* enum pk_mqtt_out_state */
     uint8_t qos;
+    bool is_forgotten; /* QoS 2: the exchange is ended for the server's sake, nobody waits for it */
 };
 
 struct pk_mqtt_out {
@@ -60,10 +62,51 @@ struct pk_mqtt_in {
     struct pk_mqtt_in_slot *slots;
     uint16_t count;
     uint16_t head, tail; /* received on this connection, in order, PUBACK or PUBREC not sent */
+    uint16_t unanswered; /* first DELIVERED slot of head..tail */
     uint16_t held;       /* QoS 2 ids that outlive PUBREC or the connection */
     uint16_t free_head;
     uint16_t pending; /* length of head..tail */
     uint16_t used;
     uint16_t high;
 };
+
+void pk_mqtt_out_init(struct pk_mqtt_out *o, struct pk_mqtt_out_slot *slots, uint32_t count);
+/* A free slot with a packet id that is in no use, appended as the newest, SENT. PK_MQTT_NO_SLOT when all are
+ * taken. */
+uint16_t pk_mqtt_out_take(struct pk_mqtt_out *o, uint64_t token, uint8_t qos);
+/* The slot that holds this packet id, or PK_MQTT_NO_SLOT. */
+uint16_t pk_mqtt_out_find(const struct pk_mqtt_out *o, uint16_t packet_id);
+/* Oldest slot with this token. */
+uint16_t pk_mqtt_out_find_token(const struct pk_mqtt_out *o, uint64_t token);
+void pk_mqtt_out_set_state(struct pk_mqtt_out *o, uint16_t slot, enum pk_mqtt_out_state state);
+void pk_mqtt_out_give(struct pk_mqtt_out *o, uint16_t slot);
+/* The connection is gone: what was SENT waits to be sent again. */
+void pk_mqtt_out_lost(struct pk_mqtt_out *o);
+/* A connection is there: with the session, half-finished QoS 2 exchanges go on with PUBREL; without it, all
+ * start again. */
+void pk_mqtt_out_resume(struct pk_mqtt_out *o, bool session_present);
+/* Oldest slot whose PUBREL is due, or PK_MQTT_NO_SLOT. */
+uint16_t pk_mqtt_out_due(const struct pk_mqtt_out *o);
+
+void pk_mqtt_in_init(struct pk_mqtt_in *in, struct pk_mqtt_in_slot *slots, uint32_t count);
+/* Appends a received message. false when no slot is free. */
+bool pk_mqtt_in_push(struct pk_mqtt_in *in, uint32_t handle, uint16_t packet_id, uint8_t qos,
+                     enum pk_mqtt_in_state state);
+/* QoS 2: true when this id is known already, so that the message must not be delivered again. One of an
+ * earlier connection (or past its PUBREC) is put in line to be answered again; *is_outstanding says it was in
+ * line already. */
+bool pk_mqtt_in_recognise(struct pk_mqtt_in *in, uint16_t packet_id, bool *is_outstanding);
+/* The application's answer. false when the handle is of no unanswered message. */
+bool pk_mqtt_in_answer(struct pk_mqtt_in *in, uint32_t handle, uint8_t reason);
+uint32_t pk_mqtt_in_answer_all(struct pk_mqtt_in *in);
+/* The oldest message when its answer is ready: PUBACK or PUBREC may be sent. NULL else. */
+const struct pk_mqtt_in_slot *pk_mqtt_in_ready(const struct pk_mqtt_in *in);
+/* Its answer was queued: QoS 1 and refused ones end, QoS 2 waits for PUBREL. */
+void pk_mqtt_in_sent(struct pk_mqtt_in *in);
+/* PUBREL came. false when the id waits for none. */
+bool pk_mqtt_in_release(struct pk_mqtt_in *in, uint16_t packet_id);
+/* The connection is gone: QoS 1 is forgotten (the server sends it again), QoS 2 is held. */
+void pk_mqtt_in_lost(struct pk_mqtt_in *in);
+/* The server has no session: nothing is left of ours. */
+void pk_mqtt_in_clear(struct pk_mqtt_in *in);
 #endif

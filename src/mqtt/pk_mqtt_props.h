@@ -40,8 +40,7 @@ enum pk_mqtt_prop_place {
     PK_MQTT_PROPS_CONNACK = 1u << 0,
     PK_MQTT_PROPS_PUBLISH = 1u << 1,
     PK_MQTT_PROPS_ACK = 1u << 2, /* PUBACK PUBREC PUBREL PUBCOMP SUBACK UNSUBACK */
-    PK_MQTT_PROPS_DISCONNECT = 1u << 3,
-    PK_MQTT_PROPS_AUTH = 1u << 4
+    PK_MQTT_PROPS_DISCONNECT = 1u << 3
 };
 
 struct pk_mqtt_props {

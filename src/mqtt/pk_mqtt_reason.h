@@ -35,6 +35,7 @@ enum pk_mqtt_reason_use {
     PK_MQTT_IN_UNSUBACK,
     PK_MQTT_IN_DISCONNECT
 };
-/* True when section 3.x.2 of that packet lists the code for a server: any other is a protocol error. */
+/* Failures (>= 0x80) are taken as failures wherever they come, so that a code a later revision adds does not
+ * cut the link; of the others only those the packet's own table lists have a meaning. */
 bool pk_mqtt_reason_is_allowed(uint8_t reason, enum pk_mqtt_reason_use use);
 #endif
