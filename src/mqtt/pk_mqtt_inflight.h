@@ -5,6 +5,7 @@
  * (`out`), and what we received and have not finished acknowledging (`in`). Knows packet ids and order, not
  * bytes. */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/pk_err.h"
@@ -38,7 +39,9 @@ struct pk_mqtt_out {
     uint16_t head, tail;           /* oldest, newest */
     uint16_t free_head, free_tail; /* first freed is first reused, so an id rests as long as possible */
     uint16_t used;
-    uint16_t resend; /* oldest WAITING slot, or PK_MQTT_NO_SLOT */
+    uint16_t resend;  /* oldest WAITING slot, or PK_MQTT_NO_SLOT */
+    uint16_t waiting; /* WAITING slots */
+    uint16_t due;     /* RELEASE_DUE slots */
     uint16_t high;
 };
 
