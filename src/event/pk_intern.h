@@ -1,0 +1,65 @@
+#ifndef PK_INTERN_H
+#define PK_INTERN_H
+/* Names to small numbers: event types and sources. Bounded; a name that does not fit is refused and counted,
+ * nothing is evicted, so an id stays valid until the process ends. Ids count from 0 in order of first sight.
+ */
+#include "base/pk_text.h"
+#include "event/pk_event.h"
+#include "pk_limits.h"
+
+enum { PK_INTERN_NONE = 0xFFFF };
+
+struct pk_name { /* 72 bytes */
+    uint32_t hash;
+    uint8_t n;
+    char text[PK_EVENT_TYPE_BYTES + 2]; /* terminated */
+};
+
+struct pk_types {
+    struct pk_name names[PK_LIMIT_TYPES];
+    uint16_t slots[PK_LIMIT_TYPES * 2u]; /* open addressing, PK_INTERN_NONE = empty */
+    uint32_t count;
+    uint64_t refused_count;
+};
+
+/* What is known of one source besides its name. */
+struct pk_source {         /* 64 bytes */
+    uint64_t last_seen_ms; /* last live event taken, boot-time clock; 0 = none yet */
+    int64_t last_wall_ms;  /* newest own time it brought, Unix ms; 0 = none */
+    uint64_t bucket_ms;    /* when bucket_milli was last filled up */
+    uint64_t event_count;  /* taken */
+    uint64_t loss_count;   /* offered and not taken */
+    uint32_t bucket_milli; /* tokens left, thousandths */
+    uint32_t sequence;     /* last given; the next event offered is sequence + 1 */
+    uint32_t promised_ms;  /* interval of its last heartbeat; 0 = never promised */
+    uint32_t fault_count;
+    bool is_fault; /* its last event said that it could not measure */
+    uint8_t reserved[7];
+};
+
+struct pk_sources {
+    struct pk_name names[PK_LIMIT_SOURCES];
+    struct pk_source state[PK_LIMIT_SOURCES];
+    uint16_t slots[PK_LIMIT_SOURCES * 2u];
+    uint32_t count;
+    uint64_t refused_count;
+};
+
+void pk_types_init(struct pk_types *t);
+/* Id (0..), PK_E_FULL (counted), PK_E_BAD_FIELD (not of the form [A-Za-z0-9_.:@-]{1,64}). */
+PK_MUST_USE int pk_types_intern(struct pk_types *t, struct pk_str name);
+/* Id or PK_E_NOT_FOUND. */
+PK_MUST_USE int pk_types_find(const struct pk_types *t, struct pk_str name);
+/* Terminated; "" for an id that is not in use. */
+const char *pk_types_name(const struct pk_types *t, uint16_t id);
+
+void pk_sources_init(struct pk_sources *s);
+/* As pk_types_intern. A new source starts with zeros (and an empty bucket that intake fills). */
+PK_MUST_USE int pk_sources_intern(struct pk_sources *s, struct pk_str name);
+PK_MUST_USE int pk_sources_find(const struct pk_sources *s, struct pk_str name);
+const char *pk_sources_name(const struct pk_sources *s, uint16_t id);
+/* NULL for an id that is not in use. */
+struct pk_source *pk_sources_state(struct pk_sources *s, uint16_t id);
+/* The form of type and source names. */
+bool pk_intern_is_name(struct pk_str s);
+#endif

@@ -1,0 +1,56 @@
+#ifndef PK_LEDGER_H
+#define PK_LEDGER_H
+/* The loss ledger: every event that was offered and not taken, by source, reason and sequence range (DESIGN
+ * 7). Entries stay open and grow until they are reported; the totals never go back. All state is the
+ * caller's; nothing blocks or allocates. */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pk_limits.h"
+
+enum pk_loss_reason {
+    PK_LOSS_RATE,         /* the source's token bucket was empty */
+    PK_LOSS_DUPLICATE,    /* its event_id was seen before */
+    PK_LOSS_INTAKE_FULL,  /* the tick did not drain the intake ring in time */
+    PK_LOSS_TYPE_TABLE,   /* a new event type and no room for its name */
+    PK_LOSS_SOURCE_TABLE, /* a new source and no room for its name; the entry has no source and no sequences
+                           */
+    PK_LOSS_BAD_INPUT,    /* malformed; source only when it could be told */
+    PK_LOSS_COUNT
+};
+/* Word on the wire: "rate", "duplicate", "intake_full", "type_table", "source_table", "bad_input". Never
+ * NULL. */
+const char *pk_loss_reason_word(enum pk_loss_reason reason);
+
+enum { PK_LEDGER_NO_SOURCE = 0xFFFF };
+
+struct pk_loss {                /* 40 bytes */
+    uint64_t first_ms, last_ms; /* boot-time clock */
+    uint64_t count;
+    uint32_t from, to;  /* lowest and highest sequence lost; other sequences between them may have been taken.
+                           0, 0 = none known */
+    uint16_t source_id; /* or PK_LEDGER_NO_SOURCE */
+    uint8_t reason;     /* enum pk_loss_reason */
+    uint8_t reserved;
+    uint32_t reserved2;
+};
+
+struct pk_ledger {
+    struct pk_loss entries[PK_LIMIT_LEDGER];
+    uint32_t count, high;
+    uint64_t total[PK_LOSS_COUNT];
+    uint64_t merged_count; /* losses put into an entry without source because every entry was taken; still in
+                              total */
+};
+
+void pk_ledger_init(struct pk_ledger *l);
+/* Adds one loss. sequence 0 = none. When the table is full, the last entry becomes "no source" and takes what
+ * follows. */
+void pk_ledger_add(struct pk_ledger *l, uint16_t source_id, enum pk_loss_reason reason, uint32_t sequence,
+                   uint64_t now_ms);
+/* Entries 0..count-1; NULL beyond. Valid until the next call that changes the ledger. */
+const struct pk_loss *pk_ledger_at(const struct pk_ledger *l, uint32_t index);
+/* The first `reported_count` entries were reported: removes them (totals stay). */
+void pk_ledger_drop(struct pk_ledger *l, uint32_t reported_count);
+uint64_t pk_ledger_total(const struct pk_ledger *l);
+#endif
