@@ -28,7 +28,8 @@ endfunction()
 set(PK_CORE_MODULES base event detect incident wire mqtt respond report agent)
 set(pk_core_globs ${PK_CORE_MODULES})
 list(TRANSFORM pk_core_globs REPLACE "(.+)" "${CMAKE_SOURCE_DIR}/src/\\1/*.c")
-file(GLOB pk_core_sources CONFIGURE_DEPENDS ${pk_core_globs})
+# port/*.c is about the contracts themselves, so it obeys the core's rules.
+file(GLOB pk_core_sources CONFIGURE_DEPENDS ${pk_core_globs} ${CMAKE_SOURCE_DIR}/port/*.c)
 file(GLOB pk_linux_sources CONFIGURE_DEPENDS
     ${CMAKE_SOURCE_DIR}/port/*.c ${CMAKE_SOURCE_DIR}/port/linux/*.c ${CMAKE_SOURCE_DIR}/port/mbedtls/*.c ${CMAKE_SOURCE_DIR}/port/lmdb/*.c)
 file(GLOB pk_sim_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/port/sim/*.c)
