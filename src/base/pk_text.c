@@ -277,7 +277,7 @@ void pk_buf_put_u64_pad(struct pk_buf *b, uint64_t v, unsigned width) {
         digits[--at] = (char)('0' + v % 10u);
         v /= 10u;
     } while (v != 0);
-    while (at > U64_DIGITS_MAX - width) {
+    while (U64_DIGITS_MAX - at < width) {
         digits[--at] = '0';
     }
     pk_buf_put(b, digits + at, U64_DIGITS_MAX - at);
