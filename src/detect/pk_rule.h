@@ -1,0 +1,119 @@
+#ifndef PK_RULE_H
+#define PK_RULE_H
+/* The rule model (DESIGN 8, grammar in config/rules/README.md). A rule is one const row; what happens to it
+ * at run time is in the results table of pk_engine.h under the same index. Rows hold no pointers: text is a
+ * position in the text of the row's book, so that the shipped table is read-only data on every machine. Times
+ * are integers; thresholds are doubles because they are compared with event values, and nothing else is done
+ * with them. */
+#include "base/pk_severity.h"
+#include "pk_limits.h"
+
+enum {
+    PK_RULE_TERMS_MAX = 8,  /* of `on`, count(...) and ratio(...) together */
+    PK_RULE_COUNT_MAX = 64, /* N of count >= N: the largest window size class */
+    PK_RULE_ACROSS_MAX = 64,
+    PK_RULE_ACTIONS_MAX = 4,
+    PK_RULE_ID_BYTES_MAX = 47,
+    PK_RULE_STABLE_MS = 60000, /* default of `clear`: the condition does not hold for so long */
+    PK_RULE_REPEAT_MS = 30000  /* default of `check_interval`: least time between STILL findings of a group */
+};
+
+enum pk_cmp { PK_CMP_EQ, PK_CMP_NE, PK_CMP_LT, PK_CMP_LE, PK_CMP_GT, PK_CMP_GE, PK_CMP_COUNT };
+enum pk_term_field { PK_TERM_TYPE, PK_TERM_SOURCE, PK_TERM_SEVERITY, PK_TERM_VALUE, PK_TERM_DATA };
+enum pk_group { PK_GROUP_ALL, PK_GROUP_SOURCE, PK_GROUP_CORRELATION, PK_GROUP_DATA, PK_GROUP_COUNT };
+enum pk_cond_kind {
+    PK_COND_NONE,
+    PK_COND_COUNT,
+    PK_COND_VALUE,
+    PK_COND_ABSENT,
+    PK_COND_STABLE,
+    PK_COND_NEVER
+};
+enum pk_raise_kind { PK_RAISE_NONE, PK_RAISE_RATIO, PK_RAISE_VALUE, PK_RAISE_COUNT, PK_RAISE_LASTING };
+
+/* "Unknown" is a value: no data yet or too old (STALE), or the source said it cannot measure (FAULT). */
+enum pk_verdict { PK_FALSE, PK_TRUE, PK_STALE, PK_FAULT, PK_VERDICT_COUNT };
+extern const uint8_t PK_VERDICT_AND[PK_VERDICT_COUNT][PK_VERDICT_COUNT];
+extern const uint8_t PK_VERDICT_NOT[PK_VERDICT_COUNT]; /* unknown stays unknown */
+const char *pk_verdict_word(enum pk_verdict v);        /* "no" "yes" "unknown" "fault" */
+
+struct pk_rule_ref { /* bytes at..at+n of the book's text */
+    uint32_t at;
+    uint16_t n, reserved;
+};
+
+struct pk_rule_term {
+    uint8_t field;           /* enum pk_term_field */
+    uint8_t cmp;             /* enum pk_cmp */
+    bool is_number;          /* DATA: compare as numbers */
+    uint8_t severity;        /* SEVERITY */
+    struct pk_rule_ref name; /* DATA: of the field */
+    struct pk_rule_ref text; /* TYPE, SOURCE, DATA text: globs, alternatives separated by '|' */
+    double number;
+};
+
+struct pk_rule_cond {
+    uint8_t kind;                   /* enum pk_cond_kind */
+    uint8_t cmp;                    /* VALUE: enum pk_cmp */
+    uint8_t term_first, term_count; /* COUNT: what count(...) asks beyond `on` */
+    uint16_t count;                 /* COUNT: of `when` holds at >= count, of `clear` below it */
+    uint8_t promised_factor;        /* ABSENT: times the promised interval; 0 = only for_ms */
+    uint8_t reserved;
+    uint32_t within_ms; /* COUNT: the window */
+    uint32_t for_ms;    /* must hold so long; ABSENT: the silence (without a promise); STABLE: how long */
+    double value;       /* VALUE */
+};
+
+struct pk_rule_raise {
+    uint8_t kind; /* enum pk_raise_kind */
+    uint8_t cmp;
+    uint8_t term_first, term_count; /* RATIO: numerator; the denominator is all events of `on` */
+    uint16_t percent, min_count;    /* RATIO: more than percent of at least min_count; COUNT: min_count in the
+                                       window of `when` */
+    uint32_t for_ms;                /* LASTING: firing so long */
+    double value;
+};
+
+struct pk_rule { /* one row; what each event touches comes first */
+    struct pk_rule_cond when;
+    uint8_t group;                     /* enum pk_group */
+    uint8_t severity, raised_severity; /* enum pk_severity; equal when there is no escalation */
+    uint8_t on_count;                  /* terms[0..on_count) are `on` */
+    uint8_t consecutive; /* VALUE: so many violations in a row; COUNT: 1 = an event of `on` outside count(...)
+                            starts over */
+    uint8_t across;      /* least number of sources; 0 = not asked */
+    uint8_t ring_class;  /* index into PK_WINDOW_CLASS_TIMES; PK_WINDOW_NO_RING = none */
+    bool is_enabled;
+    struct pk_rule_cond clear;
+    struct pk_rule_raise raise;
+    uint32_t cooldown_ms, repeat_ms /* check_interval */, stale_ms /* 0 = by the usual gap between samples */;
+    uint16_t keys; /* windows it may hold */
+    bool is_auto, is_own /* of the operator's book */;
+    uint8_t action_count;
+    uint32_t line; /* of its section */
+    uint64_t hash; /* of its text: equal = unchanged */
+    struct pk_rule_ref id, about, title, type, text /* the whole section */, group_field, tags, metadata,
+        aliases;
+    struct pk_rule_ref actions[PK_RULE_ACTIONS_MAX];
+    struct pk_rule_term terms[PK_RULE_TERMS_MAX];
+};
+
+/* Parsed rules and the text their refs point into. */
+struct pk_rule_book {
+    const struct pk_rule *rules;
+    uint32_t count;
+    const char *text;
+    uint32_t text_bytes;
+};
+
+struct pk_str pk_rule_ref_str(const char *book_text, struct pk_rule_ref ref);
+const char *pk_cmp_word(enum pk_cmp c); /* ">=" */
+/* NaN compares false to everything. */
+bool pk_cmp_doubles(double a, enum pk_cmp c, double b);
+/* True when one of the globs in "a | b*" matches. */
+bool pk_rule_globs_match(struct pk_str globs, struct pk_str text);
+/* The condition as the rule file writes it, e.g. "count >= 10 in 5m". */
+void pk_rule_cond_put(struct pk_buf *out, const struct pk_rule_cond *c, bool is_clear);
+/* Bytes of RAM all windows of the rule may take (keys, times, timers). */
+uint32_t pk_rule_price_bytes(const struct pk_rule *r);
+#endif

@@ -1,0 +1,87 @@
+#ifndef PK_WINDOW_H
+#define PK_WINDOW_H
+/* The windows of all rules: one hashed pool of (rule, group) slots, and time rings of four sizes cut from
+ * 256-byte pages, given on first match. When a rule has all the windows it asked for, its stalest one makes
+ * room (counted); windows that are firing are never taken. */
+#include "detect/pk_rule.h"
+
+enum {
+    PK_WINDOW_CLASSES = 4,
+    PK_WINDOW_NO_RING = 0xFF,
+    PK_WINDOW_PAGE_TIMES = 64, /* a page holds 1 x 64, 2 x 32, 4 x 16 or 8 x 8 times */
+    PK_WINDOW_LRU_SHIFT =
+        10 /* the order of use is kept to 1.024 s, so that a busy window is not re-linked for each event */
+};
+extern const uint8_t PK_WINDOW_CLASS_TIMES[PK_WINDOW_CLASSES]; /* 8 16 32 64 */
+#define PK_WINDOW_NONE 0xFFFFFFFFu
+#define PK_WINDOW_PAGES (PK_LIMIT_WINDOW_BYTES / 256u)
+
+enum pk_window_state {
+    PK_WIN_IDLE,     /* the condition does not hold */
+    PK_WIN_PENDING,  /* it holds, but not yet for long enough */
+    PK_WIN_FIRING,   /* FIRE was given */
+    PK_WIN_CLEARING, /* firing, and the clear condition holds, not yet for long enough */
+    PK_WIN_COOLING   /* cleared, and it may not fire again yet */
+};
+
+struct pk_window {  /* 56 bytes */
+    uint64_t key;   /* group: source id, or hash of the correlation id or field value; PK_WINDOW_KEY_ALL */
+    uint32_t chain; /* next in its hash bucket; free list */
+    uint32_t older, newer; /* order of use within the rule */
+    uint32_t ring;         /* first of its times, in times; PK_WINDOW_NONE */
+    uint32_t last_ms;      /* of the last event that counted (low 32 bits of the boot-time clock) */
+    uint32_t since_ms;     /* of the state: when the condition began or stopped to hold */
+    uint32_t gap_ms;       /* VALUE: usual gap between samples; ABSENT: promised interval */
+    uint16_t rule, source_id;
+    uint16_t active;                      /* index of the firing record, or PK_WINDOW_NO_ACTIVE */
+    uint8_t state;                        /* enum pk_window_state */
+    uint8_t verdict;                      /* enum pk_verdict, last known of the condition */
+    uint8_t ring_class, head, count, run; /* ring position; run: violations in a row, saturating */
+    uint32_t held; /* across: sources that hold now (on the window of the group), or 1 on the source's own */
+};
+enum { PK_WINDOW_NO_ACTIVE = 0xFFFF };
+
+struct pk_window_page {
+    uint32_t next, prev; /* list of pages with the same largest free run */
+    uint8_t used_bits;   /* bit per 8 times */
+    uint8_t list;        /* 0..4: largest aligned free run is 0, 1, 2, 4, 8 eighths */
+};
+
+struct pk_windows {
+    struct pk_window slots[PK_LIMIT_KEYS];
+    uint32_t buckets[PK_LIMIT_KEYS];
+    uint32_t times[PK_WINDOW_PAGES * PK_WINDOW_PAGE_TIMES];
+    struct pk_window_page pages[PK_WINDOW_PAGES];
+    uint32_t page_lists[5];
+    uint32_t newest[PK_LIMIT_RULES], oldest[PK_LIMIT_RULES]; /* order of use; firing windows are not in it */
+    uint16_t rule_keys[PK_LIMIT_RULES];                      /* windows held */
+    uint64_t evicted[PK_LIMIT_RULES];
+    uint32_t free_head, used, high, times_used, times_high;
+    uint64_t evicted_count, refused_count, made_count;
+};
+
+void pk_windows_init(struct pk_windows *w);
+/* Slot or PK_WINDOW_NONE. */
+uint32_t pk_windows_find(const struct pk_windows *w, uint16_t rule, uint64_t key);
+/* Slot of a new window (zeros, IDLE, verdict STALE); *out_evicted is the slot whose window made room for it
+ * (it may be the same slot), else PK_WINDOW_NONE. The caller must already have dropped what it knows about an
+ * evicted slot's timer: see pk_windows_victim. PK_WINDOW_NONE when every window of the rule is firing or
+ * there is no memory for the ring: counted. keys_max >= 1. */
+uint32_t pk_windows_make(struct pk_windows *w, uint16_t rule, uint64_t key, uint8_t ring_class,
+                         uint16_t keys_max, uint32_t *out_evicted);
+void pk_windows_free(struct pk_windows *w, uint32_t slot);
+/* Marks use now; last_ms is set. */
+void pk_windows_touch(struct pk_windows *w, uint32_t slot, uint32_t now_ms);
+/* While pinned (firing) it is not a victim. */
+void pk_windows_pin(struct pk_windows *w, uint32_t slot);
+void pk_windows_unpin(struct pk_windows *w, uint32_t slot);
+
+/* Time ring of a slot, ordered: keeps the largest `cap` times put. O(1) for times in order; a late one is
+ * moved into its place. */
+void pk_windows_push(struct pk_windows *w, uint32_t slot, uint32_t cap, uint32_t time_ms);
+/* The nth newest time (1 = newest). false when there are fewer. */
+bool pk_windows_nth(const struct pk_windows *w, uint32_t slot, uint32_t nth, uint32_t *out_ms);
+/* Times later than after_ms among those kept. */
+uint32_t pk_windows_count_after(const struct pk_windows *w, uint32_t slot, uint32_t after_ms);
+void pk_windows_clear_times(struct pk_windows *w, uint32_t slot);
+#endif
