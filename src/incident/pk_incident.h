@@ -65,7 +65,7 @@ struct pk_incident {
     uint32_t source_events_overflow, components_overflow, actions_overflow, flap_count;
     uint8_t source_event_count, component_count, cause_count, action_count, recommended_count;
     struct pk_incident_event_ref source_events[PK_INC_SOURCE_EVENTS];
-    uint16_t reserved;
+    uint16_t texts_overflow; /* parts left out because the stored form was full (wire/pk_record.h) */
     char components[PK_INC_COMPONENTS][PK_INC_NAME_BYTES];
     struct pk_incident_cause causes[PK_INC_CAUSES];
     struct pk_incident_action actions[PK_INC_ACTIONS];

@@ -1,0 +1,178 @@
+#ifndef PK_OUTBOX_H
+#define PK_OUTBOX_H
+/* What must reach the hub, until it says so (DESIGN 11, 12; src/decisions/0020-outbox-lanes.md).
+ *
+ * An entry is a record of the journal tree under 'O' lane boot seq; acknowledged, it is deleted. That is all
+ * the persistent state there is: no cursor that could be wrong. (boot, seq) is also its name to the hub, so a
+ * re-sent entry is recognised there. A lane is a severity, open or not; lanes are sent in order, oldest first
+ * within one. RAM holds PK_LIMIT_OUTBOX_SLOTS entries that wait, are on their way or were acknowledged; the
+ * rest is read back as slots become free. Entries made while the link is up ("live") go before the backlog.
+ *
+ * A new revision of an incident replaces the one that still waits (deleted, counted as superseded): offline,
+ * the backlog is one entry an incident.
+ *
+ * One tick:
+ *     pk_outbox_append(...) for what happened            into the batch of the tick
+ *     pk_outbox_flush(ob, batch)                         deletes of what was acknowledged since
+ *     store.submit(batch) ok -> pk_outbox_submitted(ob, store_seq)
+ *     pk_outbox_durable(ob, store.durable())             what is on the medium may be sent
+ *     pk_outbox_fetch_wanted(ob, &fetch) -> store.fetch; store.fetched >= 0 -> pk_outbox_fetched(ob, bytes)
+ *     while (pk_outbox_peek(ob, now, &view)) { publish with view.token; pk_outbox_sent(ob, view.token) or
+ * stop at PK_E_FULL } PK_MQTT_EV_PUBLISHED -> pk_outbox_answered(ob, token, reason, now) PK_MQTT_EV_CONNECTED
+ * -> pk_outbox_online(ob, true); pk_mqtt_resend_peek token -> pk_outbox_find(ob, token, &view)
+ */
+#include "base/pk_batch.h"
+#include "pk_limits.h"
+#include "wire/pk_record.h"
+
+enum {
+    PK_OUTBOX_LANES = 2 * PK_SEV_COUNT,
+    PK_OUTBOX_FETCH_BYTES = 8192,
+    PK_OUTBOX_BODY_BYTES = PK_STORE_VALUE_BYTES - PK_RECORD_OUTBOX_HEAD_BYTES, /* largest body */
+    PK_OUTBOX_RETRY_MIN_MS = 1000, /* after a refusal by the broker, doubled each time */
+    PK_OUTBOX_RETRY_MAX_MS = 300000,
+    PK_OUTBOX_EVICT_PCT = 90 /* of the byte cap: from here on the least important entries are dropped */
+};
+
+enum pk_outbox_state {
+    PK_OUTBOX_FREE,
+    PK_OUTBOX_STAGED,   /* in a batch that was not submitted yet */
+    PK_OUTBOX_SYNCING,  /* submitted, not durable */
+    PK_OUTBOX_WAITING,  /* may be sent */
+    PK_OUTBOX_INFLIGHT, /* sent, no answer yet */
+    PK_OUTBOX_ACKED,    /* to be deleted with the next batch */
+    PK_OUTBOX_DELETING, /* in a batch, not durable: remembered so that a fetch does not bring it back */
+    PK_OUTBOX_STATE_COUNT
+};
+
+struct pk_outbox_slot {
+    uint8_t state, lane, attempts;
+    bool is_live, is_clearing, is_superseded; /* clearing: the second publish, the empty retained one */
+    bool was_submitted;                       /* DELETING: its batch was handed over */
+    uint16_t value_bytes;
+    uint32_t boot, subject;
+    uint64_t seq, token, store_seq, retry_at_ms;
+    uint8_t value[PK_STORE_VALUE_BYTES]; /* packed struct pk_out_record */
+};
+
+/* Newest waiting revision of an incident, to supersede it. */
+struct pk_outbox_latest {
+    uint64_t seq;
+    uint32_t subject; /* incident number, 0 = free */
+    uint32_t boot;
+    uint16_t value_bytes;
+    uint8_t lane;
+};
+
+enum pk_outbox_loss_reason {
+    PK_OUTBOX_LOSS_CAP,     /* dropped to stay under the byte cap */
+    PK_OUTBOX_LOSS_TOO_BIG, /* can never be sent: larger than the broker takes */
+    PK_OUTBOX_LOSS_DAMAGED, /* a stored entry could not be read */
+    PK_OUTBOX_LOSS_COUNT
+};
+const char *pk_outbox_loss_word(enum pk_outbox_loss_reason reason); /* for the ledger: "outbox_cap" ... */
+struct pk_outbox_loss {
+    uint64_t count, bytes;
+    uint64_t by_severity[PK_SEV_COUNT];
+    uint64_t first_seq, last_seq; /* of the latest run of this boot or of stored ones */
+};
+
+struct pk_outbox_lane {
+    uint64_t count, bytes; /* in the store, staged ones included */
+    uint32_t slot_count;   /* of these in slots */
+    bool has_from;         /* from_* is set: everything in the store before it is in slots or gone */
+    uint32_t from_boot;
+    uint64_t from_seq;
+};
+
+struct pk_outbox_counters {
+    uint64_t appended_count, sent_count, acked_count, refused_count, superseded_count, fetched_count,
+        skipped_count, released_count, no_subscriber_count, deleted_count;
+};
+
+struct pk_outbox {
+    uint32_t boot;
+    uint64_t next_seq, next_token;
+    uint64_t cap_bytes;
+    bool is_online;
+    struct pk_outbox_slot slots[PK_LIMIT_OUTBOX_SLOTS];
+    struct pk_outbox_latest latest[PK_LIMIT_INCIDENTS];
+    struct pk_outbox_lane lanes[PK_OUTBOX_LANES];
+    struct pk_outbox_loss losses[PK_OUTBOX_LOSS_COUNT];
+    struct pk_outbox_counters counters;
+    /* the fetch under way */
+    bool is_fetching;
+    uint8_t fetch_lane;
+    bool fetch_is_eviction;
+    uint8_t fetch_buffer[PK_OUTBOX_FETCH_BYTES];
+    /* victims found by an eviction fetch, to be deleted with the next batch */
+    struct pk_outbox_victim {
+        uint64_t seq;
+        uint32_t boot;
+        uint16_t value_bytes;
+        uint8_t lane, severity;
+    } victims[16];
+    uint32_t victim_count;
+};
+
+/* boot: epoch of this start. cap_bytes: of values in the store, all lanes; 1/8 of it more is taken for open
+ * critical incidents only. */
+void pk_outbox_init(struct pk_outbox *ob, uint32_t boot, uint64_t cap_bytes);
+/* At start: one journal record under 'O', in key order. The first ones fill slots, all are counted. PK_OK;
+ * PK_E_NOT_FOUND: not an outbox key; PK_E_BAD_MSG (counted; it stays in the store until pk_outbox_flush
+ * deletes it). */
+PK_MUST_USE int pk_outbox_load(struct pk_outbox *ob, struct pk_str key, struct pk_str value);
+
+/* Queues an entry: gives it the next sequence number (*out_seq; id "<boot>-<seq>"), puts its record and what
+ * it supersedes into the batch. PK_OK; PK_E_FULL: the batch has no room, nothing happened, try with the next
+ * one; PK_E_NO_SPACE: over the byte cap, dropped and counted (never an open critical one as long as the
+ * reserve lasts). The body is at most PK_OUTBOX_BODY_BYTES (asserted: pk_record_incident_pack bounds it). */
+PK_MUST_USE int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch,
+                                 const struct pk_out_record *record, uint64_t *out_seq);
+/* Puts deletes of acknowledged, superseded and dropped entries into the batch. PK_OK or PK_E_FULL: the rest
+ * with the next batch. */
+PK_MUST_USE int pk_outbox_flush(struct pk_outbox *ob, struct pk_store_batch *batch);
+/* The batch that holds everything since the last call was taken by the store under this number. */
+void pk_outbox_submitted(struct pk_outbox *ob, uint64_t store_seq);
+void pk_outbox_durable(struct pk_outbox *ob, uint64_t durable_seq);
+
+/* What is to be sent now. Slices point into the outbox: valid until the next call that is not const. */
+struct pk_outbox_view {
+    uint64_t token; /* for the client: never reused, top bit clear (others' tokens have it set) */
+    uint32_t boot;
+    uint64_t seq;
+    struct pk_out_record record;
+    bool is_backlog;  /* not live: says `replayed` on the wire */
+    bool is_clearing; /* publish an empty retained message instead of the record */
+    bool is_retained; /* the flag to publish with */
+};
+/* The most important entry that may be sent at `now`, again and again until pk_outbox_sent. False when there
+ * is none (or offline). */
+bool pk_outbox_peek(const struct pk_outbox *ob, uint64_t now_ms, struct pk_outbox_view *out);
+/* A token the client asks to send again. PK_OK or PK_E_NOT_FOUND (then pk_mqtt_forget it). */
+PK_MUST_USE int pk_outbox_find(const struct pk_outbox *ob, uint64_t token, struct pk_outbox_view *out);
+/* The client took it. */
+void pk_outbox_sent(struct pk_outbox *ob, uint64_t token);
+/* The client can never send it (PK_E_TOO_BIG): dropped and counted. */
+void pk_outbox_unsendable(struct pk_outbox *ob, uint64_t token);
+/* Answer of the broker: reason < 0x80 (16, no subscribers, too) removes it, else it waits and is tried again.
+ * PK_OK, PK_E_NOT_FOUND: not a token of ours. */
+int pk_outbox_answered(struct pk_outbox *ob, uint64_t token, uint8_t reason, uint64_t now_ms);
+/* The link is usable or not. While it is not, nothing is peeked, and new entries are backlog. */
+void pk_outbox_online(struct pk_outbox *ob, bool is_online);
+/* The client forgot its session (it was started anew): what was on its way is sent again. */
+void pk_outbox_restart_inflight(struct pk_outbox *ob);
+/* When the next entry that waits for a retry may be sent; UINT64_MAX when none. */
+uint64_t pk_outbox_next_deadline_ms(const struct pk_outbox *ob);
+
+/* True when something should be read back; *out is filled (its buffer is ours). Call store.fetch; when that
+ * is busy call pk_outbox_fetch_cancelled. */
+bool pk_outbox_fetch_wanted(struct pk_outbox *ob, struct pk_store_fetch *out);
+void pk_outbox_fetch_cancelled(struct pk_outbox *ob);
+/* store.fetched answered: bytes of the buffer used, 0 when nothing was found or it failed. */
+void pk_outbox_fetched(struct pk_outbox *ob, uint32_t bytes);
+
+/* Entries not yet acknowledged, and their bytes. */
+uint64_t pk_outbox_depth(const struct pk_outbox *ob);
+uint64_t pk_outbox_bytes(const struct pk_outbox *ob);
+#endif

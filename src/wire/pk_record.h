@@ -1,0 +1,136 @@
+#ifndef PK_RECORD_H
+#define PK_RECORD_H
+/* Stored records: explicit little-endian bytes, each starting with kind and version, unpacked exactly or
+ * refused (DESIGN 11). The store adds type, version and CRC around them.
+ *
+ * Keys. Byte order is age order.
+ *   journal  'L' n(8)                   timeline and audit entry n
+ *            'O' lane(1) boot(4) seq(8) outbox entry, lanes in the order they are sent (report/pk_outbox.h)
+ *   objects  "schema"                   u32
+ *            "meta"                     struct pk_meta
+ *            "i" number(4)              incident
+ *            "r" boot(4) run(4)         action run
+ *            "j" hash(8)                used command id
+ * Integers in keys are big-endian. */
+#include "base/pk_bytes.h"
+#include "incident/pk_incident.h"
+#include "port/port.h"
+#include "wire/pk_audit.h"
+
+enum { PK_SCHEMA_VERSION = 1 };
+
+enum pk_record_kind {
+    PK_RECORD_INCIDENT = 1,
+    PK_RECORD_LOG = 2,
+    PK_RECORD_RUN = 3,
+    PK_RECORD_META = 4,
+    PK_RECORD_OUTBOX = 5,
+    PK_RECORD_JTI = 6
+};
+
+struct pk_record_key {
+    uint8_t bytes[PK_STORE_KEY_BYTES];
+    uint32_t n;
+};
+struct pk_str pk_record_key_str(const struct pk_record_key *key);
+void pk_record_key_log(struct pk_record_key *out, uint64_t n);
+void pk_record_key_outbox(struct pk_record_key *out, uint8_t lane, uint32_t boot, uint64_t seq);
+void pk_record_key_incident(struct pk_record_key *out, uint32_t number);
+void pk_record_key_run(struct pk_record_key *out, uint32_t boot, uint32_t run);
+void pk_record_key_jti(struct pk_record_key *out, uint64_t hash);
+void pk_record_key_meta(struct pk_record_key *out);
+void pk_record_key_schema(struct pk_record_key *out);
+/* PK_OK or PK_E_BAD_MSG: not such a key. */
+PK_MUST_USE int pk_record_key_log_parse(struct pk_str key, uint64_t *out_n);
+PK_MUST_USE int pk_record_key_outbox_parse(struct pk_str key, uint8_t *out_lane, uint32_t *out_boot,
+                                           uint64_t *out_seq);
+
+/* All unpack functions: PK_OK; PK_E_BAD_MSG: another kind, too short, too long, a text or count over its
+ * bound, an enumerator out of range; PK_E_UNSUPPORTED: a version of later software. *out is then undefined.
+ * All pack functions return bytes written. */
+
+/* Packs the whole record when it fits in cap_bytes (>= 640: all that cannot be left out does). When it does
+ * not, things are left out in this order, each counted in texts_overflow of what is unpacked later, until it
+ * fits: evidence of causes (last first), causes after the first, results of actions, recommended actions
+ * (last first), description, oldest actions, components (last first). 0 is returned only for cap_bytes < 640.
+ */
+PK_MUST_USE uint32_t pk_record_incident_pack(const struct pk_incident *incident, uint8_t *out,
+                                             uint32_t cap_bytes);
+PK_MUST_USE int pk_record_incident_unpack(struct pk_str value, struct pk_incident *out);
+
+/* Timeline and audit entry: the JSON that was hashed, the hash, and what is needed to pick it without reading
+ * the JSON. */
+enum { PK_RECORD_LOG_BYTES = 64 + PK_AUDIT_JSON_BYTES };
+struct pk_log_record {
+    uint64_t n;
+    uint32_t incident_number;
+    int64_t wall_ms;
+    uint8_t hash[PK_SHA256_BYTES];
+    struct pk_str json;
+};
+PK_MUST_USE uint32_t pk_record_log_pack(const struct pk_log_record *record, uint8_t *out, uint32_t cap_bytes);
+PK_MUST_USE int pk_record_log_unpack(struct pk_str value,
+                                     struct pk_log_record *out); /* json points into value */
+
+/* Write-ahead intent of an action run and its outcome, under one key (DESIGN 10). */
+enum { PK_RECORD_RUN_BYTES = 320 };
+struct pk_run_record {
+    uint32_t boot, run, incident_number;
+    uint8_t state; /* enum pk_run_state */
+    uint8_t risk;  /* 0 low .. 3 critical */
+    bool is_idempotent, is_approved;
+    uint8_t attempt;
+    struct pk_stamp planned, started, ended;
+    int32_t exit_code;
+    char action[PK_INC_ACTION_BYTES];
+    char target[PK_INC_NAME_BYTES];
+    char who[PK_AUDIT_WHO_BYTES]; /* who asked or approved */
+};
+PK_MUST_USE uint32_t pk_record_run_pack(const struct pk_run_record *run, uint8_t *out, uint32_t cap_bytes);
+PK_MUST_USE int pk_record_run_unpack(struct pk_str value, struct pk_run_record *out);
+
+/* What must survive a restart and is not in a record of its own. The log head is a checkpoint: at start the
+ * log is read on from there. */
+enum { PK_RECORD_META_BYTES = 160 };
+struct pk_meta {
+    uint32_t boot;                 /* epoch of the last start */
+    uint32_t next_incident_number; /* never reused: saved with the first record of each new incident */
+    int64_t wall_floor_ms;         /* last good wall time */
+    struct pk_audit_head log_base; /* the head before the oldest kept entry: trimmed entries are below */
+    struct pk_audit_head log_checkpoint; /* a head at or after the base */
+    uint64_t outbox_dropped_count;       /* over the life of the store */
+};
+PK_MUST_USE uint32_t pk_record_meta_pack(const struct pk_meta *meta, uint8_t *out, uint32_t cap_bytes);
+PK_MUST_USE int pk_record_meta_unpack(struct pk_str value, struct pk_meta *out);
+PK_MUST_USE uint32_t pk_record_schema_pack(uint32_t schema, uint8_t *out, uint32_t cap_bytes);
+PK_MUST_USE int pk_record_schema_unpack(struct pk_str value, uint32_t *out);
+
+/* An outbox entry: what is published, and how. The body of an incident is its packed record, of an approval
+ * its JSON. */
+enum pk_out_kind { PK_OUT_INCIDENT, PK_OUT_APPROVAL, PK_OUT_KIND_COUNT };
+enum { PK_RECORD_OUTBOX_HEAD_BYTES = 96 }; /* at most, so a body has PK_STORE_VALUE_BYTES less this */
+struct pk_out_record {
+    uint8_t kind;     /* enum pk_out_kind */
+    uint8_t severity; /* enum pk_severity */
+    bool is_open;     /* the incident is still active, or the approval undecided: published retained */
+    bool then_clear;  /* last word: after it was acknowledged the retained message is emptied */
+    uint32_t subject; /* incident number (also of an approval: the incident it is about) */
+    uint32_t rev;     /* of the incident */
+    int64_t wall_ms;  /* when it was queued */
+    struct pk_str id; /* incident or approval id: last part of the topic; <= 64 bytes */
+    struct pk_str body;
+};
+PK_MUST_USE uint32_t pk_record_outbox_pack(const struct pk_out_record *record, uint8_t *out,
+                                           uint32_t cap_bytes);
+PK_MUST_USE int pk_record_outbox_unpack(struct pk_str value,
+                                        struct pk_out_record *out); /* id and body point into value */
+
+/* A used command id. */
+enum { PK_RECORD_JTI_BYTES = 96 };
+struct pk_jti_record {
+    struct pk_str jti, kid;
+    int64_t exp_s;
+};
+PK_MUST_USE uint32_t pk_record_jti_pack(const struct pk_jti_record *record, uint8_t *out, uint32_t cap_bytes);
+PK_MUST_USE int pk_record_jti_unpack(struct pk_str value, struct pk_jti_record *out);
+#endif
