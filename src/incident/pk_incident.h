@@ -1,29 +1,64 @@
 #ifndef PK_INCIDENT_H
 #define PK_INCIDENT_H
-/* The incident record (WIRE "Incident") in fixed size: bounded lists, overflow counted. One definition for agent, ctl and hub. */
+/* The incident record (WIRE "Incident") in fixed size: bounded lists, overflow counted. One definition for
+ * agent, ctl and hub. */
 #include "base/pk_severity.h"
 #include "base/pk_time.h"
 
 enum pk_incident_status {
-    PK_INC_DETECTED, PK_INC_INVESTIGATING, PK_INC_MITIGATING, PK_INC_MITIGATED, PK_INC_RESOLVED, PK_INC_CLOSED, PK_INC_FALSE_POSITIVE,
+    PK_INC_DETECTED,
+    PK_INC_INVESTIGATING,
+    PK_INC_MITIGATING,
+    PK_INC_MITIGATED,
+    PK_INC_RESOLVED,
+    PK_INC_CLOSED,
+    PK_INC_FALSE_POSITIVE,
     PK_INC_STATUS_COUNT
 };
 enum pk_incident_stage {
-    PK_STAGE_ASSESS, PK_STAGE_CONTAIN, PK_STAGE_INVESTIGATE, PK_STAGE_REMEDIATE, PK_STAGE_RECOVER, PK_STAGE_POSTMORTEM,
+    PK_STAGE_ASSESS,
+    PK_STAGE_CONTAIN,
+    PK_STAGE_INVESTIGATE,
+    PK_STAGE_REMEDIATE,
+    PK_STAGE_RECOVER,
+    PK_STAGE_POSTMORTEM,
     PK_STAGE_COUNT
 };
 /* WIRE "Action run states". */
 enum pk_run_state {
-    PK_RUN_PLANNED, PK_RUN_AWAITING_APPROVAL, PK_RUN_APPROVED, PK_RUN_REJECTED, PK_RUN_EXPIRED, PK_RUN_REFUSED, PK_RUN_WOULD_RUN,
-    PK_RUN_EXECUTING, PK_RUN_COMPLETED, PK_RUN_FAILED, PK_RUN_TIMED_OUT, PK_RUN_INTERRUPTED, PK_RUN_ROLLED_BACK, PK_RUN_UNKNOWN,
+    PK_RUN_PLANNED,
+    PK_RUN_AWAITING_APPROVAL,
+    PK_RUN_APPROVED,
+    PK_RUN_REJECTED,
+    PK_RUN_EXPIRED,
+    PK_RUN_REFUSED,
+    PK_RUN_WOULD_RUN,
+    PK_RUN_EXECUTING,
+    PK_RUN_COMPLETED,
+    PK_RUN_FAILED,
+    PK_RUN_TIMED_OUT,
+    PK_RUN_INTERRUPTED,
+    PK_RUN_ROLLED_BACK,
+    PK_RUN_UNKNOWN,
     PK_RUN_STATE_COUNT
 };
 
 enum {
-    PK_INC_ID_BYTES = 56,       /* "inc_" gateway<=32 "_" boot<=10 "_" n>=5, and the terminator */
-    PK_INC_TITLE_BYTES = 96, PK_INC_DESCRIPTION_BYTES = 160, PK_INC_NAME_BYTES = 65, PK_INC_RULE_BYTES = 48, PK_INC_TYPE_BYTES = 40,
-    PK_INC_USER_BYTES = 33, PK_INC_CAUSE_BYTES = 96, PK_INC_NOTE_BYTES = 120,
-    PK_INC_SOURCE_EVENTS = 8, PK_INC_COMPONENTS = 8, PK_INC_CAUSES = 3, PK_INC_ACTIONS = 6, PK_INC_RECOMMENDED = 4, PK_INC_EVIDENCE_BYTES = 96,
+    PK_INC_ID_BYTES = 56, /* "inc_" gateway<=32 "_" boot<=10 "_" n>=5, and the terminator */
+    PK_INC_TITLE_BYTES = 96,
+    PK_INC_DESCRIPTION_BYTES = 160,
+    PK_INC_NAME_BYTES = 65,
+    PK_INC_RULE_BYTES = 48,
+    PK_INC_TYPE_BYTES = 40,
+    PK_INC_USER_BYTES = 33,
+    PK_INC_CAUSE_BYTES = 96,
+    PK_INC_NOTE_BYTES = 120,
+    PK_INC_SOURCE_EVENTS = 8,
+    PK_INC_COMPONENTS = 8,
+    PK_INC_CAUSES = 3,
+    PK_INC_ACTIONS = 6,
+    PK_INC_RECOMMENDED = 4,
+    PK_INC_EVIDENCE_BYTES = 96,
     PK_INC_ACTION_BYTES = 33
 };
 
@@ -36,28 +71,28 @@ struct pk_incident_cause {
     uint16_t confidence_milli; /* 0..1000 */
 };
 struct pk_incident_action {
-    uint32_t run;           /* run number of this boot epoch */
-    uint8_t state;          /* enum pk_run_state */
+    uint32_t run;  /* run number of this boot epoch */
+    uint8_t state; /* enum pk_run_state */
     char action[PK_INC_ACTION_BYTES];
     char target[PK_INC_NAME_BYTES];
-    int64_t at_wall_ms;     /* of the last state change */
-    int32_t exit_code;      /* meaningful once finished */
-    char result[48];        /* a few words */
+    int64_t at_wall_ms; /* of the last state change */
+    int32_t exit_code;  /* meaningful once finished */
+    char result[48];    /* a few words */
 };
 
 struct pk_incident {
-    uint32_t number;         /* n of the id, persistent, never reused */
-    uint32_t boot;           /* boot epoch it was made in */
-    uint32_t rev;            /* +1 on every change; higher wins */
-    uint64_t fingerprint;    /* first 8 bytes of SHA-256(rule_id NUL group_key), big-endian */
+    uint32_t number;      /* n of the id, persistent, never reused */
+    uint32_t boot;        /* boot epoch it was made in */
+    uint32_t rev;         /* +1 on every change; higher wins */
+    uint64_t fingerprint; /* first 8 bytes of SHA-256(rule_id NUL group_key), big-endian */
     char id[PK_INC_ID_BYTES];
     char rule_id[PK_INC_RULE_BYTES];
     char type[PK_INC_TYPE_BYTES];
     char group_key[PK_INC_NAME_BYTES];
     char title[PK_INC_TITLE_BYTES];
     char description[PK_INC_DESCRIPTION_BYTES];
-    uint8_t severity;        /* enum pk_severity */
-    uint8_t status, stage;   /* enums above */
+    uint8_t severity;      /* enum pk_severity */
+    uint8_t status, stage; /* enums above */
     bool is_acked, is_flapping, is_drill, is_replayed;
     /* Moments; wall_ms and mono_ms 0 = has not happened. */
     struct pk_stamp first_event, detected, acknowledged, mitigated, resolved, closed;

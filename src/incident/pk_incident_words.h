@@ -1,0 +1,38 @@
+#ifndef PK_INCIDENT_WORDS_H
+#define PK_INCIDENT_WORDS_H
+/* The words of an incident (WIRE "Words and values"), both ways. One definition for agent, ctl and hub. */
+#include "incident/pk_incident.h"
+
+enum pk_incident_type {
+#define PK_INC_TYPE(symbol, word, severity, title) PK_INC_TYPE_##symbol,
+#include "incident/pk_incident_types.def"
+#undef PK_INC_TYPE
+    PK_INC_TYPE_COUNT
+};
+
+/* "unknown" for a value outside the enum. Never NULL. */
+const char *pk_incident_status_word(uint8_t status);
+const char *pk_incident_stage_word(uint8_t stage);
+const char *pk_run_state_word(uint8_t run_state);
+const char *pk_incident_type_word(uint8_t type);
+/* Title for people: "Service down". */
+const char *pk_incident_type_title(uint8_t type);
+enum pk_severity pk_incident_type_severity(uint8_t type);
+
+/* Any case, every alias of WIRE. *out_stage is the stage the word implies ("containing" is
+ * mitigating/contain). PK_E_BAD_FIELD. */
+PK_MUST_USE int pk_incident_status_parse(struct pk_str s, uint8_t *out_status, uint8_t *out_stage);
+PK_MUST_USE int pk_incident_stage_parse(struct pk_str s, uint8_t *out_stage);
+PK_MUST_USE int pk_run_state_parse(struct pk_str s, uint8_t *out_run_state);
+/* Exact words of the .def list, any case; PK_E_NOT_FOUND. */
+PK_MUST_USE int pk_incident_type_parse(struct pk_str s, uint8_t *out_type);
+
+/* Not resolved, closed or false_positive. */
+bool pk_incident_status_is_active(uint8_t status);
+/* The stage may stand beside the status (mitigating: contain or remediate; resolved: postmortem; ...). */
+bool pk_incident_stage_fits(uint8_t status, uint8_t stage);
+
+/* A filter is a bit per status: "active", "all", or comma-separated words and aliases, e.g.
+ * "resolved,closed". PK_E_BAD_FIELD. */
+PK_MUST_USE int pk_incident_filter_parse(struct pk_str s, uint32_t *out_status_bits);
+#endif

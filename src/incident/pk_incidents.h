@@ -1,0 +1,200 @@
+#ifndef PK_INCIDENTS_H
+#define PK_INCIDENTS_H
+/* The incident table: opens, joins, moves and ends incidents. No clock, no I/O: the caller passes the moment
+ * and pulls changes.
+ *
+ * Room is kept for what matters: info and low may fill 3/4 of the table, medium and high 7/8, critical all of
+ * it. When there is no room the oldest closed, false positive or resolved incident whose last change was
+ * pulled goes first; never an open one. What still finds no room is counted by severity (dropped_by_severity)
+ * and reported through pk_incidents_next_drop. */
+#include "incident/pk_incident.h"
+#include "incident/pk_incident_fsm.h"
+#include "incident/pk_incident_id.h"
+#include "incident/pk_incident_metrics.h"
+#include "incident/pk_timeline.h"
+#include "pk_limits.h"
+#include "port/port.h"
+
+struct pk_incidents_settings {
+    uint32_t flap_window_ms; /* fires again this soon after it was resolved: the same incident goes on */
+    uint32_t flap_count;     /* so many relapses and reopenings set is_flapping */
+    uint32_t recover_ms; /* cleared for so long: resolved; 0 = at once (the rule's own clear clause already
+                            waited) */
+};
+
+/* What a rule (or a person) reports. Texts are copied; too long ones are cut and marked by nothing but their
+ * length. */
+struct pk_incident_signal {
+    struct pk_str rule_id, group_key; /* the fingerprint; group_key may be empty */
+    struct pk_str type;               /* word of pk_incident_types.def, or an own one */
+    struct pk_str title;       /* "Error burst on api" without the severity; empty: from type and component */
+    struct pk_str description; /* empty: none */
+    struct pk_str component;   /* empty: none */
+    struct pk_str correlation_id; /* empty: none */
+    uint8_t severity;             /* enum pk_severity */
+    bool is_drill, is_replayed;
+    struct pk_stamp first_event; /* of the events that led to it */
+    uint32_t event_count;        /* contributing events, at least 1 */
+    uint32_t event_ref_count;    /* refs below, at most PK_INC_SOURCE_EVENTS */
+    struct pk_incident_event_ref event_refs[PK_INC_SOURCE_EVENTS];
+};
+
+enum pk_incident_change_kind {
+    PK_INC_CHANGED_CREATED = 1,
+    PK_INC_CHANGED_STATUS = 2,
+    PK_INC_CHANGED_SEVERITY = 4,
+    PK_INC_CHANGED_EVENTS = 8,
+    PK_INC_CHANGED_ACK = 16,
+    PK_INC_CHANGED_ASSIGNED = 32,
+    PK_INC_CHANGED_ACTION = 64,
+    PK_INC_CHANGED_NOTE = 128,
+    PK_INC_CHANGED_FLAPPING = 256,
+    PK_INC_CHANGED_CAUSE = 512,
+    PK_INC_CHANGED_TIME = 1024, /* wall times were corrected */
+    PK_INC_CHANGED_REMOVED =
+        2048 /* it left the table: the stored object may go, the journal stays; .incident is NULL */
+};
+struct pk_incident_change {
+    uint32_t number;
+    uint32_t kinds;                     /* enum pk_incident_change_kind bits since it was last pulled */
+    const struct pk_incident *incident; /* valid until the table is changed */
+};
+struct pk_incident_drop {
+    uint8_t severity;
+    uint64_t fingerprint;
+    char rule_id[PK_INC_RULE_BYTES];
+    uint32_t count; /* of the same fingerprint in a row */
+};
+
+/* One row of the table. */
+struct pk_incident_slot {
+    struct pk_incident incident;
+    uint32_t change_kinds; /* not yet pulled */
+    bool is_used;
+    bool is_unconfirmed; /* restored open, and its rule has not spoken since the start */
+    bool is_cleared;     /* mitigated by the clear condition; resolves when recover_ms passed */
+    uint64_t cleared_mono_ms;
+    uint64_t mttf_sum_ms; /* of its fingerprint, carried from incident to incident */
+    uint32_t mttf_count;
+    uint32_t hash_next; /* chain of the fingerprint index */
+};
+
+enum { PK_INCIDENT_BUCKETS = 64, PK_INCIDENT_REMOVED = 64 };
+
+struct pk_incidents {
+    const struct pk_port_crypto *crypto;
+    struct pk_incidents_settings settings;
+    char gateway[PK_GATEWAY_BYTES];
+    uint32_t boot;
+    uint32_t next_number;
+    uint32_t used_count, open_count, high_count;
+    uint32_t change_cursor;                /* where next_change goes on: no slot starves */
+    uint32_t buckets[PK_INCIDENT_BUCKETS]; /* slot + 1; 0 = empty */
+    uint32_t removed[PK_INCIDENT_REMOVED]; /* numbers that left, for next_change */
+    uint32_t removed_count;
+    uint64_t removed_lost_count;
+    struct pk_incident_drop drop; /* pending; count 0 = none */
+    uint64_t dropped_by_severity[PK_SEV_COUNT];
+    struct pk_incident_metrics metrics;
+    struct pk_timeline timeline;
+    struct pk_incident_slot slots[PK_LIMIT_INCIDENTS];
+};
+
+/* gateway: [A-Za-z0-9_-]{1,32}, asserted. crypto is kept. */
+void pk_incidents_init(struct pk_incidents *t, const struct pk_port_crypto *crypto, struct pk_str gateway,
+                       uint32_t boot, const struct pk_incidents_settings *settings);
+/* flap window 10 min, 3 flaps, recovery 0. */
+void pk_incidents_settings_defaults(struct pk_incidents_settings *s);
+void pk_incidents_configure(struct pk_incidents *t, const struct pk_incidents_settings *s);
+
+/* -- start: before the first signal -- */
+/* Takes a stored record: open ones are unconfirmed until their rule speaks. PK_OK; PK_E_CONFLICT (number
+ * already there); PK_E_BAD_FIELD (a value no record may have); PK_E_FULL (counted in dropped_by_severity when
+ * it was open: restore open ones first). The next number rises above it. */
+PK_MUST_USE int pk_incidents_restore(struct pk_incidents *t, const struct pk_incident *record,
+                                     const struct pk_stamp *now);
+/* The stored "next number"; the higher of this and what restore saw wins. Store pk_incidents.next_number with
+ * every created incident. */
+void pk_incidents_set_next_number(struct pk_incidents *t, uint32_t next_number);
+
+/* -- detect -- */
+uint64_t pk_incident_fingerprint(const struct pk_port_crypto *crypto, struct pk_str rule_id,
+                                 struct pk_str group_key);
+/* Opens, joins an open one of the same fingerprint, or reopens one resolved within the flap window. Joining
+ * raises the severity, never lowers it. Number (> 0) of the incident and *out_kinds (what changed; CREATED =
+ * new; 0 = absorbed); PK_E_FULL (dropped, counted). */
+PK_MUST_USE int64_t pk_incidents_signal(struct pk_incidents *t, const struct pk_incident_signal *s,
+                                        const struct pk_stamp *now, uint32_t *out_kinds);
+/* The clear condition of the rule holds for that group. Number, or PK_E_NOT_FOUND when nothing is open there.
+ */
+PK_MUST_USE int64_t pk_incidents_cleared(struct pk_incidents *t, struct pk_str rule_id,
+                                         struct pk_str group_key, const struct pk_stamp *now);
+/* Recovery times: resolves what stayed clear. Returns the earliest mono_ms at which it must be called again,
+ * UINT64_MAX = none. */
+uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now);
+/* Open restored incidents whose rule has not spoken: the agent tells the engine to watch for their clear
+ * condition. Slot order, start with *cursor = 0; NULL at the end. */
+const struct pk_incident *pk_incidents_next_unconfirmed(const struct pk_incidents *t, uint32_t *cursor);
+
+/* -- people and programs; `by` is the name for the timeline, cut at 32 bytes -- */
+struct pk_incident_actor {
+    uint8_t source; /* enum pk_timeline_source */
+    struct pk_str name;
+};
+/* All: PK_OK, PK_E_NOT_FOUND (no such number), PK_E_CONFLICT (the table of states has no such step),
+ * PK_E_BAD_FIELD (text empty or not UTF-8), PK_E_TOO_BIG. */
+PK_MUST_USE int pk_incidents_acknowledge(struct pk_incidents *t, uint32_t number, struct pk_incident_actor by,
+                                         const struct pk_stamp *now);
+PK_MUST_USE int pk_incidents_assign(struct pk_incidents *t, uint32_t number, struct pk_str assignee,
+                                    struct pk_incident_actor by, const struct pk_stamp *now);
+PK_MUST_USE int pk_incidents_note(struct pk_incidents *t, uint32_t number, struct pk_str text,
+                                  struct pk_incident_actor by, const struct pk_stamp *now);
+/* stage: PK_STAGE_COUNT = the one the table implies; else it must fit the status. Close only from resolved.
+ */
+PK_MUST_USE int pk_incidents_set_status(struct pk_incidents *t, uint32_t number, uint8_t status,
+                                        uint8_t stage, struct pk_incident_actor by,
+                                        const struct pk_stamp *now);
+PK_MUST_USE int pk_incidents_set_root_cause(struct pk_incidents *t, uint32_t number, struct pk_str cause,
+                                            struct pk_incident_actor by, const struct pk_stamp *now);
+PK_MUST_USE int pk_incidents_recommend(struct pk_incidents *t, uint32_t number, struct pk_str action,
+                                       const struct pk_stamp *now);
+
+/* -- respond -- */
+/* Adds or updates the entry of run a->run. drives_status: executing/completed/failed move the status (a
+ * read-only action does not). When the list is full the oldest finished entry goes and actions_overflow
+ * counts it. PK_OK or PK_E_NOT_FOUND. */
+PK_MUST_USE int pk_incidents_set_action(struct pk_incidents *t, uint32_t number,
+                                        const struct pk_incident_action *a, bool drives_status,
+                                        const struct pk_stamp *now);
+
+/* -- pull and read -- */
+/* PK_OK and *out, or PK_E_NOT_FOUND when everything was pulled. Pulling hands the duty over: put it back when
+ * it could not be stored. */
+PK_MUST_USE int pk_incidents_next_change(struct pk_incidents *t, struct pk_incident_change *out);
+void pk_incidents_put_back(struct pk_incidents *t, const struct pk_incident_change *change);
+bool pk_incidents_has_changes(const struct pk_incidents *t);
+/* PK_OK and *out once per dropped fingerprint in a row, or PK_E_NOT_FOUND. */
+PK_MUST_USE int pk_incidents_next_drop(struct pk_incidents *t, struct pk_incident_drop *out);
+const struct pk_incident *pk_incidents_get(const struct pk_incidents *t,
+                                           uint32_t number); /* NULL: not in the table */
+/* By full id or, when unique, the short form. PK_OK, PK_E_BAD_FIELD, PK_E_NOT_FOUND. */
+PK_MUST_USE int pk_incidents_find(const struct pk_incidents *t, struct pk_str id,
+                                  const struct pk_incident **out);
+/* In the table and not resolved, closed or false positive. */
+bool pk_incidents_is_live(const struct pk_incidents *t, uint32_t number);
+/* Incidents whose status is in the bits (pk_incident_filter_parse) and severity >= min_severity, newest
+ * number first. Start with *below = UINT32_MAX (numbers below it); NULL at the end. */
+const struct pk_incident *pk_incidents_next(const struct pk_incidents *t, uint32_t status_bits,
+                                            uint8_t min_severity, uint32_t *below);
+/* Counts of what is in the table. */
+void pk_incidents_count(const struct pk_incidents *t, uint32_t by_status[PK_INC_STATUS_COUNT],
+                        uint32_t by_severity[PK_SEV_COUNT]);
+/* mean(next detected - resolved) of one fingerprint. false: no sample. */
+bool pk_incidents_mttf_ms(const struct pk_incidents *t, uint32_t number, uint64_t *out_ms);
+/* The clock became good: stamps of this boot with a worse quality get wall = mono + wall_minus_mono_ms.
+ * Returns incidents changed. */
+uint32_t pk_incidents_correct_wall(struct pk_incidents *t, int64_t wall_minus_mono_ms, uint8_t quality);
+/* Entry on the timeline alone, e.g. a loss ledger range. */
+void pk_incidents_remark(struct pk_incidents *t, uint32_t number, uint8_t kind, uint8_t source,
+                         struct pk_str text, const struct pk_stamp *now);
+#endif

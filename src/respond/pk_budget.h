@@ -1,0 +1,66 @@
+#ifndef PK_BUDGET_H
+#define PK_BUDGET_H
+/* How often an action may start: per action x target and hour, cooldown between starts, iterations per
+ * incident. Every count is held with its complement: a damaged one counts as spent. The hour is counted in 13
+ * slices of five minutes, the running one included: never more than the limit in any 60 minutes. Counters are
+ * persisted; when the age of a stored counter cannot be known it counts from now. */
+#include "base/pk_bytes.h"
+#include "base/pk_time.h"
+#include "pk_limits.h"
+
+enum {
+    PK_BUDGET_SLICES = 13,
+    PK_BUDGET_SLICE_MS = 300000,
+    PK_BUDGET_ITERATIONS = 10,
+    PK_BUDGET_KEY_BYTES = 24,
+    PK_BUDGET_VALUE_BYTES = 96
+};
+
+struct pk_budget_slot {
+    uint64_t key; /* pk_hash64 of action NUL target; 0 = free */
+    struct pk_stamp last_start;
+    uint64_t slice;                                             /* mono_ms / PK_BUDGET_SLICE_MS of used[0] */
+    uint8_t used[PK_BUDGET_SLICES], used_inv[PK_BUDGET_SLICES]; /* [0] is the running slice */
+    bool is_dirty;
+};
+struct pk_budget_incident {
+    uint32_t number; /* 0 = free */
+    uint8_t used, used_inv;
+    bool is_dirty;
+};
+struct pk_budget {
+    struct pk_budget_slot slots[PK_LIMIT_BUDGETS];
+    struct pk_budget_incident incidents[PK_LIMIT_INCIDENTS];
+    uint64_t distrust_until_ms; /* everything counts as spent before it */
+    uint64_t corrupt_count, full_count;
+};
+
+void pk_budget_init(struct pk_budget *b);
+/* Would a start be allowed now? PK_OK; PK_E_COOLDOWN with *out_wait_ms; PK_E_BUDGET (*out_wait_ms until the
+ * hour has room, UINT64_MAX = not by waiting: the incident's iterations are spent, or a counter is damaged,
+ * or there is no room for a counter). Changes nothing. */
+PK_MUST_USE int pk_budget_check(const struct pk_budget *b, struct pk_str action, struct pk_str target,
+                                uint32_t incident, uint32_t per_hour, uint32_t cooldown_ms,
+                                const struct pk_stamp *now, uint64_t *out_wait_ms);
+/* pk_budget_check and, when PK_OK, counts the start. */
+PK_MUST_USE int pk_budget_take(struct pk_budget *b, struct pk_str action, struct pk_str target,
+                               uint32_t incident, uint32_t per_hour, uint32_t cooldown_ms,
+                               const struct pk_stamp *now, uint64_t *out_wait_ms);
+/* Starts counted in the last hour; iterations used by an incident. A damaged counter reads as the maximum
+ * (255; PK_BUDGET_ITERATIONS). */
+uint32_t pk_budget_used(const struct pk_budget *b, struct pk_str action, struct pk_str target,
+                        const struct pk_stamp *now);
+uint32_t pk_budget_iterations(const struct pk_budget *b, uint32_t incident);
+/* The incident left the table. */
+void pk_budget_forget_incident(struct pk_budget *b, uint32_t incident);
+/* Stored counters were lost or unreadable: everything is spent for an hour from now. */
+void pk_budget_distrust(struct pk_budget *b, const struct pk_stamp *now);
+
+/* Changed counters since the last call, for the store (tree objects): writes the key text ("budget/…") and
+ * the value. Value bytes, or PK_E_NOT_FOUND when there are no more. A value of 0 bytes: delete the key. */
+PK_MUST_USE int pk_budget_next_dirty(struct pk_budget *b, char out_key[PK_BUDGET_KEY_BYTES],
+                                     uint8_t out_value[PK_BUDGET_VALUE_BYTES]);
+/* A stored value back, at start. PK_OK; PK_E_CORRUPT (malformed: counted, and everything is distrusted);
+ * PK_E_FULL (likewise). */
+PK_MUST_USE int pk_budget_restore(struct pk_budget *b, struct pk_str value, const struct pk_stamp *now);
+#endif

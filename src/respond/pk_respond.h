@@ -1,0 +1,145 @@
+#ifndef PK_RESPOND_H
+#define PK_RESPOND_H
+/* Decides what to do about an incident and sees each run through: plan, approval, budget, write-ahead, start,
+ * verify, outcome. A state machine without I/O. The agent feeds it (pk_respond_on_*) and each tick pulls
+ * requests until PK_E_NOT_FOUND:
+ *
+ *   PERSIST   pack *run (pk_run_pack) and all of pk_budget_next_dirty into the tick's batch; after submit:
+ * pk_respond_on_submitted(seq) NOTIFY    pk_run_to_action, then pk_incidents_set_action(number, &a,
+ * !run->is_read_only) APPROVAL  run->state tells: awaiting_approval = publish the request; anything else = it
+ * is decided, empty it START     send pk_ipc_run {action_index, phase ACT or VERIFY, is_approved, incident,
+ * target}, frame id = run->id STOP      send PK_IPC_STOP, frame id = run->id
+ *
+ * No START ever leaves unless, at that moment: the incident is live, the mode allows it (or enough people
+ * approved and the mode lets them), the budget was taken, and the record of the intent is durable.
+ * tests/unit/test_pk_respond.c drives this with a million random steps. */
+#include "incident/pk_incidents.h"
+#include "respond/pk_budget.h"
+#include "respond/pk_decision.h"
+#include "respond/pk_run.h"
+
+enum { PK_RESPOND_CONCURRENT = 3, PK_RESPOND_PLAN_ACTIONS = 6 };
+
+struct pk_respond_settings {
+    uint8_t mode; /* enum pk_mode */
+    bool is_safe_mode;
+    uint32_t approval_timeout_ms; /* 5 min */
+};
+
+enum pk_respond_request_kind { PK_REQ_PERSIST, PK_REQ_NOTIFY, PK_REQ_APPROVAL, PK_REQ_START, PK_REQ_STOP };
+struct pk_respond_request {
+    enum pk_respond_request_kind kind;
+    const struct pk_run *run; /* valid until the next call */
+    uint8_t phase;            /* START: enum pk_action_phase */
+};
+
+/* Actions of one incident, tried in order: the next when the one before did not help. Diagnostics never end a
+ * plan. */
+struct pk_respond_plan {
+    uint32_t incident; /* 0 = free */
+    uint32_t run;      /* the one under way; 0 = none */
+    uint8_t action_count, next;
+    bool is_auto;
+    char target[PK_ACTION_TARGET_BYTES];
+    char actions[PK_RESPOND_PLAN_ACTIONS][PK_ACTION_NAME_BYTES];
+};
+
+struct pk_respond_count {
+    uint32_t ok, failed, refused;
+};
+
+struct pk_respond {
+    const struct pk_action_table *actions;
+    const struct pk_incidents *incidents;
+    struct pk_respond_settings settings;
+    uint32_t boot, next_run;
+    struct pk_run runs[PK_LIMIT_RUNS]; /* id 0 = free */
+    struct pk_respond_plan plans[PK_LIMIT_RUNS];
+    struct pk_budget budget;
+    struct pk_respond_count counts[PK_LIMIT_ACTIONS]; /* by row of the current table */
+    uint64_t durable_seq;
+    uint64_t full_count; /* plans or runs refused because the table was full */
+    uint32_t request_cursor;
+};
+
+/* actions and incidents are kept and must outlive it. */
+void pk_respond_init(struct pk_respond *r, const struct pk_action_table *actions,
+                     const struct pk_incidents *incidents, uint32_t boot,
+                     const struct pk_respond_settings *settings);
+void pk_respond_settings_defaults(struct pk_respond_settings *s); /* safe, safe_mode, 5 min */
+/* Mode and the rest; counts for every start that has not left yet. */
+void pk_respond_configure(struct pk_respond *r, const struct pk_respond_settings *settings);
+/* A reloaded table: runs find their row by name again; what waits for a row that is gone is refused. Counters
+ * start anew. */
+void pk_respond_set_actions(struct pk_respond *r, const struct pk_action_table *actions,
+                            const struct pk_stamp *now);
+/* A stored run, at start, before the first tick. Unfinished: an approval that has not expired waits on; an
+ * intent becomes `unknown` unless the row is idempotent (then it is decided anew); the rest `interrupted`.
+ * PK_OK, PK_E_CORRUPT, PK_E_FULL, PK_E_CONFLICT (id known). */
+PK_MUST_USE int pk_respond_restore(struct pk_respond *r, struct pk_str stored, const struct pk_stamp *now);
+
+/* -- what to do -- */
+/* A rule fired for a live incident: try `names` ("a, b, c" as the rule row has them; unknown ones become
+ * refused runs) on `target` (the incident's component or group key). is_auto: the rule says auto = yes; else
+ * every run that would run asks a responder. PK_OK; PK_E_CONFLICT (a plan for it is under way);
+ * PK_E_NOT_FOUND (no live incident); PK_E_FULL; PK_E_BAD_FIELD (no name, or more than
+ * PK_RESPOND_PLAN_ACTIONS). */
+PK_MUST_USE int pk_respond_plan(struct pk_respond *r, uint32_t incident, struct pk_str names,
+                                struct pk_str target, bool is_auto, const struct pk_stamp *now);
+/* A person asks for one action (`incidents mitigate`). decider: what his role lets him decide; it counts as
+ * his approval. Run id (> 0) or PK_E_NOT_FOUND (incident not live, or no such action), PK_E_BAD_FIELD,
+ * PK_E_POLICY (target, mode), PK_E_BUDGET, PK_E_COOLDOWN, PK_E_CONFLICT (the same is under way), PK_E_FULL.
+ */
+PK_MUST_USE int64_t pk_respond_ask(struct pk_respond *r, uint32_t incident, struct pk_str action,
+                                   struct pk_str target, struct pk_str who, uint8_t decider,
+                                   const struct pk_stamp *now);
+
+/* -- approvals and interrupts -- */
+/* PK_OK; PK_E_NOT_FOUND; PK_E_EXPIRED (late); PK_E_CONFLICT (decided already, or the same person twice);
+ * PK_E_DENIED (his role does not reach). */
+PK_MUST_USE int pk_respond_decide(struct pk_respond *r, uint32_t run, bool is_approved, struct pk_str who,
+                                  uint8_t decider, const struct pk_stamp *now);
+/* Not started yet: ends at once. Running: a STOP request, and `interrupted` when it ended. PK_OK,
+ * PK_E_NOT_FOUND, PK_E_CONFLICT (finished). */
+PK_MUST_USE int pk_respond_interrupt(struct pk_respond *r, uint32_t run, struct pk_str who,
+                                     const struct pk_stamp *now);
+
+/* -- answers of the world; an id that is not known or not in that step is ignored (late answers are no error)
+ * -- */
+void pk_respond_on_submitted(struct pk_respond *r, uint32_t run, uint64_t seq);
+/* The store queue was full: the PERSIST request comes again at the next tick. */
+void pk_respond_on_submit_failed(struct pk_respond *r, uint32_t run);
+void pk_respond_on_durable(struct pk_respond *r, uint64_t durable_seq);
+/* The START or STOP could not be sent now (socket full): it comes again at the next tick. */
+void pk_respond_on_not_sent(struct pk_respond *r, uint32_t run);
+void pk_respond_on_started(struct pk_respond *r, uint32_t run, const struct pk_stamp *now);
+/* error: enum pk_err of pk_ipc_refused; PK_E_BUSY and PK_E_AGAIN are tried again. why: terminated text of the
+ * frame. */
+void pk_respond_on_refused(struct pk_respond *r, uint32_t run, int error, uint32_t retry_after_ms,
+                           struct pk_str why, const struct pk_stamp *now);
+void pk_respond_on_done(struct pk_respond *r, uint32_t run, uint8_t phase, int32_t exit_code,
+                        bool is_timed_out, uint32_t duration_ms, const struct pk_stamp *now);
+/* The supervisor went away (agent and supervisor end together, but the frame socket may break first): what
+ * was sent is `unknown`. */
+void pk_respond_on_supervisor_lost(struct pk_respond *r, const struct pk_stamp *now);
+/* The rule's clear condition holds: verifies what runs, drops what waits. */
+void pk_respond_on_cleared(struct pk_respond *r, uint32_t incident, const struct pk_stamp *now);
+
+/* -- the tick -- */
+/* Deadlines: approvals, answers, verification, cooldowns. Returns the earliest mono_ms at which it must be
+ * called again, UINT64_MAX = none. */
+uint64_t pk_respond_tick(struct pk_respond *r, const struct pk_stamp *now);
+/* Next thing the agent has to do; see the top. PK_OK or PK_E_NOT_FOUND. */
+PK_MUST_USE int pk_respond_next_request(struct pk_respond *r, const struct pk_stamp *now,
+                                        struct pk_respond_request *out);
+
+/* -- read -- */
+const struct pk_run *pk_respond_get(const struct pk_respond *r, uint32_t run); /* NULL: not in the table */
+/* Runs in rising id, start with *after = 0; incident 0 = of all. NULL at the end. */
+const struct pk_run *pk_respond_next(const struct pk_respond *r, uint32_t incident, uint32_t *after);
+uint32_t pk_respond_running_count(const struct pk_respond *r);
+/* Why an action would or would not run on this incident and target now, in words (explain). The error a start
+ * would get, PK_OK, or PK_E_NEEDS_APPROVAL. */
+int pk_respond_explain(const struct pk_respond *r, uint32_t incident, struct pk_str action,
+                       struct pk_str target, const struct pk_stamp *now, struct pk_buf *out);
+#endif

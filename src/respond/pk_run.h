@@ -1,0 +1,75 @@
+#ifndef PK_RUN_H
+#define PK_RUN_H
+/* One run of an action: what was asked, decided, approved, started and came of it. Fixed size; its stored
+ * form. */
+#include "base/pk_bytes.h"
+#include "incident/pk_incident.h"
+#include "respond/pk_action.h"
+
+/* Where the machine stands inside a WIRE run state. */
+enum pk_run_step {
+    PK_RUN_AT_WAIT,     /* planned or approved: waits for its turn, a cooldown, a free place */
+    PK_RUN_AT_APPROVAL, /* awaiting_approval */
+    PK_RUN_AT_INTENT,   /* its intent is handed to the store, not yet durable */
+    PK_RUN_AT_START,    /* intent durable: the start is to be sent */
+    PK_RUN_AT_STARTING, /* start sent, no answer yet */
+    PK_RUN_AT_RUNNING,
+    PK_RUN_AT_VERIFY,    /* a verify attempt is to be sent, or waits for its second */
+    PK_RUN_AT_VERIFYING, /* verify sent */
+    PK_RUN_AT_CLEAR,     /* waits for the rule's clear condition */
+    PK_RUN_AT_END,
+    PK_RUN_STEP_COUNT
+};
+
+enum {
+    PK_RUN_RESULT_BYTES = 48,
+    PK_RUN_STORED_BYTES = 400,
+    PK_RUN_KEY_BYTES = 24,
+    PK_APPROVAL_ID_BYTES = 28
+};
+
+struct pk_run {
+    uint32_t id;       /* > 0, never used twice within what is stored */
+    uint32_t boot;     /* boot epoch it was planned in */
+    uint32_t incident; /* number */
+    uint8_t state;     /* enum pk_run_state (WIRE) */
+    uint8_t step;      /* enum pk_run_step */
+    uint8_t risk, decider, approvals_needed, approvals_have;
+    bool is_manual; /* a person asked for it */
+    bool is_intent; /* from the write-ahead on: it may have been started */
+    bool is_critical_target;
+    bool is_read_only, is_idempotent;
+    bool is_stop_wanted;
+    bool needs_persist, needs_notify, needs_approval_note, needs_stop; /* requests not yet handed out */
+    int32_t action_index; /* in the current table; -1 = the row is gone */
+    char action[PK_ACTION_NAME_BYTES];
+    char target[PK_ACTION_TARGET_BYTES];
+    char requested_by[PK_INC_USER_BYTES];   /* "rule" or a name */
+    char approved_by[2][PK_INC_USER_BYTES]; /* who approved; [0] also who rejected or interrupted */
+    struct pk_stamp planned, started, finished;
+    int64_t expires_wall_ms; /* approval; 0 = wall unknown */
+    uint64_t expires_ms;     /* approval, boot-time clock */
+    uint64_t not_before_ms;  /* AT_WAIT, AT_START, AT_VERIFY */
+    uint64_t deadline_ms;    /* answers expected, or verify_within ends */
+    uint64_t intent_seq;     /* store sequence of the intent; 0 = not yet submitted */
+    int32_t exit_code;
+    uint32_t duration_ms;
+    uint8_t retry_count;
+    char result[PK_RUN_RESULT_BYTES]; /* a few words: "verified", "exit 3", "budget is spent" */
+};
+
+/* rejected, expired, refused, would_run, completed, failed, timed_out, interrupted, rolled_back, unknown */
+bool pk_run_state_is_final(uint8_t state);
+/* As an incident lists it. */
+void pk_run_to_action(const struct pk_run *r, struct pk_incident_action *out);
+/* "apr_{boot}_{run}". */
+void pk_run_approval_id(const struct pk_run *r, char out[PK_APPROVAL_ID_BYTES]);
+PK_MUST_USE int pk_run_approval_parse(struct pk_str s, uint32_t *out_boot, uint32_t *out_run);
+
+/* Store key (tree objects): "run/{boot:08x}{id:08x}". */
+void pk_run_key(const struct pk_run *r, char out[PK_RUN_KEY_BYTES]);
+/* Bytes written (<= PK_RUN_STORED_BYTES). */
+PK_MUST_USE int pk_run_pack(const struct pk_run *r, void *out, uint32_t cap_bytes);
+/* PK_OK or PK_E_CORRUPT (short, long, or a value outside its range). action_index is -1 afterwards. */
+PK_MUST_USE int pk_run_unpack(struct pk_run *r, struct pk_str stored);
+#endif
