@@ -12,7 +12,7 @@ enum {
     PK_BUDGET_SLICES = 13,
     PK_BUDGET_SLICE_MS = 300000,
     PK_BUDGET_ITERATIONS = 10,
-    PK_BUDGET_KEY_BYTES = 24,
+    PK_BUDGET_KEY_BYTES = 9,
     PK_BUDGET_VALUE_BYTES = 96
 };
 
@@ -56,10 +56,17 @@ void pk_budget_forget_incident(struct pk_budget *b, uint32_t incident);
 /* Stored counters were lost or unreadable: everything is spent for an hour from now. */
 void pk_budget_distrust(struct pk_budget *b, const struct pk_stamp *now);
 
-/* Changed counters since the last call, for the store (tree objects): writes the key text ("budget/…") and
- * the value. Value bytes, or PK_E_NOT_FOUND when there are no more. A value of 0 bytes: delete the key. */
-PK_MUST_USE int pk_budget_next_dirty(struct pk_budget *b, char out_key[PK_BUDGET_KEY_BYTES],
-                                     uint8_t out_value[PK_BUDGET_VALUE_BYTES]);
+/* A counter as it is stored in the tree `objects`: key 'b' and 8 bytes (action and target) or 'b' and 4 bytes
+ * (incident). */
+struct pk_budget_record {
+    uint8_t key[PK_BUDGET_KEY_BYTES];
+    uint8_t value[PK_BUDGET_VALUE_BYTES];
+    uint32_t key_bytes, value_bytes; /* value_bytes 0: delete the key */
+};
+/* The next counter changed since it was last pulled. PK_OK, or PK_E_NOT_FOUND when there are no more. */
+PK_MUST_USE int pk_budget_next_dirty(struct pk_budget *b, struct pk_budget_record *out);
+/* The batch was not taken by the store: every counter is handed out again. */
+void pk_budget_dirty_all(struct pk_budget *b);
 /* A stored value back, at start. PK_OK; PK_E_CORRUPT (malformed: counted, and everything is distrusted);
  * PK_E_FULL (likewise). */
 PK_MUST_USE int pk_budget_restore(struct pk_budget *b, struct pk_str value, const struct pk_stamp *now);

@@ -3,6 +3,7 @@
 /* Risk x mode -> what may happen (REQUIREMENTS A.0), as const tables. No state. */
 #include "base/pk_mode.h"
 #include "respond/pk_action.h"
+#include "wire/pk_role.h"
 
 enum pk_decision_kind {
     PK_DECIDE_REFUSE,
@@ -12,9 +13,6 @@ enum pk_decision_kind {
     PK_DECIDE_ASK_TWO,
     PK_DECIDE_COUNT
 };
-/* Who may answer, in rising order; the caller maps its roles to it (WIRE: responder up to medium, approver
- * high and critical). */
-enum pk_decider { PK_DECIDER_NOBODY, PK_DECIDER_RESPONDER, PK_DECIDER_APPROVER, PK_DECIDER_COUNT };
 
 struct pk_decision_input {
     uint8_t risk; /* enum pk_risk of the row */
@@ -24,9 +22,10 @@ struct pk_decision_input {
     bool is_critical_target; /* raises the risk by one class */
 };
 struct pk_decision {
-    uint8_t kind;             /* enum pk_decision_kind */
-    uint8_t risk;             /* enum pk_risk, raised by context */
-    uint8_t decider;          /* enum pk_decider it needs when asked */
+    uint8_t kind; /* enum pk_decision_kind */
+    uint8_t risk; /* enum pk_risk, raised by context */
+    uint8_t role; /* enum pk_role that may answer (WIRE: responder up to medium, approver above); PK_ROLE_NONE
+                     when it is not asked */
     uint8_t approvals_needed; /* 0, 1 or 2 */
     const char *reason;       /* "risk low runs in mode safe"; static */
 };

@@ -4,11 +4,11 @@
  * verify, outcome. A state machine without I/O. The agent feeds it (pk_respond_on_*) and each tick pulls
  * requests until PK_E_NOT_FOUND:
  *
- *   PERSIST   pack *run (pk_run_pack) and all of pk_budget_next_dirty into the tick's batch; after submit:
- * pk_respond_on_submitted(seq) NOTIFY    pk_run_to_action, then pk_incidents_set_action(number, &a,
- * !run->is_read_only) APPROVAL  run->state tells: awaiting_approval = publish the request; anything else = it
- * is decided, empty it START     send pk_ipc_run {action_index, phase ACT or VERIFY, is_approved, incident,
- * target}, frame id = run->id STOP      send PK_IPC_STOP, frame id = run->id
+ *   PERSIST   pack *run (pk_run_pack) and all of pk_budget_next_dirty(&r->budget) into the tick's batch;
+ * after submit: pk_respond_on_submitted(seq) NOTIFY    pk_run_to_action, then pk_incidents_set_action(number,
+ * &a, !run->is_read_only) APPROVAL  run->state tells: awaiting_approval = publish the request; anything else
+ * = it is decided, empty it START     send pk_ipc_run {action_index, phase ACT or VERIFY, is_approved,
+ * incident, target}, frame id = run->id STOP      send PK_IPC_STOP, frame id = run->id
  *
  * No START ever leaves unless, at that moment: the incident is live, the mode allows it (or enough people
  * approved and the mode lets them), the budget was taken, and the record of the intent is durable.
@@ -86,19 +86,19 @@ PK_MUST_USE int pk_respond_restore(struct pk_respond *r, struct pk_str stored, c
  * PK_RESPOND_PLAN_ACTIONS). */
 PK_MUST_USE int pk_respond_plan(struct pk_respond *r, uint32_t incident, struct pk_str names,
                                 struct pk_str target, bool is_auto, const struct pk_stamp *now);
-/* A person asks for one action (`incidents mitigate`). decider: what his role lets him decide; it counts as
+/* A person asks for one action (`incidents mitigate`). role: his; when it reaches the one needed it counts as
  * his approval. Run id (> 0) or PK_E_NOT_FOUND (incident not live, or no such action), PK_E_BAD_FIELD,
  * PK_E_POLICY (target, mode), PK_E_BUDGET, PK_E_COOLDOWN, PK_E_CONFLICT (the same is under way), PK_E_FULL.
  */
 PK_MUST_USE int64_t pk_respond_ask(struct pk_respond *r, uint32_t incident, struct pk_str action,
-                                   struct pk_str target, struct pk_str who, uint8_t decider,
+                                   struct pk_str target, struct pk_str who, enum pk_role role,
                                    const struct pk_stamp *now);
 
 /* -- approvals and interrupts -- */
 /* PK_OK; PK_E_NOT_FOUND; PK_E_EXPIRED (late); PK_E_CONFLICT (decided already, or the same person twice);
  * PK_E_DENIED (his role does not reach). */
 PK_MUST_USE int pk_respond_decide(struct pk_respond *r, uint32_t run, bool is_approved, struct pk_str who,
-                                  uint8_t decider, const struct pk_stamp *now);
+                                  enum pk_role role, const struct pk_stamp *now);
 /* Not started yet: ends at once. Running: a STOP request, and `interrupted` when it ended. PK_OK,
  * PK_E_NOT_FOUND, PK_E_CONFLICT (finished). */
 PK_MUST_USE int pk_respond_interrupt(struct pk_respond *r, uint32_t run, struct pk_str who,

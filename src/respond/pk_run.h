@@ -21,12 +21,7 @@ enum pk_run_step {
     PK_RUN_STEP_COUNT
 };
 
-enum {
-    PK_RUN_RESULT_BYTES = 48,
-    PK_RUN_STORED_BYTES = 400,
-    PK_RUN_KEY_BYTES = 24,
-    PK_APPROVAL_ID_BYTES = 28
-};
+enum { PK_RUN_RESULT_BYTES = 48, PK_RUN_STORED_BYTES = 400, PK_RUN_APPROVAL_ID_BYTES = 28 };
 
 struct pk_run {
     uint32_t id;       /* > 0, never used twice within what is stored */
@@ -34,7 +29,7 @@ struct pk_run {
     uint32_t incident; /* number */
     uint8_t state;     /* enum pk_run_state (WIRE) */
     uint8_t step;      /* enum pk_run_step */
-    uint8_t risk, decider, approvals_needed, approvals_have;
+    uint8_t risk, role, approvals_needed, approvals_have;
     bool is_manual; /* a person asked for it */
     bool is_intent; /* from the write-ahead on: it may have been started */
     bool is_critical_target;
@@ -63,12 +58,11 @@ bool pk_run_state_is_final(uint8_t state);
 /* As an incident lists it. */
 void pk_run_to_action(const struct pk_run *r, struct pk_incident_action *out);
 /* "apr_{boot}_{run}". */
-void pk_run_approval_id(const struct pk_run *r, char out[PK_APPROVAL_ID_BYTES]);
+void pk_run_approval_id(const struct pk_run *r, char out[PK_RUN_APPROVAL_ID_BYTES]);
 PK_MUST_USE int pk_run_approval_parse(struct pk_str s, uint32_t *out_boot, uint32_t *out_run);
 
-/* Store key (tree objects): "run/{boot:08x}{id:08x}". */
-void pk_run_key(const struct pk_run *r, char out[PK_RUN_KEY_BYTES]);
-/* Bytes written (<= PK_RUN_STORED_BYTES). */
+/* Stored value; its key is pk_record_key_run(boot, id) of wire/pk_record.h. Bytes written (<=
+ * PK_RUN_STORED_BYTES). */
 PK_MUST_USE int pk_run_pack(const struct pk_run *r, void *out, uint32_t cap_bytes);
 /* PK_OK or PK_E_CORRUPT (short, long, or a value outside its range). action_index is -1 afterwards. */
 PK_MUST_USE int pk_run_unpack(struct pk_run *r, struct pk_str stored);
