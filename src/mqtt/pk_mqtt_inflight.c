@@ -29,6 +29,10 @@ static uint16_t next_id(const struct pk_mqtt_out *o, uint16_t slot) {
     return next <= PK_MQTT_PUBLISH_ID_MAX ? (uint16_t)next : (uint16_t)(slot + 1);
 }
 
+uint16_t pk_mqtt_out_next_id(const struct pk_mqtt_out *o) {
+    return o->free_head == NONE ? 0 : next_id(o, o->free_head);
+}
+
 uint16_t pk_mqtt_out_take(struct pk_mqtt_out *o, uint64_t token, uint8_t qos) {
     const uint16_t slot = o->free_head;
     if (slot == NONE) {
@@ -185,7 +189,7 @@ void pk_mqtt_in_init(struct pk_mqtt_in *in, struct pk_mqtt_in_slot *slots, uint3
 }
 
 void pk_mqtt_in_clear(struct pk_mqtt_in *in) {
-    in->head = in->tail = in->unanswered = in->held = NONE;
+    in->head = in->tail = in->unanswered = in->held = in->held_tail = NONE;
     in->free_head = 0;
     in->pending = in->used = 0;
     for (uint32_t i = 0; i < in->count; i++) {
@@ -232,6 +236,16 @@ bool pk_mqtt_in_push(struct pk_mqtt_in *in, uint32_t handle, uint16_t packet_id,
     return true;
 }
 
+static void hold(struct pk_mqtt_in *in, uint16_t slot) {
+    in->slots[slot].next = NONE;
+    if (in->held_tail == NONE) {
+        in->held = slot;
+    } else {
+        in->slots[in->held_tail].next = slot;
+    }
+    in->held_tail = slot;
+}
+
 /* Takes the slot of this QoS 2 id out of the held list; NONE when it is not there. */
 static uint16_t take_held(struct pk_mqtt_in *in, uint16_t packet_id) {
     uint16_t prev = NONE;
@@ -243,6 +257,9 @@ static uint16_t take_held(struct pk_mqtt_in *in, uint16_t packet_id) {
             in->held = in->slots[i].next;
         } else {
             in->slots[prev].next = in->slots[i].next;
+        }
+        if (in->held_tail == i) {
+            in->held_tail = prev;
         }
         return i;
     }
@@ -295,15 +312,20 @@ bool pk_mqtt_in_answer(struct pk_mqtt_in *in, uint32_t handle, uint8_t reason) {
     return found;
 }
 
-uint32_t pk_mqtt_in_answer_all(struct pk_mqtt_in *in) {
+static uint32_t answer_list(struct pk_mqtt_in *in, uint16_t from) {
     uint32_t count = 0;
-    for (uint16_t i = in->unanswered; i != NONE; i = in->slots[i].next) {
+    for (uint16_t i = from; i != NONE; i = in->slots[i].next) {
         if (in->slots[i].state == PK_MQTT_IN_DELIVERED) {
             in->slots[i].state = PK_MQTT_IN_ANSWERED;
             in->slots[i].reason = 0;
             count++;
         }
     }
+    return count;
+}
+
+uint32_t pk_mqtt_in_answer_all(struct pk_mqtt_in *in) {
+    const uint32_t count = answer_list(in, in->unanswered) + answer_list(in, in->held);
     in->unanswered = NONE;
     return count;
 }
@@ -329,8 +351,7 @@ void pk_mqtt_in_sent(struct pk_mqtt_in *in) {
         return;
     }
     s->state = PK_MQTT_IN_RELEASE;
-    s->next = in->held;
-    in->held = slot;
+    hold(in, slot);
 }
 
 bool pk_mqtt_in_release(struct pk_mqtt_in *in, uint16_t packet_id) {
@@ -339,8 +360,7 @@ bool pk_mqtt_in_release(struct pk_mqtt_in *in, uint16_t packet_id) {
         return false;
     }
     if (in->slots[slot].state != PK_MQTT_IN_RELEASE) { /* no PUBREC was sent: not this message */
-        in->slots[slot].next = in->held;
-        in->held = slot;
+        hold(in, slot);
         return false;
     }
     give_in(in, slot);
@@ -354,8 +374,7 @@ void pk_mqtt_in_lost(struct pk_mqtt_in *in) {
         if (in->slots[i].qos < 2) {
             give_in(in, i);
         } else {
-            in->slots[i].next = in->held;
-            in->held = i;
+            hold(in, i);
         }
         i = next;
     }

@@ -64,9 +64,9 @@ struct pk_mqtt_in_slot {
 struct pk_mqtt_in {
     struct pk_mqtt_in_slot *slots;
     uint16_t count;
-    uint16_t head, tail; /* received on this connection, in order, PUBACK or PUBREC not sent */
-    uint16_t unanswered; /* first DELIVERED slot of head..tail */
-    uint16_t held;       /* QoS 2 ids that outlive PUBREC or the connection */
+    uint16_t head, tail;      /* received on this connection, in order, PUBACK or PUBREC not sent */
+    uint16_t unanswered;      /* first DELIVERED slot of head..tail */
+    uint16_t held, held_tail; /* QoS 2 ids that outlive PUBREC or the connection */
     uint16_t free_head;
     uint16_t pending; /* length of head..tail */
     uint16_t used;
@@ -77,6 +77,8 @@ void pk_mqtt_out_init(struct pk_mqtt_out *o, struct pk_mqtt_out_slot *slots, uin
 /* A free slot with a packet id that is in no use, appended as the newest, SENT. PK_MQTT_NO_SLOT when all are
  * taken. */
 uint16_t pk_mqtt_out_take(struct pk_mqtt_out *o, uint64_t token, uint8_t qos);
+/* The packet id the next take will give; 0 when all slots are taken. */
+uint16_t pk_mqtt_out_next_id(const struct pk_mqtt_out *o);
 /* The slot that holds this packet id, or PK_MQTT_NO_SLOT. */
 uint16_t pk_mqtt_out_find(const struct pk_mqtt_out *o, uint16_t packet_id);
 /* Oldest slot with this token. */
