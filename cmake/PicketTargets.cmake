@@ -25,38 +25,45 @@ function(pk_link name)
     endif()
 endfunction()
 
-set(PK_CORE_MODULES base event detect incident wire mqtt respond report agent)
-set(pk_core_globs ${PK_CORE_MODULES})
-list(TRANSFORM pk_core_globs REPLACE "(.+)" "${CMAKE_SOURCE_DIR}/src/\\1/*.c")
-# port/*.c is about the contracts themselves, so it obeys the core's rules.
-file(GLOB pk_core_sources CONFIGURE_DEPENDS ${pk_core_globs} ${CMAKE_SOURCE_DIR}/port/*.c)
-file(GLOB pk_linux_sources CONFIGURE_DEPENDS
-    ${CMAKE_SOURCE_DIR}/port/*.c ${CMAKE_SOURCE_DIR}/port/linux/*.c ${CMAKE_SOURCE_DIR}/port/mbedtls/*.c ${CMAKE_SOURCE_DIR}/port/lmdb/*.c)
-file(GLOB pk_sim_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/port/sim/*.c)
-file(GLOB pk_roles_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/roles/*.c)
-file(GLOB pk_ctl_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/ctl/*.c)
-
-# A program is main.c and a library of everything else, so that tests can link the rest.
-set(pk_picketd_main ${CMAKE_SOURCE_DIR}/src/roles/main.c)
-set(pk_picketctl_main ${CMAKE_SOURCE_DIR}/src/ctl/main.c)
-set(pk_arena ${CMAKE_SOURCE_DIR}/port/linux/arena.c)
-list(REMOVE_ITEM pk_roles_sources ${pk_picketd_main})
-list(REMOVE_ITEM pk_ctl_sources ${pk_picketctl_main})
-list(REMOVE_ITEM pk_linux_sources ${pk_arena})
+# pk_add_folder(NAME FOLDER [library...]): the library of one folder, linked to what it may call.
+function(pk_add_folder name folder)
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c)
+    # A program is its main.c and a library of everything else, so that tests can link the rest; the arena replaces
+    # malloc and is linked by name.
+    list(FILTER sources EXCLUDE REGEX "/(main|arena)\\.c$")
+    pk_add_library(${name} ${sources})
+    pk_link(${name} ${ARGN})
+endfunction()
 
 find_package(Threads REQUIRED)
 
-pk_add_library(pk_core ${pk_core_sources})
-pk_add_library(pk_port_linux ${pk_linux_sources})
-pk_link(pk_port_linux pk_core mbedtls lmdb Threads::Threads)
-pk_add_library(pk_port_sim ${pk_sim_sources})
-pk_link(pk_port_sim pk_core)
-pk_add_library(pk_roles ${pk_roles_sources})
-pk_link(pk_roles pk_port_linux)
-pk_add_library(pk_ctl ${pk_ctl_sources})
-pk_link(pk_ctl pk_port_linux)
+# The layers of DESIGN 4. Each module is linked to those it may call and no other, so a call against the direction
+# does not link in the unit test of its file.
+pk_add_folder(pk_base src/base)
+pk_add_folder(pk_port port pk_base)
+pk_add_folder(pk_event src/event pk_port)
+pk_add_folder(pk_detect src/detect pk_event)
+pk_add_folder(pk_incident src/incident pk_detect)
+pk_add_folder(pk_wire src/wire pk_incident)
+pk_add_folder(pk_respond src/respond pk_wire)
+pk_add_folder(pk_mqtt src/mqtt pk_base)
+pk_add_folder(pk_report src/report pk_respond pk_mqtt)
+pk_add_folder(pk_agent src/agent pk_report)
+set(PK_CORE_MODULES base event detect incident wire respond mqtt report agent)
+
+pk_add_folder(pk_port_mbedtls port/mbedtls pk_port mbedtls)
+pk_add_folder(pk_port_lmdb port/lmdb pk_port lmdb Threads::Threads)
+pk_add_folder(pk_port_linux port/linux pk_port_mbedtls pk_port_lmdb Threads::Threads)
+pk_add_folder(pk_port_sim port/sim pk_port)
+pk_add_folder(pk_roles src/roles pk_agent pk_port_linux)
+pk_add_folder(pk_ctl src/ctl pk_wire pk_mqtt pk_port_linux)
+
+set(pk_picketd_main ${CMAKE_SOURCE_DIR}/src/roles/main.c)
+set(pk_picketctl_main ${CMAKE_SOURCE_DIR}/src/ctl/main.c)
+set(pk_arena ${CMAKE_SOURCE_DIR}/port/linux/arena.c)
+
 # The OS interface beyond C11 that musl and glibc share; the core gets none of it.
-foreach(pk_target IN ITEMS pk_port_linux pk_roles pk_ctl)
+foreach(pk_target IN ITEMS pk_port_linux pk_port_mbedtls pk_port_lmdb pk_roles pk_ctl)
     get_target_property(pk_type ${pk_target} TYPE)
     if(NOT pk_type STREQUAL "INTERFACE_LIBRARY")
         target_compile_definitions(${pk_target} PRIVATE _GNU_SOURCE)

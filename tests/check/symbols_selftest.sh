@@ -11,7 +11,7 @@ expect() {
     rm -f "$work/a.a"
     gcc -O1 -w -c "$work/a.c" -o "$work/a.o" || exit 1
     ar rc "$work/a.a" "$work/a.o" || exit 1
-    PK_NM='nm' bash "$here/symbols.sh" "$work/a.a" "${3:-$work/none.a}" >"$work/out" 2>&1
+    PK_NM='nm' bash "$here/symbols.sh" "$work/a.a" ${3:+"$3"} >"$work/out" 2>&1
     local got=$?
     [ "$got" = "$1" ] || complain "wanted exit $1, got $got for: $2: $(cat "$work/out")"
 }

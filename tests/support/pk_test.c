@@ -1,6 +1,9 @@
 #include "support/pk_test.h"
 
+#include "base/pk_assert.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PK_TEST_EXIT_FAILED 1
@@ -14,6 +17,12 @@ static struct {
     unsigned failed_count;
     const char *skip_reason;
 } running;
+
+/* Weak: a test that wants to see an assertion fire brings its own. */
+__attribute__((weak)) void pk_panic(const char *file, int line, const char *expression) {
+    printf("# %s:%d: assertion failed: %s\nBail out!\n", file, line, expression);
+    abort();
+}
 
 bool pk_test_check(bool held, const char *what, const char *file, int line) {
     running.check_count++;

@@ -16,6 +16,7 @@
  * A failed CHECK* is printed with file and line and fails the test, which goes on. REQUIRE leaves the test
  * function as well, for when what follows could only crash.
  * A test that ends without one check fails: a test that asserts nothing is a defect.
+ * A PK_ASSERT that fires ends the program by SIGABRT; a test file may define a pk_panic() of its own.
  */
 #ifndef PK_TEST_H
 #define PK_TEST_H
