@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT
 expect() {
     printf '%s\n' "$2" >"$work/a.c"
     rm -f "$work/a.a"
-    gcc -O1 -w -c "$work/a.c" -o "$work/a.o" || exit 1
+    gcc -O1 -w -fPIE -fdata-sections -c "$work/a.c" -o "$work/a.o" || exit 1
     ar rc "$work/a.a" "$work/a.o" || exit 1
     PK_NM='nm' bash "$here/symbols.sh" "$work/a.a" ${3:+"$3"} >"$work/out" 2>&1
     local got=$?
@@ -19,6 +19,10 @@ expect() {
 expect 0 '#include <string.h>
 static const int table[3] = {1, 2, 3};
 int f(const char *s, int i) { return (int)strlen(s) + table[i]; }'
+expect 0 'static const char *const words[] = {"a", "b"};
+const char *f(int i) { return words[i]; }'
+expect 1 'static const char *words[] = {"a", "b"};
+const char **f(int i) { return words + i; }'
 expect 1 '#include <stdlib.h>
 void *f(void) { return malloc(3); }'
 expect 1 '#include <stdio.h>
