@@ -40,9 +40,9 @@ struct pk_port_super {
     uint32_t (*random)(void *ctx);
     /* This boot of the kernel, for counters that were kept across it. Never 0. */
     uint64_t (*boot_id)(void *ctx);
-    /* Blocks until something is ready, or until_mono_ms (UINT64_MAX: no limit). wants_room: also when the
-     * agent's socket takes frames. */
-    uint32_t (*wait)(void *ctx, uint64_t until_mono_ms, bool wants_room);
+    /* Blocks until something is ready, or until_mono_ms (UINT64_MAX: no limit). wanted: FRAME_READY and
+     * FRAME_ROOM are looked at only when asked for. Signals and ended children always wake. */
+    uint32_t (*wait)(void *ctx, uint64_t until_mono_ms, uint32_t wanted);
 
     /* Starts a role of this binary, as the agent's user when we are root. AGENT gets a new socket; what is
      * left in the old one is gone. argument: host name for RESOLVE, else NULL. Pid > 0, PK_E_BUSY when it
@@ -74,7 +74,7 @@ struct pk_port_super {
     void (*notify)(void *ctx, const char *text);
     /* Feeds the watchdogs that are there: the service manager's, the board's. */
     void (*feed_watchdog)(void *ctx);
-    /* How often they want to be fed at most, in ms; 0 when there is none. */
+    /* The longest pause between two feeds, in ms, with a margin of two; 0 when there is no watchdog. */
     uint32_t (*watchdog_ms)(void *ctx);
     void (*log)(void *ctx, enum pk_log_level level, const char *text);
     struct pk_port_exec exec;

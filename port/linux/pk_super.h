@@ -11,22 +11,29 @@ struct pollfd;
 /* ---- exec
  * ------------------------------------------------------------------------------------------------------------------------
  */
-enum pk_exec_state { PK_EXEC_FREE, PK_EXEC_RUNNING, PK_EXEC_TERMINATING, PK_EXEC_KILLED };
+enum pk_exec_state { PK_EXEC_FREE, PK_EXEC_RUNNING, PK_EXEC_TERMINATING, PK_EXEC_KILLED, PK_EXEC_ENDED };
+enum { PK_EXEC_TERM_MS = 2000, PK_EXEC_DRAINS = 8 };
 struct pk_exec_slot {
     enum pk_exec_state state;
     pid_t pid;
     int pipe_fd; /* -1 = closed */
-    bool leaves_children, is_timed_out, is_reaped;
+    bool leaves_children, is_timed_out;
     int wait_status;
-    uint64_t started_ms, deadline_ms; /* of the next step against it */
-    uint64_t output_bytes;            /* all it wrote; the ring holds the last ones */
+    uint64_t started_ms, ended_ms;
+    uint64_t deadline_ms;  /* of the next step against it */
+    uint64_t output_bytes; /* all it wrote; the ring holds the last ones */
     uint8_t ring[PK_EXEC_OUTPUT_BYTES];
 };
 struct pk_exec {
     struct pk_exec_slot slots[PK_EXEC_SLOTS];
+    /* Read ends that daemons started by an action still write to: read and thrown away, since closing them
+     * would end the daemon with SIGPIPE and leaving them would block it. -1 = free. */
+    int drains[PK_EXEC_DRAINS];
+    bool moves_cgroup; /* no service manager keeps track of us: what we start must not count as ours */
 };
-void pk_exec_open(struct pk_exec *e, struct pk_port_exec *out);
-/* Descriptors to poll, at most PK_EXEC_SLOTS. Count. */
+void pk_exec_open(struct pk_exec *e, bool moves_cgroup, struct pk_port_exec *out);
+enum { PK_EXEC_POLL_FDS = PK_EXEC_SLOTS + PK_EXEC_DRAINS };
+/* Descriptors to poll, at most PK_EXEC_POLL_FDS. Count. */
 uint32_t pk_exec_poll_fds(const struct pk_exec *e, struct pollfd *out);
 /* Drains output, reaps, ends what is overdue. Called by finished() too. */
 void pk_exec_advance(struct pk_exec *e, uint64_t now_ms);
@@ -70,4 +77,6 @@ const char *pk_environment_get(const char *const *environment, const char *name)
 void pk_child_reset_signals(void);
 /* Closes every descriptor >= from. Async-signal-safe. */
 void pk_child_close_from(int from);
+/* Writes a short text into an existing file of /proc or /sys. */
+bool pk_child_write_text(const char *path, const char *text);
 #endif

@@ -1,0 +1,62 @@
+/* What every child does between fork and exec, and small helpers of the supervisor's side. */
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "port/linux/pk_super.h"
+
+uint64_t pk_super_mono_ms(void) {
+    struct timespec t = {0};
+    (void)clock_gettime(CLOCK_BOOTTIME, &t);
+    return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
+}
+
+const char *pk_environment_get(const char *const *environment, const char *name) {
+    const size_t n = strlen(name);
+    for (uint32_t i = 0; environment != NULL && environment[i] != NULL; i++) {
+        if (strncmp(environment[i], name, n) == 0 && environment[i][n] == '=') {
+            return environment[i] + n + 1;
+        }
+    }
+    return NULL;
+}
+
+void pk_child_reset_signals(void) {
+    struct sigaction standard;
+    memset(&standard, 0, sizeof standard);
+    standard.sa_handler = SIG_DFL;
+    for (int signal_number = 1; signal_number <= 64; signal_number++) {
+        (void)sigaction(signal_number, &standard,
+                        NULL); /* refused for KILL, STOP and libc's own: they need none */
+    }
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void pk_child_close_from(int from) {
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, (unsigned)from, ~0u, 0u) == 0) {
+        return;
+    }
+#endif
+    /* Kernels before 5.9. Ours are close-on-exec and few; this is for what an init system left open. */
+    enum { LAST_FD = 4096 };
+    for (int fd = from; fd < LAST_FD; fd++) {
+        (void)close(fd);
+    }
+}
+
+bool pk_child_write_text(const char *path, const char *text) {
+    const int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    const size_t n = strlen(text);
+    const bool is_written = write(fd, text, n) == (ssize_t)n;
+    (void)close(fd);
+    return is_written;
+}

@@ -1,0 +1,45 @@
+#ifndef PK_SUPER_PLATFORM_H
+#define PK_SUPER_PLATFORM_H
+/* What the super_*.c files share. */
+#include "port/linux/pk_super.h"
+
+enum { PK_SUPER_PATH_BYTES = 192, PK_SUPER_ENVIRONMENT_MAX = 64, PK_SUPER_RLIMIT_CPU_S = 120 };
+
+struct pk_super_child_state {
+    pid_t pid; /* 0 = does not run */
+    int fd;    /* our end of its socket; -1 = none. A resolver's stays until its result was read. */
+};
+
+struct pk_super_platform {
+    struct pk_super_platform_config config;
+    bool is_root, is_state_new;
+    uid_t uid; /* of the agent */
+    gid_t gid;
+    uint64_t boot_id;
+    int signal_fd, lock_fd, own_dir_fd; /* own_dir: <state_dir>/supervisor */
+    int listener_fd[PK_LISTENER_COUNT];
+    struct pk_super_child_state children[PK_SUPER_CHILD_COUNT];
+    const char *child_environment[PK_SUPER_ENVIRONMENT_MAX + 3];
+    struct pk_exec exec;
+    struct pk_notify notify;
+    struct pk_watchdog watchdog;
+};
+
+/* super_files.c */
+int pk_super_open_dirs(struct pk_super_platform *p, struct pk_buf *why);
+int pk_super_open_listeners(struct pk_super_platform *p, struct pk_buf *why);
+void pk_super_close_files(struct pk_super_platform *p);
+int pk_super_load_state(void *ctx, void *out, uint32_t cap_bytes);
+int pk_super_save_state(void *ctx, const void *bytes, uint32_t n);
+/* super_children.c */
+void pk_super_children_init(struct pk_super_platform *p);
+int pk_super_spawn(void *ctx, enum pk_super_child which, const char *argument);
+int pk_super_ended(void *ctx, struct pk_super_exit *out);
+void pk_super_kill(void *ctx, enum pk_super_child which, enum pk_super_kill how);
+/* super_ipc.c */
+int pk_super_send(void *ctx, const struct pk_ipc_frame *frame, int open_id);
+int pk_super_recv(void *ctx, struct pk_ipc_frame *out);
+int pk_super_resolved(void *ctx, enum pk_super_child which, struct pk_ipc_resolved *out);
+/* "<dir>/<name>"; PK_E_TOO_BIG. */
+int pk_super_path(char *out, uint32_t cap_bytes, const char *dir, const char *name);
+#endif

@@ -1,0 +1,50 @@
+/* The body of the resolver child: one name to at most four numeric addresses, through the system's own
+ * resolver. */
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/pk_assert.h"
+#include "port/super.h"
+
+static int error_of(int why) {
+    if (why == EAI_NONAME) {
+        return PK_E_NOT_FOUND;
+    }
+    return why == EAI_AGAIN ? PK_E_AGAIN : PK_E_IO;
+}
+
+void pk_platform_resolve(const char *name, struct pk_ipc_resolved *out) {
+    memset(out, 0, sizeof *out);
+    struct addrinfo hints, *list = NULL;
+    memset(&hints, 0, sizeof hints);
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    const int outcome = getaddrinfo(name, NULL, &hints, &list);
+    if (outcome != 0) {
+        out->error = error_of(outcome);
+        return;
+    }
+    for (const struct addrinfo *a = list; a != NULL && out->address_count < PK_COUNT_OF(out->address);
+         a = a->ai_next) {
+        char *text = out->address[out->address_count];
+        if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof out->address[0], NULL, 0, NI_NUMERICHOST) ==
+            0) {
+            out->address_count++;
+        } else {
+            text[0] = '\0';
+        }
+    }
+    freeaddrinfo(list);
+    out->error = out->address_count > 0 ? PK_OK : PK_E_NOT_FOUND;
+}
+
+int pk_platform_result(uint32_t fd, const struct pk_ipc_frame *frame) {
+    ssize_t n;
+    do {
+        n = write((int)fd, frame, sizeof *frame);
+    } while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof *frame ? PK_OK : PK_E_IO;
+}

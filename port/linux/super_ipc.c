@@ -1,0 +1,111 @@
+/* Frames to and from the agent, descriptors to it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "port/linux/pk_super_platform.h"
+
+/* The table of what the agent may be given. *out_is_own: it was opened for this one answer. */
+static int descriptor_of(const struct pk_super_platform *p, int open_id, bool *out_is_own) {
+    *out_is_own = false;
+    switch (open_id) {
+    case PK_IPC_OPEN_CONTROL:
+        return p->listener_fd[PK_LISTEN_CONTROL];
+    case PK_IPC_OPEN_EVENTS:
+        return p->listener_fd[PK_LISTEN_EVENTS];
+    case PK_IPC_OPEN_KMSG:
+        *out_is_own = true;
+        return open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    default:
+        return -1;
+    }
+}
+
+static void attach(struct msghdr *message, void *space, size_t space_bytes, int fd) {
+    memset(space, 0, space_bytes);
+    message->msg_control = space;
+    message->msg_controllen = CMSG_SPACE(sizeof fd);
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+}
+
+static int send_error(void) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == EINTR) {
+        return PK_E_AGAIN;
+    }
+    return PK_E_CLOSED;
+}
+
+int pk_super_send(void *ctx, const struct pk_ipc_frame *frame, int open_id) {
+    const struct pk_super_platform *p = ctx;
+    if (p->children[PK_SUPER_AGENT].fd < 0) {
+        return PK_E_CLOSED;
+    }
+    union {
+        const struct pk_ipc_frame *in;
+        void *out; /* iovec is not const; sendmsg only reads */
+    } bytes = {.in = frame};
+    struct iovec part = {.iov_base = bytes.out, .iov_len = sizeof *frame};
+    struct msghdr message;
+    memset(&message, 0, sizeof message);
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr aligned;
+    } space;
+    bool is_own = false;
+    int fd = -1;
+    if (open_id >= 0) {
+        fd = descriptor_of(p, open_id, &is_own);
+        if (fd < 0) {
+            return PK_E_NOT_FOUND;
+        }
+        attach(&message, &space, sizeof space, fd);
+    }
+    const ssize_t n = sendmsg(p->children[PK_SUPER_AGENT].fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const int result = n == (ssize_t)sizeof *frame ? PK_OK : send_error();
+    if (is_own) {
+        (void)close(fd);
+    }
+    return result;
+}
+
+/* Descriptors the other side tries to hand over have nowhere to go: the kernel drops them. */
+static int recv_frame(int fd, struct pk_ipc_frame *out) {
+    const ssize_t n = recv(fd, out, sizeof *out, MSG_DONTWAIT | MSG_TRUNC);
+    if (n == 0) {
+        return PK_E_CLOSED;
+    }
+    if (n < 0) {
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? PK_E_AGAIN : PK_E_CLOSED;
+    }
+    return n == (ssize_t)sizeof *out && out->version == PK_IPC_VERSION ? PK_OK : PK_E_BAD_MSG;
+}
+
+int pk_super_recv(void *ctx, struct pk_ipc_frame *out) {
+    const struct pk_super_platform *p = ctx;
+    return p->children[PK_SUPER_AGENT].fd < 0 ? PK_E_CLOSED : recv_frame(p->children[PK_SUPER_AGENT].fd, out);
+}
+
+int pk_super_resolved(void *ctx, enum pk_super_child which, struct pk_ipc_resolved *out) {
+    struct pk_super_platform *p = ctx;
+    struct pk_super_child_state *child = &p->children[which];
+    struct pk_ipc_frame frame;
+    int result = PK_E_BAD_MSG;
+    if (child->fd >= 0 && recv_frame(child->fd, &frame) == PK_OK && frame.type == PK_IPC_RESOLVED &&
+        frame.body_bytes == sizeof *out) {
+        memcpy(out, frame.body, sizeof *out);
+        result = PK_OK;
+    }
+    if (child->fd >= 0 && child->pid == 0) {
+        (void)close(child->fd);
+        child->fd = -1;
+    }
+    return result;
+}
