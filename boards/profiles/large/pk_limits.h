@@ -45,11 +45,10 @@
 
 /* -- local sockets -- */
 #define PK_LIMIT_CONNECTIONS 32u      /* control and event connections together */
-#define PK_LIMIT_LINE_BYTES 4096u    /* event line (WIRE), per connection */
-#define PK_LIMIT_CONTROL_LINE_BYTES 65536u /* longest control request; one shared buffer, requests above 4 KiB are taken one at a time */
+#define PK_LIMIT_LINE_BYTES 5120u    /* one event line or control request, per connection: an event of 4 KiB and its envelope */
+#define PK_LIMIT_REPLY_BYTES 65536u /* longest reply on the control socket; one at a time, also the scratch of start and reload */
 
 /* -- configuration -- */
-#define PK_LIMIT_CONFIG_BYTES 65536u /* picketd.conf and conf.d together; shared scratch at start and reload */
 #define PK_LIMIT_WATCHES 128u         /* watched disks and processes; 232 B each */
 
 /* -- third-party memory -- */

@@ -23,7 +23,7 @@
 
 /* -- incident -- */
 #define PK_LIMIT_INCIDENTS 64u       /* open or recently resolved in RAM; 16..4096; about 1 KB each */
-#define PK_LIMIT_TIMELINE 1024u      /* timeline entries in RAM over all incidents; 96 B each; older ones are read from the store */
+#define PK_LIMIT_TIMELINE 512u       /* timeline entries in RAM over all incidents; 96 B each; older ones are read from the store */
 
 /* -- respond -- */
 #define PK_LIMIT_ACTIONS 32u         /* rows of actions.conf; 8..128 */
@@ -45,11 +45,10 @@
 
 /* -- local sockets -- */
 #define PK_LIMIT_CONNECTIONS 8u      /* control and event connections together */
-#define PK_LIMIT_LINE_BYTES 4096u    /* event line (WIRE), per connection */
-#define PK_LIMIT_CONTROL_LINE_BYTES 65536u /* longest control request; one shared buffer, requests above 4 KiB are taken one at a time */
+#define PK_LIMIT_LINE_BYTES 5120u    /* one event line or control request, per connection: an event of 4 KiB and its envelope */
+#define PK_LIMIT_REPLY_BYTES 32768u /* longest reply on the control socket; one at a time, also the scratch of start and reload */
 
 /* -- configuration -- */
-#define PK_LIMIT_CONFIG_BYTES 65536u /* picketd.conf and conf.d together; shared scratch at start and reload */
 #define PK_LIMIT_WATCHES 32u         /* watched disks and processes; 232 B each */
 
 /* -- third-party memory -- */
@@ -58,5 +57,5 @@
 #define PK_LIMIT_TLS_HEAP_BYTES 65536u /* one broker; 96 KB with two */
 #define PK_LIMIT_STORE_QUEUE_BYTES 65536u /* batches waiting for the writer */
 
-#define PK_AGENT_RAM_MAX (600u * 1024u) /* sizeof(struct agent) may not exceed it */
+#define PK_AGENT_RAM_MAX (1024u * 1024u) /* sizeof(struct agent) may not exceed it */
 #endif

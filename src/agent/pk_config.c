@@ -1,0 +1,548 @@
+#include "agent/pk_config.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/pk_assert.h"
+#include "base/pk_hash.h"
+#include "wire/pk_role.h"
+
+/* One row per key. `offset` is within struct pk_config, or within the section's own struct for brokers, watches and heartbeats. */
+enum value_kind { V_ID, V_PATH, V_TEXT, V_BOOL, V_U16, V_U64, V_DURATION, V_SIZE, V_WORD, V_WORDS, V_LIST, V_ROLE, V_WATCH_PATH };
+enum section_id { S_GATEWAY, S_PATHS, S_AGENT, S_BROKER, S_SOURCES, S_DISK, S_PROCESS, S_HEARTBEAT, S_REMOTE, S_ROLES, S_STORE, S_REPORT, S_COUNT };
+
+struct section_row {
+    const char *word;
+    bool has_name; /* [broker central] */
+};
+static const struct section_row SECTIONS[S_COUNT] = {
+    [S_GATEWAY] = {"gateway", false}, [S_PATHS] = {"paths", false},         [S_AGENT] = {"agent", false},   [S_BROKER] = {"broker", true},
+    [S_SOURCES] = {"sources", false}, [S_DISK] = {"disk", true},            [S_PROCESS] = {"process", true}, [S_HEARTBEAT] = {"heartbeat", true},
+    [S_REMOTE] = {"remote", false},   [S_ROLES] = {"roles", false},         [S_STORE] = {"store", false},   [S_REPORT] = {"report", false},
+};
+
+static const char *const MODE_WORDS[] = {"off", "observe", "safe", "auto", NULL};
+static const char *const SEAL_WORDS[] = {"required", "best-effort", NULL};
+static const char *const CLOCK_WORDS[] = {"kernel", "trusted", NULL};
+static const char *const REMOTE_WORDS[] = {"off", "read-only", "list", NULL};
+static const char *const BROKER_ROLE_WORDS[] = {"events", "incidents", "commands", "summary", NULL};
+static const char *const LOG_WORDS[] = {"", "", "", "error", "warning", "notice", "info", "debug", NULL};
+
+struct key_row {
+    uint8_t section, kind;
+    const char *key;
+    uint16_t offset, size_bytes;
+    uint64_t min, max;
+    const char *const *words;
+};
+#define C(member) (uint16_t)offsetof(struct pk_config, member), (uint16_t)sizeof(((struct pk_config *)0)->member)
+#define B(member) (uint16_t)offsetof(struct pk_config_broker, member), (uint16_t)sizeof(((struct pk_config_broker *)0)->member)
+#define COLLECT(which) (uint16_t)(offsetof(struct pk_config, collect_ms) + sizeof(uint32_t) * (which)), (uint16_t)sizeof(uint32_t)
+enum { DAY_MS = 86400000 };
+
+static const struct key_row KEYS[] = {
+    {S_GATEWAY, V_ID, "site", C(site), 1, 32, NULL},
+    {S_GATEWAY, V_ID, "gateway", C(gateway), 1, 32, NULL},
+    {S_PATHS, V_PATH, "state", C(state_dir), 1, 159, NULL},
+    {S_PATHS, V_PATH, "run", C(run_dir), 1, 90, NULL}, /* socket addresses hold 108 bytes */
+    {S_PATHS, V_PATH, "rules", C(rules_dir), 1, 159, NULL},
+    {S_PATHS, V_PATH, "keys", C(keys_dir), 1, 159, NULL},
+    {S_PATHS, V_PATH, "actions", C(actions_path), 1, 159, NULL},
+    {S_AGENT, V_TEXT, "user", C(user), 1, 32, NULL},
+    {S_AGENT, V_TEXT, "group", C(group), 1, 32, NULL},
+    {S_AGENT, V_WORD, "mode", C(mode), 0, 0, MODE_WORDS},
+    {S_AGENT, V_BOOL, "safe_mode", C(is_safe_mode), 0, 1, NULL},
+    {S_AGENT, V_WORD, "seal", C(seal), 0, 0, SEAL_WORDS},
+    {S_AGENT, V_WORD, "log", C(log_level), 0, 0, LOG_WORDS},
+    {S_AGENT, V_WORD, "clock", C(clock), 0, 0, CLOCK_WORDS},
+    {S_AGENT, V_DURATION, "approval_timeout", C(approval_timeout_ms), 10000, DAY_MS, NULL},
+    {S_BROKER, V_TEXT, "host", B(host), 1, 127, NULL},
+    {S_BROKER, V_U16, "port", B(port), 1, 65535, NULL},
+    {S_BROKER, V_BOOL, "tls", B(use_tls), 0, 1, NULL},
+    {S_BROKER, V_BOOL, "tls12", B(is_tls12_allowed), 0, 1, NULL},
+    {S_BROKER, V_PATH, "ca", B(ca), 1, 159, NULL},
+    {S_BROKER, V_PATH, "certificate", B(certificate), 1, 159, NULL},
+    {S_BROKER, V_PATH, "key", B(key), 1, 159, NULL},
+    {S_BROKER, V_TEXT, "username", B(username), 1, 63, NULL},
+    {S_BROKER, V_PATH, "password_file", B(password_file), 1, 159, NULL},
+    {S_BROKER, V_DURATION, "keep_alive", B(keep_alive_ms), 5000, 65535000, NULL},
+    {S_BROKER, V_DURATION, "session_expiry", B(session_expiry_ms), 0, 30ull * DAY_MS, NULL},
+    {S_BROKER, V_DURATION, "will_delay", B(will_delay_ms), 0, DAY_MS, NULL},
+    {S_BROKER, V_DURATION, "reconnect_max", B(reconnect_max_ms), 1000, 3600000, NULL},
+    {S_BROKER, V_WORDS, "roles", B(roles), 0, 0, BROKER_ROLE_WORDS},
+    {S_SOURCES, V_DURATION, "cpu", COLLECT(PK_COLLECT_CPU), 0, DAY_MS, NULL},
+    {S_SOURCES, V_DURATION, "memory", COLLECT(PK_COLLECT_MEMORY), 0, DAY_MS, NULL},
+    {S_SOURCES, V_DURATION, "psi", COLLECT(PK_COLLECT_PSI), 0, DAY_MS, NULL},
+    {S_SOURCES, V_DURATION, "load", COLLECT(PK_COLLECT_LOAD), 0, DAY_MS, NULL},
+    {S_SOURCES, V_DURATION, "disk", COLLECT(PK_COLLECT_DISK), 0, DAY_MS, NULL},
+    {S_SOURCES, V_DURATION, "process", COLLECT(PK_COLLECT_PROCESS), 0, DAY_MS, NULL},
+    {S_SOURCES, V_U64, "rate", C(source_rate_per_s), 1, 1000000, NULL},
+    {S_SOURCES, V_U64, "burst", C(source_burst_count), 1, 10000000, NULL},
+    {S_DISK, V_WATCH_PATH, "path", 0, 0, 1, 159, NULL},
+    {S_PROCESS, V_WATCH_PATH, "pidfile", 0, 0, 1, 159, NULL},
+    {S_HEARTBEAT, V_DURATION, "interval", (uint16_t)offsetof(struct pk_config_heartbeat, interval_ms), sizeof(uint32_t), 1000, 7ull * DAY_MS, NULL},
+    {S_REMOTE, V_WORD, "commands", C(remote), 0, 0, REMOTE_WORDS},
+    {S_REMOTE, V_LIST, "allow", 0, 0, 0, 0, NULL},
+    {S_ROLES, V_ROLE, "viewer", 0, 0, PK_ROLE_VIEWER, 0, NULL},
+    {S_ROLES, V_ROLE, "responder", 0, 0, PK_ROLE_RESPONDER, 0, NULL},
+    {S_ROLES, V_ROLE, "approver", 0, 0, PK_ROLE_APPROVER, 0, NULL},
+    {S_ROLES, V_ROLE, "admin", 0, 0, PK_ROLE_ADMIN, 0, NULL},
+    {S_STORE, V_SIZE, "map", C(store_map_bytes), 1u << 20, 1u << 30, NULL},
+    {S_STORE, V_U64, "journal_keep", C(journal_keep_count), 100, 10000000, NULL},
+    {S_REPORT, V_DURATION, "summary", C(summary_ms), 5000, DAY_MS, NULL},
+};
+#undef C
+#undef B
+#undef COLLECT
+
+/* Where a text being read stands. */
+struct parse {
+    struct pk_config *c;
+    struct pk_diag *diag;
+    const char *file;
+    uint8_t section;
+    void *target; /* struct the offsets of the section count from; NULL for the section's own handling */
+    uint32_t line, column;
+};
+
+const char *pk_mode_word(uint8_t mode) { return mode < PK_MODE_COUNT ? MODE_WORDS[mode] : "unknown"; }
+const char *pk_remote_word(uint8_t remote) { return remote < 3 ? REMOTE_WORDS[remote] : "unknown"; }
+
+static int word_index(const char *const *words, struct pk_str s) {
+    for (int i = 0; words[i] != NULL; i++) {
+        if (words[i][0] != '\0' && pk_str_eq_nocase(s, words[i])) { return i; }
+    }
+    return PK_E_BAD_FIELD;
+}
+
+int pk_mode_parse(struct pk_str s, uint8_t *out) {
+    const int index = word_index(MODE_WORDS, s);
+    if (index < 0) { return index; }
+    *out = (uint8_t)index;
+    return PK_OK;
+}
+
+void pk_config_defaults(struct pk_config *c) {
+    memset(c, 0, sizeof *c);
+    memcpy(c->state_dir, "/var/lib/picket", sizeof "/var/lib/picket");
+    memcpy(c->run_dir, "/run/picket", sizeof "/run/picket");
+    memcpy(c->rules_dir, "/etc/picket/rules.d", sizeof "/etc/picket/rules.d");
+    memcpy(c->keys_dir, "/etc/picket/keys", sizeof "/etc/picket/keys");
+    memcpy(c->actions_path, "/etc/picket/actions.conf", sizeof "/etc/picket/actions.conf");
+    memcpy(c->user, "picket", sizeof "picket");
+    memcpy(c->group, "picket", sizeof "picket");
+    c->mode = PK_MODE_SAFE;
+    c->is_safe_mode = true;
+    c->seal = PK_SEAL_REQUIRED;
+    c->log_level = PK_LOG_NOTICE;
+    c->collect_ms[PK_COLLECT_CPU] = 5000;
+    c->collect_ms[PK_COLLECT_MEMORY] = 5000;
+    c->collect_ms[PK_COLLECT_PSI] = 10000;
+    c->collect_ms[PK_COLLECT_LOAD] = 10000;
+    c->collect_ms[PK_COLLECT_DISK] = 30000;
+    c->collect_ms[PK_COLLECT_PROCESS] = 1000;
+    c->source_rate_per_s = 1000;
+    c->source_burst_count = 2000;
+    c->store_map_bytes = 16u << 20;
+    c->journal_keep_count = 20000;
+    c->summary_ms = 60000;
+    c->approval_timeout_ms = 300000;
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        struct pk_config_broker *b = &c->broker[i];
+        b->port = 8883;
+        b->use_tls = true;
+        b->keep_alive_ms = 60000;
+        b->session_expiry_ms = DAY_MS;
+        b->will_delay_ms = 30000;
+        b->reconnect_max_ms = 120000;
+    }
+}
+
+static int fail(const struct parse *p, const char *message, struct pk_str argument) {
+    pk_diag_set1(p->diag, p->file, p->line, p->column, message, argument);
+    return PK_E_CONFIG;
+}
+
+/* ---- sections ---- */
+
+static int open_broker(struct parse *p, struct pk_str name) {
+    uint32_t link = 0;
+    if (pk_str_eq_c(name, "site")) {
+        link = 0;
+    } else if (pk_str_eq_c(name, "central")) {
+        link = 1;
+    } else {
+        return fail(p, "a broker is called site or central, not '{}'", name);
+    }
+    p->c->broker[link].is_set = true;
+    p->target = &p->c->broker[link];
+    return PK_OK;
+}
+
+static int open_watch(struct parse *p, struct pk_str name, enum pk_collector collector) {
+    struct pk_config *c = p->c;
+    if (!pk_text_is_id(name, "_.:@/-", sizeof c->watches[0].name - 1)) { return fail(p, "'{}' is not a name of 1 to 63 of A-Z a-z 0-9 _ . : @ / -", name); }
+    for (uint32_t i = 0; i < c->watch_count; i++) {
+        if (c->watches[i].collector == collector && pk_str_eq_c(name, c->watches[i].name)) {
+            p->target = &c->watches[i];
+            return PK_OK;
+        }
+    }
+    if (c->watch_count == PK_LIMIT_WATCHES) { return fail(p, "no room to watch '{}': the table is full", name); }
+    struct pk_watch *w = &c->watches[c->watch_count++];
+    memset(w, 0, sizeof *w);
+    w->collector = collector;
+    (void)pk_str_copy_cut(name, w->name, sizeof w->name);
+    if (collector == PK_COLLECT_DISK && name.p[0] == '/') { (void)pk_str_copy_cut(name, w->path, sizeof w->path); }
+    p->target = w;
+    return PK_OK;
+}
+
+static int open_heartbeat(struct parse *p, struct pk_str name) {
+    struct pk_config *c = p->c;
+    if (!pk_text_is_id(name, "_.:@-", 64)) { return fail(p, "'{}' is not a source name", name); }
+    for (uint32_t i = 0; i < c->heartbeat_count; i++) {
+        if (pk_str_eq_c(name, c->heartbeats[i].source)) {
+            p->target = &c->heartbeats[i];
+            return PK_OK;
+        }
+    }
+    if (c->heartbeat_count == PK_CONFIG_HEARTBEATS) { return fail(p, "no room for heartbeat '{}'", name); }
+    struct pk_config_heartbeat *h = &c->heartbeats[c->heartbeat_count++];
+    h->interval_ms = 30000;
+    (void)pk_str_copy_cut(name, h->source, sizeof h->source);
+    p->target = h;
+    return PK_OK;
+}
+
+static int open_section(struct parse *p, struct pk_str kind, struct pk_str name) {
+    const char *words[S_COUNT];
+    uint8_t section = S_COUNT;
+    for (uint8_t i = 0; i < S_COUNT; i++) {
+        words[i] = SECTIONS[i].word;
+        if (pk_str_eq_c(kind, SECTIONS[i].word)) { section = i; }
+    }
+    if (section == S_COUNT) {
+        const char *near = pk_text_suggest(kind, words, S_COUNT);
+        return near != NULL ? fail(p, "unknown section; did you mean [{}]?", pk_str_of(near)) : fail(p, "unknown section [{}]", kind);
+    }
+    if (SECTIONS[section].has_name != (name.n > 0)) {
+        return fail(p, SECTIONS[section].has_name ? "section [{}] needs a name" : "section [{}] takes no name", kind);
+    }
+    p->section = section;
+    p->target = p->c;
+    switch ((enum section_id)section) {
+    case S_BROKER: return open_broker(p, name);
+    case S_DISK: return open_watch(p, name, PK_COLLECT_DISK);
+    case S_PROCESS: return open_watch(p, name, PK_COLLECT_PROCESS);
+    case S_HEARTBEAT: return open_heartbeat(p, name);
+    case S_GATEWAY:
+    case S_PATHS:
+    case S_AGENT:
+    case S_SOURCES:
+    case S_REMOTE:
+    case S_ROLES:
+    case S_STORE:
+    case S_REPORT:
+    case S_COUNT: break;
+    }
+    return PK_OK;
+}
+
+/* ---- values ---- */
+
+static int set_text(const struct parse *p, const struct key_row *k, struct pk_str v, char *to) {
+    if (v.n < k->min || v.n > k->max || v.n >= k->size_bytes) { return fail(p, "'{}' is empty or too long", v); }
+    if (k->kind == V_ID && !pk_text_is_id(v, "", (uint32_t)k->max)) { return fail(p, "'{}' is not an id: 1 to 32 of A-Z a-z 0-9 _ -", v); }
+    if (k->kind == V_PATH && v.p[0] != '/') { return fail(p, "'{}' is not an absolute path", v); }
+    memset(to, 0, k->size_bytes);
+    memcpy(to, v.p, v.n);
+    return PK_OK;
+}
+
+static int set_number(const struct parse *p, const struct key_row *k, struct pk_str v, void *to) {
+    uint64_t n = 0;
+    int err = PK_OK;
+    if (k->kind == V_DURATION) {
+        err = pk_parse_duration_ms(v, &n);
+    } else if (k->kind == V_SIZE) {
+        err = pk_parse_size_bytes(v, &n);
+    } else {
+        err = pk_parse_u64(v, &n);
+    }
+    if (err < 0) { return fail(p, k->kind == V_DURATION ? "'{}' is not a duration such as 30s, 5m, 1h" : "'{}' is not a whole number", v); }
+    if (n < k->min || n > k->max) {
+        char text[96];
+        struct pk_buf b;
+        pk_buf_init(&b, text, sizeof text);
+        pk_buf_puts(&b, "'{}' is outside ");
+        pk_buf_put_u64(&b, k->min);
+        pk_buf_puts(&b, "..");
+        pk_buf_put_u64(&b, k->max);
+        if (k->kind == V_DURATION) { pk_buf_puts(&b, " ms"); }
+        return fail(p, text, v);
+    }
+    const uint32_t n32 = (uint32_t)n;
+    const uint16_t n16 = (uint16_t)n;
+    if (k->size_bytes == sizeof n) { memcpy(to, &n, sizeof n); }
+    if (k->size_bytes == sizeof n32) { memcpy(to, &n32, sizeof n32); }
+    if (k->size_bytes == sizeof n16) { memcpy(to, &n16, sizeof n16); }
+    return PK_OK;
+}
+
+static int set_word(const struct parse *p, const struct key_row *k, struct pk_str v, uint8_t *to) {
+    const int index = word_index(k->words, v);
+    if (index < 0) { return fail(p, "'{}' is not one of the words this key takes", v); }
+    *to = (uint8_t)index;
+    return PK_OK;
+}
+
+static int set_words(const struct parse *p, const struct key_row *k, struct pk_str v, uint8_t *to) {
+    struct pk_str piece;
+    uint8_t bits = 0;
+    while (pk_str_split(&v, ',', &piece)) {
+        piece = pk_str_trim(piece);
+        const int index = word_index(k->words, piece);
+        if (index < 0) { return fail(p, "'{}' is not one of the words this key takes", piece); }
+        bits = (uint8_t)(bits | (1u << index));
+    }
+    *to = bits;
+    return PK_OK;
+}
+
+static int set_allow(const struct parse *p, struct pk_str v) {
+    struct pk_str piece;
+    p->c->remote_allow_count = 0;
+    while (pk_str_split(&v, ',', &piece)) {
+        piece = pk_str_trim(piece);
+        if (p->c->remote_allow_count == PK_CONFIG_ALLOW_MAX || !pk_text_is_id(piece, "_.-", 31)) { return fail(p, "'{}' is not a command name, or the list is full", piece); }
+        (void)pk_str_copy_cut(piece, p->c->remote_allow[p->c->remote_allow_count++], sizeof p->c->remote_allow[0]);
+    }
+    return PK_OK;
+}
+
+/* "uid:1000, gid:27": numbers, since the agent reads no user database after it gave up its privileges. */
+static int set_role(const struct parse *p, const struct key_row *k, struct pk_str v) {
+    struct pk_str piece;
+    while (pk_str_split(&v, ',', &piece)) {
+        piece = pk_str_trim(piece);
+        const bool is_group = pk_str_starts(piece, "gid:");
+        uint64_t id = 0;
+        if ((!is_group && !pk_str_starts(piece, "uid:")) || pk_parse_u64(pk_str_make(piece.p + 4, piece.n - 4), &id) < 0 || id > UINT32_MAX) {
+            return fail(p, "'{}' is not of the form uid:1000 or gid:1000", piece);
+        }
+        if (p->c->role_rule_count == PK_CONFIG_ROLE_RULES) { return fail(p, "no room for '{}'", piece); }
+        p->c->roles[p->c->role_rule_count++] = (struct pk_config_role_rule){.is_group = is_group, .id = (uint32_t)id, .role = (uint8_t)k->min};
+    }
+    return PK_OK;
+}
+
+static int set_value(const struct parse *p, const struct key_row *k, struct pk_str v) {
+    void *to = (uint8_t *)p->target + k->offset;
+    switch ((enum value_kind)k->kind) {
+    case V_ID:
+    case V_PATH:
+    case V_TEXT: return set_text(p, k, v, to);
+    case V_U16:
+    case V_U64:
+    case V_DURATION:
+    case V_SIZE: return set_number(p, k, v, to);
+    case V_BOOL: return pk_parse_bool(v, to) < 0 ? fail(p, "'{}' is not yes or no", v) : PK_OK;
+    case V_WORD: return set_word(p, k, v, to);
+    case V_WORDS: return set_words(p, k, v, to);
+    case V_LIST: return set_allow(p, v);
+    case V_ROLE: return set_role(p, k, v);
+    case V_WATCH_PATH: {
+        const struct key_row as_path = {.kind = V_PATH, .size_bytes = sizeof((struct pk_watch *)0)->path, .min = k->min, .max = k->max};
+        return set_text(p, &as_path, v, ((struct pk_watch *)p->target)->path);
+    }
+    }
+    return PK_OK;
+}
+
+static int set_pair(struct parse *p, struct pk_str key, struct pk_str value) {
+    const char *words[PK_COUNT_OF(KEYS)];
+    size_t word_count = 0;
+    for (size_t i = 0; i < PK_COUNT_OF(KEYS); i++) {
+        if (KEYS[i].section != p->section) { continue; }
+        if (pk_str_eq_c(key, KEYS[i].key)) { return set_value(p, &KEYS[i], value); }
+        words[word_count++] = KEYS[i].key;
+    }
+    const char *near = pk_text_suggest(key, words, word_count);
+    return near != NULL ? fail(p, "unknown key; did you mean '{}'?", pk_str_of(near)) : fail(p, "unknown key '{}'", key);
+}
+
+int pk_config_parse(struct pk_config *c, struct pk_str text, const char *file, struct pk_diag *diag) {
+    struct pk_ini_reader r;
+    struct pk_ini_item item;
+    struct parse p = {.c = c, .diag = diag, .file = file, .section = S_COUNT, .line = 1, .column = 1};
+    c->hash = pk_crc32c(c->hash, text.p, text.n);
+    pk_ini_init(&r, text.p, text.n);
+    for (;;) {
+        if (pk_ini_next(&r, &item) < 0) {
+            pk_diag_set(diag, file, r.error_line, r.error_column, r.error);
+            return PK_E_CONFIG;
+        }
+        if (item.kind == PK_INI_END) { return PK_OK; }
+        p.line = item.line;
+        p.column = item.column;
+        int err = PK_OK;
+        if (item.kind == PK_INI_SECTION) {
+            err = open_section(&p, item.section_kind, item.section_name);
+        } else if (p.section == S_COUNT) {
+            err = fail(&p, "'{}' stands before the first [section]", item.key);
+        } else {
+            err = set_pair(&p, item.key, item.value);
+        }
+        if (err < 0) { return err; }
+    }
+}
+
+/* ---- environment ---- */
+
+static char lower_of(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+
+/* Takes "WORD_" off the front of *name when it is there. */
+static bool take_word(struct pk_str *name, const char *word) {
+    const size_t n = strlen(word);
+    if (name->n < n + 1 || name->p[n] != '_') { return false; }
+    for (size_t i = 0; i < n; i++) {
+        if (lower_of(name->p[i]) != word[i]) { return false; }
+    }
+    *name = pk_str_make(name->p + n + 1, name->n - n - 1);
+    return true;
+}
+
+/* Variables of the tools around us, which are not configuration. */
+static bool is_tool_variable(struct pk_str name) {
+    static const char *const TOOL[] = {"DEPS", "CACHE", "SHARED", "SOCKET"};
+    for (size_t i = 0; i < PK_COUNT_OF(TOOL); i++) {
+        if (pk_str_eq_c(name, TOOL[i])) { return true; }
+    }
+    return false;
+}
+
+static int set_variable(struct parse *p, struct pk_str name, struct pk_str value) {
+    struct pk_str rest = name;
+    for (uint8_t s = 0; s < S_COUNT; s++) {
+        if (s == S_DISK || s == S_PROCESS || s == S_HEARTBEAT || !take_word(&rest, SECTIONS[s].word)) { continue; }
+        struct pk_str section_name = {NULL, 0};
+        if (s == S_BROKER) {
+            if (take_word(&rest, "site")) { section_name = pk_str_of("site"); }
+            if (section_name.n == 0 && take_word(&rest, "central")) { section_name = pk_str_of("central"); }
+        }
+        int err = open_section(p, pk_str_of(SECTIONS[s].word), section_name);
+        if (err < 0) { return err; }
+        char key[32];
+        const uint32_t n = pk_str_copy_cut(rest, key, sizeof key);
+        for (uint32_t i = 0; i < n; i++) { key[i] = lower_of(key[i]); }
+        return set_pair(p, pk_str_make(key, n), value);
+    }
+    return fail(p, "unknown variable PICKET_{}", name);
+}
+
+int pk_config_environment(struct pk_config *c, const char *const *environment, struct pk_diag *diag) {
+    struct parse p = {.c = c, .diag = diag, .file = "environment", .section = S_COUNT, .line = 1, .column = 1};
+    for (uint32_t i = 0; environment != NULL && environment[i] != NULL; i++) {
+        struct pk_str value = pk_str_of(environment[i]);
+        struct pk_str name;
+        if (!pk_str_starts(value, "PICKET_") || !pk_str_split(&value, '=', &name)) { continue; }
+        name = pk_str_make(name.p + 7, name.n - 7);
+        p.line = i + 1;
+        if (is_tool_variable(name)) { continue; }
+        const int err = set_variable(&p, name, value);
+        if (err < 0) { return err; }
+    }
+    return PK_OK;
+}
+
+/* ---- the whole ---- */
+
+int pk_config_check(const struct pk_config *c, const char *file, struct pk_diag *diag) {
+    const struct parse p = {.diag = diag, .file = file, .line = 1, .column = 1};
+    const struct pk_str none = {NULL, 0};
+    if (c->site[0] == '\0') { return fail(&p, "[gateway] site is missing", none); }
+    if (c->gateway[0] == '\0') { return fail(&p, "[gateway] gateway is missing", none); }
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        const struct pk_config_broker *b = &c->broker[i];
+        const struct pk_str name = pk_str_of(i == 0 ? "site" : "central");
+        if (!b->is_set) { continue; }
+        if (b->host[0] == '\0') { return fail(&p, "[broker {}] host is missing", name); }
+        if (b->use_tls && b->ca[0] == '\0') { return fail(&p, "[broker {}] tls needs ca", name); }
+        if ((b->certificate[0] == '\0') != (b->key[0] == '\0')) { return fail(&p, "[broker {}] certificate and key go together", name); }
+        if (b->keep_alive_ms % 1000 != 0) { return fail(&p, "[broker {}] keep_alive is in whole seconds", name); }
+    }
+    if ((c->broker[0].roles & c->broker[1].roles & (PK_BROKER_INCIDENTS | PK_BROKER_COMMANDS | PK_BROKER_SUMMARY)) != 0) {
+        return fail(&p, "[broker site] and [broker central] share a role; give each role to one", none);
+    }
+    for (uint32_t i = 0; i < c->watch_count; i++) {
+        if (c->watches[i].collector == PK_COLLECT_DISK && c->watches[i].path[0] == '\0') { return fail(&p, "[disk {}] path is missing", pk_str_of(c->watches[i].name)); }
+    }
+    return PK_OK;
+}
+
+struct conf_d {
+    struct pk_config *c;
+    const struct pk_port_files *files;
+    const char *dir;
+    void *scratch;
+    uint32_t scratch_bytes;
+    struct pk_diag *diag;
+    int err;
+};
+
+static int load_one(struct pk_config *c, const struct pk_port_files *files, const char *path, void *scratch, uint32_t scratch_bytes,
+                    struct pk_diag *diag) {
+    const int n = files->read(files->ctx, path, scratch, scratch_bytes);
+    if (n < 0) {
+        pk_diag_set1(diag, path, 1, 1, "cannot be read: {}", pk_str_of(pk_err_text(n)));
+        return PK_E_CONFIG;
+    }
+    return pk_config_parse(c, pk_str_make(scratch, (size_t)n), path, diag);
+}
+
+static void load_conf_d(void *arg, const char *name) {
+    struct conf_d *d = arg;
+    char path[PK_CONFIG_PATH_BYTES * 2];
+    struct pk_buf b;
+    if (d->err < 0) { return; }
+    pk_buf_init(&b, path, sizeof path);
+    pk_buf_puts(&b, d->dir);
+    pk_buf_putc(&b, '/');
+    pk_buf_puts(&b, name);
+    d->err = load_one(d->c, d->files, path, d->scratch, d->scratch_bytes, d->diag);
+}
+
+/* A broker that names no roles has all that no other broker claims. */
+static void default_broker_roles(struct pk_config *c) {
+    const uint8_t all = PK_BROKER_EVENTS | PK_BROKER_INCIDENTS | PK_BROKER_COMMANDS | PK_BROKER_SUMMARY;
+    if (c->broker[1].is_set && c->broker[1].roles == 0) { c->broker[1].roles = (uint8_t)(all & ~(c->broker[0].is_set ? c->broker[0].roles : 0u)); }
+    if (c->broker[0].is_set && c->broker[0].roles == 0) {
+        c->broker[0].roles = c->broker[1].is_set ? (uint8_t)((all & ~c->broker[1].roles) | PK_BROKER_EVENTS) : all;
+    }
+}
+
+int pk_config_load(struct pk_config *c, const struct pk_port_files *files, const char *path, const char *const *environment, void *scratch,
+                   uint32_t scratch_bytes, struct pk_diag *diag) {
+    char dir[PK_CONFIG_PATH_BYTES];
+    pk_config_defaults(c);
+    int err = load_one(c, files, path, scratch, scratch_bytes, diag);
+    if (err < 0) { return err; }
+    struct pk_str parent = pk_str_of(path);
+    while (parent.n > 0 && parent.p[parent.n - 1] != '/') { parent.n--; }
+    struct pk_buf b;
+    pk_buf_init(&b, dir, sizeof dir);
+    pk_buf_put_str(&b, parent);
+    pk_buf_puts(&b, "conf.d");
+    struct conf_d d = {.c = c, .files = files, .dir = dir, .scratch = scratch, .scratch_bytes = scratch_bytes, .diag = diag, .err = PK_OK};
+    err = files->list(files->ctx, dir, ".conf", load_conf_d, &d);
+    if (d.err < 0) { return d.err; }
+    if (err < 0 && err != PK_E_NOT_FOUND) {
+        pk_diag_set1(diag, dir, 1, 1, "cannot be listed: {}", pk_str_of(pk_err_text(err)));
+        return PK_E_CONFIG;
+    }
+    err = pk_config_environment(c, environment, diag);
+    if (err < 0) { return err; }
+    default_broker_roles(c);
+    return pk_config_check(c, path, diag);
+}

@@ -1,0 +1,249 @@
+#include "agent/pk_link.h"
+
+#include <string.h>
+
+#include "base/pk_assert.h"
+
+static const char *const STATE_WORDS[PK_LINK_STATE_COUNT] = {"off", "waiting", "resolving", "connecting", "greeting", "online"};
+
+const char *pk_link_state_word(enum pk_link_state state) { return state < PK_LINK_STATE_COUNT ? STATE_WORDS[state] : "unknown"; }
+
+void pk_link_init(struct pk_link *l, const struct pk_config_broker *config, const struct pk_port_stream *stream, const char *client_id, uint64_t seed,
+                  uint64_t now_ms) {
+    memset(l, 0, offsetof(struct pk_link, rx));
+    l->config = config;
+    l->stream = stream;
+    pk_rng_seed(&l->rng, seed);
+    (void)pk_str_copy_cut(pk_str_of(client_id), l->client_id, sizeof l->client_id);
+    struct pk_mqtt_config *m = &l->mqtt_config;
+    m->version = PK_MQTT_V5;
+    m->client_id = pk_str_of(l->client_id);
+    m->has_username = config->username[0] != '\0';
+    m->username = pk_str_of(config->username);
+    m->resumes_session = true; /* the outbox and the used command ids are in the store */
+    m->session_expiry_s = config->session_expiry_ms / 1000u;
+    m->keep_alive_s = (uint16_t)(config->keep_alive_ms / 1000u);
+    m->connect_timeout_ms = PK_LINK_CONNECT_TIMEOUT_MS;
+    const struct pk_mqtt_memory memory = {.rx = l->rx, .rx_bytes = sizeof l->rx, .tx = l->tx, .tx_bytes = sizeof l->tx,
+                                          .out = l->out, .out_count = PK_COUNT_OF(l->out), .in = l->in, .in_count = PK_COUNT_OF(l->in)};
+    pk_mqtt_init(&l->mqtt, m, &memory);
+    l->state = config->is_set ? PK_LINK_WAITING : PK_LINK_OFF;
+    l->deadline_ms = now_ms;
+}
+
+int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str payload) {
+    if (pk_str_copy(topic, l->will_topic, sizeof l->will_topic) < 0 || pk_str_copy(payload, l->will_payload, sizeof l->will_payload) < 0) { return PK_E_TOO_BIG; }
+    l->mqtt_config.will = (struct pk_mqtt_will){.topic = pk_str_of(l->will_topic),
+                                                .payload = pk_str_of(l->will_payload),
+                                                .qos = 1,
+                                                .is_retained = true,
+                                                .payload_is_text = true,
+                                                .delay_s = l->config->will_delay_ms / 1000u,
+                                                .content_type = pk_str_of("application/json")};
+    return PK_OK;
+}
+
+/* Full jitter: anywhere between nothing and the doubled bound, so a fleet that lost its broker does not come back in step. */
+static void back_off(struct pk_link *l, uint64_t now_ms) {
+    uint64_t bound = PK_LINK_FIRST_DELAY_MS;
+    for (uint32_t i = 0; i < l->attempt && bound < l->config->reconnect_max_ms; i++) { bound *= 2; }
+    if (bound > l->config->reconnect_max_ms) { bound = l->config->reconnect_max_ms; }
+    if (l->attempt < 32) { l->attempt++; }
+    l->deadline_ms = now_ms + 1 + pk_rng_below(&l->rng, bound);
+    l->state = PK_LINK_WAITING;
+}
+
+static void close_stream(struct pk_link *l) {
+    if (l->is_open) { l->stream->close(l->stream->ctx); }
+    l->is_open = false;
+    pk_mqtt_lost(&l->mqtt);
+}
+
+void pk_link_drop(struct pk_link *l, const char *why, uint64_t now_ms) {
+    if (l->state == PK_LINK_OFF) { return; }
+    (void)pk_str_copy_cut(pk_str_of(why), l->error, sizeof l->error);
+    if (l->state == PK_LINK_ONLINE) {
+        l->lost_count++;
+    } else {
+        l->failure_count++;
+    }
+    close_stream(l);
+    if (l->is_stopping) {
+        l->state = PK_LINK_OFF;
+    } else {
+        back_off(l, now_ms);
+    }
+}
+
+static bool is_numeric_address(const char *host) {
+    const struct pk_str s = pk_str_of(host);
+    bool has_colon = false;
+    for (uint32_t i = 0; i < s.n; i++) {
+        const char c = s.p[i];
+        if (c == ':') { has_colon = true; }
+        if (!((c >= '0' && c <= '9') || c == '.' || c == ':')) {
+            const bool is_hex = (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+            if (!is_hex || memchr(s.p, ':', s.n) == NULL) { return false; }
+        }
+    }
+    return s.n > 0 && (has_colon || memchr(s.p, '.', s.n) != NULL);
+}
+
+static void open_next_address(struct pk_link *l, uint64_t now_ms) {
+    PK_ASSERT(l->address_count > 0);
+    struct pk_endpoint *e = &l->endpoint;
+    memset(e, 0, sizeof *e);
+    memcpy(e->address, l->addresses[l->address_next % l->address_count], sizeof e->address);
+    l->address_next++;
+    (void)pk_str_copy_cut(pk_str_of(l->config->host), e->server_name, sizeof e->server_name);
+    e->port = l->config->port;
+    e->use_tls = l->config->use_tls;
+    l->state = PK_LINK_CONNECTING;
+    l->deadline_ms = now_ms + PK_LINK_CONNECT_TIMEOUT_MS;
+    const int err = l->stream->open(l->stream->ctx, e);
+    l->is_open = err == PK_OK;
+    if (err < 0) { pk_link_drop(l, l->stream->error_text(l->stream->ctx), now_ms); }
+}
+
+/* A try begins. True when the name must be resolved first. */
+static bool begin(struct pk_link *l, uint64_t now_ms) {
+    if (is_numeric_address(l->config->host)) {
+        (void)pk_str_copy_cut(pk_str_of(l->config->host), l->addresses[0], sizeof l->addresses[0]);
+        l->address_count = 1;
+        open_next_address(l, now_ms);
+        return false;
+    }
+    l->state = PK_LINK_RESOLVING;
+    l->deadline_ms = now_ms + PK_LINK_RESOLVE_TIMEOUT_MS;
+    return true;
+}
+
+void pk_link_resolved(struct pk_link *l, int err, const char (*addresses)[PK_ADDRESS_BYTES], uint32_t count, uint64_t now_ms) {
+    if (l->state != PK_LINK_RESOLVING) { return; }
+    if (err < 0 || count == 0) {
+        pk_link_drop(l, "the broker's name cannot be resolved", now_ms);
+        return;
+    }
+    l->address_count = count < PK_LINK_ADDRESSES ? count : PK_LINK_ADDRESSES;
+    memcpy(l->addresses, addresses, l->address_count * sizeof l->addresses[0]);
+    open_next_address(l, now_ms);
+}
+
+static void advance_connection(struct pk_link *l, uint64_t now_ms) {
+    const int err = l->stream->poll(l->stream->ctx);
+    if (err == PK_E_AGAIN) {
+        if (now_ms >= l->deadline_ms) { pk_link_drop(l, "connecting timed out", now_ms); }
+        return;
+    }
+    if (err < 0) {
+        pk_link_drop(l, l->stream->error_text(l->stream->ctx), now_ms);
+        return;
+    }
+    if (pk_mqtt_start(&l->mqtt, now_ms) < 0) {
+        pk_link_drop(l, "CONNECT does not fit the buffer", now_ms);
+        return;
+    }
+    l->state = PK_LINK_GREETING;
+    l->deadline_ms = UINT64_MAX;
+}
+
+static void read_input(struct pk_link *l, uint64_t now_ms) {
+    for (;;) {
+        uint32_t room = 0;
+        uint8_t *to = pk_mqtt_rx_space(&l->mqtt, &room);
+        if (room == 0) { return; } /* events wait to be pulled first */
+        const int n = l->stream->recv(l->stream->ctx, to, room);
+        if (n == 0) { return; }
+        if (n < 0) {
+            pk_link_drop(l, n == PK_E_CLOSED ? "the broker closed the connection" : l->stream->error_text(l->stream->ctx), now_ms);
+            return;
+        }
+        pk_mqtt_rx_done(&l->mqtt, (uint32_t)n, now_ms);
+        if ((uint32_t)n < room) { return; }
+    }
+}
+
+bool pk_link_step(struct pk_link *l, uint64_t now_ms) {
+    switch (l->state) {
+    case PK_LINK_OFF:
+    case PK_LINK_STATE_COUNT: return false;
+    case PK_LINK_WAITING: return now_ms >= l->deadline_ms && begin(l, now_ms);
+    case PK_LINK_RESOLVING:
+        if (now_ms >= l->deadline_ms) { pk_link_drop(l, "resolving the broker's name timed out", now_ms); }
+        return false;
+    case PK_LINK_CONNECTING: advance_connection(l, now_ms); return false;
+    case PK_LINK_GREETING:
+    case PK_LINK_ONLINE: break;
+    }
+    pk_mqtt_tick(&l->mqtt, now_ms);
+    read_input(l, now_ms);
+    return false;
+}
+
+static void note_refusal(struct pk_link *l, const struct pk_mqtt_event *e) {
+    struct pk_buf b;
+    pk_buf_init(&b, l->error, sizeof l->error);
+    pk_buf_puts(&b, e->kind == PK_MQTT_EV_REFUSED ? "the broker refused the connection: " : "the broker disconnected: ");
+    pk_buf_puts(&b, pk_mqtt_reason_word(e->u.refused.reason));
+}
+
+bool pk_link_next(struct pk_link *l, struct pk_mqtt_event *out, uint64_t now_ms) {
+    if (l->state != PK_LINK_GREETING && l->state != PK_LINK_ONLINE) { return false; }
+    if (!pk_mqtt_next(&l->mqtt, out)) { return false; }
+    switch (out->kind) {
+    case PK_MQTT_EV_CONNECTED:
+        l->state = PK_LINK_ONLINE;
+        l->attempt = 0;
+        l->connect_count++;
+        l->online_since_ms = now_ms;
+        l->error[0] = '\0';
+        break;
+    case PK_MQTT_EV_REFUSED:
+    case PK_MQTT_EV_DISCONNECTED: note_refusal(l, out); break;
+    case PK_MQTT_EV_ERROR: (void)pk_str_copy_cut(pk_str_of(out->u.error.what), l->error, sizeof l->error); break;
+    case PK_MQTT_EV_MESSAGE:
+    case PK_MQTT_EV_PUBLISHED:
+    case PK_MQTT_EV_SUBSCRIBED:
+    case PK_MQTT_EV_UNSUBSCRIBED: break;
+    }
+    return true;
+}
+
+void pk_link_flush(struct pk_link *l, uint64_t now_ms) {
+    if (l->state != PK_LINK_GREETING && l->state != PK_LINK_ONLINE) { return; }
+    for (;;) {
+        const uint8_t *p = NULL;
+        const uint32_t n = pk_mqtt_output(&l->mqtt, &p);
+        if (n == 0) { break; }
+        const int sent = l->stream->send(l->stream->ctx, p, n);
+        if (sent < 0) {
+            pk_link_drop(l, l->stream->error_text(l->stream->ctx), now_ms);
+            return;
+        }
+        if (sent == 0) { break; }
+        pk_mqtt_output_done(&l->mqtt, (uint32_t)sent, now_ms);
+    }
+    if (pk_mqtt_is_finished(&l->mqtt)) {
+        char why[sizeof l->error];
+        memcpy(why, l->error, sizeof why);
+        pk_link_drop(l, why[0] != '\0' ? why : "closed", now_ms);
+    }
+}
+
+void pk_link_stop(struct pk_link *l, uint64_t now_ms) {
+    l->is_stopping = true;
+    if (l->state == PK_LINK_ONLINE) {
+        pk_mqtt_stop(&l->mqtt, PK_MQTT_SUCCESS, now_ms);
+        return;
+    }
+    close_stream(l);
+    l->state = PK_LINK_OFF;
+}
+
+bool pk_link_is_online(const struct pk_link *l) { return l->state == PK_LINK_ONLINE && pk_mqtt_is_connected(&l->mqtt); }
+
+uint64_t pk_link_next_ms(const struct pk_link *l) {
+    if (l->state == PK_LINK_OFF) { return UINT64_MAX; }
+    const uint64_t mqtt_ms = l->state >= PK_LINK_GREETING ? pk_mqtt_next_deadline_ms(&l->mqtt) : UINT64_MAX;
+    return mqtt_ms < l->deadline_ms ? mqtt_ms : l->deadline_ms;
+}
