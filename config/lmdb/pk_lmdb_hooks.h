@@ -1,7 +1,7 @@
 /*
- * Included before LMDB's own source in the test build of the library only: every call that reaches the disk goes to
- * a function of the test, which records it (power-loss enumeration) or fails it (full disk, slow disk).
- * Same arguments, results and errno as the calls they replace.
+ * Included before LMDB's own source in the test build of the library only: every call that reaches the disk
+ * goes to a function of the test, which records it (power-loss enumeration) or fails it (full disk, slow
+ * disk). Same arguments, results and errno as the calls they replace.
  */
 #ifndef PK_LMDB_HOOKS_H
 #define PK_LMDB_HOOKS_H
