@@ -411,11 +411,22 @@ int pk_json_key(const struct pk_json_token *t, char *out, size_t cap_bytes) {
 
 /* The whole number and its sign apart, so that -2^63 fits. "5.0" and "1e3" are whole too. */
 static int whole_number(const struct pk_json_token *t, uint64_t *out, bool *out_is_negative) {
-    struct pk_decimal d;
-    if (t->kind != PK_JSON_NUMBER || pk_decimal_parse(t->raw, &d) < 0 || pk_decimal_to_u64(&d, out) < 0) {
+    if (t->kind != PK_JSON_NUMBER) {
         return PK_E_BAD_FIELD;
     }
-    *out_is_negative = d.is_negative && *out != 0;
+    struct pk_str size = t->raw;
+    const bool has_sign = size.p[0] == '-';
+    if (has_sign) {
+        size.p++;
+        size.n--;
+    }
+    if (pk_parse_u64(size, out) < 0) {
+        struct pk_decimal d;
+        if (pk_decimal_parse(size, &d) < 0 || pk_decimal_to_u64(&d, out) < 0) {
+            return PK_E_BAD_FIELD;
+        }
+    }
+    *out_is_negative = has_sign && *out != 0;
     return PK_OK;
 }
 
