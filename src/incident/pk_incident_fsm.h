@@ -30,7 +30,8 @@ enum pk_incident_effect {
     PK_INC_DO_RELAPSE = 16, /* was mitigated, is not any more: take the stamp back, count a flap */
     PK_INC_DO_REOPEN =
         32, /* was resolved, is not any more: take the stamps and the mttr sample back, count a flap */
-    PK_INC_DO_JOIN = 64 /* absorb the events */
+    PK_INC_DO_JOIN = 64,       /* absorb the events */
+    PK_INC_DO_UNMITIGATE = 128 /* work goes on: take the mitigated stamp back, no flap */
 };
 
 struct pk_incident_cell {

@@ -48,6 +48,7 @@ struct pk_timeline {
     uint32_t used_bytes, count;
     uint32_t next_seq;
     uint32_t taken_seq; /* newest entry handed out by pk_timeline_next_new */
+    uint32_t new_at;    /* offset of the first entry not handed out, when there is one */
     uint64_t overwritten_count;
     uint64_t lost_count; /* overwritten before pk_timeline_next_new handed them out */
 };

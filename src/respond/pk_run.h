@@ -3,7 +3,7 @@
 /* One run of an action: what was asked, decided, approved, started and came of it. Fixed size; its stored
  * form. */
 #include "base/pk_bytes.h"
-#include "incident/pk_incident.h"
+#include "incident/pk_incident_record.h"
 #include "respond/pk_action.h"
 
 /* Where the machine stands inside a WIRE run state. */
@@ -53,8 +53,6 @@ struct pk_run {
     char result[PK_RUN_RESULT_BYTES]; /* a few words: "verified", "exit 3", "budget is spent" */
 };
 
-/* rejected, expired, refused, would_run, completed, failed, timed_out, interrupted, rolled_back, unknown */
-bool pk_run_state_is_final(uint8_t state);
 /* As an incident lists it. */
 void pk_run_to_action(const struct pk_run *r, struct pk_incident_action *out);
 /* "apr_{boot}_{run}". */
