@@ -41,11 +41,13 @@ as_root() {
     fi
 }
 
-# Names of the packages a group of tools/packages needs (after resolving the ISA it was asked for).
+# packages_of GROUP...: what these groups of tools/packages need, each once.
 packages_of() {
-    local group=$1
-    awk -v group="$group" '$1 == group ":" { for (i = 2; i <= NF; i++) print $i }' \
-        "$picket_root/tools/packages"
+    local group
+    for group in "$@"; do
+        grep -q "^$group:" "$picket_root/tools/packages" || die "tools/packages has no group '$group'"
+        sed -n "s/^$group://p" "$picket_root/tools/packages"
+    done | tr -s ' ' '\n' | sed '/^$/d' | sort -u
 }
 
 package_is_installed() {
@@ -54,11 +56,9 @@ package_is_installed() {
 
 # need_packages GROUP...: installs what is missing, says what, touches apt only when something is.
 need_packages() {
-    local group package missing=()
-    for group in "$@"; do
-        for package in $(packages_of "$group"); do
-            package_is_installed "$package" || missing+=("$package")
-        done
+    local package missing=()
+    for package in $(packages_of "$@"); do
+        package_is_installed "$package" || missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     command -v apt-get >/dev/null || die "missing packages and no apt-get here: ${missing[*]}"
