@@ -1,7 +1,7 @@
 #ifndef PK_IPC_H
 #define PK_IPC_H
-/* Frames between the supervisor and the agent: one SOCK_SEQPACKET datagram each, fixed size, no pointers, no paths, no command lines.
- * Both sides re-check everything; the supervisor treats the agent as hostile. */
+/* Frames between the supervisor and the agent: one SOCK_SEQPACKET datagram each, fixed size, no pointers, no
+ * paths, no command lines. Both sides re-check everything; the supervisor treats the agent as hostile. */
 #include <stdint.h>
 
 enum { PK_IPC_VERSION = 1, PK_IPC_BODY_BYTES = 240, PK_IPC_TARGET_BYTES = 64, PK_IPC_CHUNK_BYTES = 224 };
@@ -36,7 +36,8 @@ struct pk_ipc_frame {
 };
 _Static_assert(sizeof(struct pk_ipc_frame) == 256u, "one datagram per frame");
 
-/* Bodies: both ends are one binary on one machine, so plain structs of fixed-width members without padding are the format. */
+/* Bodies: both ends are one binary on one machine, so plain structs of fixed-width members without padding
+ * are the format. */
 struct pk_ipc_hello {
     uint32_t agent_version, actions_crc; /* CRC-32C of the action table text the agent read */
 };
@@ -45,10 +46,11 @@ struct pk_ipc_tick {
 };
 enum pk_ipc_phase { PK_IPC_PHASE_ACT = 0, PK_IPC_PHASE_VERIFY = 1 };
 struct pk_ipc_run {
-    uint32_t actions_crc;  /* of the table the index belongs to: refused as stale when the supervisor's differs */
+    uint32_t
+        actions_crc; /* of the table the index belongs to: refused as stale when the supervisor's differs */
     uint16_t action_index;
-    uint8_t phase;         /* enum pk_ipc_phase */
-    uint8_t is_approved;   /* a person approved it; the supervisor still applies mode, cap, cooldown */
+    uint8_t phase;       /* enum pk_ipc_phase */
+    uint8_t is_approved; /* a person approved it; the supervisor still applies mode, cap, cooldown */
     uint32_t incident_number;
     char target[PK_IPC_TARGET_BYTES]; /* terminated; checked against the row's allow-list by both sides */
 };
@@ -56,7 +58,8 @@ struct pk_ipc_ready {
     uint32_t seal_bits, start_ms;
 };
 struct pk_ipc_welcome {
-    uint32_t boot_epoch, actions_crc, restart_count, last_exit; /* last_exit: wait status of the previous agent, 0xFFFFFFFF none */
+    uint32_t boot_epoch, actions_crc, restart_count,
+        last_exit; /* last_exit: wait status of the previous agent, 0xFFFFFFFF none */
     uint64_t start_mono_ms;
     uint32_t agent_uid, agent_gid;
     uint32_t store_moved_aside; /* the store check moved a damaged store aside before this start */

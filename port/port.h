@@ -1,10 +1,12 @@
 #ifndef PK_PORT_H
 #define PK_PORT_H
-/* Everything Picket needs from outside itself. Each contract is a const struct of functions and a ctx, handed in at start; no slot may be
- * NULL (pk_port_check). port/linux and port/sim implement all of them, and the same contract tests pass on both.
+/* Everything Picket needs from outside itself. Each contract is a const struct of functions and a ctx, handed
+ * in at start; no slot may be NULL (pk_port_check). port/linux and port/sim implement all of them, and the
+ * same contract tests pass on both.
  *
- * Common rules: no function blocks unless its comment says so; none allocates after open; all are called from the tick thread;
- * pointers handed in are not kept after the call unless said; ctx belongs to the port and outlives its user. Errors are enum pk_err. */
+ * Common rules: no function blocks unless its comment says so; none allocates after open; all are called from
+ * the tick thread; pointers handed in are not kept after the call unless said; ctx belongs to the port and
+ * outlives its user. Errors are enum pk_err. */
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,7 +14,9 @@
 #include "base/pk_text.h"
 #include "port/ipc.h"
 
-/* ---- time -------------------------------------------------------------------------------------------------------------------- */
+/* ---- time
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 struct pk_port_clock {
     void *ctx;
     /* Milliseconds of the boot-time clock: never steps, counts suspend. */
@@ -21,31 +25,42 @@ struct pk_port_clock {
     int64_t (*wall_ms)(void *ctx, bool *out_is_synced);
 };
 
-/* ---- entropy and cryptography ------------------------------------------------------------------------------------------------ */
+/* ---- entropy and cryptography
+ * ------------------------------------------------------------------------------------------------ */
 struct pk_port_entropy {
     void *ctx;
     /* Fills from the system's generator. PK_OK, or PK_E_IO (then nothing may be generated). */
     int (*fill)(void *ctx, void *out, uint32_t n);
 };
 
-enum { PK_SHA256_BYTES = 32, PK_ES256_PUBLIC_BYTES = 64, PK_ES256_PRIVATE_BYTES = 32, PK_ES256_SIGNATURE_BYTES = 64 };
+enum {
+    PK_SHA256_BYTES = 32,
+    PK_ES256_PUBLIC_BYTES = 64,
+    PK_ES256_PRIVATE_BYTES = 32,
+    PK_ES256_SIGNATURE_BYTES = 64
+};
 
 struct pk_port_crypto {
     void *ctx;
     /* SHA-256 over the parts in order. */
     void (*sha256)(void *ctx, const struct pk_str *parts, uint32_t part_count, uint8_t out[PK_SHA256_BYTES]);
-    /* ECDSA P-256 over SHA-256 of msg; public key X||Y, signature R||S (RFC 7518 3.4). PK_OK, PK_E_BAD_SIGNATURE, PK_E_BAD_FIELD (not a point).
-     * One public-key operation: at most one call a tick. */
-    int (*es256_verify)(void *ctx, const uint8_t public_key[PK_ES256_PUBLIC_BYTES], struct pk_str msg, const uint8_t signature[PK_ES256_SIGNATURE_BYTES]);
-    int (*es256_sign)(void *ctx, const uint8_t private_key[PK_ES256_PRIVATE_BYTES], struct pk_str msg, uint8_t out_signature[PK_ES256_SIGNATURE_BYTES]);
-    int (*es256_keygen)(void *ctx, uint8_t out_private[PK_ES256_PRIVATE_BYTES], uint8_t out_public[PK_ES256_PUBLIC_BYTES]);
+    /* ECDSA P-256 over SHA-256 of msg; public key X||Y, signature R||S (RFC 7518 3.4). PK_OK,
+     * PK_E_BAD_SIGNATURE, PK_E_BAD_FIELD (not a point). One public-key operation: at most one call a tick. */
+    int (*es256_verify)(void *ctx, const uint8_t public_key[PK_ES256_PUBLIC_BYTES], struct pk_str msg,
+                        const uint8_t signature[PK_ES256_SIGNATURE_BYTES]);
+    int (*es256_sign)(void *ctx, const uint8_t private_key[PK_ES256_PRIVATE_BYTES], struct pk_str msg,
+                      uint8_t out_signature[PK_ES256_SIGNATURE_BYTES]);
+    int (*es256_keygen)(void *ctx, uint8_t out_private[PK_ES256_PRIVATE_BYTES],
+                        uint8_t out_public[PK_ES256_PUBLIC_BYTES]);
 };
 
-/* ---- network stream ---------------------------------------------------------------------------------------------------------- */
+/* ---- network stream
+ * ----------------------------------------------------------------------------------------------------------
+ */
 enum { PK_HOST_BYTES = 128, PK_ADDRESS_BYTES = 46 };
 
 struct pk_endpoint {
-    char address[PK_ADDRESS_BYTES]; /* numeric IPv4 or IPv6 */
+    char address[PK_ADDRESS_BYTES];  /* numeric IPv4 or IPv6 */
     char server_name[PK_HOST_BYTES]; /* checked against the certificate (SAN; IP SAN when it is numeric) */
     uint16_t port;
     bool use_tls;
@@ -53,14 +68,18 @@ struct pk_endpoint {
 
 struct pk_port_stream {
     void *ctx;
-    /* Begins a connection (TCP_NODELAY, then TLS when asked). The previous one must be closed. PK_OK, PK_E_UNREACHABLE, PK_E_TLS, PK_E_FULL. */
+    /* Begins a connection (TCP_NODELAY, then TLS when asked). The previous one must be closed. PK_OK,
+     * PK_E_UNREACHABLE, PK_E_TLS, PK_E_FULL. */
     int (*open)(void *ctx, const struct pk_endpoint *endpoint);
-    /* Advances it, at most one public-key operation a call. PK_OK = open and usable; PK_E_AGAIN = under way (PK_PORT_STREAM readiness or a later
-     * call goes on); PK_E_UNREACHABLE, PK_E_TLS, PK_E_CLOSED = failed, close it. */
+    /* Advances it, at most one public-key operation a call. PK_OK = open and usable; PK_E_AGAIN = under way
+     * (PK_PORT_STREAM readiness or a later call goes on); PK_E_UNREACHABLE, PK_E_TLS, PK_E_CLOSED = failed,
+     * close it. */
     int (*poll)(void *ctx);
-    /* >0 bytes accepted (may be fewer); 0 = buffer full, retry at the next readiness; <0 = the link is dead. */
+    /* >0 bytes accepted (may be fewer); 0 = buffer full, retry at the next readiness; <0 = the link is dead.
+     */
     int (*send)(void *ctx, const void *p, uint32_t n);
-    /* >0 bytes read; 0 = nothing yet (not: disconnected); PK_E_CLOSED = orderly close; other <0 = the link is dead. */
+    /* >0 bytes read; 0 = nothing yet (not: disconnected); PK_E_CLOSED = orderly close; other <0 = the link is
+     * dead. */
     int (*recv)(void *ctx, void *out, uint32_t cap_bytes);
     /* Idempotent. Sends the TLS close alert when it can without blocking. */
     void (*close)(void *ctx);
@@ -68,7 +87,9 @@ struct pk_port_stream {
     const char *(*error_text)(void *ctx);
 };
 
-/* ---- store ------------------------------------------------------------------------------------------------------------------- */
+/* ---- store
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 enum pk_tree { PK_TREE_JOURNAL, PK_TREE_OBJECTS, PK_TREE_COUNT };
 enum { PK_STORE_KEY_BYTES = 40, PK_STORE_VALUE_BYTES = 1900 };
 
@@ -81,16 +102,17 @@ struct pk_store_batch {
 };
 
 struct pk_store_status {
-    uint64_t map_bytes, used_bytes;   /* of the fixed map */
+    uint64_t map_bytes, used_bytes; /* of the fixed map */
     uint64_t commit_count, written_bytes;
     uint32_t longest_commit_ms, queued_bytes, queued_high_bytes;
-    int32_t last_error;               /* of the writer; PK_OK when the last commit worked. PK_E_NO_SPACE heals by itself. */
+    int32_t last_error; /* of the writer; PK_OK when the last commit worked. PK_E_NO_SPACE heals by itself. */
     uint64_t failed_commit_count;
-    bool is_fresh;                    /* a new store was started at this open */
-    bool was_moved_aside;             /* because the old one was damaged */
+    bool is_fresh;        /* a new store was started at this open */
+    bool was_moved_aside; /* because the old one was damaged */
 };
 
-/* One read, answered later. `out` receives records packed as: u8 tree, u8 key length, u16 value length, key, value. */
+/* One read, answered later. `out` receives records packed as: u8 tree, u8 key length, u16 value length, key,
+ * value. */
 struct pk_store_fetch {
     enum pk_tree tree;
     uint8_t from[PK_STORE_KEY_BYTES], to[PK_STORE_KEY_BYTES]; /* from <= key < to, in byte order */
@@ -100,33 +122,38 @@ struct pk_store_fetch {
     uint32_t out_cap_bytes;
 };
 
-typedef int pk_store_visit(void *arg, struct pk_str key, struct pk_str value); /* PK_OK to go on, negative ends the walk with it */
+typedef int pk_store_visit(void *arg, struct pk_str key,
+                           struct pk_str value); /* PK_OK to go on, negative ends the walk with it */
 
 struct pk_port_store {
     void *ctx;
-    /* Blocks; only before the first tick. Records of a tree in key order from the first key >= from. A value whose CRC is wrong is
-     * passed over and counted. PK_OK, PK_E_IO, PK_E_CORRUPT, or what visit returned. */
+    /* Blocks; only before the first tick. Records of a tree in key order from the first key >= from. A value
+     * whose CRC is wrong is passed over and counted. PK_OK, PK_E_IO, PK_E_CORRUPT, or what visit returned. */
     int (*load)(void *ctx, enum pk_tree tree, struct pk_str from, pk_store_visit *visit, void *arg);
-    /* Queues a batch as one transaction and sets *out_seq to its number (1, 2, ...). The bytes are copied. PK_E_FULL: the queue has no room, nothing
-     * taken, keep the batch and try at a later tick. An empty batch is PK_OK with the newest number. Batches commit in order; while the
-     * disk refuses (full), they wait and are retried. Values are stored with type, version and CRC-32C around them. */
+    /* Queues a batch as one transaction and sets *out_seq to its number (1, 2, ...). The bytes are copied.
+     * PK_E_FULL: the queue has no room, nothing taken, keep the batch and try at a later tick. An empty batch
+     * is PK_OK with the newest number. Batches commit in order; while the disk refuses (full), they wait and
+     * are retried. Values are stored with type, version and CRC-32C around them. */
     int (*submit)(void *ctx, const struct pk_store_batch *batch, uint64_t *out_seq);
     /* Every batch up to this number is on the medium. Never decreases. */
     uint64_t (*durable)(void *ctx);
     /* One read at a time: PK_OK or PK_E_BUSY. Sees everything durable when it is answered. */
     int (*fetch)(void *ctx, const struct pk_store_fetch *request);
-    /* Records in `out` (0..), PK_E_AGAIN while under way, PK_E_NOT_FOUND when none was asked, PK_E_IO. *out_bytes: bytes of `out` used. */
+    /* Records in `out` (0..), PK_E_AGAIN while under way, PK_E_NOT_FOUND when none was asked, PK_E_IO.
+     * *out_bytes: bytes of `out` used. */
     int (*fetched)(void *ctx, uint32_t *out_bytes);
     void (*status)(void *ctx, struct pk_store_status *out);
 };
 
-/* ---- the other process ------------------------------------------------------------------------------------------------------- */
+/* ---- the other process
+ * ------------------------------------------------------------------------------------------------------- */
 struct pk_port_ipc {
     void *ctx;
     /* PK_OK; PK_E_AGAIN = the socket is full, retry later; PK_E_CLOSED = the other process is gone. */
     int (*send)(void *ctx, const struct pk_ipc_frame *frame);
-    /* PK_OK; PK_E_AGAIN = nothing there; PK_E_CLOSED; PK_E_BAD_MSG = a frame of wrong size or version was dropped and counted.
-     * *out_fd: a passed descriptor the port keeps under frame->id (-1 when none); src never sees descriptors, it asks by id. */
+    /* PK_OK; PK_E_AGAIN = nothing there; PK_E_CLOSED; PK_E_BAD_MSG = a frame of wrong size or version was
+     * dropped and counted. *out_fd: a passed descriptor the port keeps under frame->id (-1 when none); src
+     * never sees descriptors, it asks by id. */
     int (*recv)(void *ctx, struct pk_ipc_frame *out);
 };
 
@@ -135,11 +162,12 @@ enum { PK_ARGV_MAX = 24 };
 struct pk_exec_request {
     const char *const *argv; /* argv[0] is an absolute path; NULL-terminated; copied into the child by exec */
     uint32_t timeout_ms;     /* then TERM to its session, 2 s later KILL */
-    bool leaves_children;    /* it starts a daemon: default limits, own session, moved out of our cgroup; its children are not killed */
+    bool leaves_children;    /* it starts a daemon: default limits, own session, moved out of our cgroup; its
+                                children are not killed */
 };
 struct pk_exec_result {
     uint32_t slot;
-    int32_t exit_code;    /* 0..255; 128 + n when signal n ended it */
+    int32_t exit_code; /* 0..255; 128 + n when signal n ended it */
     bool is_timed_out;
     uint32_t duration_ms;
     uint64_t output_bytes; /* all it wrote; only the last PK_EXEC_OUTPUT_BYTES are kept */
@@ -147,23 +175,27 @@ struct pk_exec_result {
 enum { PK_EXEC_SLOTS = 4, PK_EXEC_OUTPUT_BYTES = 4096 };
 struct pk_port_exec {
     void *ctx;
-    /* Slot index >= 0; PK_E_BUSY (all slots taken); PK_E_NOT_FOUND / PK_E_DENIED / PK_E_IO when it cannot be started. No shell, clean environment,
-     * own session, stdin is /dev/null, stdout and stderr go to the slot's bounded ring. */
+    /* Slot index >= 0; PK_E_BUSY (all slots taken); PK_E_NOT_FOUND / PK_E_DENIED / PK_E_IO when it cannot be
+     * started. No shell, clean environment, own session, stdin is /dev/null, stdout and stderr go to the
+     * slot's bounded ring. */
     int (*start)(void *ctx, const struct pk_exec_request *request);
-    /* A finished run: PK_OK (the slot is free again; its output stays readable until the next start in it), PK_E_AGAIN when none. */
+    /* A finished run: PK_OK (the slot is free again; its output stays readable until the next start in it),
+     * PK_E_AGAIN when none. */
     int (*finished)(void *ctx, struct pk_exec_result *out);
     /* Copies kept output from byte `from` of what is kept. Bytes. */
     int (*output)(void *ctx, uint32_t slot, uint32_t from, void *out, uint32_t cap_bytes);
     void (*stop)(void *ctx, uint32_t slot);
 };
 
-/* ---- sources: what is measured on this machine -------------------------------------------------------------------------------- */
+/* ---- sources: what is measured on this machine
+ * -------------------------------------------------------------------------------- */
 enum pk_collector {
-    PK_COLLECT_CPU,     /* cpu_pct, one source "cpu" */
-    PK_COLLECT_MEMORY,  /* memory_pct, swap_pct */
-    PK_COLLECT_PSI,     /* psi_cpu_pct, psi_memory_pct, psi_io_pct ("some avg10") */
-    PK_COLLECT_LOAD,    /* load_1m per core */
-    PK_COLLECT_DISK,    /* disk_pct, inodes_pct for each watched mount; source is the mount path with '/' written as in pk_sample */
+    PK_COLLECT_CPU,    /* cpu_pct, one source "cpu" */
+    PK_COLLECT_MEMORY, /* memory_pct, swap_pct */
+    PK_COLLECT_PSI,    /* psi_cpu_pct, psi_memory_pct, psi_io_pct ("some avg10") */
+    PK_COLLECT_LOAD,   /* load_1m per core */
+    PK_COLLECT_DISK, /* disk_pct, inodes_pct for each watched mount; source is the mount path with '/' written
+                        as in pk_sample */
     PK_COLLECT_PROCESS, /* process_up 1 or 0 for each watched process (pid file or name) */
     PK_COLLECT_COUNT
 };
@@ -180,25 +212,28 @@ struct pk_watch {
 };
 struct pk_port_source {
     void *ctx;
-    /* Takes one measurement. Samples written, or PK_E_IO (the whole collector cannot be read), PK_E_UNSUPPORTED (this kernel has none). A CPU
-     * sample needs two calls: the first returns 0 samples. */
+    /* Takes one measurement. Samples written, or PK_E_IO (the whole collector cannot be read),
+     * PK_E_UNSUPPORTED (this kernel has none). A CPU sample needs two calls: the first returns 0 samples. */
     int (*sample)(void *ctx, enum pk_collector which, struct pk_sample *out, uint32_t cap_count);
     /* Replaces the watch list. PK_OK or PK_E_FULL. */
     int (*watch)(void *ctx, const struct pk_watch *list, uint32_t count);
 };
 
-/* ---- local sockets ------------------------------------------------------------------------------------------------------------ */
+/* ---- local sockets
+ * ------------------------------------------------------------------------------------------------------------
+ */
 enum pk_listener { PK_LISTEN_CONTROL, PK_LISTEN_EVENTS, PK_LISTENER_COUNT };
 enum pk_serve_kind { PK_SERVE_OPENED, PK_SERVE_READABLE, PK_SERVE_CLOSED };
 struct pk_serve_event {
     enum pk_serve_kind kind;
     uint32_t connection; /* index < PK_LIMIT_CONNECTIONS */
     enum pk_listener listener;
-    uint32_t uid, gid;   /* OPENED: peer credentials from the kernel */
+    uint32_t uid, gid; /* OPENED: peer credentials from the kernel */
 };
 struct pk_port_serve {
     void *ctx;
-    /* PK_OK, or PK_E_AGAIN when nothing happened. A connection beyond the table is accepted and closed at once, and counted by the port. */
+    /* PK_OK, or PK_E_AGAIN when nothing happened. A connection beyond the table is accepted and closed at
+     * once, and counted by the port. */
     int (*next)(void *ctx, struct pk_serve_event *out);
     /* As a stream: >0, 0 = nothing yet, <0 = gone. */
     int (*recv)(void *ctx, uint32_t connection, void *out, uint32_t cap_bytes);
@@ -207,36 +242,53 @@ struct pk_port_serve {
     uint64_t (*refused_count)(void *ctx);
 };
 
-/* ---- files that an operator owns: configuration, rules, keys ------------------------------------------------------------------- */
+/* ---- files that an operator owns: configuration, rules, keys
+ * ------------------------------------------------------------------- */
 typedef void pk_file_name(void *arg, const char *name);
 struct pk_port_files {
     void *ctx;
-    /* Whole regular file. Bytes, PK_E_NOT_FOUND, PK_E_DENIED, PK_E_TOO_BIG, PK_E_IO. May touch the disk: start and reload only. */
+    /* Whole regular file. Bytes, PK_E_NOT_FOUND, PK_E_DENIED, PK_E_TOO_BIG, PK_E_IO. May touch the disk:
+     * start and reload only. */
     int (*read)(void *ctx, const char *path, void *out, uint32_t cap_bytes);
-    /* Names of the regular files in a directory that end in `suffix`, in byte order, at most PK_FILES_LIST_MAX. Count or PK_E_NOT_FOUND, PK_E_DENIED, PK_E_FULL. */
+    /* Names of the regular files in a directory that end in `suffix`, in byte order, at most
+     * PK_FILES_LIST_MAX. Count or PK_E_NOT_FOUND, PK_E_DENIED, PK_E_FULL. */
     int (*list)(void *ctx, const char *dir, const char *suffix, pk_file_name *each, void *arg);
-    /* Replaces a file whole (temporary, fsync, rename). PK_OK, PK_E_DENIED, PK_E_NO_SPACE, PK_E_IO. Start, reload and --dump-state only. */
+    /* Replaces a file whole (temporary, fsync, rename). PK_OK, PK_E_DENIED, PK_E_NO_SPACE, PK_E_IO. Start,
+     * reload and --dump-state only. */
     int (*replace)(void *ctx, const char *path, const void *p, uint32_t n);
 };
 enum { PK_FILES_LIST_MAX = 64 };
 
-/* ---- log ----------------------------------------------------------------------------------------------------------------------- */
-enum pk_log_level { PK_LOG_ERROR = 3, PK_LOG_WARNING = 4, PK_LOG_NOTICE = 5, PK_LOG_INFO = 6, PK_LOG_DEBUG = 7 }; /* syslog numbers */
+/* ---- log
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
+enum pk_log_level {
+    PK_LOG_ERROR = 3,
+    PK_LOG_WARNING = 4,
+    PK_LOG_NOTICE = 5,
+    PK_LOG_INFO = 6,
+    PK_LOG_DEBUG = 7
+}; /* syslog numbers */
 struct pk_port_log {
     void *ctx;
-    /* One line to stderr with "<N>" in front, as service managers read it. Dropped and counted when the pipe is full. */
+    /* One line to stderr with "<N>" in front, as service managers read it. Dropped and counted when the pipe
+     * is full. */
     void (*write)(void *ctx, enum pk_log_level level, struct pk_str text);
 };
 
-/* ---- the wait between ticks ----------------------------------------------------------------------------------------------------- */
+/* ---- the wait between ticks
+ * ----------------------------------------------------------------------------------------------------- */
 enum pk_signal_bit { PK_SIG_RELOAD = 1, PK_SIG_DUMP = 2, PK_SIG_LOG_LEVEL = 4, PK_SIG_STOP = 8 };
 struct pk_port_loop {
     void *ctx;
-    /* Blocks until I/O is ready, a signal came, the store's writer finished something, or until_mono_ms. Returns signal bits. */
+    /* Blocks until I/O is ready, a signal came, the store's writer finished something, or until_mono_ms.
+     * Returns signal bits. */
     uint32_t (*wait)(void *ctx, uint64_t until_mono_ms);
 };
 
-/* ---- all of it -------------------------------------------------------------------------------------------------------------------- */
+/* ---- all of it
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 enum { PK_LINKS = 2 }; /* site, central */
 struct pk_port {
     struct pk_port_clock clock;
@@ -254,29 +306,38 @@ struct pk_port {
 /* Name of the first slot that is NULL, or NULL when the port is whole. */
 const char *pk_port_missing(const struct pk_port *port);
 
-/* ---- entry points of the platform (one implementation per program; port/linux) ------------------------------------------------------ */
+/* ---- entry points of the platform (one implementation per program; port/linux)
+ * ------------------------------------------------------ */
 struct pk_tls_config { /* PEM text, read before; kept by reference until platform stop */
     struct pk_str ca, certificate, key;
     bool is_tls12_allowed;
 };
 struct pk_platform_config {
-    const char *state_dir;      /* /var/lib/picket */
+    const char *state_dir;            /* /var/lib/picket */
     const char *proc_root, *sys_root; /* "/proc", "/sys"; tests put a tree of their own */
     uint64_t store_map_bytes;
-    uint32_t ipc_fd;            /* inherited descriptor of the supervisor socket */
+    uint32_t ipc_fd; /* inherited descriptor of the supervisor socket */
 };
-enum pk_seal_state { PK_SEAL_NONE = 0, PK_SEAL_SECCOMP = 1, PK_SEAL_LANDLOCK = 2, PK_SEAL_NO_NEW_PRIVS = 4 }; /* bits */
+enum pk_seal_state {
+    PK_SEAL_NONE = 0,
+    PK_SEAL_SECCOMP = 1,
+    PK_SEAL_LANDLOCK = 2,
+    PK_SEAL_NO_NEW_PRIVS = 4
+}; /* bits */
 /* Agent process. Fills *out; opens clock, loop, files, log and ipc. PK_OK or why not. */
 int pk_platform_open(const struct pk_platform_config *config, struct pk_port *out);
 /* Opens the store (checked before) and starts its writer thread. */
 int pk_platform_open_store(struct pk_port *port);
-/* PEM for a link's TLS. PK_E_TLS with the reason in the stream's error_text. May be called again on reload. */
+/* PEM for a link's TLS. PK_E_TLS with the reason in the stream's error_text. May be called again on reload.
+ */
 int pk_platform_set_tls(struct pk_port *port, uint32_t link, const struct pk_tls_config *tls);
 /* Takes a descriptor that came with an ipc frame as a listening socket. */
 int pk_platform_adopt_listener(struct pk_port *port, enum pk_listener listener, uint32_t frame_id);
-/* From here on: no new privileges, seccomp, Landlock where the kernel has it. Bits of what holds. read_dirs: NULL-terminated. */
+/* From here on: no new privileges, seccomp, Landlock where the kernel has it. Bits of what holds. read_dirs:
+ * NULL-terminated. */
 uint32_t pk_platform_seal(struct pk_port *port, const char *const *read_dirs, const char *const *write_dirs);
-/* System calls answered ENOSYS since the seal is not countable from inside; the kernel's log has them. Third-party heap figures are: */
+/* System calls answered ENOSYS since the seal is not countable from inside; the kernel's log has them.
+ * Third-party heap figures are: */
 struct pk_arena_status {
     uint32_t capacity_bytes, used_bytes, high_bytes;
     uint64_t failed_count;

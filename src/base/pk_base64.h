@@ -1,6 +1,7 @@
 #ifndef PK_BASE64_H
 #define PK_BASE64_H
-/* base64url without padding (RFC 4648 section 5), as JWS uses it. Strict: no white space, no padding, no stray bits. */
+/* base64url without padding (RFC 4648 section 5), as JWS uses it. Strict: no white space, no padding, no
+ * stray bits. */
 #include "base/pk_text.h"
 
 /* Bytes written, or PK_E_BAD_FIELD / PK_E_TOO_BIG. */

@@ -21,19 +21,24 @@ bool pk_str_eq_c(struct pk_str a, const char *terminated);
 bool pk_str_eq_nocase(struct pk_str a, const char *terminated);
 bool pk_str_starts(struct pk_str a, const char *terminated);
 struct pk_str pk_str_trim(struct pk_str s);
-/* Cuts the next piece up to `separator` off *rest (the separator is dropped). false when *rest is used up (p == NULL). */
+/* Cuts the next piece up to `separator` off *rest (the separator is dropped). false when *rest is used up (p
+ * == NULL). */
 bool pk_str_split(struct pk_str *rest, char separator, struct pk_str *out_piece);
-/* Copies and terminates. PK_E_TOO_BIG when it does not fit (nothing is written then but a terminator). Returns the length. */
+/* Copies and terminates. PK_E_TOO_BIG when it does not fit (nothing is written then but a terminator).
+ * Returns the length. */
 PK_MUST_USE int pk_str_copy(struct pk_str s, char *out, size_t cap_bytes);
-/* Copies what fits, at a UTF-8 boundary, terminates; returns the length written. For text where a cut is acceptable. */
+/* Copies what fits, at a UTF-8 boundary, terminates; returns the length written. For text where a cut is
+ * acceptable. */
 uint32_t pk_str_copy_cut(struct pk_str s, char *out, size_t cap_bytes);
 
-/* Parsers take the whole slice or fail: PK_E_BAD_FIELD (not of the form), PK_E_TOO_BIG (does not fit the type). */
+/* Parsers take the whole slice or fail: PK_E_BAD_FIELD (not of the form), PK_E_TOO_BIG (does not fit the
+ * type). */
 PK_MUST_USE int pk_parse_u64(struct pk_str s, uint64_t *out);
 PK_MUST_USE int pk_parse_i64(struct pk_str s, int64_t *out);
 PK_MUST_USE int pk_parse_hex_u64(struct pk_str s, uint64_t *out);
-/* Decimal with optional fraction and exponent, digits on both sides of the point. Correctly rounded up to 19 significant digits, at
- * most one unit in the last place off beyond. Too small is zero, too large PK_E_TOO_BIG. No inf/nan. */
+/* Decimal with optional fraction and exponent, digits on both sides of the point. Correctly rounded up to 19
+ * significant digits, at most one unit in the last place off beyond. Too small is zero, too large
+ * PK_E_TOO_BIG. No inf/nan. */
 PK_MUST_USE int pk_parse_double(struct pk_str s, double *out);
 /* "250ms" "30s" "5m" "2h" "7d", or a bare number of seconds. Result in milliseconds. */
 PK_MUST_USE int pk_parse_duration_ms(struct pk_str s, uint64_t *out_ms);
@@ -42,8 +47,8 @@ PK_MUST_USE int pk_parse_size_bytes(struct pk_str s, uint64_t *out_bytes);
 /* yes/no, on/off, true/false, 1/0. */
 PK_MUST_USE int pk_parse_bool(struct pk_str s, bool *out);
 
-/* Builder into a caller's buffer: always terminated; once something does not fit, `is_cut` stays set and nothing more is added
- * (so what is there is a whole prefix of whole puts). */
+/* Builder into a caller's buffer: always terminated; once something does not fit, `is_cut` stays set and
+ * nothing more is added (so what is there is a whole prefix of whole puts). */
 struct pk_buf {
     char *p;
     uint32_t cap_bytes; /* including the terminator */
@@ -61,7 +66,8 @@ void pk_buf_put_i64(struct pk_buf *b, int64_t v);
 /* Zero-padded to `width` digits at least. */
 void pk_buf_put_u64_pad(struct pk_buf *b, uint64_t v, unsigned width);
 void pk_buf_put_hex(struct pk_buf *b, const uint8_t *p, size_t n);
-/* Shortest of up to 15 significant digits that reads back equal, else 17; plain notation for 1e-5 <= |v| < 1e15; non-finite as null. */
+/* Shortest of up to 15 significant digits that reads back equal, else 17; plain notation for 1e-5 <= |v| <
+ * 1e15; non-finite as null. */
 void pk_buf_put_double(struct pk_buf *b, double v);
 /* "1d 2h", "5m", "3.250s", "12ms": the two leading units, for people. */
 void pk_buf_put_duration(struct pk_buf *b, uint64_t ms);
@@ -70,7 +76,8 @@ struct pk_str pk_buf_str(const struct pk_buf *b);
 /* True when every byte is in [A-Za-z0-9_-] (and `extra`), length 1..max. For ids (WIRE "Ids"). */
 bool pk_text_is_id(struct pk_str s, const char *extra, uint32_t max_bytes);
 bool pk_text_is_utf8(struct pk_str s);
-/* Bytes of the well-formed UTF-8 character at p (RFC 3629: no overlong form, no surrogate, <= U+10FFFF); 0 when there is none. */
+/* Bytes of the well-formed UTF-8 character at p (RFC 3629: no overlong form, no surrogate, <= U+10FFFF); 0
+ * when there is none. */
 uint32_t pk_utf8_len(const char *p, size_t n);
 /* Shell-style glob: '*' any run, '?' one byte. No classes, no recursion. */
 bool pk_glob_match(struct pk_str pattern, struct pk_str text);

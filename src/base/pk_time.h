@@ -10,19 +10,22 @@ enum { PK_TIME_TEXT_BYTES = 25 }; /* "2026-11-21T05:04:50.123Z" and the terminat
 
 /* The moment something happened, as every record carries it (DESIGN 6). */
 struct pk_stamp {
-    uint32_t boot;     /* boot epoch of the agent start */
-    uint64_t mono_ms;  /* boot-time clock */
-    int64_t wall_ms;   /* Unix ms, 0 = unknown */
-    uint8_t quality;   /* enum pk_time_quality */
+    uint32_t boot;    /* boot epoch of the agent start */
+    uint64_t mono_ms; /* boot-time clock */
+    int64_t wall_ms;  /* Unix ms, 0 = unknown */
+    uint8_t quality;  /* enum pk_time_quality */
 };
 
 /* Writes 24 characters; wall_ms outside years 1970..9999 is clamped. */
 void pk_time_format(int64_t wall_ms, char out[PK_TIME_TEXT_BYTES]);
-/* RFC 3339 with any offset and 0..9 fraction digits, 'T' or space. Leap second 60 reads as 59.999. PK_E_BAD_FIELD else. */
+/* RFC 3339 with any offset and 0..9 fraction digits, 'T' or space. Leap second 60 reads as 59.999.
+ * PK_E_BAD_FIELD else. */
 PK_MUST_USE int pk_time_parse(struct pk_str s, int64_t *out_wall_ms);
 /* 28..31; 0 for a month outside 1..12. */
 unsigned pk_time_days_in_month(int year, unsigned month);
 /* Unix ms. Month 1..12; the rest is plain arithmetic, not checked. */
-int64_t pk_time_from_civil(int year, unsigned month, unsigned day, unsigned hour, unsigned minute, unsigned second);
-void pk_time_to_civil(int64_t wall_ms, int *year, unsigned *month, unsigned *day, unsigned *hour, unsigned *minute, unsigned *second);
+int64_t pk_time_from_civil(int year, unsigned month, unsigned day, unsigned hour, unsigned minute,
+                           unsigned second);
+void pk_time_to_civil(int64_t wall_ms, int *year, unsigned *month, unsigned *day, unsigned *hour,
+                      unsigned *minute, unsigned *second);
 #endif

@@ -1,61 +1,64 @@
 #ifndef PK_LIMITS_H
 #define PK_LIMITS_H
-/* Profile `standard`: 256 MB boards and more. Every capacity of the agent, with unit, range, RAM cost and reason. Relations are checked in
- * src/agent/pk_limits_check.h after a board's overrides. */
+/* Profile `standard`: 256 MB boards and more. Every capacity of the agent, with unit, range, RAM cost and
+ * reason. Relations are checked in src/agent/pk_limits_check.h after a board's overrides. */
 
 /* -- events -- */
-#define PK_LIMIT_TYPES 512u          /* distinct event types; 32..4096; 72 B each */
-#define PK_LIMIT_SOURCES 4096u        /* distinct sources; 16..16384; 160 B each */
-#define PK_LIMIT_EVENT_HISTORY 16384u /* events kept for the recorder; power of two 64..65536; 64 B each */
+#define PK_LIMIT_TYPES 512u              /* distinct event types; 32..4096; 72 B each */
+#define PK_LIMIT_SOURCES 4096u           /* distinct sources; 16..16384; 160 B each */
+#define PK_LIMIT_EVENT_HISTORY 16384u    /* events kept for the recorder; power of two 64..65536; 64 B each */
 #define PK_LIMIT_TEXT_RING_BYTES 524288u /* messages and fields of recent events; power of two */
-#define PK_LIMIT_INTAKE_EVENTS 1024u  /* events waiting for the tick; power of two */
-#define PK_LIMIT_LEDGER 256u          /* open loss entries; 40 B each */
-#define PK_LIMIT_HEARTBEATS 10000u     /* sources that promised a heartbeat; 16..10000; 24 B each */
+#define PK_LIMIT_INTAKE_EVENTS 1024u     /* events waiting for the tick; power of two */
+#define PK_LIMIT_LEDGER 256u             /* open loss entries; 40 B each */
+#define PK_LIMIT_HEARTBEATS 10000u       /* sources that promised a heartbeat; 16..10000; 24 B each */
 
 /* -- detect -- */
-#define PK_LIMIT_RULES 512u           /* 16..512 */
+#define PK_LIMIT_RULES 512u              /* 16..512 */
 #define PK_LIMIT_RULE_TEXT_BYTES 262144u /* text of operator rules kept for `rules show` and reload */
-#define PK_LIMIT_KEYS 20480u          /* windows over all rules; 64..100000; 32 B and its times each */
-#define PK_LIMIT_KEYS_PER_RULE 256u   /* default of `keys = n` */
-#define PK_LIMIT_WINDOW_BYTES 1310720u /* pool of window time rings, in size classes 8/16/32/64 */
-#define PK_LIMIT_CLASSES 512u         /* source classes (sets of globs a source name satisfies) */
-#define PK_LIMIT_TIMERS 32768u        /* absence, for, deadlines; 16 B each */
+#define PK_LIMIT_KEYS 20480u             /* windows over all rules; 64..100000; 32 B and its times each */
+#define PK_LIMIT_KEYS_PER_RULE 256u      /* default of `keys = n` */
+#define PK_LIMIT_WINDOW_BYTES 1310720u   /* pool of window time rings, in size classes 8/16/32/64 */
+#define PK_LIMIT_CLASSES 512u            /* source classes (sets of globs a source name satisfies) */
+#define PK_LIMIT_TIMERS 32768u           /* absence, for, deadlines; 16 B each */
 
 /* -- incident -- */
-#define PK_LIMIT_INCIDENTS 1024u       /* open or recently resolved in RAM; 16..4096; about 1 KB each */
-#define PK_LIMIT_TIMELINE 16384u      /* timeline entries in RAM over all incidents; 96 B each; older ones are read from the store */
+#define PK_LIMIT_INCIDENTS 1024u /* open or recently resolved in RAM; 16..4096; about 1 KB each */
+#define PK_LIMIT_TIMELINE                                                                                    \
+    16384u /* timeline entries in RAM over all incidents; 96 B each; older ones are read from the store */
 
 /* -- respond -- */
-#define PK_LIMIT_ACTIONS 96u         /* rows of actions.conf; 8..128 */
-#define PK_LIMIT_ACTION_TARGETS 16u  /* allow-list entries per row */
+#define PK_LIMIT_ACTIONS 96u              /* rows of actions.conf; 8..128 */
+#define PK_LIMIT_ACTION_TARGETS 16u       /* allow-list entries per row */
 #define PK_LIMIT_ACTION_TEXT_BYTES 65536u /* actions.conf and its shipped part */
-#define PK_LIMIT_RUNS 256u            /* action runs in RAM; about 240 B each */
-#define PK_LIMIT_BUDGETS 1024u        /* action x target counters, persisted; 48 B each */
+#define PK_LIMIT_RUNS 256u                /* action runs in RAM; about 240 B each */
+#define PK_LIMIT_BUDGETS 1024u            /* action x target counters, persisted; 48 B each */
 
 /* -- report, link -- */
-#define PK_LIMIT_OUTBOX_SLOTS 64u    /* entries being sent; PK_STORE_VALUE_BYTES each */
+#define PK_LIMIT_OUTBOX_SLOTS 64u     /* entries being sent; PK_STORE_VALUE_BYTES each */
 #define PK_LIMIT_ACKED_AHEAD 16384u   /* acknowledged above the cursor, a bit each; multiple of 64 */
-#define PK_LIMIT_INFLIGHT 64u        /* our unacknowledged QoS 1 publishes */
+#define PK_LIMIT_INFLIGHT 64u         /* our unacknowledged QoS 1 publishes */
 #define PK_LIMIT_MQTT_RX_BYTES 65536u /* largest packet we accept from a broker */
 #define PK_LIMIT_MQTT_TX_BYTES 131072u
 #define PK_LIMIT_PAYLOAD_BYTES 8192u /* largest JSON we emit; also the scratch buffer of the codecs */
-#define PK_LIMIT_REPLAY_JTI 1024u     /* unexpired command ids; 44 B each, persisted */
+#define PK_LIMIT_REPLAY_JTI 1024u    /* unexpired command ids; 44 B each, persisted */
 #define PK_LIMIT_KEYS_PUBLIC 64u     /* command keys; 136 B each */
 #define PK_LIMIT_BATCH_BYTES 98304u  /* store operations of one tick */
 
 /* -- local sockets -- */
-#define PK_LIMIT_CONNECTIONS 32u      /* control and event connections together */
-#define PK_LIMIT_LINE_BYTES 5120u    /* one event line or control request, per connection: an event of 4 KiB and its envelope */
-#define PK_LIMIT_REPLY_BYTES 65536u /* longest reply on the control socket; one at a time, also the scratch of start and reload */
+#define PK_LIMIT_CONNECTIONS 32u /* control and event connections together */
+#define PK_LIMIT_LINE_BYTES                                                                                  \
+    5120u /* one event line or control request, per connection: an event of 4 KiB and its envelope */
+#define PK_LIMIT_REPLY_BYTES                                                                                 \
+    65536u /* longest reply on the control socket; one at a time, also the scratch of start and reload */
 
 /* -- configuration -- */
-#define PK_LIMIT_WATCHES 128u         /* watched disks and processes; 232 B each */
+#define PK_LIMIT_WATCHES 128u /* watched disks and processes; 232 B each */
 
 /* -- third-party memory -- */
-#define PK_TXN_PAGES 64u             /* pages one store transaction may dirty */
+#define PK_TXN_PAGES 64u /* pages one store transaction may dirty */
 #define PK_LIMIT_ARENA_BYTES (61440u + 4200u * PK_TXN_PAGES + 65536u) /* DESIGN 5: LMDB and libc corners */
-#define PK_LIMIT_TLS_HEAP_BYTES 98304u /* one broker; 96 KB with two */
-#define PK_LIMIT_STORE_QUEUE_BYTES 524288u /* batches waiting for the writer */
+#define PK_LIMIT_TLS_HEAP_BYTES 98304u                                /* one broker; 96 KB with two */
+#define PK_LIMIT_STORE_QUEUE_BYTES 524288u                            /* batches waiting for the writer */
 
 #define PK_AGENT_RAM_MAX (16u * 1024u * 1024u) /* sizeof(struct agent) may not exceed it */
 #endif
