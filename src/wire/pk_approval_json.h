@@ -13,7 +13,7 @@ struct pk_approval_list {
 
 struct pk_approval_doc {
     struct pk_str approval_id, incident_id, action, target, risk, estimated_impact, undo;
-    uint32_t run_boot, run; /* run_id "<boot>-<run>" */
+    uint32_t run; /* run_id: its number as text */
     struct pk_approval_list risk_factors, mitigation_steps, affected_resources, evidence;
     int64_t requested_wall_ms, expires_wall_ms;
     uint8_t needs;            /* operators: 1 or 2 */

@@ -9,7 +9,7 @@
  *   objects  "schema"                   u32
  *            "meta"                     struct pk_meta
  *            "i" number(4)              incident
- *            "r" boot(4) run(4)         action run
+ *            "r" boot(4) run(4)         action run (respond/pk_run.h)
  *            "j" hash(8)                used command id
  * Integers in keys are big-endian. */
 #include "base/pk_bytes.h"
@@ -22,7 +22,6 @@ enum { PK_SCHEMA_VERSION = 1 };
 enum pk_record_kind {
     PK_RECORD_INCIDENT = 1,
     PK_RECORD_LOG = 2,
-    PK_RECORD_RUN = 3,
     PK_RECORD_META = 4,
     PK_RECORD_OUTBOX = 5,
     PK_RECORD_JTI = 6
@@ -49,11 +48,13 @@ PK_MUST_USE int pk_record_key_outbox_parse(struct pk_str key, uint8_t *out_lane,
  * bound, an enumerator out of range; PK_E_UNSUPPORTED: a version of later software. *out is then undefined.
  * All pack functions return bytes written. */
 
-/* Packs the whole record when it fits in cap_bytes (>= 640: all that cannot be left out does). When it does
- * not, things are left out in this order, each counted in texts_overflow of what is unpacked later, until it
- * fits: evidence of causes (last first), causes after the first, results of actions, recommended actions
- * (last first), description, oldest actions, components (last first). 0 is returned only for cap_bytes < 640.
+/* Packs the whole record when it fits in cap_bytes (>= PK_RECORD_INCIDENT_BYTES_MIN: all that cannot be left
+ * out does). When it does not, things are left out in this order, each counted in texts_overflow of what is
+ * unpacked later, until it fits: evidence of causes (last first), causes after the first, results of actions,
+ * recommended actions (last first), description, oldest actions, components (last first). 0 is returned only
+ * for less.
  */
+enum { PK_RECORD_INCIDENT_BYTES_MIN = 1024, PK_RECORD_INCIDENT_BYTES_MAX = 3200 };
 PK_MUST_USE uint32_t pk_record_incident_pack(const struct pk_incident *incident, uint8_t *out,
                                              uint32_t cap_bytes);
 PK_MUST_USE int pk_record_incident_unpack(struct pk_str value, struct pk_incident *out);
@@ -71,23 +72,6 @@ struct pk_log_record {
 PK_MUST_USE uint32_t pk_record_log_pack(const struct pk_log_record *record, uint8_t *out, uint32_t cap_bytes);
 PK_MUST_USE int pk_record_log_unpack(struct pk_str value,
                                      struct pk_log_record *out); /* json points into value */
-
-/* Write-ahead intent of an action run and its outcome, under one key (DESIGN 10). */
-enum { PK_RECORD_RUN_BYTES = 320 };
-struct pk_run_record {
-    uint32_t boot, run, incident_number;
-    uint8_t state; /* enum pk_run_state */
-    uint8_t risk;  /* 0 low .. 3 critical */
-    bool is_idempotent, is_approved;
-    uint8_t attempt;
-    struct pk_stamp planned, started, ended;
-    int32_t exit_code;
-    char action[PK_INC_ACTION_BYTES];
-    char target[PK_INC_NAME_BYTES];
-    char who[PK_AUDIT_WHO_BYTES]; /* who asked or approved */
-};
-PK_MUST_USE uint32_t pk_record_run_pack(const struct pk_run_record *run, uint8_t *out, uint32_t cap_bytes);
-PK_MUST_USE int pk_record_run_unpack(struct pk_str value, struct pk_run_record *out);
 
 /* What must survive a restart and is not in a record of its own. The log head is a checkpoint: at start the
  * log is read on from there. */
