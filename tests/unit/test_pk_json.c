@@ -512,13 +512,13 @@ PK_TEST(jw__every_kind_of_value__is_written_with_commas_in_place) {
 }
 
 PK_TEST(jw_str__specials_and_bad_utf8__come_out_valid) {
+    static const char TEXT[] = "q\" b\\ \b\f\n\r\t \x01\x1F \x00 \xC3\xA4 \xC3 \xFF\x80 \xED\xA0\x80/";
     char text[128];
     struct pk_buf b;
     struct pk_json_writer w;
     pk_buf_init(&b, text, sizeof text);
     pk_jw_init(&w, &b);
-    pk_jw_str(&w, NULL,
-              pk_str_make("q\" b\\ \b\f\n\r\t \x01\x1F \x00 \xC3\xA4 \xC3 \xFF\x80 \xED\xA0\x80/", 32));
+    pk_jw_str(&w, NULL, pk_str_make(TEXT, sizeof TEXT - 1u));
     CHECK_STR(text, "\"q\\\" b\\\\ \\b\\f\\n\\r\\t \\u0001\\u001f \\u0000 \xC3\xA4 \xEF\xBF\xBD "
                     "\xEF\xBF\xBD\xEF\xBF\xBD \xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD/\"");
     CHECK_EQ_INT(verdict(text), PK_OK);
