@@ -14,9 +14,7 @@
 #include "base/pk_text.h"
 #include "port/ipc.h"
 
-/* ---- time
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- time ---- */
 struct pk_port_clock {
     void *ctx;
     /* Milliseconds of the boot-time clock: never steps, counts suspend. */
@@ -25,8 +23,7 @@ struct pk_port_clock {
     int64_t (*wall_ms)(void *ctx, bool *out_is_synced);
 };
 
-/* ---- entropy and cryptography
- * ------------------------------------------------------------------------------------------------ */
+/* ---- entropy and cryptography ---- */
 struct pk_port_entropy {
     void *ctx;
     /* Fills from the system's generator. PK_OK, or PK_E_IO (then nothing may be generated). */
@@ -54,9 +51,7 @@ struct pk_port_crypto {
                         uint8_t out_public[PK_ES256_PUBLIC_BYTES]);
 };
 
-/* ---- network stream
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- network stream ---- */
 enum { PK_HOST_BYTES = 128, PK_ADDRESS_BYTES = 46 };
 
 struct pk_endpoint {
@@ -87,9 +82,7 @@ struct pk_port_stream {
     const char *(*error_text)(void *ctx);
 };
 
-/* ---- store
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- store ---- */
 enum pk_tree { PK_TREE_JOURNAL, PK_TREE_OBJECTS, PK_TREE_COUNT };
 enum { PK_STORE_KEY_BYTES = 40, PK_STORE_VALUE_BYTES = 1900 };
 
@@ -145,8 +138,7 @@ struct pk_port_store {
     void (*status)(void *ctx, struct pk_store_status *out);
 };
 
-/* ---- the other process
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- the other process ---- */
 struct pk_port_ipc {
     void *ctx;
     /* PK_OK; PK_E_AGAIN = the socket is full, retry later; PK_E_CLOSED = the other process is gone. */
@@ -187,8 +179,7 @@ struct pk_port_exec {
     void (*stop)(void *ctx, uint32_t slot);
 };
 
-/* ---- sources: what is measured on this machine
- * -------------------------------------------------------------------------------- */
+/* ---- sources: what is measured on this machine ---- */
 enum pk_collector {
     PK_COLLECT_CPU,    /* cpu_pct, one source "cpu" */
     PK_COLLECT_MEMORY, /* memory_pct, swap_pct */
@@ -219,9 +210,7 @@ struct pk_port_source {
     int (*watch)(void *ctx, const struct pk_watch *list, uint32_t count);
 };
 
-/* ---- local sockets
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- local sockets ---- */
 enum pk_listener { PK_LISTEN_CONTROL, PK_LISTEN_EVENTS, PK_LISTENER_COUNT };
 enum pk_serve_kind { PK_SERVE_OPENED, PK_SERVE_READABLE, PK_SERVE_CLOSED };
 struct pk_serve_event {
@@ -242,8 +231,7 @@ struct pk_port_serve {
     uint64_t (*refused_count)(void *ctx);
 };
 
-/* ---- files that an operator owns: configuration, rules, keys
- * ------------------------------------------------------------------- */
+/* ---- files that an operator owns: configuration, rules, keys ---- */
 typedef void pk_file_name(void *arg, const char *name);
 struct pk_port_files {
     void *ctx;
@@ -259,9 +247,7 @@ struct pk_port_files {
 };
 enum { PK_FILES_LIST_MAX = 64 };
 
-/* ---- log
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- log ---- */
 enum pk_log_level {
     PK_LOG_ERROR = 3,
     PK_LOG_WARNING = 4,
@@ -276,8 +262,7 @@ struct pk_port_log {
     void (*write)(void *ctx, enum pk_log_level level, struct pk_str text);
 };
 
-/* ---- the wait between ticks
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- the wait between ticks ---- */
 enum pk_signal_bit { PK_SIG_RELOAD = 1, PK_SIG_DUMP = 2, PK_SIG_LOG_LEVEL = 4, PK_SIG_STOP = 8 };
 struct pk_port_loop {
     void *ctx;
@@ -286,9 +271,7 @@ struct pk_port_loop {
     uint32_t (*wait)(void *ctx, uint64_t until_mono_ms);
 };
 
-/* ---- all of it
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- all of it ---- */
 enum { PK_LINKS = 2 }; /* site, central */
 struct pk_port {
     struct pk_port_clock clock;
@@ -306,9 +289,8 @@ struct pk_port {
 /* Name of the first slot that is NULL, or NULL when the port is whole. */
 const char *pk_port_missing(const struct pk_port *port);
 
-/* ---- entry points of the platform (one implementation per program; port/linux)
- * ------------------------------------------------------ */
-struct pk_tls_config { /* PEM text, read before; kept by reference until platform stop */
+/* ---- entry points of the platform (one implementation per program; port/linux) ---- */
+struct pk_tls_config { /* PEM text, read before; parsed, not kept. Empty certificate and key: none */
     struct pk_str ca, certificate, key;
     bool is_tls12_allowed;
 };
