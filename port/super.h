@@ -101,8 +101,7 @@ int pk_super_read_owned(const char *path, void *out, uint32_t cap_bytes);
  * PK_E_FULL, PK_E_IO. */
 int pk_super_list(const char *dir, const char *suffix, pk_file_name *each, void *arg);
 
-/* ---- bodies of the short-lived roles
- * ------------------------------------------------------------------------------------------------ */
+/* ---- bodies of the short-lived roles ---- */
 /* PK_OK: sound, or none there. PK_E_CORRUPT with a sentence in *why. Runs as the agent's user; may take long;
  * may be ended by a signal when the store is damaged, which counts as damage. (port/lmdb) */
 int pk_platform_check_store(const char *state_dir, uint64_t map_bytes, struct pk_buf *why);

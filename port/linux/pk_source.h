@@ -29,8 +29,7 @@ struct pk_source {
 void pk_source_open(struct pk_source *s, const char *proc_root, struct pk_port_source *out);
 void pk_source_close(struct pk_source *s);
 
-/* ---- the parsers of /proc text; pure. PK_E_BAD_MSG for anything that is not of the form.
- * ----------------------------------------- */
+/* ---- the parsers of /proc text; pure. PK_E_BAD_MSG for anything that is not of the form. ---- */
 struct pk_proc_cpu {
     uint64_t busy, total; /* clock ticks since boot */
     uint32_t core_count;  /* "cpuN" lines */

@@ -8,9 +8,7 @@
 
 struct pollfd;
 
-/* ---- exec
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- exec ---- */
 enum pk_exec_state { PK_EXEC_FREE, PK_EXEC_RUNNING, PK_EXEC_TERMINATING, PK_EXEC_KILLED, PK_EXEC_ENDED };
 enum { PK_EXEC_TERM_MS = 2000, PK_EXEC_DRAINS = 8 };
 struct pk_exec_slot {
@@ -41,9 +39,7 @@ uint64_t pk_exec_deadline_ms(const struct pk_exec *e); /* UINT64_MAX when none *
 /* True when the pid is one of ours, so that a reaper of strays leaves it alone. */
 bool pk_exec_owns(const struct pk_exec *e, pid_t pid);
 
-/* ---- service manager
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- service manager ---- */
 struct pk_notify {
     int fd; /* -1 = no service manager listens */
     char address[108];
@@ -55,9 +51,7 @@ void pk_notify_open(struct pk_notify *n, const char *const *environment);
 void pk_notify_send(const struct pk_notify *n, const char *text);
 void pk_notify_close(struct pk_notify *n);
 
-/* ---- the board's watchdog
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- the board's watchdog ---- */
 struct pk_watchdog {
     int fd;
     uint32_t timeout_ms;
@@ -68,8 +62,7 @@ void pk_watchdog_feed(struct pk_watchdog *w);
 /* Magic close: the board must not reboot because we were asked to stop. */
 void pk_watchdog_close(struct pk_watchdog *w);
 
-/* ---- small things shared by the files
- * --------------------------------------------------------------------------------------------- */
+/* ---- small things shared by the files ---- */
 uint64_t pk_super_mono_ms(void);
 /* Value of NAME in a "NAME=value" list, or NULL. */
 const char *pk_environment_get(const char *const *environment, const char *name);
