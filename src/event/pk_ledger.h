@@ -44,8 +44,8 @@ struct pk_ledger {
 };
 
 void pk_ledger_init(struct pk_ledger *l);
-/* Adds one loss. sequence 0 = none. When the table is full, the last entry becomes "no source" and takes what
- * follows. */
+/* Adds one loss. sequence 0 = none. Room for one entry of each reason is held back; when the rest is taken,
+ * further sources share those entries, without source and sequences. */
 void pk_ledger_add(struct pk_ledger *l, uint16_t source_id, enum pk_loss_reason reason, uint32_t sequence,
                    uint64_t now_ms);
 /* Entries 0..count-1; NULL beyond. Valid until the next call that changes the ledger. */

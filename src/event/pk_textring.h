@@ -15,8 +15,7 @@ enum { PK_FIELD_HEADER_BYTES = 4, PK_FIELD_NAME_BYTES_MAX = 64, PK_FIELDS_BYTES_
 
 struct pk_textring {
     uint8_t bytes[PK_LIMIT_TEXT_RING_BYTES];
-    uint32_t end;     /* absolute position after the newest record */
-    bool has_wrapped; /* end went past 2^32 - ring size at least once, or the ring was filled once */
+    uint32_t end; /* absolute position after the newest record */
 };
 
 struct pk_field {

@@ -1,0 +1,99 @@
+#include "event/pk_ledger.h"
+
+#include <string.h>
+
+#include "base/pk_assert.h"
+
+static const char *const REASON_WORDS[PK_LOSS_COUNT] = {
+    [PK_LOSS_RATE] = "rate",
+    [PK_LOSS_DUPLICATE] = "duplicate",
+    [PK_LOSS_INTAKE_FULL] = "intake_full",
+    [PK_LOSS_TYPE_TABLE] = "type_table",
+    [PK_LOSS_SOURCE_TABLE] = "source_table",
+    [PK_LOSS_BAD_INPUT] = "bad_input",
+};
+
+const char *pk_loss_reason_word(enum pk_loss_reason reason) {
+    PK_ASSERT(reason < PK_LOSS_COUNT);
+    return REASON_WORDS[reason];
+}
+
+void pk_ledger_init(struct pk_ledger *l) {
+    memset(l, 0, sizeof *l);
+}
+
+static struct pk_loss *find(struct pk_ledger *l, uint16_t source_id, enum pk_loss_reason reason) {
+    for (uint32_t i = 0; i < l->count; i++) {
+        struct pk_loss *entry = &l->entries[i];
+        if (entry->source_id == source_id && entry->reason == (uint8_t)reason) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static struct pk_loss *open_entry(struct pk_ledger *l, uint16_t source_id, enum pk_loss_reason reason,
+                                  uint64_t now_ms) {
+    struct pk_loss *entry = &l->entries[l->count];
+    memset(entry, 0, sizeof *entry);
+    entry->source_id = source_id;
+    entry->reason = (uint8_t)reason;
+    entry->first_ms = now_ms;
+    l->count++;
+    if (l->count > l->high) {
+        l->high = l->count;
+    }
+    return entry;
+}
+
+/* One slot for each reason is held back, so that a loss always finds an entry of its reason. */
+static struct pk_loss *entry_for(struct pk_ledger *l, uint16_t *source_id, enum pk_loss_reason reason,
+                                 uint64_t now_ms) {
+    struct pk_loss *entry = find(l, *source_id, reason);
+    if (entry != NULL) {
+        return entry;
+    }
+    if (l->count + PK_LOSS_COUNT < PK_LIMIT_LEDGER) {
+        return open_entry(l, *source_id, reason, now_ms);
+    }
+    l->merged_count++;
+    *source_id = PK_LEDGER_NO_SOURCE;
+    entry = find(l, *source_id, reason);
+    return entry != NULL ? entry : open_entry(l, *source_id, reason, now_ms);
+}
+
+void pk_ledger_add(struct pk_ledger *l, uint16_t source_id, enum pk_loss_reason reason, uint32_t sequence,
+                   uint64_t now_ms) {
+    PK_ASSERT(reason < PK_LOSS_COUNT);
+    l->total[reason]++;
+    struct pk_loss *entry = entry_for(l, &source_id, reason, now_ms);
+    entry->count++;
+    entry->last_ms = now_ms;
+    if (sequence == 0 || source_id == PK_LEDGER_NO_SOURCE) {
+        return;
+    }
+    if (entry->from == 0 || sequence < entry->from) {
+        entry->from = sequence;
+    }
+    if (sequence > entry->to) {
+        entry->to = sequence;
+    }
+}
+
+const struct pk_loss *pk_ledger_at(const struct pk_ledger *l, uint32_t index) {
+    return index < l->count ? &l->entries[index] : NULL;
+}
+
+void pk_ledger_drop(struct pk_ledger *l, uint32_t reported_count) {
+    PK_ASSERT(reported_count <= l->count);
+    l->count -= reported_count;
+    memmove(&l->entries[0], &l->entries[reported_count], l->count * sizeof l->entries[0]);
+}
+
+uint64_t pk_ledger_total(const struct pk_ledger *l) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < PK_LOSS_COUNT; i++) {
+        sum += l->total[i];
+    }
+    return sum;
+}
