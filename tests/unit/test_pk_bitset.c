@@ -2,6 +2,7 @@
 
 #include "base/pk_rng.h"
 #include "support/pk_test.h"
+#include "support/pk_test_panic.h"
 
 enum { BITS = 130 };
 
@@ -94,6 +95,14 @@ PK_TEST(bitset_or__two_sets__is_their_union) {
     CHECK_EQ_U64(pk_bitset_count(b, BITS), 2);
 }
 
-PK_TEST_MAIN(bitset__first_and_last_bit_of_each_word__are_kept_apart, bitset_next__nothing_left__is_the_size,
-             bitset_words__of_sizes__round_up, bitset__random_operations__agree_with_an_array_of_bools,
-             bitset_or__two_sets__is_their_union)
+PK_TEST(bitset__index_out_of_range__asserts) {
+    static uint64_t words[PK_BITSET_WORDS(BITS)];
+    CHECK_PANICS(pk_bitset_set(words, BITS, BITS));
+    CHECK_PANICS(pk_bitset_clear(words, BITS, BITS));
+    CHECK_PANICS((void)pk_bitset_has(words, BITS, UINT32_MAX));
+    CHECK_EQ_U64(pk_bitset_count(words, BITS), 0);
+}
+
+PK_TEST_MAIN(bitset__index_out_of_range__asserts, bitset__first_and_last_bit_of_each_word__are_kept_apart,
+             bitset_next__nothing_left__is_the_size, bitset_words__of_sizes__round_up,
+             bitset__random_operations__agree_with_an_array_of_bools, bitset_or__two_sets__is_their_union)

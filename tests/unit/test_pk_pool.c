@@ -2,6 +2,7 @@
 
 #include "base/pk_rng.h"
 #include "support/pk_test.h"
+#include "support/pk_test_panic.h"
 
 enum { COUNT = 5 };
 
@@ -71,6 +72,19 @@ PK_TEST(pool__random_take_and_give__never_hands_out_a_taken_slot) {
     }
 }
 
-PK_TEST_MAIN(pool_take__until_empty__gives_each_index_once_and_counts_refusals,
+PK_TEST(pool_give__twice_or_out_of_range__asserts) {
+    static uint32_t next[COUNT];
+    static struct pk_pool p; /* static: kept over the jump */
+    pk_pool_init(&p, next, COUNT);
+    CHECK_EQ_U64(pk_pool_take(&p), 0);
+    pk_pool_give(&p, 0);
+    CHECK_PANICS(pk_pool_give(&p, 0));
+    CHECK_PANICS(pk_pool_give(&p, COUNT));
+    CHECK_PANICS(pk_pool_give(&p, PK_POOL_NONE));
+    CHECK_EQ_U64(p.used, 0);
+}
+
+PK_TEST_MAIN(pool_give__twice_or_out_of_range__asserts,
+             pool_take__until_empty__gives_each_index_once_and_counts_refusals,
              pool_give__a_slot__is_the_next_taken_and_high_stays, pool__without_slots__refuses,
              pool__random_take_and_give__never_hands_out_a_taken_slot)
