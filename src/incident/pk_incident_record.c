@@ -6,8 +6,20 @@
 #include "incident/pk_incident_id.h"
 #include "incident/pk_incident_words.h"
 
+static bool is_known_event(const struct pk_incident *i, struct pk_incident_event_ref ref) {
+    for (uint32_t k = 0; k < i->source_event_count; k++) {
+        if (i->source_events[k].boot == ref.boot && i->source_events[k].sequence >= ref.sequence) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void pk_incident_add_events(struct pk_incident *i, const struct pk_incident_event_ref *refs, uint32_t count) {
     for (uint32_t k = 0; k < count; k++) {
+        if (is_known_event(i, refs[k])) {
+            continue;
+        }
         if (i->source_event_count < PK_INC_SOURCE_EVENTS) {
             i->source_events[i->source_event_count++] = refs[k];
             continue;
@@ -109,6 +121,18 @@ void pk_incident_make_title(struct pk_incident *i, struct pk_str words) {
     }
     PK_ASSERT(!b.is_cut);
     pk_str_copy_cut(pk_buf_str(&b), i->title, sizeof i->title);
+}
+
+void pk_incident_retitle(struct pk_incident *i) {
+    char words[PK_INC_TITLE_BYTES];
+    struct pk_str old = pk_str_of(i->title);
+    if (old.n > 0 && old.p[0] == '[') {
+        struct pk_str before;
+        (void)pk_str_split(&old, ']', &before);
+        old = pk_str_trim(old);
+    }
+    pk_str_copy_cut(old, words, sizeof words);
+    pk_incident_make_title(i, pk_str_of(words));
 }
 
 static bool is_text(const char *text, size_t cap_bytes) {

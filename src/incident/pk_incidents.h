@@ -7,21 +7,14 @@
  * it. When there is no room the oldest closed, false positive or resolved incident whose last change was
  * pulled goes first; never an open one. What still finds no room is counted by severity (dropped_by_severity)
  * and reported through pk_incidents_next_drop. */
-#include "incident/pk_incident.h"
-#include "incident/pk_incident_fsm.h"
-#include "incident/pk_incident_id.h"
-#include "incident/pk_incident_metrics.h"
-#include "incident/pk_timeline.h"
-#include "pk_limits.h"
-#include "port/port.h"
+#include "incident/pk_incident_people.h"
+#include "incident/pk_incident_table.h"
 
-struct pk_incidents_settings {
-    uint32_t flap_window_ms; /* fires again this soon after it was resolved: the same incident goes on */
-    uint32_t flap_count;     /* so many relapses and reopenings set is_flapping */
-    uint32_t recover_ms; /* cleared for so long: resolved; 0 = at once (the rule's own clear clause already
-                            waited) */
+enum pk_incident_signal_kind {
+    PK_SIGNAL_FIRED,  /* a new episode of the rule */
+    PK_SIGNAL_RAISED, /* it goes on, more severe */
+    PK_SIGNAL_STILL   /* it goes on */
 };
-
 /* What a rule (or a person) reports. Texts are copied; too long ones are cut and marked by nothing but their
  * length. */
 struct pk_incident_signal {
@@ -31,73 +24,13 @@ struct pk_incident_signal {
     struct pk_str description; /* empty: none */
     struct pk_str component;   /* empty: none */
     struct pk_str correlation_id; /* empty: none */
+    uint8_t kind;                 /* enum pk_incident_signal_kind */
     uint8_t severity;             /* enum pk_severity */
     bool is_drill, is_replayed;
     struct pk_stamp first_event; /* of the events that led to it */
-    uint32_t event_count;        /* contributing events, at least 1 */
+    uint32_t event_count;        /* contributing events since the firing began, at least 1 */
     uint32_t event_ref_count;    /* refs below, at most PK_INC_SOURCE_EVENTS */
     struct pk_incident_event_ref event_refs[PK_INC_SOURCE_EVENTS];
-};
-
-enum pk_incident_change_kind {
-    PK_INC_CHANGED_CREATED = 1,
-    PK_INC_CHANGED_STATUS = 2,
-    PK_INC_CHANGED_SEVERITY = 4,
-    PK_INC_CHANGED_EVENTS = 8,
-    PK_INC_CHANGED_ACK = 16,
-    PK_INC_CHANGED_ASSIGNED = 32,
-    PK_INC_CHANGED_ACTION = 64,
-    PK_INC_CHANGED_NOTE = 128,
-    PK_INC_CHANGED_FLAPPING = 256,
-    PK_INC_CHANGED_CAUSE = 512,
-    PK_INC_CHANGED_TIME = 1024, /* wall times were corrected */
-    PK_INC_CHANGED_REMOVED =
-        2048 /* it left the table: the stored object may go, the journal stays; .incident is NULL */
-};
-struct pk_incident_change {
-    uint32_t number;
-    uint32_t kinds;                     /* enum pk_incident_change_kind bits since it was last pulled */
-    const struct pk_incident *incident; /* valid until the table is changed */
-};
-struct pk_incident_drop {
-    uint8_t severity;
-    uint64_t fingerprint;
-    char rule_id[PK_INC_RULE_BYTES];
-    uint32_t count; /* of the same fingerprint in a row */
-};
-
-/* One row of the table. */
-struct pk_incident_slot {
-    struct pk_incident incident;
-    uint32_t change_kinds; /* not yet pulled */
-    bool is_used;
-    bool is_unconfirmed; /* restored open, and its rule has not spoken since the start */
-    bool is_cleared;     /* mitigated by the clear condition; resolves when recover_ms passed */
-    uint64_t cleared_mono_ms;
-    uint64_t mttf_sum_ms; /* of its fingerprint, carried from incident to incident */
-    uint32_t mttf_count;
-    uint32_t hash_next; /* chain of the fingerprint index */
-};
-
-enum { PK_INCIDENT_BUCKETS = 64, PK_INCIDENT_REMOVED = 64 };
-
-struct pk_incidents {
-    const struct pk_port_crypto *crypto;
-    struct pk_incidents_settings settings;
-    char gateway[PK_GATEWAY_BYTES];
-    uint32_t boot;
-    uint32_t next_number;
-    uint32_t used_count, open_count, high_count;
-    uint32_t change_cursor;                /* where next_change goes on: no slot starves */
-    uint32_t buckets[PK_INCIDENT_BUCKETS]; /* slot + 1; 0 = empty */
-    uint32_t removed[PK_INCIDENT_REMOVED]; /* numbers that left, for next_change */
-    uint32_t removed_count;
-    uint64_t removed_lost_count;
-    struct pk_incident_drop drop; /* pending; count 0 = none */
-    uint64_t dropped_by_severity[PK_SEV_COUNT];
-    struct pk_incident_metrics metrics;
-    struct pk_timeline timeline;
-    struct pk_incident_slot slots[PK_LIMIT_INCIDENTS];
 };
 
 /* gateway: [A-Za-z0-9_-]{1,32}, asserted. crypto is kept. */
@@ -121,8 +54,11 @@ void pk_incidents_set_next_number(struct pk_incidents *t, uint32_t next_number);
 uint64_t pk_incident_fingerprint(const struct pk_port_crypto *crypto, struct pk_str rule_id,
                                  struct pk_str group_key);
 /* Opens, joins an open one of the same fingerprint, or reopens one resolved within the flap window. Joining
- * raises the severity, never lowers it. Number (> 0) of the incident and *out_kinds (what changed; CREATED =
- * new; 0 = absorbed); PK_E_FULL (dropped, counted). */
+ * raises the severity, never lowers it. Events that only add to the count are a change when the count has
+ * doubled since the last one, so that a storm does not wear out the disk. Number (> 0) of the incident and
+ * *out_kinds (what changed; CREATED = new; 0 = absorbed). PK_E_FULL (dropped, counted). PK_E_STALE: a person
+ * ended the incident and the rule goes on (RAISED or STILL): nothing changes; release the group in the
+ * engine, then it may fire anew. */
 PK_MUST_USE int64_t pk_incidents_signal(struct pk_incidents *t, const struct pk_incident_signal *s,
                                         const struct pk_stamp *now, uint32_t *out_kinds);
 /* The clear condition of the rule holds for that group. Number, or PK_E_NOT_FOUND when nothing is open there.
@@ -135,37 +71,6 @@ uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now);
 /* Open restored incidents whose rule has not spoken: the agent tells the engine to watch for their clear
  * condition. Slot order, start with *cursor = 0; NULL at the end. */
 const struct pk_incident *pk_incidents_next_unconfirmed(const struct pk_incidents *t, uint32_t *cursor);
-
-/* -- people and programs; `by` is the name for the timeline, cut at 32 bytes -- */
-struct pk_incident_actor {
-    uint8_t source; /* enum pk_timeline_source */
-    struct pk_str name;
-};
-/* All: PK_OK, PK_E_NOT_FOUND (no such number), PK_E_CONFLICT (the table of states has no such step),
- * PK_E_BAD_FIELD (text empty or not UTF-8), PK_E_TOO_BIG. */
-PK_MUST_USE int pk_incidents_acknowledge(struct pk_incidents *t, uint32_t number, struct pk_incident_actor by,
-                                         const struct pk_stamp *now);
-PK_MUST_USE int pk_incidents_assign(struct pk_incidents *t, uint32_t number, struct pk_str assignee,
-                                    struct pk_incident_actor by, const struct pk_stamp *now);
-PK_MUST_USE int pk_incidents_note(struct pk_incidents *t, uint32_t number, struct pk_str text,
-                                  struct pk_incident_actor by, const struct pk_stamp *now);
-/* stage: PK_STAGE_COUNT = the one the table implies; else it must fit the status. Close only from resolved.
- */
-PK_MUST_USE int pk_incidents_set_status(struct pk_incidents *t, uint32_t number, uint8_t status,
-                                        uint8_t stage, struct pk_incident_actor by,
-                                        const struct pk_stamp *now);
-PK_MUST_USE int pk_incidents_set_root_cause(struct pk_incidents *t, uint32_t number, struct pk_str cause,
-                                            struct pk_incident_actor by, const struct pk_stamp *now);
-PK_MUST_USE int pk_incidents_recommend(struct pk_incidents *t, uint32_t number, struct pk_str action,
-                                       const struct pk_stamp *now);
-
-/* -- respond -- */
-/* Adds or updates the entry of run a->run. drives_status: executing/completed/failed move the status (a
- * read-only action does not). When the list is full the oldest finished entry goes and actions_overflow
- * counts it. PK_OK or PK_E_NOT_FOUND. */
-PK_MUST_USE int pk_incidents_set_action(struct pk_incidents *t, uint32_t number,
-                                        const struct pk_incident_action *a, bool drives_status,
-                                        const struct pk_stamp *now);
 
 /* -- pull and read -- */
 /* PK_OK and *out, or PK_E_NOT_FOUND when everything was pulled. Pulling hands the duty over: put it back when

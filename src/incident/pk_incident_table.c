@@ -1,0 +1,277 @@
+#include "incident/pk_incident_table.h"
+
+#include <string.h>
+
+#include "base/pk_assert.h"
+#include "incident/pk_incident_record.h"
+#include "incident/pk_incident_words.h"
+
+/* Rows each severity may fill (pk_incidents.h says why). */
+static const uint32_t ROOM[PK_SEV_COUNT] = {[PK_SEV_INFO] = PK_LIMIT_INCIDENTS * 3u / 4u,
+                                            [PK_SEV_LOW] = PK_LIMIT_INCIDENTS * 3u / 4u,
+                                            [PK_SEV_MEDIUM] = PK_LIMIT_INCIDENTS * 7u / 8u,
+                                            [PK_SEV_HIGH] = PK_LIMIT_INCIDENTS * 7u / 8u,
+                                            [PK_SEV_CRITICAL] = PK_LIMIT_INCIDENTS};
+_Static_assert(PK_LIMIT_INCIDENTS >= 16u, "the shares of the table are not empty");
+
+static uint32_t bucket_of(uint64_t fingerprint) {
+    return (uint32_t)(fingerprint % PK_INCIDENT_BUCKETS);
+}
+
+uint32_t pk_incident_table_slot(const struct pk_incidents *t, uint32_t number) {
+    for (uint32_t i = 0; number != 0 && i < PK_LIMIT_INCIDENTS; i++) {
+        if (t->numbers[i] == number) {
+            return i;
+        }
+    }
+    return PK_INCIDENT_NO_SLOT;
+}
+
+uint32_t pk_incident_table_match(const struct pk_incidents *t, uint64_t fingerprint, bool is_active) {
+    uint32_t best = PK_INCIDENT_NO_SLOT;
+    uint32_t at = t->buckets[bucket_of(fingerprint)];
+    while (at != 0) {
+        const struct pk_incident_slot *s = &t->slots[at - 1u];
+        if (s->incident.fingerprint == fingerprint &&
+            pk_incident_status_is_active(s->incident.status) == is_active &&
+            (best == PK_INCIDENT_NO_SLOT || s->incident.number > t->slots[best].incident.number)) {
+            best = at - 1u;
+        }
+        at = s->hash_next;
+    }
+    return best;
+}
+
+static void leave_index(struct pk_incidents *t, uint32_t slot) {
+    uint32_t *link = &t->buckets[bucket_of(t->slots[slot].incident.fingerprint)];
+    while (*link != slot + 1u) {
+        PK_ASSERT(*link != 0);
+        link = &t->slots[*link - 1u].hash_next;
+    }
+    *link = t->slots[slot].hash_next;
+}
+
+static void remove_slot(struct pk_incidents *t, uint32_t slot) {
+    PK_ASSERT(t->change_kinds[slot] == 0);
+    PK_ASSERT(!pk_incident_status_is_active(t->slots[slot].incident.status));
+    if (t->removed_count < PK_INCIDENT_REMOVED) {
+        t->removed[t->removed_count++] = t->numbers[slot];
+    } else {
+        t->removed_lost_count++;
+    }
+    leave_index(t, slot);
+    t->numbers[slot] = 0;
+    t->used_count--;
+}
+
+/* Closed and false positive before resolved, then the oldest. Only what was pulled: its last word is stored.
+ */
+static uint32_t find_evictable(const struct pk_incidents *t) {
+    uint32_t best = PK_INCIDENT_NO_SLOT;
+    bool best_is_closed = false;
+    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+        if (t->numbers[i] == 0 || t->change_kinds[i] != 0 ||
+            pk_incident_status_is_active(t->slots[i].incident.status)) {
+            continue;
+        }
+        const bool is_closed = t->slots[i].incident.status != PK_INC_RESOLVED;
+        if (best == PK_INCIDENT_NO_SLOT || (is_closed && !best_is_closed) ||
+            (is_closed == best_is_closed && t->numbers[i] < t->numbers[best])) {
+            best = i;
+            best_is_closed = is_closed;
+        }
+    }
+    return best;
+}
+
+uint32_t pk_incident_table_take(struct pk_incidents *t, uint8_t severity) {
+    PK_ASSERT(severity < PK_SEV_COUNT);
+    if (t->used_count >= ROOM[severity]) {
+        const uint32_t old = find_evictable(t);
+        if (old == PK_INCIDENT_NO_SLOT) {
+            return PK_INCIDENT_NO_SLOT;
+        }
+        remove_slot(t, old);
+    }
+    if (t->used_count >= ROOM[severity]) {
+        return PK_INCIDENT_NO_SLOT;
+    }
+    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+        if (t->numbers[i] == 0) {
+            memset(&t->slots[i], 0, sizeof t->slots[i]);
+            return i;
+        }
+    }
+    return PK_INCIDENT_NO_SLOT;
+}
+
+void pk_incident_table_enter(struct pk_incidents *t, uint32_t slot) {
+    struct pk_incident_slot *s = &t->slots[slot];
+    uint32_t *head = &t->buckets[bucket_of(s->incident.fingerprint)];
+    PK_ASSERT(t->numbers[slot] == 0 && s->incident.number != 0);
+    t->numbers[slot] = s->incident.number;
+    s->hash_next = *head;
+    *head = slot + 1u;
+    t->used_count++;
+    if (t->used_count > t->high_count) {
+        t->high_count = t->used_count;
+    }
+    if (pk_incident_status_is_active(s->incident.status)) {
+        t->open_count++;
+    }
+}
+
+void pk_incident_table_touch(struct pk_incidents *t, uint32_t slot, uint32_t kinds) {
+    PK_ASSERT(t->numbers[slot] != 0 && kinds != 0);
+    t->slots[slot].incident.rev++;
+    t->slots[slot].told_event_count = t->slots[slot].incident.event_count;
+    if (t->change_kinds[slot] == 0) {
+        t->changed_count++;
+    }
+    t->change_kinds[slot] |= kinds;
+}
+
+void pk_incident_table_say(struct pk_incidents *t, uint32_t slot, uint8_t kind, uint8_t source,
+                           const struct pk_stamp *now, struct pk_str text) {
+    struct pk_timeline_entry e = {.incident = t->slots[slot].incident.number,
+                                  .at = *now,
+                                  .severity = t->slots[slot].incident.severity,
+                                  .source = source,
+                                  .kind = kind};
+    pk_str_copy_cut(text, e.text, sizeof e.text);
+    (void)pk_timeline_add(&t->timeline, &e);
+}
+
+void pk_incident_table_sample(struct pk_incidents *t, const struct pk_incident *i,
+                              enum pk_incident_metric m) {
+    uint64_t ms = 0;
+    if (pk_incident_duration_ms(i, m, &ms)) {
+        pk_metric_add(&t->metrics.metric[m], ms);
+    } else {
+        t->metrics.metric[m].unknown_count++;
+    }
+}
+
+/* The sample is kept beside the record: the record's own times may be corrected before it is taken back. */
+static void add_resolved(struct pk_incidents *t, struct pk_incident_slot *s) {
+    t->metrics.resolved_count++;
+    s->is_mttr_counted = pk_incident_duration_ms(&s->incident, PK_MTTR, &s->mttr_ms);
+    if (s->is_mttr_counted) {
+        pk_metric_add(&t->metrics.metric[PK_MTTR], s->mttr_ms);
+    } else {
+        t->metrics.metric[PK_MTTR].unknown_count++;
+    }
+}
+
+/* It was resolved and is not any more. A record of an earlier start was never counted in this one. */
+static void take_back_resolved(struct pk_incidents *t, struct pk_incident_slot *s) {
+    if (s->is_mttr_counted) {
+        pk_metric_remove(&t->metrics.metric[PK_MTTR], s->mttr_ms);
+    }
+    s->is_mttr_counted = false;
+    s->incident.resolved = (struct pk_stamp){0};
+}
+
+static void count_flap(struct pk_incidents *t, struct pk_incident_slot *s, uint32_t *kinds) {
+    s->incident.flap_count++;
+    if (!s->incident.is_flapping && t->settings.flap_count > 0 &&
+        s->incident.flap_count >= t->settings.flap_count) {
+        s->incident.is_flapping = true;
+        *kinds |= PK_INC_CHANGED_FLAPPING;
+    }
+}
+
+void pk_incident_table_set_cleared(struct pk_incidents *t, uint32_t slot, bool is_cleared,
+                                   const struct pk_stamp *now) {
+    struct pk_incident_slot *s = &t->slots[slot];
+    if (s->is_cleared != is_cleared) {
+        t->recovering_count = is_cleared ? t->recovering_count + 1u : t->recovering_count - 1u;
+    }
+    s->is_cleared = is_cleared;
+    s->cleared_mono_ms = is_cleared ? now->mono_ms : 0;
+}
+
+static void apply_effects(struct pk_incidents *t, struct pk_incident_slot *s, uint8_t effects,
+                          const struct pk_stamp *now, uint32_t *kinds) {
+    struct pk_incident *i = &s->incident;
+    if ((effects & PK_INC_DO_ACK) != 0 && !i->is_acked) {
+        i->is_acked = true;
+        i->acknowledged = *now;
+        pk_incident_table_sample(t, i, PK_MTTA);
+        *kinds |= PK_INC_CHANGED_ACK;
+    }
+    if ((effects & (PK_INC_DO_RELAPSE | PK_INC_DO_REOPEN | PK_INC_DO_UNMITIGATE)) != 0) {
+        i->mitigated = (struct pk_stamp){0};
+    }
+    if ((effects & PK_INC_DO_REOPEN) != 0) {
+        take_back_resolved(t, s);
+        t->metrics.reopened_count++;
+    }
+    if ((effects & (PK_INC_DO_RELAPSE | PK_INC_DO_REOPEN)) != 0) {
+        count_flap(t, s, kinds);
+    }
+    if ((effects & PK_INC_DO_MITIGATE) != 0) {
+        i->mitigated = *now;
+    }
+    if ((effects & PK_INC_DO_RESOLVE) != 0) {
+        i->resolved = *now;
+        add_resolved(t, s);
+    }
+    if ((effects & PK_INC_DO_CLOSE) != 0) {
+        i->closed = *now;
+    }
+    if (i->status == PK_INC_FALSE_POSITIVE && (effects & PK_INC_DO_CLOSE) != 0) {
+        take_back_resolved(t, s);
+        t->metrics.false_positive_count++;
+    }
+}
+
+static void say_move(struct pk_incidents *t, uint32_t slot, uint8_t old_status, uint8_t source,
+                     struct pk_str why, const struct pk_stamp *now) {
+    char text[PK_TIMELINE_TEXT_BYTES * 2];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, pk_incident_status_word(old_status));
+    pk_buf_puts(&b, " -> ");
+    pk_buf_puts(&b, pk_incident_status_word(t->slots[slot].incident.status));
+    if (why.n > 0) {
+        pk_buf_puts(&b, ": ");
+        pk_buf_put_str(&b, why);
+    }
+    pk_incident_table_say(t, slot, PK_TL_STATUS, source, now, pk_buf_str(&b));
+}
+
+int pk_incident_table_move(struct pk_incidents *t, uint32_t slot, enum pk_incident_event event,
+                           uint8_t source, struct pk_str why, const struct pk_stamp *now, uint32_t *kinds) {
+    struct pk_incident_slot *s = &t->slots[slot];
+    struct pk_incident_cell cell;
+    const uint8_t old_status = s->incident.status;
+    const uint32_t old_flaps = s->incident.flap_count;
+    PK_ASSERT(t->numbers[slot] != 0);
+    const int err = pk_incident_fsm_next(old_status, event, &cell);
+    if (err != PK_OK) {
+        return err;
+    }
+    s->incident.status = cell.status;
+    if (!cell.keeps_stage) {
+        s->incident.stage = cell.stage;
+    }
+    apply_effects(t, s, cell.effects, now, kinds);
+    if (cell.status == old_status) {
+        return PK_OK;
+    }
+    const bool is_active = pk_incident_status_is_active(cell.status);
+    if (is_active != pk_incident_status_is_active(old_status)) {
+        t->open_count = is_active ? t->open_count + 1u : t->open_count - 1u;
+    }
+    if (cell.status != PK_INC_MITIGATED) {
+        pk_incident_table_set_cleared(t, slot, false, now);
+    }
+    *kinds |= PK_INC_CHANGED_STATUS;
+    say_move(t, slot, old_status, source, why, now);
+    if (s->incident.flap_count != old_flaps && s->incident.is_flapping) {
+        pk_incident_table_say(t, slot, PK_TL_FLAPPING, PK_TL_BY_AGENT, now,
+                              pk_str_of("comes and goes: flapping"));
+    }
+    return PK_OK;
+}

@@ -1,0 +1,116 @@
+#ifndef PK_INCIDENT_TABLE_H
+#define PK_INCIDENT_TABLE_H
+/* The rows behind pk_incidents.h: slots, the index by fingerprint, room, and the one way a status moves. For
+ * src/incident itself; everybody else uses pk_incidents.h. */
+#include "incident/pk_incident.h"
+#include "incident/pk_incident_fsm.h"
+#include "incident/pk_incident_id.h"
+#include "incident/pk_incident_metrics.h"
+#include "incident/pk_timeline.h"
+#include "pk_limits.h"
+#include "port/port.h"
+
+struct pk_incidents_settings {
+    uint32_t flap_window_ms; /* fires again this soon after it was resolved: the same incident goes on */
+    uint32_t flap_count;     /* so many relapses and reopenings set is_flapping */
+    uint32_t recover_ms; /* cleared for so long: resolved; 0 = at once (the rule's own clear clause already
+                            waited) */
+    uint32_t
+        still_grace_ms; /* a rule that goes on this long after the incident was mitigated takes that back */
+};
+
+enum pk_incident_change_kind {
+    PK_INC_CHANGED_CREATED = 1,
+    PK_INC_CHANGED_STATUS = 2,
+    PK_INC_CHANGED_SEVERITY = 4,
+    PK_INC_CHANGED_EVENTS = 8,
+    PK_INC_CHANGED_ACK = 16,
+    PK_INC_CHANGED_ASSIGNED = 32,
+    PK_INC_CHANGED_ACTION = 64,
+    PK_INC_CHANGED_NOTE = 128,
+    PK_INC_CHANGED_FLAPPING = 256,
+    PK_INC_CHANGED_CAUSE = 512,
+    PK_INC_CHANGED_TIME = 1024, /* wall times were corrected */
+    PK_INC_CHANGED_REMOVED =
+        2048 /* it left the table: the stored object may go, the journal stays; .incident is NULL */
+};
+struct pk_incident_change {
+    uint32_t number;
+    uint32_t kinds;                     /* enum pk_incident_change_kind bits since it was last pulled */
+    const struct pk_incident *incident; /* valid until the table is changed */
+};
+struct pk_incident_drop {
+    uint8_t severity;
+    uint64_t fingerprint;
+    char rule_id[PK_INC_RULE_BYTES];
+    uint32_t count; /* of the same fingerprint in a row */
+};
+
+/* One row of the table. */
+struct pk_incident_slot {
+    struct pk_incident incident;
+    bool is_unconfirmed;  /* restored open, and its rule has not spoken since the start */
+    bool is_cleared;      /* mitigated by the clear condition; resolves when recover_ms passed */
+    bool is_mttr_counted; /* mttr_ms is in the metrics of this start */
+    uint64_t mttr_ms;
+    uint64_t cleared_mono_ms;
+    uint32_t episode_event_count; /* of the signals of this episode, counted already */
+    uint32_t told_event_count;    /* event_count when it was last marked as changed */
+    uint64_t mttf_sum_ms;         /* of its fingerprint, carried from incident to incident */
+    uint32_t mttf_count;
+    uint32_t hash_next; /* chain of the fingerprint index */
+};
+
+enum { PK_INCIDENT_BUCKETS = 64, PK_INCIDENT_REMOVED = 64 };
+
+struct pk_incidents {
+    const struct pk_port_crypto *crypto;
+    struct pk_incidents_settings settings;
+    char gateway[PK_GATEWAY_BYTES];
+    uint32_t boot;
+    uint32_t next_number;
+    uint32_t used_count, open_count,
+        high_count;            /* rows taken; not resolved, closed or false positive; most ever taken */
+    uint32_t changed_count;    /* slots with change kinds */
+    uint32_t recovering_count; /* slots with is_cleared */
+    uint32_t change_cursor;    /* where next_change goes on: no slot starves */
+    uint32_t buckets[PK_INCIDENT_BUCKETS]; /* slot + 1; 0 = empty */
+    uint32_t removed[PK_INCIDENT_REMOVED]; /* numbers that left, for next_change */
+    uint32_t removed_count;
+    uint64_t removed_lost_count;
+    struct pk_incident_drop drop; /* pending; count 0 = none */
+    uint64_t dropped_by_severity[PK_SEV_COUNT];
+    struct pk_incident_metrics metrics;
+    struct pk_timeline timeline;
+    /* By slot, apart from the slots so that scans stay short. */
+    uint32_t numbers[PK_LIMIT_INCIDENTS];      /* 0 = free */
+    uint32_t change_kinds[PK_LIMIT_INCIDENTS]; /* not yet pulled */
+    struct pk_incident_slot slots[PK_LIMIT_INCIDENTS];
+};
+
+#define PK_INCIDENT_NO_SLOT 0xFFFFFFFFu
+
+/* Slot of a number, or PK_INCIDENT_NO_SLOT. */
+uint32_t pk_incident_table_slot(const struct pk_incidents *t, uint32_t number);
+/* Newest slot with the fingerprint that is active (resp. has ended), or PK_INCIDENT_NO_SLOT. */
+uint32_t pk_incident_table_match(const struct pk_incidents *t, uint64_t fingerprint, bool is_active);
+/* A free slot for an incident of that severity, making room as pk_incidents.h says; zeroed, not yet in the
+ * index. PK_INCIDENT_NO_SLOT. */
+uint32_t pk_incident_table_take(struct pk_incidents *t, uint8_t severity);
+/* The slot's record has its number and fingerprint: put it into the index and the counts. */
+void pk_incident_table_enter(struct pk_incidents *t, uint32_t slot);
+/* One change: rev + 1, marked. */
+void pk_incident_table_touch(struct pk_incidents *t, uint32_t slot, uint32_t kinds);
+/* Clear condition holds (for an incident that is mitigated already) or does not. */
+void pk_incident_table_set_cleared(struct pk_incidents *t, uint32_t slot, bool is_cleared,
+                                   const struct pk_stamp *now);
+/* Counts a duration of the incident, or that it is unknown. */
+void pk_incident_table_sample(struct pk_incidents *t, const struct pk_incident *i, enum pk_incident_metric m);
+/* Moves the status by the table of states, with stamps, flaps and metrics, and a line on the timeline when
+ * something moved. why: what caused it. PK_OK with kinds added to *kinds, or PK_E_CONFLICT. */
+PK_MUST_USE int pk_incident_table_move(struct pk_incidents *t, uint32_t slot, enum pk_incident_event event,
+                                       uint8_t source, struct pk_str why, const struct pk_stamp *now,
+                                       uint32_t *kinds);
+void pk_incident_table_say(struct pk_incidents *t, uint32_t slot, uint8_t kind, uint8_t source,
+                           const struct pk_stamp *now, struct pk_str text);
+#endif

@@ -1,0 +1,477 @@
+#include "incident/pk_incidents.h"
+
+#include <string.h>
+
+#include "base/pk_assert.h"
+#include "incident/pk_incident_record.h"
+#include "incident/pk_incident_words.h"
+
+enum { FLAP_WINDOW_MS = 600000, FLAP_COUNT = 3, STILL_GRACE_MS = 120000 };
+
+void pk_incidents_settings_defaults(struct pk_incidents_settings *s) {
+    *s = (struct pk_incidents_settings){
+        .flap_window_ms = FLAP_WINDOW_MS, .flap_count = FLAP_COUNT, .still_grace_ms = STILL_GRACE_MS};
+}
+
+void pk_incidents_configure(struct pk_incidents *t, const struct pk_incidents_settings *s) {
+    t->settings = *s;
+}
+
+void pk_incidents_init(struct pk_incidents *t, const struct pk_port_crypto *crypto, struct pk_str gateway,
+                       uint32_t boot, const struct pk_incidents_settings *settings) {
+    PK_ASSERT(pk_text_is_id(gateway, "", PK_GATEWAY_BYTES - 1));
+    PK_ASSERT(crypto != NULL);
+    memset(t, 0, sizeof *t);
+    t->crypto = crypto;
+    t->settings = *settings;
+    t->boot = boot;
+    t->next_number = 1;
+    pk_str_copy_cut(gateway, t->gateway, sizeof t->gateway);
+    pk_timeline_init(&t->timeline);
+}
+
+uint64_t pk_incident_fingerprint(const struct pk_port_crypto *crypto, struct pk_str rule_id,
+                                 struct pk_str group_key) {
+    const struct pk_str parts[] = {rule_id, {"", 1}, group_key};
+    uint8_t digest[PK_SHA256_BYTES];
+    uint64_t v = 0;
+    crypto->sha256(crypto->ctx, parts, (uint32_t)PK_COUNT_OF(parts), digest);
+    for (unsigned i = 0; i < 8u; i++) {
+        v = v << 8 | digest[i];
+    }
+    return v;
+}
+
+/* -- start -- */
+void pk_incidents_set_next_number(struct pk_incidents *t, uint32_t next_number) {
+    if (next_number > t->next_number) {
+        t->next_number = next_number;
+    }
+}
+
+int pk_incidents_restore(struct pk_incidents *t, const struct pk_incident *record,
+                         const struct pk_stamp *now) {
+    if (pk_incident_check(record) != PK_OK) {
+        return PK_E_BAD_FIELD;
+    }
+    if (record->number < UINT32_MAX) {
+        pk_incidents_set_next_number(t, record->number + 1u);
+    }
+    if (pk_incident_table_slot(t, record->number) != PK_INCIDENT_NO_SLOT) {
+        return PK_E_CONFLICT;
+    }
+    const bool is_active = pk_incident_status_is_active(record->status);
+    const uint32_t slot = pk_incident_table_take(t, record->severity);
+    if (slot == PK_INCIDENT_NO_SLOT) {
+        t->dropped_by_severity[record->severity] += is_active ? 1u : 0u;
+        return PK_E_FULL;
+    }
+    t->slots[slot].incident = *record;
+    t->slots[slot].told_event_count = record->event_count;
+    t->slots[slot].is_unconfirmed = is_active;
+    pk_incident_table_enter(t, slot);
+    if (is_active) {
+        pk_incident_table_say(t, slot, PK_TL_RESTORED, PK_TL_BY_AGENT, now,
+                              pk_str_of("Picket restarted; waiting for the rule to speak"));
+    }
+    return PK_OK;
+}
+
+const struct pk_incident *pk_incidents_next_unconfirmed(const struct pk_incidents *t, uint32_t *cursor) {
+    for (; *cursor < PK_LIMIT_INCIDENTS; (*cursor)++) {
+        const struct pk_incident_slot *s = &t->slots[*cursor];
+        if (t->numbers[*cursor] != 0 && s->is_unconfirmed &&
+            pk_incident_status_is_active(s->incident.status)) {
+            (*cursor)++;
+            return &s->incident;
+        }
+    }
+    return NULL;
+}
+
+/* -- detect -- */
+static int64_t drop_signal(struct pk_incidents *t, const struct pk_incident_signal *s, uint64_t fingerprint) {
+    t->dropped_by_severity[s->severity]++;
+    if (t->drop.count > 0 && t->drop.fingerprint == fingerprint) {
+        t->drop.count++;
+        return PK_E_FULL;
+    }
+    t->drop = (struct pk_incident_drop){.severity = s->severity, .fingerprint = fingerprint, .count = 1};
+    pk_str_copy_cut(s->rule_id, t->drop.rule_id, sizeof t->drop.rule_id);
+    return PK_E_FULL;
+}
+
+/* mttf = mean(next detected - resolved): this is the next one of its fingerprint. */
+static void carry_mttf(struct pk_incidents *t, uint32_t old_slot, struct pk_incident_slot *s) {
+    const struct pk_incident_slot *old = &t->slots[old_slot];
+    uint64_t ms = 0;
+    s->mttf_sum_ms = old->mttf_sum_ms;
+    s->mttf_count = old->mttf_count;
+    if (pk_stamp_elapsed_ms(&old->incident.resolved, &s->incident.detected, &ms)) {
+        s->mttf_sum_ms += ms;
+        s->mttf_count++;
+        pk_metric_add(&t->metrics.metric[PK_MTTF], ms);
+    }
+}
+
+static void fill_record(struct pk_incident *i, const struct pk_incident_signal *s,
+                        const struct pk_stamp *now) {
+    pk_str_copy_cut(s->rule_id, i->rule_id, sizeof i->rule_id);
+    pk_str_copy_cut(s->type, i->type, sizeof i->type);
+    pk_str_copy_cut(s->group_key, i->group_key, sizeof i->group_key);
+    pk_str_copy_cut(s->description, i->description, sizeof i->description);
+    pk_str_copy_cut(s->correlation_id, i->correlation_id, sizeof i->correlation_id);
+    i->severity = s->severity;
+    i->status = PK_INC_DETECTED;
+    i->stage = PK_STAGE_ASSESS;
+    i->is_drill = s->is_drill;
+    i->is_replayed = s->is_replayed;
+    i->first_event = pk_stamp_is_set(&s->first_event) ? s->first_event : *now;
+    i->detected = *now;
+    i->event_count = s->event_count;
+    pk_incident_add_events(i, s->event_refs, s->event_ref_count);
+    pk_incident_add_component(i, s->component);
+    pk_incident_make_title(i, s->title);
+}
+
+static void count_opened(struct pk_incidents *t, const struct pk_incident *i) {
+    uint8_t type = PK_INC_TYPE_CUSTOM;
+    if (pk_incident_type_parse(pk_str_of(i->type), &type) != PK_OK) {
+        type = PK_INC_TYPE_CUSTOM;
+    }
+    t->metrics.opened_by_type[type]++;
+    t->metrics.opened_by_severity[i->severity]++;
+    t->metrics.opened_count++;
+    pk_incident_table_sample(t, i, PK_MTTD);
+}
+
+static int64_t open_incident(struct pk_incidents *t, const struct pk_incident_signal *s, uint64_t fingerprint,
+                             uint32_t old_slot, const struct pk_stamp *now, uint32_t *out_kinds) {
+    const uint32_t slot =
+        t->next_number < UINT32_MAX ? pk_incident_table_take(t, s->severity) : PK_INCIDENT_NO_SLOT;
+    if (slot == PK_INCIDENT_NO_SLOT) {
+        return drop_signal(t, s, fingerprint);
+    }
+    struct pk_incident_slot *row = &t->slots[slot];
+    struct pk_incident *i = &row->incident;
+    i->number = t->next_number++;
+    i->boot = t->boot;
+    i->fingerprint = fingerprint;
+    pk_incident_id_make(i->id, pk_str_of(t->gateway), t->boot, i->number);
+    fill_record(i, s, now);
+    row->episode_event_count = s->event_count;
+    if (old_slot != PK_INCIDENT_NO_SLOT && t->numbers[old_slot] != 0) {
+        carry_mttf(t, old_slot, row);
+    }
+    pk_incident_table_enter(t, slot);
+    count_opened(t, i);
+    *out_kinds = PK_INC_CHANGED_CREATED;
+    pk_incident_table_touch(t, slot, *out_kinds);
+    pk_incident_table_say(t, slot, PK_TL_CREATED, PK_TL_BY_DETECT, now,
+                          pk_str_of(i->description[0] != '\0' ? i->description : i->title));
+    return i->number;
+}
+
+static void absorb(struct pk_incident_slot *row, const struct pk_incident_signal *s) {
+    const uint32_t before = s->kind == PK_SIGNAL_FIRED ? 0 : row->episode_event_count;
+    row->incident.event_count += s->event_count > before ? s->event_count - before : 0;
+    row->episode_event_count = s->event_count;
+    row->is_unconfirmed = false;
+    pk_incident_add_events(&row->incident, s->event_refs, s->event_ref_count);
+    pk_incident_add_component(&row->incident, s->component);
+}
+
+static uint32_t raise_severity(struct pk_incidents *t, uint32_t slot, uint8_t severity,
+                               const struct pk_stamp *now) {
+    struct pk_incident *i = &t->slots[slot].incident;
+    char text[PK_TIMELINE_TEXT_BYTES];
+    struct pk_buf b;
+    if (severity <= i->severity) {
+        return 0;
+    }
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, pk_severity_word((enum pk_severity)i->severity));
+    pk_buf_puts(&b, " -> ");
+    pk_buf_puts(&b, pk_severity_word((enum pk_severity)severity));
+    i->severity = severity;
+    pk_incident_retitle(i);
+    pk_incident_table_say(t, slot, PK_TL_SEVERITY, PK_TL_BY_DETECT, now, pk_buf_str(&b));
+    return PK_INC_CHANGED_SEVERITY;
+}
+
+static uint32_t tell_count(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now) {
+    struct pk_incident_slot *row = &t->slots[slot];
+    char text[PK_TIMELINE_TEXT_BYTES];
+    struct pk_buf b;
+    if (row->incident.event_count / 2u < row->told_event_count ||
+        row->incident.event_count == row->told_event_count) {
+        return 0;
+    }
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_put_u64(&b, row->incident.event_count);
+    pk_buf_puts(&b, " events so far");
+    pk_incident_table_say(t, slot, PK_TL_JOINED, PK_TL_BY_DETECT, now, pk_buf_str(&b));
+    return PK_INC_CHANGED_EVENTS;
+}
+
+/* A rule that goes on right after the incident was mitigated may only be slow to notice; a new firing is a
+ * relapse at once. */
+static bool takes_back(const struct pk_incidents *t, const struct pk_incident *i,
+                       const struct pk_incident_signal *s, const struct pk_stamp *now) {
+    uint64_t ms = 0;
+    if (s->kind != PK_SIGNAL_STILL || i->status != PK_INC_MITIGATED) {
+        return true;
+    }
+    return pk_stamp_elapsed_ms(&i->mitigated, now, &ms) && ms >= t->settings.still_grace_ms;
+}
+
+static int64_t join_incident(struct pk_incidents *t, uint32_t slot, const struct pk_incident_signal *s,
+                             const struct pk_stamp *now, uint32_t *out_kinds) {
+    struct pk_incident_slot *row = &t->slots[slot];
+    uint32_t kinds = 0;
+    absorb(row, s);
+    t->metrics.joined_count++;
+    if (takes_back(t, &row->incident, s, now)) {
+        const int err = pk_incident_table_move(t, slot, PK_INC_ON_FIRED, PK_TL_BY_DETECT,
+                                               pk_str_of("the rule fired again"), now, &kinds);
+        PK_ASSERT(err == PK_OK);
+        pk_incident_table_set_cleared(t, slot, false, now);
+    }
+    kinds |= raise_severity(t, slot, s->severity, now);
+    kinds |= tell_count(t, slot, now);
+    if (kinds != 0) {
+        pk_incident_table_touch(t, slot, kinds);
+    }
+    *out_kinds = kinds;
+    return row->incident.number;
+}
+
+static bool is_flap(const struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now) {
+    const struct pk_incident *i = &t->slots[slot].incident;
+    uint64_t ms = 0;
+    return i->status == PK_INC_RESOLVED && pk_stamp_elapsed_ms(&i->resolved, now, &ms) &&
+           ms <= t->settings.flap_window_ms;
+}
+
+int64_t pk_incidents_signal(struct pk_incidents *t, const struct pk_incident_signal *s,
+                            const struct pk_stamp *now, uint32_t *out_kinds) {
+    PK_ASSERT(s->severity < PK_SEV_COUNT && s->event_ref_count <= PK_INC_SOURCE_EVENTS);
+    *out_kinds = 0;
+    const uint64_t fingerprint = pk_incident_fingerprint(t->crypto, s->rule_id, s->group_key);
+    uint32_t slot = pk_incident_table_match(t, fingerprint, true);
+    if (slot != PK_INCIDENT_NO_SLOT) {
+        return join_incident(t, slot, s, now, out_kinds);
+    }
+    slot = pk_incident_table_match(t, fingerprint, false);
+    if (slot != PK_INCIDENT_NO_SLOT && s->kind != PK_SIGNAL_FIRED) {
+        return PK_E_STALE;
+    }
+    if (slot != PK_INCIDENT_NO_SLOT && is_flap(t, slot, now)) {
+        return join_incident(t, slot, s, now, out_kinds);
+    }
+    return open_incident(t, s, fingerprint, slot, now, out_kinds);
+}
+
+static void resolve_cleared(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now,
+                            uint32_t *kinds) {
+    const int err = pk_incident_table_move(t, slot, PK_INC_ON_STABLE, PK_TL_BY_AGENT,
+                                           pk_str_of("stayed clear"), now, kinds);
+    PK_ASSERT(err == PK_OK);
+    t->metrics.auto_resolved_count++;
+}
+
+int64_t pk_incidents_cleared(struct pk_incidents *t, struct pk_str rule_id, struct pk_str group_key,
+                             const struct pk_stamp *now) {
+    const uint32_t slot =
+        pk_incident_table_match(t, pk_incident_fingerprint(t->crypto, rule_id, group_key), true);
+    uint32_t kinds = 0;
+    if (slot == PK_INCIDENT_NO_SLOT) {
+        return PK_E_NOT_FOUND;
+    }
+    struct pk_incident_slot *row = &t->slots[slot];
+    row->is_unconfirmed = false;
+    pk_incident_table_say(t, slot, PK_TL_CLEARED, PK_TL_BY_DETECT, now,
+                          pk_str_of("the clear condition holds"));
+    const int err = pk_incident_table_move(t, slot, PK_INC_ON_CLEARED, PK_TL_BY_DETECT, pk_str_of("cleared"),
+                                           now, &kinds);
+    PK_ASSERT(err == PK_OK);
+    pk_incident_table_set_cleared(t, slot, true, now);
+    if (t->settings.recover_ms == 0) {
+        resolve_cleared(t, slot, now, &kinds);
+    }
+    if (kinds != 0) {
+        pk_incident_table_touch(t, slot, kinds);
+    }
+    return row->incident.number;
+}
+
+uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now) {
+    uint64_t next_ms = UINT64_MAX;
+    uint32_t left = t->recovering_count;
+    for (uint32_t i = 0; left > 0 && i < PK_LIMIT_INCIDENTS; i++) {
+        const struct pk_incident_slot *row = &t->slots[i];
+        if (t->numbers[i] == 0 || !row->is_cleared) {
+            continue;
+        }
+        left--;
+        const uint64_t due_ms = row->cleared_mono_ms + t->settings.recover_ms;
+        if (now->mono_ms < due_ms) {
+            next_ms = due_ms < next_ms ? due_ms : next_ms;
+            continue;
+        }
+        uint32_t kinds = 0;
+        resolve_cleared(t, i, now, &kinds);
+        pk_incident_table_touch(t, i, kinds);
+    }
+    return next_ms;
+}
+
+/* -- pull and read -- */
+int pk_incidents_next_change(struct pk_incidents *t, struct pk_incident_change *out) {
+    if (t->removed_count > 0) {
+        t->removed_count--;
+        *out = (struct pk_incident_change){.number = t->removed[t->removed_count],
+                                           .kinds = PK_INC_CHANGED_REMOVED};
+        return PK_OK;
+    }
+    for (uint32_t n = 0; t->changed_count > 0 && n < PK_LIMIT_INCIDENTS; n++) {
+        const uint32_t i = (t->change_cursor + n) % PK_LIMIT_INCIDENTS;
+        if (t->change_kinds[i] == 0) {
+            continue;
+        }
+        *out = (struct pk_incident_change){
+            .number = t->numbers[i], .kinds = t->change_kinds[i], .incident = &t->slots[i].incident};
+        t->change_kinds[i] = 0;
+        t->changed_count--;
+        t->change_cursor = i + 1u;
+        return PK_OK;
+    }
+    return PK_E_NOT_FOUND;
+}
+
+void pk_incidents_put_back(struct pk_incidents *t, const struct pk_incident_change *change) {
+    if ((change->kinds & PK_INC_CHANGED_REMOVED) != 0) {
+        PK_ASSERT(t->removed_count < PK_INCIDENT_REMOVED);
+        t->removed[t->removed_count++] = change->number;
+        return;
+    }
+    const uint32_t slot = pk_incident_table_slot(t, change->number);
+    if (slot == PK_INCIDENT_NO_SLOT) {
+        return;
+    }
+    t->changed_count += t->change_kinds[slot] == 0 ? 1u : 0u;
+    t->change_kinds[slot] |= change->kinds;
+}
+
+bool pk_incidents_has_changes(const struct pk_incidents *t) {
+    return t->changed_count > 0 || t->removed_count > 0;
+}
+
+int pk_incidents_next_drop(struct pk_incidents *t, struct pk_incident_drop *out) {
+    if (t->drop.count == 0) {
+        return PK_E_NOT_FOUND;
+    }
+    *out = t->drop;
+    t->drop.count = 0;
+    return PK_OK;
+}
+
+const struct pk_incident *pk_incidents_get(const struct pk_incidents *t, uint32_t number) {
+    const uint32_t slot = pk_incident_table_slot(t, number);
+    return slot != PK_INCIDENT_NO_SLOT ? &t->slots[slot].incident : NULL;
+}
+
+int pk_incidents_find(const struct pk_incidents *t, struct pk_str id, const struct pk_incident **out) {
+    struct pk_incident_ref ref;
+    if (pk_incident_id_parse(id, &ref) != PK_OK) {
+        return PK_E_BAD_FIELD;
+    }
+    const struct pk_incident *i = pk_incidents_get(t, ref.number);
+    /* Numbers are never reused, so the short form can only mean one. */
+    if (i == NULL || (!ref.is_short && !pk_str_eq_c(id, i->id))) {
+        return PK_E_NOT_FOUND;
+    }
+    *out = i;
+    return PK_OK;
+}
+
+bool pk_incidents_is_live(const struct pk_incidents *t, uint32_t number) {
+    const struct pk_incident *i = pk_incidents_get(t, number);
+    return i != NULL && pk_incident_status_is_active(i->status);
+}
+
+const struct pk_incident *pk_incidents_next(const struct pk_incidents *t, uint32_t status_bits,
+                                            uint8_t min_severity, uint32_t *below) {
+    uint32_t best = PK_INCIDENT_NO_SLOT;
+    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+        if (t->numbers[i] == 0 || t->numbers[i] >= *below ||
+            (best != PK_INCIDENT_NO_SLOT && t->numbers[i] < t->numbers[best])) {
+            continue;
+        }
+        const struct pk_incident *c = &t->slots[i].incident;
+        if ((status_bits >> c->status & 1u) != 0 && c->severity >= min_severity) {
+            best = i;
+        }
+    }
+    if (best == PK_INCIDENT_NO_SLOT) {
+        return NULL;
+    }
+    *below = t->numbers[best];
+    return &t->slots[best].incident;
+}
+
+void pk_incidents_count(const struct pk_incidents *t, uint32_t by_status[PK_INC_STATUS_COUNT],
+                        uint32_t by_severity[PK_SEV_COUNT]) {
+    memset(by_status, 0, sizeof(uint32_t) * PK_INC_STATUS_COUNT);
+    memset(by_severity, 0, sizeof(uint32_t) * PK_SEV_COUNT);
+    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+        if (t->numbers[i] != 0) {
+            by_status[t->slots[i].incident.status]++;
+            by_severity[t->slots[i].incident.severity]++;
+        }
+    }
+}
+
+bool pk_incidents_mttf_ms(const struct pk_incidents *t, uint32_t number, uint64_t *out_ms) {
+    const uint32_t slot = pk_incident_table_slot(t, number);
+    if (slot == PK_INCIDENT_NO_SLOT || t->slots[slot].mttf_count == 0) {
+        return false;
+    }
+    *out_ms = t->slots[slot].mttf_sum_ms / t->slots[slot].mttf_count;
+    return true;
+}
+
+static bool correct(struct pk_stamp *s, uint32_t boot, int64_t wall_minus_mono_ms, uint8_t quality) {
+    if (s->boot != boot || s->mono_ms == 0 || s->quality >= quality) {
+        return false;
+    }
+    s->wall_ms = (int64_t)s->mono_ms + wall_minus_mono_ms;
+    s->quality = quality;
+    return true;
+}
+
+uint32_t pk_incidents_correct_wall(struct pk_incidents *t, int64_t wall_minus_mono_ms, uint8_t quality) {
+    uint32_t changed = 0;
+    for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
+        struct pk_incident *i = &t->slots[k].incident;
+        struct pk_stamp *const stamps[] = {&i->first_event, &i->detected, &i->acknowledged,
+                                           &i->mitigated,   &i->resolved, &i->closed};
+        bool is_changed = false;
+        for (size_t n = 0; t->numbers[k] != 0 && n < PK_COUNT_OF(stamps); n++) {
+            is_changed |= correct(stamps[n], t->boot, wall_minus_mono_ms, quality);
+        }
+        if (is_changed) {
+            pk_incident_table_touch(t, k, PK_INC_CHANGED_TIME);
+            changed++;
+        }
+    }
+    return changed;
+}
+
+void pk_incidents_remark(struct pk_incidents *t, uint32_t number, uint8_t kind, uint8_t source,
+                         struct pk_str text, const struct pk_stamp *now) {
+    const uint32_t slot = pk_incident_table_slot(t, number);
+    if (slot != PK_INCIDENT_NO_SLOT) {
+        pk_incident_table_say(t, slot, kind, source, now, text);
+    }
+}
