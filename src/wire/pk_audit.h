@@ -4,6 +4,7 @@
  * 32 zero bytes, n from 1. Both integers are big-endian, as in network protocols: what is hashed can then be
  * reproduced with `printf` and `sha256sum`. Golden vector: tests/data/golden/audit_chain.json. */
 #include "base/pk_json.h"
+#include "base/pk_severity.h"
 #include "base/pk_time.h"
 #include "port/port.h"
 

@@ -39,7 +39,7 @@ struct pk_claims {
     char cmd[PK_JWS_CMD_BYTES];
     char incident_id[PK_JWS_ID_BYTES], approval_id[PK_JWS_ID_BYTES]; /* "" = not given */
     int64_t iat_s, exp_s;                                            /* Unix seconds, whole */
-    struct pk_str args; /* JSON object as it stands in the payload; "{}" when not given */
+    struct pk_str args; /* JSON object as it stands in the payload */
 };
 
 /* Splits and decodes. *out is valid as long as `text` is. A trailing line end is accepted. On an error *why

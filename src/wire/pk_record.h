@@ -16,6 +16,7 @@
 #include "incident/pk_incident.h"
 #include "port/port.h"
 #include "wire/pk_audit.h"
+#include "wire/pk_record_incident.h"
 
 enum { PK_SCHEMA_VERSION = 1 };
 
@@ -47,17 +48,6 @@ PK_MUST_USE int pk_record_key_outbox_parse(struct pk_str key, uint8_t *out_lane,
 /* All unpack functions: PK_OK; PK_E_BAD_MSG: another kind, too short, too long, a text or count over its
  * bound, an enumerator out of range; PK_E_UNSUPPORTED: a version of later software. *out is then undefined.
  * All pack functions return bytes written. */
-
-/* Packs the whole record when it fits in cap_bytes (>= PK_RECORD_INCIDENT_BYTES_MIN: all that cannot be left
- * out does). When it does not, things are left out in this order, each counted in texts_overflow of what is
- * unpacked later, until it fits: evidence of causes (last first), causes after the first, results of actions,
- * recommended actions (last first), description, oldest actions, components (last first). 0 is returned only
- * for less.
- */
-enum { PK_RECORD_INCIDENT_BYTES_MIN = 1024, PK_RECORD_INCIDENT_BYTES_MAX = 3200 };
-PK_MUST_USE uint32_t pk_record_incident_pack(const struct pk_incident *incident, uint8_t *out,
-                                             uint32_t cap_bytes);
-PK_MUST_USE int pk_record_incident_unpack(struct pk_str value, struct pk_incident *out);
 
 /* Timeline and audit entry: the JSON that was hashed, the hash, and what is needed to pick it without reading
  * the JSON. */
@@ -110,9 +100,9 @@ PK_MUST_USE int pk_record_outbox_unpack(struct pk_str value,
                                         struct pk_out_record *out); /* id and body point into value */
 
 /* A used command id. */
-enum { PK_RECORD_JTI_BYTES = 96 };
+enum { PK_RECORD_JTI_BYTES = 64 };
 struct pk_jti_record {
-    struct pk_str jti, kid;
+    struct pk_str jti; /* [A-Za-z0-9_-]{1,36} */
     int64_t exp_s;
 };
 PK_MUST_USE uint32_t pk_record_jti_pack(const struct pk_jti_record *record, uint8_t *out, uint32_t cap_bytes);

@@ -52,8 +52,9 @@ struct pk_summary {
     uint32_t left_out_count;
 };
 
-/* Histograms are written up to their last non-zero bucket, zero severities, statuses and types are left out.
- * When the buffer runs short, rows of tables, then actions, then types, then losses are left out and counted,
- * so that the document is always whole when at least 1 KiB is free. */
+/* Histograms are written up to their last non-zero bucket; zero severities, statuses, types and actions are
+ * left out. When the buffer runs short, rows of tables, then of actions, types and losses are left out and
+ * counted, so that the document is always whole when PK_SUMMARY_BYTES_MIN are free. */
+enum { PK_SUMMARY_BYTES_MIN = 2560 };
 void pk_summary_json_write(struct pk_json_writer *w, const char *key, struct pk_summary *summary);
 #endif

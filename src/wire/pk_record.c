@@ -1,0 +1,266 @@
+#include "wire/pk_record.h"
+
+#include <string.h>
+
+#include "base/pk_assert.h"
+#include "wire/pk_jws.h"
+
+enum { VERSION = 1 };
+
+/* ---- keys
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+struct pk_str pk_record_key_str(const struct pk_record_key *key) {
+    return pk_str_make((const char *)key->bytes, key->n);
+}
+
+static void key_word(struct pk_record_key *key, const char *word) {
+    key->n = (uint32_t)strlen(word);
+    memcpy(key->bytes, word, key->n);
+}
+
+static void key_number(struct pk_record_key *key, uint64_t v, uint32_t width) {
+    PK_ASSERT(key->n + width <= sizeof key->bytes);
+    for (uint32_t i = 0; i < width; i++) {
+        key->bytes[key->n + i] = (uint8_t)(v >> (8u * (width - 1u - i)));
+    }
+    key->n += width;
+}
+
+void pk_record_key_log(struct pk_record_key *out, uint64_t n) {
+    key_word(out, "L");
+    key_number(out, n, 8);
+}
+
+void pk_record_key_outbox(struct pk_record_key *out, uint8_t lane, uint32_t boot, uint64_t seq) {
+    key_word(out, "O");
+    key_number(out, lane, 1);
+    key_number(out, boot, 4);
+    key_number(out, seq, 8);
+}
+
+void pk_record_key_incident(struct pk_record_key *out, uint32_t number) {
+    key_word(out, "i");
+    key_number(out, number, 4);
+}
+
+void pk_record_key_run(struct pk_record_key *out, uint32_t boot, uint32_t run) {
+    key_word(out, "r");
+    key_number(out, boot, 4);
+    key_number(out, run, 4);
+}
+
+void pk_record_key_jti(struct pk_record_key *out, uint64_t hash) {
+    key_word(out, "j");
+    key_number(out, hash, 8);
+}
+
+void pk_record_key_meta(struct pk_record_key *out) {
+    key_word(out, "meta");
+}
+
+void pk_record_key_schema(struct pk_record_key *out) {
+    key_word(out, "schema");
+}
+
+static uint64_t number_at(struct pk_str key, uint32_t at, uint32_t width) {
+    uint64_t v = 0;
+    for (uint32_t i = 0; i < width; i++) {
+        v = v << 8 | (uint8_t)key.p[at + i];
+    }
+    return v;
+}
+
+int pk_record_key_log_parse(struct pk_str key, uint64_t *out_n) {
+    if (key.n != 9 || key.p[0] != 'L') {
+        return PK_E_BAD_MSG;
+    }
+    *out_n = number_at(key, 1, 8);
+    return PK_OK;
+}
+
+int pk_record_key_outbox_parse(struct pk_str key, uint8_t *out_lane, uint32_t *out_boot, uint64_t *out_seq) {
+    if (key.n != 14 || key.p[0] != 'O') {
+        return PK_E_BAD_MSG;
+    }
+    *out_lane = (uint8_t)key.p[1];
+    *out_boot = (uint32_t)number_at(key, 2, 4);
+    *out_seq = number_at(key, 6, 8);
+    return PK_OK;
+}
+
+/* ---- what all records share
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void put_head(struct pk_writer *w, enum pk_record_kind kind) {
+    pk_put_u8(w, (uint8_t)kind);
+    pk_put_u8(w, VERSION);
+}
+
+static int get_head(struct pk_reader *r, struct pk_str value, enum pk_record_kind kind) {
+    pk_reader_init(r, value.p, value.n);
+    const uint8_t found_kind = pk_get_u8(r);
+    const uint8_t version = pk_get_u8(r);
+    if (r->is_bad || found_kind != (uint8_t)kind || version == 0) {
+        return PK_E_BAD_MSG;
+    }
+    return version > VERSION ? PK_E_UNSUPPORTED : PK_OK;
+}
+
+static uint32_t packed_bytes(const struct pk_writer *w) {
+    return w->is_full ? 0 : w->n;
+}
+
+static int unpacked(const struct pk_reader *r) {
+    return pk_reader_done(r) ? PK_OK : PK_E_BAD_MSG;
+}
+
+/* ---- log, meta, schema, outbox, command ids
+ * -------------------------------------------------------------------------------------- */
+
+uint32_t pk_record_log_pack(const struct pk_log_record *record, uint8_t *out, uint32_t cap_bytes) {
+    struct pk_writer w;
+    pk_writer_init(&w, out, cap_bytes);
+    put_head(&w, PK_RECORD_LOG);
+    pk_put_u64(&w, record->n);
+    pk_put_u32(&w, record->incident_number);
+    pk_put_i64(&w, record->wall_ms);
+    pk_put_bytes(&w, record->hash, sizeof record->hash);
+    pk_put_text(&w, record->json);
+    return packed_bytes(&w);
+}
+
+int pk_record_log_unpack(struct pk_str value, struct pk_log_record *out) {
+    struct pk_reader r;
+    const int err = get_head(&r, value, PK_RECORD_LOG);
+    if (err != PK_OK) {
+        return err;
+    }
+    out->n = pk_get_u64(&r);
+    out->incident_number = pk_get_u32(&r);
+    out->wall_ms = pk_get_i64(&r);
+    pk_get_bytes(&r, out->hash, sizeof out->hash);
+    out->json = pk_get_text(&r);
+    return unpacked(&r);
+}
+
+static void put_audit_head(struct pk_writer *w, const struct pk_audit_head *head) {
+    pk_put_u64(w, head->n);
+    pk_put_bytes(w, head->hash, sizeof head->hash);
+}
+
+static void get_audit_head(struct pk_reader *r, struct pk_audit_head *out) {
+    out->n = pk_get_u64(r);
+    pk_get_bytes(r, out->hash, sizeof out->hash);
+}
+
+uint32_t pk_record_meta_pack(const struct pk_meta *meta, uint8_t *out, uint32_t cap_bytes) {
+    struct pk_writer w;
+    pk_writer_init(&w, out, cap_bytes);
+    put_head(&w, PK_RECORD_META);
+    pk_put_u32(&w, meta->boot);
+    pk_put_u32(&w, meta->next_incident_number);
+    pk_put_i64(&w, meta->wall_floor_ms);
+    put_audit_head(&w, &meta->log_base);
+    put_audit_head(&w, &meta->log_checkpoint);
+    pk_put_u64(&w, meta->outbox_dropped_count);
+    return packed_bytes(&w);
+}
+
+int pk_record_meta_unpack(struct pk_str value, struct pk_meta *out) {
+    struct pk_reader r;
+    const int err = get_head(&r, value, PK_RECORD_META);
+    if (err != PK_OK) {
+        return err;
+    }
+    out->boot = pk_get_u32(&r);
+    out->next_incident_number = pk_get_u32(&r);
+    out->wall_floor_ms = pk_get_i64(&r);
+    get_audit_head(&r, &out->log_base);
+    get_audit_head(&r, &out->log_checkpoint);
+    out->outbox_dropped_count = pk_get_u64(&r);
+    return out->log_checkpoint.n < out->log_base.n ? PK_E_BAD_MSG : unpacked(&r);
+}
+
+uint32_t pk_record_schema_pack(uint32_t schema, uint8_t *out, uint32_t cap_bytes) {
+    struct pk_writer w;
+    pk_writer_init(&w, out, cap_bytes);
+    pk_put_u32(&w, schema);
+    return packed_bytes(&w);
+}
+
+int pk_record_schema_unpack(struct pk_str value, uint32_t *out) {
+    struct pk_reader r;
+    pk_reader_init(&r, value.p, value.n);
+    *out = pk_get_u32(&r);
+    if (!pk_reader_done(&r) || *out == 0) {
+        return PK_E_BAD_MSG;
+    }
+    return *out > PK_SCHEMA_VERSION ? PK_E_UNSUPPORTED : PK_OK;
+}
+
+enum { OUT_OPEN = 1, OUT_THEN_CLEAR = 2, OUT_FLAGS = 3, OUT_ID_BYTES_MAX = 64 };
+
+uint32_t pk_record_outbox_pack(const struct pk_out_record *record, uint8_t *out, uint32_t cap_bytes) {
+    struct pk_writer w;
+    PK_ASSERT(record->id.n > 0 && record->id.n <= OUT_ID_BYTES_MAX);
+    pk_writer_init(&w, out, cap_bytes);
+    put_head(&w, PK_RECORD_OUTBOX);
+    pk_put_u8(&w, record->kind);
+    pk_put_u8(&w, record->severity);
+    pk_put_u8(&w, (uint8_t)((record->is_open ? OUT_OPEN : 0) | (record->then_clear ? OUT_THEN_CLEAR : 0)));
+    pk_put_u32(&w, record->subject);
+    pk_put_u32(&w, record->rev);
+    pk_put_i64(&w, record->wall_ms);
+    pk_put_text(&w, record->id);
+    pk_put_text(&w, record->body);
+    return packed_bytes(&w);
+}
+
+int pk_record_outbox_unpack(struct pk_str value, struct pk_out_record *out) {
+    struct pk_reader r;
+    const int err = get_head(&r, value, PK_RECORD_OUTBOX);
+    if (err != PK_OK) {
+        return err;
+    }
+    out->kind = pk_get_u8(&r);
+    out->severity = pk_get_u8(&r);
+    const uint8_t flags = pk_get_u8(&r);
+    out->is_open = (flags & OUT_OPEN) != 0;
+    out->then_clear = (flags & OUT_THEN_CLEAR) != 0;
+    out->subject = pk_get_u32(&r);
+    out->rev = pk_get_u32(&r);
+    out->wall_ms = pk_get_i64(&r);
+    out->id = pk_get_text(&r);
+    out->body = pk_get_text(&r);
+    if (out->kind >= PK_OUT_KIND_COUNT || out->severity >= PK_SEV_COUNT || flags > OUT_FLAGS ||
+        out->id.n == 0 || out->id.n > OUT_ID_BYTES_MAX) {
+        return PK_E_BAD_MSG;
+    }
+    return unpacked(&r);
+}
+
+uint32_t pk_record_jti_pack(const struct pk_jti_record *record, uint8_t *out, uint32_t cap_bytes) {
+    struct pk_writer w;
+    PK_ASSERT(record->jti.n < PK_JWS_JTI_BYTES);
+    pk_writer_init(&w, out, cap_bytes);
+    put_head(&w, PK_RECORD_JTI);
+    pk_put_i64(&w, record->exp_s);
+    pk_put_text(&w, record->jti);
+    return packed_bytes(&w);
+}
+
+int pk_record_jti_unpack(struct pk_str value, struct pk_jti_record *out) {
+    struct pk_reader r;
+    const int err = get_head(&r, value, PK_RECORD_JTI);
+    if (err != PK_OK) {
+        return err;
+    }
+    out->exp_s = pk_get_i64(&r);
+    out->jti = pk_get_text(&r);
+    if (out->exp_s <= 0 || !pk_text_is_id(out->jti, "", PK_JWS_JTI_BYTES - 1)) {
+        return PK_E_BAD_MSG;
+    }
+    return unpacked(&r);
+}
