@@ -102,6 +102,9 @@ struct pk_store_status {
     uint64_t failed_commit_count;
     bool is_fresh;        /* a new store was started at this open */
     bool was_moved_aside; /* because the old one was damaged */
+    /* Only the reserve for deletions is left: submit answers PK_E_FULL to a batch that deletes nothing. */
+    bool is_map_full;
+    uint64_t bad_value_count; /* records passed over because their CRC was wrong */
 };
 
 /* One read, answered later. `out` receives records packed as: u8 tree, u8 key length, u16 value length, key,

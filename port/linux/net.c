@@ -1,0 +1,246 @@
+#include "port/linux/pk_net.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void say(struct pk_net *n, const char *what, int number) {
+    static const struct {
+        int number;
+        const char *text;
+    } texts[] = {
+        {ECONNREFUSED, "connection refused"},
+        {ETIMEDOUT, "timed out"},
+        {ENETUNREACH, "network unreachable"},
+        {EHOSTUNREACH, "no route to the host"},
+        {ECONNRESET, "reset by the peer"},
+        {EPIPE, "closed by the peer"},
+        {EACCES, "not permitted"},
+        {EPERM, "not permitted"},
+        {EADDRNOTAVAIL, "no local address for it"},
+        {EMFILE, "out of descriptors"},
+    };
+    struct pk_buf b;
+    pk_buf_init(&b, n->error, sizeof n->error);
+    pk_buf_puts(&b, what);
+    if (number == 0) {
+        return;
+    }
+    pk_buf_puts(&b, ": ");
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (texts[i].number == number) {
+            pk_buf_puts(&b, texts[i].text);
+            return;
+        }
+    }
+    pk_buf_puts(&b, "errno ");
+    pk_buf_put_i64(&b, number);
+}
+
+static int fail(struct pk_net *n, int err, const char *what, int number) {
+    say(n, what, number);
+    n->state = PK_NET_DEAD;
+    return err;
+}
+
+static int fail_tls(struct pk_net *n, int err) {
+    say(n, n->tls.error, 0);
+    n->state = PK_NET_DEAD;
+    return err;
+}
+
+static int io_send(void *ctx, const void *p, uint32_t count) {
+    struct pk_net *n = ctx;
+    return pk_linux_fd_send(n->loop, &n->socket, p, count);
+}
+
+static int io_recv(void *ctx, void *out, uint32_t cap_bytes) {
+    struct pk_net *n = ctx;
+    return pk_linux_fd_recv(&n->socket, out, cap_bytes);
+}
+
+static socklen_t address_of(const struct pk_endpoint *e, struct sockaddr_storage *out) {
+    memset(out, 0, sizeof *out);
+    struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+    if (inet_pton(AF_INET, e->address, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(e->port);
+        return sizeof *v4;
+    }
+    if (inet_pton(AF_INET6, e->address, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(e->port);
+        return sizeof *v6;
+    }
+    return 0;
+}
+
+static bool set_option(int fd, int level, int name, int value) {
+    return setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+static bool set_options(int fd) {
+    return set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) && set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+           set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, PK_NET_KEEPALIVE_S) &&
+           set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, PK_NET_PROBE_S) &&
+           set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, PK_NET_PROBES) &&
+           set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, PK_NET_USER_TIMEOUT_MS);
+}
+
+static int net_connect(void *ctx, const struct pk_endpoint *endpoint) {
+    struct pk_net *n = ctx;
+    if (n->state != PK_NET_CLOSED) {
+        return fail(n, PK_E_UNREACHABLE, "the previous connection is not closed", 0);
+    }
+    struct sockaddr_storage address;
+    const socklen_t address_bytes = address_of(endpoint, &address);
+    if (address_bytes == 0) {
+        return fail(n, PK_E_UNREACHABLE, "not a numeric address", 0);
+    }
+    n->is_tls = endpoint->use_tls;
+    memcpy(n->server_name, endpoint->server_name, sizeof n->server_name);
+    n->server_name[sizeof n->server_name - 1] = '\0';
+    const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return fail(n, PK_E_FULL, "no socket", errno);
+    }
+    if (!set_options(fd) ||
+        (connect(fd, (struct sockaddr *)&address, address_bytes) != 0 && errno != EINPROGRESS)) {
+        const int number = errno;
+        close(fd);
+        return fail(n, PK_E_UNREACHABLE, "connect", number);
+    }
+    const int err = pk_linux_loop_add(n->loop, &n->socket, fd, true);
+    if (err != PK_OK) {
+        close(fd);
+        return fail(n, PK_E_FULL, "too many descriptors", 0);
+    }
+    n->state = PK_NET_CONNECTING;
+    say(n, "connecting", 0);
+    return PK_OK;
+}
+
+static int finish_connect(struct pk_net *n) {
+    if (!n->socket.is_writable) {
+        return PK_E_AGAIN;
+    }
+    int number = 0;
+    socklen_t bytes = sizeof number;
+    if (getsockopt(n->socket.fd, SOL_SOCKET, SO_ERROR, &number, &bytes) != 0) {
+        number = errno;
+    }
+    if (number != 0) {
+        return fail(n, PK_E_UNREACHABLE, "connect", number);
+    }
+    if (!n->is_tls) {
+        n->state = PK_NET_OPEN;
+        say(n, "", 0);
+        return PK_OK;
+    }
+    const int err = pk_tls_begin(&n->tls, n->server_name);
+    if (err != PK_OK) {
+        return fail_tls(n, err);
+    }
+    n->state = PK_NET_HANDSHAKE;
+    return PK_OK;
+}
+
+static int net_poll(void *ctx) {
+    struct pk_net *n = ctx;
+    if (n->state == PK_NET_CONNECTING) {
+        const int err = finish_connect(n);
+        if (err != PK_OK) {
+            return err;
+        }
+    }
+    if (n->state == PK_NET_HANDSHAKE) {
+        const int err = pk_tls_step(&n->tls);
+        if (err == PK_E_BUSY || err == PK_E_AGAIN) {
+            n->socket.is_unfinished = err == PK_E_BUSY;
+            return PK_E_AGAIN;
+        }
+        if (err != PK_OK) {
+            return fail_tls(n, err);
+        }
+        n->state = PK_NET_OPEN;
+        /* Records may have come with the last flight. */
+        n->socket.is_unfinished = n->socket.is_readable || pk_tls_has_more(&n->tls);
+        say(n, "", 0);
+    }
+    if (n->state == PK_NET_OPEN && n->is_tls && pk_tls_flush(&n->tls) == PK_E_TLS) {
+        return fail_tls(n, PK_E_TLS);
+    }
+    return n->state == PK_NET_OPEN ? PK_OK : PK_E_CLOSED;
+}
+
+static int net_send(void *ctx, const void *p, uint32_t count) {
+    struct pk_net *n = ctx;
+    if (n->state != PK_NET_OPEN) {
+        return PK_E_CLOSED;
+    }
+    if (n->is_tls) {
+        const int r = pk_tls_send(&n->tls, p, count);
+        return r < 0 ? fail_tls(n, r) : r;
+    }
+    const int r = pk_linux_fd_send(n->loop, &n->socket, p, count > INT32_MAX ? (uint32_t)INT32_MAX : count);
+    return r < 0 ? fail(n, r, "send", errno) : r;
+}
+
+static int net_recv(void *ctx, void *out, uint32_t cap_bytes) {
+    struct pk_net *n = ctx;
+    if (n->state != PK_NET_OPEN) {
+        return PK_E_CLOSED;
+    }
+    if (n->is_tls) {
+        const int r = pk_tls_recv(&n->tls, out, cap_bytes);
+        if (r > 0) {
+            n->socket.is_unfinished = n->socket.is_readable || pk_tls_has_more(&n->tls);
+        }
+        return r < 0 ? fail_tls(n, r) : r;
+    }
+    const int r = pk_linux_fd_recv(&n->socket, out, cap_bytes);
+    if (r < 0) {
+        return r == PK_E_CLOSED ? fail(n, r, "the peer closed the connection", 0) : fail(n, r, "recv", errno);
+    }
+    return r;
+}
+
+static void net_close(void *ctx) {
+    struct pk_net *n = ctx;
+    pk_tls_end(&n->tls, n->state == PK_NET_OPEN);
+    pk_linux_loop_drop(n->loop, &n->socket);
+    n->state = PK_NET_CLOSED;
+}
+
+static const char *net_error_text(void *ctx) {
+    const struct pk_net *n = ctx;
+    return n->error;
+}
+
+int pk_net_set_tls(struct pk_net *n, const struct pk_tls_config *c) {
+    const int err = pk_tls_set(&n->tls, c);
+    if (err != PK_OK) {
+        say(n, n->tls.error, 0);
+    }
+    return err;
+}
+
+void pk_net_open(struct pk_net *n, struct pk_linux_loop *loop, struct pk_crypto *crypto,
+                 struct pk_port_stream *out) {
+    memset(n, 0, sizeof *n);
+    n->loop = loop;
+    n->socket.fd = -1;
+    pk_tls_init(&n->tls, crypto, (struct pk_tls_io){.ctx = n, .send = io_send, .recv = io_recv});
+    *out = (struct pk_port_stream){.ctx = n,
+                                   .open = net_connect,
+                                   .poll = net_poll,
+                                   .send = net_send,
+                                   .recv = net_recv,
+                                   .close = net_close,
+                                   .error_text = net_error_text};
+}

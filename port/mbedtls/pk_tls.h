@@ -1,0 +1,61 @@
+#ifndef PK_TLS_H
+#define PK_TLS_H
+/* TLS client over somebody else's bytes. Private to port/: the library's types show here. */
+#include <mbedtls/pk.h>
+#include <mbedtls/ssl.h>
+#include <mbedtls/x509_crt.h>
+
+#include "port/mbedtls/pk_crypto.h"
+
+/* The transport. As pk_port_stream: >0 bytes, 0 = nothing now, <0 = ended. */
+struct pk_tls_io {
+    void *ctx;
+    int (*send)(void *ctx, const void *p, uint32_t n);
+    int (*recv)(void *ctx, void *out, uint32_t cap_bytes);
+};
+
+struct pk_tls_identity {
+    mbedtls_x509_crt ca, own;
+    mbedtls_pk_context key;
+    bool is_set, is_tls12_allowed;
+};
+
+enum { PK_TLS_ERROR_BYTES = 160 };
+struct pk_tls {
+    struct pk_crypto *crypto;
+    struct pk_tls_io io;
+    struct pk_tls_identity identity[2]; /* a new one is taken into use with the next connection */
+    uint32_t current;
+    bool has_next;
+    bool is_begun, is_over; /* memory of a connection is held; its handshake is done */
+    bool is_flushing;       /* a record we accepted waits for room in the transport */
+    mbedtls_ssl_config config;
+    mbedtls_ssl_context ssl;
+    uint64_t no_memory_count; /* connections lost because the heap was exhausted */
+    char server_name[PK_HOST_BYTES];
+    char error[PK_TLS_ERROR_BYTES];
+};
+
+/* Once per process before any other: randomness and the clock that certificate dates are judged by. Both must
+ * outlive the process's use of TLS. PK_OK or PK_E_TLS. */
+int pk_tls_library_open(const struct pk_port_entropy *entropy, const struct pk_port_clock *clock);
+
+void pk_tls_init(struct pk_tls *t, struct pk_crypto *crypto, struct pk_tls_io io);
+/* Parses and checks (the key belongs to the certificate). Nothing changes unless PK_OK; PK_E_TLS with why in
+ * t->error. */
+int pk_tls_set(struct pk_tls *t, const struct pk_tls_config *c);
+/* PK_OK, PK_E_TLS. */
+int pk_tls_begin(struct pk_tls *t, const char *server_name);
+/* Handshake up to one public-key operation. PK_OK = done; PK_E_BUSY = call again at once; PK_E_AGAIN = waits
+ * for the transport; PK_E_TLS, PK_E_CLOSED. */
+int pk_tls_step(struct pk_tls *t);
+/* As pk_port_stream. */
+int pk_tls_send(struct pk_tls *t, const void *p, uint32_t n);
+int pk_tls_recv(struct pk_tls *t, void *out, uint32_t cap_bytes);
+/* Sends what a full transport held back. PK_OK (nothing left), PK_E_AGAIN, or an error. */
+int pk_tls_flush(struct pk_tls *t);
+/* Decrypted bytes wait inside. */
+bool pk_tls_has_more(const struct pk_tls *t);
+/* Ends the connection and frees its memory; may_send: with the close alert. Idempotent. */
+void pk_tls_end(struct pk_tls *t, bool may_send);
+#endif
