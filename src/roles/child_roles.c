@@ -1,0 +1,141 @@
+/* The short-lived roles, and the one task that talks to a running daemon. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "port/super.h"
+#include "roles/pk_roles.h"
+#include "roles/pk_super_config.h"
+
+enum { CONFIG_BYTES = 65536 };
+
+static int load_config(const struct pk_options *options, struct pk_super_config *config) {
+    static char scratch[CONFIG_BYTES]; /* too big for the stack */
+    struct pk_diag diag;
+    const int err = pk_super_config_load(config, options->config_path, options->environment, scratch,
+                                         sizeof scratch, &diag);
+    if (err != PK_OK) {
+        char text[320];
+        struct pk_buf b;
+        pk_buf_init(&b, text, sizeof text);
+        pk_diag_format(&diag, &b);
+        (void)fprintf(stderr, "<3>picketd %s: %s\n", pk_process_word(options->process), text);
+    }
+    return err;
+}
+
+int pk_check_store_main(const struct pk_options *options) {
+    struct pk_super_config config;
+    if (load_config(options, &config) != PK_OK) {
+        return PK_EXIT_CONFIG;
+    }
+    char text[200];
+    struct pk_buf why;
+    pk_buf_init(&why, text, sizeof text);
+    const int err = pk_platform_check_store(config.state_dir, config.store_map_bytes, &why);
+    if (err == PK_OK) {
+        return PK_EXIT_OK;
+    }
+    (void)fprintf(stderr, "<3>picketd check-store: %s: %s\n", pk_err_text(err), text);
+    /* Only damage is damage: a disk that cannot be read now must not cost the records on it. */
+    return err == PK_E_CORRUPT ? PK_EXIT_FAILED : PK_EXIT_CONFIG;
+}
+
+int pk_move_store_main(const struct pk_options *options) {
+    struct pk_super_config config;
+    if (load_config(options, &config) != PK_OK) {
+        return PK_EXIT_CONFIG;
+    }
+    const int err = pk_platform_move_store_aside(config.state_dir);
+    if (err != PK_OK) {
+        (void)fprintf(stderr, "<3>picketd move-store: %s\n", pk_err_text(err));
+    }
+    return err == PK_OK ? PK_EXIT_OK : PK_EXIT_FAILED;
+}
+
+int pk_resolve_main(const struct pk_options *options) {
+    struct pk_ipc_resolved resolved;
+    pk_platform_resolve(options->resolve_name, &resolved);
+    struct pk_ipc_frame frame;
+    memset(&frame, 0, sizeof frame);
+    frame.version = PK_IPC_VERSION;
+    frame.type = PK_IPC_RESOLVED;
+    frame.body_bytes = sizeof resolved;
+    memcpy(frame.body, &resolved, sizeof resolved);
+    return pk_platform_result(PK_ROLE_FD, &frame) == PK_OK ? PK_EXIT_OK : PK_EXIT_FAILED;
+}
+
+static bool path_of(char *out, uint32_t cap_bytes, const char *dir, const char *name) {
+    struct pk_buf b;
+    pk_buf_init(&b, out, cap_bytes);
+    pk_buf_puts(&b, dir);
+    pk_buf_putc(&b, '/');
+    pk_buf_puts(&b, name);
+    return !b.is_cut;
+}
+
+static pid_t read_pid(const char *run_dir) {
+    char path[200], text[24];
+    uint64_t pid = 0;
+    if (!path_of(path, sizeof path, run_dir, "picketd.pid")) {
+        return 0;
+    }
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    const struct pk_str number = pk_str_trim(pk_str_make(text, n > 0 ? (size_t)n : 0));
+    return pk_parse_u64(number, &pid) == PK_OK && pid > 1 && pid < 4194304 ? (pid_t)pid : 0;
+}
+
+static bool is_newer(const struct stat *now, const struct stat *before) {
+    return now->st_ino != before->st_ino || now->st_mtim.tv_sec != before->st_mtim.tv_sec ||
+           now->st_mtim.tv_nsec != before->st_mtim.tv_nsec;
+}
+
+static int print_file(const char *path) {
+    char chunk[4096];
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return PK_EXIT_FAILED;
+    }
+    ssize_t n;
+    while ((n = read(fd, chunk, sizeof chunk)) > 0) {
+        (void)fwrite(chunk, 1, (size_t)n, stdout);
+    }
+    (void)close(fd);
+    return n == 0 && fflush(stdout) == 0 ? PK_EXIT_OK : PK_EXIT_FAILED;
+}
+
+int pk_dump_state_main(const struct pk_options *options) {
+    enum { TRIES = 100, PAUSE_MS = 50 };
+    struct pk_super_config config;
+    char path[200];
+    if (load_config(options, &config) != PK_OK ||
+        !path_of(path, sizeof path, config.state_dir, PK_DUMP_FILE)) {
+        return PK_EXIT_CONFIG;
+    }
+    struct stat before, now;
+    memset(&before, 0, sizeof before);
+    (void)stat(path, &before);
+    const pid_t pid = read_pid(config.run_dir);
+    if (pid == 0 || kill(pid, SIGUSR1) != 0) {
+        (void)fprintf(stderr, "picketd: no running daemon that may be asked (%s/picketd.pid)\n",
+                      config.run_dir);
+        return PK_EXIT_FAILED;
+    }
+    for (int i = 0; i < TRIES; i++) {
+        const struct timespec pause = {.tv_sec = 0, .tv_nsec = PAUSE_MS * 1000000L};
+        (void)nanosleep(&pause, NULL);
+        if (stat(path, &now) == 0 && is_newer(&now, &before)) {
+            return print_file(path);
+        }
+    }
+    (void)fprintf(stderr, "picketd: the daemon wrote no state into %s\n", path);
+    return PK_EXIT_FAILED;
+}

@@ -1,0 +1,198 @@
+#include "roles/pk_super_config.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/pk_assert.h"
+
+enum kind { KIND_PATH, KIND_NAME, KIND_MODE, KIND_BOOL, KIND_SIZE };
+
+struct key {
+    const char *section, *name, *variable;
+    enum kind kind;
+    size_t at, cap_bytes;
+};
+#define FIELD(member) offsetof(struct pk_super_config, member), sizeof(((struct pk_super_config *)0)->member)
+static const struct key keys[] = {
+    {"paths", "state", "PICKET_PATHS_STATE", KIND_PATH, FIELD(state_dir)},
+    {"paths", "run", "PICKET_PATHS_RUN", KIND_PATH, FIELD(run_dir)},
+    {"paths", "actions", "PICKET_PATHS_ACTIONS", KIND_PATH, FIELD(actions_path)},
+    {"agent", "user", "PICKET_AGENT_USER", KIND_NAME, FIELD(user)},
+    {"agent", "group", "PICKET_AGENT_GROUP", KIND_NAME, FIELD(group)},
+    {"agent", "mode", "PICKET_AGENT_MODE", KIND_MODE, FIELD(mode)},
+    {"agent", "safe_mode", "PICKET_AGENT_SAFE_MODE", KIND_BOOL, FIELD(is_safe_mode)},
+    {"agent", "watchdog", "PICKET_AGENT_WATCHDOG", KIND_PATH, FIELD(watchdog_device)},
+    {"store", "map", "PICKET_STORE_MAP", KIND_SIZE, FIELD(store_map_bytes)},
+};
+
+static const char *const mode_words[PK_MODE_COUNT] = {
+    [PK_MODE_OFF] = "off",
+    [PK_MODE_OBSERVE] = "observe",
+    [PK_MODE_SAFE] = "safe",
+    [PK_MODE_AUTO] = "auto",
+};
+
+void pk_super_config_defaults(struct pk_super_config *c) {
+    static const struct pk_super_config defaults = {
+        .state_dir = "/var/lib/picket",
+        .run_dir = "/run/picket",
+        .actions_path = "/etc/picket/actions.conf",
+        .user = "picket",
+        .group = "picket",
+        .mode = PK_MODE_SAFE,
+        .is_safe_mode = true,
+        .store_map_bytes = 16u << 20,
+    };
+    *c = defaults;
+}
+
+static const char *set_mode(uint8_t *out, struct pk_str value) {
+    for (uint8_t m = 0; m < PK_MODE_COUNT; m++) {
+        if (pk_str_eq_nocase(value, mode_words[m])) {
+            *out = m;
+            return NULL;
+        }
+    }
+    return "'{}' is not a mode: off, observe, safe or auto";
+}
+
+/* NULL, or what is wrong with the value. */
+static const char *set_value(struct pk_super_config *c, const struct key *key, struct pk_str value) {
+    char *field = (char *)c + key->at;
+    switch (key->kind) {
+    case KIND_PATH:
+        if (value.n == 0 || value.p[0] != '/') {
+            return "'{}' is not an absolute path";
+        }
+        return pk_str_copy(value, field, key->cap_bytes) < 0 ? "'{}' is too long" : NULL;
+    case KIND_NAME:
+        if (!pk_text_is_id(value, ".", (uint32_t)key->cap_bytes - 1u)) {
+            return "'{}' is not a user or group name";
+        }
+        return pk_str_copy(value, field, key->cap_bytes) < 0 ? "'{}' is too long" : NULL;
+    case KIND_MODE:
+        return set_mode((uint8_t *)field, value);
+    case KIND_BOOL:
+        return pk_parse_bool(value, &c->is_safe_mode) < 0 ? "'{}' is not yes or no" : NULL;
+    case KIND_SIZE:
+        break;
+    }
+    return pk_parse_size_bytes(value, &c->store_map_bytes) < 0 ? "'{}' is not a size" : NULL;
+}
+
+static const struct key *find_key(struct pk_str section, struct pk_str name) {
+    for (size_t i = 0; i < PK_COUNT_OF(keys); i++) {
+        if (pk_str_eq_c(section, keys[i].section) && pk_str_eq_c(name, keys[i].name)) {
+            return &keys[i];
+        }
+    }
+    return NULL;
+}
+
+int pk_super_config_parse(struct pk_super_config *c, struct pk_str text, const char *file,
+                          struct pk_diag *diag) {
+    struct pk_ini_reader reader;
+    struct pk_ini_item item;
+    pk_ini_init(&reader, text.p, text.n);
+    for (;;) {
+        if (pk_ini_next(&reader, &item) != PK_OK) {
+            pk_diag_set(diag, file, reader.error_line, reader.error_column, reader.error);
+            return PK_E_CONFIG;
+        }
+        if (item.kind == PK_INI_END) {
+            return PK_OK;
+        }
+        const struct key *key = item.kind == PK_INI_PAIR ? find_key(item.section_kind, item.key) : NULL;
+        const char *wrong = key == NULL ? NULL : set_value(c, key, item.value);
+        if (wrong != NULL) {
+            pk_diag_set1(diag, file, item.value_line, item.value_column, wrong, item.value);
+            return PK_E_CONFIG;
+        }
+    }
+}
+
+int pk_super_config_environment(struct pk_super_config *c, const char *const *environment,
+                                struct pk_diag *diag) {
+    for (uint32_t i = 0; environment != NULL && environment[i] != NULL; i++) {
+        struct pk_str value = pk_str_of(environment[i]), name;
+        if (!pk_str_starts(value, "PICKET_") || !pk_str_split(&value, '=', &name)) {
+            continue;
+        }
+        for (size_t k = 0; k < PK_COUNT_OF(keys); k++) {
+            const char *wrong =
+                pk_str_eq_nocase(name, keys[k].variable) ? set_value(c, &keys[k], value) : NULL;
+            if (wrong != NULL) {
+                pk_diag_set1(diag, "environment", i + 1u, 1, wrong, value);
+                return PK_E_CONFIG;
+            }
+        }
+    }
+    return PK_OK;
+}
+
+struct load {
+    struct pk_super_config *config;
+    const char *dir;
+    void *scratch;
+    uint32_t scratch_bytes;
+    struct pk_diag *diag;
+    int err;
+};
+
+static void load_file(struct load *l, const char *path) {
+    const int n = pk_super_read_owned(path, l->scratch, l->scratch_bytes);
+    if (n >= 0) {
+        l->err = pk_super_config_parse(l->config, pk_str_make(l->scratch, (size_t)n), path, l->diag);
+        return;
+    }
+    if (n == PK_E_DENIED) {
+        pk_diag_set(l->diag, path, 1, 1,
+                    "it and its directory must belong to root and be writable by root only");
+    } else {
+        pk_diag_set1(l->diag, path, 1, 1, "cannot be read: {}", pk_str_of(pk_err_text(n)));
+    }
+    l->err = PK_E_CONFIG;
+}
+
+static void load_conf_d(void *arg, const char *name) {
+    struct load *l = arg;
+    char path[PK_SUPER_CONFIG_PATH_BYTES * 2];
+    struct pk_buf b;
+    pk_buf_init(&b, path, sizeof path);
+    pk_buf_puts(&b, l->dir);
+    pk_buf_putc(&b, '/');
+    pk_buf_puts(&b, name);
+    if (l->err == PK_OK) {
+        load_file(l, path);
+    }
+}
+
+int pk_super_config_load(struct pk_super_config *c, const char *path, const char *const *environment,
+                         void *scratch, uint32_t scratch_bytes, struct pk_diag *diag) {
+    char dir[PK_SUPER_CONFIG_PATH_BYTES];
+    struct load l = {.config = c,
+                     .dir = dir,
+                     .scratch = scratch,
+                     .scratch_bytes = scratch_bytes,
+                     .diag = diag,
+                     .err = PK_OK};
+    pk_super_config_defaults(c);
+    load_file(&l, path);
+    if (l.err != PK_OK) {
+        return l.err;
+    }
+    struct pk_str parent = pk_str_of(path);
+    while (parent.n > 0 && parent.p[parent.n - 1u] != '/') {
+        parent.n--;
+    }
+    struct pk_buf b;
+    pk_buf_init(&b, dir, sizeof dir);
+    pk_buf_put_str(&b, parent);
+    pk_buf_puts(&b, "conf.d");
+    const int listed = b.is_cut ? PK_E_TOO_BIG : pk_super_list(dir, ".conf", load_conf_d, &l);
+    if (listed < 0 && listed != PK_E_NOT_FOUND && l.err == PK_OK) {
+        pk_diag_set1(diag, dir, 1, 1, "cannot be listed: {}", pk_str_of(pk_err_text(listed)));
+        return PK_E_CONFIG;
+    }
+    return l.err == PK_OK ? pk_super_config_environment(c, environment, diag) : l.err;
+}

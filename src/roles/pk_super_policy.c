@@ -1,0 +1,143 @@
+#include "roles/pk_super_policy.h"
+
+#include <string.h>
+
+#include "base/pk_assert.h"
+
+static void answer(struct pk_super_verdict *v, int error, const char *why) {
+    v->error = error;
+    v->why = why;
+}
+
+static bool is_terminated(const char *p, size_t n) {
+    return memchr(p, '\0', n) != NULL;
+}
+
+/* What holds for both phases. */
+static bool check_request(const struct pk_super_policy *p, uint32_t run_id, const struct pk_ipc_run *run,
+                          bool *out_is_critical, struct pk_super_verdict *out) {
+    if (run_id == 0 || run->phase >= PK_PHASE_COUNT || run->is_approved > 1u ||
+        !is_terminated(run->target, sizeof run->target)) {
+        answer(out, PK_E_BAD_MSG, "malformed request");
+        return false;
+    }
+    if (run->actions_crc != p->actions.crc) {
+        answer(out, PK_E_STALE, "the action table changed: reload");
+        return false;
+    }
+    if (run->action_index >= p->actions.count) {
+        answer(out, PK_E_NOT_FOUND, "no such action");
+        return false;
+    }
+    if (p->actions.rows[run->action_index].step_count[run->phase] == 0) {
+        answer(out, PK_E_NOT_FOUND, "the action has no such phase");
+        return false;
+    }
+    const int err =
+        pk_action_check_target(&p->actions, run->action_index, pk_str_of(run->target), out_is_critical);
+    if (err != PK_OK) {
+        answer(out, err, err == PK_E_POLICY ? "target not allowed, or action disabled" : "bad target");
+        return false;
+    }
+    return true;
+}
+
+static void decide(const struct pk_super_policy *p, const struct pk_ipc_run *run, bool is_critical_target,
+                   struct pk_super_verdict *out) {
+    const struct pk_action *row = &p->actions.rows[run->action_index];
+    const struct pk_decision_input in = {.risk = row->risk,
+                                         .mode = p->mode,
+                                         .is_safe_mode = p->is_safe_mode,
+                                         .asks_in_safe_mode = row->asks_in_safe_mode,
+                                         .is_critical_target = is_critical_target};
+    struct pk_decision d;
+    pk_decide(&in, &d);
+    const bool is_approved = run->is_approved != 0;
+    if (d.kind == PK_DECIDE_RUN) {
+        answer(out, PK_OK, d.reason);
+    } else if (d.kind == PK_DECIDE_ASK && is_approved && d.risk < PK_RISK_CRITICAL) {
+        answer(out, PK_OK, "approved");
+    } else if (d.kind == PK_DECIDE_ASK_TWO && is_approved && p->mode == PK_MODE_AUTO) {
+        answer(out, PK_OK, "approved");
+    } else if (d.kind == PK_DECIDE_ASK || d.kind == PK_DECIDE_ASK_TWO) {
+        const bool is_never = d.risk == PK_RISK_CRITICAL && p->mode != PK_MODE_AUTO;
+        answer(out, is_never ? PK_E_POLICY : PK_E_NEEDS_APPROVAL,
+               is_never ? "critical actions run in mode auto only" : "needs approval");
+    } else {
+        answer(out, PK_E_POLICY, d.reason);
+    }
+}
+
+static void remember(struct pk_super_policy *p, uint32_t run_id, const struct pk_ipc_run *run) {
+    struct pk_super_verifiable *v = &p->verifiable[p->verifiable_next % PK_SUPER_VERIFY_RUNS];
+    p->verifiable_next++;
+    v->run_id = run_id;
+    v->action_index = run->action_index;
+    v->left_count = PK_SUPER_VERIFIES_PER_RUN;
+    memcpy(v->target, run->target, sizeof v->target);
+}
+
+static void take_verify(struct pk_super_policy *p, uint32_t run_id, const struct pk_ipc_run *run,
+                        struct pk_super_verdict *out) {
+    if (p->mode == PK_MODE_OFF || p->mode == PK_MODE_OBSERVE) {
+        answer(out, PK_E_POLICY, "nothing runs in this mode");
+        return;
+    }
+    for (uint32_t i = 0; i < PK_SUPER_VERIFY_RUNS; i++) {
+        struct pk_super_verifiable *v = &p->verifiable[i];
+        if (v->run_id != run_id || v->action_index != run->action_index ||
+            strcmp(v->target, run->target) != 0) {
+            continue;
+        }
+        if (v->left_count == 0) {
+            answer(out, PK_E_BUDGET, "verified often enough");
+            return;
+        }
+        v->left_count--;
+        answer(out, PK_OK, "verification");
+        return;
+    }
+    answer(out, PK_E_STALE, "no such run to verify");
+}
+
+static void take_act(struct pk_super_policy *p, uint32_t run_id, const struct pk_ipc_run *run,
+                     const struct pk_stamp *now, struct pk_super_verdict *out) {
+    const struct pk_action *row = &p->actions.rows[run->action_index];
+    /* Incident numbers come from the agent and would let it spend or dodge a counter at will: they are not
+     * counted here. */
+    const int err = pk_budget_take(&p->budget, pk_str_of(row->name), pk_str_of(run->target), 0, row->per_hour,
+                                   row->cooldown_ms, now, &out->wait_ms);
+    if (err == PK_OK) {
+        remember(p, run_id, run);
+        return;
+    }
+    answer(out, err, err == PK_E_COOLDOWN ? "cooling down" : "the hour's budget is spent");
+}
+
+void pk_super_policy_take(struct pk_super_policy *p, uint32_t run_id, const struct pk_ipc_run *run,
+                          uint32_t running_count, const struct pk_stamp *now, struct pk_super_verdict *out) {
+    bool is_critical_target = false;
+    *out = (struct pk_super_verdict){.error = PK_OK, .wait_ms = 0, .why = ""};
+    if (!check_request(p, run_id, run, &is_critical_target, out)) {
+        return;
+    }
+    if (run->phase == PK_PHASE_ACT) {
+        decide(p, run, is_critical_target, out);
+    }
+    if (out->error == PK_OK && running_count >= PK_SUPER_CONCURRENT) {
+        answer(out, PK_E_BUSY, "as many runs as may be at a time");
+        out->wait_ms = 1000;
+    }
+    if (out->error != PK_OK) {
+        return;
+    }
+    if (run->phase == PK_PHASE_VERIFY) {
+        take_verify(p, run_id, run, out);
+    } else {
+        take_act(p, run_id, run, now, out);
+    }
+}
+
+void pk_super_policy_forget_verifiable(struct pk_super_policy *p) {
+    memset(p->verifiable, 0, sizeof p->verifiable);
+}

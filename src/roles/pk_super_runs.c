@@ -1,0 +1,221 @@
+#include <string.h>
+
+#include "base/pk_assert.h"
+#include "roles/pk_supervisor.h"
+
+uint32_t pk_super_runs_active(const struct pk_supervisor *s) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < PK_SUPER_CONCURRENT; i++) {
+        n += s->runs[i].is_running ? 1u : 0u;
+    }
+    return n;
+}
+
+static struct pk_super_run *find(struct pk_supervisor *s, uint32_t id) {
+    for (uint32_t i = 0; i < PK_SUPER_CONCURRENT; i++) {
+        if (s->runs[i].id == id) {
+            return &s->runs[i];
+        }
+    }
+    return NULL;
+}
+
+/* Slot index, or negative: why the step cannot start. PK_E_NOT_FOUND also when there is no such step. */
+static int start_step(struct pk_supervisor *s, struct pk_super_run *run) {
+    const char *argv[PK_ACTION_ARGV_MAX];
+    const int argc =
+        pk_action_argv(&s->policy.actions, run->action_index, run->phase, run->step, run->target, argv);
+    if (argc < 0) {
+        return argc;
+    }
+    const struct pk_action *row = &s->policy.actions.rows[run->action_index];
+    const struct pk_exec_request request = {
+        .argv = argv, .timeout_ms = row->timeout_ms, .leaves_children = row->leaves_children};
+    return s->port->exec.start(s->port->exec.ctx, &request);
+}
+
+static bool has_next_step(const struct pk_supervisor *s, const struct pk_super_run *run) {
+    return run->step + 1u < s->policy.actions.rows[run->action_index].step_count[run->phase];
+}
+
+void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ipc_run *request) {
+    struct pk_super_run *run = find(s, 0);
+    if (id == 0 || find(s, id) != NULL) {
+        pk_super_refuse(s, id, id == 0 ? PK_E_BAD_MSG : PK_E_CONFLICT, 0, "the run number is in use");
+        return;
+    }
+    if (run == NULL) {
+        pk_super_refuse(s, id, PK_E_BUSY, 1000, "as many runs as may be at a time");
+        return;
+    }
+    const struct pk_stamp now = pk_super_stamp(s);
+    struct pk_super_verdict verdict;
+    pk_super_policy_take(&s->policy, id, request, pk_super_runs_active(s), &now, &verdict);
+    /* Counted on the medium before it starts, or it does not start. */
+    if (verdict.error == PK_OK && request->phase == PK_IPC_PHASE_ACT && pk_super_save(s) != PK_OK) {
+        verdict = (struct pk_super_verdict){.error = PK_E_IO, .why = "the start could not be recorded"};
+    }
+    if (verdict.error != PK_OK) {
+        pk_super_refuse(s, id, verdict.error, verdict.wait_ms, verdict.why);
+        return;
+    }
+    memset(run, 0, sizeof *run);
+    run->action_index = request->action_index;
+    run->phase = request->phase;
+    memcpy(run->target, request->target, sizeof run->target);
+    const int slot = start_step(s, run);
+    if (slot < 0) {
+        pk_super_refuse(s, id, slot, 0, "the program cannot be started");
+        return;
+    }
+    run->id = id;
+    run->slot = (uint32_t)slot;
+    run->is_running = true;
+    run->started_ms = now.mono_ms;
+    pk_super_runs_send(s);
+}
+
+void pk_super_run_stop(struct pk_supervisor *s, uint32_t id) {
+    struct pk_super_run *run = id == 0 ? NULL : find(s, id);
+    if (run == NULL || run->is_done) {
+        return; /* its DONE is on the way */
+    }
+    run->is_stopped = true;
+    s->port->exec.stop(s->port->exec.ctx, run->slot);
+}
+
+/* Keeps the last PK_EXEC_OUTPUT_BYTES over all steps. */
+static void keep_output(struct pk_supervisor *s, struct pk_super_run *run) {
+    uint8_t piece[512];
+    uint32_t from = 0;
+    for (;;) {
+        const int n = s->port->exec.output(s->port->exec.ctx, run->slot, from, piece, sizeof piece);
+        if (n <= 0) {
+            return;
+        }
+        const uint32_t got = (uint32_t)n;
+        from += got;
+        if (run->kept_bytes + got > sizeof run->transcript) {
+            const uint32_t over = run->kept_bytes + got - (uint32_t)sizeof run->transcript;
+            memmove(run->transcript, run->transcript + over, run->kept_bytes - over);
+            run->kept_bytes -= over;
+        }
+        memcpy(run->transcript + run->kept_bytes, piece, got);
+        run->kept_bytes += got;
+    }
+}
+
+static void finish(struct pk_supervisor *s, struct pk_super_run *run, const struct pk_exec_result *result) {
+    const uint64_t now_ms = s->port->mono_ms(s->port->ctx);
+    run->is_running = false;
+    run->done.output_bytes += result->output_bytes;
+    run->done.exit_code = result->exit_code;
+    run->done.is_timed_out = result->is_timed_out ? 1 : 0;
+    if (result->exit_code == 0 && !result->is_timed_out && !run->is_stopped && has_next_step(s, run)) {
+        run->step++;
+        const int slot = start_step(s, run);
+        if (slot >= 0) {
+            run->slot = (uint32_t)slot;
+            run->is_running = true;
+            return;
+        }
+        run->done.exit_code = slot == PK_E_NOT_FOUND ? 127 : 126; /* as a shell says it */
+    }
+    run->is_done = true;
+    run->done.step = run->step;
+    run->done.phase = run->phase;
+    run->done.duration_ms = (uint32_t)(now_ms - run->started_ms);
+    if (run->is_orphan) {
+        pk_super_log(s, PK_LOG_NOTICE, "a run of an agent that is gone ended with ",
+                     (uint64_t)run->done.exit_code);
+        memset(run, 0, sizeof *run);
+    }
+}
+
+void pk_super_runs_collect(struct pk_supervisor *s) {
+    struct pk_exec_result result;
+    while (s->port->exec.finished(s->port->exec.ctx, &result) == PK_OK) {
+        for (uint32_t i = 0; i < PK_SUPER_CONCURRENT; i++) {
+            struct pk_super_run *run = &s->runs[i];
+            if (run->is_running && run->slot == result.slot) {
+                keep_output(s, run);
+                finish(s, run, &result);
+                break;
+            }
+        }
+    }
+}
+
+/* True when the frame is on its way. */
+static bool sent(struct pk_supervisor *s, const struct pk_ipc_frame *frame) {
+    return s->port->send(s->port->ctx, frame, -1) == PK_OK;
+}
+
+static bool send_output(struct pk_supervisor *s, struct pk_super_run *run) {
+    struct pk_ipc_frame frame;
+    while (run->sent_bytes < run->kept_bytes) {
+        struct pk_ipc_output body = {.offset = run->sent_bytes, .n = run->kept_bytes - run->sent_bytes};
+        if (body.n > PK_IPC_CHUNK_BYTES) {
+            body.n = PK_IPC_CHUNK_BYTES;
+        }
+        memcpy(body.bytes, run->transcript + run->sent_bytes, body.n);
+        pk_super_frame(&frame, PK_IPC_OUTPUT, run->id, &body, sizeof body);
+        if (!sent(s, &frame)) {
+            return false;
+        }
+        run->sent_bytes += body.n;
+    }
+    return true;
+}
+
+static void send_run(struct pk_supervisor *s, struct pk_super_run *run) {
+    struct pk_ipc_frame frame;
+    if (!run->is_started_sent) {
+        const struct pk_ipc_started started = {0};
+        pk_super_frame(&frame, PK_IPC_STARTED, run->id, &started, sizeof started);
+        run->is_started_sent = sent(s, &frame);
+    }
+    if (!run->is_done || !run->is_started_sent || !send_output(s, run)) {
+        return;
+    }
+    pk_super_frame(&frame, PK_IPC_DONE, run->id, &run->done, sizeof run->done);
+    if (sent(s, &frame)) {
+        memset(run, 0, sizeof *run);
+    }
+}
+
+void pk_super_runs_send(struct pk_supervisor *s) {
+    for (uint32_t i = 0; i < PK_SUPER_CONCURRENT; i++) {
+        if (s->runs[i].id != 0 && !s->runs[i].is_orphan) {
+            send_run(s, &s->runs[i]);
+        }
+    }
+}
+
+bool pk_super_runs_want_room(const struct pk_supervisor *s) {
+    for (uint32_t i = 0; i < PK_SUPER_CONCURRENT; i++) {
+        const struct pk_super_run *run = &s->runs[i];
+        if (run->id != 0 && !run->is_orphan && (!run->is_started_sent || run->is_done)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void pk_super_runs_orphan(struct pk_supervisor *s) {
+    for (uint32_t i = 0; i < PK_SUPER_CONCURRENT; i++) {
+        struct pk_super_run *run = &s->runs[i];
+        if (run->id != 0 && run->is_done) {
+            memset(run, 0, sizeof *run);
+        }
+        run->is_orphan = run->id != 0;
+    }
+}
+
+void pk_super_runs_stop_all(struct pk_supervisor *s) {
+    for (uint32_t i = 0; i < PK_SUPER_CONCURRENT; i++) {
+        if (s->runs[i].is_running) {
+            pk_super_run_stop(s, s->runs[i].id);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+#ifndef PK_SUPERVISOR_H
+#define PK_SUPERVISOR_H
+/* The supervisor (DESIGN 3): keeps one agent running, runs actions for it within the policy of root's files,
+ * hands out descriptors, feeds the watchdog. All decisions are here and pure but for the port; what touches
+ * the system is port/super.h. */
+#include "roles/pk_super_config.h"
+#include "roles/pk_super_policy.h"
+#include "roles/pk_super_record.h"
+
+enum pk_super_state {
+    PK_SUPER_CHECKING, /* the store check runs */
+    PK_SUPER_MOVING,   /* the damaged store is being moved aside */
+    PK_SUPER_RUNNING,
+    PK_SUPER_BACKOFF, /* waits before the next start */
+    PK_SUPER_STOPPING,
+    PK_SUPER_DONE
+};
+
+enum {
+    PK_SUPER_CHECK_MS = 60000,       /* a check that takes longer says nothing about the store */
+    PK_SUPER_BACKOFF_FIRST_MS = 500, /* doubles with each crash in a row */
+    PK_SUPER_BACKOFF_MAX_MS = 60000,
+    PK_SUPER_GOOD_RUN_MS = 600000, /* a crash after that is the first of its row */
+    PK_SUPER_STOP_MS = 5000,       /* from TERM to KILL */
+    PK_SUPER_START_MS = 60000,     /* until READY */
+    PK_SUPER_TICK_MS = 20000,      /* without a rising tick the agent hangs */
+    PK_SUPER_GRACE_MS = 3000,      /* once more before it is believed: we may have been suspended too */
+    PK_SUPER_DURABLE_MS = 600000,  /* the store may be that slow before the watchdogs go hungry */
+    PK_SUPER_RESOLVE_MS = 20000,
+    PK_SUPER_RESOLVE_PAUSE_MS = 200,
+    PK_SUPER_NOTIFY_PAUSE_MS = 1000,
+    PK_SUPER_FRAMES_PER_S = 200,
+    PK_SUPER_FRAMES_BURST = 400,
+    PK_SUPER_FRAMES_PER_STEP = 32,
+    PK_SUPER_SCRATCH_BYTES =
+        PK_SUPER_RECORD_BYTES_MAX > 65536 ? PK_SUPER_RECORD_BYTES_MAX : 65536 /* a file, or the record */
+};
+
+struct pk_super_run {
+    uint32_t id; /* 0 = free */
+    uint16_t action_index, step;
+    uint8_t phase;
+    bool is_running; /* a program of it runs, in `slot` */
+    bool is_stopped; /* no further step */
+    bool is_orphan;  /* the agent that asked is gone: nobody to tell */
+    bool is_started_sent, is_done;
+    uint32_t slot;
+    char target[PK_IPC_TARGET_BYTES];
+    uint64_t started_ms;
+    struct pk_ipc_done done;
+    uint32_t sent_bytes, kept_bytes;          /* of transcript */
+    uint8_t transcript[PK_EXEC_OUTPUT_BYTES]; /* the last output over all steps */
+};
+
+struct pk_super_resolve {
+    bool is_used, is_orphan;
+    uint32_t id;
+    uint64_t deadline_ms;
+};
+
+struct pk_super_counts {
+    uint64_t bad_frames, refused, dropped_frames, throttled;
+};
+
+struct pk_supervisor {
+    const struct pk_port_super *port;
+    const char *config_path;
+    const char *const *environment;
+    struct pk_super_config config;
+    struct pk_super_policy policy;
+    struct pk_super_record record;
+    struct pk_super_run runs[PK_SUPER_CONCURRENT];
+    struct pk_super_resolve resolves[PK_SUPER_RESOLVERS];
+    struct pk_super_counts counts;
+    enum pk_super_state state;
+    int exit_code;        /* when DONE */
+    uint64_t deadline_ms; /* of the state; UINT64_MAX none */
+    bool is_check_killed, is_stop_killed, is_reload_pending, is_ipc_closed;
+    /* the running agent */
+    uint64_t started_ms;
+    bool is_agent_running, is_ready, is_store_moved;
+    uint8_t hang_step; /* 0 fine, 1 grace, 2 aborted */
+    uint64_t hang_ms;  /* when the next step of it is due */
+    uint64_t tick_count, durable_seq, durable_ms;
+    bool is_store_stuck;
+    uint64_t fed_ms, notified_ms, resolved_ms, warned_ms;
+    /* its frames */
+    uint32_t frame_tokens;
+    uint64_t frame_tokens_ms;
+    struct pk_action_table spare; /* parsed into, then taken whole */
+    uint8_t scratch[PK_SUPER_SCRATCH_BYTES];
+};
+_Static_assert(PK_LIMIT_ACTION_TEXT_BYTES <= PK_SUPER_SCRATCH_BYTES, "actions.conf is read into scratch");
+
+/* Reads configuration and actions. Before the platform is open: only read files. PK_OK or PK_E_CONFIG with
+ * *diag. */
+PK_MUST_USE int pk_supervisor_load(struct pk_supervisor *s, const char *config_path,
+                                   const char *const *environment, struct pk_diag *diag);
+/* Reads the record and begins: store check or agent. */
+void pk_supervisor_start(struct pk_supervisor *s, const struct pk_port_super *port);
+/* One turn: `ready` is what wait() returned. */
+void pk_supervisor_step(struct pk_supervisor *s, uint32_t ready);
+/* What to wait for next. */
+uint64_t pk_supervisor_until_ms(const struct pk_supervisor *s);
+uint32_t pk_supervisor_wanted(const struct pk_supervisor *s);
+
+/* ---- between the files of the supervisor
+ * ----------------------------------------------------------------------------------------- */
+void pk_super_log(const struct pk_supervisor *s, enum pk_log_level level, const char *text, uint64_t number);
+/* PK_OK when it is on the medium. */
+PK_MUST_USE int pk_super_save(struct pk_supervisor *s);
+struct pk_stamp pk_super_stamp(const struct pk_supervisor *s);
+void pk_super_frame(struct pk_ipc_frame *frame, enum pk_ipc_type type, uint32_t id, const void *body,
+                    uint32_t n);
+/* Sends; a full socket costs the frame and is counted: only somebody who does not read loses it. */
+void pk_super_reply(struct pk_supervisor *s, const struct pk_ipc_frame *frame, int open_id);
+void pk_super_refuse(struct pk_supervisor *s, uint32_t id, int error, uint64_t wait_ms, const char *why);
+/* pk_super_frames.c */
+void pk_super_frames(struct pk_supervisor *s, uint64_t now_ms);
+void pk_super_refill(struct pk_supervisor *s, uint64_t now_ms);
+void pk_super_resolve_ended(struct pk_supervisor *s, uint32_t index);
+/* pk_super_runs.c */
+void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ipc_run *request);
+void pk_super_run_stop(struct pk_supervisor *s, uint32_t id);
+void pk_super_runs_collect(struct pk_supervisor *s); /* ended programs: next step or done */
+void pk_super_runs_send(struct pk_supervisor *s);
+void pk_super_runs_orphan(struct pk_supervisor *s); /* the agent is gone */
+void pk_super_runs_stop_all(struct pk_supervisor *s);
+uint32_t pk_super_runs_active(const struct pk_supervisor *s); /* programs that run */
+bool pk_super_runs_want_room(const struct pk_supervisor *s);
+#endif
