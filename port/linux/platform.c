@@ -1,0 +1,91 @@
+/* The agent's process: one of everything, behind the entry points of port.h. */
+#include <string.h>
+#include <unistd.h>
+
+#include "port/linux/pk_arena.h"
+#include "port/linux/pk_linux.h"
+#include "port/linux/pk_net.h"
+#include "port/linux/pk_source.h"
+#include "port/lmdb/pk_lmdb.h"
+
+/* Static, because the entry points have no context: there is one platform in a process (the tests of the
+ * parts use the parts). */
+static struct pk_platform {
+    struct pk_linux_clock clock;
+    struct pk_linux_log log;
+    struct pk_linux_loop loop;
+    struct pk_linux_ipc ipc;
+    struct pk_linux_serve serve;
+    struct pk_source source;
+    struct pk_crypto crypto;
+    struct pk_net links[PK_LINKS];
+    struct pk_lmdb store;
+    struct pk_platform_config config;
+    /* Kept for the TLS library, whose hooks outlive every call. */
+    struct pk_port_clock clock_port;
+    struct pk_port_entropy entropy_port;
+} platform;
+
+int pk_platform_open(const struct pk_platform_config *config, struct pk_port *out) {
+    struct pk_platform *p = &platform;
+    memset(out, 0, sizeof *out);
+    p->config = *config;
+    pk_linux_log_open(&p->log, STDERR_FILENO, &out->log);
+    pk_linux_clock_open(&p->clock, &out->clock);
+    pk_linux_entropy_open(&out->entropy);
+    pk_linux_files_open(&out->files);
+    p->clock_port = out->clock;
+    p->entropy_port = out->entropy;
+    int err = pk_linux_loop_open(&p->loop, &out->loop);
+    if (err == PK_OK) {
+        err = pk_tls_library_open(&p->entropy_port, &p->clock_port);
+    }
+    if (err == PK_OK) {
+        err = pk_linux_ipc_open(&p->ipc, &p->loop, (int)config->ipc_fd, &out->ipc);
+    }
+    if (err != PK_OK) {
+        return err;
+    }
+    pk_crypto_open(&p->crypto, &p->entropy_port, pk_linux_mono_us, &out->crypto);
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        pk_net_open(&p->links[i], &p->loop, &p->crypto, &out->link[i]);
+    }
+    pk_linux_serve_open(&p->serve, &p->loop, &out->serve);
+    pk_source_open(&p->source, config->proc_root, &out->source);
+    return PK_OK;
+}
+
+int pk_platform_open_store(struct pk_port *port) {
+    struct pk_platform *p = &platform;
+    const struct pk_lmdb_config config = {.state_dir = p->config.state_dir,
+                                          .map_bytes = p->config.store_map_bytes,
+                                          .wake_fd = pk_linux_loop_wake_fd(&p->loop),
+                                          .now_us = pk_linux_mono_us};
+    return pk_lmdb_open(&p->store, &config, &port->store);
+}
+
+int pk_platform_set_tls(struct pk_port *port, uint32_t link, const struct pk_tls_config *tls) {
+    (void)port;
+    return link < PK_LINKS ? pk_net_set_tls(&platform.links[link], tls) : PK_E_NOT_FOUND;
+}
+
+int pk_platform_adopt_listener(struct pk_port *port, enum pk_listener listener, uint32_t frame_id) {
+    (void)port;
+    const int fd = pk_linux_ipc_take(&platform.ipc, frame_id);
+    return fd < 0 ? PK_E_NOT_FOUND : pk_linux_serve_adopt(&platform.serve, listener, fd);
+}
+
+void pk_platform_arena(struct pk_arena_status *libc_arena, struct pk_arena_status *tls_arena) {
+    *libc_arena = pk_arena_heap.status;
+    *tls_arena = pk_mbedtls_heap.status;
+    if (libc_arena->capacity_bytes == 0) {
+        libc_arena->capacity_bytes = PK_LIMIT_ARENA_BYTES;
+    }
+    if (tls_arena->capacity_bytes == 0) {
+        tls_arena->capacity_bytes = PK_LIMIT_TLS_HEAP_BYTES;
+    }
+}
+
+uint32_t pk_platform_longest_crypto_us(void) {
+    return platform.crypto.longest_us;
+}

@@ -1,0 +1,247 @@
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/pk_assert.h"
+#include "base/pk_batch.h"
+#include "port/lmdb/writer.h"
+
+int pk_lmdb_error_of(int code) {
+    switch (code) {
+    case 0:
+        return PK_OK;
+    case MDB_MAP_FULL:
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return PK_E_NO_SPACE;
+    case ENOMEM:
+    case MDB_TXN_FULL:
+        return PK_E_FULL;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return PK_E_DENIED;
+    case MDB_NOTFOUND:
+        return PK_E_NOT_FOUND;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_PANIC:
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+    case MDB_BAD_TXN:
+        return PK_E_CORRUPT;
+    default:
+        return PK_E_IO;
+    }
+}
+
+bool pk_lmdb_is_schema(enum pk_tree tree, struct pk_str key) {
+    return tree == PK_TREE_OBJECTS && pk_str_eq_c(key, PK_STORE_SCHEMA_KEY);
+}
+
+static MDB_val val_of(struct pk_str s) {
+    /* LMDB takes a pointer to non-const but does not write through it. */
+    return (MDB_val){.mv_size = s.n, .mv_data = (void *)(uintptr_t)s.p};
+}
+
+static int put(struct pk_lmdb *s, MDB_txn *txn, const struct pk_batch_op *op) {
+    MDB_val key = val_of(op->key);
+    /* Wrap and value are written where LMDB wants them: no copy of ours in between. */
+    MDB_val room = {.mv_size = PK_STORE_WRAP_BYTES + op->value.n};
+    unsigned flags = MDB_RESERVE;
+    /* The journal's keys ascend, and appending fills pages instead of leaving them half empty. */
+    int code = op->tree == PK_TREE_JOURNAL ? mdb_put(txn, s->trees[op->tree], &key, &room, flags | MDB_APPEND)
+                                           : MDB_KEYEXIST;
+    if (code == MDB_KEYEXIST) {
+        room.mv_size = PK_STORE_WRAP_BYTES + op->value.n;
+        code = mdb_put(txn, s->trees[op->tree], &key, &room, flags);
+    }
+    if (code != 0) {
+        return code;
+    }
+    pk_store_wrap(op->tree, op->key, op->value, room.mv_data);
+    if (op->value.n > 0) {
+        memcpy((uint8_t *)room.mv_data + PK_STORE_WRAP_BYTES, op->value.p, op->value.n);
+    }
+    return 0;
+}
+
+static int apply(struct pk_lmdb *s, MDB_txn *txn, const struct pk_store_batch *batch) {
+    uint32_t at = 0;
+    struct pk_batch_op op;
+    int err = pk_batch_next(batch, &at, &op);
+    while (err == PK_OK) {
+        int code = 0;
+        if (op.is_delete) {
+            MDB_val key = val_of(op.key);
+            code = mdb_del(txn, s->trees[op.tree], &key, NULL);
+            code = code == MDB_NOTFOUND ? 0 : code;
+        } else if (!pk_lmdb_is_schema(op.tree, op.key)) {
+            code = put(s, txn, &op);
+        }
+        if (code != 0) {
+            return code;
+        }
+        err = pk_batch_next(batch, &at, &op);
+    }
+    PK_ASSERT(err == PK_E_NOT_FOUND); /* submit checked it */
+    return 0;
+}
+
+/* Pages a batch can dirty, from above for the usual case: a leaf for every object, full leaves in the
+ * journal. */
+static uint32_t pages_of(const struct pk_lmdb *s, const struct pk_store_batch *batch) {
+    uint32_t pages = 0;
+    uint32_t journal_bytes = 0;
+    uint32_t at = 0;
+    struct pk_batch_op op;
+    while (pk_batch_next(batch, &at, &op) == PK_OK) {
+        if (op.tree == PK_TREE_OBJECTS || op.is_delete) {
+            pages++;
+        } else {
+            journal_bytes += op.key.n + op.value.n + 2u * PK_STORE_WRAP_BYTES + 2u;
+        }
+    }
+    return pages + (2u * journal_bytes + s->page_bytes - 1u) / s->page_bytes;
+}
+
+int pk_lmdb_commit(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap_at, uint32_t batch_max,
+                   uint32_t *out_tail, uint32_t *out_pages) {
+    /* Free list, main tree, and the way down to the leaves of both trees. */
+    uint32_t pages = 8;
+    int count = 0;
+    MDB_txn *txn;
+    int code = mdb_txn_begin(s->env, NULL, 0, &txn);
+    if (code != 0) {
+        return pk_lmdb_error_of(code);
+    }
+    while (code == 0 && tail != head && (uint32_t)count < batch_max) {
+        tail = tail == gap_at ? 0 : tail;
+        struct pk_queue_head h;
+        memcpy(&h, s->queue + tail, sizeof h);
+        const struct pk_store_batch batch = {
+            .p = s->queue + tail + sizeof h, .cap_bytes = h.n, .n = h.n, .op_count = h.op_count};
+        const uint32_t more = pages_of(s, &batch);
+        if (count > 0 && pages + more > PK_TXN_PAGES) {
+            break;
+        }
+        code = apply(s, txn, &batch);
+        pages += more;
+        count++;
+        tail += (uint32_t)sizeof h + ((h.n + 7u) & ~7u);
+        *out_tail = tail;
+    }
+    if (code != 0) {
+        mdb_txn_abort(txn);
+        return pk_lmdb_error_of(code);
+    }
+    *out_pages = pages;
+    code = mdb_txn_commit(txn); /* frees it, whatever comes of it */
+    return code != 0 ? pk_lmdb_error_of(code) : count;
+}
+
+/* Pages in the free list: the first word of each of its records counts them. */
+static uint64_t free_pages(MDB_txn *txn) {
+    uint64_t pages = 0;
+    MDB_cursor *cursor;
+    if (mdb_cursor_open(txn, 0, &cursor) != 0) {
+        return 0;
+    }
+    MDB_val key;
+    MDB_val data;
+    while (mdb_cursor_get(cursor, &key, &data, MDB_NEXT) == 0) {
+        size_t n = 0;
+        if (data.mv_size >= sizeof n) {
+            memcpy(&n, data.mv_data, sizeof n);
+        }
+        pages += n;
+    }
+    mdb_cursor_close(cursor);
+    return pages;
+}
+
+void pk_lmdb_measure(struct pk_lmdb *s) {
+    MDB_envinfo info;
+    MDB_txn *txn;
+    if (mdb_env_info(s->env, &info) != 0) {
+        return;
+    }
+    uint64_t used = (uint64_t)info.me_last_pgno + 1u;
+    if (mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn) == 0) {
+        used -= free_pages(txn);
+        mdb_txn_abort(txn);
+    }
+    s->status.used_bytes = used * s->page_bytes;
+    s->status.is_map_full = s->status.used_bytes + s->reserve_bytes >= s->map_bytes;
+}
+
+static bool put_record(const struct pk_store_fetch *f, uint32_t at, struct pk_str key, struct pk_str value) {
+    if (f->out_cap_bytes - at < 4u + key.n + value.n) {
+        return false;
+    }
+    uint8_t *p = f->out + at;
+    p[0] = (uint8_t)f->tree;
+    p[1] = (uint8_t)key.n;
+    p[2] = (uint8_t)(value.n & 0xFFu);
+    p[3] = (uint8_t)(value.n >> 8);
+    memcpy(p + 4, key.p, key.n);
+    if (value.n > 0) {
+        memcpy(p + 4 + key.n, value.p, value.n);
+    }
+    return true;
+}
+
+static bool is_below(struct pk_str key, const struct pk_store_fetch *f) {
+    const uint32_t n = key.n < f->to_bytes ? key.n : f->to_bytes;
+    const int r = memcmp(key.p, f->to, n);
+    return r < 0 || (r == 0 && key.n < f->to_bytes);
+}
+
+int pk_lmdb_fetch(struct pk_lmdb *s, const struct pk_store_fetch *f, uint32_t *out_bytes,
+                  uint64_t *bad_count) {
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    *out_bytes = 0;
+    int code = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
+    if (code != 0) {
+        return PK_E_IO;
+    }
+    code = mdb_cursor_open(txn, s->trees[f->tree], &cursor);
+    if (code != 0) {
+        mdb_txn_abort(txn);
+        return PK_E_IO;
+    }
+    uint32_t count = 0;
+    MDB_val k = {.mv_size = f->from_bytes, .mv_data = (void *)(uintptr_t)f->from};
+    MDB_val v;
+    code = mdb_cursor_get(cursor, &k, &v, f->from_bytes > 0 ? MDB_SET_RANGE : MDB_FIRST);
+    while (code == 0 && count < f->max_records) {
+        const struct pk_str key = pk_str_make(k.mv_data, k.mv_size);
+        struct pk_str value;
+        if (!is_below(key, f)) {
+            break;
+        }
+        const bool is_hidden = pk_lmdb_is_schema(f->tree, key);
+        if (!is_hidden && pk_store_unwrap(f->tree, key, pk_str_make(v.mv_data, v.mv_size), &value) != PK_OK) {
+            (*bad_count)++;
+        } else if (!is_hidden) {
+            if (!put_record(f, *out_bytes, key, value)) {
+                break;
+            }
+            *out_bytes += 4u + key.n + value.n;
+            count++;
+        }
+        code = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    mdb_txn_abort(txn);
+    return code == 0 || code == MDB_NOTFOUND ? (int)count : PK_E_IO;
+}
+
+void pk_lmdb_drop_pages(struct pk_lmdb *s) {
+    if (s->map != NULL) {
+        madvise(s->map, (size_t)s->map_bytes, MADV_DONTNEED);
+    }
+    s->touched_pages = 0;
+}

@@ -1,0 +1,26 @@
+#ifndef PK_LMDB_WRITER_H
+#define PK_LMDB_WRITER_H
+/* The store's writer thread: the halves of port/lmdb that are not called from the tick. */
+#include "port/lmdb/pk_lmdb.h"
+
+/* In front of every batch in the queue; batches start at multiples of 8. */
+struct pk_queue_head {
+    uint32_t n, op_count;
+};
+
+/* Body of the thread; arg is the struct pk_lmdb. */
+void *pk_lmdb_writer_main(void *arg);
+/* Commits batches from `tail` up to `head` in one transaction, as many as the page limit allows. Batches
+ * committed
+ * (>= 1), or what went wrong (then nothing is). *out_tail: behind the last one. Needs env_lock. */
+int pk_lmdb_commit(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap_at, uint32_t batch_max,
+                   uint32_t *out_tail, uint32_t *out_pages);
+/* Sizes of the map into status. Needs env_lock and lock. */
+void pk_lmdb_measure(struct pk_lmdb *s);
+/* Answers s->fetch. Records or an error; *out_bytes. Needs env_lock. */
+int pk_lmdb_fetch(struct pk_lmdb *s, const struct pk_store_fetch *f, uint32_t *out_bytes,
+                  uint64_t *bad_count);
+/* Gives the mapped pages back to the system. */
+void pk_lmdb_drop_pages(struct pk_lmdb *s);
+bool pk_lmdb_is_schema(enum pk_tree tree, struct pk_str key);
+#endif
