@@ -14,6 +14,8 @@ enum {
     MANTISSA_BITS = 53,
     EXPONENT_BIAS = 1023,
     EXPONENT_SPECIAL = 2047, /* biased: infinity and NaN */
+    SHORT_DIGITS = 15,       /* any decimal of so many digits comes back from a double unchanged */
+    EXACT_DIGITS = 17,       /* any double comes back from so many digits unchanged */
     POWERS_EXACT = 22        /* 10^22 is the largest power of ten a double holds exactly */
 };
 
@@ -303,7 +305,7 @@ void pk_decimal_round(double v, unsigned digit_count, struct pk_decimal *out) {
     uint64_t mantissa = bits & (hidden_bit - 1u);
     int32_t exponent2 = (int32_t)(bits >> (MANTISSA_BITS - 1)) & EXPONENT_SPECIAL;
     PK_ASSERT(exponent2 != EXPONENT_SPECIAL);
-    PK_ASSERT(digit_count >= 1 && digit_count <= 17);
+    PK_ASSERT(digit_count >= 1 && digit_count <= EXACT_DIGITS);
     *out = (struct pk_decimal){.is_negative = bits >> 63 != 0};
     if (exponent2 == 0 && mantissa == 0) {
         return;
@@ -373,23 +375,40 @@ static bool shortest_fast(double v, struct pk_decimal *out) {
     return false;
 }
 
+static bool reads_back(double v, unsigned digit_count, struct pk_decimal *out) {
+    double back;
+    pk_decimal_round(v, digit_count, out);
+    return pk_decimal_to_double(out, &back) == PK_OK && bits_of_double(back) == bits_of_double(v);
+}
+
+/* A subnormal holds so few bits that far less than 15 digits may do. More digits are never farther from v, so
+ * halving finds the least. */
+static void shortest_subnormal(double v, struct pk_decimal *out) {
+    unsigned low = 1;
+    unsigned high = SHORT_DIGITS;
+    while (low < high) {
+        const unsigned middle = (low + high) / 2u;
+        if (reads_back(v, middle, out)) {
+            high = middle;
+        } else {
+            low = middle + 1u;
+        }
+    }
+    pk_decimal_round(v, low, out);
+}
+
 void pk_decimal_shortest(double v, struct pk_decimal *out) {
     const double size = v < 0.0 ? -v : v;
     const double smallest_normal = 2.2250738585072014e-308;
-    if (size >= 1e-5 && size < 1e15 && shortest_fast(v, out)) {
-        strip_zeros(out);
-        return;
-    }
-    /* A 15-digit decimal survives the way through a normal double, so rounding to 15 and dropping zeros finds
-     * the shortest. A subnormal holds fewer bits: there each length is tried. */
-    for (unsigned digit_count = size < smallest_normal ? 1u : 15u; digit_count <= 15u; digit_count++) {
-        double back;
-        pk_decimal_round(v, digit_count, out);
-        if (pk_decimal_to_double(out, &back) == PK_OK && bits_of_double(back) == bits_of_double(v)) {
-            strip_zeros(out);
-            return;
+    const bool is_plain = size >= 1e-5 && size < 1e15;
+    if (!is_plain || !shortest_fast(v, out)) {
+        /* A 15-digit decimal survives the way through a normal double, so rounding to 15 and dropping zeros
+         * is the shortest. The fast way has tried all of those already. */
+        if (is_plain || !reads_back(v, SHORT_DIGITS, out)) {
+            pk_decimal_round(v, EXACT_DIGITS, out);
+        } else if (size < smallest_normal) {
+            shortest_subnormal(v, out);
         }
     }
-    pk_decimal_round(v, 17u, out);
     strip_zeros(out);
 }

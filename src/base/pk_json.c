@@ -353,21 +353,25 @@ static uint32_t next_character(struct pk_str *rest, char out[4]) {
     return out_len;
 }
 
+/* Compares from the front without measuring `terminated` first: a reader asks this for every word it knows.
+ */
 static bool text_is(struct pk_str raw, bool has_escape, const char *terminated) {
-    struct pk_str want = pk_str_of(terminated);
     if (!has_escape) {
-        return pk_str_eq(raw, want);
+        uint32_t same = 0;
+        while (same < raw.n && terminated[same] != '\0' && raw.p[same] == terminated[same]) {
+            same++;
+        }
+        return same == raw.n && terminated[same] == '\0';
     }
     while (raw.n > 0) {
         char character[4];
         const uint32_t len = next_character(&raw, character);
-        if (want.n < len || memcmp(want.p, character, len) != 0) {
+        if (strncmp(terminated, character, len) != 0 || memchr(character, '\0', len) != NULL) {
             return false;
         }
-        want.p += len;
-        want.n -= len;
+        terminated += len;
     }
-    return want.n == 0;
+    return *terminated == '\0';
 }
 
 static int text_copy(struct pk_str raw, bool has_escape, char *out, size_t cap_bytes) {
