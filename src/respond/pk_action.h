@@ -59,15 +59,6 @@ struct pk_action_table {
 };
 _Static_assert(PK_LIMIT_ACTION_TEXT_BYTES <= 65536u, "offsets are 16 bits");
 
-void pk_actions_init(struct pk_action_table *t);
-/* Adds one text. PK_OK, or PK_E_CONFIG with *diag (first fault; *t is then unusable: parse into a spare and
- * swap). */
-PK_MUST_USE int pk_actions_parse(struct pk_action_table *t, struct pk_str text, const char *file,
-                                 struct pk_diag *diag);
-/* After the last text: whole-row checks (argv present, verify_within with a verify, ...) and the crc. PK_OK
- * or PK_E_CONFIG. */
-PK_MUST_USE int pk_actions_finish(struct pk_action_table *t, const char *file, struct pk_diag *diag);
-
 /* Index >= 0 or PK_E_NOT_FOUND. A disabled row is found. */
 int pk_actions_find(const struct pk_action_table *t, struct pk_str name);
 const char *pk_action_about(const struct pk_action_table *t, uint32_t index);
@@ -86,4 +77,5 @@ bool pk_action_target_is_valid(struct pk_str target);
 const char *pk_risk_word(uint8_t risk);
 PK_MUST_USE int pk_risk_parse(struct pk_str s, uint8_t *out);
 const char *pk_action_cost_word(uint8_t cost);
+PK_MUST_USE int pk_action_cost_parse(struct pk_str s, uint8_t *out);
 #endif

@@ -1,0 +1,105 @@
+#include "respond/pk_action.h"
+
+#include <string.h>
+
+#include "base/pk_assert.h"
+
+static const char *const RISK_WORDS[PK_RISK_COUNT] = {[PK_RISK_LOW] = "low",
+                                                      [PK_RISK_MEDIUM] = "medium",
+                                                      [PK_RISK_HIGH] = "high",
+                                                      [PK_RISK_CRITICAL] = "critical"};
+static const char *const COST_WORDS[PK_COST_COUNT] = {
+    [PK_COST_NONE] = "none", [PK_COST_SLOW] = "slow", [PK_COST_OUTAGE] = "outage"};
+
+const char *pk_risk_word(uint8_t risk) {
+    return risk < PK_RISK_COUNT ? RISK_WORDS[risk] : "unknown";
+}
+
+int pk_risk_parse(struct pk_str s, uint8_t *out) {
+    for (uint8_t i = 0; i < PK_RISK_COUNT; i++) {
+        if (pk_str_eq_nocase(s, RISK_WORDS[i])) {
+            *out = i;
+            return PK_OK;
+        }
+    }
+    return PK_E_BAD_FIELD;
+}
+
+const char *pk_action_cost_word(uint8_t cost) {
+    return cost < PK_COST_COUNT ? COST_WORDS[cost] : "unknown";
+}
+
+int pk_action_cost_parse(struct pk_str s, uint8_t *out) {
+    for (uint8_t i = 0; i < PK_COST_COUNT; i++) {
+        if (pk_str_eq_nocase(s, COST_WORDS[i])) {
+            *out = i;
+            return PK_OK;
+        }
+    }
+    return PK_E_BAD_FIELD;
+}
+
+bool pk_action_target_is_valid(struct pk_str target) {
+    return pk_text_is_id(target, "_.:@-", PK_ACTION_TARGET_BYTES - 1) && target.p[0] != '-';
+}
+
+int pk_actions_find(const struct pk_action_table *t, struct pk_str name) {
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (pk_str_eq_c(name, t->rows[i].name)) {
+            return (int)i;
+        }
+    }
+    return PK_E_NOT_FOUND;
+}
+
+const char *pk_action_about(const struct pk_action_table *t, uint32_t index) {
+    PK_ASSERT(index < t->count);
+    return t->text + t->rows[index].about;
+}
+
+const char *pk_action_target(const struct pk_action_table *t, uint32_t index, uint32_t target_index) {
+    PK_ASSERT(index < t->count);
+    PK_ASSERT(target_index < t->rows[index].target_count);
+    return t->text + t->rows[index].targets[target_index];
+}
+
+int pk_action_check_target(const struct pk_action_table *t, uint32_t index, struct pk_str target,
+                           bool *out_is_critical) {
+    PK_ASSERT(index < t->count);
+    const struct pk_action *a = &t->rows[index];
+    *out_is_critical = false;
+    if (!a->is_enabled) {
+        return PK_E_POLICY;
+    }
+    if (!a->needs_target) {
+        return target.n == 0 ? PK_OK : PK_E_BAD_FIELD;
+    }
+    if (!pk_action_target_is_valid(target)) {
+        return PK_E_BAD_FIELD;
+    }
+    for (uint32_t k = 0; k < a->target_count; k++) {
+        if (pk_str_eq_c(target, t->text + a->targets[k])) {
+            *out_is_critical = a->is_critical_target[k] != 0;
+            return PK_OK;
+        }
+    }
+    return PK_E_POLICY;
+}
+
+int pk_action_argv(const struct pk_action_table *t, uint32_t index, uint8_t phase, uint32_t step,
+                   const char *target, const char *argv[PK_ACTION_ARGV_MAX]) {
+    PK_ASSERT(index < t->count && phase < PK_PHASE_COUNT);
+    const struct pk_action *a = &t->rows[index];
+    if (step >= a->step_count[phase]) {
+        return PK_E_NOT_FOUND;
+    }
+    const struct pk_action_step *s = &a->steps[phase][step];
+    const char *word = t->text + s->at;
+    PK_ASSERT(s->argc > 0 && s->argc < PK_ACTION_ARGV_MAX);
+    for (uint32_t k = 0; k < s->argc; k++) {
+        argv[k] = strcmp(word, "{target}") == 0 ? target : word;
+        word += strlen(word) + 1u;
+    }
+    argv[s->argc] = NULL;
+    return (int)s->argc;
+}
