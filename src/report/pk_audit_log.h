@@ -25,10 +25,10 @@ PK_MUST_USE int pk_audit_log_load(struct pk_audit_log *log, struct pk_str key, s
  * try with the next batch. */
 PK_MUST_USE int pk_audit_log_append(struct pk_audit_log *log, struct pk_store_batch *batch,
                                     struct pk_audit_entry *entry);
-/* Deletes oldest entries beyond keep_count, at most max_count of them, whose records the caller read (fetch
- * from base.n + 1): each needs its hash for the new base. PK_OK: deleted and the base advanced (store the
- * meta record in the same batch); PK_E_NOT_FOUND: nothing to trim (kept <= keep_count); PK_E_CONFLICT: the
- * record is not the oldest; PK_E_BAD_MSG; PK_E_FULL. */
+/* Deletes the oldest kept entry when there are more than keep_count. The caller read it (fetch from base.n +
+ * 1): its hash becomes the new base. PK_OK: the delete is in the batch and the base advanced (store the meta
+ * record in the same batch); PK_E_NOT_FOUND: nothing to trim; PK_E_CONFLICT: not an entry of the kept range;
+ * PK_E_BAD_MSG: not a log key; PK_E_FULL. */
 PK_MUST_USE int pk_audit_log_trim(struct pk_audit_log *log, struct pk_store_batch *batch, uint64_t keep_count,
                                   struct pk_str key, struct pk_str value);
 /* How many entries could be trimmed now. */

@@ -100,7 +100,7 @@ struct pk_command_gate {
     char text[PK_JWS_BYTES_MAX + 4]; /* a copy: the client's buffer goes on */
     struct pk_jws jws;
     uint32_t verified_count;
-    int32_t key_index[PK_JWS_SIGNATURES_MAX];
+    struct pk_key signers[PK_JWS_SIGNATURES_MAX]; /* as they stood when it was taken */
     struct pk_request request;
     char why[PK_COMMAND_WHY_BYTES]; /* after a refusal: one sentence for answer, log and audit */
 };

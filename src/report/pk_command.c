@@ -1,0 +1,434 @@
+#include "report/pk_command.h"
+
+#include <string.h>
+
+#include "base/pk_assert.h"
+
+enum { MINUTE_MS = 60000, TOKEN_MILLI = 1000 };
+
+void pk_command_init(struct pk_command_gate *g, const struct pk_command_config *config) {
+    memset(g, 0, sizeof *g);
+    g->config = config;
+    pk_replay_init(&g->replay);
+}
+
+bool pk_command_is_busy(const struct pk_command_gate *g) {
+    return g->stage != PK_COMMAND_IDLE;
+}
+
+void pk_command_done(struct pk_command_gate *g) {
+    g->stage = PK_COMMAND_IDLE;
+}
+
+static void say(char why[PK_COMMAND_WHY_BYTES], const char *text, const char *detail) {
+    struct pk_buf b;
+    pk_buf_init(&b, why, PK_COMMAND_WHY_BYTES);
+    pk_buf_puts(&b, text);
+    if (detail != NULL && detail[0] != '\0') {
+        pk_buf_puts(&b, ": ");
+        pk_buf_puts(&b, detail);
+    }
+}
+
+/* The end of a command that is not carried out. It waits to be answered. */
+static int refuse(struct pk_command_gate *g, int err, const char *text, const char *detail) {
+    PK_ASSERT(err < 0);
+    say(g->why, text, detail);
+    g->stage = PK_COMMAND_ANSWERED;
+    g->counters.refused_count++;
+    const unsigned index = (unsigned)-err;
+    if (index < PK_COUNT_OF(g->counters.refused_by_error)) {
+        g->counters.refused_by_error[index]++;
+    }
+    return err;
+}
+
+/* ---- before the signature
+ * -------------------------------------------------------------------------------------------------------- */
+
+/* MQTT 5 lets the sender name any topic for the answer: one we could not publish to is refused, not half
+ * obeyed. */
+static bool keep_reply_address(struct pk_request *r, const struct pk_command_input *in) {
+    if (in->correlation.n > sizeof r->correlation) {
+        return false;
+    }
+    if (in->correlation.n > 0) {
+        memcpy(r->correlation, in->correlation.p, in->correlation.n);
+    }
+    r->correlation_bytes = in->correlation.n;
+    for (uint32_t i = 0; i < in->response_topic.n; i++) {
+        const char c = in->response_topic.p[i];
+        if (c == '+' || c == '#' || (unsigned char)c < 0x20u) {
+            return false;
+        }
+    }
+    if (in->response_topic.n > 0 && in->response_topic.p[0] == '$') {
+        return false;
+    }
+    return pk_str_copy(in->response_topic, r->reply_topic, sizeof r->reply_topic) >= 0;
+}
+
+static int read_claims(struct pk_command_gate *g, const struct pk_command_input *in) {
+    const char *field = "";
+    struct pk_request *r = &g->request;
+    const int err = pk_claims_parse(g->jws.payload, g->jws.payload_bytes, &r->claims, &field);
+    if (pk_text_is_id(pk_str_of(r->claims.jti), "", PK_JWS_JTI_BYTES - 1)) {
+        memcpy(r->jti, r->claims.jti, sizeof r->jti);
+    }
+    if (err != PK_OK) {
+        return refuse(g, err, "bad claim", field);
+    }
+    if (!pk_str_eq_c(in->name, r->claims.cmd)) {
+        return refuse(g, PK_E_BAD_FIELD, "the topic names another command than cmd", r->claims.cmd);
+    }
+    return PK_OK;
+}
+
+static const struct pk_key *key_of(const struct pk_command_gate *g, uint32_t signature) {
+    return &g->signers[signature];
+}
+
+static void name_signers(struct pk_command_gate *g) {
+    struct pk_buf b;
+    pk_buf_init(&b, g->request.who, sizeof g->request.who);
+    pk_buf_puts(&b, "key:");
+    pk_buf_puts(&b, key_of(g, 0)->kid);
+    if (g->jws.signature_count == 2) {
+        /* As much of the second name as there is room for: the audit holds both kids anyway when they are
+         * short. */
+        char second[PK_JWS_KID_BYTES];
+        const uint32_t room = b.cap_bytes - b.n - 1;
+        pk_buf_putc(&b, '+');
+        (void)pk_str_copy_cut(pk_str_of(key_of(g, 1)->kid), second,
+                              room < sizeof second ? room : sizeof second);
+        pk_buf_puts(&b, second);
+    }
+}
+
+static int find_keys(struct pk_command_gate *g) {
+    const struct pk_keys *keys = g->config->keys;
+    struct pk_request *r = &g->request;
+    bool is_issuer_known = false;
+    for (uint32_t i = 0; i < g->jws.signature_count; i++) {
+        const char *kid = g->jws.signatures[i].kid;
+        const int index = pk_keys_find(keys, pk_str_of(kid));
+        if (index < 0) {
+            return refuse(g, PK_E_UNKNOWN_KEY, "no such key here", kid);
+        }
+        g->signers[i] = keys->items[index];
+        const struct pk_key *key = key_of(g, i);
+        is_issuer_known =
+            is_issuer_known || strcmp(r->claims.iss, key->owner) == 0 || strcmp(r->claims.iss, key->kid) == 0;
+    }
+    const struct pk_key *first = key_of(g, 0);
+    r->role = (enum pk_role)first->role;
+    r->signer_count = g->jws.signature_count;
+    name_signers(g);
+    if (!is_issuer_known) {
+        return refuse(g, PK_E_BAD_FIELD, "iss is neither owner nor name of the key", r->claims.iss);
+    }
+    if (r->signer_count < 2) {
+        return PK_OK;
+    }
+    const struct pk_key *second = key_of(g, 1);
+    if (strcmp(first->owner, second->owner) == 0) {
+        return refuse(g, PK_E_DENIED, "both signatures are of one operator", first->owner);
+    }
+    if (first->role == PK_ROLE_HUB || second->role == PK_ROLE_HUB) {
+        return refuse(g, PK_E_DENIED, "a hub key cannot stand for an operator", NULL);
+    }
+    r->role = (enum pk_role)(first->role < second->role ? first->role : second->role);
+    return PK_OK;
+}
+
+static int check_audience(struct pk_command_gate *g) {
+    static const char SITE[] = "site:";
+    const struct pk_str aud = pk_str_of(g->request.claims.aud);
+    if (pk_str_eq_c(aud, "fleet") || pk_str_eq(aud, g->config->gateway)) {
+        return PK_OK;
+    }
+    if (pk_str_starts(aud, SITE) &&
+        pk_str_eq(pk_str_make(aud.p + sizeof SITE - 1, aud.n - (sizeof SITE - 1)), g->config->site)) {
+        return PK_OK;
+    }
+    return refuse(g, PK_E_WRONG_AUDIENCE, "meant for another gateway", g->request.claims.aud);
+}
+
+static bool is_clock_sure(const struct pk_command_time *now) {
+    return now->quality == PK_TIME_NTP || now->quality == PK_TIME_HUB;
+}
+
+static int64_t judging_s(const struct pk_command_time *now) {
+    return is_clock_sure(now) ? now->wall_ms / 1000 : 0;
+}
+
+static int check_time(struct pk_command_gate *g, const struct pk_command_time *now) {
+    const struct pk_claims *c = &g->request.claims;
+    const int64_t now_s = now->wall_ms / 1000;
+    if (!is_clock_sure(now)) {
+        const bool may_come =
+            (pk_cmd_row(g->request.cmd)->flags & PK_CMD_ANY_CLOCK) != 0 && g->request.role == PK_ROLE_HUB;
+        if (!may_come) {
+            return refuse(g, PK_E_CLOCK_UNSURE, "the clock here is not sure enough to judge exp",
+                          pk_time_quality_word((enum pk_time_quality)now->quality));
+        }
+        /* An unsure clock is a lower bound at least: what was over then is over. */
+        if (now->quality == PK_TIME_FLOOR && c->exp_s + PK_COMMAND_SKEW_S < now_s) {
+            return refuse(g, PK_E_EXPIRED, "expired before the last known time", NULL);
+        }
+        return PK_OK;
+    }
+    if (c->exp_s + PK_COMMAND_SKEW_S < now_s) {
+        return refuse(g, PK_E_EXPIRED, "expired", NULL);
+    }
+    if (c->iat_s - PK_COMMAND_SKEW_S > now_s) {
+        return refuse(g, PK_E_EXPIRED, "iat lies in the future", NULL);
+    }
+    return PK_OK;
+}
+
+static struct pk_command_bucket *bucket_of(struct pk_command_gate *g, const char *kid, uint64_t now_ms) {
+    struct pk_command_bucket *oldest = &g->buckets[0];
+    for (uint32_t i = 0; i < PK_LIMIT_KEYS_PUBLIC; i++) {
+        struct pk_command_bucket *b = &g->buckets[i];
+        if (strcmp(b->kid, kid) == 0) {
+            return b;
+        }
+        if (b->kid[0] == '\0' || (oldest->kid[0] != '\0' && b->refilled_ms < oldest->refilled_ms)) {
+            oldest = b;
+        }
+    }
+    /* There are as many buckets as keys: only a reload that renames keys takes one away. */
+    *oldest =
+        (struct pk_command_bucket){.refilled_ms = now_ms, .tokens_milli = PK_COMMAND_BURST * TOKEN_MILLI};
+    (void)pk_str_copy_cut(pk_str_of(kid), oldest->kid, sizeof oldest->kid);
+    return oldest;
+}
+
+static bool take_token(struct pk_command_gate *g, const char *kid, uint64_t now_ms) {
+    const uint64_t rate =
+        g->config->rate_per_minute > 0 ? g->config->rate_per_minute : PK_COMMAND_RATE_DEFAULT;
+    struct pk_command_bucket *b = bucket_of(g, kid, now_ms);
+    const uint64_t past_ms = now_ms > b->refilled_ms ? now_ms - b->refilled_ms : 0;
+    const uint64_t full = (uint64_t)PK_COMMAND_BURST * TOKEN_MILLI;
+    /* After an hour every bucket is full: keeps the product small. */
+    const uint64_t counted_ms = past_ms < 60u * MINUTE_MS ? past_ms : 60u * MINUTE_MS;
+    const uint64_t gained = counted_ms * rate * TOKEN_MILLI / MINUTE_MS;
+    if (gained > 0) {
+        const uint64_t tokens = b->tokens_milli + gained;
+        b->tokens_milli = (uint32_t)(tokens < full ? tokens : full);
+        b->refilled_ms = now_ms;
+    }
+    if (b->tokens_milli < TOKEN_MILLI) {
+        return false;
+    }
+    b->tokens_milli -= TOKEN_MILLI;
+    return true;
+}
+
+static int check_replay_and_rate(struct pk_command_gate *g, const struct pk_command_time *now) {
+    const int err = pk_replay_check(&g->replay, pk_str_of(g->request.jti), judging_s(now));
+    if (err == PK_E_REPLAYED) {
+        return refuse(g, err, "this command was seen before", g->request.jti);
+    }
+    if (err != PK_OK) {
+        return refuse(g, err, "the store of used command ids is full of unexpired ones", NULL);
+    }
+    for (uint32_t i = 0; i < g->jws.signature_count; i++) {
+        if (!take_token(g, key_of(g, i)->kid, now->mono_ms)) {
+            return refuse(g, PK_E_RATE, "too many commands of this key", key_of(g, i)->kid);
+        }
+    }
+    return PK_OK;
+}
+
+int pk_command_take(struct pk_command_gate *g, const struct pk_command_input *input,
+                    const struct pk_command_time *now) {
+    const char *why = "";
+    if (g->stage != PK_COMMAND_IDLE) {
+        return PK_E_BUSY;
+    }
+    memset(&g->request, 0, sizeof g->request);
+    g->request.is_remote = true;
+    g->verified_count = 0;
+    g->counters.taken_count++;
+    if (!keep_reply_address(&g->request, input)) {
+        return refuse(g, PK_E_BAD_FIELD, "response topic or correlation data cannot be used", NULL);
+    }
+    if (input->is_retained) {
+        g->counters.retained_count++;
+        return refuse(g, PK_E_POLICY, "a retained command is never obeyed", NULL);
+    }
+    if (input->text.n > PK_JWS_BYTES_MAX) {
+        return refuse(g, PK_E_TOO_BIG, "larger than 4 KiB", NULL);
+    }
+    if (input->text.n > 0) {
+        memcpy(g->text, input->text.p, input->text.n);
+    }
+    int err = pk_jws_parse(pk_str_make(g->text, input->text.n), &g->jws, &why);
+    if (err != PK_OK) {
+        return refuse(g, err, "not a signed command", why);
+    }
+    if ((err = read_claims(g, input)) != PK_OK) {
+        return err;
+    }
+    if ((err = find_keys(g)) != PK_OK || (err = check_audience(g)) != PK_OK) {
+        return err;
+    }
+    if (pk_cmd_find(pk_str_of(g->request.claims.cmd), &g->request.cmd) != PK_OK) {
+        return refuse(g, PK_E_UNKNOWN_CMD, "no such command", g->request.claims.cmd);
+    }
+    if ((err = check_time(g, now)) != PK_OK || (err = check_replay_and_rate(g, now)) != PK_OK) {
+        return err;
+    }
+    g->stage = PK_COMMAND_TAKEN;
+    return PK_OK;
+}
+
+/* ---- the signature and after it
+ * --------------------------------------------------------------------------------------------------- */
+
+int pk_command_policy_check(const struct pk_command_config *config, enum pk_cmd cmd) {
+    const struct pk_cmd_row *row = pk_cmd_row(cmd);
+    if ((row->flags & PK_CMD_LOCAL) != 0) {
+        return PK_E_UNSUPPORTED;
+    }
+    switch (config->policy) {
+    case PK_POLICY_OFF:
+        return PK_E_POLICY;
+    case PK_POLICY_READ_ONLY:
+        return (row->flags & PK_CMD_MUTATES) != 0 ? PK_E_POLICY : PK_OK;
+    case PK_POLICY_LIST:
+        for (uint32_t i = 0; i < config->allow_count; i++) {
+            if (strcmp(config->allow[i], row->name) == 0) {
+                return PK_OK;
+            }
+        }
+        return PK_E_POLICY;
+    }
+    PK_ASSERT(false);
+    return PK_E_POLICY;
+}
+
+static const char *args_sentence(int err) {
+    switch (err) {
+    case PK_E_UNKNOWN_FIELD:
+        return "unknown argument";
+    case PK_E_MISSING_FIELD:
+        return "missing argument";
+    case PK_E_TOO_BIG:
+        return "argument too long";
+    case PK_E_BAD_FIELD:
+        return "bad argument";
+    default:
+        return "the arguments are not a JSON object";
+    }
+}
+
+/* The claims may name what the command is about; then they have to agree with it. */
+static bool claim_agrees(const struct pk_args *args, const char *name, const char *claim) {
+    uint32_t row_count = 0;
+    const struct pk_cmd_arg_row *rows = pk_cmd_args(args->cmd, &row_count);
+    for (uint32_t i = 0; i < row_count && claim[0] != '\0'; i++) {
+        if (strcmp(rows[i].name, name) == 0 && args->values[i].is_given) {
+            return pk_str_eq_c(args->values[i].text, claim);
+        }
+    }
+    return true;
+}
+
+static int judge(struct pk_command_gate *g) {
+    struct pk_request *r = &g->request;
+    char field[PK_ARGS_FIELD_BYTES];
+    if (pk_cmd_role_check(r->cmd, r->role) != PK_OK) {
+        return refuse(g, PK_E_DENIED, "the key's role does not reach this command", pk_role_word(r->role));
+    }
+    int err = pk_command_policy_check(g->config, r->cmd);
+    if (err == PK_E_UNSUPPORTED) {
+        return refuse(g, err, "only on the local socket", r->claims.cmd);
+    }
+    if (err != PK_OK) {
+        return refuse(g, err, "[remote] of this gateway does not allow it", r->claims.cmd);
+    }
+    err = pk_args_parse(r->cmd, r->claims.args, &r->args, field);
+    if (err != PK_OK) {
+        return refuse(g, err, args_sentence(err), field);
+    }
+    if (!claim_agrees(&r->args, "incident_id", r->claims.incident_id) ||
+        !claim_agrees(&r->args, "approval_id", r->claims.approval_id)) {
+        return refuse(g, PK_E_BAD_FIELD, "claim and argument name different things", NULL);
+    }
+    return PK_OK;
+}
+
+/* The keys may have been read anew since the command was taken. */
+static bool is_key_unchanged(const struct pk_keys *keys, const struct pk_key *key) {
+    const int index = pk_keys_find(keys, pk_str_of(key->kid));
+    if (index < 0) {
+        return false;
+    }
+    const struct pk_key *now = &keys->items[index];
+    return now->role == key->role && strcmp(now->owner, key->owner) == 0 &&
+           memcmp(now->public_key, key->public_key, sizeof now->public_key) == 0;
+}
+
+int pk_command_step(struct pk_command_gate *g, const struct pk_port_crypto *crypto,
+                    const struct pk_command_time *now) {
+    if (g->stage != PK_COMMAND_TAKEN) {
+        return PK_E_NOT_FOUND;
+    }
+    PK_ASSERT(g->verified_count < g->jws.signature_count);
+    const struct pk_jws_signature *s = &g->jws.signatures[g->verified_count];
+    const struct pk_key *key = key_of(g, g->verified_count);
+    if (!is_key_unchanged(g->config->keys, key)) {
+        return refuse(g, PK_E_UNKNOWN_KEY, "the key was changed or taken away", s->kid);
+    }
+    g->counters.verify_count++;
+    if (crypto->es256_verify(crypto->ctx, key->public_key, s->signing_input, s->signature) != PK_OK) {
+        return refuse(g, PK_E_BAD_SIGNATURE, "the signature is not of this key", s->kid);
+    }
+    g->verified_count++;
+    if (g->verified_count < g->jws.signature_count) {
+        return PK_E_AGAIN;
+    }
+    /* From here on it is genuine, and used up, whatever becomes of it. */
+    int err = pk_replay_add(&g->replay, pk_str_of(g->request.jti),
+                            g->request.claims.exp_s + PK_COMMAND_SKEW_S, judging_s(now));
+    if (err != PK_OK) {
+        return refuse(g, err, "its id could not be kept", g->request.jti);
+    }
+    err = judge(g);
+    if (err != PK_OK) {
+        return err;
+    }
+    g->stage = PK_COMMAND_ANSWERED;
+    g->counters.accepted_count++;
+    return PK_OK;
+}
+
+/* ---- the local socket
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+int pk_command_local(struct pk_str cmd, struct pk_str args, enum pk_role role, struct pk_request *out,
+                     char why[PK_COMMAND_WHY_BYTES]) {
+    char field[PK_ARGS_FIELD_BYTES];
+    memset(out, 0, sizeof *out);
+    why[0] = '\0';
+    out->role = role;
+    out->signer_count = 1;
+    if (pk_cmd_find(cmd, &out->cmd) != PK_OK) {
+        const char *near = pk_cmd_suggest(cmd);
+        say(why, near != NULL ? "no such command; did you mean" : "no such command", near);
+        return PK_E_UNKNOWN_CMD;
+    }
+    if (pk_cmd_role_check(out->cmd, role) != PK_OK) {
+        say(why, "your role does not reach this command", pk_role_word(role));
+        return PK_E_DENIED;
+    }
+    const int err = pk_args_parse(out->cmd, args, &out->args, field);
+    if (err != PK_OK) {
+        say(why, args_sentence(err), field);
+    }
+    return err;
+}
