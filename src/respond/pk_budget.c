@@ -160,7 +160,7 @@ static struct pk_budget_slot *take_slot(struct pk_budget *b, uint64_t key, const
     for (uint32_t i = 0; s == NULL && i < PK_LIMIT_BUDGETS; i++) {
         if (b->slots[i].key == 0 || is_stale(&b->slots[i], now)) {
             s = &b->slots[i];
-            *s = (struct pk_budget_slot){.key = key, .slice = slice_of(now)};
+            *s = (struct pk_budget_slot){.key = key, .gone_key = s->key, .slice = slice_of(now)};
             memset(s->used_inv, 0xFF, sizeof s->used_inv);
         }
     }
@@ -225,7 +225,8 @@ int pk_budget_take(struct pk_budget *b, struct pk_str action, struct pk_str targ
 void pk_budget_forget_incident(struct pk_budget *b, uint32_t incident) {
     for (uint32_t i = 0; incident != 0 && i < PK_LIMIT_INCIDENTS; i++) {
         if (b->incidents[i].number == incident) {
-            b->incidents[i] = (struct pk_budget_incident){0};
+            b->incidents[i].is_gone = true;
+            b->incidents[i].is_dirty = true;
         }
     }
 }
@@ -235,6 +236,14 @@ void pk_budget_distrust(struct pk_budget *b, const struct pk_stamp *now) {
 }
 
 /* -- stored form -- */
+static void put_key(struct pk_budget_record *out, uint64_t key, uint32_t bytes) {
+    out->key[0] = KEY_LETTER;
+    for (uint32_t k = 0; k < bytes; k++) {
+        out->key[1u + k] = (uint8_t)(key >> (8u * (bytes - 1u - k)));
+    }
+    out->key_bytes = 1u + bytes;
+}
+
 static void pack_slot(const struct pk_budget_slot *s, struct pk_budget_record *out) {
     struct pk_writer w;
     pk_writer_init(&w, out->value, sizeof out->value);
@@ -250,11 +259,7 @@ static void pack_slot(const struct pk_budget_slot *s, struct pk_budget_record *o
     pk_put_bytes(&w, s->used_inv, sizeof s->used_inv);
     PK_ASSERT(!w.is_full);
     out->value_bytes = w.n;
-    out->key[0] = KEY_LETTER;
-    for (unsigned k = 0; k < 8u; k++) {
-        out->key[1u + k] = (uint8_t)(s->key >> (56u - 8u * k));
-    }
-    out->key_bytes = 9;
+    put_key(out, s->key, 8);
 }
 
 static void pack_incident(const struct pk_budget_incident *i, struct pk_budget_record *out) {
@@ -267,28 +272,44 @@ static void pack_incident(const struct pk_budget_incident *i, struct pk_budget_r
     pk_put_u8(&w, i->used_inv);
     PK_ASSERT(!w.is_full);
     out->value_bytes = w.n;
-    out->key[0] = KEY_LETTER;
-    for (unsigned k = 0; k < 4u; k++) {
-        out->key[1u + k] = (uint8_t)(i->number >> (24u - 8u * k));
+    put_key(out, i->number, 4);
+}
+
+static bool next_dirty_slot(struct pk_budget *b, struct pk_budget_record *out) {
+    for (uint32_t i = 0; i < PK_LIMIT_BUDGETS; i++) {
+        struct pk_budget_slot *s = &b->slots[i];
+        if (s->gone_key != 0) {
+            put_key(out, s->gone_key, 8);
+            s->gone_key = 0;
+            return true;
+        }
+        if (s->key != 0 && s->is_dirty) {
+            s->is_dirty = false;
+            pack_slot(s, out);
+            return true;
+        }
     }
-    out->key_bytes = 5;
+    return false;
 }
 
 int pk_budget_next_dirty(struct pk_budget *b, struct pk_budget_record *out) {
     memset(out, 0, sizeof *out);
-    for (uint32_t i = 0; i < PK_LIMIT_BUDGETS; i++) {
-        if (b->slots[i].key != 0 && b->slots[i].is_dirty) {
-            b->slots[i].is_dirty = false;
-            pack_slot(&b->slots[i], out);
-            return PK_OK;
-        }
+    if (next_dirty_slot(b, out)) {
+        return PK_OK;
     }
     for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
-        if (b->incidents[i].number != 0 && b->incidents[i].is_dirty) {
-            b->incidents[i].is_dirty = false;
-            pack_incident(&b->incidents[i], out);
-            return PK_OK;
+        struct pk_budget_incident *row = &b->incidents[i];
+        if (row->number == 0 || !row->is_dirty) {
+            continue;
         }
+        row->is_dirty = false;
+        if (row->is_gone) {
+            put_key(out, row->number, 4);
+            *row = (struct pk_budget_incident){0};
+        } else {
+            pack_incident(row, out);
+        }
+        return PK_OK;
     }
     return PK_E_NOT_FOUND;
 }

@@ -21,12 +21,13 @@ struct pk_budget_slot {
     struct pk_stamp last_start;
     uint64_t slice;                                             /* mono_ms / PK_BUDGET_SLICE_MS of used[0] */
     uint8_t used[PK_BUDGET_SLICES], used_inv[PK_BUDGET_SLICES]; /* [0] is the running slice */
+    uint64_t gone_key; /* counter this row held before, still in the store; 0 = none */
     bool is_dirty;
 };
 struct pk_budget_incident {
     uint32_t number; /* 0 = free */
     uint8_t used, used_inv;
-    bool is_dirty;
+    bool is_dirty, is_gone; /* gone: free once its deletion was handed out */
 };
 struct pk_budget {
     struct pk_budget_slot slots[PK_LIMIT_BUDGETS];
