@@ -15,13 +15,18 @@ static uint32_t wrapped(const struct pk_ring *r, uint32_t offset) {
     return offset < r->cap_bytes ? offset : offset - r->cap_bytes;
 }
 
+/* How many of n bytes from `offset` on lie before the end of the buffer. */
+static uint32_t before_end(const struct pk_ring *r, uint32_t offset, uint32_t n) {
+    const uint32_t until_end = r->cap_bytes - offset;
+    return n < until_end ? n : until_end;
+}
+
 static void append(struct pk_ring *r, const void *p, uint32_t n) {
     if (n == 0) {
         return;
     }
     const uint32_t tail = wrapped(r, r->head + r->used_bytes);
-    const uint32_t until_end = r->cap_bytes - tail;
-    const uint32_t first = n < until_end ? n : until_end;
+    const uint32_t first = before_end(r, tail, n);
     memcpy(r->p + tail, p, first);
     if (n > first) {
         memcpy(r->p, (const uint8_t *)p + first, n - first);
@@ -35,8 +40,7 @@ static void copy_out(const struct pk_ring *r, uint32_t skip, void *out, uint32_t
         return;
     }
     const uint32_t from = wrapped(r, r->head + skip);
-    const uint32_t until_end = r->cap_bytes - from;
-    const uint32_t first = n < until_end ? n : until_end;
+    const uint32_t first = before_end(r, from, n);
     memcpy(out, r->p + from, first);
     if (n > first) {
         memcpy((uint8_t *)out + first, r->p, n - first);
