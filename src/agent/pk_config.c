@@ -7,18 +7,48 @@
 #include "base/pk_hash.h"
 #include "wire/pk_role.h"
 
-/* One row per key. `offset` is within struct pk_config, or within the section's own struct for brokers, watches and heartbeats. */
-enum value_kind { V_ID, V_PATH, V_TEXT, V_BOOL, V_U16, V_U64, V_DURATION, V_SIZE, V_WORD, V_WORDS, V_LIST, V_ROLE, V_WATCH_PATH };
-enum section_id { S_GATEWAY, S_PATHS, S_AGENT, S_BROKER, S_SOURCES, S_DISK, S_PROCESS, S_HEARTBEAT, S_REMOTE, S_ROLES, S_STORE, S_REPORT, S_COUNT };
+/* One row per key. `offset` is within struct pk_config, or within the section's own struct for brokers,
+ * watches and heartbeats. */
+enum value_kind {
+    V_ID,
+    V_PATH,
+    V_TEXT,
+    V_BOOL,
+    V_U16,
+    V_U64,
+    V_DURATION,
+    V_SIZE,
+    V_WORD,
+    V_WORDS,
+    V_LIST,
+    V_ROLE,
+    V_WATCH_PATH
+};
+enum section_id {
+    S_GATEWAY,
+    S_PATHS,
+    S_AGENT,
+    S_BROKER,
+    S_SOURCES,
+    S_DISK,
+    S_PROCESS,
+    S_HEARTBEAT,
+    S_REMOTE,
+    S_ROLES,
+    S_STORE,
+    S_REPORT,
+    S_COUNT
+};
 
 struct section_row {
     const char *word;
     bool has_name; /* [broker central] */
 };
 static const struct section_row SECTIONS[S_COUNT] = {
-    [S_GATEWAY] = {"gateway", false}, [S_PATHS] = {"paths", false},         [S_AGENT] = {"agent", false},   [S_BROKER] = {"broker", true},
-    [S_SOURCES] = {"sources", false}, [S_DISK] = {"disk", true},            [S_PROCESS] = {"process", true}, [S_HEARTBEAT] = {"heartbeat", true},
-    [S_REMOTE] = {"remote", false},   [S_ROLES] = {"roles", false},         [S_STORE] = {"store", false},   [S_REPORT] = {"report", false},
+    [S_GATEWAY] = {"gateway", false}, [S_PATHS] = {"paths", false},        [S_AGENT] = {"agent", false},
+    [S_BROKER] = {"broker", true},    [S_SOURCES] = {"sources", false},    [S_DISK] = {"disk", true},
+    [S_PROCESS] = {"process", true},  [S_HEARTBEAT] = {"heartbeat", true}, [S_REMOTE] = {"remote", false},
+    [S_ROLES] = {"roles", false},     [S_STORE] = {"store", false},        [S_REPORT] = {"report", false},
 };
 
 static const char *const MODE_WORDS[] = {"off", "observe", "safe", "auto", NULL};
@@ -35,9 +65,14 @@ struct key_row {
     uint64_t min, max;
     const char *const *words;
 };
-#define C(member) (uint16_t)offsetof(struct pk_config, member), (uint16_t)sizeof(((struct pk_config *)0)->member)
-#define B(member) (uint16_t)offsetof(struct pk_config_broker, member), (uint16_t)sizeof(((struct pk_config_broker *)0)->member)
-#define COLLECT(which) (uint16_t)(offsetof(struct pk_config, collect_ms) + sizeof(uint32_t) * (which)), (uint16_t)sizeof(uint32_t)
+#define C(member)                                                                                            \
+    (uint16_t) offsetof(struct pk_config, member), (uint16_t)sizeof(((struct pk_config *)0)->member)
+#define B(member)                                                                                            \
+    (uint16_t) offsetof(struct pk_config_broker, member),                                                    \
+        (uint16_t)sizeof(((struct pk_config_broker *)0)->member)
+#define COLLECT(which)                                                                                       \
+    (uint16_t)(offsetof(struct pk_config, collect_ms) + sizeof(uint32_t) * (which)),                         \
+        (uint16_t)sizeof(uint32_t)
 enum { DAY_MS = 86400000 };
 
 static const struct key_row KEYS[] = {
@@ -80,7 +115,8 @@ static const struct key_row KEYS[] = {
     {S_SOURCES, V_U64, "burst", C(source_burst_count), 1, 10000000, NULL},
     {S_DISK, V_WATCH_PATH, "path", 0, 0, 1, 159, NULL},
     {S_PROCESS, V_WATCH_PATH, "pidfile", 0, 0, 1, 159, NULL},
-    {S_HEARTBEAT, V_DURATION, "interval", (uint16_t)offsetof(struct pk_config_heartbeat, interval_ms), sizeof(uint32_t), 1000, 7ull * DAY_MS, NULL},
+    {S_HEARTBEAT, V_DURATION, "interval", (uint16_t)offsetof(struct pk_config_heartbeat, interval_ms),
+     sizeof(uint32_t), 1000, 7ull * DAY_MS, NULL},
     {S_REMOTE, V_WORD, "commands", C(remote), 0, 0, REMOTE_WORDS},
     {S_REMOTE, V_LIST, "allow", 0, 0, 0, 0, NULL},
     {S_ROLES, V_ROLE, "viewer", 0, 0, PK_ROLE_VIEWER, 0, NULL},
@@ -105,19 +141,27 @@ struct parse {
     uint32_t line, column;
 };
 
-const char *pk_mode_word(uint8_t mode) { return mode < PK_MODE_COUNT ? MODE_WORDS[mode] : "unknown"; }
-const char *pk_remote_word(uint8_t remote) { return remote < 3 ? REMOTE_WORDS[remote] : "unknown"; }
+const char *pk_mode_word(uint8_t mode) {
+    return mode < PK_MODE_COUNT ? MODE_WORDS[mode] : "unknown";
+}
+const char *pk_remote_word(uint8_t remote) {
+    return remote < 3 ? REMOTE_WORDS[remote] : "unknown";
+}
 
 static int word_index(const char *const *words, struct pk_str s) {
     for (int i = 0; words[i] != NULL; i++) {
-        if (words[i][0] != '\0' && pk_str_eq_nocase(s, words[i])) { return i; }
+        if (words[i][0] != '\0' && pk_str_eq_nocase(s, words[i])) {
+            return i;
+        }
     }
     return PK_E_BAD_FIELD;
 }
 
 int pk_mode_parse(struct pk_str s, uint8_t *out) {
     const int index = word_index(MODE_WORDS, s);
-    if (index < 0) { return index; }
+    if (index < 0) {
+        return index;
+    }
     *out = (uint8_t)index;
     return PK_OK;
 }
@@ -181,33 +225,43 @@ static int open_broker(struct parse *p, struct pk_str name) {
 
 static int open_watch(struct parse *p, struct pk_str name, enum pk_collector collector) {
     struct pk_config *c = p->c;
-    if (!pk_text_is_id(name, "_.:@/-", sizeof c->watches[0].name - 1)) { return fail(p, "'{}' is not a name of 1 to 63 of A-Z a-z 0-9 _ . : @ / -", name); }
+    if (!pk_text_is_id(name, "_.:@/-", sizeof c->watches[0].name - 1)) {
+        return fail(p, "'{}' is not a name of 1 to 63 of A-Z a-z 0-9 _ . : @ / -", name);
+    }
     for (uint32_t i = 0; i < c->watch_count; i++) {
         if (c->watches[i].collector == collector && pk_str_eq_c(name, c->watches[i].name)) {
             p->target = &c->watches[i];
             return PK_OK;
         }
     }
-    if (c->watch_count == PK_LIMIT_WATCHES) { return fail(p, "no room to watch '{}': the table is full", name); }
+    if (c->watch_count == PK_LIMIT_WATCHES) {
+        return fail(p, "no room to watch '{}': the table is full", name);
+    }
     struct pk_watch *w = &c->watches[c->watch_count++];
     memset(w, 0, sizeof *w);
     w->collector = collector;
     (void)pk_str_copy_cut(name, w->name, sizeof w->name);
-    if (collector == PK_COLLECT_DISK && name.p[0] == '/') { (void)pk_str_copy_cut(name, w->path, sizeof w->path); }
+    if (collector == PK_COLLECT_DISK && name.p[0] == '/') {
+        (void)pk_str_copy_cut(name, w->path, sizeof w->path);
+    }
     p->target = w;
     return PK_OK;
 }
 
 static int open_heartbeat(struct parse *p, struct pk_str name) {
     struct pk_config *c = p->c;
-    if (!pk_text_is_id(name, "_.:@-", 64)) { return fail(p, "'{}' is not a source name", name); }
+    if (!pk_text_is_id(name, "_.:@-", 64)) {
+        return fail(p, "'{}' is not a source name", name);
+    }
     for (uint32_t i = 0; i < c->heartbeat_count; i++) {
         if (pk_str_eq_c(name, c->heartbeats[i].source)) {
             p->target = &c->heartbeats[i];
             return PK_OK;
         }
     }
-    if (c->heartbeat_count == PK_CONFIG_HEARTBEATS) { return fail(p, "no room for heartbeat '{}'", name); }
+    if (c->heartbeat_count == PK_CONFIG_HEARTBEATS) {
+        return fail(p, "no room for heartbeat '{}'", name);
+    }
     struct pk_config_heartbeat *h = &c->heartbeats[c->heartbeat_count++];
     h->interval_ms = 30000;
     (void)pk_str_copy_cut(name, h->source, sizeof h->source);
@@ -220,22 +274,30 @@ static int open_section(struct parse *p, struct pk_str kind, struct pk_str name)
     uint8_t section = S_COUNT;
     for (uint8_t i = 0; i < S_COUNT; i++) {
         words[i] = SECTIONS[i].word;
-        if (pk_str_eq_c(kind, SECTIONS[i].word)) { section = i; }
+        if (pk_str_eq_c(kind, SECTIONS[i].word)) {
+            section = i;
+        }
     }
     if (section == S_COUNT) {
         const char *near = pk_text_suggest(kind, words, S_COUNT);
-        return near != NULL ? fail(p, "unknown section; did you mean [{}]?", pk_str_of(near)) : fail(p, "unknown section [{}]", kind);
+        return near != NULL ? fail(p, "unknown section; did you mean [{}]?", pk_str_of(near))
+                            : fail(p, "unknown section [{}]", kind);
     }
     if (SECTIONS[section].has_name != (name.n > 0)) {
-        return fail(p, SECTIONS[section].has_name ? "section [{}] needs a name" : "section [{}] takes no name", kind);
+        return fail(
+            p, SECTIONS[section].has_name ? "section [{}] needs a name" : "section [{}] takes no name", kind);
     }
     p->section = section;
     p->target = p->c;
     switch ((enum section_id)section) {
-    case S_BROKER: return open_broker(p, name);
-    case S_DISK: return open_watch(p, name, PK_COLLECT_DISK);
-    case S_PROCESS: return open_watch(p, name, PK_COLLECT_PROCESS);
-    case S_HEARTBEAT: return open_heartbeat(p, name);
+    case S_BROKER:
+        return open_broker(p, name);
+    case S_DISK:
+        return open_watch(p, name, PK_COLLECT_DISK);
+    case S_PROCESS:
+        return open_watch(p, name, PK_COLLECT_PROCESS);
+    case S_HEARTBEAT:
+        return open_heartbeat(p, name);
     case S_GATEWAY:
     case S_PATHS:
     case S_AGENT:
@@ -244,7 +306,8 @@ static int open_section(struct parse *p, struct pk_str kind, struct pk_str name)
     case S_ROLES:
     case S_STORE:
     case S_REPORT:
-    case S_COUNT: break;
+    case S_COUNT:
+        break;
     }
     return PK_OK;
 }
@@ -252,9 +315,15 @@ static int open_section(struct parse *p, struct pk_str kind, struct pk_str name)
 /* ---- values ---- */
 
 static int set_text(const struct parse *p, const struct key_row *k, struct pk_str v, char *to) {
-    if (v.n < k->min || v.n > k->max || v.n >= k->size_bytes) { return fail(p, "'{}' is empty or too long", v); }
-    if (k->kind == V_ID && !pk_text_is_id(v, "", (uint32_t)k->max)) { return fail(p, "'{}' is not an id: 1 to 32 of A-Z a-z 0-9 _ -", v); }
-    if (k->kind == V_PATH && v.p[0] != '/') { return fail(p, "'{}' is not an absolute path", v); }
+    if (v.n < k->min || v.n > k->max || v.n >= k->size_bytes) {
+        return fail(p, "'{}' is empty or too long", v);
+    }
+    if (k->kind == V_ID && !pk_text_is_id(v, "", (uint32_t)k->max)) {
+        return fail(p, "'{}' is not an id: 1 to 32 of A-Z a-z 0-9 _ -", v);
+    }
+    if (k->kind == V_PATH && v.p[0] != '/') {
+        return fail(p, "'{}' is not an absolute path", v);
+    }
     memset(to, 0, k->size_bytes);
     memcpy(to, v.p, v.n);
     return PK_OK;
@@ -270,7 +339,12 @@ static int set_number(const struct parse *p, const struct key_row *k, struct pk_
     } else {
         err = pk_parse_u64(v, &n);
     }
-    if (err < 0) { return fail(p, k->kind == V_DURATION ? "'{}' is not a duration such as 30s, 5m, 1h" : "'{}' is not a whole number", v); }
+    if (err < 0) {
+        return fail(p,
+                    k->kind == V_DURATION ? "'{}' is not a duration such as 30s, 5m, 1h"
+                                          : "'{}' is not a whole number",
+                    v);
+    }
     if (n < k->min || n > k->max) {
         char text[96];
         struct pk_buf b;
@@ -279,20 +353,30 @@ static int set_number(const struct parse *p, const struct key_row *k, struct pk_
         pk_buf_put_u64(&b, k->min);
         pk_buf_puts(&b, "..");
         pk_buf_put_u64(&b, k->max);
-        if (k->kind == V_DURATION) { pk_buf_puts(&b, " ms"); }
+        if (k->kind == V_DURATION) {
+            pk_buf_puts(&b, " ms");
+        }
         return fail(p, text, v);
     }
     const uint32_t n32 = (uint32_t)n;
     const uint16_t n16 = (uint16_t)n;
-    if (k->size_bytes == sizeof n) { memcpy(to, &n, sizeof n); }
-    if (k->size_bytes == sizeof n32) { memcpy(to, &n32, sizeof n32); }
-    if (k->size_bytes == sizeof n16) { memcpy(to, &n16, sizeof n16); }
+    if (k->size_bytes == sizeof n) {
+        memcpy(to, &n, sizeof n);
+    }
+    if (k->size_bytes == sizeof n32) {
+        memcpy(to, &n32, sizeof n32);
+    }
+    if (k->size_bytes == sizeof n16) {
+        memcpy(to, &n16, sizeof n16);
+    }
     return PK_OK;
 }
 
 static int set_word(const struct parse *p, const struct key_row *k, struct pk_str v, uint8_t *to) {
     const int index = word_index(k->words, v);
-    if (index < 0) { return fail(p, "'{}' is not one of the words this key takes", v); }
+    if (index < 0) {
+        return fail(p, "'{}' is not one of the words this key takes", v);
+    }
     *to = (uint8_t)index;
     return PK_OK;
 }
@@ -303,7 +387,9 @@ static int set_words(const struct parse *p, const struct key_row *k, struct pk_s
     while (pk_str_split(&v, ',', &piece)) {
         piece = pk_str_trim(piece);
         const int index = word_index(k->words, piece);
-        if (index < 0) { return fail(p, "'{}' is not one of the words this key takes", piece); }
+        if (index < 0) {
+            return fail(p, "'{}' is not one of the words this key takes", piece);
+        }
         bits = (uint8_t)(bits | (1u << index));
     }
     *to = bits;
@@ -315,8 +401,11 @@ static int set_allow(const struct parse *p, struct pk_str v) {
     p->c->remote_allow_count = 0;
     while (pk_str_split(&v, ',', &piece)) {
         piece = pk_str_trim(piece);
-        if (p->c->remote_allow_count == PK_CONFIG_ALLOW_MAX || !pk_text_is_id(piece, "_.-", 31)) { return fail(p, "'{}' is not a command name, or the list is full", piece); }
-        (void)pk_str_copy_cut(piece, p->c->remote_allow[p->c->remote_allow_count++], sizeof p->c->remote_allow[0]);
+        if (p->c->remote_allow_count == PK_CONFIG_ALLOW_MAX || !pk_text_is_id(piece, "_.-", 31)) {
+            return fail(p, "'{}' is not a command name, or the list is full", piece);
+        }
+        (void)pk_str_copy_cut(piece, p->c->remote_allow[p->c->remote_allow_count++],
+                              sizeof p->c->remote_allow[0]);
     }
     return PK_OK;
 }
@@ -328,11 +417,15 @@ static int set_role(const struct parse *p, const struct key_row *k, struct pk_st
         piece = pk_str_trim(piece);
         const bool is_group = pk_str_starts(piece, "gid:");
         uint64_t id = 0;
-        if ((!is_group && !pk_str_starts(piece, "uid:")) || pk_parse_u64(pk_str_make(piece.p + 4, piece.n - 4), &id) < 0 || id > UINT32_MAX) {
+        if ((!is_group && !pk_str_starts(piece, "uid:")) ||
+            pk_parse_u64(pk_str_make(piece.p + 4, piece.n - 4), &id) < 0 || id > UINT32_MAX) {
             return fail(p, "'{}' is not of the form uid:1000 or gid:1000", piece);
         }
-        if (p->c->role_rule_count == PK_CONFIG_ROLE_RULES) { return fail(p, "no room for '{}'", piece); }
-        p->c->roles[p->c->role_rule_count++] = (struct pk_config_role_rule){.is_group = is_group, .id = (uint32_t)id, .role = (uint8_t)k->min};
+        if (p->c->role_rule_count == PK_CONFIG_ROLE_RULES) {
+            return fail(p, "no room for '{}'", piece);
+        }
+        p->c->roles[p->c->role_rule_count++] =
+            (struct pk_config_role_rule){.is_group = is_group, .id = (uint32_t)id, .role = (uint8_t)k->min};
     }
     return PK_OK;
 }
@@ -342,18 +435,26 @@ static int set_value(const struct parse *p, const struct key_row *k, struct pk_s
     switch ((enum value_kind)k->kind) {
     case V_ID:
     case V_PATH:
-    case V_TEXT: return set_text(p, k, v, to);
+    case V_TEXT:
+        return set_text(p, k, v, to);
     case V_U16:
     case V_U64:
     case V_DURATION:
-    case V_SIZE: return set_number(p, k, v, to);
-    case V_BOOL: return pk_parse_bool(v, to) < 0 ? fail(p, "'{}' is not yes or no", v) : PK_OK;
-    case V_WORD: return set_word(p, k, v, to);
-    case V_WORDS: return set_words(p, k, v, to);
-    case V_LIST: return set_allow(p, v);
-    case V_ROLE: return set_role(p, k, v);
+    case V_SIZE:
+        return set_number(p, k, v, to);
+    case V_BOOL:
+        return pk_parse_bool(v, to) < 0 ? fail(p, "'{}' is not yes or no", v) : PK_OK;
+    case V_WORD:
+        return set_word(p, k, v, to);
+    case V_WORDS:
+        return set_words(p, k, v, to);
+    case V_LIST:
+        return set_allow(p, v);
+    case V_ROLE:
+        return set_role(p, k, v);
     case V_WATCH_PATH: {
-        const struct key_row as_path = {.kind = V_PATH, .size_bytes = sizeof((struct pk_watch *)0)->path, .min = k->min, .max = k->max};
+        const struct key_row as_path = {
+            .kind = V_PATH, .size_bytes = sizeof((struct pk_watch *)0)->path, .min = k->min, .max = k->max};
         return set_text(p, &as_path, v, ((struct pk_watch *)p->target)->path);
     }
     }
@@ -364,12 +465,17 @@ static int set_pair(struct parse *p, struct pk_str key, struct pk_str value) {
     const char *words[PK_COUNT_OF(KEYS)];
     size_t word_count = 0;
     for (size_t i = 0; i < PK_COUNT_OF(KEYS); i++) {
-        if (KEYS[i].section != p->section) { continue; }
-        if (pk_str_eq_c(key, KEYS[i].key)) { return set_value(p, &KEYS[i], value); }
+        if (KEYS[i].section != p->section) {
+            continue;
+        }
+        if (pk_str_eq_c(key, KEYS[i].key)) {
+            return set_value(p, &KEYS[i], value);
+        }
         words[word_count++] = KEYS[i].key;
     }
     const char *near = pk_text_suggest(key, words, word_count);
-    return near != NULL ? fail(p, "unknown key; did you mean '{}'?", pk_str_of(near)) : fail(p, "unknown key '{}'", key);
+    return near != NULL ? fail(p, "unknown key; did you mean '{}'?", pk_str_of(near))
+                        : fail(p, "unknown key '{}'", key);
 }
 
 int pk_config_parse(struct pk_config *c, struct pk_str text, const char *file, struct pk_diag *diag) {
@@ -383,7 +489,9 @@ int pk_config_parse(struct pk_config *c, struct pk_str text, const char *file, s
             pk_diag_set(diag, file, r.error_line, r.error_column, r.error);
             return PK_E_CONFIG;
         }
-        if (item.kind == PK_INI_END) { return PK_OK; }
+        if (item.kind == PK_INI_END) {
+            return PK_OK;
+        }
         p.line = item.line;
         p.column = item.column;
         int err = PK_OK;
@@ -394,20 +502,28 @@ int pk_config_parse(struct pk_config *c, struct pk_str text, const char *file, s
         } else {
             err = set_pair(&p, item.key, item.value);
         }
-        if (err < 0) { return err; }
+        if (err < 0) {
+            return err;
+        }
     }
 }
 
 /* ---- environment ---- */
 
-static char lower_of(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+static char lower_of(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
 
 /* Takes "WORD_" off the front of *name when it is there. */
 static bool take_word(struct pk_str *name, const char *word) {
     const size_t n = strlen(word);
-    if (name->n < n + 1 || name->p[n] != '_') { return false; }
+    if (name->n < n + 1 || name->p[n] != '_') {
+        return false;
+    }
     for (size_t i = 0; i < n; i++) {
-        if (lower_of(name->p[i]) != word[i]) { return false; }
+        if (lower_of(name->p[i]) != word[i]) {
+            return false;
+        }
     }
     *name = pk_str_make(name->p + n + 1, name->n - n - 1);
     return true;
@@ -417,7 +533,9 @@ static bool take_word(struct pk_str *name, const char *word) {
 static bool is_tool_variable(struct pk_str name) {
     static const char *const TOOL[] = {"DEPS", "CACHE", "SHARED", "SOCKET"};
     for (size_t i = 0; i < PK_COUNT_OF(TOOL); i++) {
-        if (pk_str_eq_c(name, TOOL[i])) { return true; }
+        if (pk_str_eq_c(name, TOOL[i])) {
+            return true;
+        }
     }
     return false;
 }
@@ -425,33 +543,50 @@ static bool is_tool_variable(struct pk_str name) {
 static int set_variable(struct parse *p, struct pk_str name, struct pk_str value) {
     struct pk_str rest = name;
     for (uint8_t s = 0; s < S_COUNT; s++) {
-        if (s == S_DISK || s == S_PROCESS || s == S_HEARTBEAT || !take_word(&rest, SECTIONS[s].word)) { continue; }
+        if (s == S_DISK || s == S_PROCESS || s == S_HEARTBEAT || !take_word(&rest, SECTIONS[s].word)) {
+            continue;
+        }
         struct pk_str section_name = {NULL, 0};
         if (s == S_BROKER) {
-            if (take_word(&rest, "site")) { section_name = pk_str_of("site"); }
-            if (section_name.n == 0 && take_word(&rest, "central")) { section_name = pk_str_of("central"); }
+            if (take_word(&rest, "site")) {
+                section_name = pk_str_of("site");
+            }
+            if (section_name.n == 0 && take_word(&rest, "central")) {
+                section_name = pk_str_of("central");
+            }
         }
         int err = open_section(p, pk_str_of(SECTIONS[s].word), section_name);
-        if (err < 0) { return err; }
+        if (err < 0) {
+            return err;
+        }
         char key[32];
         const uint32_t n = pk_str_copy_cut(rest, key, sizeof key);
-        for (uint32_t i = 0; i < n; i++) { key[i] = lower_of(key[i]); }
+        for (uint32_t i = 0; i < n; i++) {
+            key[i] = lower_of(key[i]);
+        }
         return set_pair(p, pk_str_make(key, n), value);
     }
     return fail(p, "unknown variable PICKET_{}", name);
 }
 
 int pk_config_environment(struct pk_config *c, const char *const *environment, struct pk_diag *diag) {
-    struct parse p = {.c = c, .diag = diag, .file = "environment", .section = S_COUNT, .line = 1, .column = 1};
+    struct parse p = {
+        .c = c, .diag = diag, .file = "environment", .section = S_COUNT, .line = 1, .column = 1};
     for (uint32_t i = 0; environment != NULL && environment[i] != NULL; i++) {
         struct pk_str value = pk_str_of(environment[i]);
         struct pk_str name;
-        if (!pk_str_starts(value, "PICKET_") || !pk_str_split(&value, '=', &name)) { continue; }
+        if (!pk_str_starts(value, "PICKET_") || !pk_str_split(&value, '=', &name)) {
+            continue;
+        }
         name = pk_str_make(name.p + 7, name.n - 7);
         p.line = i + 1;
-        if (is_tool_variable(name)) { continue; }
+        if (is_tool_variable(name)) {
+            continue;
+        }
         const int err = set_variable(&p, name, value);
-        if (err < 0) { return err; }
+        if (err < 0) {
+            return err;
+        }
     }
     return PK_OK;
 }
@@ -461,22 +596,39 @@ int pk_config_environment(struct pk_config *c, const char *const *environment, s
 int pk_config_check(const struct pk_config *c, const char *file, struct pk_diag *diag) {
     const struct parse p = {.diag = diag, .file = file, .line = 1, .column = 1};
     const struct pk_str none = {NULL, 0};
-    if (c->site[0] == '\0') { return fail(&p, "[gateway] site is missing", none); }
-    if (c->gateway[0] == '\0') { return fail(&p, "[gateway] gateway is missing", none); }
+    if (c->site[0] == '\0') {
+        return fail(&p, "[gateway] site is missing", none);
+    }
+    if (c->gateway[0] == '\0') {
+        return fail(&p, "[gateway] gateway is missing", none);
+    }
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         const struct pk_config_broker *b = &c->broker[i];
         const struct pk_str name = pk_str_of(i == 0 ? "site" : "central");
-        if (!b->is_set) { continue; }
-        if (b->host[0] == '\0') { return fail(&p, "[broker {}] host is missing", name); }
-        if (b->use_tls && b->ca[0] == '\0') { return fail(&p, "[broker {}] tls needs ca", name); }
-        if ((b->certificate[0] == '\0') != (b->key[0] == '\0')) { return fail(&p, "[broker {}] certificate and key go together", name); }
-        if (b->keep_alive_ms % 1000 != 0) { return fail(&p, "[broker {}] keep_alive is in whole seconds", name); }
+        if (!b->is_set) {
+            continue;
+        }
+        if (b->host[0] == '\0') {
+            return fail(&p, "[broker {}] host is missing", name);
+        }
+        if (b->use_tls && b->ca[0] == '\0') {
+            return fail(&p, "[broker {}] tls needs ca", name);
+        }
+        if ((b->certificate[0] == '\0') != (b->key[0] == '\0')) {
+            return fail(&p, "[broker {}] certificate and key go together", name);
+        }
+        if (b->keep_alive_ms % 1000 != 0) {
+            return fail(&p, "[broker {}] keep_alive is in whole seconds", name);
+        }
     }
-    if ((c->broker[0].roles & c->broker[1].roles & (PK_BROKER_INCIDENTS | PK_BROKER_COMMANDS | PK_BROKER_SUMMARY)) != 0) {
+    if ((c->broker[0].roles & c->broker[1].roles &
+         (PK_BROKER_INCIDENTS | PK_BROKER_COMMANDS | PK_BROKER_SUMMARY)) != 0) {
         return fail(&p, "[broker site] and [broker central] share a role; give each role to one", none);
     }
     for (uint32_t i = 0; i < c->watch_count; i++) {
-        if (c->watches[i].collector == PK_COLLECT_DISK && c->watches[i].path[0] == '\0') { return fail(&p, "[disk {}] path is missing", pk_str_of(c->watches[i].name)); }
+        if (c->watches[i].collector == PK_COLLECT_DISK && c->watches[i].path[0] == '\0') {
+            return fail(&p, "[disk {}] path is missing", pk_str_of(c->watches[i].name));
+        }
     }
     return PK_OK;
 }
@@ -491,8 +643,8 @@ struct conf_d {
     int err;
 };
 
-static int load_one(struct pk_config *c, const struct pk_port_files *files, const char *path, void *scratch, uint32_t scratch_bytes,
-                    struct pk_diag *diag) {
+static int load_one(struct pk_config *c, const struct pk_port_files *files, const char *path, void *scratch,
+                    uint32_t scratch_bytes, struct pk_diag *diag) {
     const int n = files->read(files->ctx, path, scratch, scratch_bytes);
     if (n < 0) {
         pk_diag_set1(diag, path, 1, 1, "cannot be read: {}", pk_str_of(pk_err_text(n)));
@@ -505,7 +657,9 @@ static void load_conf_d(void *arg, const char *name) {
     struct conf_d *d = arg;
     char path[PK_CONFIG_PATH_BYTES * 2];
     struct pk_buf b;
-    if (d->err < 0) { return; }
+    if (d->err < 0) {
+        return;
+    }
     pk_buf_init(&b, path, sizeof path);
     pk_buf_puts(&b, d->dir);
     pk_buf_putc(&b, '/');
@@ -516,33 +670,51 @@ static void load_conf_d(void *arg, const char *name) {
 /* A broker that names no roles has all that no other broker claims. */
 static void default_broker_roles(struct pk_config *c) {
     const uint8_t all = PK_BROKER_EVENTS | PK_BROKER_INCIDENTS | PK_BROKER_COMMANDS | PK_BROKER_SUMMARY;
-    if (c->broker[1].is_set && c->broker[1].roles == 0) { c->broker[1].roles = (uint8_t)(all & ~(c->broker[0].is_set ? c->broker[0].roles : 0u)); }
+    if (c->broker[1].is_set && c->broker[1].roles == 0) {
+        c->broker[1].roles = (uint8_t)(all & ~(c->broker[0].is_set ? c->broker[0].roles : 0u));
+    }
     if (c->broker[0].is_set && c->broker[0].roles == 0) {
-        c->broker[0].roles = c->broker[1].is_set ? (uint8_t)((all & ~c->broker[1].roles) | PK_BROKER_EVENTS) : all;
+        c->broker[0].roles =
+            c->broker[1].is_set ? (uint8_t)((all & ~c->broker[1].roles) | PK_BROKER_EVENTS) : all;
     }
 }
 
-int pk_config_load(struct pk_config *c, const struct pk_port_files *files, const char *path, const char *const *environment, void *scratch,
-                   uint32_t scratch_bytes, struct pk_diag *diag) {
+int pk_config_load(struct pk_config *c, const struct pk_port_files *files, const char *path,
+                   const char *const *environment, void *scratch, uint32_t scratch_bytes,
+                   struct pk_diag *diag) {
     char dir[PK_CONFIG_PATH_BYTES];
     pk_config_defaults(c);
     int err = load_one(c, files, path, scratch, scratch_bytes, diag);
-    if (err < 0) { return err; }
+    if (err < 0) {
+        return err;
+    }
     struct pk_str parent = pk_str_of(path);
-    while (parent.n > 0 && parent.p[parent.n - 1] != '/') { parent.n--; }
+    while (parent.n > 0 && parent.p[parent.n - 1] != '/') {
+        parent.n--;
+    }
     struct pk_buf b;
     pk_buf_init(&b, dir, sizeof dir);
     pk_buf_put_str(&b, parent);
     pk_buf_puts(&b, "conf.d");
-    struct conf_d d = {.c = c, .files = files, .dir = dir, .scratch = scratch, .scratch_bytes = scratch_bytes, .diag = diag, .err = PK_OK};
+    struct conf_d d = {.c = c,
+                       .files = files,
+                       .dir = dir,
+                       .scratch = scratch,
+                       .scratch_bytes = scratch_bytes,
+                       .diag = diag,
+                       .err = PK_OK};
     err = files->list(files->ctx, dir, ".conf", load_conf_d, &d);
-    if (d.err < 0) { return d.err; }
+    if (d.err < 0) {
+        return d.err;
+    }
     if (err < 0 && err != PK_E_NOT_FOUND) {
         pk_diag_set1(diag, dir, 1, 1, "cannot be listed: {}", pk_str_of(pk_err_text(err)));
         return PK_E_CONFIG;
     }
     err = pk_config_environment(c, environment, diag);
-    if (err < 0) { return err; }
+    if (err < 0) {
+        return err;
+    }
     default_broker_roles(c);
     return pk_config_check(c, path, diag);
 }

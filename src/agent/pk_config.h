@@ -1,9 +1,9 @@
 #ifndef PK_CONFIG_H
 #define PK_CONFIG_H
-/* picketd.conf and conf.d (all files in byte order after it), then PICKET_<SECTION>_<KEY> from the environment: one table of keys, whole or not at
- * all. Unknown sections, keys and variables are errors with the place. Every key, its default and its range: config/picketd.conf. */
+/* picketd.conf and conf.d (all files in byte order after it), then PICKET_<SECTION>_<KEY> from the
+ * environment: one table of keys, whole or not at all. Unknown sections, keys and variables are errors with
+ * the place. Every key, its default and its range: config/picketd.conf. */
 #include "base/pk_ini.h"
-#include "base/pk_mode.h"
 #include "base/pk_mode.h"
 #include "pk_limits.h"
 #include "port/port.h"
@@ -11,8 +11,19 @@
 enum pk_remote { PK_REMOTE_OFF, PK_REMOTE_READ_ONLY, PK_REMOTE_LIST };
 enum pk_seal_policy { PK_SEAL_REQUIRED, PK_SEAL_BEST_EFFORT };
 enum pk_clock_policy { PK_CLOCK_KERNEL, PK_CLOCK_TRUSTED };
-enum pk_broker_role { PK_BROKER_EVENTS = 1, PK_BROKER_INCIDENTS = 2, PK_BROKER_COMMANDS = 4, PK_BROKER_SUMMARY = 8 };
-enum { PK_CONFIG_PATH_BYTES = 160, PK_CONFIG_NAME_BYTES = 33, PK_CONFIG_ALLOW_MAX = 24, PK_CONFIG_ROLE_RULES = 16, PK_CONFIG_HEARTBEATS = 32 };
+enum pk_broker_role {
+    PK_BROKER_EVENTS = 1,
+    PK_BROKER_INCIDENTS = 2,
+    PK_BROKER_COMMANDS = 4,
+    PK_BROKER_SUMMARY = 8
+};
+enum {
+    PK_CONFIG_PATH_BYTES = 160,
+    PK_CONFIG_NAME_BYTES = 33,
+    PK_CONFIG_ALLOW_MAX = 24,
+    PK_CONFIG_ROLE_RULES = 16,
+    PK_CONFIG_HEARTBEATS = 32
+};
 
 struct pk_config_broker {
     bool is_set;
@@ -39,21 +50,22 @@ struct pk_config_heartbeat {
 
 struct pk_config {
     char site[PK_CONFIG_NAME_BYTES], gateway[PK_CONFIG_NAME_BYTES];
-    char state_dir[PK_CONFIG_PATH_BYTES], run_dir[PK_CONFIG_PATH_BYTES], rules_dir[PK_CONFIG_PATH_BYTES], keys_dir[PK_CONFIG_PATH_BYTES],
-        actions_path[PK_CONFIG_PATH_BYTES];
+    char state_dir[PK_CONFIG_PATH_BYTES], run_dir[PK_CONFIG_PATH_BYTES], rules_dir[PK_CONFIG_PATH_BYTES],
+        keys_dir[PK_CONFIG_PATH_BYTES], actions_path[PK_CONFIG_PATH_BYTES];
     char user[PK_CONFIG_NAME_BYTES], group[PK_CONFIG_NAME_BYTES];
-    uint8_t mode;       /* enum pk_mode */
+    uint8_t mode; /* enum pk_mode */
     bool is_safe_mode;
-    uint8_t seal;       /* enum pk_seal_policy */
-    uint8_t log_level;  /* enum pk_log_level */
-    uint8_t clock;      /* enum pk_clock_policy: whether the wall clock counts as `ntp` without the kernel saying so */
+    uint8_t seal;      /* enum pk_seal_policy */
+    uint8_t log_level; /* enum pk_log_level */
+    uint8_t
+        clock; /* enum pk_clock_policy: whether the wall clock counts as `ntp` without the kernel saying so */
     struct pk_config_broker broker[PK_LINKS]; /* [0] site, [1] central */
     uint32_t collect_ms[PK_COLLECT_COUNT];    /* 0 = off */
     struct pk_watch watches[PK_LIMIT_WATCHES];
     uint32_t watch_count;
     struct pk_config_heartbeat heartbeats[PK_CONFIG_HEARTBEATS];
     uint32_t heartbeat_count;
-    uint8_t remote;     /* enum pk_remote */
+    uint8_t remote; /* enum pk_remote */
     char remote_allow[PK_CONFIG_ALLOW_MAX][32];
     uint32_t remote_allow_count;
     struct pk_config_role_rule roles[PK_CONFIG_ROLE_RULES];
@@ -68,15 +80,18 @@ struct pk_config {
 /* Defaults only. */
 void pk_config_defaults(struct pk_config *c);
 /* One text. `file` names it in errors. PK_OK or PK_E_CONFIG with *diag. Values are added to what *c holds. */
-PK_MUST_USE int pk_config_parse(struct pk_config *c, struct pk_str text, const char *file, struct pk_diag *diag);
+PK_MUST_USE int pk_config_parse(struct pk_config *c, struct pk_str text, const char *file,
+                                struct pk_diag *diag);
 /* NULL-terminated "NAME=value" list; names not starting with PICKET_ are not ours. PK_OK or PK_E_CONFIG. */
-PK_MUST_USE int pk_config_environment(struct pk_config *c, const char *const *environment, struct pk_diag *diag);
+PK_MUST_USE int pk_config_environment(struct pk_config *c, const char *const *environment,
+                                      struct pk_diag *diag);
 /* Cross-checks after everything was read: required keys, ranges that depend on each other. */
 PK_MUST_USE int pk_config_check(const struct pk_config *c, const char *file, struct pk_diag *diag);
-/* All of it, from files: path, then the conf.d beside it, then the environment, then the check. scratch holds one file at a time. On an error *c is
- * undefined: load into a spare and swap. */
-PK_MUST_USE int pk_config_load(struct pk_config *c, const struct pk_port_files *files, const char *path, const char *const *environment,
-                               void *scratch, uint32_t scratch_bytes, struct pk_diag *diag);
+/* All of it, from files: path, then the conf.d beside it, then the environment, then the check. scratch holds
+ * one file at a time. On an error *c is undefined: load into a spare and swap. */
+PK_MUST_USE int pk_config_load(struct pk_config *c, const struct pk_port_files *files, const char *path,
+                               const char *const *environment, void *scratch, uint32_t scratch_bytes,
+                               struct pk_diag *diag);
 const char *pk_mode_word(uint8_t mode);
 const char *pk_remote_word(uint8_t remote);
 PK_MUST_USE int pk_mode_parse(struct pk_str s, uint8_t *out);

@@ -32,8 +32,12 @@ int pk_lines_next(struct pk_lines *l, struct pk_str *out) {
         const char *end = waiting == 0 ? NULL : memchr(start, '\n', waiting);
         if (end == NULL) {
             const bool is_full = waiting == l->cap_bytes;
-            if (l->is_skipping || is_full) { l->taken_bytes = l->used_bytes; }
-            if (l->is_skipping || !is_full) { return PK_E_AGAIN; }
+            if (l->is_skipping || is_full) {
+                l->taken_bytes = l->used_bytes;
+            }
+            if (l->is_skipping || !is_full) {
+                return PK_E_AGAIN;
+            }
             l->is_skipping = true;
             return PK_E_TOO_BIG;
         }
@@ -43,7 +47,9 @@ int pk_lines_next(struct pk_lines *l, struct pk_str *out) {
             l->is_skipping = false;
             continue;
         }
-        if (n > 0 && start[n - 1] == '\r') { n--; }
+        if (n > 0 && start[n - 1] == '\r') {
+            n--;
+        }
         *out = pk_str_make(start, n);
         return PK_OK;
     }

@@ -4,11 +4,15 @@
 
 #include "base/pk_assert.h"
 
-static const char *const STATE_WORDS[PK_LINK_STATE_COUNT] = {"off", "waiting", "resolving", "connecting", "greeting", "online"};
+static const char *const STATE_WORDS[PK_LINK_STATE_COUNT] = {"off",        "waiting",  "resolving",
+                                                             "connecting", "greeting", "online"};
 
-const char *pk_link_state_word(enum pk_link_state state) { return state < PK_LINK_STATE_COUNT ? STATE_WORDS[state] : "unknown"; }
+const char *pk_link_state_word(enum pk_link_state state) {
+    return state < PK_LINK_STATE_COUNT ? STATE_WORDS[state] : "unknown";
+}
 
-void pk_link_init(struct pk_link *l, const struct pk_config_broker *config, const struct pk_port_stream *stream, const char *client_id, uint64_t seed,
+void pk_link_init(struct pk_link *l, const struct pk_config_broker *config,
+                  const struct pk_port_stream *stream, const char *client_id, uint64_t seed,
                   uint64_t now_ms) {
     memset(l, 0, offsetof(struct pk_link, rx));
     l->config = config;
@@ -24,15 +28,24 @@ void pk_link_init(struct pk_link *l, const struct pk_config_broker *config, cons
     m->session_expiry_s = config->session_expiry_ms / 1000u;
     m->keep_alive_s = (uint16_t)(config->keep_alive_ms / 1000u);
     m->connect_timeout_ms = PK_LINK_CONNECT_TIMEOUT_MS;
-    const struct pk_mqtt_memory memory = {.rx = l->rx, .rx_bytes = sizeof l->rx, .tx = l->tx, .tx_bytes = sizeof l->tx,
-                                          .out = l->out, .out_count = PK_COUNT_OF(l->out), .in = l->in, .in_count = PK_COUNT_OF(l->in)};
+    const struct pk_mqtt_memory memory = {.rx = l->rx,
+                                          .rx_bytes = sizeof l->rx,
+                                          .tx = l->tx,
+                                          .tx_bytes = sizeof l->tx,
+                                          .out = l->out,
+                                          .out_count = PK_COUNT_OF(l->out),
+                                          .in = l->in,
+                                          .in_count = PK_COUNT_OF(l->in)};
     pk_mqtt_init(&l->mqtt, m, &memory);
     l->state = config->is_set ? PK_LINK_WAITING : PK_LINK_OFF;
     l->deadline_ms = now_ms;
 }
 
 int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str payload) {
-    if (pk_str_copy(topic, l->will_topic, sizeof l->will_topic) < 0 || pk_str_copy(payload, l->will_payload, sizeof l->will_payload) < 0) { return PK_E_TOO_BIG; }
+    if (pk_str_copy(topic, l->will_topic, sizeof l->will_topic) < 0 ||
+        pk_str_copy(payload, l->will_payload, sizeof l->will_payload) < 0) {
+        return PK_E_TOO_BIG;
+    }
     l->mqtt_config.will = (struct pk_mqtt_will){.topic = pk_str_of(l->will_topic),
                                                 .payload = pk_str_of(l->will_payload),
                                                 .qos = 1,
@@ -43,24 +56,35 @@ int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str paylo
     return PK_OK;
 }
 
-/* Full jitter: anywhere between nothing and the doubled bound, so a fleet that lost its broker does not come back in step. */
+/* Full jitter: anywhere between nothing and the doubled bound, so a fleet that lost its broker does not come
+ * back in step. */
 static void back_off(struct pk_link *l, uint64_t now_ms) {
     uint64_t bound = PK_LINK_FIRST_DELAY_MS;
-    for (uint32_t i = 0; i < l->attempt && bound < l->config->reconnect_max_ms; i++) { bound *= 2; }
-    if (bound > l->config->reconnect_max_ms) { bound = l->config->reconnect_max_ms; }
-    if (l->attempt < 32) { l->attempt++; }
+    for (uint32_t i = 0; i < l->attempt && bound < l->config->reconnect_max_ms; i++) {
+        bound *= 2;
+    }
+    if (bound > l->config->reconnect_max_ms) {
+        bound = l->config->reconnect_max_ms;
+    }
+    if (l->attempt < 32) {
+        l->attempt++;
+    }
     l->deadline_ms = now_ms + 1 + pk_rng_below(&l->rng, bound);
     l->state = PK_LINK_WAITING;
 }
 
 static void close_stream(struct pk_link *l) {
-    if (l->is_open) { l->stream->close(l->stream->ctx); }
+    if (l->is_open) {
+        l->stream->close(l->stream->ctx);
+    }
     l->is_open = false;
     pk_mqtt_lost(&l->mqtt);
 }
 
 void pk_link_drop(struct pk_link *l, const char *why, uint64_t now_ms) {
-    if (l->state == PK_LINK_OFF) { return; }
+    if (l->state == PK_LINK_OFF) {
+        return;
+    }
     (void)pk_str_copy_cut(pk_str_of(why), l->error, sizeof l->error);
     if (l->state == PK_LINK_ONLINE) {
         l->lost_count++;
@@ -80,10 +104,14 @@ static bool is_numeric_address(const char *host) {
     bool has_colon = false;
     for (uint32_t i = 0; i < s.n; i++) {
         const char c = s.p[i];
-        if (c == ':') { has_colon = true; }
+        if (c == ':') {
+            has_colon = true;
+        }
         if (!((c >= '0' && c <= '9') || c == '.' || c == ':')) {
             const bool is_hex = (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-            if (!is_hex || memchr(s.p, ':', s.n) == NULL) { return false; }
+            if (!is_hex || memchr(s.p, ':', s.n) == NULL) {
+                return false;
+            }
         }
     }
     return s.n > 0 && (has_colon || memchr(s.p, '.', s.n) != NULL);
@@ -102,7 +130,9 @@ static void open_next_address(struct pk_link *l, uint64_t now_ms) {
     l->deadline_ms = now_ms + PK_LINK_CONNECT_TIMEOUT_MS;
     const int err = l->stream->open(l->stream->ctx, e);
     l->is_open = err == PK_OK;
-    if (err < 0) { pk_link_drop(l, l->stream->error_text(l->stream->ctx), now_ms); }
+    if (err < 0) {
+        pk_link_drop(l, l->stream->error_text(l->stream->ctx), now_ms);
+    }
 }
 
 /* A try begins. True when the name must be resolved first. */
@@ -118,8 +148,11 @@ static bool begin(struct pk_link *l, uint64_t now_ms) {
     return true;
 }
 
-void pk_link_resolved(struct pk_link *l, int err, const char (*addresses)[PK_ADDRESS_BYTES], uint32_t count, uint64_t now_ms) {
-    if (l->state != PK_LINK_RESOLVING) { return; }
+void pk_link_resolved(struct pk_link *l, int err, const char (*addresses)[PK_ADDRESS_BYTES], uint32_t count,
+                      uint64_t now_ms) {
+    if (l->state != PK_LINK_RESOLVING) {
+        return;
+    }
     if (err < 0 || count == 0) {
         pk_link_drop(l, "the broker's name cannot be resolved", now_ms);
         return;
@@ -132,7 +165,9 @@ void pk_link_resolved(struct pk_link *l, int err, const char (*addresses)[PK_ADD
 static void advance_connection(struct pk_link *l, uint64_t now_ms) {
     const int err = l->stream->poll(l->stream->ctx);
     if (err == PK_E_AGAIN) {
-        if (now_ms >= l->deadline_ms) { pk_link_drop(l, "connecting timed out", now_ms); }
+        if (now_ms >= l->deadline_ms) {
+            pk_link_drop(l, "connecting timed out", now_ms);
+        }
         return;
     }
     if (err < 0) {
@@ -151,29 +186,45 @@ static void read_input(struct pk_link *l, uint64_t now_ms) {
     for (;;) {
         uint32_t room = 0;
         uint8_t *to = pk_mqtt_rx_space(&l->mqtt, &room);
-        if (room == 0) { return; } /* events wait to be pulled first */
+        if (room == 0) {
+            return;
+        } /* events wait to be pulled first */
         const int n = l->stream->recv(l->stream->ctx, to, room);
-        if (n == 0) { return; }
+        if (n == 0) {
+            return;
+        }
         if (n < 0) {
-            pk_link_drop(l, n == PK_E_CLOSED ? "the broker closed the connection" : l->stream->error_text(l->stream->ctx), now_ms);
+            pk_link_drop(l,
+                         n == PK_E_CLOSED ? "the broker closed the connection"
+                                          : l->stream->error_text(l->stream->ctx),
+                         now_ms);
             return;
         }
         pk_mqtt_rx_done(&l->mqtt, (uint32_t)n, now_ms);
-        if ((uint32_t)n < room) { return; }
+        if ((uint32_t)n < room) {
+            return;
+        }
     }
 }
 
 bool pk_link_step(struct pk_link *l, uint64_t now_ms) {
     switch (l->state) {
     case PK_LINK_OFF:
-    case PK_LINK_STATE_COUNT: return false;
-    case PK_LINK_WAITING: return now_ms >= l->deadline_ms && begin(l, now_ms);
-    case PK_LINK_RESOLVING:
-        if (now_ms >= l->deadline_ms) { pk_link_drop(l, "resolving the broker's name timed out", now_ms); }
+    case PK_LINK_STATE_COUNT:
         return false;
-    case PK_LINK_CONNECTING: advance_connection(l, now_ms); return false;
+    case PK_LINK_WAITING:
+        return now_ms >= l->deadline_ms && begin(l, now_ms);
+    case PK_LINK_RESOLVING:
+        if (now_ms >= l->deadline_ms) {
+            pk_link_drop(l, "resolving the broker's name timed out", now_ms);
+        }
+        return false;
+    case PK_LINK_CONNECTING:
+        advance_connection(l, now_ms);
+        return false;
     case PK_LINK_GREETING:
-    case PK_LINK_ONLINE: break;
+    case PK_LINK_ONLINE:
+        break;
     }
     pk_mqtt_tick(&l->mqtt, now_ms);
     read_input(l, now_ms);
@@ -183,13 +234,18 @@ bool pk_link_step(struct pk_link *l, uint64_t now_ms) {
 static void note_refusal(struct pk_link *l, const struct pk_mqtt_event *e) {
     struct pk_buf b;
     pk_buf_init(&b, l->error, sizeof l->error);
-    pk_buf_puts(&b, e->kind == PK_MQTT_EV_REFUSED ? "the broker refused the connection: " : "the broker disconnected: ");
+    pk_buf_puts(&b, e->kind == PK_MQTT_EV_REFUSED ? "the broker refused the connection: "
+                                                  : "the broker disconnected: ");
     pk_buf_puts(&b, pk_mqtt_reason_word(e->u.refused.reason));
 }
 
 bool pk_link_next(struct pk_link *l, struct pk_mqtt_event *out, uint64_t now_ms) {
-    if (l->state != PK_LINK_GREETING && l->state != PK_LINK_ONLINE) { return false; }
-    if (!pk_mqtt_next(&l->mqtt, out)) { return false; }
+    if (l->state != PK_LINK_GREETING && l->state != PK_LINK_ONLINE) {
+        return false;
+    }
+    if (!pk_mqtt_next(&l->mqtt, out)) {
+        return false;
+    }
     switch (out->kind) {
     case PK_MQTT_EV_CONNECTED:
         l->state = PK_LINK_ONLINE;
@@ -199,28 +255,39 @@ bool pk_link_next(struct pk_link *l, struct pk_mqtt_event *out, uint64_t now_ms)
         l->error[0] = '\0';
         break;
     case PK_MQTT_EV_REFUSED:
-    case PK_MQTT_EV_DISCONNECTED: note_refusal(l, out); break;
-    case PK_MQTT_EV_ERROR: (void)pk_str_copy_cut(pk_str_of(out->u.error.what), l->error, sizeof l->error); break;
+    case PK_MQTT_EV_DISCONNECTED:
+        note_refusal(l, out);
+        break;
+    case PK_MQTT_EV_ERROR:
+        (void)pk_str_copy_cut(pk_str_of(out->u.error.what), l->error, sizeof l->error);
+        break;
     case PK_MQTT_EV_MESSAGE:
     case PK_MQTT_EV_PUBLISHED:
     case PK_MQTT_EV_SUBSCRIBED:
-    case PK_MQTT_EV_UNSUBSCRIBED: break;
+    case PK_MQTT_EV_UNSUBSCRIBED:
+        break;
     }
     return true;
 }
 
 void pk_link_flush(struct pk_link *l, uint64_t now_ms) {
-    if (l->state != PK_LINK_GREETING && l->state != PK_LINK_ONLINE) { return; }
+    if (l->state != PK_LINK_GREETING && l->state != PK_LINK_ONLINE) {
+        return;
+    }
     for (;;) {
         const uint8_t *p = NULL;
         const uint32_t n = pk_mqtt_output(&l->mqtt, &p);
-        if (n == 0) { break; }
+        if (n == 0) {
+            break;
+        }
         const int sent = l->stream->send(l->stream->ctx, p, n);
         if (sent < 0) {
             pk_link_drop(l, l->stream->error_text(l->stream->ctx), now_ms);
             return;
         }
-        if (sent == 0) { break; }
+        if (sent == 0) {
+            break;
+        }
         pk_mqtt_output_done(&l->mqtt, (uint32_t)sent, now_ms);
     }
     if (pk_mqtt_is_finished(&l->mqtt)) {
@@ -240,10 +307,14 @@ void pk_link_stop(struct pk_link *l, uint64_t now_ms) {
     l->state = PK_LINK_OFF;
 }
 
-bool pk_link_is_online(const struct pk_link *l) { return l->state == PK_LINK_ONLINE && pk_mqtt_is_connected(&l->mqtt); }
+bool pk_link_is_online(const struct pk_link *l) {
+    return l->state == PK_LINK_ONLINE && pk_mqtt_is_connected(&l->mqtt);
+}
 
 uint64_t pk_link_next_ms(const struct pk_link *l) {
-    if (l->state == PK_LINK_OFF) { return UINT64_MAX; }
+    if (l->state == PK_LINK_OFF) {
+        return UINT64_MAX;
+    }
     const uint64_t mqtt_ms = l->state >= PK_LINK_GREETING ? pk_mqtt_next_deadline_ms(&l->mqtt) : UINT64_MAX;
     return mqtt_ms < l->deadline_ms ? mqtt_ms : l->deadline_ms;
 }

@@ -1,7 +1,8 @@
 #ifndef PK_LINK_H
 #define PK_LINK_H
-/* One broker connection: name, stream, MQTT session, back-off. It moves bytes and keeps the session; what is published and what a message means
- * is its owner's business. Nothing blocks; at most one public-key operation a step. */
+/* One broker connection: name, stream, MQTT session, back-off. It moves bytes and keeps the session; what is
+ * published and what a message means is its owner's business. Nothing blocks; at most one public-key
+ * operation a step. */
 #include "agent/pk_config.h"
 #include "base/pk_rng.h"
 #include "mqtt/pk_mqtt_client.h"
@@ -13,13 +14,19 @@ enum pk_link_state {
     PK_LINK_WAITING,   /* for the next try */
     PK_LINK_RESOLVING, /* the owner asks the supervisor for the address */
     PK_LINK_CONNECTING,
-    PK_LINK_GREETING,  /* CONNECT is out, CONNACK is not here */
+    PK_LINK_GREETING, /* CONNECT is out, CONNACK is not here */
     PK_LINK_ONLINE,
     PK_LINK_STATE_COUNT
 };
 const char *pk_link_state_word(enum pk_link_state state);
 
-enum { PK_LINK_WILL_BYTES = 512, PK_LINK_ADDRESSES = 4, PK_LINK_RESOLVE_TIMEOUT_MS = 10000, PK_LINK_CONNECT_TIMEOUT_MS = 20000, PK_LINK_FIRST_DELAY_MS = 1000 };
+enum {
+    PK_LINK_WILL_BYTES = 512,
+    PK_LINK_ADDRESSES = 4,
+    PK_LINK_RESOLVE_TIMEOUT_MS = 10000,
+    PK_LINK_CONNECT_TIMEOUT_MS = 20000,
+    PK_LINK_FIRST_DELAY_MS = 1000
+};
 
 struct pk_link {
     const struct pk_config_broker *config;
@@ -37,25 +44,27 @@ struct pk_link {
     struct pk_rng rng;
     uint64_t deadline_ms; /* of the state: next try, or give up */
     uint32_t attempt;
-    bool is_open;         /* the stream is open and must be closed */
+    bool is_open; /* the stream is open and must be closed */
     bool is_stopping;
     int64_t connected_wall_ms; /* of this connection, in birth and will */
     uint64_t online_since_ms, connect_count, failure_count, lost_count;
-    char error[96];       /* why the last try or connection ended */
+    char error[96]; /* why the last try or connection ended */
     uint8_t rx[PK_LIMIT_MQTT_RX_BYTES], tx[PK_LIMIT_MQTT_TX_BYTES];
     struct pk_mqtt_out_slot out[PK_LIMIT_INFLIGHT];
     struct pk_mqtt_in_slot in[PK_LIMIT_INFLIGHT];
 };
 
 /* Configuration is kept by reference. is_set == false: the link stays OFF. */
-void pk_link_init(struct pk_link *l, const struct pk_config_broker *config, const struct pk_port_stream *stream, const char *client_id, uint64_t seed,
-                  uint64_t now_ms);
+void pk_link_init(struct pk_link *l, const struct pk_config_broker *config,
+                  const struct pk_port_stream *stream, const char *client_id, uint64_t seed, uint64_t now_ms);
 /* Before a connection: what the will says. Texts are copied; PK_E_TOO_BIG. */
 PK_MUST_USE int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str payload);
-/* Advances the connection and reads what came. True when the owner must resolve the host name now (once per try). */
+/* Advances the connection and reads what came. True when the owner must resolve the host name now (once per
+ * try). */
 bool pk_link_step(struct pk_link *l, uint64_t now_ms);
 /* The answer: addresses, or an error. Ignored unless the link waits for it. */
-void pk_link_resolved(struct pk_link *l, int err, const char (*addresses)[PK_ADDRESS_BYTES], uint32_t count, uint64_t now_ms);
+void pk_link_resolved(struct pk_link *l, int err, const char (*addresses)[PK_ADDRESS_BYTES], uint32_t count,
+                      uint64_t now_ms);
 /* Next MQTT event; false when there is none. CONNECTED makes the link ONLINE. */
 bool pk_link_next(struct pk_link *l, struct pk_mqtt_event *out, uint64_t now_ms);
 /* Writes what waits: once at the end of a tick. */

@@ -57,5 +57,5 @@
 #define PK_LIMIT_TLS_HEAP_BYTES 65536u /* one broker; 96 KB with two */
 #define PK_LIMIT_STORE_QUEUE_BYTES 65536u /* batches waiting for the writer */
 
-#define PK_AGENT_RAM_MAX (1024u * 1024u) /* sizeof(struct agent) may not exceed it */
+#define PK_AGENT_RAM_MAX (1152u * 1024u) /* sizeof(struct agent) may not exceed it */
 #endif

@@ -1,0 +1,341 @@
+#include "agent/pk_agent.h"
+
+#include <string.h>
+
+#include "agent/pk_agent_priv.h"
+#include "base/pk_assert.h"
+
+enum { TICK_FRAME_MS = 5000, FLOOR_SAVE_MS = 900000 };
+
+const struct pk_action_table *pk_agent_actions(const struct pk_agent *a) {
+    return &a->actions[a->actions_index];
+}
+const struct pk_config *pk_agent_config(const struct pk_agent *a) {
+    return &a->config;
+}
+
+/* ---- log ---- */
+
+void pk_agent_log1(struct pk_agent *a, enum pk_log_level level, const char *text, struct pk_str detail) {
+    char line[256];
+    struct pk_buf b;
+    if ((uint8_t)level > a->log_level) {
+        return;
+    }
+    pk_buf_init(&b, line, sizeof line);
+    pk_buf_puts(&b, text);
+    if (detail.n > 0) {
+        pk_buf_puts(&b, ": ");
+        const uint32_t room = b.cap_bytes - b.n - 1;
+        pk_buf_put(&b, detail.p, detail.n < room ? detail.n : room);
+    }
+    a->port->log.write(a->port->log.ctx, level, pk_buf_str(&b));
+}
+
+void pk_agent_log(struct pk_agent *a, enum pk_log_level level, const char *text) {
+    pk_agent_log1(a, level, text, pk_str_make(NULL, 0));
+}
+
+/* ---- clock ---- */
+
+struct pk_stamp pk_agent_stamp_at(const struct pk_agent *a, uint64_t mono_ms) {
+    struct pk_stamp s = a->now;
+    if (mono_ms > s.mono_ms) {
+        mono_ms = s.mono_ms;
+    }
+    if (s.wall_ms > 0) {
+        s.wall_ms -= (int64_t)(s.mono_ms - mono_ms);
+    }
+    s.mono_ms = mono_ms;
+    return s;
+}
+
+struct pk_intake_clock pk_agent_intake_clock(const struct pk_agent *a) {
+    return (struct pk_intake_clock){
+        .mono_ms = a->now.mono_ms, .wall_ms = a->now.wall_ms, .is_wall_good = a->now.quality >= PK_TIME_NTP};
+}
+
+static void correct_earlier_records(struct pk_agent *a, uint8_t was) {
+    if (was >= PK_TIME_NTP || a->now.quality < PK_TIME_NTP) {
+        return;
+    }
+    const uint32_t changed =
+        pk_incidents_correct_wall(&a->incidents, a->now.wall_ms - (int64_t)a->now.mono_ms, a->now.quality);
+    char text[64];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, "the clock became good; incidents corrected: ");
+    pk_buf_put_u64(&b, changed);
+    pk_agent_log(a, PK_LOG_NOTICE, text);
+}
+
+/* Once a tick. Quality says what the wall time is worth; no deadline ever hangs on it. */
+void pk_agent_read_clock(struct pk_agent *a) {
+    bool is_synced = false;
+    const struct pk_port_clock *c = &a->port->clock;
+    const uint8_t was = a->now.quality;
+    a->now.mono_ms = c->mono_ms(c->ctx);
+    int64_t wall_ms = c->wall_ms(c->ctx, &is_synced);
+    uint8_t quality = PK_TIME_UNSET;
+    if (is_synced || a->config.clock == PK_CLOCK_TRUSTED) {
+        quality = PK_TIME_NTP;
+    } else if (a->has_hub_time) {
+        wall_ms = (int64_t)a->now.mono_ms + a->hub_offset_ms;
+        quality = PK_TIME_HUB;
+    } else if (a->meta.wall_floor_ms > 0) {
+        quality = PK_TIME_FLOOR;
+        if (wall_ms < a->meta.wall_floor_ms) {
+            wall_ms = a->meta.wall_floor_ms;
+        }
+    }
+    a->now.wall_ms = wall_ms > 0 ? wall_ms : 0;
+    a->now.quality = quality;
+    if (was != quality) {
+        correct_earlier_records(a, was);
+    }
+    if (quality >= PK_TIME_NTP &&
+        (a->floor_saved_ms == 0 || a->now.mono_ms - a->floor_saved_ms >= FLOOR_SAVE_MS)) {
+        a->meta.wall_floor_ms = a->now.wall_ms;
+        a->floor_saved_ms = a->now.mono_ms;
+        a->is_meta_dirty = true;
+    }
+}
+
+void pk_agent_set_time(struct pk_agent *a, int64_t wall_ms) {
+    a->hub_offset_ms = wall_ms - (int64_t)a->now.mono_ms;
+    a->has_hub_time = true;
+    pk_agent_read_clock(a);
+}
+
+/* ---- life ---- */
+
+void pk_agent_init(struct pk_agent *a, const struct pk_port *port, const struct pk_agent_identity *identity) {
+    PK_ASSERT(pk_port_missing(port) == NULL);
+    memset(a, 0, sizeof *a);
+    a->port = port;
+    a->identity = *identity;
+    a->log_level = PK_LOG_NOTICE;
+    pk_config_defaults(&a->config);
+    pk_batch_init(&a->batch, a->batch_bytes, sizeof a->batch_bytes);
+    pk_intake_init(&a->intake, a->config.source_rate_per_s, a->config.source_burst_count);
+    pk_history_init(&a->history, 0, 0);
+    const struct pk_engine_world world = {.types = &a->intake.types,
+                                          .sources = &a->intake.sources,
+                                          .text = &a->intake.text,
+                                          .history = &a->history,
+                                          .heartbeat_type_id = a->intake.heartbeat_type_id,
+                                          .heartbeat_default_ms = a->intake.heartbeat_default_ms};
+    a->now.mono_ms = port->clock.mono_ms(port->clock.ctx);
+    pk_engine_init(&a->engine, &world, a->now.mono_ms);
+    pk_actions_init(&a->actions[0]);
+    pk_actions_init(&a->actions[1]);
+    pk_keys_init(&a->keys[0]);
+    pk_keys_init(&a->keys[1]);
+    for (uint32_t i = 0; i < PK_LIMIT_CONNECTIONS; i++) {
+        pk_lines_init(&a->connections[i].lines, a->connections[i].line_bytes,
+                      sizeof a->connections[i].line_bytes);
+    }
+}
+
+static uint64_t seed_of(struct pk_agent *a) {
+    uint64_t seed = 0;
+    if (a->port->entropy.fill(a->port->entropy.ctx, &seed, sizeof seed) < 0) {
+        seed = a->now.mono_ms;
+    }
+    return seed;
+}
+
+/* Both counters lost: a random epoch with the top bit set, so that no old one is met again (WIRE "Ids"). */
+static uint32_t epoch_of(struct pk_agent *a, uint32_t from_supervisor) {
+    const uint32_t from_store = a->meta.boot == 0 ? 0 : a->meta.boot + 1;
+    if (from_supervisor == 0 && from_store == 0) {
+        return (uint32_t)seed_of(a) | 0x80000000u;
+    }
+    return from_supervisor > from_store ? from_supervisor : from_store;
+}
+
+static void announce_start(struct pk_agent *a) {
+    char text[PK_AUDIT_TEXT_BYTES];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, "agent started, version ");
+    pk_buf_puts(&b, a->identity.version);
+    pk_buf_puts(&b, ", boot ");
+    pk_buf_put_u64(&b, a->now.boot);
+    if (a->start.last_exit != UINT32_MAX) {
+        pk_buf_puts(&b, ", the one before ended with status ");
+        pk_buf_put_u64(&b, a->start.last_exit);
+    }
+    if (a->start.is_store_moved_aside) {
+        pk_buf_puts(&b, ", the damaged store was moved aside");
+    }
+    pk_agent_audit(a, 0, "boot", "agent", pk_buf_str(&b));
+    pk_agent_log(a, PK_LOG_NOTICE, text);
+}
+
+/* What went wrong with our own store is an event like any other: the rules decide. */
+static void report_moved_store(struct pk_agent *a) {
+    struct pk_event_in *in = &a->event_in;
+    uint32_t number = 0;
+    if (pk_event_sample("store_moved_aside", "picketd", 1.0, PK_OK, in) < 0) {
+        return;
+    }
+    in->severity = PK_SEV_HIGH;
+    const struct pk_intake_clock clock = pk_agent_intake_clock(a);
+    (void)pk_intake_offer(&a->intake, in, &clock, &number);
+}
+
+int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
+    a->start = *start;
+    pk_agent_read_clock(a);
+    const int err = pk_agent_restore(a);
+    if (err < 0) {
+        return err;
+    }
+    if (start->is_store_moved_aside) {
+        report_moved_store(a);
+    }
+    announce_start(a);
+    pk_agent_links_open(a);
+    for (uint32_t i = 0; i < PK_COLLECT_COUNT; i++) {
+        a->collect_due_ms[i] = a->now.mono_ms;
+    }
+    a->summary_due_ms = a->now.mono_ms + a->config.summary_ms;
+    a->summary_from_wall_ms = a->now.wall_ms;
+    return PK_OK;
+}
+
+/* Called by restore once the stored meta record is known. */
+void pk_agent_apply_settings(struct pk_agent *a) {
+    if (a->now.boot == 0) {
+        a->now.boot = epoch_of(a, a->start.boot_epoch);
+    }
+    a->mode = a->config.mode;
+    a->log_level = a->config.log_level;
+    a->intake.rate_per_s = a->config.source_rate_per_s;
+    a->intake.burst = a->config.source_burst_count;
+    (void)a->port->source.watch(a->port->source.ctx, a->config.watches, a->config.watch_count);
+    for (uint32_t i = 0; i < PK_COLLECT_COUNT; i++) {
+        a->collect_is_off[i] = a->config.collect_ms[i] == 0;
+    }
+    a->command_config = (struct pk_command_config){.site = pk_str_of(a->config.site),
+                                                   .gateway = pk_str_of(a->config.gateway),
+                                                   .policy = (enum pk_command_policy)a->config.remote,
+                                                   .allow = (const char(*)[32])a->config.remote_allow,
+                                                   .allow_count = a->config.remote_allow_count,
+                                                   .keys = &a->keys[a->keys_index]};
+}
+
+static void reload(struct pk_agent *a) {
+    struct pk_diag diag;
+    if (a->reply_owner != 0) {
+        return;
+    } /* the scratch is in use; an operator who sends HUP twice is served then */
+    const struct pk_config_broker before[PK_LINKS] = {a->config.broker[0], a->config.broker[1]};
+    if (pk_agent_load(a, a->config_path, a->environment, &diag) < 0) {
+        char text[sizeof diag + 32];
+        struct pk_buf b;
+        pk_buf_init(&b, text, sizeof text);
+        pk_diag_format(&diag, &b);
+        a->diag = diag;
+        a->counters.config_refused++;
+        pk_agent_log1(a, PK_LOG_ERROR, "configuration refused, the old one holds", pk_buf_str(&b));
+        pk_agent_audit(a, 0, "config", "agent", pk_buf_str(&b));
+        return;
+    }
+    a->diag = (struct pk_diag){0};
+    pk_agent_apply_settings(a);
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        if (memcmp(&before[i], &a->config.broker[i], sizeof before[i]) != 0) {
+            pk_link_drop(&a->links[i], "configuration changed", a->now.mono_ms);
+        }
+    }
+    pk_agent_audit(a, 0, "config", "agent", pk_str_of("configuration reloaded"));
+    pk_agent_log(a, PK_LOG_NOTICE, "configuration reloaded");
+}
+
+static void handle_signals(struct pk_agent *a, uint32_t signals) {
+    if ((signals & PK_SIG_RELOAD) != 0) {
+        reload(a);
+    }
+    if ((signals & PK_SIG_DUMP) != 0) {
+        pk_agent_dump(a);
+    }
+    if ((signals & PK_SIG_LOG_LEVEL) != 0) {
+        a->log_level = a->log_level >= PK_LOG_DEBUG ? PK_LOG_ERROR : (uint8_t)(a->log_level + 1);
+        pk_agent_log(a, PK_LOG_ERROR, "log level changed by signal");
+    }
+    if ((signals & PK_SIG_STOP) != 0 && !a->is_stopping) {
+        a->is_stopping = true;
+        a->stop_deadline_ms = a->now.mono_ms + PK_AGENT_STOP_MS;
+        pk_agent_audit(a, 0, "boot", "agent", pk_str_of("agent stops on request"));
+        pk_agent_links_stop(a);
+    }
+}
+
+static uint64_t earlier(uint64_t x, uint64_t y) {
+    return x < y ? x : y;
+}
+
+static uint64_t next_deadline(const struct pk_agent *a, uint64_t incidents_ms, uint64_t respond_ms) {
+    const uint64_t now = a->now.mono_ms;
+    uint64_t next = earlier(incidents_ms, respond_ms);
+    next = earlier(next, pk_engine_next_ms(&a->engine));
+    next = earlier(next, pk_agent_collect_next_ms(a));
+    next = earlier(next, pk_agent_links_next_ms(a));
+    next = earlier(next, pk_outbox_next_deadline_ms(&a->outbox));
+    next = earlier(next, a->tick_sent_ms + TICK_FRAME_MS);
+    if (pk_agent_link_for(a, PK_BROKER_SUMMARY) < PK_LINKS) {
+        next = earlier(next, a->summary_due_ms);
+    }
+    if (a->is_stopping) {
+        next = earlier(next, a->stop_deadline_ms);
+    }
+    if (a->batch.op_count > 0) {
+        next = earlier(next, now + (a->is_store_full ? 10u : 0u));
+    }
+    if (a->intake.count > 0 || pk_agent_local_wants_turn(a) || a->gate.stage == PK_COMMAND_TAKEN) {
+        return now;
+    }
+    return next;
+}
+
+static void finish_stop(struct pk_agent *a) {
+    if (!a->is_stopping || a->is_stopped) {
+        return;
+    }
+    bool is_quiet = a->batch.op_count == 0 && a->durable_seq >= a->submitted_seq;
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        is_quiet = is_quiet && a->links[i].state == PK_LINK_OFF;
+    }
+    a->is_stopped = is_quiet || a->now.mono_ms >= a->stop_deadline_ms;
+}
+
+uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
+    a->counters.ticks++;
+    pk_agent_read_clock(a);
+    handle_signals(a, signals);
+    pk_agent_ipc(a);
+    pk_agent_durable(a);
+    pk_agent_local_read(a);
+    pk_agent_links_read(a);
+    pk_agent_collect(a);
+    pk_agent_detect(a);
+    const uint64_t incidents_ms = pk_incidents_tick(&a->incidents, &a->now);
+    const uint64_t respond_ms = pk_respond_tick(&a->respond, &a->now);
+    pk_agent_respond(a);
+    pk_agent_remote(a);
+    pk_agent_journal(a);
+    pk_agent_commit(a);
+    pk_agent_durable(a);
+    pk_agent_respond(a);
+    pk_agent_links_write(a);
+    pk_agent_local_write(a);
+    pk_agent_tell_supervisor(a);
+    finish_stop(a);
+    return next_deadline(a, incidents_ms, respond_ms);
+}
+
+bool pk_agent_is_stopped(const struct pk_agent *a) {
+    return a->is_stopped;
+}

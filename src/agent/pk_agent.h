@@ -1,0 +1,185 @@
+#ifndef PK_AGENT_H
+#define PK_AGENT_H
+/* The agent: all state in one caller-owned struct, one tick. The only place that knows every other module
+ * (DESIGN 2).
+ *
+ *     pk_agent_init(a, port, &identity);
+ *     pk_agent_load(a, path, environment, &diag)        configuration, actions, rules, keys: whole or refused
+ *     ... the role prepares TLS and the store from a->config ...
+ *     pk_agent_start(a, &start)                         restores what was stored
+ *     for (;;) { signals = port->loop.wait(until); until = pk_agent_tick(a, signals); }  until
+ * pk_agent_is_stopped
+ *
+ * I/O only fills buffers; the tick drains them with bounded work, reads the clock once, submits at most one
+ * store batch, and returns the next deadline. Nothing calls backwards. */
+#include "agent/pk_config.h"
+#include "agent/pk_limits_check.h"
+#include "agent/pk_lines.h"
+#include "agent/pk_link.h"
+#include "detect/pk_engine.h"
+#include "event/pk_intake.h"
+#include "incident/pk_incidents.h"
+#include "report/pk_audit_log.h"
+#include "report/pk_command.h"
+#include "report/pk_outbox.h"
+#include "respond/pk_respond.h"
+
+struct pk_agent_identity {
+    const char *version, *isa, *board;
+};
+
+struct pk_agent_start {
+    uint32_t boot_epoch;       /* the supervisor's file; 0 = it had none */
+    uint32_t restart_count;    /* of the agent by this supervisor */
+    uint32_t last_exit;        /* wait status of the agent before, 0xFFFFFFFF = none */
+    bool is_store_moved_aside; /* the store check found damage */
+    uint32_t seal_bits;
+};
+
+enum {
+    PK_AGENT_SAMPLES = 64,
+    PK_AGENT_ACKS = PK_LIMIT_INFLIGHT * 2,
+    PK_AGENT_TAIL_BYTES = 640,
+    PK_AGENT_ERROR_BYTES = 120
+};
+
+/* One local connection. */
+struct pk_agent_connection {
+    bool is_used, is_readable, is_watching, watches_events, is_closing;
+    uint8_t listener; /* enum pk_listener */
+    uint8_t role;     /* enum pk_role */
+    uint8_t watch_severity;
+    uint32_t uid;
+    uint64_t watch_id;
+    struct pk_lines lines;
+    char line_bytes[PK_LIMIT_LINE_BYTES];
+    char tail[PK_AGENT_TAIL_BYTES]; /* rest of a line the socket did not take whole */
+    uint32_t tail_bytes;
+};
+
+/* A message of a device that was taken and is acknowledged once what it caused is durable. */
+struct pk_agent_ack {
+    uint64_t store_seq;
+    uint32_t handle;
+    uint8_t link;
+};
+
+struct pk_agent_counters {
+    uint64_t ticks, topic_unknown, retained_event, replies_lost, watch_lost, slow_closed, config_refused,
+        batch_full, ipc_bad, log_suppressed;
+};
+
+enum pk_agent_remote_step { PK_REMOTE_IDLE, PK_REMOTE_STORING, PK_REMOTE_REPLYING };
+
+/* The remote command under way (report/pk_command.h): one at a time. */
+struct pk_agent_remote {
+    enum pk_agent_remote_step step;
+    uint8_t link;
+    uint32_t handle;    /* of the MQTT message */
+    bool is_staged;     /* its id is in the open batch */
+    uint64_t store_seq; /* batch that holds it; 0 = not submitted */
+    char reply[PK_LIMIT_PAYLOAD_BYTES];
+    uint32_t reply_bytes;
+    char reply_topic[PK_TOPIC_BYTES + 64];
+    uint8_t correlation[PK_COMMAND_CORRELATION_BYTES];
+    uint32_t correlation_bytes;
+};
+
+struct pk_agent {
+    const struct pk_port *port;
+    struct pk_agent_identity identity;
+    struct pk_agent_start start;
+    /* configuration: what holds, and the spare one that a reload fills */
+    struct pk_config config, config_spare;
+    struct pk_action_table actions[2];
+    struct pk_keys keys[2];
+    uint8_t actions_index, keys_index;
+    struct pk_command_config command_config;
+    const char *config_path;
+    const char *const *environment;
+    struct pk_diag diag; /* of the last refused reload */
+    uint8_t mode, log_level;
+    uint32_t rules_hash;
+    /* time */
+    struct pk_stamp now;
+    int64_t hub_offset_ms; /* wall - mono as the hub said */
+    bool has_hub_time;
+    uint64_t floor_saved_ms;
+    /* detect */
+    struct pk_intake intake;
+    struct pk_history history;
+    struct pk_engine engine;
+    struct pk_sample samples[PK_AGENT_SAMPLES];
+    uint64_t collect_due_ms[PK_COLLECT_COUNT];
+    bool collect_is_off[PK_COLLECT_COUNT];
+    uint64_t first_rule_ms; /* boot-time ms at which the first rule was evaluated; 0 = not yet */
+    /* incidents, response */
+    struct pk_incidents incidents;
+    struct pk_respond respond;
+    char run_output[PK_INC_NOTE_BYTES]; /* first words of what the running action printed */
+    uint32_t run_output_run;
+    /* store */
+    struct pk_meta meta;
+    struct pk_audit_log audit;
+    struct pk_outbox outbox;
+    struct pk_store_batch batch;
+    uint32_t batch_runs[PK_LIMIT_RUNS];
+    uint32_t batch_run_count;
+    bool is_meta_dirty;
+    bool is_store_full; /* the last submit found no room in the queue of the writer */
+    uint64_t submitted_seq, durable_seq;
+    bool is_trim_fetching;
+    uint8_t batch_bytes[PK_LIMIT_BATCH_BYTES];
+    uint8_t trim_bytes[4096];
+    /* links, commands */
+    struct pk_link links[PK_LINKS];
+    bool has_subscribed[PK_LINKS];
+    struct pk_command_gate gate;
+    struct pk_agent_remote remote;
+    struct pk_agent_ack acks[PK_AGENT_ACKS];
+    uint32_t ack_head, ack_count;
+    uint32_t resolve_id[PK_LINKS]; /* request under way; 0 = none */
+    uint32_t next_resolve_id;
+    uint64_t summary_due_ms;
+    int64_t summary_from_wall_ms;
+    uint64_t summary_seq;
+    /* local sockets */
+    struct pk_agent_connection connections[PK_LIMIT_CONNECTIONS];
+    struct pk_request request; /* of the socket, while its handler runs */
+    uint32_t reply_owner;      /* connection + 1 whose reply is still being sent */
+    uint32_t reply_at, reply_bytes;
+    bool reply_is_staged;     /* what it acknowledges is in the open batch */
+    uint64_t reply_after_seq; /* not sent before this is durable */
+    uint64_t reply_since_ms;
+    char why[PK_COMMAND_WHY_BYTES]; /* a handler's sentence on an error */
+    /* end */
+    bool is_stopping, is_stopped;
+    uint64_t stop_deadline_ms;
+    uint64_t tick_sent_ms;
+    struct pk_agent_counters counters;
+    /* scratch of one call */
+    struct pk_event_in event_in;
+    struct pk_incident incident;
+    char payload[PK_LIMIT_PAYLOAD_BYTES];
+    char reply[PK_LIMIT_REPLY_BYTES];
+};
+_Static_assert(sizeof(struct pk_agent) <= PK_AGENT_RAM_MAX, "the board's budget for the agent");
+
+enum { PK_AGENT_STOP_MS = 4000 }; /* orderly end: last words to the broker and the store */
+
+/* Refuses a port with a missing slot by assertion. No I/O. */
+void pk_agent_init(struct pk_agent *a, const struct pk_port *port, const struct pk_agent_identity *identity);
+/* Reads configuration, actions, rules and keys through port->files, before start or again later. PK_OK;
+ * PK_E_CONFIG: nothing changed, *diag says where and why. path and environment are kept. */
+PK_MUST_USE int pk_agent_load(struct pk_agent *a, const char *path, const char *const *environment,
+                              struct pk_diag *diag);
+/* Blocks on the store. PK_OK, PK_E_IO, PK_E_UNSUPPORTED (a store of later software). */
+PK_MUST_USE int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start);
+/* signals: enum pk_signal_bit. Returns the boot-time ms at which it wants to be called again at the latest.
+ */
+uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals);
+bool pk_agent_is_stopped(const struct pk_agent *a);
+/* Prices of the loaded rules and every table, as `picketd -t` and --memory print them. */
+void pk_agent_print_budget(struct pk_agent *a, struct pk_buf *out);
+void pk_agent_print_rule_prices(struct pk_agent *a, struct pk_buf *out);
+#endif

@@ -1,0 +1,324 @@
+/* Commands that change something. Each is all or nothing; the audit knows who. */
+#include <string.h>
+
+#include "agent/pk_agent_priv.h"
+
+int pk_agent_fail(struct pk_agent *a, int err, const char *why) {
+    (void)pk_str_copy_cut(pk_str_of(why), a->why, sizeof a->why);
+    return err;
+}
+
+static struct pk_incident_actor actor_of(const struct pk_request *q) {
+    return (struct pk_incident_actor){.source = q->role == PK_ROLE_HUB ? PK_TL_BY_HUB : PK_TL_BY_OPERATOR,
+                                      .name = pk_str_of(q->who)};
+}
+
+static int find_incident(struct pk_agent *a, const struct pk_request *q, const struct pk_incident **out) {
+    const int err = pk_incidents_find(&a->incidents, pk_args_text(&q->args, "incident_id"), out);
+    if (err == PK_E_BAD_FIELD) {
+        return pk_agent_fail(a, err, "incident_id is not of the form inc_GATEWAY_BOOT_N or inc_N");
+    }
+    return err < 0 ? pk_agent_fail(a, err, "there is no such incident here") : PK_OK;
+}
+
+static void answer_incident(struct pk_agent *a, struct pk_json_writer *w, uint32_t number) {
+    const struct pk_incident *i = pk_incidents_get(&a->incidents, number);
+    pk_jw_object(w, "result");
+    if (i != NULL) {
+        pk_jw_cstr(w, "incident_id", i->id);
+        pk_jw_cstr(w, "status", pk_incident_status_word(i->status));
+        pk_jw_cstr(w, "stage", pk_incident_stage_word(i->stage));
+        pk_jw_cstr(w, "severity", pk_severity_word((enum pk_severity)i->severity));
+        pk_jw_bool(w, "acked", i->is_acked);
+        pk_jw_u64(w, "rev", i->rev);
+    }
+    pk_jw_object_end(w);
+}
+
+static int step_failed(struct pk_agent *a, int err) {
+    if (err == PK_E_CONFLICT) {
+        return pk_agent_fail(a, err, "the incident's status does not allow this step");
+    }
+    return pk_agent_fail(a, err, pk_err_text(err));
+}
+
+/* A person ended it: the rule's group starts afresh. */
+static void release_rule(struct pk_agent *a, uint32_t number) {
+    const struct pk_incident *i = pk_incidents_get(&a->incidents, number);
+    if (i == NULL || pk_incident_status_is_active(i->status)) {
+        return;
+    }
+    const int rule = pk_engine_find_rule(&a->engine, pk_str_of(i->rule_id));
+    if (rule >= 0) {
+        (void)pk_engine_release(&a->engine, (uint32_t)rule, pk_str_of(i->group_key), a->now.mono_ms);
+    }
+}
+
+static int add_note(struct pk_agent *a, const struct pk_request *q, uint32_t number) {
+    const struct pk_str note = pk_args_text(&q->args, "note");
+    return note.n == 0 ? PK_OK : pk_incidents_note(&a->incidents, number, note, actor_of(q), &a->now);
+}
+
+static int update_incident(struct pk_agent *a, const struct pk_request *q, uint32_t number) {
+    const struct pk_str status_word = pk_args_text(&q->args, "status");
+    const struct pk_str stage_word = pk_args_text(&q->args, "stage");
+    uint8_t status = 0, stage = PK_STAGE_COUNT, implied = PK_STAGE_COUNT;
+    if (pk_args_has(&q->args, "severity")) {
+        return pk_agent_fail(a, PK_E_UNSUPPORTED, "the severity follows from the rule; change the rule");
+    }
+    if (status_word.n == 0 && stage_word.n > 0) {
+        return pk_agent_fail(a, PK_E_MISSING_FIELD, "a stage is set together with its status");
+    }
+    if (status_word.n == 0) {
+        return PK_OK;
+    }
+    if (pk_incident_status_parse(status_word, &status, &implied) < 0) {
+        return pk_agent_fail(a, PK_E_BAD_FIELD, "status is not a status word");
+    }
+    if (stage_word.n > 0 && pk_incident_stage_parse(stage_word, &stage) < 0) {
+        return pk_agent_fail(a, PK_E_BAD_FIELD, "stage is not a stage word");
+    }
+    const int err = pk_incidents_set_status(&a->incidents, number, status, stage, actor_of(q), &a->now);
+    return err < 0 ? step_failed(a, err) : PK_OK;
+}
+
+static int change_incident(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+    const struct pk_incident *i = NULL;
+    int err = find_incident(a, q, &i);
+    if (err < 0) {
+        return err;
+    }
+    const uint32_t number = i->number;
+    if (q->cmd == PK_CMD_INCIDENTS_ACK) {
+        err = pk_incidents_acknowledge(&a->incidents, number, actor_of(q), &a->now);
+    }
+    if (q->cmd == PK_CMD_INCIDENTS_ASSIGN) {
+        err =
+            pk_incidents_assign(&a->incidents, number, pk_args_text(&q->args, "user"), actor_of(q), &a->now);
+    }
+    if (q->cmd == PK_CMD_INCIDENTS_RESOLVE) {
+        err = pk_incidents_set_status(&a->incidents, number, PK_INC_RESOLVED, PK_STAGE_COUNT, actor_of(q),
+                                      &a->now);
+    }
+    if (q->cmd == PK_CMD_INCIDENTS_CLOSE) {
+        err = pk_incidents_set_status(&a->incidents, number, PK_INC_CLOSED, PK_STAGE_COUNT, actor_of(q),
+                                      &a->now);
+    }
+    if (q->cmd == PK_CMD_INCIDENTS_UPDATE) {
+        err = update_incident(a, q, number);
+        if (err < 0) {
+            return err;
+        }
+    }
+    if (err < 0) {
+        return step_failed(a, err);
+    }
+    if (q->cmd != PK_CMD_INCIDENTS_ASSIGN) {
+        err = add_note(a, q, number);
+    }
+    if (err < 0) {
+        return step_failed(a, err);
+    }
+    release_rule(a, number);
+    answer_incident(a, w, number);
+    return PK_OK;
+}
+
+static int send_event(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+    struct pk_event_error error;
+    uint32_t number = 0;
+    char id[32];
+    struct pk_buf b;
+    const struct pk_intake_clock clock = pk_agent_intake_clock(a);
+    int err = pk_event_json_parse(pk_args_text(&q->args, "event"), &a->event_in, &error);
+    if (err < 0) {
+        pk_intake_bad(&a->intake, pk_str_make(NULL, 0), a->now.mono_ms);
+    } else {
+        err = pk_intake_offer(&a->intake, &a->event_in, &clock, &number);
+        if (err < 0) {
+            pk_intake_error(err, &error);
+        }
+    }
+    if (err < 0) {
+        pk_buf_init(&b, a->why, sizeof a->why);
+        if (error.field[0] != '\0') {
+            pk_buf_puts(&b, error.field);
+            pk_buf_puts(&b, ": ");
+        }
+        pk_buf_puts(&b, error.message);
+        return err;
+    }
+    pk_buf_init(&b, id, sizeof id);
+    pk_buf_put_u64(&b, a->now.boot);
+    pk_buf_putc(&b, '-');
+    pk_buf_put_u64(&b, number);
+    pk_jw_object(w, "result");
+    pk_jw_cstr(w, "id", id);
+    pk_jw_object_end(w);
+    return PK_OK;
+}
+
+static int mitigate(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+    const struct pk_incident *i = NULL;
+    int err = find_incident(a, q, &i);
+    if (err < 0) {
+        return err;
+    }
+    const struct pk_str action = pk_args_text(&q->args, "action");
+    struct pk_str target = pk_args_text(&q->args, "target");
+    if (target.n == 0) {
+        target = pk_str_of(i->component_count > 0 ? i->components[0] : i->group_key);
+    }
+    char words[512];
+    struct pk_buf b;
+    pk_buf_init(&b, words, sizeof words);
+    err = pk_respond_explain(&a->respond, i->number, action, target, &a->now, &b);
+    if (pk_args_bool(&q->args, "dry_run")) {
+        pk_jw_object(w, "result");
+        pk_jw_cstr(w, "would", err == PK_OK ? "run" : pk_err_word(err));
+        pk_jw_cstr(w, "why", words);
+        pk_jw_object_end(w);
+        return PK_OK;
+    }
+    const int64_t run =
+        pk_respond_ask(&a->respond, i->number, action, target, pk_str_of(q->who), q->role, &a->now);
+    if (run < 0) {
+        return pk_agent_fail(a, (int)run, words[0] != '\0' ? words : pk_err_text((int)run));
+    }
+    const struct pk_run *r = pk_respond_get(&a->respond, (uint32_t)run);
+    pk_jw_object(w, "result");
+    pk_jw_u64(w, "run", (uint64_t)run);
+    pk_jw_cstr(w, "state", r != NULL ? pk_run_state_word(r->state) : NULL);
+    pk_jw_cstr(w, "action", r != NULL ? r->action : NULL);
+    pk_jw_cstr(w, "target", r != NULL ? r->target : NULL);
+    pk_jw_object_end(w);
+    return PK_OK;
+}
+
+static int decide(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+    uint32_t boot = 0, run = 0;
+    const struct pk_str word = pk_args_text(&q->args, "decision");
+    const bool is_approve = pk_str_eq_nocase(word, "approve");
+    if (!is_approve && !pk_str_eq_nocase(word, "reject")) {
+        return pk_agent_fail(a, PK_E_BAD_FIELD, "decision is approve or reject");
+    }
+    if (pk_run_approval_parse(pk_args_text(&q->args, "approval_id"), &boot, &run) < 0) {
+        return pk_agent_fail(a, PK_E_BAD_FIELD, "approval_id is not of the form apr_BOOT_N");
+    }
+    const struct pk_run *r = pk_respond_get(&a->respond, run);
+    if (r == NULL || r->boot != boot) {
+        return pk_agent_fail(a, PK_E_NOT_FOUND, "there is no such approval request here");
+    }
+    const int err = pk_respond_decide(&a->respond, run, is_approve, pk_str_of(q->who), q->role, &a->now);
+    if (err < 0) {
+        return pk_agent_fail(a, err, pk_err_text(err));
+    }
+    pk_jw_object(w, "result");
+    pk_jw_cstr(w, "approval_id", pk_args_text(&q->args, "approval_id").p);
+    pk_jw_cstr(w, "state", pk_run_state_word(r->state));
+    pk_jw_object_end(w);
+    return PK_OK;
+}
+
+static int set_mode(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+    uint8_t mode = 0;
+    if (pk_mode_parse(pk_args_text(&q->args, "mode"), &mode) < 0) {
+        return pk_agent_fail(a, PK_E_BAD_FIELD, "mode is off, observe, safe or auto");
+    }
+    if (mode > a->config.mode) {
+        return pk_agent_fail(a, PK_E_POLICY,
+                             "the local file allows no more than its own mode; a command can only lower it");
+    }
+    a->mode = mode;
+    const struct pk_respond_settings settings = {.mode = mode,
+                                                 .is_safe_mode = a->config.is_safe_mode,
+                                                 .approval_timeout_ms = a->config.approval_timeout_ms};
+    pk_respond_configure(&a->respond, &settings);
+    pk_jw_object(w, "result");
+    pk_jw_cstr(w, "mode", pk_mode_word(mode));
+    pk_jw_object_end(w);
+    return PK_OK;
+}
+
+static int set_log_level(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+    static const char *const WORDS[] = {"error", "warning", "notice", "info", "debug"};
+    const struct pk_str word = pk_args_text(&q->args, "level");
+    for (uint8_t i = 0; i < PK_COUNT_OF(WORDS); i++) {
+        if (word.n > 0 && pk_str_eq_nocase(word, WORDS[i])) {
+            a->log_level = (uint8_t)(PK_LOG_ERROR + i);
+        }
+    }
+    if (word.n > 0 && !pk_str_eq_nocase(word, WORDS[a->log_level - PK_LOG_ERROR])) {
+        return pk_agent_fail(a, PK_E_BAD_FIELD, "level is error, warning, notice, info or debug");
+    }
+    pk_jw_object(w, "result");
+    pk_jw_cstr(w, "level", WORDS[a->log_level - PK_LOG_ERROR]);
+    pk_jw_object_end(w);
+    return PK_OK;
+}
+
+static int set_time(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+    int64_t wall_ms = 0;
+    if (pk_time_parse(pk_args_text(&q->args, "time"), &wall_ms) < 0) {
+        return pk_agent_fail(a, PK_E_BAD_FIELD, "time is not RFC 3339");
+    }
+    pk_agent_set_time(a, wall_ms);
+    pk_jw_object(w, "result");
+    pk_jw_time(w, "time", a->now.wall_ms);
+    pk_jw_cstr(w, "quality", pk_time_quality_word((enum pk_time_quality)a->now.quality));
+    pk_jw_object_end(w);
+    return PK_OK;
+}
+
+int pk_agent_change(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+    switch (q->cmd) {
+    case PK_CMD_INCIDENTS_ACK:
+    case PK_CMD_INCIDENTS_RESOLVE:
+    case PK_CMD_INCIDENTS_CLOSE:
+    case PK_CMD_INCIDENTS_NOTE:
+    case PK_CMD_INCIDENTS_ASSIGN:
+    case PK_CMD_INCIDENTS_UPDATE:
+        return change_incident(a, q, w);
+    case PK_CMD_EVENTS_SEND:
+        return send_event(a, q, w);
+    case PK_CMD_MITIGATE:
+        return mitigate(a, q, w);
+    case PK_CMD_APPROVAL_DECIDE:
+        return decide(a, q, w);
+    case PK_CMD_MODE_SET:
+        return set_mode(a, q, w);
+    case PK_CMD_LOG_LEVEL:
+        return set_log_level(a, q, w);
+    case PK_CMD_TIME_SET:
+        return set_time(a, q, w);
+    default:
+        return pk_agent_fail(a, PK_E_UNKNOWN_CMD, "no such command");
+    }
+}
+
+/* Every change by a person or a key is on record, except the events that are handed in by the thousand. */
+static void audit_command(struct pk_agent *a, const struct pk_request *q, int err) {
+    char text[PK_AUDIT_TEXT_BYTES];
+    struct pk_buf b;
+    if ((pk_cmd_row(q->cmd)->flags & PK_CMD_MUTATES) == 0 || q->cmd == PK_CMD_EVENTS_SEND ||
+        !pk_agent_batch_has_room(a, PK_RECORD_LOG_BYTES + 64)) {
+        return;
+    }
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, pk_cmd_row(q->cmd)->name);
+    pk_buf_puts(&b, ": ");
+    pk_buf_puts(&b, pk_err_word(err));
+    if (q->jti[0] != '\0') {
+        pk_buf_puts(&b, ", jti ");
+        pk_buf_puts(&b, q->jti);
+    }
+    pk_agent_audit(a, 0, "command", q->who, pk_buf_str(&b));
+}
+
+int pk_agent_execute(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+    a->why[0] = '\0';
+    const bool is_change = (pk_cmd_row(q->cmd)->flags & PK_CMD_MUTATES) != 0;
+    const int err = is_change ? pk_agent_change(a, q, w) : pk_agent_query(a, q, w);
+    audit_command(a, q, err);
+    return err;
+}

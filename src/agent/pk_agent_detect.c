@@ -1,0 +1,168 @@
+/* Collectors to events, events to findings, findings to incidents. */
+#include <string.h>
+
+#include "agent/pk_agent_priv.h"
+
+enum { EVENTS_PER_TICK = 4096 };
+
+/* What a collector that cannot be read at all says: a fault of its main measurement. */
+static const struct {
+    const char *type, *source;
+} COLLECTOR_FAULT[PK_COLLECT_COUNT] = {
+    [PK_COLLECT_CPU] = {"cpu_pct", "cpu"},     [PK_COLLECT_MEMORY] = {"memory_pct", "memory"},
+    [PK_COLLECT_PSI] = {"psi_cpu_pct", "psi"}, [PK_COLLECT_LOAD] = {"load_1m", "load"},
+    [PK_COLLECT_DISK] = {"disk_pct", "disk"},  [PK_COLLECT_PROCESS] = {"process_up", "process"},
+};
+
+uint64_t pk_agent_collect_next_ms(const struct pk_agent *a) {
+    uint64_t next = UINT64_MAX;
+    for (uint32_t i = 0; i < PK_COLLECT_COUNT; i++) {
+        if (!a->collect_is_off[i] && a->collect_due_ms[i] < next) {
+            next = a->collect_due_ms[i];
+        }
+    }
+    return next;
+}
+
+static void offer_sample(struct pk_agent *a, const char *type, const char *source, double value, int error) {
+    uint32_t number = 0;
+    const struct pk_intake_clock clock = pk_agent_intake_clock(a);
+    if (pk_event_sample(type, source, value, error, &a->event_in) < 0) {
+        pk_intake_bad(&a->intake, pk_str_of(source), a->now.mono_ms);
+        return;
+    }
+    (void)pk_intake_offer(&a->intake, &a->event_in, &clock, &number); /* a refusal is in the loss ledger */
+}
+
+static void collect(struct pk_agent *a, enum pk_collector which) {
+    const struct pk_port_source *s = &a->port->source;
+    const int count = s->sample(s->ctx, which, a->samples, PK_AGENT_SAMPLES);
+    if (count == PK_E_UNSUPPORTED) {
+        a->collect_is_off[which] = true;
+        pk_agent_log1(a, PK_LOG_NOTICE, "this kernel does not have a source, its collector is off",
+                      pk_str_of(COLLECTOR_FAULT[which].type));
+        return;
+    }
+    if (count < 0) {
+        offer_sample(a, COLLECTOR_FAULT[which].type, COLLECTOR_FAULT[which].source, 0.0, count);
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        offer_sample(a, a->samples[i].type, a->samples[i].source, a->samples[i].value, a->samples[i].error);
+    }
+}
+
+void pk_agent_collect(struct pk_agent *a) {
+    for (uint32_t i = 0; i < PK_COLLECT_COUNT; i++) {
+        if (a->collect_is_off[i] || a->now.mono_ms < a->collect_due_ms[i]) {
+            continue;
+        }
+        const uint64_t period = a->config.collect_ms[i];
+        /* Aligned to the period, so that collectors of equal period share a wake-up. */
+        a->collect_due_ms[i] = (a->now.mono_ms / period + 1) * period;
+        collect(a, (enum pk_collector)i);
+    }
+}
+
+/* ---- findings ---- */
+
+static struct pk_str finding_component(const struct pk_agent *a, const struct pk_finding *f) {
+    if (f->component_count > 0) {
+        return pk_str_of(pk_sources_name(&a->intake.sources, f->components[0]));
+    }
+    return pk_str_of(f->group_key);
+}
+
+static void plan_actions(struct pk_agent *a, const struct pk_rule *rule, const struct pk_finding *f,
+                         uint32_t number) {
+    char names[PK_RESPOND_PLAN_ACTIONS * PK_ACTION_NAME_BYTES];
+    struct pk_buf b;
+    if (rule->action_count == 0) {
+        return;
+    }
+    pk_buf_init(&b, names, sizeof names);
+    for (uint32_t i = 0; i < rule->action_count; i++) {
+        const struct pk_str name = pk_engine_str(&a->engine, rule, rule->actions[i]);
+        if (i > 0) {
+            pk_buf_putc(&b, ',');
+        }
+        pk_buf_put_str(&b, name);
+        (void)pk_incidents_recommend(&a->incidents, number, name);
+    }
+    /* A plan that is under way goes on; everything else that can be wrong with it shows as a refused run. */
+    (void)pk_respond_plan(&a->respond, number, pk_buf_str(&b), finding_component(a, f), rule->is_auto,
+                          &a->now);
+}
+
+static void signal_of(const struct pk_agent *a, const struct pk_rule *rule, const struct pk_finding *f,
+                      struct pk_incident_signal *s) {
+    memset(s, 0, sizeof *s);
+    s->rule_id = pk_engine_str(&a->engine, rule, rule->id);
+    s->group_key = pk_str_of(f->group_key);
+    s->type = pk_engine_str(&a->engine, rule, rule->type);
+    s->title = pk_engine_str(&a->engine, rule, rule->title);
+    s->description = pk_str_of(f->words);
+    s->component = finding_component(a, f);
+    s->severity = f->severity;
+    s->is_drill = f->is_drill;
+    s->is_replayed = f->is_replayed;
+    s->first_event = pk_agent_stamp_at(a, f->first_event_ms);
+    s->event_count = f->event_count == 0 ? 1 : f->event_count;
+    for (uint32_t i = 0; i < f->event_number_count && s->event_ref_count < PK_INC_SOURCE_EVENTS; i++) {
+        s->event_refs[s->event_ref_count++] =
+            (struct pk_incident_event_ref){.boot = a->now.boot, .sequence = f->event_numbers[i]};
+    }
+}
+
+static void on_cleared(struct pk_agent *a, const struct pk_rule *rule, const struct pk_finding *f) {
+    const int64_t number = pk_incidents_cleared(&a->incidents, pk_engine_str(&a->engine, rule, rule->id),
+                                                pk_str_of(f->group_key), &a->now);
+    if (number > 0) {
+        pk_respond_on_cleared(&a->respond, (uint32_t)number, &a->now);
+    }
+}
+
+static void on_finding(struct pk_agent *a, const struct pk_finding *f) {
+    const struct pk_rule *rule = pk_engine_rule(&a->engine, f->rule_index);
+    struct pk_incident_signal s;
+    uint32_t kinds = 0;
+    if (rule == NULL) {
+        return;
+    } /* the rule set changed between finding and reading */
+    if (f->kind == PK_FINDING_CLEARED) {
+        on_cleared(a, rule, f);
+        return;
+    }
+    signal_of(a, rule, f, &s);
+    const int64_t number = pk_incidents_signal(&a->incidents, &s, &a->now, &kinds);
+    if (number < 0) {
+        pk_agent_log1(a, PK_LOG_ERROR, "no room for an incident, dropped and counted", s.rule_id);
+        return;
+    }
+    const bool is_reopened = (kinds & (PK_INC_CHANGED_CREATED | PK_INC_CHANGED_STATUS)) != 0;
+    if (f->kind == PK_FINDING_FIRE && is_reopened) {
+        plan_actions(a, rule, f, (uint32_t)number);
+    }
+}
+
+static void drain_findings(struct pk_agent *a) {
+    struct pk_finding f;
+    while (pk_engine_next_finding(&a->engine, &f)) {
+        on_finding(a, &f);
+    }
+}
+
+void pk_agent_detect(struct pk_agent *a) {
+    struct pk_event e;
+    pk_engine_tick(&a->engine, a->now.mono_ms);
+    drain_findings(a);
+    for (uint32_t i = 0; i < EVENTS_PER_TICK && pk_intake_pop(&a->intake, &e); i++) {
+        pk_history_put(&a->history, &e);
+        pk_engine_event(&a->engine, &e, a->now.mono_ms);
+        drain_findings(a);
+        pk_agent_watch_event(a, &e);
+        if (a->first_rule_ms == 0) {
+            a->first_rule_ms = a->port->clock.mono_ms(a->port->clock.ctx);
+        }
+    }
+}

@@ -1,0 +1,600 @@
+/* What the brokers hear and say: birth, outbox, summary, device events, remote commands. */
+#include <string.h>
+
+#include "agent/pk_agent_priv.h"
+#include "wire/pk_cloudevents.h"
+#include "wire/pk_control.h"
+
+/* Tokens of the outbox have the top bit clear; ours name what the outbox does not hold. */
+#define TOKEN_BIRTH (1ull << 63)
+#define TOKEN_SUMMARY (TOKEN_BIRTH + 1u)
+#define TOKEN_REPLY (TOKEN_BIRTH + 2u)
+#define TOKEN_SUBSCRIBE (TOKEN_BIRTH + 3u)
+enum { CE_USER_MAX = PK_CE_ATTRIBUTES_MAX, MESSAGES_PER_TICK = 1024, SENDS_PER_TICK = 256 };
+
+uint32_t pk_agent_link_for(const struct pk_agent *a, uint8_t role) {
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        if (a->config.broker[i].is_set && (a->config.broker[i].roles & role) != 0) {
+            return i;
+        }
+    }
+    return PK_LINKS;
+}
+
+static int topic_of(const struct pk_agent *a, enum pk_topic_kind kind, struct pk_str part, char *out,
+                    uint32_t cap_bytes) {
+    const struct pk_topic t = {
+        .kind = kind, .site = pk_str_of(a->config.site), .gateway = pk_str_of(a->config.gateway), .a = part};
+    struct pk_buf b;
+    pk_buf_init(&b, out, cap_bytes);
+    return pk_topic_build(&b, &t);
+}
+
+/* ---- birth and will ---- */
+
+void pk_agent_status(const struct pk_agent *a, struct pk_status *out, bool is_online, uint32_t link,
+                     const char *reason) {
+    *out = (struct pk_status){.is_online = is_online,
+                              .boot = a->now.boot,
+                              .connected_wall_ms = a->links[link].connected_wall_ms,
+                              .version = pk_str_of(a->identity.version),
+                              .isa = pk_str_of(a->identity.isa),
+                              .board = pk_str_of(a->identity.board),
+                              .config_hash = a->config.hash,
+                              .rules_hash = a->rules_hash,
+                              .mode = pk_str_of(pk_mode_word(a->mode)),
+                              .remote = pk_str_of(pk_remote_word(a->config.remote)),
+                              .queue_depth = pk_outbox_depth(&a->outbox),
+                              .time_quality = a->now.quality,
+                              .reason = pk_str_of(reason)};
+}
+
+static struct pk_str status_json(struct pk_agent *a, uint32_t link, bool is_online, const char *reason) {
+    struct pk_status s;
+    struct pk_buf b;
+    struct pk_json_writer w;
+    pk_agent_status(a, &s, is_online, link, reason);
+    pk_buf_init(&b, a->payload, sizeof a->payload);
+    pk_jw_init(&w, &b);
+    pk_status_json_write(&w, NULL, &s);
+    return pk_buf_str(&b);
+}
+
+/* The will carries boot and time of connecting, so it is renewed before every try. */
+static void prepare_will(struct pk_agent *a, uint32_t link) {
+    char topic[PK_TOPIC_BYTES];
+    a->links[link].connected_wall_ms = a->now.wall_ms;
+    if (topic_of(a, PK_TOPIC_STATUS, pk_str_make(NULL, 0), topic, sizeof topic) < 0) {
+        return;
+    }
+    if (pk_link_set_will(&a->links[link], pk_str_of(topic), status_json(a, link, false, "connection lost")) <
+        0) {
+        pk_agent_log(a, PK_LOG_ERROR, "the will does not fit its buffer");
+    }
+}
+
+static void publish_status(struct pk_agent *a, uint32_t link, bool is_online, const char *reason) {
+    char topic[PK_TOPIC_BYTES];
+    struct pk_ce_attributes attributes;
+    struct pk_mqtt_user_property user[CE_USER_MAX];
+    if (topic_of(a, PK_TOPIC_STATUS, pk_str_make(NULL, 0), topic, sizeof topic) < 0) {
+        return;
+    }
+    const struct pk_str json = status_json(a, link, is_online, reason);
+    const struct pk_ce ce = {.kind = PK_CE_STATUS,
+                             .boot = a->now.boot,
+                             .seq = 0,
+                             .site = pk_str_of(a->config.site),
+                             .gateway = pk_str_of(a->config.gateway),
+                             .wall_ms = a->now.wall_ms};
+    if (pk_ce_binary(&ce, &attributes) < 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < attributes.count; i++) {
+        user[i] = (struct pk_mqtt_user_property){attributes.items[i].name, attributes.items[i].value};
+    }
+    const struct pk_mqtt_publish m = {.topic = pk_str_of(topic),
+                                      .payload = json.p,
+                                      .payload_bytes = json.n,
+                                      .qos = 1,
+                                      .is_retained = true,
+                                      .may_overtake = true,
+                                      .payload_is_text = true,
+                                      .content_type = pk_str_of(PK_CE_CONTENT_TYPE_BINARY),
+                                      .user = user,
+                                      .user_count = attributes.count};
+    if (pk_mqtt_publish(&a->links[link].mqtt, &m, TOKEN_BIRTH) < 0) {
+        pk_agent_log(a, PK_LOG_ERROR, "the birth could not be sent");
+    }
+}
+
+static void subscribe(struct pk_agent *a, uint32_t link) {
+    char text[PK_TOPIC_FILTER_COUNT][PK_TOPIC_BYTES];
+    struct pk_mqtt_filter filters[PK_TOPIC_FILTER_COUNT];
+    uint32_t count = 0;
+    const uint8_t roles = a->config.broker[link].roles;
+    for (uint32_t i = 0; i < PK_TOPIC_FILTER_COUNT; i++) {
+        const bool is_event = i == PK_TOPIC_FILTER_IN;
+        struct pk_buf b;
+        if ((roles & (is_event ? PK_BROKER_EVENTS : PK_BROKER_COMMANDS)) == 0 || i == PK_TOPIC_FILTER_ACK) {
+            continue;
+        }
+        pk_buf_init(&b, text[i], sizeof text[i]);
+        if (pk_topic_filter_build(&b, (enum pk_topic_filter)i, pk_str_of(a->config.site),
+                                  pk_str_of(a->config.gateway)) < 0) {
+            continue;
+        }
+        filters[count++] = (struct pk_mqtt_filter){.filter = pk_buf_str(&b), .qos = 1, .retain_handling = 2};
+    }
+    if (count > 0 && pk_mqtt_subscribe(&a->links[link].mqtt, filters, count, 0, TOKEN_SUBSCRIBE) < 0) {
+        pk_agent_log(a, PK_LOG_ERROR, "subscribing failed");
+    }
+}
+
+static void on_connected(struct pk_agent *a, uint32_t link, bool session_present) {
+    struct pk_link *l = &a->links[link];
+    publish_status(a, link, true, "");
+    if (!session_present || !a->has_subscribed[link]) {
+        subscribe(a, link);
+    }
+    a->has_subscribed[link] = true;
+    if (link == pk_agent_link_for(a, PK_BROKER_INCIDENTS)) {
+        pk_outbox_online(&a->outbox, true);
+    }
+    pk_agent_log1(a, PK_LOG_NOTICE, "connected to broker", pk_str_of(l->config->host));
+}
+
+void pk_agent_links_open(struct pk_agent *a) {
+    uint64_t seed = 0;
+    (void)a->port->entropy.fill(a->port->entropy.ctx, &seed,
+                                sizeof seed); /* without entropy the jitter is that of seed 0 */
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        pk_link_init(&a->links[i], &a->config.broker[i], &a->port->link[i], a->config.gateway, seed + i,
+                     a->now.mono_ms);
+        prepare_will(a, i);
+    }
+}
+
+void pk_agent_links_stop(struct pk_agent *a) {
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        if (pk_link_is_online(&a->links[i])) {
+            publish_status(a, i, false, "stopped");
+        }
+        pk_link_stop(&a->links[i], a->now.mono_ms);
+    }
+}
+
+/* ---- what comes ---- */
+
+static bool has_ack_room(const struct pk_agent *a) {
+    return a->ack_count < PK_AGENT_ACKS;
+}
+
+static void acknowledge_later(struct pk_agent *a, uint32_t link, uint32_t handle) {
+    if (handle == 0) {
+        return;
+    }
+    /* Whatever this event causes is in the batch of this tick, which will be the next one submitted. */
+    a->acks[(a->ack_head + a->ack_count) % PK_AGENT_ACKS] =
+        (struct pk_agent_ack){.store_seq = a->submitted_seq + 1, .handle = handle, .link = (uint8_t)link};
+    a->ack_count++;
+}
+
+static void on_device_event(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e,
+                            const struct pk_topic *topic) {
+    struct pk_event_error error;
+    uint32_t number = 0;
+    const struct pk_intake_clock clock = pk_agent_intake_clock(a);
+    const struct pk_str payload = pk_str_make((const char *)e->u.message.payload, e->u.message.payload_bytes);
+    if (e->u.message.is_retained) {
+        a->counters.retained_event++; /* an old reading is not an event */
+    } else if (pk_event_topic_parse(topic->a, topic->b, payload, &a->event_in, &error) < 0) {
+        pk_intake_bad(&a->intake, topic->a, a->now.mono_ms);
+        pk_agent_log1(a, PK_LOG_DEBUG, "bad event from a device", pk_str_of(error.message));
+    } else {
+        (void)pk_intake_offer(&a->intake, &a->event_in, &clock,
+                              &number); /* a refusal is in the loss ledger */
+    }
+    acknowledge_later(a, link, e->u.message.handle);
+}
+
+static void audit_refusal(struct pk_agent *a, int err) {
+    char text[PK_AUDIT_TEXT_BYTES];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, "command refused (");
+    pk_buf_puts(&b, pk_err_word(err));
+    pk_buf_puts(&b, "): ");
+    const struct pk_str why = pk_str_of(a->gate.why);
+    pk_buf_put(&b, why.p, why.n < 100 ? why.n : 100);
+    pk_agent_audit(a, 0, "refusal", a->gate.request.who[0] != '\0' ? a->gate.request.who : "remote",
+                   pk_buf_str(&b));
+    pk_agent_log(a, PK_LOG_WARNING, text);
+}
+
+static struct pk_reply_to remote_reply_to(const struct pk_agent *a) {
+    return (struct pk_reply_to){.is_socket = false, .jti = pk_str_of(a->gate.request.jti)};
+}
+
+/* The answer is composed once and kept until the client took it. */
+static void stage_reply(struct pk_agent *a, struct pk_buf *b) {
+    const struct pk_request *q = &a->gate.request;
+    struct pk_agent_remote *r = &a->remote;
+    r->reply_bytes = b->n;
+    r->step = PK_REMOTE_REPLYING;
+    r->correlation_bytes = q->correlation_bytes;
+    memcpy(r->correlation, q->correlation, q->correlation_bytes);
+    if (q->reply_topic[0] != '\0') {
+        (void)pk_str_copy_cut(pk_str_of(q->reply_topic), r->reply_topic, sizeof r->reply_topic);
+    } else if (q->jti[0] == '\0' ||
+               topic_of(a, PK_TOPIC_REPLY, pk_str_of(q->jti), r->reply_topic, sizeof r->reply_topic) < 0) {
+        r->reply_topic[0] = '\0'; /* nobody can be answered: refusal is counted, logged and audited */
+    }
+}
+
+static void refuse_remote(struct pk_agent *a, int err) {
+    struct pk_buf b;
+    const struct pk_reply_to to = remote_reply_to(a);
+    if (pk_agent_batch_has_room(a, PK_RECORD_LOG_BYTES + 64)) {
+        audit_refusal(a, err);
+    }
+    pk_buf_init(&b, a->remote.reply, sizeof a->remote.reply);
+    pk_reply_error(&b, &to, err, a->gate.why);
+    stage_reply(a, &b);
+}
+
+static void on_command(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e,
+                       const struct pk_topic *topic) {
+    const struct pk_command_input in = {
+        .name = topic->a,
+        .text = pk_str_make((const char *)e->u.message.payload, e->u.message.payload_bytes),
+        .is_retained = e->u.message.is_retained,
+        .response_topic = e->props.response_topic,
+        .correlation = e->props.correlation};
+    const struct pk_command_time now = {
+        .mono_ms = a->now.mono_ms, .wall_ms = a->now.wall_ms, .quality = a->now.quality};
+    a->remote.link = (uint8_t)link;
+    a->remote.handle = e->u.message.handle;
+    const int err = pk_command_take(&a->gate, &in, &now);
+    if (err < 0) {
+        refuse_remote(a, err);
+    }
+}
+
+static void on_message(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e) {
+    struct pk_topic topic;
+    const int err = pk_topic_parse(e->u.message.topic, &topic);
+    if (err == PK_OK && topic.kind == PK_TOPIC_IN && (a->config.broker[link].roles & PK_BROKER_EVENTS) != 0) {
+        on_device_event(a, link, e, &topic);
+    } else if (err == PK_OK && topic.kind == PK_TOPIC_CMD &&
+               (a->config.broker[link].roles & PK_BROKER_COMMANDS) != 0) {
+        on_command(a, link, e, &topic);
+    } else {
+        a->counters.topic_unknown++;
+        acknowledge_later(a, link, e->u.message.handle);
+    }
+}
+
+static void on_mqtt_event(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e) {
+    switch (e->kind) {
+    case PK_MQTT_EV_CONNECTED:
+        on_connected(a, link, e->u.connected.session_present);
+        return;
+    case PK_MQTT_EV_MESSAGE:
+        on_message(a, link, e);
+        return;
+    case PK_MQTT_EV_PUBLISHED:
+        if (e->u.published.token < TOKEN_BIRTH) {
+            (void)pk_outbox_answered(&a->outbox, e->u.published.token, e->u.published.reason, a->now.mono_ms);
+        }
+        return;
+    case PK_MQTT_EV_SUBSCRIBED:
+        for (uint32_t i = 0; e->u.answered.codes != NULL && i < e->u.answered.code_count; i++) {
+            if (e->u.answered.codes[i] >= 0x80) {
+                pk_agent_log1(a, PK_LOG_ERROR, "the broker refused a subscription",
+                              pk_str_of(pk_mqtt_reason_word(e->u.answered.codes[i])));
+            }
+        }
+        return;
+    case PK_MQTT_EV_REFUSED:
+    case PK_MQTT_EV_DISCONNECTED:
+    case PK_MQTT_EV_ERROR:
+        pk_agent_log1(a, PK_LOG_WARNING, "broker connection ends", pk_str_of(a->links[link].error));
+        return;
+    case PK_MQTT_EV_UNSUBSCRIBED:
+        return;
+    }
+}
+
+static void read_link(struct pk_agent *a, uint32_t link) {
+    struct pk_link *l = &a->links[link];
+    struct pk_mqtt_event e;
+    const enum pk_link_state before = l->state;
+    if (before == PK_LINK_WAITING && a->now.mono_ms >= l->deadline_ms) {
+        prepare_will(a, link);
+    }
+    if (pk_link_step(l, a->now.mono_ms)) {
+        pk_agent_resolve(a, link);
+    }
+    for (uint32_t i = 0; i < MESSAGES_PER_TICK; i++) {
+        /* What cannot be taken now stays with the client: its window slows the broker down, nothing is lost.
+         */
+        if (a->remote.step != PK_REMOTE_IDLE || pk_command_is_busy(&a->gate) || !has_ack_room(a) ||
+            a->intake.count >= PK_LIMIT_INTAKE_EVENTS - 1) {
+            break;
+        }
+        if (!pk_link_next(l, &e, a->now.mono_ms)) {
+            break;
+        }
+        on_mqtt_event(a, link, &e);
+    }
+    if (before == PK_LINK_ONLINE && l->state != PK_LINK_ONLINE) {
+        pk_agent_log1(a, PK_LOG_WARNING, "connection to broker lost", pk_str_of(l->error));
+    }
+}
+
+void pk_agent_links_read(struct pk_agent *a) {
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        read_link(a, i);
+    }
+}
+
+/* ---- remote commands ---- */
+
+static void end_remote(struct pk_agent *a) {
+    if (a->remote.handle != 0) {
+        (void)pk_mqtt_ack(&a->links[a->remote.link].mqtt, a->remote.handle, PK_MQTT_SUCCESS);
+    }
+    pk_command_done(&a->gate);
+    a->remote.step = PK_REMOTE_IDLE;
+    a->remote.store_seq = 0;
+    a->remote.handle = 0;
+}
+
+static void send_remote_reply(struct pk_agent *a) {
+    struct pk_agent_remote *r = &a->remote;
+    struct pk_link *l = &a->links[r->link];
+    const struct pk_mqtt_publish m = {.topic = pk_str_of(r->reply_topic),
+                                      .payload = r->reply,
+                                      .payload_bytes = r->reply_bytes,
+                                      .qos = 1,
+                                      .payload_is_text = true,
+                                      .content_type = pk_str_of("application/json"),
+                                      .has_correlation = r->correlation_bytes > 0,
+                                      .correlation =
+                                          pk_str_make((const char *)r->correlation, r->correlation_bytes)};
+    if (r->is_staged || r->store_seq > a->durable_seq) {
+        return;
+    }
+    if (r->reply_topic[0] != '\0') {
+        const int err = pk_mqtt_publish(&l->mqtt, &m, TOKEN_REPLY);
+        if (err == PK_E_FULL || err == PK_E_AGAIN) {
+            return;
+        }
+        if (err < 0) {
+            a->counters.replies_lost++;
+        }
+    }
+    end_remote(a);
+}
+
+static void execute_remote(struct pk_agent *a) {
+    struct pk_buf b;
+    struct pk_json_writer w;
+    const struct pk_reply_to to = remote_reply_to(a);
+    pk_buf_init(&b, a->remote.reply, sizeof a->remote.reply);
+    pk_reply_begin(&w, &b, &to, PK_REPLY_RESULT);
+    int err = pk_agent_execute(a, &a->gate.request, &w);
+    pk_reply_end(&w, &to);
+    if (err == PK_OK && b.is_cut) {
+        err =
+            pk_agent_fail(a, PK_E_TOO_BIG, "the answer is larger than a message of this board; ask for less");
+    }
+    if (err < 0) {
+        pk_buf_init(&b, a->remote.reply, sizeof a->remote.reply);
+        pk_reply_error(&b, &to, err, a->why);
+    }
+    stage_reply(a, &b);
+    a->remote.is_staged = true; /* the answer leaves once what it acknowledges is durable */
+}
+
+/* Checked, its id stored and durable, then carried out: a command is never carried out twice, not even over a
+ * crash. */
+void pk_agent_remote(struct pk_agent *a) {
+    const struct pk_command_time now = {
+        .mono_ms = a->now.mono_ms, .wall_ms = a->now.wall_ms, .quality = a->now.quality};
+    if (a->remote.step == PK_REMOTE_IDLE && pk_command_is_busy(&a->gate)) {
+        const int err = pk_command_step(&a->gate, &a->port->crypto, &now);
+        if (err == PK_OK) {
+            a->remote.step = PK_REMOTE_STORING;
+            a->remote.is_staged = true; /* pk_agent_journal writes the id into the batch of this tick */
+        } else if (err != PK_E_AGAIN && err != PK_E_NOT_FOUND) {
+            refuse_remote(a, err);
+        }
+        return;
+    }
+    if (a->remote.step == PK_REMOTE_STORING && !a->remote.is_staged &&
+        a->durable_seq >= a->remote.store_seq) {
+        execute_remote(a);
+    }
+}
+
+/* ---- what goes ---- */
+
+static int incident_payload(struct pk_agent *a, const struct pk_outbox_view *v, struct pk_buf *b) {
+    struct pk_json_writer w;
+    const int err = pk_record_incident_unpack(v->record.body, &a->incident);
+    if (err < 0) {
+        return err;
+    }
+    a->incident.is_replayed = a->incident.is_replayed || v->is_backlog;
+    const struct pk_incident_view view = {.site = pk_str_of(a->config.site),
+                                          .gateway = pk_str_of(a->config.gateway),
+                                          .boot = v->boot,
+                                          .seq = v->seq};
+    pk_jw_init(&w, b);
+    pk_incident_json_write(&w, NULL, &a->incident, &view);
+    return b->is_cut ? PK_E_TOO_BIG : PK_OK;
+}
+
+/* Publishes one outbox entry; again: with the client's knowledge that it was sent before. */
+static int publish_entry(struct pk_agent *a, struct pk_link *l, const struct pk_outbox_view *v,
+                         bool is_again) {
+    char topic[PK_TOPIC_BYTES];
+    struct pk_ce_attributes attributes;
+    struct pk_mqtt_user_property user[CE_USER_MAX];
+    struct pk_buf b;
+    const bool is_incident = v->record.kind == PK_OUT_INCIDENT;
+    const struct pk_ce ce = {.kind = is_incident ? PK_CE_INCIDENT : PK_CE_APPROVAL,
+                             .boot = v->boot,
+                             .seq = v->seq,
+                             .site = pk_str_of(a->config.site),
+                             .gateway = pk_str_of(a->config.gateway),
+                             .wall_ms = v->record.wall_ms,
+                             .subject = v->record.id};
+    pk_buf_init(&b, a->payload, sizeof a->payload);
+    int err =
+        topic_of(a, is_incident ? PK_TOPIC_INCIDENT : PK_TOPIC_APPROVAL, v->record.id, topic, sizeof topic);
+    if (err == PK_OK) {
+        err = pk_ce_binary(&ce, &attributes);
+    }
+    if (err == PK_OK && !v->is_clearing) {
+        if (is_incident) {
+            err = incident_payload(a, v, &b);
+        } else {
+            pk_buf_put_str(&b, v->record.body);
+        }
+    }
+    if (err < 0) {
+        return PK_E_TOO_BIG;
+    } /* a stored entry that can never be sent */
+    const uint32_t user_count = v->is_clearing ? 0 : attributes.count;
+    for (uint32_t i = 0; i < user_count; i++) {
+        user[i] = (struct pk_mqtt_user_property){attributes.items[i].name, attributes.items[i].value};
+    }
+    const struct pk_mqtt_publish m = {.topic = pk_str_of(topic),
+                                      .payload = b.p,
+                                      .payload_bytes = b.n,
+                                      .qos = 1,
+                                      .is_retained = v->is_retained,
+                                      .payload_is_text = !v->is_clearing,
+                                      .content_type =
+                                          pk_str_of(v->is_clearing ? "" : PK_CE_CONTENT_TYPE_BINARY),
+                                      .user = user,
+                                      .user_count = user_count};
+    return is_again ? pk_mqtt_resend(&l->mqtt, &m, v->token) : pk_mqtt_publish(&l->mqtt, &m, v->token);
+}
+
+static void resend(struct pk_agent *a, struct pk_link *l) {
+    struct pk_outbox_view v;
+    uint64_t token = 0;
+    while (pk_mqtt_resend_peek(&l->mqtt, &token)) {
+        if (token >= TOKEN_BIRTH || pk_outbox_find(&a->outbox, token, &v) < 0) {
+            (void)pk_mqtt_forget(&l->mqtt,
+                                 token); /* a birth or reply of an earlier connection: replaced or late */
+            continue;
+        }
+        const int err = publish_entry(a, l, &v, true);
+        if (err == PK_E_FULL) {
+            return;
+        }
+        if (err < 0) {
+            (void)pk_mqtt_forget(&l->mqtt, token);
+            pk_outbox_unsendable(&a->outbox, token);
+        }
+    }
+}
+
+static void send_outbox(struct pk_agent *a, struct pk_link *l) {
+    struct pk_outbox_view v;
+    for (uint32_t i = 0; i < SENDS_PER_TICK && pk_outbox_peek(&a->outbox, a->now.mono_ms, &v); i++) {
+        const int err = publish_entry(a, l, &v, false);
+        if (err == PK_E_TOO_BIG || err == PK_E_BAD_FIELD || err == PK_E_UNSUPPORTED) {
+            pk_agent_log1(a, PK_LOG_ERROR, "an entry can never be sent, dropped and counted", v.record.id);
+            pk_outbox_unsendable(&a->outbox, v.token);
+            continue;
+        }
+        if (err < 0) {
+            return;
+        }
+        pk_outbox_sent(&a->outbox, v.token);
+    }
+}
+
+static void send_summary(struct pk_agent *a, struct pk_link *l) {
+    char topic[PK_TOPIC_BYTES];
+    struct pk_agent_summary s;
+    struct pk_ce_attributes attributes;
+    struct pk_mqtt_user_property user[CE_USER_MAX];
+    struct pk_buf b;
+    struct pk_json_writer w;
+    if (a->now.mono_ms < a->summary_due_ms) {
+        return;
+    }
+    a->summary_due_ms = a->now.mono_ms + a->config.summary_ms;
+    pk_agent_summary(a, &s);
+    pk_buf_init(&b, a->payload, sizeof a->payload);
+    pk_jw_init(&w, &b);
+    pk_summary_json_write(&w, NULL, &s.summary);
+    const struct pk_ce ce = {.kind = PK_CE_SUMMARY,
+                             .boot = a->now.boot,
+                             .seq = ++a->summary_seq,
+                             .site = pk_str_of(a->config.site),
+                             .gateway = pk_str_of(a->config.gateway),
+                             .wall_ms = a->now.wall_ms};
+    if (b.is_cut || topic_of(a, PK_TOPIC_SUMMARY, pk_str_make(NULL, 0), topic, sizeof topic) < 0 ||
+        pk_ce_binary(&ce, &attributes) < 0) {
+        pk_agent_log(a, PK_LOG_ERROR, "the summary does not fit its buffer");
+        return;
+    }
+    for (uint32_t i = 0; i < attributes.count; i++) {
+        user[i] = (struct pk_mqtt_user_property){attributes.items[i].name, attributes.items[i].value};
+    }
+    const struct pk_mqtt_publish m = {.topic = pk_str_of(topic),
+                                      .payload = b.p,
+                                      .payload_bytes = b.n,
+                                      .qos = 1,
+                                      .payload_is_text = true,
+                                      .content_type = pk_str_of(PK_CE_CONTENT_TYPE_BINARY),
+                                      .user = user,
+                                      .user_count = attributes.count};
+    if (pk_mqtt_publish(&l->mqtt, &m, TOKEN_SUMMARY) == PK_OK) {
+        a->summary_from_wall_ms = a->now.wall_ms;
+        pk_ledger_drop(&a->intake.ledger, s.summary.loss_count);
+    }
+}
+
+void pk_agent_links_write(struct pk_agent *a) {
+    const uint32_t incidents = pk_agent_link_for(a, PK_BROKER_INCIDENTS);
+    const uint32_t summary = pk_agent_link_for(a, PK_BROKER_SUMMARY);
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        struct pk_link *l = &a->links[i];
+        if (i == incidents && !pk_link_is_online(l)) {
+            pk_outbox_online(&a->outbox, false);
+        }
+        if (pk_link_is_online(l) && !a->is_stopping) {
+            resend(a, l);
+            if (i == incidents) {
+                send_outbox(a, l);
+            }
+            if (i == summary) {
+                send_summary(a, l);
+            }
+        }
+        if (a->remote.step == PK_REMOTE_REPLYING && a->remote.link == i) {
+            send_remote_reply(a);
+        }
+        pk_link_flush(l, a->now.mono_ms);
+    }
+}
+
+uint64_t pk_agent_links_next_ms(const struct pk_agent *a) {
+    uint64_t next = UINT64_MAX;
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        const uint64_t ms = pk_link_next_ms(&a->links[i]);
+        if (ms < next) {
+            next = ms;
+        }
+    }
+    return next;
+}

@@ -1,0 +1,118 @@
+/* Configuration, actions, rules and keys: read whole into spare places, then taken together or not at all. */
+#include <string.h>
+
+#include "agent/pk_agent_priv.h"
+#include "base/pk_hash.h"
+
+/* Rule files must all be in memory for the check; they share the reply scratch behind the part that reads one
+ * file. */
+struct rule_files {
+    struct pk_agent *a;
+    const char *dir;
+    struct pk_rule_file files[PK_FILES_LIST_MAX];
+    char names[PK_FILES_LIST_MAX][64];
+    uint32_t count, used_bytes;
+    struct pk_diag *diag;
+    int err;
+};
+
+static void join_path(char *out, size_t cap_bytes, const char *dir, const char *name) {
+    struct pk_buf b;
+    pk_buf_init(&b, out, cap_bytes);
+    pk_buf_puts(&b, dir);
+    pk_buf_putc(&b, '/');
+    pk_buf_puts(&b, name);
+}
+
+static void read_rule_file(void *arg, const char *name) {
+    struct rule_files *r = arg;
+    struct pk_agent *a = r->a;
+    char path[PK_CONFIG_PATH_BYTES * 2];
+    if (r->err < 0) {
+        return;
+    }
+    join_path(path, sizeof path, r->dir, name);
+    char *to = a->reply + r->used_bytes;
+    const int n =
+        a->port->files.read(a->port->files.ctx, path, to, (uint32_t)sizeof a->reply - r->used_bytes);
+    if (n < 0) {
+        pk_diag_set1(r->diag, path, 1, 1,
+                     n == PK_E_TOO_BIG ? "the rule files together are larger than this board reads"
+                                       : "cannot be read: {}",
+                     pk_str_of(pk_err_text(n)));
+        r->err = PK_E_CONFIG;
+        return;
+    }
+    (void)pk_str_copy_cut(pk_str_of(name), r->names[r->count], sizeof r->names[r->count]);
+    r->files[r->count] =
+        (struct pk_rule_file){.name = r->names[r->count], .text = pk_str_make(to, (size_t)n)};
+    r->count++;
+    r->used_bytes += (uint32_t)n;
+}
+
+static int load_rules(struct pk_agent *a, const struct pk_config *c, struct pk_diag *diag) {
+    struct rule_files r = {.a = a, .dir = c->rules_dir, .diag = diag, .err = PK_OK};
+    const struct pk_port_files *f = &a->port->files;
+    const int err = f->list(f->ctx, c->rules_dir, ".rules", read_rule_file, &r);
+    if (r.err < 0) {
+        return r.err;
+    }
+    if (err < 0 && err != PK_E_NOT_FOUND) {
+        pk_diag_set1(diag, c->rules_dir, 1, 1, "cannot be listed: {}", pk_str_of(pk_err_text(err)));
+        return PK_E_CONFIG;
+    }
+    return pk_engine_load(&a->engine, &PK_SHIPPED_RULES, r.files, r.count,
+                          a->port->clock.mono_ms(a->port->clock.ctx), diag);
+}
+
+static int load_actions(struct pk_agent *a, const struct pk_config *c, struct pk_action_table *into,
+                        struct pk_diag *diag) {
+    pk_actions_init(into);
+    const int n = a->port->files.read(a->port->files.ctx, c->actions_path, a->reply, sizeof a->reply);
+    if (n < 0 && n != PK_E_NOT_FOUND) {
+        pk_diag_set1(diag, c->actions_path, 1, 1, "cannot be read: {}", pk_str_of(pk_err_text(n)));
+        return PK_E_CONFIG;
+    }
+    int err = PK_OK;
+    if (n > 0) {
+        err = pk_actions_parse(into, pk_str_make(a->reply, (size_t)n), c->actions_path, diag);
+    }
+    return err < 0 ? err : pk_actions_finish(into, c->actions_path, diag);
+}
+
+/* Rules come last: they are checked and swapped in one step, and everything before them only filled spares.
+ */
+int pk_agent_load(struct pk_agent *a, const char *path, const char *const *environment,
+                  struct pk_diag *diag) {
+    struct pk_config *c = &a->config_spare;
+    struct pk_action_table *actions = &a->actions[a->actions_index ^ 1u];
+    struct pk_keys *keys = &a->keys[a->keys_index ^ 1u];
+    int err = pk_config_load(c, &a->port->files, path, environment, a->reply, sizeof a->reply, diag);
+    if (err == PK_OK) {
+        err = load_actions(a, c, actions, diag);
+    }
+    pk_keys_init(keys);
+    if (err == PK_OK) {
+        err = pk_keys_load(keys, &a->port->files, c->keys_dir, a->reply, sizeof a->reply, diag);
+    }
+    if (err == PK_OK) {
+        err = load_rules(a, c, diag);
+    }
+    if (err < 0) {
+        return PK_E_CONFIG;
+    }
+    a->config = *c;
+    a->actions_index ^= 1u;
+    a->keys_index ^= 1u;
+    a->command_config.keys = keys;
+    a->config_path = path;
+    a->environment = environment;
+    a->rules_hash = (uint32_t)(a->engine.rules.hash ^ (a->engine.rules.hash >> 32));
+    if (a->now.boot != 0) { /* running: hand the new tables on */
+        pk_respond_set_actions(&a->respond, actions, &a->now);
+        const struct pk_respond_settings settings = {
+            .mode = c->mode, .is_safe_mode = c->is_safe_mode, .approval_timeout_ms = c->approval_timeout_ms};
+        pk_respond_configure(&a->respond, &settings);
+    }
+    return PK_OK;
+}

@@ -1,0 +1,100 @@
+#ifndef PK_AGENT_PRIV_H
+#define PK_AGENT_PRIV_H
+/* The steps of the tick, between the files of src/agent only. Each does bounded work and returns to
+ * pk_agent_tick. */
+#include "agent/pk_agent.h"
+#include "base/pk_assert.h"
+#include "incident/pk_incident_people.h"
+#include "respond/pk_action_parse.h"
+#include "wire/pk_approval_json.h"
+#include "wire/pk_incident_json.h"
+#include "wire/pk_role.h"
+#include "wire/pk_status_json.h"
+#include "wire/pk_summary_json.h"
+
+/* ---- shared ---- */
+void pk_agent_log(struct pk_agent *a, enum pk_log_level level, const char *text);
+/* "text: detail" */
+void pk_agent_log1(struct pk_agent *a, enum pk_log_level level, const char *text, struct pk_str detail);
+struct pk_stamp pk_agent_stamp_at(const struct pk_agent *a, uint64_t mono_ms);
+struct pk_intake_clock pk_agent_intake_clock(const struct pk_agent *a);
+const struct pk_action_table *pk_agent_actions(const struct pk_agent *a);
+const struct pk_config *pk_agent_config(const struct pk_agent *a);
+void pk_agent_apply_settings(struct pk_agent *a);
+
+/* ---- clock ---- */
+void pk_agent_read_clock(struct pk_agent *a);
+/* The hub told the time (time.set). */
+void pk_agent_set_time(struct pk_agent *a, int64_t wall_ms);
+
+/* ---- detect ---- */
+void pk_agent_collect(struct pk_agent *a);
+void pk_agent_detect(struct pk_agent *a);
+uint64_t pk_agent_collect_next_ms(const struct pk_agent *a);
+
+/* ---- respond, supervisor ---- */
+void pk_agent_ipc(struct pk_agent *a);
+void pk_agent_respond(struct pk_agent *a);
+void pk_agent_tell_supervisor(struct pk_agent *a);
+/* Asks for the addresses of a link's broker. */
+void pk_agent_resolve(struct pk_agent *a, uint32_t link);
+
+/* ---- store ---- */
+int pk_agent_restore(struct pk_agent *a);
+/* One entry for timeline readers and audit; needs room in the batch: pk_agent_batch_has_room. */
+void pk_agent_audit(struct pk_agent *a, uint32_t incident, const char *kind, const char *who,
+                    struct pk_str text);
+bool pk_agent_batch_has_room(const struct pk_agent *a, uint32_t bytes);
+void pk_agent_journal(struct pk_agent *a);
+void pk_agent_commit(struct pk_agent *a);
+void pk_agent_durable(struct pk_agent *a);
+
+/* ---- links ---- */
+void pk_agent_links_open(struct pk_agent *a);
+void pk_agent_links_read(struct pk_agent *a);
+void pk_agent_links_write(struct pk_agent *a);
+uint64_t pk_agent_links_next_ms(const struct pk_agent *a);
+/* Index of the broker with that role (enum pk_broker_role), or PK_LINKS. */
+uint32_t pk_agent_link_for(const struct pk_agent *a, uint8_t role);
+void pk_agent_remote(struct pk_agent *a);
+void pk_agent_links_stop(struct pk_agent *a);
+
+/* ---- local sockets ---- */
+void pk_agent_local_read(struct pk_agent *a);
+void pk_agent_local_write(struct pk_agent *a);
+bool pk_agent_local_wants_turn(const struct pk_agent *a);
+void pk_agent_watch_incident(struct pk_agent *a, const struct pk_incident *i, uint32_t kinds);
+void pk_agent_watch_event(struct pk_agent *a, const struct pk_event *e);
+void pk_agent_watch_timeline(struct pk_agent *a, const struct pk_timeline_entry *e);
+
+/* ---- commands: one handler for socket and MQTT. Writes the member "result" into w. PK_OK, or an error and
+ * a->why. ---- */
+int pk_agent_execute(struct pk_agent *a, const struct pk_request *request, struct pk_json_writer *w);
+int pk_agent_fail(struct pk_agent *a, int err, const char *why);
+int pk_agent_query(struct pk_agent *a, const struct pk_request *request,
+                   struct pk_json_writer *w); /* reading commands */
+int pk_agent_change(struct pk_agent *a, const struct pk_request *request,
+                    struct pk_json_writer *w); /* changing commands */
+int pk_agent_doctor(struct pk_agent *a, struct pk_json_writer *w);
+
+/* ---- tables ---- */
+struct pk_agent_table {
+    const char *name;
+    uint64_t capacity, used, high, drops, bytes;
+};
+enum { PK_AGENT_TABLES = 32 };
+uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table out[PK_AGENT_TABLES]);
+/* Fills *out; the arrays live in the caller's struct. */
+struct pk_agent_summary {
+    struct pk_summary_table tables[PK_AGENT_TABLES];
+    struct pk_summary_type types[PK_INC_TYPE_COUNT];
+    struct pk_summary_loss losses[16];
+    struct pk_summary_action actions[PK_LIMIT_ACTIONS];
+
+    struct pk_summary summary;
+};
+void pk_agent_summary(struct pk_agent *a, struct pk_agent_summary *out);
+void pk_agent_status(const struct pk_agent *a, struct pk_status *out, bool is_online, uint32_t link,
+                     const char *reason);
+void pk_agent_dump(struct pk_agent *a);
+#endif

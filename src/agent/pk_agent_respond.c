@@ -1,0 +1,278 @@
+/* Between the response machine and the supervisor. */
+#include <string.h>
+
+#include "agent/pk_agent_priv.h"
+#include "base/pk_batch.h"
+
+enum { FRAMES_PER_TICK = 64, TICK_MS = 5000, RUN_BYTES = PK_RUN_STORED_BYTES + 64 };
+
+static void body_of(const struct pk_ipc_frame *f, void *out, uint32_t n) {
+    memset(out, 0, n);
+    memcpy(out, f->body, f->body_bytes < n ? f->body_bytes : n);
+}
+
+static int send_frame(struct pk_agent *a, uint16_t type, uint32_t id, const void *body, uint32_t n) {
+    struct pk_ipc_frame f = {.version = PK_IPC_VERSION, .type = type, .id = id, .body_bytes = (uint16_t)n};
+    if (n > 0) {
+        memcpy(f.body, body, n);
+    }
+    return a->port->ipc.send(a->port->ipc.ctx, &f);
+}
+
+void pk_agent_resolve(struct pk_agent *a, uint32_t link) {
+    const char *host = a->config.broker[link].host;
+    a->resolve_id[link] = ++a->next_resolve_id;
+    if (send_frame(a, PK_IPC_RESOLVE, a->resolve_id[link], host, (uint32_t)strlen(host) + 1) < 0) {
+        pk_link_resolved(&a->links[link], PK_E_AGAIN, NULL, 0, a->now.mono_ms);
+    }
+}
+
+static void on_resolved(struct pk_agent *a, const struct pk_ipc_frame *f) {
+    struct pk_ipc_resolved r;
+    body_of(f, &r, sizeof r);
+    if (r.address_count > PK_COUNT_OF(r.address)) {
+        r.address_count = PK_COUNT_OF(r.address);
+    }
+    for (uint32_t i = 0; i < r.address_count; i++) {
+        r.address[i][sizeof r.address[i] - 1] = '\0';
+    }
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        if (a->resolve_id[i] != f->id || f->id == 0) {
+            continue;
+        }
+        a->resolve_id[i] = 0;
+        pk_link_resolved(&a->links[i], r.error, (const char(*)[PK_ADDRESS_BYTES])r.address, r.address_count,
+                         a->now.mono_ms);
+    }
+}
+
+static void on_refused(struct pk_agent *a, const struct pk_ipc_frame *f) {
+    struct pk_ipc_refused r;
+    body_of(f, &r, sizeof r);
+    r.why[sizeof r.why - 1] = '\0';
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        if (f->id != 0 && a->resolve_id[i] == f->id) {
+            a->resolve_id[i] = 0;
+            pk_link_resolved(&a->links[i], r.error, NULL, 0, a->now.mono_ms);
+            return;
+        }
+    }
+    pk_respond_on_refused(&a->respond, f->id, r.error, r.retry_after_ms, pk_str_of(r.why), &a->now);
+}
+
+/* The first words of what an action printed go beside its outcome. */
+static void on_output(struct pk_agent *a, const struct pk_ipc_frame *f) {
+    struct pk_ipc_output o;
+    body_of(f, &o, sizeof o);
+    if (o.offset != 0 || o.n == 0 || o.n > sizeof o.bytes) {
+        return;
+    }
+    struct pk_str text = pk_str_trim(pk_str_make((const char *)o.bytes, o.n));
+    const char *end = text.n == 0 ? NULL : memchr(text.p, '\n', text.n);
+    if (end != NULL) {
+        text.n = (uint32_t)(end - text.p);
+    }
+    if (!pk_text_is_utf8(text)) {
+        return;
+    }
+    (void)pk_str_copy_cut(text, a->run_output, sizeof a->run_output);
+    a->run_output_run = f->id;
+}
+
+static void on_done(struct pk_agent *a, const struct pk_ipc_frame *f) {
+    struct pk_ipc_done d;
+    body_of(f, &d, sizeof d);
+    const struct pk_run *run = pk_respond_get(&a->respond, f->id);
+    if (run != NULL && a->run_output_run == f->id && a->run_output[0] != '\0' &&
+        (d.exit_code != 0 || run->is_read_only)) {
+        char text[PK_TIMELINE_TEXT_BYTES];
+        struct pk_buf b;
+        pk_buf_init(&b, text, sizeof text);
+        pk_buf_puts(&b, run->action);
+        pk_buf_puts(&b, " said: ");
+        const uint32_t room = b.cap_bytes - b.n - 1;
+        const struct pk_str said = pk_str_of(a->run_output);
+        pk_buf_put(&b, said.p, said.n < room ? said.n : room);
+        pk_incidents_remark(&a->incidents, run->incident, PK_TL_ACTION, PK_TL_BY_ACTION, pk_buf_str(&b),
+                            &a->now);
+    }
+    a->run_output_run = 0;
+    pk_respond_on_done(&a->respond, f->id, d.phase, d.exit_code, d.is_timed_out != 0, d.duration_ms, &a->now);
+}
+
+static void on_frame(struct pk_agent *a, const struct pk_ipc_frame *f) {
+    switch (f->type) {
+    case PK_IPC_STARTED:
+        pk_respond_on_started(&a->respond, f->id, &a->now);
+        return;
+    case PK_IPC_OUTPUT:
+        on_output(a, f);
+        return;
+    case PK_IPC_DONE:
+        on_done(a, f);
+        return;
+    case PK_IPC_REFUSED:
+        on_refused(a, f);
+        return;
+    case PK_IPC_RESOLVED:
+        on_resolved(a, f);
+        return;
+    default:
+        a->counters.ipc_bad++;
+        return;
+    }
+}
+
+void pk_agent_ipc(struct pk_agent *a) {
+    struct pk_ipc_frame f;
+    for (uint32_t i = 0; i < FRAMES_PER_TICK; i++) {
+        const int err = a->port->ipc.recv(a->port->ipc.ctx, &f);
+        if (err == PK_E_BAD_MSG) {
+            a->counters.ipc_bad++;
+            continue;
+        }
+        if (err == PK_E_CLOSED && !a->is_stopping) {
+            /* Nobody can run actions or feed the watchdog any more: end, so that the service manager starts
+             * both anew. */
+            pk_agent_log(a, PK_LOG_ERROR, "the supervisor is gone");
+            pk_respond_on_supervisor_lost(&a->respond, &a->now);
+            a->is_stopping = true;
+            a->stop_deadline_ms = a->now.mono_ms + PK_AGENT_STOP_MS;
+            pk_agent_links_stop(a);
+        }
+        if (err != PK_OK) {
+            return;
+        }
+        on_frame(a, &f);
+    }
+}
+
+/* ---- requests ---- */
+
+static bool persist(struct pk_agent *a, const struct pk_run *run) {
+    struct pk_record_key key;
+    uint8_t value[PK_RUN_STORED_BYTES];
+    if (a->batch_run_count == PK_LIMIT_RUNS || !pk_agent_batch_has_room(a, RUN_BYTES)) {
+        return false;
+    }
+    const int n = pk_run_pack(run, value, sizeof value);
+    if (n < 0) {
+        return false;
+    }
+    pk_record_key_run(&key, run->boot, run->id);
+    if (pk_batch_put(&a->batch, PK_TREE_OBJECTS, pk_record_key_str(&key),
+                     pk_str_make((const char *)value, (size_t)n)) < 0) {
+        return false;
+    }
+    a->batch_runs[a->batch_run_count++] = run->id;
+    return true;
+}
+
+static void notify(struct pk_agent *a, const struct pk_run *run) {
+    struct pk_incident_action action;
+    pk_run_to_action(run, &action);
+    (void)pk_incidents_set_action(&a->incidents, run->incident, &action, !run->is_read_only, &a->now);
+}
+
+static void start_run(struct pk_agent *a, const struct pk_run *run, uint8_t phase) {
+    struct pk_ipc_run r = {.actions_crc = pk_agent_actions(a)->crc,
+                           .action_index = (uint16_t)run->action_index,
+                           .phase = phase,
+                           .is_approved =
+                               run->approvals_have > 0 && run->approvals_have >= run->approvals_needed,
+                           .incident_number = run->incident};
+    memcpy(r.target, run->target, sizeof r.target);
+    if (send_frame(a, PK_IPC_RUN, run->id, &r, sizeof r) < 0) {
+        pk_respond_on_not_sent(&a->respond, run->id);
+    }
+}
+
+/* An approval request lives on its own topic until it is decided. */
+static void queue_approval(struct pk_agent *a, const struct pk_run *run) {
+    char id[PK_RUN_APPROVAL_ID_BYTES];
+    const struct pk_incident *incident = pk_incidents_get(&a->incidents, run->incident);
+    const bool is_open = run->state == PK_RUN_AWAITING_APPROVAL;
+    struct pk_buf b;
+    struct pk_json_writer w;
+    uint64_t seq = 0;
+    pk_run_approval_id(run, id);
+    struct pk_approval_doc d = {.approval_id = pk_str_of(id),
+                                .incident_id = pk_str_of(incident != NULL ? incident->id : ""),
+                                .action = pk_str_of(run->action),
+                                .target = pk_str_of(run->target),
+                                .risk = pk_str_of(pk_risk_word(run->risk)),
+                                .run = run->id,
+                                .requested_wall_ms = run->planned.wall_ms,
+                                .expires_wall_ms = run->expires_wall_ms,
+                                .needs = run->approvals_needed,
+                                .role = pk_str_of(pk_role_word((enum pk_role)run->role)),
+                                .state = pk_str_of(pk_run_state_word(run->state)),
+                                .decided_by = pk_str_of(run->approved_by[0])};
+    d.affected_resources.items[d.affected_resources.count++] = pk_str_of(run->target);
+    if (run->is_critical_target) {
+        d.risk_factors.items[d.risk_factors.count++] = pk_str_of("the target is marked critical");
+    }
+    if (run->action_index >= 0) {
+        d.estimated_impact = pk_str_of(pk_action_about(pk_agent_actions(a), (uint32_t)run->action_index));
+    }
+    if (incident != NULL) {
+        d.evidence.items[d.evidence.count++] = pk_str_of(incident->description);
+    }
+    pk_buf_init(&b, a->payload, PK_OUTBOX_BODY_BYTES);
+    pk_jw_init(&w, &b);
+    pk_approval_json_write(&w, NULL, &d);
+    if (b.is_cut) {
+        return;
+    } /* the texts above are bounded well below the body */
+    const struct pk_out_record record = {.kind = PK_OUT_APPROVAL,
+                                         .severity = PK_SEV_HIGH,
+                                         .is_open = is_open,
+                                         .then_clear = !is_open,
+                                         .subject = run->incident,
+                                         .rev = 1,
+                                         .wall_ms = a->now.wall_ms,
+                                         .id = pk_str_of(id),
+                                         .body = pk_buf_str(&b)};
+    if (pk_outbox_append(&a->outbox, &a->batch, &record, &seq) < 0) {
+        pk_agent_log1(a, PK_LOG_ERROR, "an approval request could not be queued", pk_str_of(id));
+    }
+}
+
+void pk_agent_respond(struct pk_agent *a) {
+    struct pk_respond_request q;
+    while (pk_respond_next_request(&a->respond, &a->now, &q) == PK_OK) {
+        switch (q.kind) {
+        case PK_REQ_PERSIST:
+            if (!persist(a, q.run)) {
+                pk_respond_on_submit_failed(&a->respond, q.run->id);
+                return;
+            }
+            break;
+        case PK_REQ_NOTIFY:
+            notify(a, q.run);
+            break;
+        case PK_REQ_APPROVAL:
+            queue_approval(a, q.run);
+            break;
+        case PK_REQ_START:
+            start_run(a, q.run, q.phase);
+            break;
+        case PK_REQ_STOP:
+            if (send_frame(a, PK_IPC_STOP, q.run->id, NULL, 0) < 0) {
+                pk_respond_on_not_sent(&a->respond, q.run->id);
+            }
+            break;
+        }
+    }
+}
+
+void pk_agent_tell_supervisor(struct pk_agent *a) {
+    if (a->tick_sent_ms != 0 && a->now.mono_ms - a->tick_sent_ms < TICK_MS) {
+        return;
+    }
+    const struct pk_ipc_tick t = {
+        .tick_count = a->counters.ticks, .durable_seq = a->durable_seq, .submitted_seq = a->submitted_seq};
+    if (send_frame(a, PK_IPC_TICK, 0, &t, sizeof t) == PK_OK) {
+        a->tick_sent_ms = a->now.mono_ms;
+    }
+}

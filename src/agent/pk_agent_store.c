@@ -1,0 +1,460 @@
+/* What is kept: restored at start, and every change of a tick as one batch (DESIGN 11). */
+#include <string.h>
+
+#include "agent/pk_agent_priv.h"
+#include "base/pk_batch.h"
+
+enum {
+    TIMELINE_RESTORE = 400, /* log entries read back for `--timeline` */
+    AUDIT_OP_BYTES = PK_RECORD_LOG_BYTES + 64,
+    INCIDENT_OP_BYTES = 2 * (PK_STORE_VALUE_BYTES + 64), /* object and outbox entry */
+    RUN_OP_BYTES = PK_RUN_STORED_BYTES + 64,
+    TRIM_SLICE = 8
+};
+
+bool pk_agent_batch_has_room(const struct pk_agent *a, uint32_t bytes) {
+    return a->batch.cap_bytes - a->batch.n >= bytes;
+}
+
+static int put(struct pk_agent *a, const struct pk_record_key *key, const uint8_t *value, uint32_t n) {
+    return pk_batch_put(&a->batch, PK_TREE_OBJECTS, pk_record_key_str(key),
+                        pk_str_make((const char *)value, n));
+}
+
+static void put_meta(struct pk_agent *a) {
+    uint8_t bytes[PK_RECORD_META_BYTES];
+    struct pk_record_key key;
+    a->meta.boot = a->now.boot;
+    a->meta.next_incident_number = a->incidents.next_number;
+    pk_audit_log_meta(&a->audit, &a->meta);
+    const uint32_t n = pk_record_meta_pack(&a->meta, bytes, sizeof bytes);
+    pk_record_key_meta(&key);
+    a->is_meta_dirty = put(a, &key, bytes, n) < 0;
+}
+
+/* ---- restore ---- */
+
+struct restore {
+    struct pk_agent *a;
+    bool wants_open; /* first pass: open incidents, so that they never miss room */
+    uint32_t schema;
+    uint32_t bad_count;
+};
+
+static int restore_meta(void *arg, struct pk_str key, struct pk_str value) {
+    struct restore *r = arg;
+    if (pk_str_eq_c(key, "schema")) {
+        return pk_record_schema_unpack(value, &r->schema);
+    }
+    if (pk_str_eq_c(key, "meta") && pk_record_meta_unpack(value, &r->a->meta) < 0) {
+        r->bad_count++;
+    }
+    return PK_OK;
+}
+
+static int restore_incident(struct restore *r, struct pk_str value) {
+    struct pk_agent *a = r->a;
+    if (pk_record_incident_unpack(value, &a->incident) < 0) {
+        r->bad_count += r->wants_open ? 1 : 0;
+        return PK_OK;
+    }
+    const bool is_open = pk_incident_status_is_active(a->incident.status);
+    if (is_open != r->wants_open) {
+        return PK_OK;
+    }
+    const int err = pk_incidents_restore(&a->incidents, &a->incident, &a->now);
+    if (err < 0 && err != PK_E_FULL) {
+        r->bad_count++;
+    }
+    return PK_OK;
+}
+
+static int restore_object(void *arg, struct pk_str key, struct pk_str value) {
+    struct restore *r = arg;
+    struct pk_agent *a = r->a;
+    if (key.n == 5 && key.p[0] == 'i') {
+        return restore_incident(r, value);
+    }
+    if (r->wants_open) {
+        return PK_OK;
+    }
+    int err = PK_OK;
+    if (key.n == 9 && key.p[0] == 'r') {
+        err = pk_respond_restore(&a->respond, value, &a->now);
+    }
+    if (key.n > 1 && key.p[0] == 'b') {
+        err = pk_budget_restore(&a->respond.budget, value, &a->now);
+    }
+    if (key.n == 9 && key.p[0] == 'j') {
+        err = pk_replay_load(&a->gate.replay, value);
+    }
+    if (err < 0) {
+        r->bad_count++;
+    }
+    return PK_OK;
+}
+
+static int restore_timeline(void *arg, struct pk_str key, struct pk_str value) {
+    struct restore *r = arg;
+    struct pk_log_record record;
+    struct pk_audit_entry entry;
+    uint64_t n = 0;
+    if (pk_record_key_log_parse(key, &n) < 0) {
+        return PK_E_NOT_FOUND;
+    }
+    if (n > r->a->meta.log_checkpoint.n) {
+        const int err = pk_audit_log_load(&r->a->audit, key, value);
+        if (err == PK_E_NOT_FOUND) {
+            return err;
+        }
+    }
+    if (pk_record_log_unpack(value, &record) < 0 || record.incident_number == 0 ||
+        pk_audit_entry_parse(record.json, &entry) < 0) {
+        return PK_OK;
+    }
+    struct pk_timeline_entry t = {
+        .incident = record.incident_number, .at = entry.at, .source = PK_TL_BY_AGENT, .kind = PK_TL_RESTORED};
+    for (uint8_t k = 0; k < PK_TL_KIND_COUNT; k++) {
+        if (pk_str_eq_c(pk_str_of(entry.kind), pk_timeline_kind_word(k))) {
+            t.kind = k;
+        }
+    }
+    for (uint8_t s = 0; s < PK_TL_SOURCE_COUNT; s++) {
+        if (pk_str_eq_c(pk_str_of(entry.who), pk_timeline_source_word(s))) {
+            t.source = s;
+        }
+    }
+    (void)pk_str_copy_cut(pk_str_of(entry.text), t.text, sizeof t.text);
+    (void)pk_timeline_add(&r->a->incidents.timeline, &t);
+    return PK_OK;
+}
+
+static int restore_outbox(void *arg, struct pk_str key, struct pk_str value) {
+    struct restore *r = arg;
+    const int err = pk_outbox_load(&r->a->outbox, key, value);
+    if (err == PK_E_BAD_MSG) {
+        r->bad_count++;
+    }
+    return err == PK_E_NOT_FOUND ? err : PK_OK;
+}
+
+/* The rules that opened what is still open must watch for its end. */
+static void adopt_open_incidents(struct pk_agent *a) {
+    uint32_t cursor = 0;
+    const struct pk_incident *i = NULL;
+    while ((i = pk_incidents_next_unconfirmed(&a->incidents, &cursor)) != NULL) {
+        const int rule = pk_engine_find_rule(&a->engine, pk_str_of(i->rule_id));
+        if (rule < 0) {
+            continue;
+        } /* its rule is gone: a person ends it */
+        if (pk_engine_adopt(&a->engine, (uint32_t)rule, pk_str_of(i->group_key),
+                            (enum pk_severity)i->severity, a->now.mono_ms) < 0) {
+            pk_agent_log1(a, PK_LOG_WARNING, "an open incident's rule has no room to watch it",
+                          pk_str_of(i->id));
+        }
+    }
+}
+
+static int walk(struct pk_agent *a, enum pk_tree tree, const char *from, uint32_t from_bytes,
+                pk_store_visit *visit, struct restore *r) {
+    const int err = a->port->store.load(a->port->store.ctx, tree, pk_str_make(from, from_bytes), visit, r);
+    return err == PK_E_NOT_FOUND ? PK_OK : err; /* the end of one sort of key */
+}
+
+static void open_modules(struct pk_agent *a) {
+    struct pk_incidents_settings incidents;
+    pk_agent_apply_settings(a);
+    pk_incidents_settings_defaults(&incidents);
+    pk_incidents_init(&a->incidents, &a->port->crypto, pk_str_of(a->config.gateway), a->now.boot, &incidents);
+    pk_incidents_set_next_number(&a->incidents, a->meta.next_incident_number);
+    const struct pk_respond_settings settings = {.mode = a->config.mode,
+                                                 .is_safe_mode = a->config.is_safe_mode,
+                                                 .approval_timeout_ms = a->config.approval_timeout_ms};
+    pk_respond_init(&a->respond, pk_agent_actions(a), &a->incidents, a->now.boot, &settings);
+    pk_audit_log_init(&a->audit, &a->port->crypto, a->meta.boot == 0 ? NULL : &a->meta);
+    pk_outbox_init(&a->outbox, a->now.boot, a->config.store_map_bytes / 2);
+    pk_command_init(&a->gate, &a->command_config);
+}
+
+static int restore_journal(struct pk_agent *a, struct restore *r) {
+    struct pk_record_key key;
+    const uint64_t checkpoint = a->meta.log_checkpoint.n;
+    uint64_t from = checkpoint > TIMELINE_RESTORE ? checkpoint - TIMELINE_RESTORE : 1;
+    if (from <= a->meta.log_base.n) {
+        from = a->meta.log_base.n + 1;
+    }
+    pk_record_key_log(&key, from);
+    int err = walk(a, PK_TREE_JOURNAL, (const char *)key.bytes, key.n, restore_timeline, r);
+    struct pk_timeline_entry discard;
+    while (pk_timeline_next_new(&a->incidents.timeline, &discard) == PK_OK) {
+    } /* they are in the journal already */
+    if (err == PK_OK) {
+        err = walk(a, PK_TREE_JOURNAL, "O", 1, restore_outbox, r);
+    }
+    return err;
+}
+
+int pk_agent_restore(struct pk_agent *a) {
+    struct restore r = {.a = a, .wants_open = true};
+    int err = walk(a, PK_TREE_OBJECTS, "", 0, restore_meta, &r);
+    if (err < 0) {
+        return err;
+    }
+    if (r.schema > PK_SCHEMA_VERSION) {
+        return PK_E_UNSUPPORTED;
+    }
+    open_modules(a);
+    err = walk(a, PK_TREE_OBJECTS, "", 0, restore_object, &r);
+    r.wants_open = false;
+    if (err == PK_OK) {
+        err = walk(a, PK_TREE_OBJECTS, "", 0, restore_object, &r);
+    }
+    if (err == PK_OK) {
+        err = restore_journal(a, &r);
+    }
+    if (err < 0) {
+        return err;
+    }
+    if (r.bad_count > 0) {
+        pk_budget_distrust(&a->respond.budget,
+                           &a->now); /* what could not be read may have been a spent counter */
+        pk_agent_log(a, PK_LOG_ERROR,
+                     "stored records could not be read; action budgets count as spent for an hour");
+    }
+    adopt_open_incidents(a);
+    if (r.schema == 0) {
+        uint8_t bytes[16];
+        struct pk_record_key key;
+        pk_record_key_schema(&key);
+        (void)put(a, &key, bytes, pk_record_schema_pack(PK_SCHEMA_VERSION, bytes, sizeof bytes));
+    }
+    put_meta(a);
+    return PK_OK;
+}
+
+/* ---- journal ---- */
+
+static void append_audit(struct pk_agent *a, struct pk_audit_entry *e) {
+    if (pk_audit_log_append(&a->audit, &a->batch, e) < 0) {
+        a->counters.batch_full++;
+        pk_agent_log1(a, PK_LOG_ERROR, "no room for an audit entry", pk_str_of(e->text));
+        return;
+    }
+    a->is_meta_dirty = a->is_meta_dirty || a->audit.head.n - a->meta.log_checkpoint.n >= TIMELINE_RESTORE / 2;
+}
+
+void pk_agent_audit(struct pk_agent *a, uint32_t incident, const char *kind, const char *who,
+                    struct pk_str text) {
+    struct pk_audit_entry e = {.at = a->now, .incident_number = incident};
+    (void)pk_str_copy_cut(pk_str_of(kind), e.kind, sizeof e.kind);
+    (void)pk_str_copy_cut(pk_str_of(who), e.who, sizeof e.who);
+    (void)pk_str_copy_cut(text, e.text, sizeof e.text);
+    append_audit(a, &e);
+}
+
+static void journal_timeline(struct pk_agent *a) {
+    struct pk_timeline_entry t;
+    while (pk_agent_batch_has_room(a, AUDIT_OP_BYTES) &&
+           pk_timeline_next_new(&a->incidents.timeline, &t) == PK_OK) {
+        struct pk_audit_entry e = {.at = t.at, .incident_number = t.incident};
+        (void)pk_str_copy_cut(pk_str_of(pk_timeline_kind_word(t.kind)), e.kind, sizeof e.kind);
+        (void)pk_str_copy_cut(pk_str_of(pk_timeline_source_word(t.source)), e.who, sizeof e.who);
+        (void)pk_str_copy_cut(pk_str_of(t.text), e.text, sizeof e.text);
+        append_audit(a, &e);
+        pk_agent_watch_timeline(a, &t);
+    }
+}
+
+static int queue_incident(struct pk_agent *a, const struct pk_incident *i) {
+    uint8_t body[PK_OUTBOX_BODY_BYTES];
+    uint64_t seq = 0;
+    const bool is_open = pk_incident_status_is_active(i->status);
+    const uint32_t n = pk_record_incident_pack(i, body, sizeof body);
+    const struct pk_out_record record = {.kind = PK_OUT_INCIDENT,
+                                         .severity = i->severity,
+                                         .is_open = is_open,
+                                         .then_clear =
+                                             i->status == PK_INC_CLOSED || i->status == PK_INC_FALSE_POSITIVE,
+                                         .subject = i->number,
+                                         .rev = i->rev,
+                                         .wall_ms = a->now.wall_ms,
+                                         .id = pk_str_of(i->id),
+                                         .body = pk_str_make((const char *)body, n)};
+    const int err = pk_outbox_append(&a->outbox, &a->batch, &record, &seq);
+    return err == PK_E_NO_SPACE ? PK_OK : err; /* counted by the outbox; the object is kept all the same */
+}
+
+static int store_change(struct pk_agent *a, const struct pk_incident_change *c) {
+    struct pk_record_key key;
+    pk_record_key_incident(&key, c->number);
+    if ((c->kinds & PK_INC_CHANGED_REMOVED) != 0) {
+        pk_budget_forget_incident(&a->respond.budget, c->number);
+        return pk_batch_delete(&a->batch, PK_TREE_OBJECTS, pk_record_key_str(&key));
+    }
+    uint8_t value[PK_STORE_VALUE_BYTES];
+    const uint32_t n = pk_record_incident_pack(c->incident, value, sizeof value);
+    int err = put(a, &key, value, n);
+    if (err == PK_OK) {
+        err = queue_incident(a, c->incident);
+    }
+    if ((c->kinds & PK_INC_CHANGED_CREATED) != 0) {
+        a->is_meta_dirty = true;
+    }
+    pk_agent_watch_incident(a, c->incident, c->kinds);
+    return err;
+}
+
+static void journal_incidents(struct pk_agent *a) {
+    struct pk_incident_change c;
+    while (pk_agent_batch_has_room(a, INCIDENT_OP_BYTES) &&
+           pk_incidents_next_change(&a->incidents, &c) == PK_OK) {
+        if (store_change(a, &c) < 0) {
+            pk_incidents_put_back(&a->incidents, &c);
+            a->counters.batch_full++;
+            return;
+        }
+    }
+}
+
+static void journal_budgets(struct pk_agent *a) {
+    struct pk_budget_record r;
+    while (pk_agent_batch_has_room(a, RUN_OP_BYTES) &&
+           pk_budget_next_dirty(&a->respond.budget, &r) == PK_OK) {
+        const struct pk_str key = pk_str_make((const char *)r.key, r.key_bytes);
+        const int err = r.value_bytes == 0 ? pk_batch_delete(&a->batch, PK_TREE_OBJECTS, key)
+                                           : pk_batch_put(&a->batch, PK_TREE_OBJECTS, key,
+                                                          pk_str_make((const char *)r.value, r.value_bytes));
+        PK_ASSERT(err == PK_OK); /* room was checked */
+    }
+}
+
+/* Oldest log entries beyond what is kept, a few at a time, whenever something else is committed anyway. */
+static void trim_log(struct pk_agent *a) {
+    const struct pk_port_store *s = &a->port->store;
+    uint32_t bytes = 0, at = 0;
+    struct pk_str key, value;
+    if (a->is_trim_fetching) {
+        const int count = s->fetched(s->ctx, &bytes);
+        if (count == PK_E_AGAIN || a->outbox.is_fetching) {
+            return;
+        }
+        a->is_trim_fetching = false;
+        while (count > 0 && pk_fetch_next(a->trim_bytes, bytes, &at, &key, &value) == PK_OK) {
+            if (pk_audit_log_trim(&a->audit, &a->batch, a->config.journal_keep_count, key, value) < 0) {
+                break;
+            }
+            a->is_meta_dirty = true;
+        }
+        return;
+    }
+    if (a->outbox.is_fetching || pk_audit_log_excess(&a->audit, a->config.journal_keep_count) < TRIM_SLICE) {
+        return;
+    }
+    struct pk_store_fetch f = {.tree = PK_TREE_JOURNAL,
+                               .max_records = TRIM_SLICE,
+                               .out = a->trim_bytes,
+                               .out_cap_bytes = sizeof a->trim_bytes};
+    struct pk_record_key from, to;
+    pk_record_key_log(&from, a->audit.base.n + 1);
+    pk_record_key_log(&to, a->audit.base.n + 1 + TRIM_SLICE);
+    memcpy(f.from, from.bytes, from.n);
+    memcpy(f.to, to.bytes, to.n);
+    f.from_bytes = (uint8_t)from.n;
+    f.to_bytes = (uint8_t)to.n;
+    a->is_trim_fetching = s->fetch(s->ctx, &f) == PK_OK;
+}
+
+void pk_agent_journal(struct pk_agent *a) {
+    struct pk_incident_drop drop;
+    while (pk_incidents_next_drop(&a->incidents, &drop) == PK_OK &&
+           pk_agent_batch_has_room(a, AUDIT_OP_BYTES)) {
+        pk_agent_audit(a, 0, "loss", "agent", pk_str_of(drop.rule_id));
+    }
+    journal_incidents(a);
+    journal_timeline(a);
+    journal_budgets(a);
+    (void)pk_outbox_flush(&a->outbox, &a->batch);
+    (void)pk_replay_write(&a->gate.replay, &a->batch);
+    if (a->batch.op_count > 0) {
+        trim_log(a);
+    }
+    if (a->is_meta_dirty && pk_agent_batch_has_room(a, PK_RECORD_META_BYTES + 64)) {
+        put_meta(a);
+    }
+}
+
+/* ---- commit ---- */
+
+/* Answers to commands wait for the batch that holds what they acknowledge. */
+static void note_submitted(struct pk_agent *a, uint64_t seq) {
+    if (a->remote.is_staged && a->gate.replay.pending_count == 0) {
+        a->remote.is_staged = false;
+        a->remote.store_seq = seq;
+    }
+    if (a->reply_is_staged) {
+        a->reply_is_staged = false;
+        a->reply_after_seq = seq;
+    }
+}
+
+void pk_agent_commit(struct pk_agent *a) {
+    uint64_t seq = a->submitted_seq;
+    if (a->batch.op_count == 0) {
+        note_submitted(a, seq); /* nothing changed: what waits, waits for what was already handed over */
+        return;
+    }
+    const int err = a->port->store.submit(a->port->store.ctx, &a->batch, &seq);
+    a->is_store_full = err < 0;
+    if (err < 0) {
+        a->counters.batch_full++;
+        return; /* the batch stays and goes at a later tick */
+    }
+    a->submitted_seq = seq;
+    pk_batch_clear(&a->batch);
+    for (uint32_t i = 0; i < a->batch_run_count; i++) {
+        pk_respond_on_submitted(&a->respond, a->batch_runs[i], seq);
+    }
+    a->batch_run_count = 0;
+    pk_outbox_submitted(&a->outbox, seq);
+    note_submitted(a, seq);
+}
+
+static void fetch_outbox(struct pk_agent *a) {
+    const struct pk_port_store *s = &a->port->store;
+    struct pk_store_fetch f;
+    uint32_t bytes = 0;
+    if (a->outbox.is_fetching) {
+        const int count = s->fetched(s->ctx, &bytes);
+        if (count == PK_E_AGAIN) {
+            return;
+        }
+        pk_outbox_fetched(&a->outbox, count < 0 ? 0 : bytes);
+    }
+    if (!a->is_trim_fetching && pk_outbox_fetch_wanted(&a->outbox, &f) && s->fetch(s->ctx, &f) < 0) {
+        pk_outbox_fetch_cancelled(&a->outbox);
+    }
+}
+
+/* Acknowledges what devices sent once everything it caused is on the medium. */
+static void acknowledge_messages(struct pk_agent *a) {
+    while (a->ack_count > 0) {
+        const struct pk_agent_ack *k = &a->acks[a->ack_head];
+        if (k->store_seq > a->durable_seq) {
+            return;
+        }
+        (void)pk_mqtt_ack(&a->links[k->link].mqtt, k->handle, PK_MQTT_SUCCESS);
+        a->ack_head = (a->ack_head + 1) % PK_AGENT_ACKS;
+        a->ack_count--;
+    }
+}
+
+void pk_agent_durable(struct pk_agent *a) {
+    const uint64_t durable = a->port->store.durable(a->port->store.ctx);
+    if (durable > a->durable_seq) {
+        a->durable_seq = durable;
+        pk_respond_on_durable(&a->respond, durable);
+        pk_outbox_durable(&a->outbox, durable);
+    }
+    acknowledge_messages(a);
+    fetch_outbox(a);
+}

@@ -1,0 +1,205 @@
+/* What every table holds and may hold: `memory`, the summary, `picketd -t`. */
+#include <string.h>
+
+#include "agent/pk_agent_priv.h"
+
+static uint64_t refused_local(const struct pk_agent *a) {
+    return a->port->serve.refused_count(a->port->serve.ctx);
+}
+
+static uint32_t connections_used(const struct pk_agent *a) {
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < PK_LIMIT_CONNECTIONS; i++) {
+        used += a->connections[i].is_used ? 1 : 0;
+    }
+    return used;
+}
+
+static uint64_t incidents_dropped(const struct pk_agent *a) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < PK_SEV_COUNT; i++) {
+        sum += a->incidents.dropped_by_severity[i];
+    }
+    return sum;
+}
+
+static uint64_t outbox_lost(const struct pk_agent *a) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < PK_OUTBOX_LOSS_COUNT; i++) {
+        sum += a->outbox.losses[i].count;
+    }
+    return sum;
+}
+
+static void add(struct pk_agent_table *t, uint32_t *n, const char *name, uint64_t capacity, uint64_t used,
+                uint64_t high, uint64_t drops, uint64_t bytes) {
+    PK_ASSERT(*n < PK_AGENT_TABLES);
+    t[(*n)++] = (struct pk_agent_table){
+        .name = name, .capacity = capacity, .used = used, .high = high, .drops = drops, .bytes = bytes};
+}
+
+static uint32_t add_links(const struct pk_agent *a, struct pk_agent_table *t, uint32_t n) {
+    struct pk_arena_status heap, tls;
+    struct pk_store_status store;
+    pk_platform_arena(&heap, &tls);
+    a->port->store.status(a->port->store.ctx, &store);
+    add(t, &n, "outbox_slots", PK_LIMIT_OUTBOX_SLOTS, 0, 0, outbox_lost(a), sizeof a->outbox);
+    add(t, &n, "links", PK_LINKS, pk_link_is_online(&a->links[0]) + pk_link_is_online(&a->links[1]), PK_LINKS,
+        0, sizeof a->links);
+    add(t, &n, "command_ids", PK_LIMIT_REPLAY_JTI, a->gate.replay.count, a->gate.replay.high_count,
+        a->gate.replay.refused_full_count, sizeof a->gate);
+    add(t, &n, "command_keys", PK_LIMIT_KEYS_PUBLIC, a->keys[a->keys_index].count,
+        a->keys[a->keys_index].count, 0, sizeof a->keys);
+    add(t, &n, "batch_bytes", sizeof a->batch_bytes, a->batch.n, a->batch.n, a->counters.batch_full,
+        sizeof a->batch_bytes);
+    add(t, &n, "connections", PK_LIMIT_CONNECTIONS, connections_used(a), 0, refused_local(a),
+        sizeof a->connections);
+    add(t, &n, "scratch_bytes", sizeof a->reply + sizeof a->payload, 0, 0, 0,
+        sizeof a->reply + sizeof a->payload + sizeof a->remote + sizeof a->samples);
+    add(t, &n, "configuration", PK_LIMIT_WATCHES, a->config.watch_count, a->config.watch_count,
+        a->counters.config_refused, sizeof a->config * 2);
+    add(t, &n, "store_queue_bytes", PK_LIMIT_STORE_QUEUE_BYTES, store.queued_bytes, store.queued_high_bytes,
+        0, PK_LIMIT_STORE_QUEUE_BYTES);
+    add(t, &n, "store_map_bytes", store.map_bytes, store.used_bytes, store.used_bytes,
+        store.failed_commit_count, 0);
+    add(t, &n, "heap_arena_bytes", heap.capacity_bytes, heap.used_bytes, heap.high_bytes, heap.failed_count,
+        heap.capacity_bytes);
+    add(t, &n, "tls_arena_bytes", tls.capacity_bytes, tls.used_bytes, tls.high_bytes, tls.failed_count,
+        tls.capacity_bytes);
+    return n;
+}
+
+uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AGENT_TABLES]) {
+    const struct pk_intake *in = &a->intake;
+    const struct pk_engine *e = &a->engine;
+    const struct pk_action_table *actions = pk_agent_actions(a);
+    uint32_t n = 0;
+    add(t, &n, "event_types", PK_LIMIT_TYPES, in->types.count, in->types.count, in->types.refused_count,
+        sizeof in->types);
+    add(t, &n, "event_sources", PK_LIMIT_SOURCES, in->sources.count, in->sources.count,
+        in->sources.refused_count, sizeof in->sources);
+    add(t, &n, "event_intake", PK_LIMIT_INTAKE_EVENTS, in->count, in->high,
+        in->ledger.total[PK_LOSS_INTAKE_FULL], sizeof in->ring + sizeof in->dedupe);
+    add(t, &n, "event_text_bytes", PK_LIMIT_TEXT_RING_BYTES, 0, 0, 0, sizeof in->text);
+    add(t, &n, "event_history", PK_LIMIT_EVENT_HISTORY, pk_history_count(&a->history, a->now.mono_ms),
+        PK_LIMIT_EVENT_HISTORY, 0, sizeof a->history);
+    add(t, &n, "loss_ledger", PK_LIMIT_LEDGER, in->ledger.count, in->ledger.high, in->ledger.merged_count,
+        sizeof in->ledger);
+    add(t, &n, "rules", PK_LIMIT_RULES, e->rules.count, e->rules.count, 0,
+        sizeof e->rules + sizeof e->status);
+    add(t, &n, "windows", PK_LIMIT_KEYS, e->windows.used, e->windows.high, e->windows.evicted_count,
+        sizeof e->windows + sizeof e->wheel + sizeof e->nodes);
+    add(t, &n, "rule_lists", PK_ENGINE_LISTS, e->list_count, e->list_count, e->list_flush_count,
+        sizeof e->lists + sizeof e->list_rules + sizeof e->class_bits + sizeof e->source_class);
+    add(t, &n, "findings", PK_ENGINE_FINDINGS, e->finding_count, e->finding_high, e->still_dropped_count,
+        sizeof e->findings + sizeof e->active);
+    add(t, &n, "incidents", PK_LIMIT_INCIDENTS, a->incidents.used_count, a->incidents.high_count,
+        incidents_dropped(a), sizeof a->incidents - sizeof a->incidents.timeline);
+    add(t, &n, "timeline", PK_LIMIT_TIMELINE, a->incidents.timeline.count, a->incidents.timeline.count,
+        a->incidents.timeline.lost_count, sizeof a->incidents.timeline);
+    add(t, &n, "actions", PK_LIMIT_ACTIONS, actions->count, actions->count, 0, sizeof a->actions);
+    add(t, &n, "action_runs", PK_LIMIT_RUNS, 0, 0, a->respond.full_count,
+        sizeof a->respond - sizeof a->respond.budget);
+    add(t, &n, "action_budgets", PK_LIMIT_BUDGETS, 0, 0, a->respond.budget.full_count,
+        sizeof a->respond.budget);
+    return add_links(a, t, n);
+}
+
+void pk_agent_print_budget(struct pk_agent *a, struct pk_buf *out) {
+    struct pk_agent_table t[PK_AGENT_TABLES];
+    const uint32_t n = pk_agent_tables(a, t);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        sum += t[i].bytes;
+        pk_buf_puts(out, t[i].name);
+        for (size_t k = strlen(t[i].name); k < 20; k++) {
+            pk_buf_putc(out, ' ');
+        }
+        pk_buf_puts(out, " capacity ");
+        pk_buf_put_u64(out, t[i].capacity);
+        pk_buf_puts(out, ", ");
+        pk_buf_put_u64(out, t[i].bytes);
+        pk_buf_puts(out, " bytes\n");
+    }
+    pk_buf_puts(out, "tables together ");
+    pk_buf_put_u64(out, sum);
+    pk_buf_puts(out, " bytes; agent state ");
+    pk_buf_put_u64(out, sizeof *a);
+    pk_buf_puts(out, " of at most ");
+    pk_buf_put_u64(out, PK_AGENT_RAM_MAX);
+    pk_buf_puts(out, " bytes\n");
+}
+
+/* ---- summary ---- */
+
+static void summarise_losses(const struct pk_agent *a, struct pk_agent_summary *s) {
+    for (uint32_t i = 0; i < PK_COUNT_OF(s->losses); i++) {
+        const struct pk_loss *l = pk_ledger_at(&a->intake.ledger, i);
+        if (l == NULL) {
+            return;
+        }
+        s->losses[s->summary.loss_count++] = (struct pk_summary_loss){
+            .source = pk_str_of(
+                l->source_id == PK_LEDGER_NO_SOURCE ? "" : pk_sources_name(&a->intake.sources, l->source_id)),
+            .reason = pk_loss_reason_word((enum pk_loss_reason)l->reason),
+            .from = l->from,
+            .to = l->to,
+            .count = l->count};
+    }
+}
+
+static void summarise_types_and_actions(const struct pk_agent *a, struct pk_agent_summary *s) {
+    const struct pk_action_table *actions = pk_agent_actions(a);
+    for (uint8_t i = 0; i < PK_INC_TYPE_COUNT; i++) {
+        const uint32_t count = a->incidents.metrics.opened_by_type[i];
+        if (count > 0) {
+            s->types[s->summary.type_count++] =
+                (struct pk_summary_type){.type = pk_str_of(pk_incident_type_word(i)), .count = count};
+        }
+    }
+    for (uint32_t i = 0; i < actions->count; i++) {
+        const struct pk_respond_count *c = &a->respond.counts[i];
+        if (c->ok + c->failed > 0) {
+            s->actions[s->summary.action_count++] = (struct pk_summary_action){
+                .action = pk_str_of(actions->rows[i].name), .ok = c->ok, .failed = c->failed};
+        }
+    }
+}
+
+void pk_agent_summary(struct pk_agent *a, struct pk_agent_summary *s) {
+    struct pk_agent_table t[PK_AGENT_TABLES];
+    struct pk_store_status store;
+    struct pk_summary *m = &s->summary;
+    memset(s, 0, sizeof *s);
+    m->from_wall_ms = a->summary_from_wall_ms;
+    m->to_wall_ms = a->now.wall_ms;
+    pk_incidents_count(&a->incidents, m->by_status, m->by_severity);
+    summarise_types_and_actions(a, s);
+    summarise_losses(a, s);
+    m->types = s->types;
+    m->actions = s->actions;
+    m->losses = s->losses;
+    m->tables = s->tables;
+    m->mttd = &a->incidents.metrics.metric[PK_MTTD];
+    m->mtta = &a->incidents.metrics.metric[PK_MTTA];
+    m->mttr = &a->incidents.metrics.metric[PK_MTTR];
+    const uint32_t count = pk_agent_tables(a, t);
+    for (uint32_t i = 0; i < count; i++) { /* what has never been used or dropped says nothing */
+        if (t[i].high == 0 && t[i].drops == 0) {
+            continue;
+        }
+        s->tables[m->table_count++] = (struct pk_summary_table){
+            .name = t[i].name, .capacity = t[i].capacity, .high = t[i].high, .drops = t[i].drops};
+    }
+    a->port->store.status(a->port->store.ctx, &store);
+    m->store_map_bytes = store.map_bytes;
+    m->store_used_bytes = store.used_bytes;
+    m->store_written_bytes = store.written_bytes;
+    m->outbox_count = pk_outbox_depth(&a->outbox);
+    m->outbox_bytes = pk_outbox_bytes(&a->outbox);
+    m->audit_n = a->audit.head.n;
+    memcpy(m->audit_head, a->audit.head.hash, sizeof m->audit_head);
+    m->rules_hash = a->rules_hash;
+    m->seal_bits = a->start.seal_bits;
+    m->time_quality = a->now.quality;
+}
