@@ -21,15 +21,16 @@ set_source_files_properties(
     PROPERTIES COMPILE_OPTIONS -O2)
 target_link_libraries(mbedtls PRIVATE pk_flags)
 
-# 10: at most 1,024 dirty pages in a transaction (we dirty 64) for 59 KB of page lists; the default 16 takes 3.1 MB.
+# Its page lists and the size of a transaction in memory: config/lmdb/pk_lmdb_config.h says why.
 set(pk_lmdb_sources ${PK_LMDB_DIR}/mdb.c ${PK_LMDB_DIR}/midl.c)
 add_library(lmdb STATIC ${pk_lmdb_sources})
 # The same library with every write going through the functions of config/lmdb/pk_lmdb_hooks.h; tests only.
 add_library(lmdb_hooked STATIC EXCLUDE_FROM_ALL ${pk_lmdb_sources})
-target_compile_options(lmdb_hooked PRIVATE -include ${CMAKE_SOURCE_DIR}/config/lmdb/pk_lmdb_hooks.h)
+target_compile_options(lmdb_hooked PRIVATE "SHELL:-include ${CMAKE_SOURCE_DIR}/config/lmdb/pk_lmdb_hooks.h")
 foreach(pk_target IN ITEMS lmdb lmdb_hooked)
     target_include_directories(${pk_target} SYSTEM PUBLIC ${PK_LMDB_DIR})
-    target_compile_definitions(${pk_target} PRIVATE MDB_IDL_LOGN=10 _GNU_SOURCE)
-    target_compile_options(${pk_target} PRIVATE -w -Os)
+    target_compile_definitions(${pk_target} PRIVATE _GNU_SOURCE)
+    target_compile_options(${pk_target} PRIVATE -w -Os
+        "SHELL:-include ${CMAKE_SOURCE_DIR}/config/lmdb/pk_lmdb_config.h")
     target_link_libraries(${pk_target} PRIVATE pk_flags)
 endforeach()

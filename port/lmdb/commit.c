@@ -83,6 +83,11 @@ static int apply(struct pk_lmdb *s, MDB_txn *txn, const struct pk_store_batch *b
         if (code != 0) {
             return code;
         }
+        /* Each step down a tree maps pages, and the kernel adds their neighbours. */
+        s->touched_pages++;
+        if (s->touched_pages >= PK_STORE_DROP_PAGES) {
+            pk_lmdb_drop_pages(s);
+        }
         err = pk_batch_next(batch, &at, &op);
     }
     PK_ASSERT(err == PK_E_NOT_FOUND); /* submit checked it */

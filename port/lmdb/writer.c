@@ -5,8 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Mapped pages count as ours: dropped when this many may have become resident. */
-enum { DROP_AFTER_PAGES = 64, BACKOFF_FIRST_MS = 50, BACKOFF_MAX_MS = 5000, ALONE_AFTER_FAILURE = 8 };
+enum { BACKOFF_FIRST_MS = 50, BACKOFF_MAX_MS = 5000, ALONE_AFTER_FAILURE = 8 };
 
 static void wake_tick(const struct pk_lmdb *s) {
     const uint64_t one = 1;
@@ -33,7 +32,6 @@ static void commit_group(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32
         pk_lmdb_commit(s, tail, head, gap_at, s->one_at_a_time > 0 ? 1u : UINT32_MAX, &new_tail, &pages);
     const uint64_t took_ms = (s->now_us() - start_us) / 1000u;
     const uint64_t wrote_bytes = written_bytes() - before_bytes;
-    s->touched_pages += pages;
     pthread_mutex_lock(&s->lock);
     if (r > 0) {
         pk_lmdb_measure(s);
@@ -59,7 +57,7 @@ static void commit_group(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32
         s->backoff_ms = s->backoff_ms > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : s->backoff_ms;
     }
     pthread_mutex_unlock(&s->lock);
-    if (s->touched_pages >= DROP_AFTER_PAGES) {
+    if (s->touched_pages >= PK_STORE_DROP_PAGES) {
         pk_lmdb_drop_pages(s);
     }
     pthread_mutex_unlock(&s->env_lock);
@@ -72,7 +70,7 @@ static void answer_fetch(struct pk_lmdb *s) {
     pthread_mutex_lock(&s->env_lock);
     const int result = pk_lmdb_fetch(s, &s->fetch, &bytes, &bad_count);
     s->touched_pages += bytes / s->page_bytes + 4u;
-    if (s->touched_pages >= DROP_AFTER_PAGES) {
+    if (s->touched_pages >= PK_STORE_DROP_PAGES) {
         pk_lmdb_drop_pages(s);
     }
     pthread_mutex_unlock(&s->env_lock);

@@ -8,6 +8,9 @@ struct pk_queue_head {
     uint32_t n, op_count;
 };
 
+/* Mapped pages count as ours: given back when this many may have become resident. */
+enum { PK_STORE_DROP_PAGES = 64 };
+
 /* Body of the thread; arg is the struct pk_lmdb. */
 void *pk_lmdb_writer_main(void *arg);
 /* Commits batches from `tail` up to `head` in one transaction, as many as the page limit allows. Batches
