@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_time.h"
 
 enum { MINUTE_MS = 60000, TOKEN_MILLI = 1000 };
 
