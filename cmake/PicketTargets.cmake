@@ -54,7 +54,7 @@ set(PK_CORE_MODULES base event detect incident wire respond mqtt report agent)
 pk_add_folder(pk_port_mbedtls port/mbedtls pk_port mbedtls)
 pk_add_folder(pk_port_lmdb port/lmdb pk_port lmdb Threads::Threads)
 pk_add_folder(pk_port_linux port/linux pk_port_mbedtls pk_port_lmdb Threads::Threads)
-pk_add_folder(pk_port_sim port/sim pk_port)
+pk_add_folder(pk_port_sim port/sim pk_port_mbedtls)
 pk_add_folder(pk_roles src/roles pk_agent pk_port_linux)
 pk_add_folder(pk_ctl src/ctl pk_wire pk_mqtt pk_port_linux)
 

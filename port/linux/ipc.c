@@ -37,19 +37,19 @@ static void keep(struct pk_linux_ipc *i, uint32_t id, int fd) {
 /* The one descriptor of a message, or -1; any others are closed. */
 static int take_descriptor(struct msghdr *message) {
     int kept = -1;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
-            continue;
-        }
-        const size_t count = ((size_t)c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t k = 0; k < count; k++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(c) + k * sizeof fd, sizeof fd);
-            if (kept >= 0) {
-                close(fd);
-            } else {
-                kept = fd;
-            }
+    /* The kernel delivers all passed descriptors in one header. */
+    const struct cmsghdr *c = CMSG_FIRSTHDR(message);
+    if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
+        return -1;
+    }
+    const size_t count = ((size_t)c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t k = 0; k < count; k++) {
+        int fd;
+        memcpy(&fd, CMSG_DATA(c) + k * sizeof fd, sizeof fd);
+        if (kept >= 0) {
+            close(fd);
+        } else {
+            kept = fd;
         }
     }
     return kept;
