@@ -14,6 +14,7 @@ struct pk_source_watch {
     uint64_t start_ticks;
     int64_t file_mtime_s, file_mtime_ns;
     uint64_t file_inode;
+    bool is_found; /* by name, in this measurement */
 };
 struct pk_source {
     char proc_root[PK_PROC_ROOT_BYTES];
@@ -32,7 +33,6 @@ void pk_source_close(struct pk_source *s);
 /* ---- the parsers of /proc text; pure. PK_E_BAD_MSG for anything that is not of the form. ---- */
 struct pk_proc_cpu {
     uint64_t busy, total; /* clock ticks since boot */
-    uint32_t core_count;  /* "cpuN" lines */
 };
 PK_MUST_USE int pk_proc_parse_stat(struct pk_str text, struct pk_proc_cpu *out);
 struct pk_proc_memory {

@@ -1,0 +1,178 @@
+/* Parsers of /proc text. What is not of the form the kernel writes is an error, never a number. */
+#include <string.h>
+
+#include "port/linux/pk_source.h"
+
+/* Cuts the next word off *rest; blanks and tabs separate. Empty at the end. */
+static struct pk_str next_word(struct pk_str *rest) {
+    while (rest->n > 0 && (rest->p[0] == ' ' || rest->p[0] == '\t')) {
+        rest->p++;
+        rest->n--;
+    }
+    uint32_t n = 0;
+    while (n < rest->n && rest->p[n] != ' ' && rest->p[n] != '\t' && rest->p[n] != '\n') {
+        n++;
+    }
+    const struct pk_str word = pk_str_make(rest->p, n);
+    rest->p += n;
+    rest->n -= n;
+    return word;
+}
+
+/* "cpu  user nice system idle iowait irq softirq steal guest guest_nice"; guest is in user already. Kernels
+ * before 2.6 had four. */
+static int parse_cpu_line(struct pk_str line, struct pk_proc_cpu *out) {
+    enum { FIELDS_MIN = 4, FIELDS_MAX = 8, IDLE = 3, IOWAIT = 4 };
+    uint64_t total = 0, idle = 0;
+    uint32_t field = 0;
+    struct pk_str rest = line;
+    (void)next_word(&rest);
+    for (; field < FIELDS_MAX; field++) {
+        const struct pk_str word = next_word(&rest);
+        uint64_t ticks = 0;
+        if (word.n == 0) {
+            break;
+        }
+        if (pk_parse_u64(word, &ticks) != PK_OK || ticks > UINT64_MAX - total) {
+            return PK_E_BAD_MSG;
+        }
+        total += ticks;
+        idle += field == IDLE || field == IOWAIT ? ticks : 0u;
+    }
+    out->total = total;
+    out->busy = total - idle;
+    return field >= FIELDS_MIN ? PK_OK : PK_E_BAD_MSG;
+}
+
+int pk_proc_parse_stat(struct pk_str text, struct pk_proc_cpu *out) {
+    struct pk_proc_cpu cpu = {0, 0};
+    struct pk_str rest = text, line;
+    bool has_total = false;
+    while (pk_str_split(&rest, '\n', &line)) {
+        if (!pk_str_starts(line, "cpu")) {
+            break; /* they come first */
+        }
+        if (pk_str_starts(line, "cpu ")) {
+            if (parse_cpu_line(line, &cpu) != PK_OK) {
+                return PK_E_BAD_MSG;
+            }
+            has_total = true;
+        }
+    }
+    if (!has_total) {
+        return PK_E_BAD_MSG;
+    }
+    *out = cpu;
+    return PK_OK;
+}
+
+/* "Name:   123 kB" */
+static int parse_kb(struct pk_str line, uint64_t *out) {
+    struct pk_str rest = line;
+    (void)next_word(&rest);
+    if (pk_parse_u64(next_word(&rest), out) != PK_OK || *out > UINT64_MAX / 1024u) {
+        return PK_E_BAD_MSG;
+    }
+    return pk_str_eq_c(next_word(&rest), "kB") ? PK_OK : PK_E_BAD_MSG;
+}
+
+int pk_proc_parse_meminfo(struct pk_str text, struct pk_proc_memory *out) {
+    enum { TOTAL, AVAILABLE, SWAP_TOTAL, SWAP_FREE, NAME_COUNT };
+    static const char *const names[NAME_COUNT] = {"MemTotal:", "MemAvailable:", "SwapTotal:", "SwapFree:"};
+    uint64_t kb[NAME_COUNT] = {0};
+    uint32_t found = 0;
+    struct pk_str rest = text, line;
+    while (pk_str_split(&rest, '\n', &line)) {
+        for (uint32_t i = 0; i < NAME_COUNT; i++) {
+            if (!pk_str_starts(line, names[i])) {
+                continue;
+            }
+            if (parse_kb(line, &kb[i]) != PK_OK) {
+                return PK_E_BAD_MSG;
+            }
+            found |= 1u << i;
+        }
+    }
+    const uint32_t needed = 1u << TOTAL | 1u << AVAILABLE;
+    /* Swap lines are missing from kernels without swap. */
+    if ((found & needed) != needed || kb[TOTAL] == 0 || kb[AVAILABLE] > kb[TOTAL] ||
+        kb[SWAP_FREE] > kb[SWAP_TOTAL]) {
+        return PK_E_BAD_MSG;
+    }
+    *out = (struct pk_proc_memory){.total_kb = kb[TOTAL],
+                                   .available_kb = kb[AVAILABLE],
+                                   .swap_total_kb = kb[SWAP_TOTAL],
+                                   .swap_free_kb = kb[SWAP_FREE]};
+    return PK_OK;
+}
+
+/* "some avg10=1.24 avg60=... total=..." */
+int pk_proc_parse_pressure(struct pk_str text, double *out_pct) {
+    struct pk_str rest = text, line;
+    while (pk_str_split(&rest, '\n', &line)) {
+        if (!pk_str_starts(line, "some ")) {
+            continue;
+        }
+        (void)next_word(&line);
+        const struct pk_str word = next_word(&line);
+        double pct = 0;
+        if (!pk_str_starts(word, "avg10=") ||
+            pk_parse_double(pk_str_make(word.p + 6, word.n - 6u), &pct) != PK_OK) {
+            return PK_E_BAD_MSG;
+        }
+        if (!(pct >= 0.0 && pct <= 100.0)) {
+            return PK_E_BAD_MSG;
+        }
+        *out_pct = pct;
+        return PK_OK;
+    }
+    return PK_E_BAD_MSG;
+}
+
+int pk_proc_parse_loadavg(struct pk_str text, double *out_load_1m) {
+    struct pk_str rest = text;
+    double load = 0;
+    if (pk_parse_double(next_word(&rest), &load) != PK_OK || !(load >= 0.0) || next_word(&rest).n == 0) {
+        return PK_E_BAD_MSG;
+    }
+    *out_load_1m = load;
+    return PK_OK;
+}
+
+int pk_proc_parse_pid_stat(struct pk_str text, struct pk_proc_pid *out) {
+    enum { START_FIELD = 19 }; /* counted from the state, which is field 3 of proc(5); starttime is 22 */
+    uint32_t open = 0, shut = text.n;
+    while (open < text.n && text.p[open] != '(') {
+        open++;
+    }
+    while (shut > 0 && text.p[shut - 1u] != ')') {
+        shut--;
+    }
+    if (open == text.n || shut < open + 2u) {
+        return PK_E_BAD_MSG;
+    }
+    struct pk_str rest = pk_str_make(text.p + shut, text.n - shut);
+    const struct pk_str state = next_word(&rest);
+    struct pk_str word = state;
+    for (uint32_t field = 0; field < START_FIELD; field++) {
+        word = next_word(&rest);
+    }
+    uint64_t start = 0;
+    if (state.n != 1 || pk_parse_u64(word, &start) != PK_OK) {
+        return PK_E_BAD_MSG;
+    }
+    (void)pk_str_copy_cut(pk_str_make(text.p + open + 1u, shut - open - 2u), out->comm, sizeof out->comm);
+    out->state = state.p[0];
+    out->start_ticks = start;
+    return PK_OK;
+}
+
+int pk_proc_parse_pid_file(struct pk_str text, uint32_t *out_pid) {
+    enum { PID_MAX = 4194304 }; /* of the kernel */
+    uint64_t pid = 0;
+    if (pk_parse_u64(pk_str_trim(text), &pid) != PK_OK || pid == 0 || pid > PID_MAX) {
+        return PK_E_BAD_MSG;
+    }
+    *out_pid = (uint32_t)pid;
+    return PK_OK;
+}
