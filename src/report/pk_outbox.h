@@ -16,9 +16,10 @@
  *     pk_outbox_flush(ob, batch)                         deletes of what was acknowledged since
  *     store.submit(batch) ok -> pk_outbox_submitted(ob, store_seq)
  *     pk_outbox_durable(ob, store.durable())             what is on the medium may be sent
- *     pk_outbox_fetch_wanted(ob, &fetch) -> store.fetch; store.fetched >= 0 -> pk_outbox_fetched(ob, bytes)
- *     while (pk_outbox_peek(ob, now, &view)) { publish with view.token; pk_outbox_sent(ob, view.token) or
- * stop at PK_E_FULL } PK_MQTT_EV_PUBLISHED -> pk_outbox_answered(ob, token, reason, now) PK_MQTT_EV_CONNECTED
+ *     pk_outbox_fetch_wanted(ob, &fetch) -> store.fetch; store.fetched != PK_E_AGAIN -> pk_outbox_fetched(ob,
+ * result, bytes) while (pk_outbox_peek(ob, now, &view)) { publish with view.token; pk_outbox_sent(ob,
+ * view.token) or stop at PK_E_FULL } PK_MQTT_EV_PUBLISHED -> pk_outbox_answered(ob, token, reason, now)
+ * PK_MQTT_EV_CONNECTED
  * -> pk_outbox_online(ob, true); pk_mqtt_resend_peek token -> pk_outbox_find(ob, token, &view)
  */
 #include "base/pk_batch.h"
@@ -47,8 +48,8 @@ enum pk_outbox_state {
 
 struct pk_outbox_slot {
     uint8_t state, lane, attempts;
-    bool is_live, is_clearing, is_superseded; /* clearing: the second publish, the empty retained one */
-    bool was_submitted;                       /* DELETING: its batch was handed over */
+    bool is_live, is_clearing; /* clearing: the second publish, the empty retained one */
+    bool was_submitted;        /* DELETING: its batch was handed over */
     uint16_t value_bytes;
     uint32_t boot, subject;
     uint64_t seq, token, store_seq, retry_at_ms;
@@ -90,6 +91,21 @@ struct pk_outbox_counters {
         skipped_count, released_count, no_subscriber_count, deleted_count;
 };
 
+/* A stored entry that is out of all counts: to be deleted, or its delete is not on the medium yet. Remembered
+ * so that a fetch does not bring it back. */
+enum pk_outbox_gone_state {
+    PK_OUTBOX_GONE_FREE,
+    PK_OUTBOX_GONE_WANTED,
+    PK_OUTBOX_GONE_STAGED,
+    PK_OUTBOX_GONE_SUBMITTED
+};
+struct pk_outbox_gone {
+    uint64_t seq, store_seq;
+    uint32_t boot;
+    uint8_t lane, state;
+};
+enum { PK_OUTBOX_GONE = 32 };
+
 struct pk_outbox {
     uint32_t boot;
     uint64_t next_seq, next_token;
@@ -100,19 +116,15 @@ struct pk_outbox {
     struct pk_outbox_lane lanes[PK_OUTBOX_LANES];
     struct pk_outbox_loss losses[PK_OUTBOX_LOSS_COUNT];
     struct pk_outbox_counters counters;
-    /* the fetch under way */
-    bool is_fetching;
+    /* Entries that went to the store without a slot: until they are durable, a fetch that finds nothing
+     * proves nothing. */
+    bool has_staged_stored;
+    uint64_t stored_seq, durable_seq;
+    /* The fetch under way. */
+    bool is_fetching, fetch_is_eviction, is_fetch_blocked;
     uint8_t fetch_lane;
-    bool fetch_is_eviction;
     uint8_t fetch_buffer[PK_OUTBOX_FETCH_BYTES];
-    /* victims found by an eviction fetch, to be deleted with the next batch */
-    struct pk_outbox_victim {
-        uint64_t seq;
-        uint32_t boot;
-        uint16_t value_bytes;
-        uint8_t lane, severity;
-    } victims[16];
-    uint32_t victim_count;
+    struct pk_outbox_gone gone[PK_OUTBOX_GONE];
 };
 
 /* boot: epoch of this start. cap_bytes: of values in the store, all lanes; 1/8 of it more is taken for open
@@ -169,8 +181,9 @@ uint64_t pk_outbox_next_deadline_ms(const struct pk_outbox *ob);
  * is busy call pk_outbox_fetch_cancelled. */
 bool pk_outbox_fetch_wanted(struct pk_outbox *ob, struct pk_store_fetch *out);
 void pk_outbox_fetch_cancelled(struct pk_outbox *ob);
-/* store.fetched answered: bytes of the buffer used, 0 when nothing was found or it failed. */
-void pk_outbox_fetched(struct pk_outbox *ob, uint32_t bytes);
+/* store.fetched answered: what it returned (anything but PK_E_AGAIN) and the bytes of the buffer that are
+ * used. */
+void pk_outbox_fetched(struct pk_outbox *ob, int result, uint32_t bytes);
 
 /* Entries not yet acknowledged, and their bytes. */
 uint64_t pk_outbox_depth(const struct pk_outbox *ob);

@@ -1,0 +1,205 @@
+#include "report/pk_outbox_priv.h"
+
+#include "base/pk_assert.h"
+
+/* Least important first (DESIGN 11: resolved detail, then low; open critical incidents, lane 0, never). */
+static const uint8_t DROP_ORDER[] = {9, 7, 5, 3, 8, 6, 4, 1, 2};
+_Static_assert(sizeof DROP_ORDER == PK_OUTBOX_LANES - 1, "every lane but the open critical one");
+
+static bool has_backlog(const struct pk_outbox_lane *l) {
+    return l->count > l->slot_count;
+}
+
+static bool is_cap_near(const struct pk_outbox *ob) {
+    return pk_outbox_bytes(ob) > ob->cap_bytes / 100u * PK_OUTBOX_EVICT_PCT;
+}
+
+/* Lane to drop from, PK_OUTBOX_LANES when there is none. */
+static uint8_t eviction_lane(const struct pk_outbox *ob) {
+    if (!is_cap_near(ob) || pk_outbox_gone_is_full(ob)) {
+        return PK_OUTBOX_LANES;
+    }
+    for (unsigned i = 0; i < PK_COUNT_OF(DROP_ORDER); i++) {
+        if (has_backlog(&ob->lanes[DROP_ORDER[i]])) {
+            return DROP_ORDER[i];
+        }
+    }
+    return PK_OUTBOX_LANES;
+}
+
+static uint32_t free_slots(const struct pk_outbox *ob) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < PK_LIMIT_OUTBOX_SLOTS; i++) {
+        count += ob->slots[i].state == PK_OUTBOX_FREE ? 1u : 0u;
+    }
+    return count;
+}
+
+/* Lane to read back from, PK_OUTBOX_LANES when there is none. */
+static uint8_t drain_lane(const struct pk_outbox *ob) {
+    /* A quarter at a time: one read for several entries, and room left for what happens meanwhile. */
+    if (!ob->is_online || free_slots(ob) < PK_LIMIT_OUTBOX_SLOTS / 4u) {
+        return PK_OUTBOX_LANES;
+    }
+    for (uint8_t lane = 0; lane < PK_OUTBOX_LANES; lane++) {
+        if (has_backlog(&ob->lanes[lane])) {
+            return lane;
+        }
+    }
+    return PK_OUTBOX_LANES;
+}
+
+static uint8_t copy_key(const struct pk_record_key *key, uint8_t out[PK_STORE_KEY_BYTES]) {
+    for (uint32_t i = 0; i < key->n; i++) {
+        out[i] = key->bytes[i];
+    }
+    return (uint8_t)key->n;
+}
+
+bool pk_outbox_fetch_wanted(struct pk_outbox *ob, struct pk_store_fetch *out) {
+    struct pk_record_key key;
+    if (ob->is_fetching || ob->is_fetch_blocked) {
+        return false;
+    }
+    uint8_t lane = eviction_lane(ob);
+    ob->fetch_is_eviction = lane < PK_OUTBOX_LANES;
+    if (!ob->fetch_is_eviction) {
+        lane = drain_lane(ob);
+    }
+    if (lane == PK_OUTBOX_LANES) {
+        return false;
+    }
+    const struct pk_outbox_lane *l = &ob->lanes[lane];
+    *out = (struct pk_store_fetch){.tree = PK_TREE_JOURNAL,
+                                   .max_records = ob->fetch_is_eviction ? PK_OUTBOX_GONE : free_slots(ob),
+                                   .out = ob->fetch_buffer,
+                                   .out_cap_bytes = sizeof ob->fetch_buffer};
+    pk_record_key_outbox(&key, lane, l->has_from ? l->from_boot : 0, l->has_from ? l->from_seq : 0);
+    out->from_bytes = copy_key(&key, out->from);
+    pk_record_key_outbox(&key, (uint8_t)(lane + 1u), 0, 0);
+    out->to_bytes = copy_key(&key, out->to);
+    ob->is_fetching = true;
+    ob->fetch_lane = lane;
+    return true;
+}
+
+void pk_outbox_fetch_cancelled(struct pk_outbox *ob) {
+    ob->is_fetching = false;
+}
+
+static void go_on_from(struct pk_outbox_lane *l, uint32_t boot, uint64_t seq) {
+    l->has_from = true;
+    l->from_boot = boot;
+    l->from_seq = seq;
+}
+
+/* Takes a stored entry out of the outbox. False: no room to remember it. */
+static bool remove_stored(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint64_t seq,
+                          uint32_t value_bytes) {
+    if (!pk_outbox_gone_add(ob, lane, boot, seq, PK_OUTBOX_GONE_WANTED)) {
+        return false;
+    }
+    pk_outbox_uncount(ob, lane, value_bytes);
+    pk_outbox_latest_forget(ob, boot, seq);
+    return true;
+}
+
+static bool lose_stored(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint64_t seq, uint32_t value_bytes,
+                        enum pk_outbox_loss_reason reason) {
+    if (!remove_stored(ob, lane, boot, seq, value_bytes)) {
+        return false;
+    }
+    pk_outbox_lose(ob, reason, lane, seq, value_bytes);
+    return true;
+}
+
+/* One record that was read. False: no room for it, the lane goes on with it next time. */
+static bool take_record(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint64_t seq,
+                        struct pk_str value) {
+    struct pk_out_record record;
+    const struct pk_outbox_lane *l = &ob->lanes[lane];
+    if (pk_outbox_slot_by_id(ob, boot, seq) != NULL || pk_outbox_gone_has(ob, boot, seq) || !has_backlog(l) ||
+        l->bytes < value.n) {
+        ob->counters.skipped_count++;
+        return true;
+    }
+    if (pk_record_outbox_unpack(value, &record) != PK_OK) {
+        return lose_stored(ob, lane, boot, seq, value.n, PK_OUTBOX_LOSS_DAMAGED);
+    }
+    const struct pk_outbox_latest *latest =
+        record.kind == PK_OUT_INCIDENT ? pk_outbox_latest_of(ob, record.subject) : NULL;
+    if (latest != NULL && pk_outbox_age_order(boot, seq, latest->boot, latest->seq) < 0) {
+        /* Left from before a restart: a newer revision of the incident is queued. */
+        ob->counters.superseded_count++;
+        return remove_stored(ob, lane, boot, seq, value.n);
+    }
+    if (ob->fetch_is_eviction) {
+        return is_cap_near(ob) && lose_stored(ob, lane, boot, seq, value.n, PK_OUTBOX_LOSS_CAP);
+    }
+    struct pk_outbox_slot *slot = pk_outbox_slot_free(ob);
+    if (slot == NULL) {
+        return false;
+    }
+    pk_outbox_slot_fill(ob, slot, lane, boot, seq, record.subject, value, PK_OUTBOX_WAITING);
+    ob->counters.fetched_count++;
+    return true;
+}
+
+/* The lane counts more than the store holds (records that failed their check are passed over there): put
+ * right, and said. */
+static void recount(struct pk_outbox *ob, uint8_t lane) {
+    struct pk_outbox_lane *l = &ob->lanes[lane];
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < PK_LIMIT_OUTBOX_SLOTS; i++) {
+        const struct pk_outbox_slot *s = &ob->slots[i];
+        if (s->lane == lane && s->state >= PK_OUTBOX_STAGED && s->state <= PK_OUTBOX_INFLIGHT) {
+            bytes += s->value_bytes;
+        }
+    }
+    while (l->count > l->slot_count) {
+        l->count--;
+        pk_outbox_lose(ob, PK_OUTBOX_LOSS_DAMAGED, lane, 0, 0);
+    }
+    l->bytes = bytes;
+}
+
+static void nothing_found(struct pk_outbox *ob, uint8_t lane) {
+    struct pk_outbox_lane *l = &ob->lanes[lane];
+    if (ob->has_staged_stored || ob->stored_seq > ob->durable_seq) {
+        ob->is_fetch_blocked = true;
+    } else if (l->has_from) {
+        l->has_from = false;
+    } else {
+        recount(ob, lane);
+    }
+}
+
+void pk_outbox_fetched(struct pk_outbox *ob, int result, uint32_t bytes) {
+    PK_ASSERT(ob->is_fetching);
+    PK_ASSERT(bytes <= sizeof ob->fetch_buffer);
+    uint32_t at = 0;
+    struct pk_str key, value;
+    ob->is_fetching = false;
+    if (result < 0) {
+        /* The next commit shows whether the store works again. */
+        ob->is_fetch_blocked = true;
+        return;
+    }
+    if (result == 0 || bytes == 0) {
+        nothing_found(ob, ob->fetch_lane);
+        return;
+    }
+    while (pk_fetch_next(ob->fetch_buffer, bytes, &at, &key, &value) == PK_OK) {
+        uint8_t lane = 0;
+        uint32_t boot = 0;
+        uint64_t seq = 0;
+        if (pk_record_key_outbox_parse(key, &lane, &boot, &seq) != PK_OK || lane != ob->fetch_lane) {
+            return;
+        }
+        if (!take_record(ob, lane, boot, seq, value)) {
+            go_on_from(&ob->lanes[lane], boot, seq);
+            return;
+        }
+        go_on_from(&ob->lanes[lane], boot, seq + 1);
+    }
+}

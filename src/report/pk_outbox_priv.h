@@ -1,0 +1,40 @@
+#ifndef PK_OUTBOX_PRIV_H
+#define PK_OUTBOX_PRIV_H
+/* What the two halves of the outbox share: pk_outbox.c queues and sends, pk_outbox_drain.c reads back and
+ * drops. */
+#include "report/pk_outbox.h"
+
+/* Lane of an entry: 0 is sent first and never dropped. */
+static inline uint8_t pk_outbox_lane_of(uint8_t severity, bool is_open) {
+    return (uint8_t)(2u * ((unsigned)PK_SEV_CRITICAL - severity) + (is_open ? 0u : 1u));
+}
+
+/* NULL when it is in no slot. */
+struct pk_outbox_slot *pk_outbox_slot_by_id(struct pk_outbox *ob, uint32_t boot, uint64_t seq);
+struct pk_outbox_slot *pk_outbox_slot_free(struct pk_outbox *ob);
+/* Puts a stored entry into a free slot, in the state given. */
+void pk_outbox_slot_fill(struct pk_outbox *ob, struct pk_outbox_slot *slot, uint8_t lane, uint32_t boot,
+                         uint64_t seq, uint32_t subject, struct pk_str value, enum pk_outbox_state state);
+/* Remembers the newest revision of an incident; an older one is not taken. */
+void pk_outbox_latest_note(struct pk_outbox *ob, uint32_t subject, uint8_t lane, uint32_t boot, uint64_t seq,
+                           uint32_t value_bytes);
+const struct pk_outbox_latest *pk_outbox_latest_of(const struct pk_outbox *ob, uint32_t subject);
+void pk_outbox_latest_forget(struct pk_outbox *ob, uint32_t boot, uint64_t seq);
+/* The entry is no longer in the outbox (its record may still be in the store for a moment). */
+void pk_outbox_uncount(struct pk_outbox *ob, uint8_t lane, uint32_t value_bytes);
+void pk_outbox_lose(struct pk_outbox *ob, enum pk_outbox_loss_reason reason, uint8_t lane, uint64_t seq,
+                    uint32_t value_bytes);
+/* Remembers a record that is to be deleted (WANTED) or whose delete is in the batch (STAGED). False: no room.
+ */
+bool pk_outbox_gone_add(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint64_t seq,
+                        enum pk_outbox_gone_state state);
+bool pk_outbox_gone_has(const struct pk_outbox *ob, uint32_t boot, uint64_t seq);
+bool pk_outbox_gone_is_full(const struct pk_outbox *ob);
+/* -1, 0, 1 as a is older than, the same as or younger than b. */
+static inline int pk_outbox_age_order(uint32_t boot_a, uint64_t seq_a, uint32_t boot_b, uint64_t seq_b) {
+    if (boot_a != boot_b) {
+        return boot_a < boot_b ? -1 : 1;
+    }
+    return seq_a == seq_b ? 0 : seq_a < seq_b ? -1 : 1;
+}
+#endif
