@@ -1,66 +1,23 @@
 #ifndef PK_RESPOND_H
 #define PK_RESPOND_H
 /* Decides what to do about an incident and sees each run through: plan, approval, budget, write-ahead, start,
- * verify, outcome. A state machine without I/O. The agent feeds it (pk_respond_on_*) and each tick pulls
- * requests until PK_E_NOT_FOUND:
+ * verify, outcome. A state machine without I/O. The agent feeds it (pk_respond_on_*), calls pk_respond_tick
+ * once a tick and then pulls requests until PK_E_NOT_FOUND:
  *
- *   PERSIST   pack *run (pk_run_pack) and all of pk_budget_next_dirty(&r->budget) into the tick's batch;
- * after submit: pk_respond_on_submitted(seq) NOTIFY    pk_run_to_action, then pk_incidents_set_action(number,
- * &a, !run->is_read_only) APPROVAL  run->state tells: awaiting_approval = publish the request; anything else
- * = it is decided, empty it START     send pk_ipc_run {action_index, phase ACT or VERIFY, is_approved,
- * incident, target}, frame id = run->id STOP      send PK_IPC_STOP, frame id = run->id
+ * - PERSIST: put *run (pk_run_pack) and all of pk_budget_next_dirty(&r->budget) into one batch; once it was
+ * submitted, pk_respond_on_submitted with its number.
+ * - NOTIFY: pk_run_to_action, then pk_incidents_set_action(number, &a, !run->is_read_only).
+ * - APPROVAL: run->state tells: awaiting_approval = publish the request; anything else = it is decided, empty
+ * it.
+ * - START: send pk_ipc_run {action_index, phase, is_approved = approvals_have > 0, incident, target}, frame
+ * id run->id.
+ * - STOP: send PK_IPC_STOP, frame id run->id.
+ * - FORGET: the run left the table; its stored record may go (only id and boot are set).
  *
  * No START ever leaves unless, at that moment: the incident is live, the mode allows it (or enough people
  * approved and the mode lets them), the budget was taken, and the record of the intent is durable.
  * tests/unit/test_pk_respond.c drives this with a million random steps. */
-#include "incident/pk_incidents.h"
-#include "respond/pk_budget.h"
-#include "respond/pk_decision.h"
-#include "respond/pk_run.h"
-
-enum { PK_RESPOND_CONCURRENT = 3, PK_RESPOND_PLAN_ACTIONS = 6 };
-
-struct pk_respond_settings {
-    uint8_t mode; /* enum pk_mode */
-    bool is_safe_mode;
-    uint32_t approval_timeout_ms; /* 5 min */
-};
-
-enum pk_respond_request_kind { PK_REQ_PERSIST, PK_REQ_NOTIFY, PK_REQ_APPROVAL, PK_REQ_START, PK_REQ_STOP };
-struct pk_respond_request {
-    enum pk_respond_request_kind kind;
-    const struct pk_run *run; /* valid until the next call */
-    uint8_t phase;            /* START: enum pk_action_phase */
-};
-
-/* Actions of one incident, tried in order: the next when the one before did not help. Diagnostics never end a
- * plan. */
-struct pk_respond_plan {
-    uint32_t incident; /* 0 = free */
-    uint32_t run;      /* the one under way; 0 = none */
-    uint8_t action_count, next;
-    bool is_auto;
-    char target[PK_ACTION_TARGET_BYTES];
-    char actions[PK_RESPOND_PLAN_ACTIONS][PK_ACTION_NAME_BYTES];
-};
-
-struct pk_respond_count {
-    uint32_t ok, failed, refused;
-};
-
-struct pk_respond {
-    const struct pk_action_table *actions;
-    const struct pk_incidents *incidents;
-    struct pk_respond_settings settings;
-    uint32_t boot, next_run;
-    struct pk_run runs[PK_LIMIT_RUNS]; /* id 0 = free */
-    struct pk_respond_plan plans[PK_LIMIT_RUNS];
-    struct pk_budget budget;
-    struct pk_respond_count counts[PK_LIMIT_ACTIONS]; /* by row of the current table */
-    uint64_t durable_seq;
-    uint64_t full_count; /* plans or runs refused because the table was full */
-    uint32_t request_cursor;
-};
+#include "respond/pk_respond_run.h"
 
 /* actions and incidents are kept and must outlive it. */
 void pk_respond_init(struct pk_respond *r, const struct pk_action_table *actions,
@@ -73,9 +30,10 @@ void pk_respond_configure(struct pk_respond *r, const struct pk_respond_settings
  * start anew. */
 void pk_respond_set_actions(struct pk_respond *r, const struct pk_action_table *actions,
                             const struct pk_stamp *now);
-/* A stored run, at start, before the first tick. Unfinished: an approval that has not expired waits on; an
- * intent becomes `unknown` unless the row is idempotent (then it is decided anew); the rest `interrupted`.
- * PK_OK, PK_E_CORRUPT, PK_E_FULL, PK_E_CONFLICT (id known). */
+/* A stored run, at start, before the first tick. Restore incidents first. Unfinished: an
+ * approval that has certainly not expired waits on; an intent becomes `unknown` unless the row is idempotent;
+ * that, and what had no intent yet, is decided anew through every gate. PK_OK, PK_E_CORRUPT, PK_E_FULL,
+ * PK_E_CONFLICT (id known). */
 PK_MUST_USE int pk_respond_restore(struct pk_respond *r, struct pk_str stored, const struct pk_stamp *now);
 
 /* -- what to do -- */
@@ -137,7 +95,6 @@ PK_MUST_USE int pk_respond_next_request(struct pk_respond *r, const struct pk_st
 const struct pk_run *pk_respond_get(const struct pk_respond *r, uint32_t run); /* NULL: not in the table */
 /* Runs in rising id, start with *after = 0; incident 0 = of all. NULL at the end. */
 const struct pk_run *pk_respond_next(const struct pk_respond *r, uint32_t incident, uint32_t *after);
-uint32_t pk_respond_running_count(const struct pk_respond *r);
 /* Why an action would or would not run on this incident and target now, in words (explain). The error a start
  * would get, PK_OK, or PK_E_NEEDS_APPROVAL. */
 int pk_respond_explain(const struct pk_respond *r, uint32_t incident, struct pk_str action,

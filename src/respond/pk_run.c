@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
-#include "wire/pk_record.h"
+#include "incident/pk_incident_metrics.h"
 #include "wire/pk_role.h"
 
-enum { RUN_VERSION = 1 };
+enum { RECORD_KIND = 3, RECORD_VERSION = 1 }; /* first bytes of a stored value, as in wire/pk_record.h */
 
 enum run_flag {
     FLAG_MANUAL = 1,
@@ -14,7 +14,8 @@ enum run_flag {
     FLAG_CRITICAL_TARGET = 4,
     FLAG_READ_ONLY = 8,
     FLAG_IDEMPOTENT = 16,
-    FLAG_STOP_WANTED = 32
+    FLAG_STOP_WANTED = 32,
+    FLAG_AUTO = 64
 };
 
 void pk_run_to_action(const struct pk_run *r, struct pk_incident_action *out) {
@@ -81,15 +82,15 @@ static uint8_t flags_of(const struct pk_run *r) {
     return (uint8_t)((r->is_manual ? FLAG_MANUAL : 0) | (r->is_intent ? FLAG_INTENT : 0) |
                      (r->is_critical_target ? FLAG_CRITICAL_TARGET : 0) |
                      (r->is_read_only ? FLAG_READ_ONLY : 0) | (r->is_idempotent ? FLAG_IDEMPOTENT : 0) |
-                     (r->is_stop_wanted ? FLAG_STOP_WANTED : 0));
+                     (r->is_stop_wanted ? FLAG_STOP_WANTED : 0) | (r->is_auto ? FLAG_AUTO : 0));
 }
 
 int pk_run_pack(const struct pk_run *r, void *out, uint32_t cap_bytes) {
     struct pk_writer w;
     PK_ASSERT(cap_bytes >= PK_RUN_STORED_BYTES);
     pk_writer_init(&w, out, cap_bytes);
-    pk_put_u8(&w, PK_RECORD_RUN);
-    pk_put_u8(&w, RUN_VERSION);
+    pk_put_u8(&w, RECORD_KIND);
+    pk_put_u8(&w, RECORD_VERSION);
     pk_put_u32(&w, r->id);
     pk_put_u32(&w, r->boot);
     pk_put_u32(&w, r->incident);
@@ -130,6 +131,7 @@ static void set_flags(struct pk_run *r, uint8_t flags) {
     r->is_read_only = (flags & FLAG_READ_ONLY) != 0;
     r->is_idempotent = (flags & FLAG_IDEMPOTENT) != 0;
     r->is_stop_wanted = (flags & FLAG_STOP_WANTED) != 0;
+    r->is_auto = (flags & FLAG_AUTO) != 0;
 }
 
 static bool is_in_range(const struct pk_run *r) {
@@ -146,7 +148,7 @@ int pk_run_unpack(struct pk_run *out, struct pk_str stored) {
     memset(out, 0, sizeof *out);
     out->action_index = -1;
     pk_reader_init(&r, stored.p, stored.n);
-    if (pk_get_u8(&r) != PK_RECORD_RUN || pk_get_u8(&r) != RUN_VERSION) {
+    if (pk_get_u8(&r) != RECORD_KIND || pk_get_u8(&r) != RECORD_VERSION) {
         return PK_E_CORRUPT;
     }
     out->id = pk_get_u32(&r);

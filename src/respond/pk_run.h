@@ -31,22 +31,25 @@ struct pk_run {
     uint8_t step;      /* enum pk_run_step */
     uint8_t risk, role, approvals_needed, approvals_have;
     bool is_manual; /* a person asked for it */
+    bool is_auto;   /* the rule says auto = yes: what the mode lets run, runs unasked */
     bool is_intent; /* from the write-ahead on: it may have been started */
-    bool is_critical_target;
-    bool is_read_only, is_idempotent;
+    bool is_critical_target, is_read_only, is_idempotent;
     bool is_stop_wanted;
-    bool needs_persist, needs_notify, needs_approval_note, needs_stop; /* requests not yet handed out */
+    bool is_cleared; /* the rule's clear condition came while it ran */
+    /* Requests not yet handed out; deferred: not before the next tick. */
+    bool needs_persist, needs_notify, needs_approval_note, needs_stop, is_persist_deferred, is_send_deferred;
     int32_t action_index; /* in the current table; -1 = the row is gone */
     char action[PK_ACTION_NAME_BYTES];
     char target[PK_ACTION_TARGET_BYTES];
     char requested_by[PK_INC_USER_BYTES];   /* "rule" or a name */
     char approved_by[2][PK_INC_USER_BYTES]; /* who approved; [0] also who rejected or interrupted */
     struct pk_stamp planned, started, finished;
-    int64_t expires_wall_ms; /* approval; 0 = wall unknown */
-    uint64_t expires_ms;     /* approval, boot-time clock */
-    uint64_t not_before_ms;  /* AT_WAIT, AT_START, AT_VERIFY */
-    uint64_t deadline_ms;    /* answers expected, or verify_within ends */
-    uint64_t intent_seq;     /* store sequence of the intent; 0 = not yet submitted */
+    int64_t expires_wall_ms;  /* approval; 0 = wall unknown */
+    uint64_t expires_ms;      /* approval, boot-time clock */
+    uint64_t not_before_ms;   /* AT_WAIT, AT_START, AT_VERIFY */
+    uint64_t deadline_ms;     /* an answer of the supervisor is expected until then */
+    uint64_t verify_until_ms; /* AT_VERIFY, AT_VERIFYING, AT_CLEAR */
+    uint64_t intent_seq;      /* store sequence of the intent; 0 = not yet submitted */
     int32_t exit_code;
     uint32_t duration_ms;
     uint8_t retry_count;
