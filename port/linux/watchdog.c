@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <linux/watchdog.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "port/linux/pk_super.h"
@@ -26,7 +26,9 @@ int pk_watchdog_open(struct pk_watchdog *w, const char *path) {
         return errno == EBUSY ? PK_E_BUSY : PK_E_IO;
     }
     int timeout_s = 0;
-    if (ioctl(w->fd, WDIOC_GETTIMEOUT, &timeout_s) == 0 && timeout_s > 0 && timeout_s <= TIMEOUT_MAX_S) {
+    /* Not ioctl(): its request is an int in musl and an unsigned long in glibc, and this number fits one. */
+    if (syscall(SYS_ioctl, w->fd, WDIOC_GETTIMEOUT, &timeout_s) == 0 && timeout_s > 0 &&
+        timeout_s <= TIMEOUT_MAX_S) {
         w->timeout_ms = (uint32_t)timeout_s * 1000u;
     } else {
         w->timeout_ms = TIMEOUT_UNKNOWN_MS;
