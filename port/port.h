@@ -311,8 +311,10 @@ enum pk_seal_state {
 }; /* bits */
 /* Agent process. Fills *out; opens clock, loop, files, log and ipc. PK_OK or why not. */
 int pk_platform_open(const struct pk_platform_config *config, struct pk_port *out);
-/* Opens the store (checked before) and starts its writer thread. */
-int pk_platform_open_store(struct pk_port *port);
+/* For checks without a running daemon: clock, entropy, cryptography, files and log only; the other slots stay empty. */
+int pk_platform_open_tools(struct pk_port *out);
+/* Opens the store (checked before) in state_dir and starts its writer thread. */
+int pk_platform_open_store(struct pk_port *port, const char *state_dir, uint64_t map_bytes);
 /* PEM for a link's TLS. PK_E_TLS with the reason in the stream's error_text. May be called again on reload.
  */
 int pk_platform_set_tls(struct pk_port *port, uint32_t link, const struct pk_tls_config *tls);

@@ -26,19 +26,26 @@ static struct pk_platform {
     struct pk_port_entropy entropy_port;
 } platform;
 
-int pk_platform_open(const struct pk_platform_config *config, struct pk_port *out) {
+int pk_platform_open_tools(struct pk_port *out) {
     struct pk_platform *p = &platform;
     memset(out, 0, sizeof *out);
-    p->config = *config;
     pk_linux_log_open(&p->log, STDERR_FILENO, &out->log);
     pk_linux_clock_open(&p->clock, &out->clock);
     pk_linux_entropy_open(&out->entropy);
     pk_linux_files_open(&out->files);
     p->clock_port = out->clock;
     p->entropy_port = out->entropy;
-    int err = pk_linux_loop_open(&p->loop, &out->loop);
+    const int err = pk_tls_library_open(&p->entropy_port, &p->clock_port);
+    pk_crypto_open(&p->crypto, &p->entropy_port, pk_linux_mono_us, &out->crypto);
+    return err;
+}
+
+int pk_platform_open(const struct pk_platform_config *config, struct pk_port *out) {
+    struct pk_platform *p = &platform;
+    int err = pk_platform_open_tools(out);
+    p->config = *config;
     if (err == PK_OK) {
-        err = pk_tls_library_open(&p->entropy_port, &p->clock_port);
+        err = pk_linux_loop_open(&p->loop, &out->loop);
     }
     if (err == PK_OK) {
         err = pk_linux_ipc_open(&p->ipc, &p->loop, (int)config->ipc_fd, &out->ipc);
@@ -46,7 +53,6 @@ int pk_platform_open(const struct pk_platform_config *config, struct pk_port *ou
     if (err != PK_OK) {
         return err;
     }
-    pk_crypto_open(&p->crypto, &p->entropy_port, pk_linux_mono_us, &out->crypto);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         pk_net_open(&p->links[i], &p->loop, &p->crypto, &out->link[i]);
     }
@@ -55,10 +61,10 @@ int pk_platform_open(const struct pk_platform_config *config, struct pk_port *ou
     return PK_OK;
 }
 
-int pk_platform_open_store(struct pk_port *port) {
+int pk_platform_open_store(struct pk_port *port, const char *state_dir, uint64_t map_bytes) {
     struct pk_platform *p = &platform;
-    const struct pk_lmdb_config config = {.state_dir = p->config.state_dir,
-                                          .map_bytes = p->config.store_map_bytes,
+    const struct pk_lmdb_config config = {.state_dir = state_dir,
+                                          .map_bytes = map_bytes,
                                           .wake_fd = pk_linux_loop_wake_fd(&p->loop),
                                           .now_us = pk_linux_mono_us};
     return pk_lmdb_open(&p->store, &config, &port->store);

@@ -110,7 +110,6 @@ void pk_agent_set_time(struct pk_agent *a, int64_t wall_ms) {
 /* ---- life ---- */
 
 void pk_agent_init(struct pk_agent *a, const struct pk_port *port, const struct pk_agent_identity *identity) {
-    PK_ASSERT(pk_port_missing(port) == NULL);
     memset(a, 0, sizeof *a);
     a->port = port;
     a->identity = *identity;
@@ -186,6 +185,7 @@ static void report_moved_store(struct pk_agent *a) {
 }
 
 int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
+    PK_ASSERT(pk_port_missing(a->port) == NULL);
     a->start = *start;
     pk_agent_read_clock(a);
     const int err = pk_agent_restore(a);

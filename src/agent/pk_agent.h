@@ -167,7 +167,7 @@ _Static_assert(sizeof(struct pk_agent) <= PK_AGENT_RAM_MAX, "the board's budget 
 
 enum { PK_AGENT_STOP_MS = 4000 }; /* orderly end: last words to the broker and the store */
 
-/* Refuses a port with a missing slot by assertion. No I/O. */
+/* No I/O but the clock. The port must be whole by pk_agent_start (asserted). */
 void pk_agent_init(struct pk_agent *a, const struct pk_port *port, const struct pk_agent_identity *identity);
 /* Reads configuration, actions, rules and keys through port->files, before start or again later. PK_OK;
  * PK_E_CONFIG: nothing changed, *diag says where and why. path and environment are kept. */
@@ -178,6 +178,8 @@ PK_MUST_USE int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *
 /* signals: enum pk_signal_bit. Returns the boot-time ms at which it wants to be called again at the latest.
  */
 uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals);
+/* Names the action table towards the supervisor. */
+uint32_t pk_agent_actions_crc(const struct pk_agent *a);
 bool pk_agent_is_stopped(const struct pk_agent *a);
 /* Prices of the loaded rules and every table, as `picketd -t` and --memory print them. */
 void pk_agent_print_budget(struct pk_agent *a, struct pk_buf *out);

@@ -168,6 +168,15 @@ static bool persist(struct pk_agent *a, const struct pk_run *run) {
     return true;
 }
 
+/* Its record may go. Without room it stays and is passed over at the next start, when it is final anyway. */
+static void forget(struct pk_agent *a, const struct pk_run *run) {
+    struct pk_record_key key;
+    pk_record_key_run(&key, run->boot, run->id);
+    if (pk_batch_delete(&a->batch, PK_TREE_OBJECTS, pk_record_key_str(&key)) < 0) {
+        a->counters.batch_full++;
+    }
+}
+
 static void notify(struct pk_agent *a, const struct pk_run *run) {
     struct pk_incident_action action;
     pk_run_to_action(run, &action);
@@ -247,6 +256,9 @@ void pk_agent_respond(struct pk_agent *a) {
                 pk_respond_on_submit_failed(&a->respond, q.run->id);
                 return;
             }
+            break;
+        case PK_REQ_FORGET:
+            forget(a, q.run);
             break;
         case PK_REQ_NOTIFY:
             notify(a, q.run);

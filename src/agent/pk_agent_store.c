@@ -428,7 +428,7 @@ static void fetch_outbox(struct pk_agent *a) {
         if (count == PK_E_AGAIN) {
             return;
         }
-        pk_outbox_fetched(&a->outbox, count < 0 ? 0 : bytes);
+        pk_outbox_fetched(&a->outbox, count, bytes);
     }
     if (!a->is_trim_fetching && pk_outbox_fetch_wanted(&a->outbox, &f) && s->fetch(s->ctx, &f) < 0) {
         pk_outbox_fetch_cancelled(&a->outbox);

@@ -3,8 +3,9 @@
 
 #include "agent/pk_agent_priv.h"
 
+/* Also called by `picketd -t`, where no socket and no store is open. */
 static uint64_t refused_local(const struct pk_agent *a) {
-    return a->port->serve.refused_count(a->port->serve.ctx);
+    return a->port->serve.refused_count == NULL ? 0 : a->port->serve.refused_count(a->port->serve.ctx);
 }
 
 static uint32_t connections_used(const struct pk_agent *a) {
@@ -42,7 +43,10 @@ static uint32_t add_links(const struct pk_agent *a, struct pk_agent_table *t, ui
     struct pk_arena_status heap, tls;
     struct pk_store_status store;
     pk_platform_arena(&heap, &tls);
-    a->port->store.status(a->port->store.ctx, &store);
+    memset(&store, 0, sizeof store);
+    if (a->port->store.status != NULL) {
+        a->port->store.status(a->port->store.ctx, &store);
+    }
     add(t, &n, "outbox_slots", PK_LIMIT_OUTBOX_SLOTS, 0, 0, outbox_lost(a), sizeof a->outbox);
     add(t, &n, "links", PK_LINKS, pk_link_is_online(&a->links[0]) + pk_link_is_online(&a->links[1]), PK_LINKS,
         0, sizeof a->links);
@@ -128,6 +132,27 @@ void pk_agent_print_budget(struct pk_agent *a, struct pk_buf *out) {
     pk_buf_puts(out, " of at most ");
     pk_buf_put_u64(out, PK_AGENT_RAM_MAX);
     pk_buf_puts(out, " bytes\n");
+}
+
+void pk_agent_print_rule_prices(struct pk_agent *a, struct pk_buf *out) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < pk_engine_rule_count(&a->engine); i++) {
+        const struct pk_rule *r = pk_engine_rule(&a->engine, i);
+        const uint32_t bytes = pk_rule_price_bytes(r);
+        sum += bytes;
+        pk_buf_puts(out, "rule ");
+        pk_buf_put_str(out, pk_engine_str(&a->engine, r, r->id));
+        pk_buf_puts(out, ": at most ");
+        pk_buf_put_u64(out, bytes);
+        pk_buf_puts(out, " bytes of windows\n");
+    }
+    pk_buf_puts(out, "rules together at most ");
+    pk_buf_put_u64(out, sum);
+    pk_buf_puts(out, " bytes of windows\n");
+}
+
+uint32_t pk_agent_actions_crc(const struct pk_agent *a) {
+    return pk_agent_actions(a)->crc;
 }
 
 /* ---- summary ---- */

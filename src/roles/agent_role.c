@@ -1,0 +1,318 @@
+/* The agent's process: brings the platform up, seals itself, then nothing but ticks. */
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/pk_agent.h"
+#include "agent/pk_selftest.h"
+#include "port/port.h"
+#include "roles/pk_roles.h"
+
+enum { HANDSHAKE_MS = 5000, PEM_BYTES = 8192, SEAL_DIRS = 24, TEXT_BYTES = 24576 };
+
+/* Too big for the stack; one per process. Certificates stay in memory: they are read again only on reload. */
+static struct {
+    struct pk_agent agent;
+    struct pk_port port;
+    char ca[PK_LINKS][PEM_BYTES], certificate[PK_LINKS][PEM_BYTES], key[PK_LINKS][PEM_BYTES];
+    char dirs[SEAL_DIRS][PK_CONFIG_PATH_BYTES];
+    const char *read_dirs[SEAL_DIRS + 1];
+    uint32_t read_count;
+} role;
+
+#if defined(__x86_64__)
+#define ISA_NAME "x86_64"
+#elif defined(__aarch64__)
+#define ISA_NAME "aarch64"
+#elif defined(__arm__)
+#define ISA_NAME "armv7"
+#elif defined(__riscv)
+#define ISA_NAME "riscv64"
+#elif defined(__mips__)
+#define ISA_NAME "mips"
+#else
+#error "name this instruction set"
+#endif
+
+static const struct pk_agent_identity IDENTITY = {.version = PK_VERSION, .isa = ISA_NAME, .board = PK_BOARD};
+
+static void say(enum pk_log_level level, const char *text, const char *detail) {
+    (void)fprintf(stderr, "<%d>picketd agent: %s%s%s\n", (int)level, text, detail[0] != '\0' ? ": " : "",
+                  detail);
+}
+
+static int refuse_config(const struct pk_diag *diag) {
+    char text[320];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_diag_format(diag, &b);
+    (void)fprintf(stderr, "<3>%s\n", text);
+    return PK_EXIT_CONFIG;
+}
+
+/* ---- the supervisor's greeting ---- */
+
+static int send_frame(uint16_t type, uint32_t id, const void *body, uint32_t n) {
+    struct pk_ipc_frame f = {.version = PK_IPC_VERSION, .type = type, .id = id, .body_bytes = (uint16_t)n};
+    if (n > 0) {
+        memcpy(f.body, body, n);
+    }
+    return role.port.ipc.send(role.port.ipc.ctx, &f);
+}
+
+/* Waits for one frame of that type (and id, unless it is 0 in WELCOME). Only before the first tick. */
+static int await_frame(uint16_t type, uint32_t id, struct pk_ipc_frame *out) {
+    const struct pk_port *p = &role.port;
+    const uint64_t deadline_ms = p->clock.mono_ms(p->clock.ctx) + HANDSHAKE_MS;
+    while (p->clock.mono_ms(p->clock.ctx) < deadline_ms) {
+        const int err = p->ipc.recv(p->ipc.ctx, out);
+        if (err == PK_OK && out->type == type && out->id == id) {
+            return PK_OK;
+        }
+        if (err == PK_OK && out->type == PK_IPC_REFUSED && out->id == id) {
+            return PK_E_DENIED;
+        }
+        if (err == PK_E_CLOSED) {
+            return err;
+        }
+        if (err != PK_OK && (p->loop.wait(p->loop.ctx, deadline_ms) & PK_SIG_STOP) != 0) {
+            return PK_E_CLOSED;
+        }
+    }
+    return PK_E_TIMEOUT;
+}
+
+static int greet(struct pk_agent_start *start) {
+    struct pk_ipc_frame f;
+    struct pk_ipc_welcome w;
+    const struct pk_ipc_hello hello = {.agent_version = PK_IPC_VERSION,
+                                       .actions_crc = pk_agent_actions_crc(&role.agent)};
+    int err = send_frame(PK_IPC_HELLO, 0, &hello, sizeof hello);
+    if (err == PK_OK) {
+        err = await_frame(PK_IPC_WELCOME, 0, &f);
+    }
+    if (err != PK_OK) {
+        return err;
+    }
+    memcpy(&w, f.body, sizeof w);
+    *start = (struct pk_agent_start){.boot_epoch = w.boot_epoch,
+                                     .restart_count = w.restart_count,
+                                     .last_exit = w.last_exit,
+                                     .is_store_moved_aside = w.store_moved_aside != 0};
+    return PK_OK;
+}
+
+static int take_listener(enum pk_listener listener, uint32_t open_id) {
+    struct pk_ipc_frame f;
+    int err = send_frame(PK_IPC_OPEN, open_id, NULL, 0);
+    if (err == PK_OK) {
+        err = await_frame(PK_IPC_FD, open_id, &f);
+    }
+    return err == PK_OK ? pk_platform_adopt_listener(&role.port, listener, open_id) : err;
+}
+
+/* ---- TLS ---- */
+
+static int read_pem(const char *path, char *to, struct pk_str *out) {
+    *out = pk_str_make(NULL, 0);
+    if (path[0] == '\0') {
+        return PK_OK;
+    }
+    const int n = role.port.files.read(role.port.files.ctx, path, to, PEM_BYTES - 1);
+    if (n < 0) {
+        say(PK_LOG_ERROR, path, pk_err_text(n));
+        return n;
+    }
+    to[n] = '\0';
+    *out = pk_str_make(to, (size_t)n);
+    return PK_OK;
+}
+
+static int prepare_tls(uint32_t link) {
+    const struct pk_config_broker *b = &role.agent.config.broker[link];
+    struct pk_tls_config tls = {.is_tls12_allowed = b->is_tls12_allowed};
+    if (!b->is_set || !b->use_tls) {
+        return PK_OK;
+    }
+    int err = read_pem(b->ca, role.ca[link], &tls.ca);
+    if (err == PK_OK) {
+        err = read_pem(b->certificate, role.certificate[link], &tls.certificate);
+    }
+    if (err == PK_OK) {
+        err = read_pem(b->key, role.key[link], &tls.key);
+    }
+    if (err == PK_OK) {
+        err = pk_platform_set_tls(&role.port, link, &tls);
+    }
+    if (err != PK_OK) {
+        say(PK_LOG_ERROR, "TLS of a broker cannot be prepared",
+            role.port.link[link].error_text(role.port.link[link].ctx));
+    }
+    return err;
+}
+
+/* ---- the seal ---- */
+
+static void add_dir(const char *path, bool is_file) {
+    struct pk_str s = pk_str_of(path);
+    if (is_file) {
+        while (s.n > 1 && s.p[s.n - 1] != '/') {
+            s.n--;
+        }
+    }
+    if (s.n == 0 || role.read_count == SEAL_DIRS) {
+        return;
+    }
+    (void)pk_str_copy_cut(s, role.dirs[role.read_count], sizeof role.dirs[0]);
+    role.read_dirs[role.read_count] = role.dirs[role.read_count];
+    role.read_count++;
+}
+
+/* What the agent reads again after the seal: its configuration on reload, and what it measures. */
+static uint32_t seal(const char *config_path) {
+    const struct pk_config *c = &role.agent.config;
+    const char *const write_dirs[] = {c->state_dir, NULL};
+    add_dir(config_path, true);
+    add_dir(c->rules_dir, false);
+    add_dir(c->keys_dir, false);
+    add_dir(c->actions_path, true);
+    add_dir("/proc", false);
+    add_dir("/sys", false);
+    for (uint32_t i = 0; i < c->watch_count; i++) {
+        if (c->watches[i].collector == PK_COLLECT_PROCESS && c->watches[i].path[0] != '\0') {
+            add_dir(c->watches[i].path, true);
+        }
+    }
+    return pk_platform_seal(&role.port, role.read_dirs, write_dirs);
+}
+
+static bool is_seal_enough(uint32_t bits) {
+    if (role.agent.config.seal == PK_SEAL_BEST_EFFORT) {
+        return true;
+    }
+    const uint32_t needed = PK_SEAL_NO_NEW_PRIVS | PK_SEAL_SECCOMP;
+    return (bits & needed) == needed;
+}
+
+/* ---- life ---- */
+
+static int bring_up(const struct pk_options *options, struct pk_agent_start *start) {
+    struct pk_agent *a = &role.agent;
+    struct pk_diag diag;
+    const struct pk_platform_config config = {.proc_root = "/proc", .sys_root = "/sys", .ipc_fd = PK_ROLE_FD};
+    int err = pk_platform_open(&config, &role.port);
+    if (err != PK_OK) {
+        say(PK_LOG_ERROR, "the platform cannot be opened", pk_err_text(err));
+        return PK_EXIT_FAILED;
+    }
+    pk_agent_init(a, &role.port, &IDENTITY);
+    if (pk_agent_load(a, options->config_path, options->environment, &diag) != PK_OK) {
+        return refuse_config(&diag);
+    }
+    err = greet(start);
+    if (err == PK_OK) {
+        err = take_listener(PK_LISTEN_CONTROL, PK_IPC_OPEN_CONTROL);
+    }
+    if (err == PK_OK) {
+        err = take_listener(PK_LISTEN_EVENTS, PK_IPC_OPEN_EVENTS);
+    }
+    if (err != PK_OK) {
+        say(PK_LOG_ERROR, "the supervisor did not answer", pk_err_text(err));
+        return PK_EXIT_FAILED;
+    }
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        if (prepare_tls(i) != PK_OK) {
+            return PK_EXIT_CONFIG;
+        }
+    }
+    err = pk_platform_open_store(&role.port, a->config.state_dir, a->config.store_map_bytes);
+    if (err != PK_OK) {
+        say(PK_LOG_ERROR, "the store cannot be opened", pk_err_text(err));
+        return PK_EXIT_FAILED;
+    }
+    return PK_EXIT_OK;
+}
+
+int pk_agent_role_main(const struct pk_options *options) {
+    struct pk_agent *a = &role.agent;
+    struct pk_agent_start start;
+    const int exit_code = bring_up(options, &start);
+    if (exit_code != PK_EXIT_OK) {
+        return exit_code;
+    }
+    start.seal_bits = seal(options->config_path);
+    if (!is_seal_enough(start.seal_bits)) {
+        say(PK_LOG_ERROR, "this kernel cannot seal the agent",
+            "seal = best-effort in [agent] runs it all the same");
+        return PK_EXIT_CONFIG;
+    }
+    const int err = pk_agent_start(a, &start);
+    if (err != PK_OK) {
+        say(PK_LOG_ERROR, "the stored state cannot be restored", pk_err_text(err));
+        return PK_EXIT_FAILED;
+    }
+    uint64_t until_ms = pk_agent_tick(a, 0);
+    const struct pk_ipc_ready ready = {.seal_bits = start.seal_bits,
+                                       .start_ms = (uint32_t)(a->now.mono_ms & UINT32_MAX)};
+    (void)send_frame(PK_IPC_READY, 0, &ready, sizeof ready);
+    while (!pk_agent_is_stopped(a)) {
+        const uint32_t signals = role.port.loop.wait(role.port.loop.ctx, until_ms);
+        until_ms = pk_agent_tick(a, signals);
+    }
+    return PK_EXIT_OK;
+}
+
+/* ---- tasks without a daemon ---- */
+
+static int load_for_check(const struct pk_options *options) {
+    struct pk_diag diag;
+    if (pk_platform_open_tools(&role.port) != PK_OK) {
+        return PK_EXIT_FAILED;
+    }
+    pk_agent_init(&role.agent, &role.port, &IDENTITY);
+    if (pk_agent_load(&role.agent, options->config_path, options->environment, &diag) != PK_OK) {
+        return refuse_config(&diag);
+    }
+    return PK_EXIT_OK;
+}
+
+static void print(void (*writer)(struct pk_agent *, struct pk_buf *)) {
+    static char text[TEXT_BYTES];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    writer(&role.agent, &b);
+    (void)fputs(text, stdout);
+}
+
+int pk_agent_check_config(const struct pk_options *options) {
+    const int exit_code = load_for_check(options);
+    if (exit_code != PK_EXIT_OK) {
+        return exit_code;
+    }
+    (void)printf("%s: ok\n", options->config_path);
+    print(pk_agent_print_rule_prices);
+    print(pk_agent_print_budget);
+    return PK_EXIT_OK;
+}
+
+int pk_agent_memory(const struct pk_options *options) {
+    (void)options;
+    if (pk_platform_open_tools(&role.port) != PK_OK) {
+        return PK_EXIT_FAILED;
+    }
+    pk_agent_init(&role.agent, &role.port, &IDENTITY);
+    print(pk_agent_print_budget);
+    return PK_EXIT_OK;
+}
+
+int pk_agent_selftest(const struct pk_options *options) {
+    char text[2048];
+    struct pk_buf b;
+    (void)options;
+    if (pk_platform_open_tools(&role.port) != PK_OK) {
+        return PK_EXIT_FAILED;
+    }
+    pk_buf_init(&b, text, sizeof text);
+    const uint32_t failed = pk_selftest(&role.port, &b);
+    (void)fputs(text, stdout);
+    return failed == 0 ? PK_EXIT_OK : PK_EXIT_FAILED;
+}
