@@ -12,6 +12,6 @@ complain_lines < <(cppcheck --quiet --std=c11 --language=c -j "$(nproc)" --inlin
     --enable=warning,performance,portability --library=posix,gnu --suppress=missingIncludeSystem \
     --suppress=unmatchedSuppression --suppress=readdirCalled \
     --suppress=getpwnamCalled --suppress=getgrnamCalled --suppress=nullPointer:port/linux/serve.c --template='{file}:{line}: {severity}: {message} [{id}]' \
-    -D__linux__ -D_GNU_SOURCE -DPK_VERSION='""' -DPK_BOARD='""' -DPK_ARENA_REPLACES_MALLOC \
+    -D__linux__ -D__x86_64__ -D_GNU_SOURCE -DPK_VERSION='""' -DPK_BOARD='""' -DPK_ARENA_REPLACES_MALLOC \
     -I. -Isrc -Iboards/profiles/small "${files[@]}" 2>&1)
 finish
