@@ -46,7 +46,8 @@ PK_MUST_USE int pk_respond_plan(struct pk_respond *r, uint32_t incident, struct 
                                 struct pk_str target, bool is_auto, const struct pk_stamp *now);
 /* A person asks for one action (`incidents mitigate`). role: his; when it reaches the one needed it counts as
  * his approval. Run id (> 0) or PK_E_NOT_FOUND (incident not live, or no such action), PK_E_BAD_FIELD,
- * PK_E_POLICY (target, mode), PK_E_BUDGET, PK_E_COOLDOWN, PK_E_CONFLICT (the same is under way), PK_E_FULL.
+ * PK_E_POLICY (target, mode), PK_E_DENIED (below responder), PK_E_BUDGET, PK_E_COOLDOWN, PK_E_CONFLICT (the
+ * same is under way), PK_E_FULL.
  */
 PK_MUST_USE int64_t pk_respond_ask(struct pk_respond *r, uint32_t incident, struct pk_str action,
                                    struct pk_str target, struct pk_str who, enum pk_role role,

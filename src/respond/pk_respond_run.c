@@ -278,6 +278,25 @@ bool pk_respond_run_may_leave(struct pk_respond *r, struct pk_run *run, const st
     return true;
 }
 
+bool pk_respond_run_may_verify(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now) {
+    const bool has_steps =
+        run->action_index >= 0 && r->actions->rows[run->action_index].step_count[PK_PHASE_VERIFY] > 0;
+    if (!pk_incidents_is_live(r->incidents, run->incident)) {
+        pk_respond_run_end(r, run, PK_RUN_COMPLETED, pk_str_of("exit 0; the incident is over"), now);
+        return false;
+    }
+    if (!has_steps) {
+        pk_respond_run_end(r, run, PK_RUN_FAILED, pk_str_of("not verified: its row is gone"), now);
+        return false;
+    }
+    if (r->settings.mode != PK_MODE_SAFE && r->settings.mode != PK_MODE_AUTO) {
+        pk_respond_run_end(r, run, PK_RUN_FAILED, pk_str_of("not verified: the mode lets nothing run"), now);
+        return false;
+    }
+    run->deadline_ms = pk_respond_run_answer_ms(r, run, now);
+    return true;
+}
+
 void pk_respond_run_succeeded(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now) {
     const struct pk_action *row = run->action_index >= 0 ? &r->actions->rows[run->action_index] : NULL;
     const bool has_steps = row != NULL && row->step_count[PK_PHASE_VERIFY] > 0;

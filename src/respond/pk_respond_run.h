@@ -82,6 +82,9 @@ void pk_respond_run_promote(struct pk_respond *r, struct pk_run *run, const stru
 /* Every condition of a START, again, right before it leaves; ends the run when one does not hold. */
 PK_MUST_USE bool pk_respond_run_may_leave(struct pk_respond *r, struct pk_run *run,
                                           const struct pk_stamp *now);
+/* The same for a verify attempt. */
+PK_MUST_USE bool pk_respond_run_may_verify(struct pk_respond *r, struct pk_run *run,
+                                           const struct pk_stamp *now);
 /* The action ended with exit code 0. */
 void pk_respond_run_succeeded(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now);
 /* Until when the supervisor must have answered about a started program. */
