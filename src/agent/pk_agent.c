@@ -175,13 +175,11 @@ static void announce_start(struct pk_agent *a) {
 /* What went wrong with our own store is an event like any other: the rules decide. */
 static void report_moved_store(struct pk_agent *a) {
     struct pk_event_in *in = &a->event_in;
-    uint32_t number = 0;
     if (pk_event_sample("store_moved_aside", "picketd", 1.0, PK_OK, in) < 0) {
         return;
     }
     in->severity = PK_SEV_HIGH;
-    const struct pk_intake_clock clock = pk_agent_intake_clock(a);
-    (void)pk_intake_offer(&a->intake, in, &clock, &number);
+    pk_agent_offer(a);
 }
 
 int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {

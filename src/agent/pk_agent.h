@@ -66,7 +66,7 @@ struct pk_agent_ack {
 
 struct pk_agent_counters {
     uint64_t ticks, topic_unknown, retained_event, replies_lost, watch_lost, slow_closed, config_refused,
-        batch_full, ipc_bad, log_suppressed;
+        offers_refused, runs_orphaned, batch_full, ipc_bad, log_suppressed;
 };
 
 enum pk_agent_remote_step { PK_REMOTE_IDLE, PK_REMOTE_STORING, PK_REMOTE_REPLYING };

@@ -49,8 +49,9 @@ static void release_rule(struct pk_agent *a, uint32_t number) {
         return;
     }
     const int rule = pk_engine_find_rule(&a->engine, pk_str_of(i->rule_id));
-    if (rule >= 0) {
-        (void)pk_engine_release(&a->engine, (uint32_t)rule, pk_str_of(i->group_key), a->now.mono_ms);
+    if (rule >= 0 &&
+        pk_engine_release(&a->engine, (uint32_t)rule, pk_str_of(i->group_key), a->now.mono_ms) == PK_OK) {
+        pk_agent_log1(a, PK_LOG_DEBUG, "rule released by a person", pk_str_of(i->rule_id));
     }
 }
 

@@ -24,14 +24,21 @@ uint64_t pk_agent_collect_next_ms(const struct pk_agent *a) {
     return next;
 }
 
-static void offer_sample(struct pk_agent *a, const char *type, const char *source, double value, int error) {
+/* A refusal is in the loss ledger, with source and sequence. */
+void pk_agent_offer(struct pk_agent *a) {
     uint32_t number = 0;
     const struct pk_intake_clock clock = pk_agent_intake_clock(a);
+    if (pk_intake_offer(&a->intake, &a->event_in, &clock, &number) < 0) {
+        a->counters.offers_refused++;
+    }
+}
+
+static void offer_sample(struct pk_agent *a, const char *type, const char *source, double value, int error) {
     if (pk_event_sample(type, source, value, error, &a->event_in) < 0) {
         pk_intake_bad(&a->intake, pk_str_of(source), a->now.mono_ms);
         return;
     }
-    (void)pk_intake_offer(&a->intake, &a->event_in, &clock, &number); /* a refusal is in the loss ledger */
+    pk_agent_offer(a);
 }
 
 static void collect(struct pk_agent *a, enum pk_collector which) {
@@ -87,11 +94,18 @@ static void plan_actions(struct pk_agent *a, const struct pk_rule *rule, const s
             pk_buf_putc(&b, ',');
         }
         pk_buf_put_str(&b, name);
-        (void)pk_incidents_recommend(&a->incidents, number, name);
+        if (pk_incidents_recommend(&a->incidents, number, name) < 0) {
+            pk_agent_log1(a, PK_LOG_DEBUG, "no room to recommend an action", name);
+        }
     }
-    /* A plan that is under way goes on; everything else that can be wrong with it shows as a refused run. */
-    (void)pk_respond_plan(&a->respond, number, pk_buf_str(&b), finding_component(a, f), rule->is_auto,
-                          &a->now);
+    /* A plan that is under way goes on. */
+    const int err =
+        pk_respond_plan(&a->respond, number, pk_buf_str(&b), finding_component(a, f), rule->is_auto, &a->now);
+    if (err < 0 && err != PK_E_CONFLICT) {
+        pk_incidents_remark(&a->incidents, number, PK_TL_ACTION, PK_TL_BY_AGENT,
+                            pk_str_of("no action could be planned"), &a->now);
+        pk_agent_log1(a, PK_LOG_WARNING, "no action could be planned", pk_str_of(pk_err_text(err)));
+    }
 }
 
 static void signal_of(const struct pk_agent *a, const struct pk_rule *rule, const struct pk_finding *f,

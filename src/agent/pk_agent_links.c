@@ -183,8 +183,6 @@ static void acknowledge_later(struct pk_agent *a, uint32_t link, uint32_t handle
 static void on_device_event(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e,
                             const struct pk_topic *topic) {
     struct pk_event_error error;
-    uint32_t number = 0;
-    const struct pk_intake_clock clock = pk_agent_intake_clock(a);
     const struct pk_str payload = pk_str_make((const char *)e->u.message.payload, e->u.message.payload_bytes);
     if (e->u.message.is_retained) {
         a->counters.retained_event++; /* an old reading is not an event */
@@ -192,8 +190,7 @@ static void on_device_event(struct pk_agent *a, uint32_t link, const struct pk_m
         pk_intake_bad(&a->intake, topic->a, a->now.mono_ms);
         pk_agent_log1(a, PK_LOG_DEBUG, "bad event from a device", pk_str_of(error.message));
     } else {
-        (void)pk_intake_offer(&a->intake, &a->event_in, &clock,
-                              &number); /* a refusal is in the loss ledger */
+        pk_agent_offer(a);
     }
     acknowledge_later(a, link, e->u.message.handle);
 }

@@ -180,7 +180,9 @@ static void forget(struct pk_agent *a, const struct pk_run *run) {
 static void notify(struct pk_agent *a, const struct pk_run *run) {
     struct pk_incident_action action;
     pk_run_to_action(run, &action);
-    (void)pk_incidents_set_action(&a->incidents, run->incident, &action, !run->is_read_only, &a->now);
+    if (pk_incidents_set_action(&a->incidents, run->incident, &action, !run->is_read_only, &a->now) < 0) {
+        a->counters.runs_orphaned++; /* its incident left the table meanwhile */
+    }
 }
 
 static void start_run(struct pk_agent *a, const struct pk_run *run, uint8_t phase) {

@@ -373,8 +373,10 @@ void pk_agent_journal(struct pk_agent *a) {
     journal_incidents(a);
     journal_timeline(a);
     journal_budgets(a);
-    (void)pk_outbox_flush(&a->outbox, &a->batch);
-    (void)pk_replay_write(&a->gate.replay, &a->batch);
+    /* What finds no room is written with the next batch. */
+    if (pk_outbox_flush(&a->outbox, &a->batch) < 0 || pk_replay_write(&a->gate.replay, &a->batch) < 0) {
+        a->counters.batch_full++;
+    }
     if (a->batch.op_count > 0) {
         trim_log(a);
     }
