@@ -29,663 +29,651 @@ void pk_respond_init(struct pk_respond *r, const struct pk_action_table *actions
     pk_respond_configure(r, settings);
 }
 
-void pk_respond_set_actions(struct pk_respond *r, const struct pk_action_table *actions,
-                            const struct pk_stamp *now) {
+void pk_respond_set_actions(struct pk_respond *r, const struct pk_action_table *actions) {
     r->actions = actions;
     memset(r->counts, 0, sizeof r->counts);
+    for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
+        r->runs[i].action_index = pk_actions_find(actions, pk_str_of(r->runs[i].action));
+    }
+}
+
+/* -- plans -- */
+static struct pk_respond_plan *find_plan(struct pk_respond *r, uint32_t incident) {
+    for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
+        if (r->plans[i].incident == incident) {
+            return &r->plans[i];
+        }
+    }
+    return NULL;
+}
+
+static bool takes_target(const struct pk_respond *r, struct pk_str action) {
+    const int index = pk_actions_find(r->actions, action);
+    return index < 0 || r->actions->rows[index].needs_target;
+}
+
+/* Starts the next action of the plan; frees the plan when there is none. */
+static void plan_next(struct pk_respond *r, struct pk_respond_plan *plan, const struct pk_stamp *now) {
+    plan->run = 0;
+    while (plan->next < plan->action_count) {
+        const struct pk_str action = pk_str_of(plan->actions[plan->next]);
+        const struct pk_str target = takes_target(r, action) ? pk_str_of(plan->target) : pk_str_make("", 0);
+        if (pk_respond_run_twin(r, action, target) != NULL) {
+            plan->next++;
+            continue;
+        }
+        struct pk_run *run = pk_respond_run_new(r, plan->incident, action, target, now);
+        if (run == NULL) {
+            return; /* tried again at the next tick */
+        }
+        plan->next++;
+        plan->run = run->id;
+        run->is_auto = plan->is_auto;
+        pk_str_copy_cut(pk_str_of("rule"), run->requested_by, sizeof run->requested_by);
+        pk_respond_run_promote(r, run, now);
+        return;
+    }
+    *plan = (struct pk_respond_plan){0};
+}
+
+/* Did the run's end leave the next action of the plan worth trying? Nothing is piled on what nobody knows
+ * the end of, or what a person stopped. */
+static bool goes_on_after(const struct pk_run *run) {
+    switch ((enum pk_run_state)run->state) {
+    case PK_RUN_COMPLETED:
+        return run->is_read_only;
+    case PK_RUN_FAILED:
+    case PK_RUN_TIMED_OUT:
+    case PK_RUN_ROLLED_BACK:
+    case PK_RUN_REFUSED:
+    case PK_RUN_REJECTED:
+    case PK_RUN_EXPIRED:
+    case PK_RUN_WOULD_RUN:
+        return true;
+    case PK_RUN_INTERRUPTED:
+    case PK_RUN_UNKNOWN:
+    case PK_RUN_PLANNED:
+    case PK_RUN_AWAITING_APPROVAL:
+    case PK_RUN_APPROVED:
+    case PK_RUN_EXECUTING:
+    case PK_RUN_STATE_COUNT:
+        break;
+    }
+    return false;
+}
+
+static void advance_plan(struct pk_respond *r, struct pk_respond_plan *plan, const struct pk_stamp *now) {
+    const struct pk_run *run = pk_respond_run_find(r, plan->run);
+    if (run != NULL && !pk_run_state_is_final(run->state)) {
+        return;
+    }
+    if (!pk_incidents_is_live(r->incidents, plan->incident) || (run != NULL && !goes_on_after(run))) {
+        *plan = (struct pk_respond_plan){0};
+        return;
+    }
+    plan_next(r, plan, now);
+}
+
+static int fill_plan(struct pk_respond_plan *plan, struct pk_str names) {
+    struct pk_str piece;
+    while (pk_str_split(&names, ',', &piece)) {
+        piece = pk_str_trim(piece);
+        if (!pk_text_is_id(piece, "", PK_ACTION_NAME_BYTES - 1) ||
+            plan->action_count == PK_RESPOND_PLAN_ACTIONS) {
+            return PK_E_BAD_FIELD;
+        }
+        pk_str_copy_cut(piece, plan->actions[plan->action_count++], PK_ACTION_NAME_BYTES);
+    }
+    return plan->action_count > 0 ? PK_OK : PK_E_BAD_FIELD;
+}
+
+int pk_respond_plan(struct pk_respond *r, uint32_t incident, struct pk_str names, struct pk_str target,
+                    bool is_auto, const struct pk_stamp *now) {
+    struct pk_respond_plan plan = {.incident = incident, .is_auto = is_auto};
+    if (!pk_incidents_is_live(r->incidents, incident)) {
+        return PK_E_NOT_FOUND;
+    }
+    if (find_plan(r, incident) != NULL) {
+        return PK_E_CONFLICT;
+    }
+    if (fill_plan(&plan, names) != PK_OK) {
+        return PK_E_BAD_FIELD;
+    }
+    /* A target no row could allow stays empty: the run is then refused where everybody sees it. */
+    if (pk_action_target_is_valid(target)) {
+        pk_str_copy_cut(target, plan.target, sizeof plan.target);
+    }
+    struct pk_respond_plan *row = find_plan(r, 0);
+    if (row == NULL) {
+        r->full_count++;
+        return PK_E_FULL;
+    }
+    *row = plan;
+    plan_next(r, row, now);
+    return PK_OK;
+}
+
+int64_t pk_respond_ask(struct pk_respond *r, uint32_t incident, struct pk_str action, struct pk_str target,
+                       struct pk_str who, enum pk_role role, const struct pk_stamp *now) {
+    struct pk_decision d;
+    struct pk_run probe = {.is_manual = true, .action_index = pk_actions_find(r->actions, action)};
+    uint64_t wait_ms = 0;
+    if (!pk_incidents_is_live(r->incidents, incident) || probe.action_index < 0) {
+        return PK_E_NOT_FOUND;
+    }
+    if (pk_str_copy(target, probe.target, sizeof probe.target) < 0) {
+        return PK_E_BAD_FIELD;
+    }
+    if (!pk_role_reaches(role, PK_ROLE_RESPONDER)) {
+        return PK_E_DENIED;
+    }
+    int err = pk_respond_run_decide(r, &probe, &d);
+    if (err != PK_OK || d.kind == PK_DECIDE_REFUSE) {
+        return err != PK_OK ? err : PK_E_POLICY;
+    }
+    if (pk_respond_run_twin(r, action, target) != NULL) {
+        return PK_E_CONFLICT;
+    }
+    const struct pk_action *row = &r->actions->rows[probe.action_index];
+    err =
+        pk_budget_check(&r->budget, action, target, incident, row->per_hour, row->cooldown_ms, now, &wait_ms);
+    if (err != PK_OK && d.kind != PK_DECIDE_WOULD_RUN) {
+        return err;
+    }
+    struct pk_run *run = pk_respond_run_new(r, incident, action, target, now);
+    if (run == NULL) {
+        return PK_E_FULL;
+    }
+    run->is_manual = true;
+    run->role = d.role;
+    run->approvals_needed = d.approvals_needed;
+    pk_str_copy_cut(who, run->requested_by, sizeof run->requested_by);
+    if (d.approvals_needed > 0 && pk_role_reaches(role, (enum pk_role)d.role)) {
+        run->approvals_have = 1;
+        pk_str_copy_cut(who, run->approved_by[0], sizeof run->approved_by[0]);
+    }
+    pk_respond_run_promote(r, run, now);
+    return run->id;
+}
+
+/* -- approvals and interrupts -- */
+static void approve(struct pk_run *run, struct pk_str who, const struct pk_stamp *now) {
+    pk_str_copy_cut(who, run->approved_by[run->approvals_have], sizeof run->approved_by[0]);
+    run->approvals_have++;
+    run->needs_persist = true;
+    run->needs_notify = true;
+    run->needs_approval_note = true;
+    if (run->approvals_have < run->approvals_needed) {
+        pk_respond_run_say(run, "approved by one, needs two");
+        return;
+    }
+    run->state = PK_RUN_APPROVED;
+    run->step = PK_RUN_AT_WAIT;
+    run->not_before_ms = now->mono_ms;
+    run->result[0] = '\0';
+}
+
+int pk_respond_decide(struct pk_respond *r, uint32_t id, bool is_approved, struct pk_str who,
+                      enum pk_role role, const struct pk_stamp *now) {
+    struct pk_run *run = pk_respond_run_find(r, id);
+    char name[PK_INC_USER_BYTES];
+    if (run == NULL) {
+        return PK_E_NOT_FOUND;
+    }
+    if (run->step == PK_RUN_AT_APPROVAL && now->mono_ms >= run->expires_ms) {
+        pk_respond_run_end(r, run, PK_RUN_EXPIRED, pk_str_of("nobody answered in time"), now);
+    }
+    if (run->state == PK_RUN_EXPIRED) {
+        return PK_E_EXPIRED;
+    }
+    if (run->step != PK_RUN_AT_APPROVAL) {
+        return PK_E_CONFLICT;
+    }
+    if (who.n == 0 || !pk_role_reaches(role, (enum pk_role)run->role)) {
+        return PK_E_DENIED;
+    }
+    pk_str_copy_cut(who, name, sizeof name);
+    if (!is_approved) {
+        pk_str_copy_cut(who, run->approved_by[0], sizeof run->approved_by[0]);
+        pk_respond_run_end(r, run, PK_RUN_REJECTED, pk_str_of(name), now);
+        return PK_OK;
+    }
+    if (run->approvals_have > 0 && strcmp(run->approved_by[0], name) == 0) {
+        return PK_E_CONFLICT;
+    }
+    approve(run, who, now);
+    return PK_OK;
+}
+
+int pk_respond_interrupt(struct pk_respond *r, uint32_t id, struct pk_str who, const struct pk_stamp *now) {
+    struct pk_run *run = pk_respond_run_find(r, id);
+    char words[PK_RUN_RESULT_BYTES * 2];
+    struct pk_buf b;
+    if (run == NULL) {
+        return PK_E_NOT_FOUND;
+    }
+    if (pk_run_state_is_final(run->state)) {
+        return PK_E_CONFLICT;
+    }
+    if (run->step == PK_RUN_AT_STARTING || run->step == PK_RUN_AT_RUNNING) {
+        run->is_stop_wanted = true;
+        run->needs_stop = true;
+        pk_respond_run_say(run, "being stopped");
+        return PK_OK;
+    }
+    run->needs_stop = run->step == PK_RUN_AT_VERIFYING;
+    pk_buf_init(&b, words, sizeof words);
+    pk_buf_puts(&b, "by ");
+    pk_buf_put(&b, who.p, who.n < PK_RUN_RESULT_BYTES ? who.n : PK_RUN_RESULT_BYTES);
+    pk_respond_run_end(r, run, PK_RUN_INTERRUPTED, pk_buf_str(&b), now);
+    return PK_OK;
+}
+
+/* -- answers of the world -- */
+void pk_respond_on_submitted(struct pk_respond *r, uint32_t id, uint64_t seq) {
+    struct pk_run *run = pk_respond_run_find(r, id);
+    PK_ASSERT(seq > 0);
+    if (run == NULL || run->step != PK_RUN_AT_INTENT || run->needs_persist) {
+        return; /* not the intent, or it changed since */
+    }
+    run->intent_seq = seq;
+    pk_respond_on_durable(r, r->durable_seq);
+}
+
+void pk_respond_on_submit_failed(struct pk_respond *r, uint32_t id) {
+    struct pk_run *run = pk_respond_run_find(r, id);
+    if (run != NULL) {
+        run->needs_persist = true;
+        run->is_persist_deferred = true;
+        pk_budget_dirty_all(&r->budget);
+    }
+}
+
+void pk_respond_on_durable(struct pk_respond *r, uint64_t durable_seq) {
+    r->durable_seq = durable_seq > r->durable_seq ? durable_seq : r->durable_seq;
+    for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
+        struct pk_run *run = &r->runs[i];
+        if (run->id != 0 && run->step == PK_RUN_AT_INTENT && run->intent_seq != 0 &&
+            run->intent_seq <= r->durable_seq) {
+            run->step = PK_RUN_AT_START;
+            run->not_before_ms = 0;
+        }
+    }
+}
+
+void pk_respond_on_not_sent(struct pk_respond *r, uint32_t id) {
+    struct pk_run *run = pk_respond_run_find(r, id);
+    if (run == NULL) {
+        return;
+    }
+    run->is_send_deferred = true;
+    if (run->step == PK_RUN_AT_STARTING) {
+        run->step = PK_RUN_AT_START;
+    } else if (run->step == PK_RUN_AT_VERIFYING) {
+        run->step = PK_RUN_AT_VERIFY;
+    }
+    run->needs_stop = run->is_stop_wanted && run->step == PK_RUN_AT_RUNNING;
+    if (run->is_stop_wanted && run->step == PK_RUN_AT_START) {
+        run->is_stop_wanted = false; /* it never left: the next tick ends it without a start */
+        run->is_cleared = true;
+    }
+}
+
+void pk_respond_on_started(struct pk_respond *r, uint32_t id, const struct pk_stamp *now) {
+    struct pk_run *run = pk_respond_run_find(r, id);
+    if (run == NULL || run->step != PK_RUN_AT_STARTING) {
+        return;
+    }
+    run->step = PK_RUN_AT_RUNNING;
+    run->started = *now;
+    run->deadline_ms = pk_respond_run_answer_ms(r, run, now);
+    run->needs_persist = true;
+}
+
+static void refuse_verify(struct pk_respond *r, struct pk_run *run, int error, const struct pk_stamp *now) {
+    if ((error == PK_E_BUSY || error == PK_E_AGAIN) && now->mono_ms + RETRY_MS < run->verify_until_ms) {
+        run->step = PK_RUN_AT_VERIFY;
+        run->not_before_ms = now->mono_ms + RETRY_MS;
+        return;
+    }
+    pk_respond_run_end(r, run, PK_RUN_FAILED, pk_str_of("the supervisor refused the verification"), now);
+}
+
+void pk_respond_on_refused(struct pk_respond *r, uint32_t id, int error, uint32_t retry_after_ms,
+                           struct pk_str why, const struct pk_stamp *now) {
+    struct pk_run *run = pk_respond_run_find(r, id);
+    if (run != NULL && run->step == PK_RUN_AT_VERIFYING) {
+        refuse_verify(r, run, error, now);
+        return;
+    }
+    if (run == NULL || run->step != PK_RUN_AT_STARTING) {
+        return;
+    }
+    const bool is_full = error == PK_E_BUSY || error == PK_E_AGAIN;
+    if (is_full && run->retry_count < RETRY_MAX && !run->is_stop_wanted) {
+        run->retry_count++;
+        run->step = PK_RUN_AT_START;
+        run->not_before_ms = now->mono_ms + (retry_after_ms > RETRY_MS ? retry_after_ms : RETRY_MS);
+        return;
+    }
+    pk_respond_run_end(r, run, PK_RUN_REFUSED, why.n > 0 ? why : pk_str_of(pk_err_text(error)), now);
+}
+
+static void end_with_code(struct pk_respond *r, struct pk_run *run, uint8_t state, const char *words,
+                          int32_t exit_code, const struct pk_stamp *now) {
+    char text[PK_RUN_RESULT_BYTES];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, words);
+    pk_buf_put_i64(&b, exit_code);
+    pk_respond_run_end(r, run, state, pk_buf_str(&b), now);
+}
+
+static void act_done(struct pk_respond *r, struct pk_run *run, int32_t exit_code, bool is_timed_out,
+                     const struct pk_stamp *now) {
+    if (!pk_stamp_is_set(&run->started)) {
+        run->started = *now;
+    }
+    run->exit_code = exit_code;
+    if (is_timed_out) {
+        pk_respond_run_end(r, run, PK_RUN_TIMED_OUT, pk_str_of("ran out of its time and was stopped"), now);
+    } else if (run->is_stop_wanted) {
+        end_with_code(r, run, PK_RUN_INTERRUPTED, "stopped, exit ", exit_code, now);
+    } else if (exit_code != 0) {
+        end_with_code(r, run, PK_RUN_FAILED, "exit ", exit_code, now);
+    } else {
+        pk_respond_run_succeeded(r, run, now);
+    }
+}
+
+static void verify_done(struct pk_respond *r, struct pk_run *run, int32_t exit_code, bool is_timed_out,
+                        const struct pk_stamp *now) {
+    if (exit_code == 0 && !is_timed_out) {
+        pk_respond_run_end(r, run, PK_RUN_COMPLETED, pk_str_of("verified"), now);
+    } else if (now->mono_ms + VERIFY_EVERY_MS < run->verify_until_ms) {
+        run->step = PK_RUN_AT_VERIFY;
+        run->not_before_ms = now->mono_ms + VERIFY_EVERY_MS;
+    } else {
+        end_with_code(r, run, PK_RUN_FAILED, "not verified, exit ", exit_code, now);
+    }
+}
+
+void pk_respond_on_done(struct pk_respond *r, uint32_t id, uint8_t phase, int32_t exit_code,
+                        bool is_timed_out, uint32_t duration_ms, const struct pk_stamp *now) {
+    struct pk_run *run = pk_respond_run_find(r, id);
+    if (run == NULL) {
+        return;
+    }
+    if (phase == PK_PHASE_ACT && (run->step == PK_RUN_AT_STARTING || run->step == PK_RUN_AT_RUNNING)) {
+        run->duration_ms = duration_ms;
+        act_done(r, run, exit_code, is_timed_out, now);
+    } else if (phase == PK_PHASE_VERIFY && run->step == PK_RUN_AT_VERIFYING) {
+        verify_done(r, run, exit_code, is_timed_out, now);
+    }
+}
+
+void pk_respond_on_supervisor_lost(struct pk_respond *r, const struct pk_stamp *now) {
     for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
         struct pk_run *run = &r->runs[i];
         if (run->id == 0) {
             continue;
         }
-        run->action_index = pk_actions_find(actions, pk_str_of(run->action));
-    }
-
-    /* -- plans -- */
-    static struct pk_respond_plan *find_plan(struct pk_respond * r, uint32_t incident) {
-        for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
-            if (r->plans[i].incident == incident) {
-                return &r->plans[i];
-            }
-        }
-        return NULL;
-    }
-
-    static bool takes_target(const struct pk_respond *r, struct pk_str action) {
-        const int index = pk_actions_find(r->actions, action);
-        return index < 0 || r->actions->rows[index].needs_target;
-    }
-
-    /* Starts the next action of the plan; frees the plan when there is none. */
-    static void plan_next(struct pk_respond * r, struct pk_respond_plan * plan, const struct pk_stamp *now) {
-        plan->run = 0;
-        while (plan->next < plan->action_count) {
-            const struct pk_str action = pk_str_of(plan->actions[plan->next]);
-            const struct pk_str target =
-                takes_target(r, action) ? pk_str_of(plan->target) : pk_str_make("", 0);
-            if (pk_respond_run_twin(r, action, target) != NULL) {
-                plan->next++;
-                continue;
-            }
-            struct pk_run *run = pk_respond_run_new(r, plan->incident, action, target, now);
-            if (run == NULL) {
-                return; /* tried again at the next tick */
-            }
-            plan->next++;
-            plan->run = run->id;
-            run->is_auto = plan->is_auto;
-            pk_str_copy_cut(pk_str_of("rule"), run->requested_by, sizeof run->requested_by);
-            pk_respond_run_promote(r, run, now);
-            return;
-        }
-        *plan = (struct pk_respond_plan){0};
-    }
-
-    /* Did the run's end leave the next action of the plan worth trying? Nothing is piled on what nobody knows
-     * the end of, or what a person stopped. */
-    static bool goes_on_after(const struct pk_run *run) {
-        switch ((enum pk_run_state)run->state) {
-        case PK_RUN_COMPLETED:
-            return run->is_read_only;
-        case PK_RUN_FAILED:
-        case PK_RUN_TIMED_OUT:
-        case PK_RUN_ROLLED_BACK:
-        case PK_RUN_REFUSED:
-        case PK_RUN_REJECTED:
-        case PK_RUN_EXPIRED:
-        case PK_RUN_WOULD_RUN:
-            return true;
-        case PK_RUN_INTERRUPTED:
-        case PK_RUN_UNKNOWN:
-        case PK_RUN_PLANNED:
-        case PK_RUN_AWAITING_APPROVAL:
-        case PK_RUN_APPROVED:
-        case PK_RUN_EXECUTING:
-        case PK_RUN_STATE_COUNT:
-            break;
-        }
-        return false;
-    }
-
-    static void advance_plan(struct pk_respond * r, struct pk_respond_plan * plan,
-                             const struct pk_stamp *now) {
-        const struct pk_run *run = pk_respond_run_find(r, plan->run);
-        if (run != NULL && !pk_run_state_is_final(run->state)) {
-            return;
-        }
-        if (!pk_incidents_is_live(r->incidents, plan->incident) || (run != NULL && !goes_on_after(run))) {
-            *plan = (struct pk_respond_plan){0};
-            return;
-        }
-        plan_next(r, plan, now);
-    }
-
-    static int fill_plan(struct pk_respond_plan * plan, struct pk_str names) {
-        struct pk_str piece;
-        while (pk_str_split(&names, ',', &piece)) {
-            piece = pk_str_trim(piece);
-            if (!pk_text_is_id(piece, "", PK_ACTION_NAME_BYTES - 1) ||
-                plan->action_count == PK_RESPOND_PLAN_ACTIONS) {
-                return PK_E_BAD_FIELD;
-            }
-            pk_str_copy_cut(piece, plan->actions[plan->action_count++], PK_ACTION_NAME_BYTES);
-        }
-        return plan->action_count > 0 ? PK_OK : PK_E_BAD_FIELD;
-    }
-
-    int pk_respond_plan(struct pk_respond * r, uint32_t incident, struct pk_str names, struct pk_str target,
-                        bool is_auto, const struct pk_stamp *now) {
-        struct pk_respond_plan plan = {.incident = incident, .is_auto = is_auto};
-        if (!pk_incidents_is_live(r->incidents, incident)) {
-            return PK_E_NOT_FOUND;
-        }
-        if (find_plan(r, incident) != NULL) {
-            return PK_E_CONFLICT;
-        }
-        if (fill_plan(&plan, names) != PK_OK) {
-            return PK_E_BAD_FIELD;
-        }
-        /* A target no row could allow stays empty: the run is then refused where everybody sees it. */
-        if (pk_action_target_is_valid(target)) {
-            pk_str_copy_cut(target, plan.target, sizeof plan.target);
-        }
-        struct pk_respond_plan *row = find_plan(r, 0);
-        if (row == NULL) {
-            r->full_count++;
-            return PK_E_FULL;
-        }
-        *row = plan;
-        plan_next(r, row, now);
-        return PK_OK;
-    }
-
-    int64_t pk_respond_ask(struct pk_respond * r, uint32_t incident, struct pk_str action,
-                           struct pk_str target, struct pk_str who, enum pk_role role,
-                           const struct pk_stamp *now) {
-        struct pk_decision d;
-        struct pk_run probe = {.is_manual = true, .action_index = pk_actions_find(r->actions, action)};
-        uint64_t wait_ms = 0;
-        if (!pk_incidents_is_live(r->incidents, incident) || probe.action_index < 0) {
-            return PK_E_NOT_FOUND;
-        }
-        if (pk_str_copy(target, probe.target, sizeof probe.target) < 0) {
-            return PK_E_BAD_FIELD;
-        }
-        if (!pk_role_reaches(role, PK_ROLE_RESPONDER)) {
-            return PK_E_DENIED;
-        }
-        int err = pk_respond_run_decide(r, &probe, &d);
-        if (err != PK_OK || d.kind == PK_DECIDE_REFUSE) {
-            return err != PK_OK ? err : PK_E_POLICY;
-        }
-        if (pk_respond_run_twin(r, action, target) != NULL) {
-            return PK_E_CONFLICT;
-        }
-        const struct pk_action *row = &r->actions->rows[probe.action_index];
-        err = pk_budget_check(&r->budget, action, target, incident, row->per_hour, row->cooldown_ms, now,
-                              &wait_ms);
-        if (err != PK_OK && d.kind != PK_DECIDE_WOULD_RUN) {
-            return err;
-        }
-        struct pk_run *run = pk_respond_run_new(r, incident, action, target, now);
-        if (run == NULL) {
-            return PK_E_FULL;
-        }
-        run->is_manual = true;
-        run->role = d.role;
-        run->approvals_needed = d.approvals_needed;
-        pk_str_copy_cut(who, run->requested_by, sizeof run->requested_by);
-        if (d.approvals_needed > 0 && pk_role_reaches(role, (enum pk_role)d.role)) {
-            run->approvals_have = 1;
-            pk_str_copy_cut(who, run->approved_by[0], sizeof run->approved_by[0]);
-        }
-        pk_respond_run_promote(r, run, now);
-        return run->id;
-    }
-
-    /* -- approvals and interrupts -- */
-    static void approve(struct pk_run * run, struct pk_str who, const struct pk_stamp *now) {
-        pk_str_copy_cut(who, run->approved_by[run->approvals_have], sizeof run->approved_by[0]);
-        run->approvals_have++;
-        run->needs_persist = true;
-        run->needs_notify = true;
-        run->needs_approval_note = true;
-        if (run->approvals_have < run->approvals_needed) {
-            pk_respond_run_say(run, "approved by one, needs two");
-            return;
-        }
-        run->state = PK_RUN_APPROVED;
-        run->step = PK_RUN_AT_WAIT;
-        run->not_before_ms = now->mono_ms;
-        run->result[0] = '\0';
-    }
-
-    int pk_respond_decide(struct pk_respond * r, uint32_t id, bool is_approved, struct pk_str who,
-                          enum pk_role role, const struct pk_stamp *now) {
-        struct pk_run *run = pk_respond_run_find(r, id);
-        char name[PK_INC_USER_BYTES];
-        if (run == NULL) {
-            return PK_E_NOT_FOUND;
-        }
-        if (run->step == PK_RUN_AT_APPROVAL && now->mono_ms >= run->expires_ms) {
-            pk_respond_run_end(r, run, PK_RUN_EXPIRED, pk_str_of("nobody answered in time"), now);
-        }
-        if (run->state == PK_RUN_EXPIRED) {
-            return PK_E_EXPIRED;
-        }
-        if (run->step != PK_RUN_AT_APPROVAL) {
-            return PK_E_CONFLICT;
-        }
-        if (who.n == 0 || !pk_role_reaches(role, (enum pk_role)run->role)) {
-            return PK_E_DENIED;
-        }
-        pk_str_copy_cut(who, name, sizeof name);
-        if (!is_approved) {
-            pk_str_copy_cut(who, run->approved_by[0], sizeof run->approved_by[0]);
-            pk_respond_run_end(r, run, PK_RUN_REJECTED, pk_str_of(name), now);
-            return PK_OK;
-        }
-        if (run->approvals_have > 0 && strcmp(run->approved_by[0], name) == 0) {
-            return PK_E_CONFLICT;
-        }
-        approve(run, who, now);
-        return PK_OK;
-    }
-
-    int pk_respond_interrupt(struct pk_respond * r, uint32_t id, struct pk_str who,
-                             const struct pk_stamp *now) {
-        struct pk_run *run = pk_respond_run_find(r, id);
-        char words[PK_RUN_RESULT_BYTES * 2];
-        struct pk_buf b;
-        if (run == NULL) {
-            return PK_E_NOT_FOUND;
-        }
-        if (pk_run_state_is_final(run->state)) {
-            return PK_E_CONFLICT;
-        }
         if (run->step == PK_RUN_AT_STARTING || run->step == PK_RUN_AT_RUNNING) {
-            run->is_stop_wanted = true;
-            run->needs_stop = true;
-            pk_respond_run_say(run, "being stopped");
-            return PK_OK;
-        }
-        run->needs_stop = run->step == PK_RUN_AT_VERIFYING;
-        pk_buf_init(&b, words, sizeof words);
-        pk_buf_puts(&b, "by ");
-        pk_buf_put(&b, who.p, who.n < PK_RUN_RESULT_BYTES ? who.n : PK_RUN_RESULT_BYTES);
-        pk_respond_run_end(r, run, PK_RUN_INTERRUPTED, pk_buf_str(&b), now);
-        return PK_OK;
-    }
-
-    /* -- answers of the world -- */
-    void pk_respond_on_submitted(struct pk_respond * r, uint32_t id, uint64_t seq) {
-        struct pk_run *run = pk_respond_run_find(r, id);
-        PK_ASSERT(seq > 0);
-        if (run == NULL || run->step != PK_RUN_AT_INTENT || run->needs_persist) {
-            return; /* not the intent, or it changed since */
-        }
-        run->intent_seq = seq;
-        pk_respond_on_durable(r, r->durable_seq);
-    }
-
-    void pk_respond_on_submit_failed(struct pk_respond * r, uint32_t id) {
-        struct pk_run *run = pk_respond_run_find(r, id);
-        if (run != NULL) {
-            run->needs_persist = true;
-            run->is_persist_deferred = true;
-            pk_budget_dirty_all(&r->budget);
-        }
-    }
-
-    void pk_respond_on_durable(struct pk_respond * r, uint64_t durable_seq) {
-        r->durable_seq = durable_seq > r->durable_seq ? durable_seq : r->durable_seq;
-        for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
-            struct pk_run *run = &r->runs[i];
-            if (run->id != 0 && run->step == PK_RUN_AT_INTENT && run->intent_seq != 0 &&
-                run->intent_seq <= r->durable_seq) {
-                run->step = PK_RUN_AT_START;
-                run->not_before_ms = 0;
-            }
-        }
-    }
-
-    void pk_respond_on_not_sent(struct pk_respond * r, uint32_t id) {
-        struct pk_run *run = pk_respond_run_find(r, id);
-        if (run == NULL) {
-            return;
-        }
-        run->is_send_deferred = true;
-        if (run->step == PK_RUN_AT_STARTING) {
-            run->step = PK_RUN_AT_START;
+            pk_respond_run_end(r, run, PK_RUN_UNKNOWN, pk_str_of("the supervisor went away"), now);
         } else if (run->step == PK_RUN_AT_VERIFYING) {
             run->step = PK_RUN_AT_VERIFY;
-        }
-        run->needs_stop = run->is_stop_wanted && run->step == PK_RUN_AT_RUNNING;
-        if (run->is_stop_wanted && run->step == PK_RUN_AT_START) {
-            run->is_stop_wanted = false; /* it never left: the next tick ends it without a start */
-            run->is_cleared = true;
-        }
-    }
-
-    void pk_respond_on_started(struct pk_respond * r, uint32_t id, const struct pk_stamp *now) {
-        struct pk_run *run = pk_respond_run_find(r, id);
-        if (run == NULL || run->step != PK_RUN_AT_STARTING) {
-            return;
-        }
-        run->step = PK_RUN_AT_RUNNING;
-        run->started = *now;
-        run->deadline_ms = pk_respond_run_answer_ms(r, run, now);
-        run->needs_persist = true;
-    }
-
-    static void refuse_verify(struct pk_respond * r, struct pk_run * run, int error,
-                              const struct pk_stamp *now) {
-        if ((error == PK_E_BUSY || error == PK_E_AGAIN) && now->mono_ms + RETRY_MS < run->verify_until_ms) {
-            run->step = PK_RUN_AT_VERIFY;
             run->not_before_ms = now->mono_ms + RETRY_MS;
-            return;
-        }
-        pk_respond_run_end(r, run, PK_RUN_FAILED, pk_str_of("the supervisor refused the verification"), now);
-    }
-
-    void pk_respond_on_refused(struct pk_respond * r, uint32_t id, int error, uint32_t retry_after_ms,
-                               struct pk_str why, const struct pk_stamp *now) {
-        struct pk_run *run = pk_respond_run_find(r, id);
-        if (run != NULL && run->step == PK_RUN_AT_VERIFYING) {
-            refuse_verify(r, run, error, now);
-            return;
-        }
-        if (run == NULL || run->step != PK_RUN_AT_STARTING) {
-            return;
-        }
-        const bool is_full = error == PK_E_BUSY || error == PK_E_AGAIN;
-        if (is_full && run->retry_count < RETRY_MAX && !run->is_stop_wanted) {
-            run->retry_count++;
-            run->step = PK_RUN_AT_START;
-            run->not_before_ms = now->mono_ms + (retry_after_ms > RETRY_MS ? retry_after_ms : RETRY_MS);
-            return;
-        }
-        pk_respond_run_end(r, run, PK_RUN_REFUSED, why.n > 0 ? why : pk_str_of(pk_err_text(error)), now);
-    }
-
-    static void end_with_code(struct pk_respond * r, struct pk_run * run, uint8_t state, const char *words,
-                              int32_t exit_code, const struct pk_stamp *now) {
-        char text[PK_RUN_RESULT_BYTES];
-        struct pk_buf b;
-        pk_buf_init(&b, text, sizeof text);
-        pk_buf_puts(&b, words);
-        pk_buf_put_i64(&b, exit_code);
-        pk_respond_run_end(r, run, state, pk_buf_str(&b), now);
-    }
-
-    static void act_done(struct pk_respond * r, struct pk_run * run, int32_t exit_code, bool is_timed_out,
-                         const struct pk_stamp *now) {
-        if (!pk_stamp_is_set(&run->started)) {
-            run->started = *now;
-        }
-        run->exit_code = exit_code;
-        if (is_timed_out) {
-            pk_respond_run_end(r, run, PK_RUN_TIMED_OUT, pk_str_of("ran out of its time and was stopped"),
-                               now);
-        } else if (run->is_stop_wanted) {
-            end_with_code(r, run, PK_RUN_INTERRUPTED, "stopped, exit ", exit_code, now);
-        } else if (exit_code != 0) {
-            end_with_code(r, run, PK_RUN_FAILED, "exit ", exit_code, now);
-        } else {
-            pk_respond_run_succeeded(r, run, now);
         }
     }
+}
 
-    static void verify_done(struct pk_respond * r, struct pk_run * run, int32_t exit_code, bool is_timed_out,
-                            const struct pk_stamp *now) {
-        if (exit_code == 0 && !is_timed_out) {
-            pk_respond_run_end(r, run, PK_RUN_COMPLETED, pk_str_of("verified"), now);
-        } else if (now->mono_ms + VERIFY_EVERY_MS < run->verify_until_ms) {
-            run->step = PK_RUN_AT_VERIFY;
-            run->not_before_ms = now->mono_ms + VERIFY_EVERY_MS;
-        } else {
-            end_with_code(r, run, PK_RUN_FAILED, "not verified, exit ", exit_code, now);
+static void run_cleared(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now) {
+    switch ((enum pk_run_step)run->step) {
+    case PK_RUN_AT_WAIT:
+    case PK_RUN_AT_APPROVAL:
+    case PK_RUN_AT_INTENT:
+    case PK_RUN_AT_START:
+        pk_respond_run_end(r, run, PK_RUN_INTERRUPTED, pk_str_of("cleared before it started"), now);
+        break;
+    case PK_RUN_AT_VERIFYING:
+    case PK_RUN_AT_VERIFY:
+    case PK_RUN_AT_CLEAR:
+        pk_respond_run_end(r, run, PK_RUN_COMPLETED, pk_str_of("verified: the condition cleared"), now);
+        break;
+    case PK_RUN_AT_STARTING:
+    case PK_RUN_AT_RUNNING:
+        run->is_cleared = true;
+        break;
+    case PK_RUN_AT_END:
+    case PK_RUN_STEP_COUNT:
+        break;
+    }
+}
+
+void pk_respond_on_cleared(struct pk_respond *r, uint32_t incident, const struct pk_stamp *now) {
+    for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
+        if (r->runs[i].id != 0 && r->runs[i].incident == incident) {
+            run_cleared(r, &r->runs[i], now);
         }
     }
+    struct pk_respond_plan *plan = incident != 0 ? find_plan(r, incident) : NULL;
+    if (plan != NULL) {
+        *plan = (struct pk_respond_plan){0};
+    }
+}
 
-    void pk_respond_on_done(struct pk_respond * r, uint32_t id, uint8_t phase, int32_t exit_code,
-                            bool is_timed_out, uint32_t duration_ms, const struct pk_stamp *now) {
-        struct pk_run *run = pk_respond_run_find(r, id);
-        if (run == NULL) {
-            return;
+/* -- start -- */
+static void resume_approval(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now) {
+    const bool is_clock_good = now->quality >= PK_TIME_NTP && run->expires_wall_ms > 0;
+    if (!is_clock_good || now->wall_ms >= run->expires_wall_ms) {
+        pk_respond_run_end(r, run, PK_RUN_EXPIRED, pk_str_of("Picket restarted while it was asked"), now);
+        return;
+    }
+    const uint64_t left_ms = (uint64_t)(run->expires_wall_ms - now->wall_ms);
+    run->expires_ms = now->mono_ms +
+                      (left_ms < r->settings.approval_timeout_ms ? left_ms : r->settings.approval_timeout_ms);
+    run->needs_approval_note = true;
+}
+
+static void resume_run(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now) {
+    const struct pk_action *row = run->action_index >= 0 ? &r->actions->rows[run->action_index] : NULL;
+    const bool was_proving =
+        run->step == PK_RUN_AT_VERIFY || run->step == PK_RUN_AT_VERIFYING || run->step == PK_RUN_AT_CLEAR;
+    if (run->step == PK_RUN_AT_APPROVAL) {
+        resume_approval(r, run, now);
+    } else if (run->is_intent && was_proving && row != NULL) {
+        run->intent_seq = 0;
+        pk_respond_run_succeeded(r, run, now);
+    } else if (run->is_intent && !run->is_idempotent) {
+        pk_respond_run_end(r, run, PK_RUN_UNKNOWN, pk_str_of("Picket restarted while it may have run"), now);
+    } else {
+        run->state = PK_RUN_PLANNED;
+        run->step = PK_RUN_AT_WAIT;
+        run->is_intent = false;
+        run->is_stop_wanted = false;
+        run->not_before_ms = now->mono_ms;
+        run->needs_persist = true;
+        run->needs_notify = true;
+    }
+}
+
+int pk_respond_restore(struct pk_respond *r, struct pk_str stored, const struct pk_stamp *now) {
+    struct pk_run run;
+    if (pk_run_unpack(&run, stored) != PK_OK || run.id == UINT32_MAX) {
+        return PK_E_CORRUPT;
+    }
+    if (pk_respond_run_find(r, run.id) != NULL) {
+        return PK_E_CONFLICT;
+    }
+    const uint32_t next_run = run.id >= r->next_run ? run.id + 1u : r->next_run;
+    struct pk_run *row =
+        pk_respond_run_new(r, run.incident, pk_str_of(run.action), pk_str_of(run.target), now);
+    r->next_run = next_run;
+    if (row == NULL) {
+        return PK_E_FULL;
+    }
+    run.action_index = row->action_index;
+    *row = run;
+    if (!pk_run_state_is_final(row->state)) {
+        resume_run(r, row, now);
+    }
+    return PK_OK;
+}
+
+/* -- the tick -- */
+uint64_t pk_respond_tick(struct pk_respond *r, const struct pk_stamp *now) {
+    uint64_t next_ms = UINT64_MAX;
+    for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
+        struct pk_run *run = &r->runs[i];
+        if (run->id == 0 || pk_run_state_is_final(run->state)) {
+            run->is_persist_deferred = false;
+            run->is_send_deferred = false;
+            continue;
         }
-        if (phase == PK_PHASE_ACT && (run->step == PK_RUN_AT_STARTING || run->step == PK_RUN_AT_RUNNING)) {
-            run->duration_ms = duration_ms;
-            act_done(r, run, exit_code, is_timed_out, now);
-        } else if (phase == PK_PHASE_VERIFY && run->step == PK_RUN_AT_VERIFYING) {
-            verify_done(r, run, exit_code, is_timed_out, now);
+        if (run->is_send_deferred) {
+            run->not_before_ms = now->mono_ms + DEFER_MS; /* the socket was full: not a busy loop */
+        }
+        const uint64_t due_ms = pk_respond_run_tick(r, run, now);
+        next_ms = due_ms < next_ms ? due_ms : next_ms;
+    }
+    for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
+        if (r->plans[i].incident != 0) {
+            advance_plan(r, &r->plans[i], now);
         }
     }
+    return next_ms;
+}
 
-    void pk_respond_on_supervisor_lost(struct pk_respond * r, const struct pk_stamp *now) {
-        for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
-            struct pk_run *run = &r->runs[i];
-            if (run->id == 0) {
-                continue;
-            }
-            if (run->step == PK_RUN_AT_STARTING || run->step == PK_RUN_AT_RUNNING) {
-                pk_respond_run_end(r, run, PK_RUN_UNKNOWN, pk_str_of("the supervisor went away"), now);
-            } else if (run->step == PK_RUN_AT_VERIFYING) {
-                run->step = PK_RUN_AT_VERIFY;
-                run->not_before_ms = now->mono_ms + RETRY_MS;
-            }
-        }
+/* START of the action or of a verify attempt, when the run is there and everything still holds. */
+static bool next_start(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now,
+                       struct pk_respond_request *out) {
+    if (run->is_send_deferred || now->mono_ms < run->not_before_ms) {
+        return false;
     }
-
-    static void run_cleared(struct pk_respond * r, struct pk_run * run, const struct pk_stamp *now) {
-        switch ((enum pk_run_step)run->step) {
-        case PK_RUN_AT_WAIT:
-        case PK_RUN_AT_APPROVAL:
-        case PK_RUN_AT_INTENT:
-        case PK_RUN_AT_START:
-            pk_respond_run_end(r, run, PK_RUN_INTERRUPTED, pk_str_of("cleared before it started"), now);
-            break;
-        case PK_RUN_AT_VERIFYING:
-        case PK_RUN_AT_VERIFY:
-        case PK_RUN_AT_CLEAR:
-            pk_respond_run_end(r, run, PK_RUN_COMPLETED, pk_str_of("verified: the condition cleared"), now);
-            break;
-        case PK_RUN_AT_STARTING:
-        case PK_RUN_AT_RUNNING:
-            run->is_cleared = true;
-            break;
-        case PK_RUN_AT_END:
-        case PK_RUN_STEP_COUNT:
-            break;
-        }
+    if (run->step == PK_RUN_AT_START && run->is_cleared) {
+        pk_respond_run_end(r, run, PK_RUN_INTERRUPTED, pk_str_of("stopped before it started"), now);
+        return false;
     }
-
-    void pk_respond_on_cleared(struct pk_respond * r, uint32_t incident, const struct pk_stamp *now) {
-        for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
-            if (r->runs[i].id != 0 && r->runs[i].incident == incident) {
-                run_cleared(r, &r->runs[i], now);
-            }
-        }
-        struct pk_respond_plan *plan = incident != 0 ? find_plan(r, incident) : NULL;
-        if (plan != NULL) {
-            *plan = (struct pk_respond_plan){0};
-        }
+    if (run->step == PK_RUN_AT_START && pk_respond_run_may_leave(r, run, now)) {
+        run->step = PK_RUN_AT_STARTING;
+        *out = (struct pk_respond_request){.kind = PK_REQ_START, .run = run, .phase = PK_PHASE_ACT};
+        return true;
     }
-
-    /* -- start -- */
-    static void resume_approval(struct pk_respond * r, struct pk_run * run, const struct pk_stamp *now) {
-        const bool is_clock_good = now->quality >= PK_TIME_NTP && run->expires_wall_ms > 0;
-        if (!is_clock_good || now->wall_ms >= run->expires_wall_ms) {
-            pk_respond_run_end(r, run, PK_RUN_EXPIRED, pk_str_of("Picket restarted while it was asked"), now);
-            return;
-        }
-        const uint64_t left_ms = (uint64_t)(run->expires_wall_ms - now->wall_ms);
-        run->expires_ms =
-            now->mono_ms +
-            (left_ms < r->settings.approval_timeout_ms ? left_ms : r->settings.approval_timeout_ms);
-        run->needs_approval_note = true;
+    if (run->step == PK_RUN_AT_VERIFY && pk_respond_run_may_verify(r, run, now)) {
+        run->step = PK_RUN_AT_VERIFYING;
+        *out = (struct pk_respond_request){.kind = PK_REQ_START, .run = run, .phase = PK_PHASE_VERIFY};
+        return true;
     }
+    return false;
+}
 
-    static void resume_run(struct pk_respond * r, struct pk_run * run, const struct pk_stamp *now) {
-        const struct pk_action *row = run->action_index >= 0 ? &r->actions->rows[run->action_index] : NULL;
-        const bool was_proving =
-            run->step == PK_RUN_AT_VERIFY || run->step == PK_RUN_AT_VERIFYING || run->step == PK_RUN_AT_CLEAR;
-        if (run->step == PK_RUN_AT_APPROVAL) {
-            resume_approval(r, run, now);
-        } else if (run->is_intent && was_proving && row != NULL) {
-            run->intent_seq = 0;
-            pk_respond_run_succeeded(r, run, now);
-        } else if (run->is_intent && !run->is_idempotent) {
-            pk_respond_run_end(r, run, PK_RUN_UNKNOWN, pk_str_of("Picket restarted while it may have run"),
-                               now);
-        } else {
-            run->state = PK_RUN_PLANNED;
-            run->step = PK_RUN_AT_WAIT;
-            run->is_intent = false;
-            run->is_stop_wanted = false;
-            run->not_before_ms = now->mono_ms;
-            run->needs_persist = true;
-            run->needs_notify = true;
-        }
+static bool next_of_run(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now,
+                        struct pk_respond_request *out) {
+    pk_respond_run_promote(r, run, now);
+    if (next_start(r, run, now, out)) {
+        return true;
     }
+    *out = (struct pk_respond_request){.run = run};
+    if (run->needs_notify) {
+        run->needs_notify = false;
+        out->kind = PK_REQ_NOTIFY;
+        return true;
+    }
+    if (run->needs_persist && !run->is_persist_deferred) {
+        run->needs_persist = false;
+        out->kind = PK_REQ_PERSIST;
+        return true;
+    }
+    if (run->needs_approval_note) {
+        run->needs_approval_note = false;
+        out->kind = PK_REQ_APPROVAL;
+        return true;
+    }
+    if (run->needs_stop && !run->is_send_deferred) {
+        run->needs_stop = false;
+        out->kind = PK_REQ_STOP;
+        return true;
+    }
+    return false;
+}
 
-    int pk_respond_restore(struct pk_respond * r, struct pk_str stored, const struct pk_stamp *now) {
-        struct pk_run run;
-        if (pk_run_unpack(&run, stored) != PK_OK || run.id == UINT32_MAX) {
-            return PK_E_CORRUPT;
-        }
-        if (pk_respond_run_find(r, run.id) != NULL) {
-            return PK_E_CONFLICT;
-        }
-        const uint32_t next_run = run.id >= r->next_run ? run.id + 1u : r->next_run;
-        struct pk_run *row =
-            pk_respond_run_new(r, run.incident, pk_str_of(run.action), pk_str_of(run.target), now);
-        r->next_run = next_run;
-        if (row == NULL) {
-            return PK_E_FULL;
-        }
-        run.action_index = row->action_index;
-        *row = run;
-        if (!pk_run_state_is_final(row->state)) {
-            resume_run(r, row, now);
-        }
+int pk_respond_next_request(struct pk_respond *r, const struct pk_stamp *now,
+                            struct pk_respond_request *out) {
+    if (r->forgotten_count > 0) {
+        r->handed = r->forgotten[--r->forgotten_count];
+        *out = (struct pk_respond_request){.kind = PK_REQ_FORGET, .run = &r->handed};
         return PK_OK;
     }
-
-    /* -- the tick -- */
-    uint64_t pk_respond_tick(struct pk_respond * r, const struct pk_stamp *now) {
-        uint64_t next_ms = UINT64_MAX;
-        for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
-            struct pk_run *run = &r->runs[i];
-            if (run->id == 0 || pk_run_state_is_final(run->state)) {
-                run->is_persist_deferred = false;
-                run->is_send_deferred = false;
-                continue;
-            }
-            if (run->is_send_deferred) {
-                run->not_before_ms = now->mono_ms + DEFER_MS; /* the socket was full: not a busy loop */
-            }
-            const uint64_t due_ms = pk_respond_run_tick(r, run, now);
-            next_ms = due_ms < next_ms ? due_ms : next_ms;
-        }
-        for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
-            if (r->plans[i].incident != 0) {
-                advance_plan(r, &r->plans[i], now);
-            }
-        }
-        return next_ms;
-    }
-
-    /* START of the action or of a verify attempt, when the run is there and everything still holds. */
-    static bool next_start(struct pk_respond * r, struct pk_run * run, const struct pk_stamp *now,
-                           struct pk_respond_request *out) {
-        if (run->is_send_deferred || now->mono_ms < run->not_before_ms) {
-            return false;
-        }
-        if (run->step == PK_RUN_AT_START && run->is_cleared) {
-            pk_respond_run_end(r, run, PK_RUN_INTERRUPTED, pk_str_of("stopped before it started"), now);
-            return false;
-        }
-        if (run->step == PK_RUN_AT_START && pk_respond_run_may_leave(r, run, now)) {
-            run->step = PK_RUN_AT_STARTING;
-            *out = (struct pk_respond_request){.kind = PK_REQ_START, .run = run, .phase = PK_PHASE_ACT};
-            return true;
-        }
-        if (run->step == PK_RUN_AT_VERIFY && pk_respond_run_may_verify(r, run, now)) {
-            run->step = PK_RUN_AT_VERIFYING;
-            *out = (struct pk_respond_request){.kind = PK_REQ_START, .run = run, .phase = PK_PHASE_VERIFY};
-            return true;
-        }
-        return false;
-    }
-
-    static bool next_of_run(struct pk_respond * r, struct pk_run * run, const struct pk_stamp *now,
-                            struct pk_respond_request *out) {
-        pk_respond_run_promote(r, run, now);
-        if (next_start(r, run, now, out)) {
-            return true;
-        }
-        *out = (struct pk_respond_request){.run = run};
-        if (run->needs_notify) {
-            run->needs_notify = false;
-            out->kind = PK_REQ_NOTIFY;
-            return true;
-        }
-        if (run->needs_persist && !run->is_persist_deferred) {
-            run->needs_persist = false;
-            out->kind = PK_REQ_PERSIST;
-            return true;
-        }
-        if (run->needs_approval_note) {
-            run->needs_approval_note = false;
-            out->kind = PK_REQ_APPROVAL;
-            return true;
-        }
-        if (run->needs_stop && !run->is_send_deferred) {
-            run->needs_stop = false;
-            out->kind = PK_REQ_STOP;
-            return true;
-        }
-        return false;
-    }
-
-    int pk_respond_next_request(struct pk_respond * r, const struct pk_stamp *now,
-                                struct pk_respond_request *out) {
-        if (r->forgotten_count > 0) {
-            r->handed = r->forgotten[--r->forgotten_count];
-            *out = (struct pk_respond_request){.kind = PK_REQ_FORGET, .run = &r->handed};
+    for (uint32_t n = 0; n < PK_LIMIT_RUNS; n++) {
+        const uint32_t i = (r->request_cursor + n) % PK_LIMIT_RUNS;
+        if (r->runs[i].id != 0 && next_of_run(r, &r->runs[i], now, out)) {
+            r->request_cursor = i;
             return PK_OK;
         }
-        for (uint32_t n = 0; n < PK_LIMIT_RUNS; n++) {
-            const uint32_t i = (r->request_cursor + n) % PK_LIMIT_RUNS;
-            if (r->runs[i].id != 0 && next_of_run(r, &r->runs[i], now, out)) {
-                r->request_cursor = i;
-                return PK_OK;
-            }
+    }
+    return PK_E_NOT_FOUND;
+}
+
+/* -- read -- */
+const struct pk_run *pk_respond_get(const struct pk_respond *r, uint32_t id) {
+    for (uint32_t i = 0; id != 0 && i < PK_LIMIT_RUNS; i++) {
+        if (r->runs[i].id == id) {
+            return &r->runs[i];
         }
+    }
+    return NULL;
+}
+
+const struct pk_run *pk_respond_next(const struct pk_respond *r, uint32_t incident, uint32_t *after) {
+    const struct pk_run *best = NULL;
+    for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
+        const struct pk_run *run = &r->runs[i];
+        if (run->id > *after && (incident == 0 || run->incident == incident) &&
+            (best == NULL || run->id < best->id)) {
+            best = run;
+        }
+    }
+    if (best != NULL) {
+        *after = best->id;
+    }
+    return best;
+}
+
+int pk_respond_explain(const struct pk_respond *r, uint32_t incident, struct pk_str action,
+                       struct pk_str target, const struct pk_stamp *now, struct pk_buf *out) {
+    struct pk_decision d;
+    struct pk_run probe = {.is_auto = true, .action_index = pk_actions_find(r->actions, action)};
+    uint64_t wait_ms = 0;
+    if (!pk_incidents_is_live(r->incidents, incident)) {
+        pk_buf_puts(out, "the incident is not live");
         return PK_E_NOT_FOUND;
     }
-
-    /* -- read -- */
-    const struct pk_run *pk_respond_get(const struct pk_respond *r, uint32_t id) {
-        for (uint32_t i = 0; id != 0 && i < PK_LIMIT_RUNS; i++) {
-            if (r->runs[i].id == id) {
-                return &r->runs[i];
-            }
-        }
-        return NULL;
+    if (pk_str_copy(target, probe.target, sizeof probe.target) < 0) {
+        pk_buf_puts(out, "target is too long");
+        return PK_E_BAD_FIELD;
     }
-
-    const struct pk_run *pk_respond_next(const struct pk_respond *r, uint32_t incident, uint32_t *after) {
-        const struct pk_run *best = NULL;
-        for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
-            const struct pk_run *run = &r->runs[i];
-            if (run->id > *after && (incident == 0 || run->incident == incident) &&
-                (best == NULL || run->id < best->id)) {
-                best = run;
-            }
-        }
-        if (best != NULL) {
-            *after = best->id;
-        }
-        return best;
+    int err = pk_respond_run_decide(r, &probe, &d);
+    pk_buf_puts(out, d.reason);
+    if (err != PK_OK || d.kind == PK_DECIDE_REFUSE || d.kind == PK_DECIDE_WOULD_RUN) {
+        return err != PK_OK ? err : PK_E_POLICY;
     }
-
-    int pk_respond_explain(const struct pk_respond *r, uint32_t incident, struct pk_str action,
-                           struct pk_str target, const struct pk_stamp *now, struct pk_buf *out) {
-        struct pk_decision d;
-        struct pk_run probe = {.is_auto = true, .action_index = pk_actions_find(r->actions, action)};
-        uint64_t wait_ms = 0;
-        if (!pk_incidents_is_live(r->incidents, incident)) {
-            pk_buf_puts(out, "the incident is not live");
-            return PK_E_NOT_FOUND;
+    const struct pk_action *row = &r->actions->rows[probe.action_index];
+    err =
+        pk_budget_check(&r->budget, action, target, incident, row->per_hour, row->cooldown_ms, now, &wait_ms);
+    pk_buf_puts(out, "; starts this hour: ");
+    pk_buf_put_u64(out, pk_budget_used(&r->budget, action, target, now));
+    pk_buf_puts(out, " of ");
+    pk_buf_put_u64(out, row->per_hour);
+    pk_buf_puts(out, "; iterations for this incident: ");
+    pk_buf_put_u64(out, pk_budget_iterations(&r->budget, incident));
+    pk_buf_puts(out, " of 10");
+    if (err != PK_OK) {
+        pk_buf_puts(out, err == PK_E_COOLDOWN ? "; cooling down" : "; spent");
+        if (wait_ms != UINT64_MAX) {
+            pk_buf_puts(out, ", free in ");
+            pk_buf_put_duration(out, wait_ms);
         }
-        if (pk_str_copy(target, probe.target, sizeof probe.target) < 0) {
-            pk_buf_puts(out, "target is too long");
-            return PK_E_BAD_FIELD;
-        }
-        int err = pk_respond_run_decide(r, &probe, &d);
-        pk_buf_puts(out, d.reason);
-        if (err != PK_OK || d.kind == PK_DECIDE_REFUSE || d.kind == PK_DECIDE_WOULD_RUN) {
-            return err != PK_OK ? err : PK_E_POLICY;
-        }
-        const struct pk_action *row = &r->actions->rows[probe.action_index];
-        err = pk_budget_check(&r->budget, action, target, incident, row->per_hour, row->cooldown_ms, now,
-                              &wait_ms);
-        pk_buf_puts(out, "; starts this hour: ");
-        pk_buf_put_u64(out, pk_budget_used(&r->budget, action, target, now));
-        pk_buf_puts(out, " of ");
-        pk_buf_put_u64(out, row->per_hour);
-        pk_buf_puts(out, "; iterations for this incident: ");
-        pk_buf_put_u64(out, pk_budget_iterations(&r->budget, incident));
-        pk_buf_puts(out, " of 10");
-        if (err != PK_OK) {
-            pk_buf_puts(out, err == PK_E_COOLDOWN ? "; cooling down" : "; spent");
-            if (wait_ms != UINT64_MAX) {
-                pk_buf_puts(out, ", free in ");
-                pk_buf_put_duration(out, wait_ms);
-            }
-            return err;
-        }
-        return d.approvals_needed > 0 ? PK_E_NEEDS_APPROVAL : PK_OK;
+        return err;
     }
+    return d.approvals_needed > 0 ? PK_E_NEEDS_APPROVAL : PK_OK;
+}
