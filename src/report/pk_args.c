@@ -131,7 +131,8 @@ static const struct pk_arg_value *find(const struct pk_args *args, const char *n
             return &args->values[i];
         }
     }
-    PK_ASSERT(!"the handler asks for an argument its command does not have");
+    /* Our own bug: a handler asks for an argument that its command does not have. */
+    PK_ASSERT(false);
     return NULL;
 }
 
