@@ -28,7 +28,8 @@ void pk_respond_settings_defaults(struct pk_respond_settings *s); /* safe, safe_
 void pk_respond_configure(struct pk_respond *r, const struct pk_respond_settings *settings);
 /* A reloaded table: runs find their row by name again; what waits for a row that is gone is refused. Counters
  * start anew. */
-void pk_respond_set_actions(struct pk_respond *r, const struct pk_action_table *actions);
+void pk_respond_set_actions(struct pk_respond *r, const struct pk_action_table *actions,
+                            const struct pk_stamp *now);
 /* A stored run, at start, before the first tick. Restore incidents first. Unfinished: an
  * approval that has certainly not expired waits on; an intent becomes `unknown` unless the row is idempotent;
  * that, and what had no intent yet, is decided anew through every gate. PK_OK, PK_E_CORRUPT, PK_E_FULL,
