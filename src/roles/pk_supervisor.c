@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "respond/pk_action_parse.h"
 #include "roles/pk_roles.h"
 
 #define NO_EXIT 0xFFFFFFFFu
