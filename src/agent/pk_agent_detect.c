@@ -111,6 +111,9 @@ static void plan_actions(struct pk_agent *a, const struct pk_rule *rule, const s
 static void signal_of(const struct pk_agent *a, const struct pk_rule *rule, const struct pk_finding *f,
                       struct pk_incident_signal *s) {
     memset(s, 0, sizeof *s);
+    s->kind = f->kind == PK_FINDING_FIRE     ? PK_SIGNAL_FIRED
+              : f->kind == PK_FINDING_RAISED ? PK_SIGNAL_RAISED
+                                             : PK_SIGNAL_STILL;
     s->rule_id = pk_engine_str(&a->engine, rule, rule->id);
     s->group_key = pk_str_of(f->group_key);
     s->type = pk_engine_str(&a->engine, rule, rule->type);
@@ -149,12 +152,19 @@ static void on_finding(struct pk_agent *a, const struct pk_finding *f) {
     }
     signal_of(a, rule, f, &s);
     const int64_t number = pk_incidents_signal(&a->incidents, &s, &a->now, &kinds);
+    if (number == PK_E_STALE) {
+        /* A person ended the incident and the rule goes on: it has to fire anew. */
+        if (pk_engine_release(&a->engine, f->rule_index, pk_str_of(f->group_key), a->now.mono_ms) < 0) {
+            pk_agent_log1(a, PK_LOG_DEBUG, "no group to release", s.group_key);
+        }
+        return;
+    }
     if (number < 0) {
         pk_agent_log1(a, PK_LOG_ERROR, "no room for an incident, dropped and counted", s.rule_id);
         return;
     }
     const bool is_reopened = (kinds & (PK_INC_CHANGED_CREATED | PK_INC_CHANGED_STATUS)) != 0;
-    if (f->kind == PK_FINDING_FIRE && is_reopened) {
+    if (is_reopened) {
         plan_actions(a, rule, f, (uint32_t)number);
     }
 }
