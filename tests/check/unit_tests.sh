@@ -1,6 +1,6 @@
 #!/bin/bash
-# Every pk_*.c of the product has its unit test of the same name, and every test its source. What has another name is the
-# wiring of a process, in src/roles and src/ctl only: integration tests run it.
+# Every pk_*.c of the product has its unit test of the same name. What has another name is the wiring of a
+# process, in src/roles and src/ctl only: integration tests run it.
 . "$(dirname "$0")/lib.sh"
 while IFS= read -r file; do
     name=$(basename "$file")
@@ -10,8 +10,4 @@ while IFS= read -r file; do
     fi
     [ -f "$root/tests/unit/test_$name" ] || complain "$file: no tests/unit/test_$name"
 done < <(our_files '*.c' | grep '^src/')
-while IFS= read -r file; do
-    name=$(basename "$file")
-    ls "$root"/src/*/"${name#test_}" >/dev/null 2>&1 || complain "$file: tests no file of src"
-done < <(our_files 'test_pk_*.c' | grep '^tests/unit/')
 finish
