@@ -133,7 +133,17 @@ static void reset_connection(struct pk_mqtt_client *c) {
     c->is_ping_open = false;
     c->is_stalled = false;
     c->is_finished = false;
-    c->send_quota = 0;
+}
+
+/* A CONNECT whose CONNACK was lost may have made a session: as long as none was accepted, 5.0 asks for a new
+ * one each time. A clean session of 3.1.1 would not outlive its connection, so there the wish stands, and
+ * without an expiry it is clean. */
+static bool starts_clean(const struct pk_mqtt_client *c) {
+    const struct pk_mqtt_config *config = c->config;
+    if (config->version == PK_MQTT_V311) {
+        return config->clean_start || config->session_expiry_s == 0;
+    }
+    return config->clean_start || (!c->has_session && !config->resumes_session);
 }
 
 int pk_mqtt_start(struct pk_mqtt_client *c, uint64_t now_ms) {
@@ -146,8 +156,10 @@ int pk_mqtt_start(struct pk_mqtt_client *c, uint64_t now_ms) {
     c->max_packet_bytes = has_limit ? config->max_packet_bytes : c->rx_bytes;
 
     reset_connection(c);
+    c->is_clean = starts_clean(c);
     const uint32_t cap_bytes = c->tx_bytes - PK_MQTT_LAST_WORDS_BYTES;
-    const int n = pk_mqtt_encode_connect(c->tx, cap_bytes, config, c->receive_maximum, c->max_packet_bytes);
+    const int n = pk_mqtt_encode_connect(c->tx, cap_bytes, config, c->is_clean, c->receive_maximum,
+                                         c->max_packet_bytes);
     if (n < 0) {
         return n;
     }

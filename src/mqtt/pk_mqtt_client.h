@@ -167,10 +167,10 @@ struct pk_mqtt_client {
     uint64_t ping_sent_ms, closing_ms;
     uint32_t max_packet_bytes; /* ours, of this connection */
     uint16_t receive_maximum;  /* ours, of this connection */
-    uint16_t send_quota;       /* PUBLISH QoS > 0 we may still send: MQTT 5.0 section 4.9 */
     uint16_t epoch;            /* connection number, part of every handle */
     uint16_t request_turn;
-    bool has_session;     /* a session was established by this object or resumed by configuration */
+    bool has_session;     /* a connection of this object was accepted */
+    bool is_clean;        /* this connection asked for a new session */
     bool session_present; /* of this connection */
     bool has_pending_error;
     bool is_ping_open;

@@ -84,11 +84,9 @@ static bool has_will(const struct pk_mqtt_config *config) {
     return config->will.topic.n > 0;
 }
 
-static unsigned connect_flags(const struct pk_mqtt_config *config) {
+static unsigned connect_flags(const struct pk_mqtt_config *config, bool is_clean) {
     const struct pk_mqtt_will *will = &config->will;
-    /* 3.1.1 has no expiry: a session that ends with the connection is a clean one. */
-    const bool ends = config->version == PK_MQTT_V311 && config->session_expiry_s == 0;
-    unsigned flags = config->clean_start || ends ? FLAG_CLEAN : 0;
+    unsigned flags = is_clean ? FLAG_CLEAN : 0;
     if (has_will(config)) {
         flags |= FLAG_WILL | (unsigned)will->qos << 3 | (will->is_retained ? FLAG_WILL_RETAIN : 0u);
     }
@@ -121,13 +119,13 @@ static void put_will_props(struct sink *s, const struct pk_mqtt_will *will) {
     put_users(s, will->user, will->user_count);
 }
 
-static bool connect_is_valid(const struct pk_mqtt_config *config) {
+static bool connect_is_valid(const struct pk_mqtt_config *config, bool is_clean) {
     const struct pk_mqtt_will *will = &config->will;
     const bool is_311 = config->version == PK_MQTT_V311;
     if ((!is_311 && config->version != PK_MQTT_V5) || !pk_mqtt_text_is_valid(config->client_id)) {
         return false;
     }
-    if (is_311 && config->client_id.n == 0 && (connect_flags(config) & FLAG_CLEAN) == 0) { /* MQTT-3.1.3-7 */
+    if (is_311 && config->client_id.n == 0 && !is_clean) { /* MQTT-3.1.3-7 */
         return false;
     }
     if (is_311 && config->has_password && !config->has_username) { /* MQTT-3.1.2-22 of 3.1.1 */
@@ -145,8 +143,8 @@ static bool connect_is_valid(const struct pk_mqtt_config *config) {
            users_are_valid(will->user, will->user_count);
 }
 
-static void put_connect_body(struct sink *s, const struct pk_mqtt_config *config, uint16_t receive_maximum,
-                             uint32_t max_packet_bytes) {
+static void put_connect_body(struct sink *s, const struct pk_mqtt_config *config, bool is_clean,
+                             uint16_t receive_maximum, uint32_t max_packet_bytes) {
     const bool is_5 = config->version == PK_MQTT_V5;
     struct sink props = {NULL, 0}, will_props = {NULL, 0};
     put_connect_props(&props, config, receive_maximum, max_packet_bytes);
@@ -154,7 +152,7 @@ static void put_connect_body(struct sink *s, const struct pk_mqtt_config *config
 
     put_bytes(s, pk_str_of("MQTT"));
     put_u8(s, config->version);
-    put_u8(s, connect_flags(config));
+    put_u8(s, connect_flags(config, is_clean));
     put_u16(s, config->keep_alive_s);
     if (is_5) {
         put_varint(s, (uint32_t)props.n);
@@ -193,9 +191,9 @@ static int begin(struct sink *s, uint8_t *p, uint32_t cap_bytes, unsigned first_
     return (int)total;
 }
 
-int pk_mqtt_encode_connect(uint8_t *p, uint32_t cap_bytes, const struct pk_mqtt_config *config,
+int pk_mqtt_encode_connect(uint8_t *p, uint32_t cap_bytes, const struct pk_mqtt_config *config, bool is_clean,
                            uint16_t receive_maximum, uint32_t max_packet_bytes) {
-    if (!connect_is_valid(config)) {
+    if (!connect_is_valid(config, is_clean)) {
         return PK_E_BAD_FIELD;
     }
     /* The property lengths are counted in 32 bits below: many user properties could overflow what a packet
@@ -206,11 +204,11 @@ int pk_mqtt_encode_connect(uint8_t *p, uint32_t cap_bytes, const struct pk_mqtt_
         return PK_E_TOO_BIG;
     }
     struct sink body = {NULL, 0};
-    put_connect_body(&body, config, receive_maximum, max_packet_bytes);
+    put_connect_body(&body, config, is_clean, receive_maximum, max_packet_bytes);
     struct sink s;
     const int total = begin(&s, p, cap_bytes, PK_MQTT_CONNECT << 4, body.n);
     if (total > 0 && s.p != NULL) {
-        put_connect_body(&s, config, receive_maximum, max_packet_bytes);
+        put_connect_body(&s, config, is_clean, receive_maximum, max_packet_bytes);
         PK_ASSERT(s.n == (uint32_t)total);
     }
     return total;

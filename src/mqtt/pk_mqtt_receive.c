@@ -9,10 +9,6 @@
 /* What a packet led to. */
 enum step { STEP_EVENT, STEP_ON, STEP_WAIT };
 
-static bool is_clean(const struct pk_mqtt_client *c) {
-    return c->config->clean_start || (!pk_mqtt_is_v5(c) && c->config->session_expiry_s == 0);
-}
-
 static enum step fail_protocol(struct pk_mqtt_client *c, uint8_t reason, const char *what) {
     pk_mqtt_fail(c, PK_MQTT_ERROR_PROTOCOL, (struct pk_mqtt_fault){.reason = reason, .what = what});
     return STEP_ON;
@@ -74,12 +70,10 @@ static enum step on_connack(struct pk_mqtt_client *c, const uint8_t *p, uint32_t
         pk_mqtt_props_has(&ack.props, PK_MQTT_PROP_AUTH_DATA)) { /* MQTT-4.12.0-6 */
         return fail_protocol(c, PK_MQTT_PROTOCOL_ERROR, "authentication method that was not asked for");
     }
-    const bool is_known = !is_clean(c) && (c->has_session || c->config->resumes_session);
-    if (ack.session_present && !is_known) { /* MQTT-3.2.2-4 */
-        return fail_protocol(c, PK_MQTT_PROTOCOL_ERROR, "session present that is not ours");
+    if (ack.session_present && c->is_clean) { /* MQTT-3.2.2-2, -4 */
+        return fail_protocol(c, PK_MQTT_PROTOCOL_ERROR, "session present after a clean start");
     }
     take_limits(c, &ack.props);
-    c->send_quota = c->limits.receive_maximum;
     c->session_present = ack.session_present;
     c->has_session = true;
     c->state = PK_MQTT_CONNECTED;
@@ -156,9 +150,6 @@ static enum step finish(struct pk_mqtt_client *c, uint16_t slot, uint8_t reason,
     event->u.published.token = s->token;
     event->u.published.reason = reason;
     pk_mqtt_out_give(&c->out, slot);
-    if (c->send_quota < c->limits.receive_maximum) {
-        c->send_quota++;
-    }
     pk_mqtt_count_reason(c, reason);
     return is_forgotten ? STEP_ON : STEP_EVENT;
 }

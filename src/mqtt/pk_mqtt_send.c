@@ -60,6 +60,12 @@ static int check_offer(const struct pk_mqtt_client *c, const struct pk_mqtt_publ
     return is_offered ? PK_OK : PK_E_UNSUPPORTED;
 }
 
+/* Section 4.9. What an earlier connection left at PUBREL counts too: with it the server never holds more than
+ * it offered. */
+static bool is_window_full(const struct pk_mqtt_client *c) {
+    return c->out.used - c->out.waiting >= c->limits.receive_maximum;
+}
+
 int pk_mqtt_publish(struct pk_mqtt_client *c, const struct pk_mqtt_publish *message, uint64_t token) {
     const int offered = check_offer(c, message);
     if (offered != PK_OK) {
@@ -72,7 +78,7 @@ int pk_mqtt_publish(struct pk_mqtt_client *c, const struct pk_mqtt_publish *mess
         return queue_publish(c, message, 0, false);
     }
     const uint16_t packet_id = pk_mqtt_out_next_id(&c->out);
-    if (c->send_quota == 0 || packet_id == 0) {
+    if (is_window_full(c) || packet_id == 0) {
         return PK_E_FULL;
     }
     const int queued = queue_publish(c, message, packet_id, false);
@@ -81,7 +87,6 @@ int pk_mqtt_publish(struct pk_mqtt_client *c, const struct pk_mqtt_publish *mess
     }
     const uint16_t slot = pk_mqtt_out_take(&c->out, token, message->qos);
     PK_ASSERT(slot != PK_MQTT_NO_SLOT && c->out.slots[slot].packet_id == packet_id);
-    c->send_quota--;
     return PK_OK;
 }
 
@@ -103,7 +108,7 @@ int pk_mqtt_resend(struct pk_mqtt_client *c, const struct pk_mqtt_publish *messa
         c->out.slots[slot].qos != message->qos) {
         return PK_E_CONFLICT;
     }
-    if (c->send_quota == 0) {
+    if (is_window_full(c)) {
         return PK_E_FULL;
     }
     const int queued = queue_publish(c, message, c->out.slots[slot].packet_id, c->session_present);
@@ -111,7 +116,6 @@ int pk_mqtt_resend(struct pk_mqtt_client *c, const struct pk_mqtt_publish *messa
         return queued;
     }
     pk_mqtt_out_set_state(&c->out, slot, PK_MQTT_OUT_SENT);
-    c->send_quota--;
     c->counters.resent++;
     return PK_OK;
 }

@@ -33,8 +33,8 @@ struct pk_mqtt_config {
     struct pk_str password; /* any bytes */
     bool clean_start;
     /* The application kept its part of an earlier session (its outbox and de-duplication) over a restart.
-     * When false, a server that says Session Present on the first connection is left at once, as MQTT-3.2.2-4
-     * demands. */
+     * When false, the first connection starts clean: a session one knows nothing of may not be resumed
+     * (MQTT-3.2.2-4), and asking for it again and again would never end. */
     bool resumes_session;
     uint32_t session_expiry_s;   /* 0: the session ends with the connection; 0xFFFFFFFF: never */
     uint16_t keep_alive_s;       /* 0: off */

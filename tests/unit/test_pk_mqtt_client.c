@@ -14,9 +14,39 @@ PK_TEST(start__queues_connect_with_our_limits) {
     CHECK_EQ_INT(pk_mqtt_start(&rig.client, rig.now_ms), PK_OK);
     CHECK(pk_mqtt_has_output(&rig.client));
     CHECK(rig_sends(&rig,
-                    "10 1c 00 04 'MQTT' 05 00 00 3c 0d 11 00 00 00 64 21 00 08 27 00 00 04 00 00 02 'gw'"));
+                    "10 1c 00 04 'MQTT' 05 02 00 3c 0d 11 00 00 00 64 21 00 08 27 00 00 04 00 00 02 'gw'"));
     CHECK(!pk_mqtt_is_connected(&rig.client));
     CHECK(!pk_mqtt_has_output(&rig.client));
+}
+
+/* Offset of the flags of CONNECT is 9. */
+static uint8_t connect_flags(void) {
+    uint8_t sent[64] = {0};
+    CHECK_EQ_INT(pk_mqtt_start(&rig.client, 0), PK_OK);
+    CHECK(rig_take(&rig, sent, sizeof sent) > 10);
+    return sent[9];
+}
+
+PK_TEST(start__clean__until_there_is_a_session_to_resume) {
+    rig_init(&rig, PK_MQTT_V5);
+    CHECK_EQ_INT(connect_flags(), 2);
+    pk_mqtt_lost(&rig.client); /* CONNACK lost */
+    CHECK_EQ_INT(connect_flags(), 2);
+    pk_mqtt_lost(&rig.client);
+    REQUIRE(rig_connect(&rig, false));
+    pk_mqtt_lost(&rig.client);
+    CHECK_EQ_INT(connect_flags(), 0);
+    pk_mqtt_lost(&rig.client);
+    rig.config.clean_start = true;
+    CHECK_EQ_INT(connect_flags(), 2);
+    rig_init(&rig, PK_MQTT_V5);
+    rig.config.resumes_session = true;
+    CHECK_EQ_INT(connect_flags(), 0);
+    rig_init(&rig, PK_MQTT_V311);
+    CHECK_EQ_INT(connect_flags(), 0);
+    rig_init(&rig, PK_MQTT_V311);
+    rig.config.session_expiry_s = 0; /* a session that ends with the connection is a clean one */
+    CHECK_EQ_INT(connect_flags(), 2);
 }
 
 PK_TEST(start__wished_limits__only_below_what_the_memory_allows) {
@@ -265,8 +295,8 @@ PK_TEST(output__in_pieces__is_the_same_bytes) {
     CHECK(rig.client.counters.bytes_out > whole_n); /* and CONNECT */
 }
 
-PK_TEST_MAIN(start__queues_connect_with_our_limits, start__wished_limits__only_below_what_the_memory_allows,
-             start__what_cannot_be_sent__stays_idle,
+PK_TEST_MAIN(start__queues_connect_with_our_limits, start__clean__until_there_is_a_session_to_resume,
+             start__wished_limits__only_below_what_the_memory_allows, start__what_cannot_be_sent__stays_idle,
              stop__sends_disconnect_after_what_was_queued_and_finishes,
              stop__answers_of_the_application__leave_before_it,
              stop__peer_that_takes_nothing__finishes_in_time,

@@ -35,7 +35,7 @@ PK_TEST(connect__smallest__golden) {
     c.session_expiry_s = 0;
     c.clean_start = true;
     CHECK_PACKET("10 17 00 04 'MQTT' 05 02 00 3c 08 21 00 0a 27 00 00 10 00 00 02 'gw'",
-                 pk_mqtt_encode_connect(p, cap, &c, 10, 4096));
+                 pk_mqtt_encode_connect(p, cap, &c, c.clean_start, 10, 4096));
 }
 
 PK_TEST(connect__everything__golden) {
@@ -57,17 +57,18 @@ PK_TEST(connect__everything__golden) {
     CHECK_PACKET("10 48 00 04 'MQTT' 05 ec 00 3c 0d 11 00 00 00 64 21 00 0a 27 00 00 10 00 00 02 'gw'"
                  "17 18 00 00 00 1e 01 01 02 00 00 00 3c 03 00 01 'c' 26 00 01 'k' 00 01 'v'"
                  "00 02 'st' 00 03 'off' 00 04 'user' 00 03 70 00 77",
-                 pk_mqtt_encode_connect(p, cap, &c, 10, 4096));
+                 pk_mqtt_encode_connect(p, cap, &c, c.clean_start, 10, 4096));
 }
 
 PK_TEST(connect_311__golden) {
     struct pk_mqtt_config c = config_of(PK_MQTT_V311);
     c.will = (struct pk_mqtt_will){.topic = pk_str_of("st"), .payload = pk_str_of("off"), .qos = 2};
     CHECK_PACKET("10 17 00 04 'MQTT' 04 14 00 3c 00 02 'gw' 00 02 'st' 00 03 'off'",
-                 pk_mqtt_encode_connect(p, cap, &c, 10, 4096));
+                 pk_mqtt_encode_connect(p, cap, &c, c.clean_start, 10, 4096));
     c.will.topic.n = 0;
-    c.session_expiry_s = 0; /* a session that ends with the connection is a clean one */
-    CHECK_PACKET("10 0e 00 04 'MQTT' 04 02 00 3c 00 02 'gw'", pk_mqtt_encode_connect(p, cap, &c, 10, 4096));
+    c.clean_start = true;
+    CHECK_PACKET("10 0e 00 04 'MQTT' 04 02 00 3c 00 02 'gw'",
+                 pk_mqtt_encode_connect(p, cap, &c, c.clean_start, 10, 4096));
 }
 
 PK_TEST(connect__what_may_not_be_sent__is_refused) {
@@ -75,39 +76,39 @@ PK_TEST(connect__what_may_not_be_sent__is_refused) {
     memset(big, 'a', sizeof big);
     struct pk_mqtt_config c = config_of(PK_MQTT_V5);
     c.version = 3;
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
     c = config_of(PK_MQTT_V5);
     c.client_id = pk_str_of("\xFF");
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
     c = config_of(PK_MQTT_V5);
     c.client_id = pk_str_make(big, 65536);
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
     c = config_of(PK_MQTT_V311);
     c.client_id.n = 0; /* MQTT-3.1.3-7 */
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
     c.clean_start = true;
-    CHECK(pk_mqtt_encode_connect(NULL, 0, &c, 1, 100) > 0);
+    CHECK(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100) > 0);
     c.has_password = true; /* without a user name: 5.0 only */
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
     c.version = PK_MQTT_V5;
-    CHECK(pk_mqtt_encode_connect(NULL, 0, &c, 1, 100) > 0);
+    CHECK(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100) > 0);
     c.has_username = true;
     c.username = pk_str_make("a\0", 2);
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
     c.username = pk_str_of("a");
     c.password = pk_str_make(big, 65536);
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
     c = config_of(PK_MQTT_V5);
     c.will.topic = pk_str_of("a/#");
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
     c.will.topic = pk_str_of("a");
     c.will.qos = 3;
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
     c.will.qos = 0;
     c.will.payload = pk_str_make(big, 65536);
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
     c.will.payload = pk_str_make(big, 65535);
-    CHECK(pk_mqtt_encode_connect(NULL, 0, &c, 1, 100) > 65535);
+    CHECK(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100) > 65535);
 }
 
 PK_TEST(publish__golden) {
