@@ -1,0 +1,80 @@
+/* picketd: one binary, the role says which process this is. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/pk_assert.h"
+#include "pk_limits.h"
+#include "roles/pk_roles.h"
+
+/* One record to whoever keeps our stderr, without a library that could be what is broken; the supervisor
+ * restarts. */
+_Noreturn void pk_panic(const char *file, int line, const char *expression) {
+    char text[256];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, "<2>picketd: assertion failed: ");
+    pk_buf_puts(&b, file);
+    pk_buf_putc(&b, ':');
+    pk_buf_put_u64(&b, (uint64_t)line);
+    pk_buf_puts(&b, ": ");
+    pk_buf_puts(&b, expression);
+    if (write(STDERR_FILENO, b.p, b.n) < 0 || write(STDERR_FILENO, "\n", 1) < 0) {
+        _exit(70);
+    }
+    abort();
+}
+
+static int run_task(const struct pk_options *o) {
+    switch (o->task) {
+    case PK_TASK_RUN:
+        return pk_supervisor_main(o);
+    case PK_TASK_CHECK_CONFIG:
+        return pk_agent_check_config(o);
+    case PK_TASK_MEMORY:
+        return pk_agent_memory(o);
+    case PK_TASK_SELFTEST:
+        return pk_agent_selftest(o);
+    case PK_TASK_DUMP_STATE:
+        return pk_dump_state_main(o);
+    case PK_TASK_VERSION:
+        (void)printf("picketd %s, board %s\n", PK_VERSION, PK_BOARD);
+        return PK_EXIT_OK;
+    case PK_TASK_HELP:
+        (void)fputs(pk_options_usage(), stdout);
+        return PK_EXIT_OK;
+    }
+    return PK_EXIT_USAGE;
+}
+
+static int run_process(const struct pk_options *o) {
+    switch (o->process) {
+    case PK_PROCESS_SUPERVISOR:
+        return run_task(o);
+    case PK_PROCESS_AGENT:
+        return pk_agent_role_main(o);
+    case PK_PROCESS_CHECK_STORE:
+        return pk_check_store_main(o);
+    case PK_PROCESS_MOVE_STORE:
+        return pk_move_store_main(o);
+    case PK_PROCESS_RESOLVE:
+        return pk_resolve_main(o);
+    case PK_PROCESS_COUNT:
+        break;
+    }
+    return PK_EXIT_USAGE;
+}
+
+int main(int argc, char **argv) {
+    struct pk_options options;
+    char text[200];
+    struct pk_buf error;
+    extern char **environ;
+    pk_buf_init(&error, text, sizeof text);
+    if (pk_options_parse(&options, argc, argv, (const char *const *)environ, &error) != PK_OK) {
+        (void)fprintf(stderr, "picketd: %s\n%s", text, pk_options_usage());
+        return PK_EXIT_USAGE;
+    }
+    return run_process(&options);
+}
