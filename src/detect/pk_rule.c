@@ -115,6 +115,17 @@ void pk_rule_cond_put(struct pk_buf *out, const struct pk_rule_cond *c, bool is_
     }
 }
 
+uint32_t pk_rule_ring_cap(const struct pk_rule *r) {
+    uint32_t cap = r->when.kind == PK_COND_COUNT ? r->when.count : 0u;
+    if (r->clear.kind == PK_COND_COUNT && r->clear.count > cap) {
+        cap = r->clear.count;
+    }
+    if (r->raise.kind == PK_RAISE_COUNT && r->raise.min_count > cap) {
+        cap = r->raise.min_count;
+    }
+    return cap;
+}
+
 uint32_t pk_rule_price_bytes(const struct pk_rule *r) {
     const uint32_t times =
         r->ring_class == PK_WINDOW_NO_RING ? 0u : PK_WINDOW_CLASS_TIMES[r->ring_class] * (uint32_t)sizeof(uint32_t);

@@ -12,6 +12,7 @@ enum {
     PK_RULE_TERMS_MAX = 8,  /* of `on`, count(...) and ratio(...) together */
     PK_RULE_COUNT_MAX = 64, /* N of count >= N: the largest window size class */
     PK_RULE_ACROSS_MAX = 64,
+    PK_RULE_RATIO_TIMES = 8, /* words of a ring that ratio(...) keeps its counts in, behind the times */
     PK_RULE_ACTIONS_MAX = 4,
     PK_RULE_ID_BYTES_MAX = 47,
     PK_RULE_STABLE_MS = 60000, /* default of `clear`: the condition does not hold for so long */
@@ -84,6 +85,7 @@ struct pk_rule { /* one row; what each event touches comes first */
     uint8_t across;      /* least number of sources; 0 = not asked */
     uint8_t ring_class;  /* index into PK_WINDOW_CLASS_TIMES; PK_WINDOW_NO_RING = none */
     bool is_enabled;
+    bool is_dynamic; /* `on` asks for value or data, which each event has its own */
     struct pk_rule_cond clear;
     struct pk_rule_raise raise;
     uint32_t cooldown_ms, repeat_ms /* check_interval */, stale_ms /* 0 = by the usual gap between samples */;
@@ -114,6 +116,8 @@ bool pk_cmp_doubles(double a, enum pk_cmp c, double b);
 bool pk_rule_globs_match(struct pk_str globs, struct pk_str text);
 /* The condition as the rule file writes it, e.g. "count >= 10 in 5m". */
 void pk_rule_cond_put(struct pk_buf *out, const struct pk_rule_cond *c, bool is_clear);
+/* Times a window of the rule keeps: the largest count of `when`, `clear` and escalation. 0 when it keeps none. */
+uint32_t pk_rule_ring_cap(const struct pk_rule *r);
 /* Bytes of RAM all windows of the rule may take (keys, times, timers). */
 uint32_t pk_rule_price_bytes(const struct pk_rule *r);
 #endif

@@ -333,6 +333,9 @@ int pk_rule_read_on(struct pk_rule_cursor *c, struct pk_rule *r) {
     }
     uint8_t first = 0;
     const int err = read_terms(c, r, &first, &r->on_count);
+    for (uint8_t i = 0; i < r->on_count; i++) {
+        r->is_dynamic = r->is_dynamic || r->terms[i].field == PK_TERM_VALUE || r->terms[i].field == PK_TERM_DATA;
+    }
     return err != PK_OK ? err : expect_end(c);
 }
 

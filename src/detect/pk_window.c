@@ -210,6 +210,9 @@ uint32_t pk_windows_make(struct pk_windows *w, uint16_t rule, uint64_t key, uint
     s->rule = rule;
     s->ring = ring;
     s->ring_class = ring_class;
+    if (ring != PK_WINDOW_NONE) {
+        memset(&w->times[ring], 0, PK_WINDOW_CLASS_TIMES[ring_class] * sizeof w->times[0]);
+    }
     s->active = PK_WINDOW_NO_ACTIVE;
     s->verdict = PK_STALE;
     uint32_t *bucket = &w->buckets[bucket_of(rule, key)];

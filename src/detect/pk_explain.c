@@ -1,0 +1,245 @@
+#include "detect/pk_explain.h"
+
+#include "base/pk_assert.h"
+#include "detect/pk_judge.h"
+#include "detect/pk_match.h"
+
+enum { GROUPS_SHOWN = 8 };
+
+const char *pk_rule_state_word(enum pk_rule_state s) {
+    static const char *const WORDS[PK_RULE_STATE_COUNT] = {"disabled", "unknown", "ok", "pending", "firing", "fault"};
+    PK_ASSERT(s < PK_RULE_STATE_COUNT);
+    return WORDS[s];
+}
+
+/* A gauge or a heartbeat nobody sends is not healthy; counting nothing is. */
+static bool is_unknown(const struct pk_engine *e, uint16_t rule) {
+    const struct pk_rule *r = e->rules.rows[rule];
+    if (r->when.kind == PK_COND_COUNT) {
+        return false;
+    }
+    bool has_any = false;
+    for (uint32_t s = e->windows.newest[rule]; s != PK_WINDOW_NONE; s = e->windows.slots[s].older) {
+        has_any = true;
+        if (pk_judge_when(e, s, e->now_ms).verdict == PK_STALE) {
+            return true;
+        }
+    }
+    return !has_any;
+}
+
+enum pk_rule_state pk_engine_rule_state(const struct pk_engine *e, uint32_t rule_index) {
+    PK_ASSERT(rule_index < e->rules.count);
+    const struct pk_rule_status *s = &e->status[rule_index];
+    if (!s->is_enabled) {
+        return PK_RULE_DISABLED;
+    }
+    if (s->active_count > 0) {
+        return PK_RULE_FIRING;
+    }
+    if (s->fault_count > 0) {
+        return PK_RULE_FAULT;
+    }
+    if (s->pending_count > 0) {
+        return PK_RULE_PENDING;
+    }
+    return is_unknown(e, (uint16_t)rule_index) ? PK_RULE_UNKNOWN : PK_RULE_OK;
+}
+
+static void put_ref(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r, const char *word,
+                    struct pk_rule_ref ref) {
+    if (ref.n == 0) {
+        return;
+    }
+    pk_buf_puts(b, word);
+    pk_buf_put_str(b, pk_ruleset_str(&e->rules, r, ref));
+    pk_buf_putc(b, '\n');
+}
+
+static void put_term(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r, const struct pk_rule_term *t) {
+    static const char *const FIELDS[] = {"type", "source", "severity", "value", "data."};
+    pk_buf_puts(b, FIELDS[t->field]);
+    if (t->field == PK_TERM_DATA) {
+        pk_buf_put_str(b, pk_ruleset_str(&e->rules, r, t->name));
+    }
+    pk_buf_putc(b, ' ');
+    pk_buf_puts(b, pk_cmp_word((enum pk_cmp)t->cmp));
+    pk_buf_putc(b, ' ');
+    if (t->field == PK_TERM_SEVERITY) {
+        pk_buf_puts(b, pk_severity_word((enum pk_severity)t->severity));
+    } else if (t->text.n > 0) {
+        pk_buf_put_str(b, pk_ruleset_str(&e->rules, r, t->text));
+    } else {
+        pk_buf_put_double(b, t->number);
+    }
+}
+
+static void put_terms(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r, uint8_t first, uint8_t count) {
+    for (uint32_t i = first; i < (uint32_t)first + count; i++) {
+        pk_buf_puts(b, i > first ? " and " : "");
+        put_term(b, e, r, &r->terms[i]);
+    }
+}
+
+static void put_raise(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r) {
+    pk_buf_puts(b, "severity: ");
+    pk_buf_puts(b, pk_severity_word((enum pk_severity)r->severity));
+    if (r->raise.kind != PK_RAISE_NONE) {
+        pk_buf_puts(b, " -> ");
+        pk_buf_puts(b, pk_severity_word((enum pk_severity)r->raised_severity));
+        pk_buf_puts(b, " if ");
+    }
+    switch ((enum pk_raise_kind)r->raise.kind) {
+    case PK_RAISE_NONE:
+        break;
+    case PK_RAISE_RATIO:
+        pk_buf_puts(b, "ratio(");
+        put_terms(b, e, r, r->raise.term_first, r->raise.term_count);
+        pk_buf_puts(b, ") > ");
+        pk_buf_put_u64(b, r->raise.percent);
+        pk_buf_puts(b, "% min ");
+        pk_buf_put_u64(b, r->raise.min_count);
+        break;
+    case PK_RAISE_VALUE:
+        pk_buf_puts(b, "value ");
+        pk_buf_puts(b, pk_cmp_word((enum pk_cmp)r->raise.cmp));
+        pk_buf_putc(b, ' ');
+        pk_buf_put_double(b, r->raise.value);
+        break;
+    case PK_RAISE_COUNT:
+        pk_buf_puts(b, "count >= ");
+        pk_buf_put_u64(b, r->raise.min_count);
+        break;
+    case PK_RAISE_LASTING:
+        pk_buf_puts(b, "lasting ");
+        pk_buf_put_duration(b, r->raise.for_ms);
+        break;
+    }
+    pk_buf_putc(b, '\n');
+}
+
+static void put_definition(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r) {
+    put_ref(b, e, r, "about: ", r->about);
+    pk_buf_puts(b, "on: ");
+    pk_buf_puts(b, r->on_count == 0 ? "any" : "");
+    put_terms(b, e, r, 0, r->on_count);
+    pk_buf_puts(b, "\nwhen: ");
+    pk_rule_cond_put(b, &r->when, false);
+    if (r->when.term_count > 0) {
+        pk_buf_puts(b, ", counting ");
+        put_terms(b, e, r, r->when.term_first, r->when.term_count);
+    }
+    if (r->across > 0) {
+        pk_buf_puts(b, ", across ");
+        pk_buf_put_u64(b, r->across);
+        pk_buf_puts(b, " sources");
+    }
+    pk_buf_puts(b, "\nclear: ");
+    pk_rule_cond_put(b, &r->clear, true);
+    pk_buf_putc(b, '\n');
+    put_raise(b, e, r);
+}
+
+static void put_ago(struct pk_buf *b, const char *word, uint64_t at_ms, uint64_t now_ms) {
+    pk_buf_puts(b, word);
+    if (at_ms == 0) {
+        pk_buf_puts(b, "never");
+        return;
+    }
+    pk_buf_put_duration(b, now_ms > at_ms ? now_ms - at_ms : 0u);
+    pk_buf_puts(b, " ago");
+}
+
+static void put_status(struct pk_buf *b, const struct pk_engine *e, uint32_t rule, uint64_t now_ms) {
+    const struct pk_rule_status *s = &e->status[rule];
+    pk_buf_puts(b, "state: ");
+    pk_buf_puts(b, pk_rule_state_word(pk_engine_rule_state(e, rule)));
+    put_ago(b, ", last evaluated ", s->evaluated_ms, now_ms);
+    put_ago(b, ", last fired ", s->fired_ms, now_ms);
+    pk_buf_puts(b, "\nevaluated ");
+    pk_buf_put_u64(b, s->evaluation_count);
+    pk_buf_puts(b, ", fired ");
+    pk_buf_put_u64(b, s->fire_count);
+    pk_buf_puts(b, ", held back by cooldown ");
+    pk_buf_put_u64(b, s->held_back_count);
+    pk_buf_puts(b, ", groups ");
+    pk_buf_put_u64(b, e->windows.rule_keys[rule]);
+    pk_buf_puts(b, " of ");
+    pk_buf_put_u64(b, e->rules.rows[rule]->keys);
+    pk_buf_puts(b, ", evicted ");
+    pk_buf_put_u64(b, e->windows.evicted[rule]);
+    pk_buf_putc(b, '\n');
+}
+
+static void put_group(struct pk_buf *b, const struct pk_engine *e, const struct pk_window *w) {
+    const struct pk_rule *r = e->rules.rows[w->rule];
+    const bool is_source = r->group == PK_GROUP_SOURCE || pk_judge_is_child(r, w);
+    pk_buf_puts(b, "group ");
+    if (w->active != PK_WINDOW_NO_ACTIVE) {
+        const char *text = e->active[w->active].group_key;
+        pk_buf_puts(b, text[0] != '\0' ? text : "(all)");
+    } else if (is_source) {
+        pk_buf_puts(b, pk_sources_name(e->world.sources, w->source_id));
+    } else {
+        pk_buf_puts(b, (w->key & ~PK_MATCH_REPLAYED) == 0 ? "(all)" : "(last from ");
+        if ((w->key & ~PK_MATCH_REPLAYED) != 0) {
+            pk_buf_puts(b, pk_sources_name(e->world.sources, w->source_id));
+            pk_buf_putc(b, ')');
+        }
+    }
+    pk_buf_puts(b, (w->key & PK_MATCH_REPLAYED) != 0 ? " (replayed): " : ": ");
+}
+
+static void put_numbers(struct pk_buf *b, const struct pk_engine *e, uint32_t slot, uint64_t now_ms) {
+    const struct pk_window *w = &e->windows.slots[slot];
+    const struct pk_rule *r = e->rules.rows[w->rule];
+    if (r->when.kind == PK_COND_COUNT && w->ring != PK_WINDOW_NONE) {
+        const uint32_t cap = pk_rule_ring_cap(r);
+        pk_buf_put_u64(b, pk_windows_count_within(&e->windows, slot, cap, (uint32_t)now_ms, r->when.within_ms));
+        pk_buf_puts(b, " of ");
+        pk_buf_put_u64(b, r->when.count);
+        pk_buf_puts(b, " in ");
+        pk_buf_put_duration(b, r->when.within_ms);
+    } else if (w->held > 0 || (r->across > 0 && !pk_judge_is_child(r, w))) {
+        pk_buf_put_u64(b, w->held);
+        pk_buf_puts(b, " sources hold");
+    } else {
+        pk_buf_puts(b, "condition ");
+        pk_buf_puts(b, pk_verdict_word(pk_judge_when(e, slot, now_ms).verdict));
+    }
+    put_ago(b, ", last event ", pk_judge_full_ms(now_ms, w->last_ms), now_ms);
+    if (pk_wheel_is_armed(&e->wheel, slot) && e->nodes[slot].due_ms > now_ms) {
+        pk_buf_puts(b, ", looks again in ");
+        pk_buf_put_duration(b, e->nodes[slot].due_ms - now_ms);
+    }
+}
+
+static void put_window(struct pk_buf *b, const struct pk_engine *e, uint32_t slot, uint64_t now_ms) {
+    static const char *const STATES[] = {"idle", "pending", "firing", "clearing", "cooling down"};
+    const struct pk_window *w = &e->windows.slots[slot];
+    put_group(b, e, w);
+    pk_buf_puts(b, STATES[w->state]);
+    pk_buf_puts(b, ", ");
+    put_numbers(b, e, slot, now_ms);
+    pk_buf_putc(b, '\n');
+}
+
+void pk_engine_explain(const struct pk_engine *e, uint32_t rule_index, uint64_t now_ms, struct pk_buf *out) {
+    PK_ASSERT(rule_index < e->rules.count);
+    const struct pk_rule *r = e->rules.rows[rule_index];
+    uint32_t shown = 0;
+    put_ref(out, e, r, "rule: ", r->id);
+    put_definition(out, e, r);
+    put_status(out, e, rule_index, now_ms);
+    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS && shown < GROUPS_SHOWN; i++) {
+        if (e->active[i].is_used && e->windows.slots[e->active[i].slot].rule == rule_index) {
+            put_window(out, e, e->active[i].slot, now_ms);
+            shown++;
+        }
+    }
+    for (uint32_t s = e->windows.newest[rule_index]; s != PK_WINDOW_NONE && shown < GROUPS_SHOWN;
+         s = e->windows.slots[s].older) {
+        put_window(out, e, s, now_ms);
+        shown++;
+    }
+}

@@ -1,0 +1,263 @@
+#include "detect/pk_finding.h"
+
+#include <string.h>
+
+#include "base/pk_assert.h"
+#include "detect/pk_judge.h"
+#include "detect/pk_match.h"
+
+const char *pk_finding_kind_word(enum pk_finding_kind k) {
+    static const char *const WORDS[PK_FINDING_KIND_COUNT] = {"fire", "raised", "still", "cleared"};
+    PK_ASSERT(k < PK_FINDING_KIND_COUNT);
+    return WORDS[k];
+}
+
+/* Whether the event counted for the rule and, where the rule has groups, for this one. */
+static bool is_evidence(const struct pk_engine *e, const struct pk_window *w, const struct pk_event *event) {
+    const struct pk_rule *r = e->rules.rows[w->rule];
+    uint64_t key = 0;
+    return pk_match_group(e, r, event, &key, NULL) && key == w->key && pk_match_event(e, w->rule, event) &&
+           pk_match_terms(e, r, r->when.term_first, r->when.term_count, event) &&
+           (r->when.kind != PK_COND_VALUE ||
+            ((event->flags & PK_EVENT_HAS_VALUE) != 0 &&
+             pk_cmp_doubles(event->value, (enum pk_cmp)r->when.cmp, r->when.value)));
+}
+
+const struct pk_event *pk_finding_newest_event(const struct pk_engine *e, uint32_t slot) {
+    const struct pk_window *w = &e->windows.slots[slot];
+    for (uint32_t age = 0; age < PK_ENGINE_EVIDENCE_SCAN; age++) {
+        const struct pk_event *event = pk_history_at(e->world.history, age);
+        if (event == NULL) {
+            return NULL;
+        }
+        if (is_evidence(e, w, event)) {
+            return event;
+        }
+    }
+    return NULL;
+}
+
+static void add_component(struct pk_finding *f, uint16_t source_id) {
+    for (uint32_t i = 0; i < f->component_count; i++) {
+        if (f->components[i] == source_id) {
+            return;
+        }
+    }
+    if (f->component_count < PK_FINDING_COMPONENTS) {
+        f->components[f->component_count++] = source_id;
+    }
+}
+
+/* Newest first while collecting: the last place is for the earliest seen so far. */
+static void add_number(struct pk_finding *f, uint32_t number) {
+    if (f->event_number_count < PK_FINDING_EVENTS) {
+        f->event_number_count++;
+    }
+    f->event_numbers[f->event_number_count - 1u] = number;
+}
+
+static void reverse_numbers(struct pk_finding *f) {
+    for (uint32_t i = 0; i < f->event_number_count / 2u; i++) {
+        const uint32_t other = f->event_number_count - 1u - i;
+        const uint32_t kept = f->event_numbers[i];
+        f->event_numbers[i] = f->event_numbers[other];
+        f->event_numbers[other] = kept;
+    }
+}
+
+static void collect(const struct pk_engine *e, const struct pk_window *w, const struct pk_active *a, struct pk_finding *f) {
+    for (uint32_t age = 0; age < PK_ENGINE_EVIDENCE_SCAN; age++) {
+        const struct pk_event *event = pk_history_at(e->world.history, age);
+        if (event == NULL || (!a->is_replayed && event->receive_ms < a->first_ms)) {
+            break;
+        }
+        if (is_evidence(e, w, event)) {
+            add_number(f, event->number);
+            add_component(f, event->source_id);
+        }
+    }
+    reverse_numbers(f);
+}
+
+/* Sources of an across rule that hold now. */
+static void collect_children(const struct pk_engine *e, uint16_t rule, struct pk_finding *f) {
+    for (uint32_t s = e->windows.newest[rule]; s != PK_WINDOW_NONE; s = e->windows.slots[s].older) {
+        if (e->windows.slots[s].held > 0 && pk_judge_is_child(e->rules.rows[rule], &e->windows.slots[s])) {
+            add_component(f, e->windows.slots[s].source_id);
+        }
+    }
+}
+
+static void put_fire_count(struct pk_buf *b, const struct pk_rule *r, const struct pk_active *a) {
+    pk_buf_put_u64(b, a->event_count);
+    pk_buf_puts(b, a->event_count == 1 ? " event in " : " events in ");
+    pk_buf_put_duration(b, r->when.within_ms);
+    pk_buf_puts(b, ", threshold ");
+    pk_buf_put_u64(b, r->when.count);
+    if (r->across > 0) {
+        pk_buf_puts(b, " across ");
+        pk_buf_put_u64(b, r->across);
+        pk_buf_puts(b, " sources");
+    }
+}
+
+static void put_fire_value(struct pk_buf *b, const struct pk_rule *r, const struct pk_window *w, const struct pk_active *a) {
+    if (r->across > 0) {
+        pk_buf_put_u64(b, w->held);
+        pk_buf_puts(b, " sources with ");
+        pk_rule_cond_put(b, &r->when, false);
+        return;
+    }
+    pk_buf_puts(b, "value ");
+    pk_buf_put_double(b, a->value);
+    pk_buf_puts(b, ", condition ");
+    pk_rule_cond_put(b, &r->when, false);
+}
+
+static void put_fire_absent(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r, const struct pk_window *w) {
+    if (r->across > 0) {
+        pk_buf_put_u64(b, w->held);
+        pk_buf_puts(b, " sources are silent, threshold ");
+        pk_buf_put_u64(b, r->across);
+        return;
+    }
+    pk_buf_puts(b, "silent for ");
+    pk_buf_put_duration(b, e->now_ms - pk_judge_full_ms(e->now_ms, w->last_ms));
+    if (r->when.promised_factor > 0 && w->gap_ms > 0) {
+        pk_buf_puts(b, ", promised every ");
+        pk_buf_put_duration(b, w->gap_ms);
+    }
+    pk_buf_puts(b, ", condition ");
+    pk_rule_cond_put(b, &r->when, false);
+}
+
+static void put_fire(struct pk_buf *b, const struct pk_engine *e, const struct pk_window *w, const struct pk_active *a) {
+    const struct pk_rule *r = e->rules.rows[w->rule];
+    switch ((enum pk_cond_kind)r->when.kind) {
+    case PK_COND_COUNT:
+        put_fire_count(b, r, a);
+        return;
+    case PK_COND_VALUE:
+        put_fire_value(b, r, w, a);
+        return;
+    case PK_COND_ABSENT:
+        put_fire_absent(b, e, r, w);
+        return;
+    case PK_COND_NONE:
+    case PK_COND_STABLE:
+    case PK_COND_NEVER:
+        break;
+    }
+    PK_ASSERT(false);
+}
+
+static void put_raise(struct pk_buf *b, const struct pk_engine *e, uint32_t slot, const struct pk_active *a) {
+    const struct pk_rule *r = e->rules.rows[e->windows.slots[slot].rule];
+    uint32_t counted = 0;
+    uint32_t all = 0;
+    switch ((enum pk_raise_kind)r->raise.kind) {
+    case PK_RAISE_NONE:
+        return;
+    case PK_RAISE_RATIO:
+        pk_judge_ratio_sums(&e->windows, slot, r->when.within_ms, (uint32_t)e->now_ms, &counted, &all);
+        pk_buf_put_u64(b, counted);
+        pk_buf_puts(b, " of ");
+        pk_buf_put_u64(b, all);
+        pk_buf_puts(b, " events, threshold above ");
+        pk_buf_put_u64(b, r->raise.percent);
+        pk_buf_puts(b, "%");
+        return;
+    case PK_RAISE_VALUE:
+        pk_buf_puts(b, "value ");
+        pk_buf_put_double(b, a->value);
+        pk_buf_puts(b, ", escalates at value ");
+        pk_buf_puts(b, pk_cmp_word((enum pk_cmp)r->raise.cmp));
+        pk_buf_putc(b, ' ');
+        pk_buf_put_double(b, r->raise.value);
+        return;
+    case PK_RAISE_COUNT:
+        pk_buf_puts(b, "at least ");
+        pk_buf_put_u64(b, r->raise.min_count);
+        pk_buf_puts(b, " events in ");
+        pk_buf_put_duration(b, r->when.within_ms);
+        return;
+    case PK_RAISE_LASTING:
+        pk_buf_puts(b, "lasting for ");
+        pk_buf_put_duration(b, e->now_ms - a->fired_ms);
+        pk_buf_puts(b, ", escalates after ");
+        pk_buf_put_duration(b, r->raise.for_ms);
+        return;
+    }
+}
+
+static void put_words(struct pk_finding *f, const struct pk_engine *e, uint32_t slot, const struct pk_active *a) {
+    const struct pk_window *w = &e->windows.slots[slot];
+    const struct pk_rule *r = e->rules.rows[w->rule];
+    struct pk_buf b;
+    pk_buf_init(&b, f->words, sizeof f->words);
+    switch ((enum pk_finding_kind)f->kind) {
+    case PK_FINDING_FIRE:
+        put_fire(&b, e, w, a);
+        return;
+    case PK_FINDING_RAISED:
+        put_raise(&b, e, slot, a);
+        return;
+    case PK_FINDING_STILL:
+        pk_buf_put_u64(&b, a->event_count);
+        pk_buf_puts(&b, " events in ");
+        pk_buf_put_duration(&b, e->now_ms - a->first_ms);
+        pk_buf_puts(&b, ", it goes on");
+        return;
+    case PK_FINDING_CLEARED:
+        pk_buf_puts(&b, "clear condition held: ");
+        pk_rule_cond_put(&b, &r->clear, true);
+        return;
+    case PK_FINDING_KIND_COUNT:
+        break;
+    }
+    PK_ASSERT(false);
+}
+
+static void fill(const struct pk_engine *e, uint32_t slot, const struct pk_event *event, struct pk_finding *f) {
+    const struct pk_window *w = &e->windows.slots[slot];
+    const struct pk_rule *r = e->rules.rows[w->rule];
+    const struct pk_active *a = &e->active[w->active];
+    f->at_ms = e->now_ms;
+    f->first_event_ms = a->first_ms;
+    f->key = w->key;
+    f->value = a->value;
+    f->has_value = a->has_value;
+    f->event_count = a->event_count;
+    f->rule_index = w->rule;
+    f->severity = a->severity;
+    f->is_replayed = a->is_replayed;
+    f->is_drill = a->is_drill;
+    memcpy(f->group_key, a->group_key, sizeof f->group_key);
+    if (f->kind == PK_FINDING_FIRE) {
+        collect(e, w, a, f);
+    } else if (event != NULL) {
+        add_number(f, event->number);
+        add_component(f, event->source_id);
+    }
+    if (r->group == PK_GROUP_SOURCE) {
+        add_component(f, w->source_id);
+    }
+    if (r->across > 0) {
+        collect_children(e, w->rule, f);
+    }
+    put_words(f, e, slot, a);
+}
+
+bool pk_finding_push(struct pk_engine *e, enum pk_finding_kind kind, uint32_t slot, const struct pk_event *event) {
+    PK_ASSERT(e->windows.slots[slot].active < PK_LIMIT_INCIDENTS);
+    if (e->finding_count >= PK_ENGINE_FINDINGS) {
+        return false;
+    }
+    struct pk_finding *f = &e->findings[(e->finding_head + e->finding_count) % PK_ENGINE_FINDINGS];
+    memset(f, 0, sizeof *f);
+    f->kind = (uint8_t)kind;
+    fill(e, slot, event, f);
+    e->finding_count++;
+    e->finding_high = e->finding_count > e->finding_high ? e->finding_count : e->finding_high;
+    return true;
+}

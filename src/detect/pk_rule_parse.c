@@ -1,0 +1,476 @@
+#include "detect/pk_rule_parse.h"
+
+#include <string.h>
+
+#include "base/pk_assert.h"
+#include "base/pk_hash.h"
+#include "detect/pk_rule_expr.h"
+#include "detect/pk_window.h"
+
+enum key {
+    KEY_ABOUT,
+    KEY_TITLE,
+    KEY_ON,
+    KEY_WHEN,
+    KEY_TYPE,
+    KEY_SEVERITY,
+    KEY_CLEAR,
+    KEY_COOLDOWN,
+    KEY_ACTIONS,
+    KEY_AUTO,
+    KEY_ENABLED,
+    KEY_KEYS,
+    KEY_CONSECUTIVE,
+    KEY_MIN_COMPONENTS,
+    KEY_CHECK_INTERVAL,
+    KEY_STALE,
+    KEY_TAGS,
+    KEY_METADATA,
+    KEY_ALIASES,
+    KEY_COUNT
+};
+
+static const char *const KEY_WORDS[KEY_COUNT] = {
+    [KEY_ABOUT] = "about",
+    [KEY_TITLE] = "title",
+    [KEY_ON] = "on",
+    [KEY_WHEN] = "when",
+    [KEY_TYPE] = "type",
+    [KEY_SEVERITY] = "severity",
+    [KEY_CLEAR] = "clear",
+    [KEY_COOLDOWN] = "cooldown",
+    [KEY_ACTIONS] = "actions",
+    [KEY_AUTO] = "auto",
+    [KEY_ENABLED] = "enabled",
+    [KEY_KEYS] = "keys",
+    [KEY_CONSECUTIVE] = "consecutive",
+    [KEY_MIN_COMPONENTS] = "min_components",
+    [KEY_CHECK_INTERVAL] = "check_interval",
+    [KEY_STALE] = "stale",
+    [KEY_TAGS] = "tags",
+    [KEY_METADATA] = "metadata",
+    [KEY_ALIASES] = "aliases",
+};
+
+/* The 15 of REQUIREMENTS S1-22 and those WIRE adds. */
+static const char *const TYPE_WORDS[] = {
+    "error_burst",       "service_down",    "quality_drop",      "workflow_failure_spike",
+    "memory_exhaustion", "performance_degradation", "disk_space_low", "database_connection_fail",
+    "api_rate_limit",    "cache_failure",   "network_partition", "deadlock_detected",
+    "resource_leak",     "security_breach", "data_corruption",   "cpu_high",
+    "gpu_high",          "throughput_low",  "heartbeat_lost",    "crash_loop",
+    "deployment_failure", "queue_backlog",  "certificate_expiration", "anomaly",
+    "unexpected_restart", "self",           "custom",
+};
+
+enum { LIST_ITEM_BYTES_MAX = 47, TEXT_BYTES_MAX = 512, SPAN_MS_MAX = 7 * 24 * 3600 * 1000,
+       KEYS_MAX = PK_LIMIT_KEYS > 65000 ? 65000 : PK_LIMIT_KEYS - 2 };
+
+/* Values of one section by key, so that they are read in an order of our own: `on` before `when` before `severity`. */
+struct section {
+    struct pk_rule_parser *parser;
+    struct pk_diag *diag;
+    struct pk_rule *rule;
+    struct pk_rule_cursor values[KEY_COUNT];
+    uint32_t seen; /* bit per key */
+    uint32_t line, column;
+};
+
+static bool has(const struct section *s, enum key key) {
+    return (s->seen & (1u << key)) != 0u;
+}
+
+static struct pk_rule_ref ref_of(const struct pk_rule_parser *p, struct pk_str s) {
+    return (struct pk_rule_ref){s.n > 0 ? (uint32_t)(s.p - p->text) : 0u, (uint16_t)s.n, 0};
+}
+
+static int fail_section(const struct section *s, const char *message, struct pk_str argument) {
+    pk_diag_set1(s->diag, s->parser->file, s->line, s->column, message, argument);
+    return PK_E_CONFIG;
+}
+
+static int fail_reader(struct pk_rule_parser *p, struct pk_diag *diag) {
+    pk_diag_set(diag, p->file, p->ini.error_line, p->ini.error_column, p->ini.error);
+    return PK_E_CONFIG;
+}
+
+void pk_rule_parser_init(struct pk_rule_parser *p, const char *file, const char *text, uint32_t base, uint32_t n) {
+    memset(p, 0, sizeof *p);
+    p->file = file;
+    p->text = text;
+    pk_ini_init(&p->ini, text + base, n);
+}
+
+static int take_pair(struct section *s, const struct pk_ini_item *item) {
+    struct pk_rule_cursor at_key = {s->parser->file, s->parser->text, item->key, 0, item->line, item->column, s->diag};
+    for (uint32_t i = 0; i < KEY_COUNT; i++) {
+        if (!pk_str_eq_c(item->key, KEY_WORDS[i])) {
+            continue;
+        }
+        if (has(s, (enum key)i)) {
+            return pk_rule_fail(&at_key, 0, "'{}' is given twice", item->key);
+        }
+        s->seen |= 1u << i;
+        s->values[i] = (struct pk_rule_cursor){s->parser->file, s->parser->text, item->value, 0, item->value_line,
+                                               item->value_column, s->diag};
+        if (item->value.n == 0) {
+            return pk_rule_fail(&at_key, 0, "'{}' has no value", item->key);
+        }
+        return PK_OK;
+    }
+    return pk_rule_fail_word(&at_key, 0, "unknown key '{}'", item->key, KEY_WORDS, KEY_COUNT);
+}
+
+static int read_text(struct section *s, enum key key, uint32_t bytes_max, struct pk_rule_ref *out) {
+    if (!has(s, key)) {
+        return PK_OK;
+    }
+    struct pk_rule_cursor *c = &s->values[key];
+    if (c->value.n > bytes_max) {
+        return pk_rule_fail(c, 0, "the text of '{}' is too long", pk_str_of(KEY_WORDS[key]));
+    }
+    *out = ref_of(s->parser, c->value);
+    return PK_OK;
+}
+
+static int read_span(struct section *s, enum key key, bool may_be_zero, uint32_t *out_ms) {
+    if (!has(s, key)) {
+        return PK_OK;
+    }
+    struct pk_rule_cursor *c = &s->values[key];
+    uint64_t ms = 0;
+    if (pk_parse_duration_ms(c->value, &ms) != PK_OK) {
+        return pk_rule_fail(c, 0, "expected a time such as 30s, 5m or 2h, not '{}'", c->value);
+    }
+    if (ms > SPAN_MS_MAX || (ms == 0 && !may_be_zero)) {
+        return pk_rule_fail(c, 0, "the time '{}' must be above 0 and at most 7d", c->value);
+    }
+    *out_ms = (uint32_t)ms;
+    return PK_OK;
+}
+
+static int read_bool(struct section *s, enum key key, bool *out) {
+    if (!has(s, key) || pk_parse_bool(s->values[key].value, out) == PK_OK) {
+        return PK_OK;
+    }
+    return pk_rule_fail(&s->values[key], 0, "expected yes or no, not '{}'", s->values[key].value);
+}
+
+static int read_number(struct section *s, enum key key, uint64_t low, uint64_t high, uint64_t *out) {
+    if (!has(s, key)) {
+        return PK_OK;
+    }
+    struct pk_rule_cursor *c = &s->values[key];
+    if (pk_parse_u64(c->value, out) != PK_OK || *out < low || *out > high) {
+        char message[96];
+        struct pk_buf b;
+        pk_buf_init(&b, message, sizeof message);
+        pk_buf_puts(&b, "expected a whole number from ");
+        pk_buf_put_u64(&b, low);
+        pk_buf_puts(&b, " to ");
+        pk_buf_put_u64(&b, high);
+        pk_buf_puts(&b, ", not '{}'");
+        return pk_rule_fail(c, 0, message, c->value);
+    }
+    return PK_OK;
+}
+
+static int read_type(struct section *s) {
+    if (!has(s, KEY_TYPE)) {
+        return fail_section(s, "rule '{}' has no 'type'", s->parser->item.section_name);
+    }
+    struct pk_rule_cursor *c = &s->values[KEY_TYPE];
+    for (size_t i = 0; i < PK_COUNT_OF(TYPE_WORDS); i++) {
+        if (pk_str_eq_c(c->value, TYPE_WORDS[i])) {
+            s->rule->type = ref_of(s->parser, c->value);
+            return PK_OK;
+        }
+    }
+    return pk_rule_fail_word(c, 0, "'{}' is not an incident type", c->value, TYPE_WORDS, PK_COUNT_OF(TYPE_WORDS));
+}
+
+static int read_actions(struct section *s) {
+    if (!has(s, KEY_ACTIONS)) {
+        return PK_OK;
+    }
+    struct pk_rule *r = s->rule;
+    struct pk_str rest = s->values[KEY_ACTIONS].value;
+    struct pk_str piece;
+    while (pk_str_split(&rest, ',', &piece)) {
+        const struct pk_str one = pk_str_trim(piece);
+        const uint32_t at = (uint32_t)(piece.p - s->values[KEY_ACTIONS].value.p);
+        if (!pk_text_is_id(one, NULL, 32)) {
+            return pk_rule_fail(&s->values[KEY_ACTIONS], at, "'{}' is not the name of an action", one);
+        }
+        if (r->action_count >= PK_RULE_ACTIONS_MAX) {
+            return pk_rule_fail(&s->values[KEY_ACTIONS], at, "a rule has at most 4 actions", one);
+        }
+        r->actions[r->action_count++] = ref_of(s->parser, one);
+    }
+    return PK_OK;
+}
+
+/* A list of ids, kept as its text. */
+static int read_ids(struct section *s, enum key key, struct pk_rule_ref *out) {
+    if (!has(s, key)) {
+        return PK_OK;
+    }
+    struct pk_rule_cursor *c = &s->values[key];
+    struct pk_str rest = c->value;
+    struct pk_str piece;
+    while (pk_str_split(&rest, ',', &piece)) {
+        const struct pk_str one = pk_str_trim(piece);
+        if (!pk_text_is_id(one, ".:", LIST_ITEM_BYTES_MAX)) {
+            return pk_rule_fail(c, (uint32_t)(piece.p - c->value.p), "'{}' is not a name", one);
+        }
+    }
+    return read_text(s, key, TEXT_BYTES_MAX, out);
+}
+
+static int read_consecutive(struct section *s) {
+    struct pk_rule *r = s->rule;
+    uint64_t run = 0;
+    bool is_yes = false;
+    if (!has(s, KEY_CONSECUTIVE)) {
+        return PK_OK;
+    }
+    struct pk_rule_cursor *c = &s->values[KEY_CONSECUTIVE];
+    if (r->when.kind == PK_COND_VALUE) {
+        const int err = read_number(s, KEY_CONSECUTIVE, 1, 250, &run);
+        r->consecutive = (uint8_t)run;
+        return err;
+    }
+    if (r->when.kind != PK_COND_COUNT || r->when.term_count == 0) {
+        return pk_rule_fail(c, 0, "'consecutive' needs 'value', or 'count(...)' that tells which events break the run", c->value);
+    }
+    const int err = read_bool(s, KEY_CONSECUTIVE, &is_yes);
+    r->consecutive = is_yes ? 1u : 0u;
+    return err;
+}
+
+static int read_components(struct section *s) {
+    struct pk_rule *r = s->rule;
+    uint64_t least = 0;
+    const int err = read_number(s, KEY_MIN_COMPONENTS, 1, PK_RULE_ACROSS_MAX, &least);
+    if (err != PK_OK || least <= 1) {
+        return err;
+    }
+    const bool is_by_all = r->when.kind != PK_COND_COUNT || r->group == PK_GROUP_ALL;
+    if (r->across != 0 || !is_by_all) {
+        return pk_rule_fail(&s->values[KEY_MIN_COMPONENTS], 0,
+                            "'min_components' cannot be combined with 'by' or 'across'", pk_str_make(NULL, 0));
+    }
+    r->across = (uint8_t)least;
+    r->group = PK_GROUP_ALL;
+    return PK_OK;
+}
+
+static bool is_upward(uint8_t cmp) {
+    return cmp == PK_CMP_GT || cmp == PK_CMP_GE;
+}
+
+static bool is_downward(uint8_t cmp) {
+    return cmp == PK_CMP_LT || cmp == PK_CMP_LE;
+}
+
+/* A gauge that could trip and clear at once would flap for ever. */
+static bool is_overlap(const struct pk_rule_cond *when, const struct pk_rule_cond *clear) {
+    const bool is_touching = pk_cmp_doubles(clear->value, PK_CMP_EQ, when->value) &&
+                             (clear->cmp == PK_CMP_GE || clear->cmp == PK_CMP_LE) &&
+                             (when->cmp == PK_CMP_GE || when->cmp == PK_CMP_LE);
+    if (is_upward(when->cmp)) {
+        return !is_downward(clear->cmp) || clear->value > when->value || is_touching;
+    }
+    if (is_downward(when->cmp)) {
+        return !is_upward(clear->cmp) || clear->value < when->value || is_touching;
+    }
+    return pk_cmp_doubles(clear->value, (enum pk_cmp)when->cmp, when->value) && clear->cmp == PK_CMP_EQ;
+}
+
+static int read_clear(struct section *s) {
+    struct pk_rule *r = s->rule;
+    r->clear.kind = PK_COND_STABLE;
+    r->clear.for_ms = PK_RULE_STABLE_MS;
+    if (!has(s, KEY_CLEAR)) {
+        return PK_OK;
+    }
+    struct pk_rule_cursor *c = &s->values[KEY_CLEAR];
+    memset(&r->clear, 0, sizeof r->clear);
+    const int err = pk_rule_read_clear(c, r);
+    if (err != PK_OK) {
+        return err;
+    }
+    if (r->clear.kind == PK_COND_COUNT && r->when.kind != PK_COND_COUNT) {
+        return pk_rule_fail(c, 0, "'clear = count' needs 'when = count'", pk_str_make(NULL, 0));
+    }
+    if (r->clear.kind == PK_COND_COUNT && r->clear.count > r->when.count && r->clear.within_ms >= r->when.within_ms) {
+        return pk_rule_fail(c, 0, "the rule would clear while its condition holds", pk_str_make(NULL, 0));
+    }
+    if (r->clear.kind == PK_COND_VALUE && r->when.kind == PK_COND_VALUE && is_overlap(&r->when, &r->clear)) {
+        return pk_rule_fail(c, 0, "the rule would clear while its condition holds", pk_str_make(NULL, 0));
+    }
+    if (r->clear.kind == PK_COND_VALUE && (r->when.kind == PK_COND_ABSENT || r->across > 0)) {
+        return pk_rule_fail(c, 0, "'clear = value' needs a condition on one source's values", pk_str_make(NULL, 0));
+    }
+    return PK_OK;
+}
+
+static int read_severity(struct section *s) {
+    struct pk_rule *r = s->rule;
+    if (!has(s, KEY_SEVERITY)) {
+        return fail_section(s, "rule '{}' has no 'severity'", s->parser->item.section_name);
+    }
+    struct pk_rule_cursor *c = &s->values[KEY_SEVERITY];
+    const int err = pk_rule_read_severity(c, r);
+    if (err != PK_OK) {
+        return err;
+    }
+    const bool is_counted = r->raise.kind == PK_RAISE_RATIO || r->raise.kind == PK_RAISE_COUNT;
+    if (is_counted && r->when.kind != PK_COND_COUNT) {
+        return pk_rule_fail(c, 0, "ratio and count need 'when = count'", pk_str_make(NULL, 0));
+    }
+    if (r->raise.kind == PK_RAISE_COUNT && r->raise.min_count <= r->when.count) {
+        return pk_rule_fail(c, 0, "the count after 'if' must be above the threshold", pk_str_make(NULL, 0));
+    }
+    return PK_OK;
+}
+
+/* Smallest ring that holds what the conditions look back at. */
+static int choose_ring(struct section *s) {
+    struct pk_rule *r = s->rule;
+    r->ring_class = PK_WINDOW_NO_RING;
+    if (r->when.kind != PK_COND_COUNT) {
+        return PK_OK;
+    }
+    const uint32_t need = pk_rule_ring_cap(r) + (r->raise.kind == PK_RAISE_RATIO ? PK_RULE_RATIO_TIMES : 0u);
+    for (uint8_t i = 0; i < PK_WINDOW_CLASSES; i++) {
+        if (need <= PK_WINDOW_CLASS_TIMES[i]) {
+            r->ring_class = i;
+            return PK_OK;
+        }
+    }
+    return pk_rule_fail(&s->values[KEY_WHEN], 0, "with ratio, counts go up to 56", pk_str_make(NULL, 0));
+}
+
+/* Windows: one live and one for replayed events when there is no group; children and their parent for across. */
+static int read_keys(struct section *s) {
+    struct pk_rule *r = s->rule;
+    uint64_t keys = r->group == PK_GROUP_ALL && r->across == 0 ? 1u : PK_LIMIT_KEYS_PER_RULE;
+    const int err = read_number(s, KEY_KEYS, 1, KEYS_MAX, &keys);
+    if (err != PK_OK) {
+        return err;
+    }
+    if (r->across > keys) {
+        return pk_rule_fail(&s->values[has(s, KEY_KEYS) ? KEY_KEYS : KEY_WHEN], 0, "'keys' must be at least the sources of 'across'",
+                            pk_str_make(NULL, 0));
+    }
+    const bool is_small = (r->group == PK_GROUP_ALL && r->across == 0) || r->across > 0;
+    r->keys = (uint16_t)(keys + (is_small ? 1u : 0u));
+    return PK_OK;
+}
+
+static int read_conditions(struct section *s) {
+    struct pk_rule *r = s->rule;
+    if (!has(s, KEY_ON) || !has(s, KEY_WHEN)) {
+        return fail_section(s, has(s, KEY_ON) ? "rule '{}' has no 'when'" : "rule '{}' has no 'on'",
+                            s->parser->item.section_name);
+    }
+    int err = pk_rule_read_on(&s->values[KEY_ON], r);
+    err = err != PK_OK ? err : pk_rule_read_when(&s->values[KEY_WHEN], r);
+    err = err != PK_OK ? err : read_severity(s);
+    err = err != PK_OK ? err : read_consecutive(s);
+    err = err != PK_OK ? err : read_components(s);
+    err = err != PK_OK ? err : read_clear(s);
+    err = err != PK_OK ? err : choose_ring(s);
+    return err != PK_OK ? err : read_keys(s);
+}
+
+static int read_rest(struct section *s) {
+    struct pk_rule *r = s->rule;
+    r->repeat_ms = PK_RULE_REPEAT_MS;
+    r->is_enabled = true;
+    int err = read_type(s);
+    err = err != PK_OK ? err : read_text(s, KEY_ABOUT, TEXT_BYTES_MAX, &r->about);
+    err = err != PK_OK ? err : read_text(s, KEY_TITLE, 80, &r->title);
+    err = err != PK_OK ? err : read_text(s, KEY_METADATA, TEXT_BYTES_MAX, &r->metadata);
+    err = err != PK_OK ? err : read_ids(s, KEY_TAGS, &r->tags);
+    err = err != PK_OK ? err : read_ids(s, KEY_ALIASES, &r->aliases);
+    err = err != PK_OK ? err : read_actions(s);
+    err = err != PK_OK ? err : read_bool(s, KEY_AUTO, &r->is_auto);
+    err = err != PK_OK ? err : read_bool(s, KEY_ENABLED, &r->is_enabled);
+    err = err != PK_OK ? err : read_span(s, KEY_COOLDOWN, true, &r->cooldown_ms);
+    err = err != PK_OK ? err : read_span(s, KEY_CHECK_INTERVAL, false, &r->repeat_ms);
+    return err != PK_OK ? err : read_span(s, KEY_STALE, false, &r->stale_ms);
+}
+
+static int read_id(struct section *s) {
+    const struct pk_ini_item *item = &s->parser->item;
+    if (!pk_str_eq_c(item->section_kind, "rule")) {
+        return fail_section(s, "expected [rule NAME], not [{}]", item->section_kind);
+    }
+    if (!pk_text_is_id(item->section_name, NULL, PK_RULE_ID_BYTES_MAX)) {
+        return fail_section(s, "'{}' is not a rule name: 1 to 47 of A-Z a-z 0-9 _ -", item->section_name);
+    }
+    s->rule->id = ref_of(s->parser, item->section_name);
+    return PK_OK;
+}
+
+/* First item of the file: a pair before any section is nobody's. */
+static int first_section(struct pk_rule_parser *p, struct pk_diag *diag) {
+    if (p->is_at_section) {
+        return PK_OK;
+    }
+    if (pk_ini_next(&p->ini, &p->item) != PK_OK) {
+        return fail_reader(p, diag);
+    }
+    if (p->item.kind == PK_INI_PAIR) {
+        pk_diag_set1(diag, p->file, p->item.line, p->item.column, "'{}' stands before the first [rule NAME]", p->item.key);
+        return PK_E_CONFIG;
+    }
+    return PK_OK;
+}
+
+int pk_rule_parse_next(struct pk_rule_parser *p, struct pk_rule *out, struct pk_diag *out_diag) {
+    int err = first_section(p, out_diag);
+    if (err != PK_OK) {
+        return err;
+    }
+    if (p->item.kind == PK_INI_END) {
+        return PK_E_NOT_FOUND;
+    }
+    struct section s = {.parser = p, .diag = out_diag, .rule = out, .line = p->item.line, .column = p->item.column};
+    memset(out, 0, sizeof *out);
+    out->line = p->item.line;
+    const char *from = p->item.section_kind.p;
+    const char *to = from;
+    while (*from != '[') {
+        from--;
+    }
+    err = read_id(&s);
+    struct pk_ini_item item;
+    memset(&item, 0, sizeof item);
+    while (err == PK_OK) {
+        if (pk_ini_next(&p->ini, &item) != PK_OK) {
+            return fail_reader(p, out_diag);
+        }
+        if (item.kind != PK_INI_PAIR) {
+            break;
+        }
+        err = take_pair(&s, &item);
+        to = item.value.p + item.value.n;
+    }
+    err = err != PK_OK ? err : read_conditions(&s);
+    err = err != PK_OK ? err : read_rest(&s);
+    if (err != PK_OK) {
+        return err;
+    }
+    const struct pk_str text = pk_str_make(from, (size_t)(to - from));
+    out->hash = pk_hash64(text.p, text.n);
+    if (text.n > UINT16_MAX) {
+        return fail_section(&s, "the text of rule '{}' is too long", p->item.section_name);
+    }
+    out->text = ref_of(p, text);
+    p->item = item;
+    p->is_at_section = true;
+    return PK_OK;
+}
