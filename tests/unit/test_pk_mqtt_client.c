@@ -177,7 +177,7 @@ PK_TEST(keep_alive__only_we_talk__the_silence_of_the_server_is_noticed) {
     const struct pk_mqtt_publish m = rig_message("x", 0);
     while (rig.now_ms < start + 200000 && rig.client.state == PK_MQTT_CONNECTED) {
         rig.now_ms += 1000;
-        (void)pk_mqtt_publish(&rig.client, &m, 0);
+        CHECK_EQ_INT(pk_mqtt_publish(&rig.client, &m, 0), PK_OK);
         pk_mqtt_tick(&rig.client, rig.now_ms);
         (void)rig_take(&rig, NULL, UINT32_MAX);
     }

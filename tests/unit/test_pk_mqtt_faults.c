@@ -38,6 +38,10 @@ struct broker {
     uint16_t next_id;
 };
 
+struct received {
+    uint32_t handle, number;
+};
+
 struct world {
     struct pk_rng rng;
     uint8_t qos;
@@ -54,9 +58,8 @@ struct world {
     bool is_done[COUNT];      /* PUBLISHED came */
     uint32_t got[COUNT * 50]; /* numbers the application stored */
     uint32_t got_count;
-    struct {
-        uint32_t handle;
-    } waiting[STORE_MAX]; /* stored, not acknowledged yet */
+    bool is_stored[COUNT];              /* durable: only then acknowledged */
+    struct received waiting[STORE_MAX]; /* not durable yet */
     uint32_t waiting_count;
     uint32_t cuts;
     const char *wrong; /* first broken rule */
@@ -103,7 +106,9 @@ static void broker_connect(const uint8_t *body) {
         for (uint32_t i = 0; i < b->down_count; i++) {
             b->down[i].is_sent = false;
             b->down[i].is_released = false; /* this model keeps its messages and only forgets the ids */
+            b->down[i].id = 0;
         }
+        b->next_id = 0; /* so that the same ids soon name other messages */
         b->has_session = false;
     }
     const bool present = b->has_session;
@@ -156,6 +161,9 @@ static void down_finish(uint16_t id, bool is_released) {
     if (is_released && !b->down[0].is_released) {
         wrong("PUBCOMP before PUBREC");
     }
+    if (!W.is_stored[b->down[0].number]) {
+        wrong("acknowledged before it was stored");
+    }
     b->down_count--;
     memmove(&b->down[0], &b->down[1], b->down_count * sizeof b->down[0]);
 }
@@ -169,6 +177,9 @@ static void down_pubrec(uint16_t id) {
         }
         is_expected = b->down[i].id == id && b->down[i].is_sent;
         b->down[i].is_released = true;
+        if (!W.is_stored[b->down[i].number]) {
+            wrong("acknowledged before it was stored");
+        }
         break;
     }
     if (!is_expected) {
@@ -196,7 +207,9 @@ static void broker_packet(const uint8_t *p, uint32_t header, uint32_t body_n) {
     case 6:
         W.broker.up_id_known[id] = false;
         answer(0x70, id);
-        W.broker.up_unanswered -= W.broker.up_unanswered > 0 ? 1 : 0;
+        if (W.broker.up_unanswered > 0) {
+            W.broker.up_unanswered--;
+        }
         break;
     case 7:
         down_finish(id, true);
@@ -274,13 +287,14 @@ static void store(const struct pk_mqtt_event *e) {
         wrong("more outstanding than our receive maximum");
         return;
     }
-    W.waiting[W.waiting_count++].handle = e->u.message.handle;
+    W.waiting[W.waiting_count++] = (struct received){e->u.message.handle, number};
 }
 
 /* The store becomes durable in any order; handles of connections long gone among them. */
 static void acknowledge_some(void) {
     while (W.waiting_count > 0 && below(3) > 0) {
         const uint32_t at = below(W.waiting_count);
+        W.is_stored[W.waiting[at].number] = true;
         (void)pk_mqtt_ack(&W.client, W.waiting[at].handle, PK_MQTT_SUCCESS);
         W.waiting[at] = W.waiting[--W.waiting_count];
     }
@@ -301,7 +315,7 @@ static void publish_some(void) {
         }
         const struct pk_mqtt_publish m = message_of(token, payload, sizeof payload);
         if (pk_mqtt_resend(&W.client, &m, token) != PK_OK) {
-            return;
+            break; /* and try a newer one all the same: the client must not let it pass */
         }
     }
     while (W.next < COUNT && below(4) > 0) {

@@ -121,7 +121,7 @@ PK_TEST(out__random_walk__agrees_with_a_list) {
             agrees = pk_mqtt_out_take(&out, ++token, 1) != PK_MQTT_NO_SLOT;
             model[count++] = token;
         } else if (count > 0) {
-            const uint64_t at = pk_rng_below(&rng, count);
+            const uint32_t at = (uint32_t)pk_rng_below(&rng, count);
             pk_mqtt_out_give(&out, pk_mqtt_out_find_token(&out, model[at]));
             count--;
             memmove(&model[at], &model[at + 1], (count - at) * sizeof model[0]);
