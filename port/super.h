@@ -22,6 +22,7 @@ struct pk_super_exit {
     enum pk_super_child child;
     int32_t exit_code;    /* 0..255, 128 + n when signal n ended it */
     uint32_t wait_status; /* as the kernel gave it */
+    bool is_fault;        /* ended by what a program does to itself: a bad access, a failed assertion */
 };
 
 enum pk_super_kill {

@@ -55,9 +55,8 @@ static void limit_child(enum pk_super_child which) {
     }
     limit(RLIMIT_CPU, PK_SUPER_RLIMIT_CPU_S);
     limit(RLIMIT_NOFILE, 32);
-    if (which != PK_SUPER_MOVE_STORE) {
-        limit(RLIMIT_FSIZE, 0);
-    }
+    /* No limit on file sizes: stderr may be a file, and the limit's signal would look like a damaged store.
+     */
     if (which == PK_SUPER_RESOLVE_0 || which == PK_SUPER_RESOLVE_1) {
         limit(RLIMIT_AS, RESOLVER_ADDRESS_SPACE);
         limit(RLIMIT_CPU, 10);
@@ -180,6 +179,12 @@ static void reap_strays(const struct pk_super_platform *p) {
     }
 }
 
+/* Not SIGKILL, which is also the out-of-memory killer's and an operator's. */
+static bool is_fault(int number) {
+    return number == SIGSEGV || number == SIGBUS || number == SIGABRT || number == SIGFPE ||
+           number == SIGILL || number == SIGSYS;
+}
+
 int pk_super_ended(void *ctx, struct pk_super_exit *out) {
     struct pk_super_platform *p = ctx;
     for (int c = 0; c < PK_SUPER_CHILD_COUNT; c++) {
@@ -196,6 +201,7 @@ int pk_super_ended(void *ctx, struct pk_super_exit *out) {
         out->child = (enum pk_super_child)c;
         out->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
         out->wait_status = (uint32_t)status;
+        out->is_fault = WIFSIGNALED(status) && is_fault(WTERMSIG(status));
         return PK_OK;
     }
     reap_strays(p);

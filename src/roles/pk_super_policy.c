@@ -103,10 +103,12 @@ static void take_verify(struct pk_super_policy *p, uint32_t run_id, const struct
 static void take_act(struct pk_super_policy *p, uint32_t run_id, const struct pk_ipc_run *run,
                      const struct pk_stamp *now, struct pk_super_verdict *out) {
     const struct pk_action *row = &p->actions.rows[run->action_index];
-    /* Incident numbers come from the agent and would let it spend or dodge a counter at will: they are not
-     * counted here. */
-    const int err = pk_budget_take(&p->budget, pk_str_of(row->name), pk_str_of(run->target), 0, row->per_hour,
-                                   row->cooldown_ms, now, &out->wait_ms);
+    /* Incident numbers come from the agent, which could so dodge or spend their counters at will: here every
+     * start is of its own. */
+    enum { ANY_INCIDENT = 1 };
+    const int err = pk_budget_take(&p->budget, pk_str_of(row->name), pk_str_of(run->target), ANY_INCIDENT,
+                                   row->per_hour, row->cooldown_ms, now, &out->wait_ms);
+    pk_budget_forget_incident(&p->budget, ANY_INCIDENT);
     if (err == PK_OK) {
         remember(p, run_id, run);
         return;

@@ -166,29 +166,26 @@ static void start_agent(struct pk_supervisor *s) {
 
 static void start_child(struct pk_supervisor *s, enum pk_super_child child, enum pk_super_state state) {
     s->state = state;
-    s->is_check_killed = false;
     s->deadline_ms = s->port->mono_ms(s->port->ctx) + PK_SUPER_CHECK_MS;
     if (s->port->spawn(s->port->ctx, child, NULL) < 0) {
         start_agent(s);
     }
 }
 
-static void check_ended(struct pk_supervisor *s, int32_t exit_code) {
-    enum { CPU_LIMIT_SIGNAL = 128 + 24 };
-    if (exit_code == PK_EXIT_OK) {
+static void check_ended(struct pk_supervisor *s, const struct pk_super_exit *ended) {
+    const uint64_t code = (uint64_t)ended->exit_code;
+    if (ended->exit_code == PK_EXIT_OK) {
         start_agent(s);
         return;
     }
-    /* Damage is what the check says, or what makes it crash: a signal, unless it was ours or the limit on its
-     * time. */
-    const bool is_crash = exit_code > 128 && exit_code != CPU_LIMIT_SIGNAL && !s->is_check_killed;
-    if (exit_code == PK_EXIT_FAILED || is_crash) {
-        pk_super_log(s, PK_LOG_ERROR, "the store is damaged and is moved aside; check ended with ",
-                     (uint64_t)exit_code);
+    /* Damage is what the check finds, or what makes it crash. Being killed for time or memory says nothing.
+     */
+    if (ended->exit_code == PK_EXIT_FAILED || ended->is_fault) {
+        pk_super_log(s, PK_LOG_ERROR, "the store is damaged and is moved aside; check ended with ", code);
         start_child(s, PK_SUPER_MOVE_STORE, PK_SUPER_MOVING);
         return;
     }
-    pk_super_log(s, PK_LOG_WARNING, "the store could not be checked; check ended with ", (uint64_t)exit_code);
+    pk_super_log(s, PK_LOG_WARNING, "the store could not be checked; check ended with ", code);
     start_agent(s);
 }
 
@@ -247,7 +244,7 @@ static void child_ended(struct pk_supervisor *s, const struct pk_super_exit *end
         break;
     case PK_SUPER_CHECK_STORE:
         if (s->state == PK_SUPER_CHECKING) {
-            check_ended(s, ended->exit_code);
+            check_ended(s, ended);
         }
         break;
     case PK_SUPER_MOVE_STORE:
@@ -333,7 +330,6 @@ static void on_deadline(struct pk_supervisor *s, uint64_t now_ms) {
     switch (s->state) {
     case PK_SUPER_CHECKING:
     case PK_SUPER_MOVING:
-        s->is_check_killed = true;
         s->deadline_ms = UINT64_MAX;
         s->port->kill(s->port->ctx,
                       s->state == PK_SUPER_CHECKING ? PK_SUPER_CHECK_STORE : PK_SUPER_MOVE_STORE,
