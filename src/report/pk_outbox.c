@@ -334,13 +334,13 @@ static void supersede(struct pk_outbox *ob, const struct pk_outbox_latest *old) 
 
 int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch, const struct pk_out_record *record,
                      uint64_t *out_seq) {
-    uint8_t value[PK_STORE_VALUE_BYTES];
+    uint8_t *value = ob->scratch;
     struct pk_record_key key;
     const struct pk_store_batch before = *batch;
     PK_ASSERT(record->kind < PK_OUT_KIND_COUNT && record->severity < PK_SEV_COUNT);
     PK_ASSERT(record->body.n <= PK_OUTBOX_BODY_BYTES);
     const uint8_t lane = pk_outbox_lane_of(record->severity, record->is_open);
-    const uint32_t n = pk_record_outbox_pack(record, value, sizeof value);
+    const uint32_t n = pk_record_outbox_pack(record, value, sizeof ob->scratch);
     PK_ASSERT(n > 0);
     const struct pk_outbox_latest *found = superseded_by(ob, record);
     if (is_over_cap(ob, lane, n, found)) {
@@ -431,6 +431,25 @@ void pk_outbox_submitted(struct pk_outbox *ob, uint64_t store_seq) {
     }
 }
 
+void pk_outbox_free_deleted(struct pk_outbox *ob) {
+    /* A fetch that is under way may have read a record before it was deleted: it is remembered until then. */
+    if (ob->is_fetching) {
+        return;
+    }
+    for (uint32_t i = 0; i < PK_LIMIT_OUTBOX_SLOTS; i++) {
+        struct pk_outbox_slot *s = &ob->slots[i];
+        if (s->state == PK_OUTBOX_DELETING && s->was_submitted && s->store_seq <= ob->durable_seq) {
+            s->state = PK_OUTBOX_FREE;
+        }
+    }
+    for (uint32_t i = 0; i < PK_OUTBOX_GONE; i++) {
+        struct pk_outbox_gone *gone = &ob->gone[i];
+        if (gone->state == PK_OUTBOX_GONE_SUBMITTED && gone->store_seq <= ob->durable_seq) {
+            gone->state = PK_OUTBOX_GONE_FREE;
+        }
+    }
+}
+
 void pk_outbox_durable(struct pk_outbox *ob, uint64_t durable_seq) {
     if (durable_seq > ob->durable_seq) {
         ob->durable_seq = durable_seq;
@@ -438,22 +457,11 @@ void pk_outbox_durable(struct pk_outbox *ob, uint64_t durable_seq) {
     }
     for (uint32_t i = 0; i < PK_LIMIT_OUTBOX_SLOTS; i++) {
         struct pk_outbox_slot *s = &ob->slots[i];
-        if (s->state == PK_OUTBOX_SYNCING && s->store_seq <= durable_seq) {
+        if (s->state == PK_OUTBOX_SYNCING && s->store_seq <= ob->durable_seq) {
             s->state = PK_OUTBOX_WAITING;
         }
-        /* A fetch that is under way may have read the record before it was deleted: the slot remembers it
-         * until then. */
-        if (s->state == PK_OUTBOX_DELETING && s->was_submitted && s->store_seq <= durable_seq &&
-            !ob->is_fetching) {
-            s->state = PK_OUTBOX_FREE;
-        }
     }
-    for (uint32_t i = 0; i < PK_OUTBOX_GONE && !ob->is_fetching; i++) {
-        struct pk_outbox_gone *gone = &ob->gone[i];
-        if (gone->state == PK_OUTBOX_GONE_SUBMITTED && gone->store_seq <= durable_seq) {
-            gone->state = PK_OUTBOX_GONE_FREE;
-        }
-    }
+    pk_outbox_free_deleted(ob);
 }
 
 /* ---- sending

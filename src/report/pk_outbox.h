@@ -125,6 +125,7 @@ struct pk_outbox {
     uint8_t fetch_lane;
     uint8_t fetch_buffer[PK_OUTBOX_FETCH_BYTES];
     struct pk_outbox_gone gone[PK_OUTBOX_GONE];
+    uint8_t scratch[PK_STORE_VALUE_BYTES]; /* record being queued */
 };
 
 /* boot: epoch of this start. cap_bytes: of values in the store, all lanes; 1/8 of it more is taken for open

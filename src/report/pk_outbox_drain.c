@@ -85,6 +85,7 @@ bool pk_outbox_fetch_wanted(struct pk_outbox *ob, struct pk_store_fetch *out) {
 
 void pk_outbox_fetch_cancelled(struct pk_outbox *ob) {
     ob->is_fetching = false;
+    pk_outbox_free_deleted(ob);
 }
 
 static void go_on_from(struct pk_outbox_lane *l, uint32_t boot, uint64_t seq) {
@@ -174,21 +175,9 @@ static void nothing_found(struct pk_outbox *ob, uint8_t lane) {
     }
 }
 
-void pk_outbox_fetched(struct pk_outbox *ob, int result, uint32_t bytes) {
-    PK_ASSERT(ob->is_fetching);
-    PK_ASSERT(bytes <= sizeof ob->fetch_buffer);
+static void take_all(struct pk_outbox *ob, uint32_t bytes) {
     uint32_t at = 0;
     struct pk_str key, value;
-    ob->is_fetching = false;
-    if (result < 0) {
-        /* The next commit shows whether the store works again. */
-        ob->is_fetch_blocked = true;
-        return;
-    }
-    if (result == 0 || bytes == 0) {
-        nothing_found(ob, ob->fetch_lane);
-        return;
-    }
     while (pk_fetch_next(ob->fetch_buffer, bytes, &at, &key, &value) == PK_OK) {
         uint8_t lane = 0;
         uint32_t boot = 0;
@@ -202,4 +191,19 @@ void pk_outbox_fetched(struct pk_outbox *ob, int result, uint32_t bytes) {
         }
         go_on_from(&ob->lanes[lane], boot, seq + 1);
     }
+}
+
+void pk_outbox_fetched(struct pk_outbox *ob, int result, uint32_t bytes) {
+    PK_ASSERT(ob->is_fetching);
+    PK_ASSERT(bytes <= sizeof ob->fetch_buffer);
+    if (result < 0) {
+        /* The next commit shows whether the store works again. */
+        ob->is_fetch_blocked = true;
+    } else if (result == 0 || bytes == 0) {
+        nothing_found(ob, ob->fetch_lane);
+    } else {
+        take_all(ob, bytes);
+    }
+    ob->is_fetching = false;
+    pk_outbox_free_deleted(ob);
 }

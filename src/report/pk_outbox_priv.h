@@ -30,6 +30,8 @@ bool pk_outbox_gone_add(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint6
                         enum pk_outbox_gone_state state);
 bool pk_outbox_gone_has(const struct pk_outbox *ob, uint32_t boot, uint64_t seq);
 bool pk_outbox_gone_is_full(const struct pk_outbox *ob);
+/* Slots and records whose delete is on the medium are free again, unless a fetch is under way. */
+void pk_outbox_free_deleted(struct pk_outbox *ob);
 /* -1, 0, 1 as a is older than, the same as or younger than b. */
 static inline int pk_outbox_age_order(uint32_t boot_a, uint64_t seq_a, uint32_t boot_b, uint64_t seq_b) {
     if (boot_a != boot_b) {
