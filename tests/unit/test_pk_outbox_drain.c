@@ -1,0 +1,410 @@
+/* The outbox against a store in memory that commits late, answers fetches late and loses what was not durable
+ * in a crash. */
+#include <string.h>
+
+#include "base/pk_rng.h"
+#include "report/pk_outbox.h"
+#include "support/pk_test.h"
+
+enum { RECORDS = 4096, BATCHES = 64, KEY_BYTES = 14, SUBJECTS = 400 };
+
+struct stored {
+    uint8_t key[KEY_BYTES];
+    uint16_t value_bytes;
+    uint8_t value[160];
+};
+static struct stored records[RECORDS]; /* sorted by key */
+static uint32_t record_count;
+
+static struct {
+    uint8_t bytes[4096];
+    uint32_t n;
+} queue[BATCHES];
+static uint64_t submitted_seq, durable_seq;
+
+static struct pk_outbox ob;
+static uint8_t batch_bytes[4096];
+static struct pk_store_batch batch;
+static struct pk_store_fetch fetch;
+static bool is_fetch_answered;
+static uint32_t fetched_bytes;
+static int fetched_result;
+
+/* ---- the store ---- */
+
+static uint32_t find(const uint8_t *key) {
+    uint32_t low = 0, high = record_count;
+    while (low < high) {
+        const uint32_t middle = (low + high) / 2;
+        if (memcmp(records[middle].key, key, KEY_BYTES) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static void apply(struct pk_store_batch *b) {
+    struct pk_batch_op op;
+    uint32_t at = 0;
+    while (pk_batch_next(b, &at, &op) == PK_OK) {
+        const uint32_t i = find((const uint8_t *)op.key.p);
+        const bool is_there = i < record_count && memcmp(records[i].key, op.key.p, KEY_BYTES) == 0;
+        if (op.is_delete) {
+            if (is_there) {
+                memmove(&records[i], &records[i + 1], (record_count - i - 1) * sizeof records[0]);
+                record_count--;
+            }
+            continue;
+        }
+        if (!is_there) {
+            memmove(&records[i + 1], &records[i], (record_count - i) * sizeof records[0]);
+            record_count++;
+        }
+        memcpy(records[i].key, op.key.p, KEY_BYTES);
+        records[i].value_bytes = (uint16_t)op.value.n;
+        memcpy(records[i].value, op.value.p, op.value.n);
+    }
+}
+
+static void make_durable(uint64_t seq) {
+    while (durable_seq < seq) {
+        durable_seq++;
+        struct pk_store_batch b = {.p = queue[durable_seq % BATCHES].bytes,
+                                   .cap_bytes = sizeof queue[0].bytes,
+                                   .n = queue[durable_seq % BATCHES].n};
+        apply(&b);
+    }
+}
+
+static void submit(void) {
+    if (batch.op_count == 0) {
+        return;
+    }
+    submitted_seq++;
+    memcpy(queue[submitted_seq % BATCHES].bytes, batch.p, batch.n);
+    queue[submitted_seq % BATCHES].n = batch.n;
+    pk_batch_clear(&batch);
+    pk_outbox_submitted(&ob, submitted_seq);
+}
+
+static void answer_fetch(void) {
+    uint32_t at = 0, count = 0;
+    for (uint32_t i = find(fetch.from); i < record_count && count < fetch.max_records; i++) {
+        const struct stored *r = &records[i];
+        if (memcmp(r->key, fetch.to, KEY_BYTES) >= 0 ||
+            at + 4u + KEY_BYTES + r->value_bytes > fetch.out_cap_bytes) {
+            break;
+        }
+        fetch.out[at] = PK_TREE_JOURNAL;
+        fetch.out[at + 1] = KEY_BYTES;
+        fetch.out[at + 2] = (uint8_t)r->value_bytes;
+        fetch.out[at + 3] = (uint8_t)(r->value_bytes >> 8);
+        memcpy(fetch.out + at + 4, r->key, KEY_BYTES);
+        memcpy(fetch.out + at + 4 + KEY_BYTES, r->value, r->value_bytes);
+        at += 4u + KEY_BYTES + r->value_bytes;
+        count++;
+    }
+    is_fetch_answered = true;
+    fetched_bytes = at;
+    fetched_result = (int)count;
+}
+
+/* ---- the agent and the hub ---- */
+
+static uint32_t made_rev[SUBJECTS + 1], seen_rev[SUBJECTS + 1];
+static uint64_t delivered_count;
+static uint64_t inflight[PK_LIMIT_OUTBOX_SLOTS];
+static uint32_t inflight_count;
+
+static void restart(uint32_t boot, uint64_t cap_bytes) {
+    pk_outbox_init(&ob, boot, cap_bytes);
+    pk_batch_init(&batch, batch_bytes, sizeof batch_bytes);
+    submitted_seq = durable_seq; /* what was not durable is lost */
+    inflight_count = 0;
+    is_fetch_answered = false;
+    pk_outbox_submitted(&ob, durable_seq);
+    pk_outbox_durable(&ob, durable_seq);
+    for (uint32_t i = 0; i < record_count; i++) {
+        CHECK_EQ_INT(pk_outbox_load(&ob, pk_str_make((char *)records[i].key, KEY_BYTES),
+                                    pk_str_make((char *)records[i].value, records[i].value_bytes)),
+                     PK_OK);
+    }
+}
+
+static void reset(uint64_t cap_bytes) {
+    record_count = 0;
+    submitted_seq = durable_seq = 0;
+    delivered_count = 0;
+    memset(made_rev, 0, sizeof made_rev);
+    memset(seen_rev, 0, sizeof seen_rev);
+    restart(1, cap_bytes);
+}
+
+static int append(uint32_t subject, uint8_t severity, bool is_open) {
+    char text[40];
+    struct pk_buf b;
+    uint64_t seq = 0;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_put_u64(&b, subject);
+    const struct pk_out_record record = {.kind = PK_OUT_INCIDENT,
+                                         .severity = severity,
+                                         .is_open = is_open,
+                                         .subject = subject,
+                                         .rev = made_rev[subject] + 1,
+                                         .id = pk_buf_str(&b),
+                                         .body =
+                                             pk_str_of("0123456789abcdef0123456789abcdef0123456789abcdef")};
+    const int err = pk_outbox_append(&ob, &batch, &record, &seq);
+    if (err == PK_OK) {
+        made_rev[subject]++;
+    }
+    return err;
+}
+
+static void fetch_step(bool is_answered_now) {
+    if (!ob.is_fetching) {
+        if (pk_outbox_fetch_wanted(&ob, &fetch)) {
+            is_fetch_answered = false;
+        }
+        return;
+    }
+    if (is_fetch_answered) {
+        is_fetch_answered = false;
+        pk_outbox_fetched(&ob, fetched_result, fetched_bytes);
+    } else if (is_answered_now) {
+        answer_fetch();
+    }
+}
+
+static void send_step(struct pk_rng *rng) {
+    struct pk_outbox_view view;
+    while (inflight_count < PK_LIMIT_OUTBOX_SLOTS && pk_outbox_peek(&ob, 0, &view)) {
+        inflight[inflight_count++] = view.token;
+        pk_outbox_sent(&ob, view.token);
+    }
+    while (inflight_count > 0 && (rng == NULL || pk_rng_below(rng, 3) != 0)) {
+        CHECK_EQ_INT(pk_outbox_find(&ob, inflight[0], &view), PK_OK);
+        if (view.record.rev > seen_rev[view.record.subject]) {
+            seen_rev[view.record.subject] = view.record.rev;
+        }
+        delivered_count++;
+        CHECK_EQ_INT(pk_outbox_answered(&ob, inflight[0], 0, 0), PK_OK);
+        inflight_count--;
+        memmove(&inflight[0], &inflight[1], inflight_count * sizeof inflight[0]);
+    }
+}
+
+static void drain(void) {
+    pk_outbox_online(&ob, true);
+    for (uint32_t tick = 0;
+         tick < 20000 && (pk_outbox_depth(&ob) > 0 || record_count > 0 || batch.op_count > 0); tick++) {
+        send_step(NULL);
+        CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
+        submit();
+        make_durable(submitted_seq);
+        pk_outbox_durable(&ob, durable_seq);
+        fetch_step(true);
+    }
+}
+
+/* ---- tests ---- */
+
+PK_TEST(drain__long_backlog__arrives_once_and_critical_first) {
+    reset(10000000);
+    struct pk_rng rng;
+    pk_rng_seed(&rng, 1);
+    uint32_t critical_count = 0;
+    for (uint32_t subject = 1; subject <= SUBJECTS; subject++) {
+        const uint8_t severity = (uint8_t)pk_rng_below(&rng, PK_SEV_COUNT);
+        critical_count += severity == PK_SEV_CRITICAL ? 1u : 0u;
+        CHECK_EQ_INT(append(subject, severity, true), PK_OK);
+        submit();
+        make_durable(submitted_seq);
+        pk_outbox_durable(&ob, durable_seq);
+    }
+    CHECK_EQ_U64(pk_outbox_depth(&ob), SUBJECTS);
+    CHECK_EQ_U64(record_count, SUBJECTS);
+    pk_outbox_online(&ob, true);
+    /* Not before the last critical one anything else: as it leaves. */
+    uint32_t critical_seen = 0;
+    struct pk_outbox_view view;
+    for (uint32_t tick = 0; tick < 4000 && critical_seen < critical_count; tick++) {
+        if (pk_outbox_peek(&ob, 0, &view)) {
+            CHECK_EQ_INT(view.record.severity, PK_SEV_CRITICAL);
+            critical_seen++;
+            pk_outbox_sent(&ob, view.token);
+            CHECK_EQ_INT(pk_outbox_answered(&ob, view.token, 0, 0), PK_OK);
+            seen_rev[view.record.subject] = view.record.rev;
+            delivered_count++;
+        }
+        CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
+        submit();
+        make_durable(submitted_seq);
+        pk_outbox_durable(&ob, durable_seq);
+        fetch_step(true);
+        fetch_step(true);
+        fetch_step(true);
+    }
+    CHECK_EQ_U64(critical_seen, critical_count);
+    drain();
+    CHECK_EQ_U64(pk_outbox_depth(&ob), 0);
+    CHECK_EQ_U64(pk_outbox_bytes(&ob), 0);
+    CHECK_EQ_U64(record_count, 0);
+    CHECK_EQ_U64(delivered_count, SUBJECTS);
+    for (uint32_t subject = 1; subject <= SUBJECTS; subject++) {
+        CHECK_EQ_U64(seen_rev[subject], 1);
+    }
+}
+
+/* One life with late commits, late fetches, cut links and crashes; then everything heals. */
+static void live(uint64_t seed) {
+    struct pk_rng rng;
+    uint32_t boot = 1;
+    pk_rng_seed(&rng, seed);
+    reset(10000000);
+    uint32_t kept_rev[SUBJECTS + 1] = {0};
+    for (uint32_t tick = 0; tick < 600; tick++) {
+        pk_outbox_online(&ob, pk_rng_below(&rng, 200) < 100 ? ob.is_online : pk_rng_below(&rng, 2) == 0);
+        const uint64_t new_count = pk_rng_below(&rng, 4);
+        for (uint64_t i = 0; i < new_count; i++) {
+            const uint32_t subject = (uint32_t)pk_rng_below(&rng, SUBJECTS) + 1;
+            (void)append(subject, (uint8_t)pk_rng_below(&rng, PK_SEV_COUNT), pk_rng_below(&rng, 3) != 0);
+        }
+        if (pk_outbox_flush(&ob, &batch) != PK_OK || pk_rng_below(&rng, 2) == 0) {
+            submit();
+        }
+        if (pk_rng_below(&rng, 4) == 0 || submitted_seq - durable_seq > BATCHES / 2) {
+            make_durable(durable_seq + pk_rng_below(&rng, submitted_seq - durable_seq + 1));
+        }
+        pk_outbox_durable(&ob, durable_seq);
+        if (ob.is_online) {
+            send_step(&rng);
+        }
+        fetch_step(pk_rng_below(&rng, 3) == 0);
+        if (pk_rng_below(&rng, 100) == 0) {
+            restart(++boot, 10000000);
+            /* Revisions that never got durable did not happen. */
+            memcpy(kept_rev, seen_rev, sizeof kept_rev);
+            for (uint32_t i = 0; i < record_count; i++) {
+                struct pk_out_record r;
+                CHECK_EQ_INT(pk_record_outbox_unpack(
+                                 pk_str_make((char *)records[i].value, records[i].value_bytes), &r),
+                             PK_OK);
+                kept_rev[r.subject] = r.rev > kept_rev[r.subject] ? r.rev : kept_rev[r.subject];
+            }
+            memcpy(made_rev, kept_rev, sizeof made_rev);
+        }
+    }
+    drain();
+    CHECK_EQ_U64(pk_outbox_depth(&ob), 0);
+    CHECK_EQ_U64(pk_outbox_bytes(&ob), 0);
+    CHECK_EQ_U64(record_count, 0);
+    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_DAMAGED].count, 0);
+    for (uint32_t subject = 1; subject <= SUBJECTS; subject++) {
+        CHECK_EQ_U64(seen_rev[subject], made_rev[subject]);
+    }
+}
+
+PK_TEST(drain__random_lives__every_last_revision_arrives_and_the_store_is_empty) {
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        live(seed);
+    }
+}
+
+PK_TEST(drain__near_the_byte_cap__drops_resolved_and_low_first_and_says_so) {
+    reset(20000);
+    pk_outbox_online(&ob, false);
+    uint32_t subject = 0;
+    while (pk_outbox_bytes(&ob) <= 18000 && subject < SUBJECTS) {
+        subject++;
+        CHECK_EQ_INT(append(subject, subject % 2 == 0 ? PK_SEV_CRITICAL : PK_SEV_LOW, subject % 4 < 2),
+                     PK_OK);
+        submit();
+        make_durable(submitted_seq);
+        pk_outbox_durable(&ob, durable_seq);
+    }
+    const uint64_t resolved_low = ob.lanes[7].count;
+    const uint64_t open_critical = ob.lanes[0].count;
+    CHECK(resolved_low > 0);
+    for (uint32_t tick = 0; tick < 50; tick++) {
+        fetch_step(true);
+        CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
+        submit();
+        make_durable(submitted_seq);
+        pk_outbox_durable(&ob, durable_seq);
+    }
+    CHECK(pk_outbox_bytes(&ob) <= 18000);
+    CHECK(ob.lanes[7].count < resolved_low);
+    CHECK_EQ_U64(ob.lanes[0].count, open_critical);
+    CHECK(ob.losses[PK_OUTBOX_LOSS_CAP].count > 0);
+    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_CAP].by_severity[PK_SEV_LOW], ob.losses[PK_OUTBOX_LOSS_CAP].count);
+    CHECK_EQ_U64(pk_outbox_depth(&ob), record_count);
+    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_CAP].count + record_count, subject);
+    drain();
+    CHECK_EQ_U64(record_count, 0);
+}
+
+PK_TEST(drain__records_that_vanished__are_counted_as_lost_not_waited_for) {
+    reset(10000000);
+    for (uint32_t subject = 1; subject <= PK_LIMIT_OUTBOX_SLOTS + 10; subject++) {
+        CHECK_EQ_INT(append(subject, PK_SEV_LOW, true), PK_OK);
+        submit();
+        make_durable(submitted_seq);
+        pk_outbox_durable(&ob, durable_seq);
+    }
+    record_count -= 4; /* the store passes over records whose check fails */
+    drain();
+    CHECK_EQ_U64(pk_outbox_depth(&ob), 0);
+    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_DAMAGED].count, 4);
+    CHECK_EQ_U64(delivered_count, PK_LIMIT_OUTBOX_SLOTS + 6);
+}
+
+PK_TEST(drain__unreadable_record__is_deleted_and_counted) {
+    reset(10000000);
+    for (uint32_t subject = 1; subject <= PK_LIMIT_OUTBOX_SLOTS + 4; subject++) {
+        CHECK_EQ_INT(append(subject, PK_SEV_LOW, true), PK_OK);
+    }
+    submit();
+    make_durable(submitted_seq);
+    pk_outbox_durable(&ob, durable_seq);
+    records[record_count - 2].value[0] = 99;
+    drain();
+    CHECK_EQ_U64(record_count, 0);
+    CHECK_EQ_U64(pk_outbox_depth(&ob), 0);
+    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_DAMAGED].count, 1);
+    CHECK_EQ_U64(delivered_count, PK_LIMIT_OUTBOX_SLOTS + 3);
+}
+
+PK_TEST(drain__failing_store__is_asked_again_after_the_next_commit) {
+    reset(10000000);
+    for (uint32_t subject = 1; subject <= PK_LIMIT_OUTBOX_SLOTS + 4; subject++) {
+        CHECK_EQ_INT(append(subject, PK_SEV_LOW, true), PK_OK);
+    }
+    submit();
+    make_durable(submitted_seq);
+    pk_outbox_durable(&ob, durable_seq);
+    pk_outbox_online(&ob, true);
+    send_step(NULL);
+    CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
+    submit();
+    make_durable(submitted_seq);
+    pk_outbox_durable(&ob, durable_seq);
+    REQUIRE(pk_outbox_fetch_wanted(&ob, &fetch));
+    CHECK(!pk_outbox_fetch_wanted(&ob, &fetch));
+    pk_outbox_fetched(&ob, PK_E_IO, 0);
+    CHECK(!pk_outbox_fetch_wanted(&ob, &fetch));
+    CHECK_EQ_U64(pk_outbox_depth(&ob), 4);
+    pk_outbox_durable(&ob, durable_seq + 1);
+    REQUIRE(pk_outbox_fetch_wanted(&ob, &fetch));
+    pk_outbox_fetch_cancelled(&ob);
+    CHECK(pk_outbox_fetch_wanted(&ob, &fetch));
+}
+
+PK_TEST_MAIN(drain__long_backlog__arrives_once_and_critical_first,
+             drain__random_lives__every_last_revision_arrives_and_the_store_is_empty,
+             drain__near_the_byte_cap__drops_resolved_and_low_first_and_says_so,
+             drain__records_that_vanished__are_counted_as_lost_not_waited_for,
+             drain__unreadable_record__is_deleted_and_counted,
+             drain__failing_store__is_asked_again_after_the_next_commit)
