@@ -1,5 +1,5 @@
-/* Build tool: reads *.rules with the parser of the agent and writes them as a const table in C. A rule that is wrong fails the build.
- * gen_rules OUT.c FILE.rules... */
+/* Build tool: reads *.rules with the parser of the agent and writes them as a const table in C. A rule that
+ * is wrong fails the build. gen_rules OUT.c FILE.rules... */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +50,8 @@ static int parse(struct book *b, const char *path, uint32_t base, uint32_t n) {
         const struct pk_str id = pk_rule_ref_str(b->text, b->rules[b->count].id);
         for (uint32_t i = 0; i < b->count; i++) {
             if (pk_str_eq(pk_rule_ref_str(b->text, b->rules[i].id), id)) {
-                fprintf(stderr, "%s:%u:1: rule '%.*s' is defined twice\n", path, (unsigned)b->rules[b->count].line, (int)id.n, id.p);
+                fprintf(stderr, "%s:%u:1: rule '%.*s' is defined twice\n", path,
+                        (unsigned)b->rules[b->count].line, (int)id.n, id.p);
                 return 1;
             }
         }
@@ -91,14 +92,15 @@ static void put_ref(FILE *out, const char *name, struct pk_rule_ref ref) {
 }
 
 static void put_cond(FILE *out, const char *name, const struct pk_rule_cond *c) {
-    fprintf(out, "        .%s = {%u, %u, %u, %u, %u, %u, 0, %uu, %uu, %a},\n", name, c->kind, c->cmp, c->term_first,
-            c->term_count, c->count, c->promised_factor, (unsigned)c->within_ms, (unsigned)c->for_ms, c->value);
+    fprintf(out, "        .%s = {%u, %u, %u, %u, %u, %u, 0, %uu, %uu, %a},\n", name, c->kind, c->cmp,
+            c->term_first, c->term_count, c->count, c->promised_factor, (unsigned)c->within_ms,
+            (unsigned)c->for_ms, c->value);
 }
 
 static void put_term(FILE *out, const struct pk_rule_term *t) {
     fprintf(out, "            {%u, %u, %s, %u, {%uu, %uu, 0}, {%uu, %uu, 0}, %a},\n", t->field, t->cmp,
-            t->is_number ? "true" : "false", t->severity, (unsigned)t->name.at, (unsigned)t->name.n, (unsigned)t->text.at,
-            (unsigned)t->text.n, t->number);
+            t->is_number ? "true" : "false", t->severity, (unsigned)t->name.at, (unsigned)t->name.n,
+            (unsigned)t->text.at, (unsigned)t->text.n, t->number);
 }
 
 static void put_terms(FILE *out, const struct pk_rule *r) {
@@ -114,14 +116,17 @@ static void put_terms(FILE *out, const struct pk_rule *r) {
 }
 
 static void put_numbers(FILE *out, const struct pk_rule *r) {
-    fprintf(out, "        .group = %u, .severity = %u, .raised_severity = %u, .on_count = %u,\n", r->group, r->severity,
-            r->raised_severity, r->on_count);
-    fprintf(out, "        .consecutive = %u, .across = %u, .ring_class = %u, .is_enabled = %d, .is_dynamic = %d,\n",
-            r->consecutive, r->across, r->ring_class, r->is_enabled, r->is_dynamic);
-    fprintf(out, "        .raise = {%u, %u, %u, %u, %u, %u, %uu, %a},\n", r->raise.kind, r->raise.cmp, r->raise.term_first,
-            r->raise.term_count, r->raise.percent, r->raise.min_count, (unsigned)r->raise.for_ms, r->raise.value);
-    fprintf(out, "        .cooldown_ms = %uu, .repeat_ms = %uu, .stale_ms = %uu, .keys = %u,\n", (unsigned)r->cooldown_ms,
-            (unsigned)r->repeat_ms, (unsigned)r->stale_ms, r->keys);
+    fprintf(out, "        .group = %u, .severity = %u, .raised_severity = %u, .on_count = %u,\n", r->group,
+            r->severity, r->raised_severity, r->on_count);
+    fprintf(
+        out,
+        "        .consecutive = %u, .across = %u, .ring_class = %u, .is_enabled = %d, .is_dynamic = %d,\n",
+        r->consecutive, r->across, r->ring_class, r->is_enabled, r->is_dynamic);
+    fprintf(out, "        .raise = {%u, %u, %u, %u, %u, %u, %uu, %a},\n", r->raise.kind, r->raise.cmp,
+            r->raise.term_first, r->raise.term_count, r->raise.percent, r->raise.min_count,
+            (unsigned)r->raise.for_ms, r->raise.value);
+    fprintf(out, "        .cooldown_ms = %uu, .repeat_ms = %uu, .stale_ms = %uu, .keys = %u,\n",
+            (unsigned)r->cooldown_ms, (unsigned)r->repeat_ms, (unsigned)r->stale_ms, r->keys);
     fprintf(out, "        .is_auto = %d, .action_count = %u, .line = %uu, .hash = 0x%016llxu,\n", r->is_auto,
             r->action_count, (unsigned)r->line, (unsigned long long)r->hash);
 }
@@ -161,9 +166,11 @@ static int write_book(const char *path, const struct book *b) {
     for (uint32_t i = 0; i < b->count; i++) {
         put_rule(out, b, &b->rules[i]);
     }
-    fputs("};\n\n_Static_assert(sizeof RULES / sizeof RULES[0] <= PK_LIMIT_RULES, \"the board holds the shipped rules\");\n\n", out);
-    fprintf(out, "const struct pk_rule_book PK_SHIPPED_RULES = {RULES, %uu, TEXT, %uu};\n", (unsigned)b->count,
-            (unsigned)b->text_bytes);
+    fputs("};\n\n_Static_assert(sizeof RULES / sizeof RULES[0] <= PK_LIMIT_RULES, \"the board holds the "
+          "shipped rules\");\n\n",
+          out);
+    fprintf(out, "const struct pk_rule_book PK_SHIPPED_RULES = {RULES, %uu, TEXT, %uu};\n",
+            (unsigned)b->count, (unsigned)b->text_bytes);
     const int is_bad = ferror(out);
     return fclose(out) != 0 || is_bad ? fail("cannot be written", path) : 0;
 }

@@ -12,7 +12,11 @@
 _Static_assert(PK_LIMIT_TIMERS >= PK_LIMIT_KEYS, "each window has a timer");
 _Static_assert(PK_ENGINE_LIST_RULES >= 2 * PK_LIMIT_RULES, "a list of every rule fits, and another");
 
-enum { SWEEP_SHIFT = 26 /* 18.6 h */, SWEEP_OLD = 14 /* of them: 10.9 days, above the longest window */, NO_RULE = 0xFFFF };
+enum {
+    SWEEP_SHIFT = 26 /* 18.6 h */,
+    SWEEP_OLD = 14 /* of them: 10.9 days, above the longest window */,
+    NO_RULE = 0xFFFF
+};
 
 void pk_engine_init(struct pk_engine *e, const struct pk_engine_world *world, uint64_t now_ms) {
     memset(e, 0, sizeof *e);
@@ -80,7 +84,8 @@ static void attach(struct pk_engine *e, uint32_t index, uint16_t rule) {
     }
     const uint16_t source_id = e->rules.rows[rule]->group == PK_GROUP_SOURCE ? (uint16_t)(key - 1u) : 0u;
     const uint32_t slot = pk_eval_get(e, rule, key, source_id, &is_new);
-    if (slot == PK_WINDOW_NONE || e->windows.slots[slot].active != PK_WINDOW_NO_ACTIVE || !pk_eval_activate(e, slot)) {
+    if (slot == PK_WINDOW_NONE || e->windows.slots[slot].active != PK_WINDOW_NO_ACTIVE ||
+        !pk_eval_activate(e, slot)) {
         return;
     }
     struct pk_active *now = &e->active[e->windows.slots[slot].active];
@@ -90,7 +95,8 @@ static void attach(struct pk_engine *e, uint32_t index, uint16_t rule) {
     e->windows.slots[slot].last_ms = (uint32_t)e->now_ms;
 }
 
-/* Puts each row's results where its rule now is; rows of removed rules were zeroed before, so a free one is always at hand. */
+/* Puts each row's results where its rule now is; rows of removed rules were zeroed before, so a free one is
+ * always at hand. */
 static void sort_status(struct pk_engine *e) {
     for (uint32_t i = 0; i < e->rules.count; i++) {
         const uint64_t want = id_hash_of(e, e->rules.rows[i]);
@@ -129,11 +135,13 @@ static void renumber_findings(struct pk_engine *e, const uint16_t *new_index) {
     }
 }
 
-/* Old rows whose rule is gone or has another text lose their windows; definition_hash 0 marks them meanwhile. */
+/* Old rows whose rule is gone or has another text lose their windows; definition_hash 0 marks them meanwhile.
+ */
 static void mark_changed(struct pk_engine *e, uint32_t old_count, uint16_t *new_index) {
     for (uint32_t i = 0; i < PK_LIMIT_RULES; i++) {
         new_index[i] = i < old_count ? row_with(e, e->status[i].id_hash) : (uint16_t)NO_RULE;
-        const bool is_kept = new_index[i] != NO_RULE && e->rules.rows[new_index[i]]->hash == e->status[i].definition_hash;
+        const bool is_kept =
+            new_index[i] != NO_RULE && e->rules.rows[new_index[i]]->hash == e->status[i].definition_hash;
         e->status[i].definition_hash = is_kept ? e->status[i].definition_hash : 0;
     }
 }
@@ -141,7 +149,8 @@ static void mark_changed(struct pk_engine *e, uint32_t old_count, uint16_t *new_
 static void drop_changed(struct pk_engine *e) {
     detach(e);
     for (uint32_t slot = 0; slot < PK_LIMIT_KEYS; slot++) {
-        if (pk_windows_is_used(&e->windows, slot) && e->status[e->windows.slots[slot].rule].definition_hash == 0) {
+        if (pk_windows_is_used(&e->windows, slot) &&
+            e->status[e->windows.slots[slot].rule].definition_hash == 0) {
             pk_eval_drop(e, slot, false);
         }
     }
@@ -203,7 +212,8 @@ static bool is_forgettable(const struct pk_engine *e, uint32_t slot) {
            !pk_wheel_is_armed(&e->wheel, slot);
 }
 
-/* Times are 32 bits: what would soon be too old to compare is forgotten, or kept at the age that is long enough for every rule. */
+/* Times are 32 bits: what would soon be too old to compare is forgotten, or kept at the age that is long
+ * enough for every rule. */
 static void sweep(struct pk_engine *e) {
     const uint32_t old_ms = (uint32_t)SWEEP_OLD << SWEEP_SHIFT;
     for (uint32_t slot = 0; slot < PK_LIMIT_KEYS; slot++) {
@@ -268,8 +278,8 @@ bool pk_engine_next_finding(struct pk_engine *e, struct pk_finding *out) {
     return true;
 }
 
-int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key, enum pk_severity severity,
-                    uint64_t now_ms) {
+int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key,
+                    enum pk_severity severity, uint64_t now_ms) {
     e->now_ms = now_ms > e->now_ms ? now_ms : e->now_ms;
     uint64_t key = 0;
     bool is_new = false;

@@ -70,7 +70,7 @@ struct pk_rule_status {
     uint64_t evaluated_ms, fired_ms; /* last; 0 = never */
     uint64_t evaluation_count, fire_count, cleared_count;
     uint64_t held_back_count; /* held, but the cooldown did not let it fire */
-    uint64_t id_hash; /* of the rule's id; 0 = row not in use */
+    uint64_t id_hash;         /* of the rule's id; 0 = row not in use */
     uint64_t definition_hash; /* of its text: windows survive a reload when it is equal */
     uint32_t pending_count, active_count, fault_count; /* windows in that state */
     bool is_enabled;
@@ -87,7 +87,10 @@ struct pk_active {
     char group_key[PK_FINDING_GROUP_BYTES];
 };
 
-enum { PK_ENGINE_NO_CLASS = 0xFFFF, PK_ENGINE_ANY_CLASS = 0xFFFE /* the table of classes is full: source terms are looked at for each event */ };
+enum {
+    PK_ENGINE_NO_CLASS = 0xFFFF,
+    PK_ENGINE_ANY_CLASS = 0xFFFE /* the table of classes is full: source terms are looked at for each event */
+};
 
 enum {
     PK_ENGINE_LISTS = PK_LIMIT_SOURCES * 2,     /* cached rule lists, by (type, severity, class) */
@@ -141,13 +144,15 @@ struct pk_engine {
 };
 
 void pk_engine_init(struct pk_engine *e, const struct pk_engine_world *world, uint64_t now_ms);
-/* Takes a rule set whole or not at all (PK_E_CONFIG, *out_diag). Windows of rules whose text did not change live on; of a changed rule only what is
- * firing does, and is judged by the new text. Findings waiting to be read keep their rule; those of removed rules go, and open
- * incidents of removed rules are the caller's to end. An enable/disable made at run time falls back to what the text says. */
+/* Takes a rule set whole or not at all (PK_E_CONFIG, *out_diag). Windows of rules whose text did not change
+ * live on; of a changed rule only what is firing does, and is judged by the new text. Findings waiting to be
+ * read keep their rule; those of removed rules go, and open incidents of removed rules are the caller's to
+ * end. An enable/disable made at run time falls back to what the text says. */
 PK_MUST_USE int pk_engine_load(struct pk_engine *e, const struct pk_rule_book *shipped,
                                const struct pk_rule_file *files, uint32_t file_count, uint64_t now_ms,
                                struct pk_diag *out_diag);
-/* Until the next load. Disabling forgets the windows of the rule; its open incidents are the caller's to end. PK_E_NOT_FOUND. */
+/* Until the next load. Disabling forgets the windows of the rule; its open incidents are the caller's to end.
+ * PK_E_NOT_FOUND. */
 PK_MUST_USE int pk_engine_enable(struct pk_engine *e, uint32_t rule_index, bool is_enabled, uint64_t now_ms);
 /* One event, in the order they were taken. It must already be in the history when evidence is wanted. */
 void pk_engine_event(struct pk_engine *e, const struct pk_event *event, uint64_t now_ms);

@@ -29,7 +29,8 @@ static void look_again(struct step *s, uint64_t due_ms) {
     s->due_ms = due_ms < s->due_ms ? due_ms : s->due_ms;
 }
 
-/* A timer that is early is left: it looks, and arms the right moment then. So a busy window does not re-arm for each event. */
+/* A timer that is early is left: it looks, and arms the right moment then. So a busy window does not re-arm
+ * for each event. */
 static void arm(struct pk_engine *e, uint32_t slot, uint64_t due_ms) {
     if (due_ms == UINT64_MAX) {
         pk_wheel_cancel(&e->wheel, slot);
@@ -92,7 +93,8 @@ static void set_held(struct pk_engine *e, uint32_t slot, bool is_held) {
     w->held = is_held ? 1u : 0u;
     if (parent != PK_WINDOW_NONE) {
         e->windows.slots[parent].held += is_held ? 1u : UINT32_MAX;
-        pk_wheel_arm(&e->wheel, parent, e->now_ms); /* so that the group is judged again even when nobody else asks */
+        pk_wheel_arm(&e->wheel, parent,
+                     e->now_ms); /* so that the group is judged again even when nobody else asks */
     }
 }
 
@@ -139,7 +141,8 @@ uint32_t pk_eval_get(struct pk_engine *e, uint16_t rule, uint64_t key, uint16_t 
     const bool is_source = r->across > 0 && (key & ~PK_MATCH_REPLAYED) != 0;
     const uint8_t ring_class = is_source ? (uint8_t)PK_WINDOW_NO_RING : r->ring_class;
     slot = pk_windows_make(&e->windows, rule, key, ring_class, r->keys);
-    if (slot == PK_WINDOW_NONE && e->windows.oldest[rule] != PK_WINDOW_NONE && ring_class != PK_WINDOW_NO_RING) {
+    if (slot == PK_WINDOW_NONE && e->windows.oldest[rule] != PK_WINDOW_NONE &&
+        ring_class != PK_WINDOW_NO_RING) {
         /* Pages are cut up so that no ring of this size is left: one of our own makes room. */
         pk_eval_drop(e, e->windows.oldest[rule], true);
         slot = pk_windows_make(&e->windows, rule, key, ring_class, r->keys);
@@ -162,7 +165,8 @@ static void put_group(struct step *s, struct pk_active *a) {
     (void)pk_str_copy_cut(text, a->group_key, sizeof a->group_key);
 }
 
-/* First event that contributed: the oldest time inside the window, the start of the violation, the last sign of life. */
+/* First event that contributed: the oldest time inside the window, the start of the violation, the last sign
+ * of life. */
 static uint64_t first_ms(const struct step *s, uint64_t from_ms) {
     const uint32_t cap = pk_rule_ring_cap(s->r);
     if (s->r->when.kind != PK_COND_COUNT) {
@@ -180,8 +184,8 @@ static uint64_t first_ms(const struct step *s, uint64_t from_ms) {
 
 static uint32_t first_count(const struct step *s) {
     if (s->r->when.kind == PK_COND_COUNT) {
-        return pk_windows_count_within(&s->e->windows, s->slot, pk_rule_ring_cap(s->r), (uint32_t)s->e->now_ms,
-                                       s->r->when.within_ms);
+        return pk_windows_count_within(&s->e->windows, s->slot, pk_rule_ring_cap(s->r),
+                                       (uint32_t)s->e->now_ms, s->r->when.within_ms);
     }
     return s->r->when.kind == PK_COND_VALUE ? s->w->run : 0u;
 }
@@ -284,7 +288,8 @@ static bool step_pending(struct step *s) {
         set_state(s, PK_WIN_IDLE);
         return true;
     }
-    const bool is_timed = s->r->when.kind != PK_COND_ABSENT && (s->r->across == 0 || is_child || s->r->when.kind == PK_COND_COUNT);
+    const bool is_timed = s->r->when.kind != PK_COND_ABSENT &&
+                          (s->r->across == 0 || is_child || s->r->when.kind == PK_COND_COUNT);
     const uint64_t since_ms = pk_judge_full_ms(s->e->now_ms, s->w->since_ms);
     const uint64_t due_ms = is_timed ? since_ms + s->r->when.for_ms : since_ms;
     if (s->e->now_ms < due_ms) {
@@ -427,7 +432,8 @@ static void fire_replayed(struct step *s) {
     pk_wheel_arm(&s->e->wheel, s->slot, s->e->now_ms + s->r->clear.for_ms);
 }
 
-void pk_eval_replayed(struct pk_engine *e, uint32_t slot, const struct pk_event *event, uint32_t time_ms, bool holds) {
+void pk_eval_replayed(struct pk_engine *e, uint32_t slot, const struct pk_event *event, uint32_t time_ms,
+                      bool holds) {
     struct step s = step_of(e, slot, event);
     s.status->evaluation_count++;
     s.status->evaluated_ms = e->now_ms;

@@ -7,7 +7,8 @@
 enum { GROUPS_SHOWN = 8 };
 
 const char *pk_rule_state_word(enum pk_rule_state s) {
-    static const char *const WORDS[PK_RULE_STATE_COUNT] = {"disabled", "unknown", "ok", "pending", "firing", "fault"};
+    static const char *const WORDS[PK_RULE_STATE_COUNT] = {"disabled", "unknown", "ok",
+                                                           "pending",  "firing",  "fault"};
     PK_ASSERT(s < PK_RULE_STATE_COUNT);
     return WORDS[s];
 }
@@ -56,7 +57,8 @@ static void put_ref(struct pk_buf *b, const struct pk_engine *e, const struct pk
     pk_buf_putc(b, '\n');
 }
 
-static void put_term(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r, const struct pk_rule_term *t) {
+static void put_term(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r,
+                     const struct pk_rule_term *t) {
     static const char *const FIELDS[] = {"type", "source", "severity", "value", "data."};
     pk_buf_puts(b, FIELDS[t->field]);
     if (t->field == PK_TERM_DATA) {
@@ -74,7 +76,8 @@ static void put_term(struct pk_buf *b, const struct pk_engine *e, const struct p
     }
 }
 
-static void put_terms(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r, uint8_t first, uint8_t count) {
+static void put_terms(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r, uint8_t first,
+                      uint8_t count) {
     for (uint32_t i = first; i < (uint32_t)first + count; i++) {
         pk_buf_puts(b, i > first ? " and " : "");
         put_term(b, e, r, &r->terms[i]);
@@ -195,7 +198,8 @@ static void put_numbers(struct pk_buf *b, const struct pk_engine *e, uint32_t sl
     const struct pk_rule *r = e->rules.rows[w->rule];
     if (r->when.kind == PK_COND_COUNT && w->ring != PK_WINDOW_NONE) {
         const uint32_t cap = pk_rule_ring_cap(r);
-        pk_buf_put_u64(b, pk_windows_count_within(&e->windows, slot, cap, (uint32_t)now_ms, r->when.within_ms));
+        pk_buf_put_u64(b,
+                       pk_windows_count_within(&e->windows, slot, cap, (uint32_t)now_ms, r->when.within_ms));
         pk_buf_puts(b, " of ");
         pk_buf_put_u64(b, r->when.count);
         pk_buf_puts(b, " in ");

@@ -23,7 +23,8 @@ static bool is_later(uint32_t a_ms, uint32_t b_ms) {
     return (int32_t)(a_ms - b_ms) > 0;
 }
 
-static void note_value(struct pk_engine *e, const struct pk_window *w, const struct pk_event *event, bool is_counted) {
+static void note_value(struct pk_engine *e, const struct pk_window *w, const struct pk_event *event,
+                       bool is_counted) {
     if (w->active == PK_WINDOW_NO_ACTIVE) {
         return;
     }
@@ -36,7 +37,8 @@ static void note_value(struct pk_engine *e, const struct pk_window *w, const str
 }
 
 /* An event of `on` outside count(...): it breaks a run, weighs in a ratio, and may show recovery. */
-static void feed_uncounted(struct pk_engine *e, uint32_t slot, const struct pk_rule *r, const struct pk_event *event) {
+static void feed_uncounted(struct pk_engine *e, uint32_t slot, const struct pk_rule *r,
+                           const struct pk_event *event) {
     struct pk_window *w = &e->windows.slots[slot];
     const uint32_t time_ms = window_time(e, event);
     if (r->raise.kind == PK_RAISE_RATIO) {
@@ -64,7 +66,8 @@ static void touch_source(struct pk_engine *e, uint16_t rule, const struct pk_eve
     }
 }
 
-static void feed_count(struct pk_engine *e, uint16_t rule, const struct pk_rule *r, const struct pk_event *event) {
+static void feed_count(struct pk_engine *e, uint16_t rule, const struct pk_rule *r,
+                       const struct pk_event *event) {
     uint64_t key = 0;
     if (!pk_match_group(e, r, event, &key, NULL)) {
         return;
@@ -104,8 +107,8 @@ static void feed_count(struct pk_engine *e, uint16_t rule, const struct pk_rule 
 }
 
 /* The window that judges one source: its group, or a child of the group of an across rule. */
-static uint32_t source_window(struct pk_engine *e, uint16_t rule, const struct pk_rule *r, const struct pk_event *event,
-                              bool *out_is_new) {
+static uint32_t source_window(struct pk_engine *e, uint16_t rule, const struct pk_rule *r,
+                              const struct pk_event *event, bool *out_is_new) {
     const uint64_t key = (event->source_id + 1u) | (is_replayed(event) ? PK_MATCH_REPLAYED : 0u);
     bool is_new = false;
     if (r->across > 0 && pk_eval_get(e, rule, 0, event->source_id, &is_new) == PK_WINDOW_NONE) {
@@ -122,8 +125,10 @@ static enum pk_verdict sample_verdict(const struct pk_rule *r, const struct pk_e
 }
 
 /* A gauge takes samples: events with a value, and faults. */
-static void feed_value(struct pk_engine *e, uint16_t rule, const struct pk_rule *r, const struct pk_event *event) {
-    if ((event->flags & (PK_EVENT_HAS_VALUE | PK_EVENT_FAULT)) == 0 || (is_replayed(event) && r->across > 0)) {
+static void feed_value(struct pk_engine *e, uint16_t rule, const struct pk_rule *r,
+                       const struct pk_event *event) {
+    if ((event->flags & (PK_EVENT_HAS_VALUE | PK_EVENT_FAULT)) == 0 ||
+        (is_replayed(event) && r->across > 0)) {
         return;
     }
     bool is_new = false;
@@ -164,8 +169,10 @@ static uint32_t promise_ms(const struct pk_engine *e, const struct pk_event *eve
     return ms > 0 ? ms : 1u;
 }
 
-/* A sign of life. Replayed ones say nothing about now; a late one is no first sight; a fault is none at all. */
-static void feed_absent(struct pk_engine *e, uint16_t rule, const struct pk_rule *r, const struct pk_event *event) {
+/* A sign of life. Replayed ones say nothing about now; a late one is no first sight; a fault is none at all.
+ */
+static void feed_absent(struct pk_engine *e, uint16_t rule, const struct pk_rule *r,
+                        const struct pk_event *event) {
     if (is_replayed(event) || (event->flags & PK_EVENT_FAULT) != 0) {
         return;
     }

@@ -65,7 +65,8 @@ static void reverse_numbers(struct pk_finding *f) {
     }
 }
 
-static void collect(const struct pk_engine *e, const struct pk_window *w, const struct pk_active *a, struct pk_finding *f) {
+static void collect(const struct pk_engine *e, const struct pk_window *w, const struct pk_active *a,
+                    struct pk_finding *f) {
     for (uint32_t age = 0; age < PK_ENGINE_EVIDENCE_SCAN; age++) {
         const struct pk_event *event = pk_history_at(e->world.history, age);
         if (event == NULL || (!a->is_replayed && event->receive_ms < a->first_ms)) {
@@ -101,7 +102,8 @@ static void put_fire_count(struct pk_buf *b, const struct pk_rule *r, const stru
     }
 }
 
-static void put_fire_value(struct pk_buf *b, const struct pk_rule *r, const struct pk_window *w, const struct pk_active *a) {
+static void put_fire_value(struct pk_buf *b, const struct pk_rule *r, const struct pk_window *w,
+                           const struct pk_active *a) {
     if (r->across > 0) {
         pk_buf_put_u64(b, w->held);
         pk_buf_puts(b, " sources with ");
@@ -114,7 +116,8 @@ static void put_fire_value(struct pk_buf *b, const struct pk_rule *r, const stru
     pk_rule_cond_put(b, &r->when, false);
 }
 
-static void put_fire_absent(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r, const struct pk_window *w) {
+static void put_fire_absent(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r,
+                            const struct pk_window *w) {
     if (r->across > 0) {
         pk_buf_put_u64(b, w->held);
         pk_buf_puts(b, " sources are silent, threshold ");
@@ -131,7 +134,8 @@ static void put_fire_absent(struct pk_buf *b, const struct pk_engine *e, const s
     pk_rule_cond_put(b, &r->when, false);
 }
 
-static void put_fire(struct pk_buf *b, const struct pk_engine *e, const struct pk_window *w, const struct pk_active *a) {
+static void put_fire(struct pk_buf *b, const struct pk_engine *e, const struct pk_window *w,
+                     const struct pk_active *a) {
     const struct pk_rule *r = e->rules.rows[w->rule];
     switch ((enum pk_cond_kind)r->when.kind) {
     case PK_COND_COUNT:
@@ -190,7 +194,8 @@ static void put_raise(struct pk_buf *b, const struct pk_engine *e, uint32_t slot
     }
 }
 
-static void put_words(struct pk_finding *f, const struct pk_engine *e, uint32_t slot, const struct pk_active *a) {
+static void put_words(struct pk_finding *f, const struct pk_engine *e, uint32_t slot,
+                      const struct pk_active *a) {
     const struct pk_window *w = &e->windows.slots[slot];
     const struct pk_rule *r = e->rules.rows[w->rule];
     struct pk_buf b;
@@ -218,7 +223,8 @@ static void put_words(struct pk_finding *f, const struct pk_engine *e, uint32_t 
     PK_ASSERT(false);
 }
 
-static void fill(const struct pk_engine *e, uint32_t slot, const struct pk_event *event, struct pk_finding *f) {
+static void fill(const struct pk_engine *e, uint32_t slot, const struct pk_event *event,
+                 struct pk_finding *f) {
     const struct pk_window *w = &e->windows.slots[slot];
     const struct pk_rule *r = e->rules.rows[w->rule];
     const struct pk_active *a = &e->active[w->active];
@@ -248,7 +254,8 @@ static void fill(const struct pk_engine *e, uint32_t slot, const struct pk_event
     put_words(f, e, slot, a);
 }
 
-bool pk_finding_push(struct pk_engine *e, enum pk_finding_kind kind, uint32_t slot, const struct pk_event *event) {
+bool pk_finding_push(struct pk_engine *e, enum pk_finding_kind kind, uint32_t slot,
+                     const struct pk_event *event) {
     PK_ASSERT(e->windows.slots[slot].active < PK_LIMIT_INCIDENTS);
     if (e->finding_count >= PK_ENGINE_FINDINGS) {
         return false;

@@ -1,10 +1,14 @@
 #ifndef PK_FINDING_H
 #define PK_FINDING_H
-/* Findings: built whole when they happen, with the evidence the history still has, and kept in a bounded queue. */
+/* Findings: built whole when they happen, with the evidence the history still has, and kept in a bounded
+ * queue. */
 #include "detect/pk_engine.h"
 
-/* The window is firing (it has its record). event: what triggered it, NULL = time. false when the queue is full. */
-bool pk_finding_push(struct pk_engine *e, enum pk_finding_kind kind, uint32_t slot, const struct pk_event *event);
-/* Newest event in the history that belongs to the window's group; NULL when there is none. For the group's text when time fires a rule. */
+/* The window is firing (it has its record). event: what triggered it, NULL = time. false when the queue is
+ * full. */
+bool pk_finding_push(struct pk_engine *e, enum pk_finding_kind kind, uint32_t slot,
+                     const struct pk_event *event);
+/* Newest event in the history that belongs to the window's group; NULL when there is none. For the group's
+ * text when time fires a rule. */
 const struct pk_event *pk_finding_newest_event(const struct pk_engine *e, uint32_t slot);
 #endif

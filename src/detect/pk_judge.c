@@ -51,7 +51,8 @@ uint32_t pk_judge_sources(const struct pk_engine *e, uint16_t rule, uint64_t rep
     for (uint32_t s = e->windows.newest[rule]; s != PK_WINDOW_NONE; s = e->windows.slots[s].older) {
         const struct pk_window *w = &e->windows.slots[s];
         const uint32_t age_ms = now_ms - w->last_ms;
-        if ((w->key & PK_MATCH_REPLAYED) != replay_bit || (w->key & ~PK_MATCH_REPLAYED) == 0 || age_ms >= within_ms) {
+        if ((w->key & PK_MATCH_REPLAYED) != replay_bit || (w->key & ~PK_MATCH_REPLAYED) == 0 ||
+            age_ms >= within_ms) {
             continue;
         }
         count++;
@@ -62,8 +63,8 @@ uint32_t pk_judge_sources(const struct pk_engine *e, uint16_t rule, uint64_t rep
 }
 
 /* At least `count` times in the window. */
-static struct pk_judgement count_holds(const struct pk_engine *e, uint32_t slot, uint32_t count, uint32_t within_ms,
-                                       uint64_t now_ms) {
+static struct pk_judgement count_holds(const struct pk_engine *e, uint32_t slot, uint32_t count,
+                                       uint32_t within_ms, uint64_t now_ms) {
     const uint32_t cap = pk_rule_ring_cap(rule_of(e, slot));
     uint32_t time_ms = 0;
     if (!pk_windows_nth(&e->windows, slot, cap, count, &time_ms)) {
@@ -195,7 +196,8 @@ static uint32_t bucket_number(uint32_t within_ms, uint32_t time_ms) {
 }
 
 /* Words 0..3: counted << 16 | all of a bucket; word 4: number of the newest bucket. */
-void pk_judge_ratio_add(struct pk_windows *w, uint32_t slot, uint32_t within_ms, uint32_t time_ms, bool is_counted) {
+void pk_judge_ratio_add(struct pk_windows *w, uint32_t slot, uint32_t within_ms, uint32_t time_ms,
+                        bool is_counted) {
     uint32_t *block = &w->times[ratio_at(w, slot)];
     const uint32_t number = bucket_number(within_ms, time_ms);
     const int32_t ahead = (int32_t)(number - block[RATIO_BUCKETS]);
@@ -232,7 +234,8 @@ static struct pk_judgement raise_ratio(const struct pk_engine *e, uint32_t slot,
     uint32_t counted = 0;
     uint32_t all = 0;
     pk_judge_ratio_sums(&e->windows, slot, r->when.within_ms, (uint32_t)now_ms, &counted, &all);
-    const bool holds = all >= r->raise.min_count && (uint64_t)counted * 100u > (uint64_t)all * r->raise.percent;
+    const bool holds =
+        all >= r->raise.min_count && (uint64_t)counted * 100u > (uint64_t)all * r->raise.percent;
     return judgement(holds ? PK_TRUE : PK_FALSE, now_ms, UINT64_MAX);
 }
 
@@ -246,14 +249,16 @@ struct pk_judgement pk_judge_raise(const struct pk_engine *e, uint32_t slot, uin
     case PK_RAISE_RATIO:
         return raise_ratio(e, slot, now_ms);
     case PK_RAISE_VALUE: {
-        const bool holds = a != NULL && a->has_value && pk_cmp_doubles(a->value, (enum pk_cmp)r->raise.cmp, r->raise.value);
+        const bool holds =
+            a != NULL && a->has_value && pk_cmp_doubles(a->value, (enum pk_cmp)r->raise.cmp, r->raise.value);
         return judgement(holds ? PK_TRUE : PK_FALSE, now_ms, UINT64_MAX);
     }
     case PK_RAISE_COUNT:
         return count_holds(e, slot, r->raise.min_count, r->when.within_ms, now_ms);
     case PK_RAISE_LASTING: {
         const uint64_t due_ms = a != NULL ? a->fired_ms + r->raise.for_ms : UINT64_MAX;
-        return due_ms <= now_ms ? judgement(PK_TRUE, due_ms, UINT64_MAX) : judgement(PK_FALSE, now_ms, due_ms);
+        return due_ms <= now_ms ? judgement(PK_TRUE, due_ms, UINT64_MAX)
+                                : judgement(PK_FALSE, now_ms, due_ms);
     }
     }
     return judgement(PK_FALSE, now_ms, UINT64_MAX);
@@ -266,7 +271,8 @@ bool pk_judge_replayed_count(const struct pk_engine *e, uint32_t slot) {
     uint32_t nth_ms = 0;
     uint32_t left_ms = 0;
     if (!pk_windows_nth(&e->windows, slot, cap, 1, &newest_ms) ||
-        !pk_windows_nth(&e->windows, slot, cap, r->when.count, &nth_ms) || newest_ms - nth_ms >= r->when.within_ms) {
+        !pk_windows_nth(&e->windows, slot, cap, r->when.count, &nth_ms) ||
+        newest_ms - nth_ms >= r->when.within_ms) {
         return false;
     }
     return r->across == 0 || pk_judge_sources(e, e->windows.slots[slot].rule, PK_MATCH_REPLAYED, newest_ms,

@@ -3,7 +3,11 @@
 /* What a window says about its condition at a moment. Pure: nothing is changed. */
 #include "detect/pk_engine.h"
 
-enum { PK_JUDGE_STALE_MS = 60000 /* of a gauge seen once */, PK_JUDGE_STALE_LEAST_MS = 30000, PK_JUDGE_STALE_GAPS = 3 };
+enum {
+    PK_JUDGE_STALE_MS = 60000 /* of a gauge seen once */,
+    PK_JUDGE_STALE_LEAST_MS = 30000,
+    PK_JUDGE_STALE_GAPS = 3
+};
 
 struct pk_judgement {
     enum pk_verdict verdict;
@@ -24,13 +28,16 @@ struct pk_judgement pk_judge_clear(const struct pk_engine *e, uint32_t slot, uin
 struct pk_judgement pk_judge_raise(const struct pk_engine *e, uint32_t slot, uint64_t now_ms);
 /* Of replayed events: whether count holds around the newest time. */
 bool pk_judge_replayed_count(const struct pk_engine *e, uint32_t slot);
-/* Sources of an across rule that had a counting event in (now - within, now]; *out_until_ms when the first of them drops out. */
-uint32_t pk_judge_sources(const struct pk_engine *e, uint16_t rule, uint64_t replay_bit, uint32_t now_ms, uint32_t within_ms,
-                          uint32_t *out_first_left_ms);
-/* Counts of ratio(...): four buckets of a quarter window each, so it looks back three quarters to one window. */
-void pk_judge_ratio_add(struct pk_windows *w, uint32_t slot, uint32_t within_ms, uint32_t time_ms, bool is_counted);
-void pk_judge_ratio_sums(const struct pk_windows *w, uint32_t slot, uint32_t within_ms, uint32_t now_ms, uint32_t *out_counted,
-                         uint32_t *out_all);
+/* Sources of an across rule that had a counting event in (now - within, now]; *out_until_ms when the first of
+ * them drops out. */
+uint32_t pk_judge_sources(const struct pk_engine *e, uint16_t rule, uint64_t replay_bit, uint32_t now_ms,
+                          uint32_t within_ms, uint32_t *out_first_left_ms);
+/* Counts of ratio(...): four buckets of a quarter window each, so it looks back three quarters to one window.
+ */
+void pk_judge_ratio_add(struct pk_windows *w, uint32_t slot, uint32_t within_ms, uint32_t time_ms,
+                        bool is_counted);
+void pk_judge_ratio_sums(const struct pk_windows *w, uint32_t slot, uint32_t within_ms, uint32_t now_ms,
+                         uint32_t *out_counted, uint32_t *out_all);
 /* The window of a rule's group when it is of the children of an across rule (its own source), else not. */
 bool pk_judge_is_child(const struct pk_rule *r, const struct pk_window *w);
 #endif

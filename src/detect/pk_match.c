@@ -20,7 +20,8 @@ static struct pk_str str(const struct pk_engine *e, const struct pk_rule *r, str
 }
 
 /* Terms of one field of `on` against a name. */
-static bool names_hold(const struct pk_engine *e, const struct pk_rule *r, enum pk_term_field field, const char *name) {
+static bool names_hold(const struct pk_engine *e, const struct pk_rule *r, enum pk_term_field field,
+                       const char *name) {
     for (uint8_t i = 0; i < r->on_count; i++) {
         const struct pk_rule_term *t = &r->terms[i];
         if (t->field != (uint8_t)field) {
@@ -83,7 +84,8 @@ static uint16_t class_of(struct pk_engine *e, uint16_t source_id) {
 static bool is_candidate(const struct pk_engine *e, uint32_t index, const struct pk_rule_list *list) {
     const struct pk_rule *r = e->rules.rows[index];
     const bool is_any = list->class_id == PK_ENGINE_ANY_CLASS;
-    return e->status[index].is_enabled && (is_any || pk_bitset_has(e->class_bits[list->class_id], PK_LIMIT_RULES, index)) &&
+    return e->status[index].is_enabled &&
+           (is_any || pk_bitset_has(e->class_bits[list->class_id], PK_LIMIT_RULES, index)) &&
            severities_hold(r, list->severity) &&
            names_hold(e, r, PK_TERM_TYPE, pk_types_name(e->world.types, list->type_id));
 }
@@ -101,13 +103,15 @@ static void build(struct pk_engine *e, struct pk_rule_list *list) {
 }
 
 /* Slot of the list, found or free. */
-static struct pk_rule_list *probe(struct pk_engine *e, uint16_t type_id, uint8_t severity, uint16_t class_id) {
+static struct pk_rule_list *probe(struct pk_engine *e, uint16_t type_id, uint8_t severity,
+                                  uint16_t class_id) {
     const uint64_t key = ((uint64_t)type_id << 24) | ((uint64_t)class_id << 8) | severity;
     const uint64_t h = key * 0x9E3779B97F4A7C15u;
     uint32_t at = (uint32_t)(((h >> 32) * PK_ENGINE_LISTS) >> 32);
     for (uint32_t i = 0; i < PK_ENGINE_LISTS; i++) {
         struct pk_rule_list *list = &e->lists[at];
-        const bool is_it = list->type_id == type_id && list->class_id == class_id && list->severity == severity;
+        const bool is_it =
+            list->type_id == type_id && list->class_id == class_id && list->severity == severity;
         if (!list->is_used || is_it) {
             return list;
         }
@@ -117,7 +121,8 @@ static struct pk_rule_list *probe(struct pk_engine *e, uint16_t type_id, uint8_t
     return NULL;
 }
 
-static struct pk_rule_list *make_list(struct pk_engine *e, uint16_t type_id, uint8_t severity, uint16_t class_id) {
+static struct pk_rule_list *make_list(struct pk_engine *e, uint16_t type_id, uint8_t severity,
+                                      uint16_t class_id) {
     if (e->list_count >= LISTS_USED_MAX || e->list_rule_count + e->rules.count > PK_ENGINE_LIST_RULES) {
         memset(e->lists, 0, sizeof e->lists);
         e->list_count = 0;
@@ -166,7 +171,8 @@ static bool term_holds(const struct pk_engine *e, const struct pk_rule *r, const
     case PK_TERM_SEVERITY:
         return severity_holds(t, event->severity);
     case PK_TERM_VALUE:
-        return (event->flags & PK_EVENT_HAS_VALUE) != 0 && pk_cmp_doubles(event->value, (enum pk_cmp)t->cmp, t->number);
+        return (event->flags & PK_EVENT_HAS_VALUE) != 0 &&
+               pk_cmp_doubles(event->value, (enum pk_cmp)t->cmp, t->number);
     case PK_TERM_DATA:
         return data_holds(e, r, t, event);
     }
@@ -196,8 +202,8 @@ static uint64_t text_key(struct pk_str text) {
     return pk_hash64(text.p, text.n) & ~PK_MATCH_REPLAYED;
 }
 
-static bool field_group(const struct pk_engine *e, const struct pk_event *event, struct pk_str name, uint64_t *out_key,
-                        struct pk_str *out_text) {
+static bool field_group(const struct pk_engine *e, const struct pk_event *event, struct pk_str name,
+                        uint64_t *out_key, struct pk_str *out_text) {
     struct pk_field f;
     if (!pk_field_find(pk_textring_fields(e->world.text, event), name, &f) || f.value.n == 0) {
         return false;
@@ -210,8 +216,8 @@ static bool field_group(const struct pk_engine *e, const struct pk_event *event,
     return true;
 }
 
-bool pk_match_group(const struct pk_engine *e, const struct pk_rule *r, const struct pk_event *event, uint64_t *out_key,
-                    struct pk_str *out_text) {
+bool pk_match_group(const struct pk_engine *e, const struct pk_rule *r, const struct pk_event *event,
+                    uint64_t *out_key, struct pk_str *out_text) {
     bool has_group = true;
     *out_key = 0;
     if (out_text != NULL) {

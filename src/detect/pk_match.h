@@ -1,7 +1,7 @@
 #ifndef PK_MATCH_H
 #define PK_MATCH_H
-/* Which rules an event concerns: type, severity and source are settled once for each (type, severity, source class) and cached; only value and
- * data are looked at for each event. */
+/* Which rules an event concerns: type, severity and source are settled once for each (type, severity, source
+ * class) and cached; only value and data are looked at for each event. */
 #include "detect/pk_engine.h"
 
 struct pk_match_list {
@@ -20,11 +20,13 @@ bool pk_match_terms(const struct pk_engine *e, const struct pk_rule *r, uint8_t 
                     const struct pk_event *event);
 /* All of `on`, without the cache. */
 bool pk_match_event(const struct pk_engine *e, uint16_t rule_index, const struct pk_event *event);
-/* Group of the event under the rule: *out_key, and text when out_text is not NULL (points into tables; empty for no group). false when the
- * event belongs to no group (no correlation id, no such field). Replayed events have groups of their own. */
-bool pk_match_group(const struct pk_engine *e, const struct pk_rule *r, const struct pk_event *event, uint64_t *out_key,
-                    struct pk_str *out_text);
+/* Group of the event under the rule: *out_key, and text when out_text is not NULL (points into tables; empty
+ * for no group). false when the event belongs to no group (no correlation id, no such field). Replayed events
+ * have groups of their own. */
+bool pk_match_group(const struct pk_engine *e, const struct pk_rule *r, const struct pk_event *event,
+                    uint64_t *out_key, struct pk_str *out_text);
 #define PK_MATCH_REPLAYED (1ull << 63) /* bit of the keys of replayed groups */
 /* Key of a group given as text. PK_OK; PK_E_NOT_FOUND when the source is not known. */
-PK_MUST_USE int pk_match_key(const struct pk_engine *e, const struct pk_rule *r, struct pk_str group, uint64_t *out_key);
+PK_MUST_USE int pk_match_key(const struct pk_engine *e, const struct pk_rule *r, struct pk_str group,
+                             uint64_t *out_key);
 #endif

@@ -127,8 +127,10 @@ uint32_t pk_rule_ring_cap(const struct pk_rule *r) {
 }
 
 uint32_t pk_rule_price_bytes(const struct pk_rule *r) {
-    const uint32_t times =
-        r->ring_class == PK_WINDOW_NO_RING ? 0u : PK_WINDOW_CLASS_TIMES[r->ring_class] * (uint32_t)sizeof(uint32_t);
-    const uint32_t one = (uint32_t)(sizeof(struct pk_window) + sizeof(struct pk_wheel_node) + sizeof(uint32_t));
+    const uint32_t times = r->ring_class == PK_WINDOW_NO_RING
+                               ? 0u
+                               : PK_WINDOW_CLASS_TIMES[r->ring_class] * (uint32_t)sizeof(uint32_t);
+    const uint32_t one =
+        (uint32_t)(sizeof(struct pk_window) + sizeof(struct pk_wheel_node) + sizeof(uint32_t));
     return r->keys * (one + times);
 }

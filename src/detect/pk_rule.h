@@ -116,7 +116,8 @@ bool pk_cmp_doubles(double a, enum pk_cmp c, double b);
 bool pk_rule_globs_match(struct pk_str globs, struct pk_str text);
 /* The condition as the rule file writes it, e.g. "count >= 10 in 5m". */
 void pk_rule_cond_put(struct pk_buf *out, const struct pk_rule_cond *c, bool is_clear);
-/* Times a window of the rule keeps: the largest count of `when`, `clear` and escalation. 0 when it keeps none. */
+/* Times a window of the rule keeps: the largest count of `when`, `clear` and escalation. 0 when it keeps
+ * none. */
 uint32_t pk_rule_ring_cap(const struct pk_rule *r);
 /* Bytes of RAM all windows of the rule may take (keys, times, timers). */
 uint32_t pk_rule_price_bytes(const struct pk_rule *r);

@@ -4,7 +4,9 @@
 
 #include "base/pk_assert.h"
 
-enum { SPAN_MS_MAX = 7 * 24 * 3600 * 1000 }; /* windows compare 32-bit times: a week is far inside their 24 days */
+enum {
+    SPAN_MS_MAX = 7 * 24 * 3600 * 1000
+}; /* windows compare 32-bit times: a week is far inside their 24 days */
 
 static const char *const TERM_WORDS[] = {"type", "source", "severity", "value"};
 static const char *const WHEN_WORDS[] = {"count", "value", "absent"};
@@ -132,14 +134,16 @@ static int read_cmp(struct pk_rule_cursor *c, uint8_t *out) {
             return PK_OK;
         }
     }
-    return pk_rule_fail(c, c->at, got.n > 0 ? "expected = != < <= > or >=, not '{}'" : "expected = != < <= > or >= at the end",
-                        got);
+    return pk_rule_fail(
+        c, c->at,
+        got.n > 0 ? "expected = != < <= > or >=, not '{}'" : "expected = != < <= > or >= at the end", got);
 }
 
 static int read_number(struct pk_rule_cursor *c, double *out) {
     const struct pk_str got = peek(c);
     if (pk_parse_double(got, out) != PK_OK) {
-        return pk_rule_fail(c, c->at, got.n > 0 ? "expected a number, not '{}'" : "expected a number at the end", got);
+        return pk_rule_fail(c, c->at,
+                            got.n > 0 ? "expected a number, not '{}'" : "expected a number at the end", got);
     }
     (void)take(c);
     return PK_OK;
@@ -150,7 +154,9 @@ static int read_span(struct pk_rule_cursor *c, uint32_t *out_ms) {
     uint64_t ms = 0;
     if (pk_parse_duration_ms(got, &ms) != PK_OK) {
         return pk_rule_fail(c, c->at,
-                            got.n > 0 ? "expected a time such as 30s, 5m or 2h, not '{}'" : "expected a time at the end", got);
+                            got.n > 0 ? "expected a time such as 30s, 5m or 2h, not '{}'"
+                                      : "expected a time at the end",
+                            got);
     }
     if (ms == 0 || ms > SPAN_MS_MAX) {
         return pk_rule_fail(c, c->at, "the time '{}' must be above 0 and at most 7d", got);
@@ -164,7 +170,9 @@ static int read_integer(struct pk_rule_cursor *c, uint32_t low, uint32_t high, u
     const struct pk_str got = peek(c);
     uint64_t v = 0;
     if (pk_parse_u64(got, &v) != PK_OK) {
-        return pk_rule_fail(c, c->at, got.n > 0 ? "expected a whole number, not '{}'" : "expected a whole number at the end", got);
+        return pk_rule_fail(
+            c, c->at, got.n > 0 ? "expected a whole number, not '{}'" : "expected a whole number at the end",
+            got);
     }
     if (v < low || v > high) {
         char message[80];
@@ -185,7 +193,8 @@ static int read_severity_word(struct pk_rule_cursor *c, uint8_t *out) {
     const struct pk_str got = peek(c);
     enum pk_severity severity = PK_SEV_INFO;
     if (pk_severity_parse(got, &severity) != PK_OK) {
-        return pk_rule_fail_word(c, c->at, "'{}' is not a severity", got, SEVERITY_WORDS, PK_COUNT_OF(SEVERITY_WORDS));
+        return pk_rule_fail_word(c, c->at, "'{}' is not a severity", got, SEVERITY_WORDS,
+                                 PK_COUNT_OF(SEVERITY_WORDS));
     }
     (void)take(c);
     *out = (uint8_t)severity;
@@ -204,7 +213,8 @@ static int read_globs(struct pk_rule_cursor *c, struct pk_rule_ref *out) {
     }
     if (got.p[0] == '"') {
         if (got.n < 3 || got.p[got.n - 1u] != '"') {
-            return pk_rule_fail(c, c->at - got.n, "a quoted text must not be empty and must end with a quote", got);
+            return pk_rule_fail(c, c->at - got.n, "a quoted text must not be empty and must end with a quote",
+                                got);
         }
         *out = ref_of(c, got.p + 1, got.p + got.n - 1);
         return PK_OK;
@@ -278,8 +288,8 @@ static int read_term(struct pk_rule_cursor *c, struct pk_rule_term *t) {
     if (word.n == 0) {
         return pk_rule_fail(c, at, "expected type, source, severity, value or data.NAME at the end", word);
     }
-    return pk_rule_fail_word(c, c->at - word.n, "'{}' is not type, source, severity, value or data.NAME", word,
-                             TERM_WORDS, PK_COUNT_OF(TERM_WORDS));
+    return pk_rule_fail_word(c, c->at - word.n, "'{}' is not type, source, severity, value or data.NAME",
+                             word, TERM_WORDS, PK_COUNT_OF(TERM_WORDS));
 }
 
 static uint8_t terms_used(const struct pk_rule *r) {
@@ -306,7 +316,8 @@ static int read_terms(struct pk_rule_cursor *c, struct pk_rule *r, uint8_t *out_
 }
 
 /* "(" terms ")" when it is there. */
-static int read_paren_terms(struct pk_rule_cursor *c, struct pk_rule *r, uint8_t *out_first, uint8_t *out_count) {
+static int read_paren_terms(struct pk_rule_cursor *c, struct pk_rule *r, uint8_t *out_first,
+                            uint8_t *out_count) {
     if (!take_if(c, "(")) {
         return PK_OK;
     }
@@ -319,7 +330,8 @@ static int read_paren_terms(struct pk_rule_cursor *c, struct pk_rule *r, uint8_t
     for (uint8_t i = first; err == PK_OK && i < first + count; i++) {
         const uint8_t field = r->terms[i].field;
         if (field == PK_TERM_TYPE || field == PK_TERM_SOURCE) {
-            return pk_rule_fail(c, c->at, "type and source are told in 'on', not in brackets", pk_str_make(NULL, 0));
+            return pk_rule_fail(c, c->at, "type and source are told in 'on', not in brackets",
+                                pk_str_make(NULL, 0));
         }
     }
     *out_first = first;
@@ -334,7 +346,8 @@ int pk_rule_read_on(struct pk_rule_cursor *c, struct pk_rule *r) {
     uint8_t first = 0;
     const int err = read_terms(c, r, &first, &r->on_count);
     for (uint8_t i = 0; i < r->on_count; i++) {
-        r->is_dynamic = r->is_dynamic || r->terms[i].field == PK_TERM_VALUE || r->terms[i].field == PK_TERM_DATA;
+        r->is_dynamic =
+            r->is_dynamic || r->terms[i].field == PK_TERM_VALUE || r->terms[i].field == PK_TERM_DATA;
     }
     return err != PK_OK ? err : expect_end(c);
 }
@@ -423,8 +436,8 @@ static int read_by(struct pk_rule_cursor *c, struct pk_rule *r) {
         r->group = PK_GROUP_ALL;
         return PK_OK;
     }
-    return pk_rule_fail_word(c, c->at - word.n, "'{}' is not source, correlation, data.NAME or all", word, GROUP_WORDS,
-                             PK_COUNT_OF(GROUP_WORDS));
+    return pk_rule_fail_word(c, c->at - word.n, "'{}' is not source, correlation, data.NAME or all", word,
+                             GROUP_WORDS, PK_COUNT_OF(GROUP_WORDS));
 }
 
 /* [ "by" group ] [ "across" k "sources" ] */
@@ -436,7 +449,9 @@ static int read_when_tail(struct pk_rule_cursor *c, struct pk_rule *r) {
         return err;
     }
     if (r->when.kind != PK_COND_COUNT && has_by && r->group != PK_GROUP_SOURCE) {
-        return pk_rule_fail(c, at, "value and absent are judged for each source: only 'by source' is possible", pk_str_make(NULL, 0));
+        return pk_rule_fail(c, at,
+                            "value and absent are judged for each source: only 'by source' is possible",
+                            pk_str_make(NULL, 0));
     }
     if (!take_if(c, "across")) {
         return expect_end(c);
@@ -528,8 +543,8 @@ static int read_raise(struct pk_rule_cursor *c, struct pk_rule *r) {
         raise->kind = PK_RAISE_LASTING;
         return read_span(c, &raise->for_ms);
     }
-    return pk_rule_fail_word(c, c->at - word.n, "'{}' is not ratio, value, count or lasting", word, RAISE_WORDS,
-                             PK_COUNT_OF(RAISE_WORDS));
+    return pk_rule_fail_word(c, c->at - word.n, "'{}' is not ratio, value, count or lasting", word,
+                             RAISE_WORDS, PK_COUNT_OF(RAISE_WORDS));
 }
 
 int pk_rule_read_severity(struct pk_rule_cursor *c, struct pk_rule *r) {
@@ -572,8 +587,8 @@ int pk_rule_read_clear(struct pk_rule_cursor *c, struct pk_rule *r) {
         err = expect(c, "<");
         err = err != PK_OK ? err : read_count_tail(c, clear);
     } else {
-        return pk_rule_fail_word(c, c->at - word.n, "'{}' is not stable, count, value or never", word, CLEAR_WORDS,
-                                 PK_COUNT_OF(CLEAR_WORDS));
+        return pk_rule_fail_word(c, c->at - word.n, "'{}' is not stable, count, value or never", word,
+                                 CLEAR_WORDS, PK_COUNT_OF(CLEAR_WORDS));
     }
     return err != PK_OK ? err : expect_end(c);
 }

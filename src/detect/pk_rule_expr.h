@@ -1,15 +1,15 @@
 #ifndef PK_RULE_EXPR_H
 #define PK_RULE_EXPR_H
-/* The expressions of a rule: values of `on`, `when`, `severity`, `clear`. Each reader takes the whole value or fails with a diagnostic that
- * points at the word. Grammar: config/rules/README.md. */
+/* The expressions of a rule: values of `on`, `when`, `severity`, `clear`. Each reader takes the whole value
+ * or fails with a diagnostic that points at the word. Grammar: config/rules/README.md. */
 #include "base/pk_ini.h"
 #include "detect/pk_rule.h"
 
 struct pk_rule_cursor {
     const char *file;
-    const char *text;   /* refs count from here */
+    const char *text; /* refs count from here */
     struct pk_str value;
-    uint32_t at;        /* byte in value */
+    uint32_t at;           /* byte in value */
     uint32_t line, column; /* of value's first byte */
     struct pk_diag *diag;
 };

@@ -54,19 +54,44 @@ static const char *const KEY_WORDS[KEY_COUNT] = {
 
 /* The 15 of REQUIREMENTS S1-22 and those WIRE adds. */
 static const char *const TYPE_WORDS[] = {
-    "error_burst",       "service_down",    "quality_drop",      "workflow_failure_spike",
-    "memory_exhaustion", "performance_degradation", "disk_space_low", "database_connection_fail",
-    "api_rate_limit",    "cache_failure",   "network_partition", "deadlock_detected",
-    "resource_leak",     "security_breach", "data_corruption",   "cpu_high",
-    "gpu_high",          "throughput_low",  "heartbeat_lost",    "crash_loop",
-    "deployment_failure", "queue_backlog",  "certificate_expiration", "anomaly",
-    "unexpected_restart", "self",           "custom",
+    "error_burst",
+    "service_down",
+    "quality_drop",
+    "workflow_failure_spike",
+    "memory_exhaustion",
+    "performance_degradation",
+    "disk_space_low",
+    "database_connection_fail",
+    "api_rate_limit",
+    "cache_failure",
+    "network_partition",
+    "deadlock_detected",
+    "resource_leak",
+    "security_breach",
+    "data_corruption",
+    "cpu_high",
+    "gpu_high",
+    "throughput_low",
+    "heartbeat_lost",
+    "crash_loop",
+    "deployment_failure",
+    "queue_backlog",
+    "certificate_expiration",
+    "anomaly",
+    "unexpected_restart",
+    "self",
+    "custom",
 };
 
-enum { LIST_ITEM_BYTES_MAX = 47, TEXT_BYTES_MAX = 512, SPAN_MS_MAX = 7 * 24 * 3600 * 1000,
-       KEYS_MAX = PK_LIMIT_KEYS > 65000 ? 65000 : PK_LIMIT_KEYS - 2 };
+enum {
+    LIST_ITEM_BYTES_MAX = 47,
+    TEXT_BYTES_MAX = 512,
+    SPAN_MS_MAX = 7 * 24 * 3600 * 1000,
+    KEYS_MAX = PK_LIMIT_KEYS > 65000 ? 65000 : PK_LIMIT_KEYS - 2
+};
 
-/* Values of one section by key, so that they are read in an order of our own: `on` before `when` before `severity`. */
+/* Values of one section by key, so that they are read in an order of our own: `on` before `when` before
+ * `severity`. */
 struct section {
     struct pk_rule_parser *parser;
     struct pk_diag *diag;
@@ -94,7 +119,8 @@ static int fail_reader(struct pk_rule_parser *p, struct pk_diag *diag) {
     return PK_E_CONFIG;
 }
 
-void pk_rule_parser_init(struct pk_rule_parser *p, const char *file, const char *text, uint32_t base, uint32_t n) {
+void pk_rule_parser_init(struct pk_rule_parser *p, const char *file, const char *text, uint32_t base,
+                         uint32_t n) {
     memset(p, 0, sizeof *p);
     p->file = file;
     p->text = text;
@@ -102,7 +128,8 @@ void pk_rule_parser_init(struct pk_rule_parser *p, const char *file, const char 
 }
 
 static int take_pair(struct section *s, const struct pk_ini_item *item) {
-    struct pk_rule_cursor at_key = {s->parser->file, s->parser->text, item->key, 0, item->line, item->column, s->diag};
+    struct pk_rule_cursor at_key = {s->parser->file, s->parser->text, item->key, 0,
+                                    item->line,      item->column,    s->diag};
     for (uint32_t i = 0; i < KEY_COUNT; i++) {
         if (!pk_str_eq_c(item->key, KEY_WORDS[i])) {
             continue;
@@ -111,8 +138,8 @@ static int take_pair(struct section *s, const struct pk_ini_item *item) {
             return pk_rule_fail(&at_key, 0, "'{}' is given twice", item->key);
         }
         s->seen |= 1u << i;
-        s->values[i] = (struct pk_rule_cursor){s->parser->file, s->parser->text, item->value, 0, item->value_line,
-                                               item->value_column, s->diag};
+        s->values[i] = (struct pk_rule_cursor){s->parser->file,  s->parser->text,    item->value, 0,
+                                               item->value_line, item->value_column, s->diag};
         if (item->value.n == 0) {
             return pk_rule_fail(&at_key, 0, "'{}' has no value", item->key);
         }
@@ -186,7 +213,8 @@ static int read_type(struct section *s) {
             return PK_OK;
         }
     }
-    return pk_rule_fail_word(c, 0, "'{}' is not an incident type", c->value, TYPE_WORDS, PK_COUNT_OF(TYPE_WORDS));
+    return pk_rule_fail_word(c, 0, "'{}' is not an incident type", c->value, TYPE_WORDS,
+                             PK_COUNT_OF(TYPE_WORDS));
 }
 
 static int read_actions(struct section *s) {
@@ -241,7 +269,9 @@ static int read_consecutive(struct section *s) {
         return err;
     }
     if (r->when.kind != PK_COND_COUNT || r->when.term_count == 0) {
-        return pk_rule_fail(c, 0, "'consecutive' needs 'value', or 'count(...)' that tells which events break the run", c->value);
+        return pk_rule_fail(
+            c, 0, "'consecutive' needs 'value', or 'count(...)' that tells which events break the run",
+            c->value);
     }
     const int err = read_bool(s, KEY_CONSECUTIVE, &is_yes);
     r->consecutive = is_yes ? 1u : 0u;
@@ -258,7 +288,8 @@ static int read_components(struct section *s) {
     const bool is_by_all = r->when.kind != PK_COND_COUNT || r->group == PK_GROUP_ALL;
     if (r->across != 0 || !is_by_all) {
         return pk_rule_fail(&s->values[KEY_MIN_COMPONENTS], 0,
-                            "'min_components' cannot be combined with 'by' or 'across'", pk_str_make(NULL, 0));
+                            "'min_components' cannot be combined with 'by' or 'across'",
+                            pk_str_make(NULL, 0));
     }
     r->across = (uint8_t)least;
     r->group = PK_GROUP_ALL;
@@ -303,14 +334,16 @@ static int read_clear(struct section *s) {
     if (r->clear.kind == PK_COND_COUNT && r->when.kind != PK_COND_COUNT) {
         return pk_rule_fail(c, 0, "'clear = count' needs 'when = count'", pk_str_make(NULL, 0));
     }
-    if (r->clear.kind == PK_COND_COUNT && r->clear.count > r->when.count && r->clear.within_ms >= r->when.within_ms) {
+    if (r->clear.kind == PK_COND_COUNT && r->clear.count > r->when.count &&
+        r->clear.within_ms >= r->when.within_ms) {
         return pk_rule_fail(c, 0, "the rule would clear while its condition holds", pk_str_make(NULL, 0));
     }
     if (r->clear.kind == PK_COND_VALUE && r->when.kind == PK_COND_VALUE && is_overlap(&r->when, &r->clear)) {
         return pk_rule_fail(c, 0, "the rule would clear while its condition holds", pk_str_make(NULL, 0));
     }
     if (r->clear.kind == PK_COND_VALUE && (r->when.kind == PK_COND_ABSENT || r->across > 0)) {
-        return pk_rule_fail(c, 0, "'clear = value' needs a condition on one source's values", pk_str_make(NULL, 0));
+        return pk_rule_fail(c, 0, "'clear = value' needs a condition on one source's values",
+                            pk_str_make(NULL, 0));
     }
     return PK_OK;
 }
@@ -352,7 +385,8 @@ static int choose_ring(struct section *s) {
     return pk_rule_fail(&s->values[KEY_WHEN], 0, "with ratio, counts go up to 56", pk_str_make(NULL, 0));
 }
 
-/* Windows: one live and one for replayed events when there is no group; children and their parent for across. */
+/* Windows: one live and one for replayed events when there is no group; children and their parent for across.
+ */
 static int read_keys(struct section *s) {
     struct pk_rule *r = s->rule;
     uint64_t keys = r->group == PK_GROUP_ALL && r->across == 0 ? 1u : PK_LIMIT_KEYS_PER_RULE;
@@ -361,8 +395,8 @@ static int read_keys(struct section *s) {
         return err;
     }
     if (r->across > keys) {
-        return pk_rule_fail(&s->values[has(s, KEY_KEYS) ? KEY_KEYS : KEY_WHEN], 0, "'keys' must be at least the sources of 'across'",
-                            pk_str_make(NULL, 0));
+        return pk_rule_fail(&s->values[has(s, KEY_KEYS) ? KEY_KEYS : KEY_WHEN], 0,
+                            "'keys' must be at least the sources of 'across'", pk_str_make(NULL, 0));
     }
     const bool is_small = (r->group == PK_GROUP_ALL && r->across == 0) || r->across > 0;
     r->keys = (uint16_t)(keys + (is_small ? 1u : 0u));
@@ -424,7 +458,8 @@ static int first_section(struct pk_rule_parser *p, struct pk_diag *diag) {
         return fail_reader(p, diag);
     }
     if (p->item.kind == PK_INI_PAIR) {
-        pk_diag_set1(diag, p->file, p->item.line, p->item.column, "'{}' stands before the first [rule NAME]", p->item.key);
+        pk_diag_set1(diag, p->file, p->item.line, p->item.column, "'{}' stands before the first [rule NAME]",
+                     p->item.key);
         return PK_E_CONFIG;
     }
     return PK_OK;
@@ -438,7 +473,8 @@ int pk_rule_parse_next(struct pk_rule_parser *p, struct pk_rule *out, struct pk_
     if (p->item.kind == PK_INI_END) {
         return PK_E_NOT_FOUND;
     }
-    struct section s = {.parser = p, .diag = out_diag, .rule = out, .line = p->item.line, .column = p->item.column};
+    struct section s = {
+        .parser = p, .diag = out_diag, .rule = out, .line = p->item.line, .column = p->item.column};
     memset(out, 0, sizeof *out);
     out->line = p->item.line;
     const char *from = p->item.section_kind.p;

@@ -12,8 +12,10 @@ struct pk_rule_parser {
     const char *text; /* refs count from here */
 };
 
-/* Parses text[base .. base + n); refs count from `text`, which stays the caller's and must live as long as the rows. base + n < 4 GB. */
-void pk_rule_parser_init(struct pk_rule_parser *p, const char *file, const char *text, uint32_t base, uint32_t n);
+/* Parses text[base .. base + n); refs count from `text`, which stays the caller's and must live as long as
+ * the rows. base + n < 4 GB. */
+void pk_rule_parser_init(struct pk_rule_parser *p, const char *file, const char *text, uint32_t base,
+                         uint32_t n);
 /* PK_OK and a row; PK_E_NOT_FOUND at the end; PK_E_CONFIG and *out_diag: then stop. */
 PK_MUST_USE int pk_rule_parse_next(struct pk_rule_parser *p, struct pk_rule *out, struct pk_diag *out_diag);
 #endif

@@ -32,7 +32,8 @@ static bool is_own_id(const struct check *c, uint64_t hash) {
     return false;
 }
 
-static int fail(struct pk_diag *diag, const char *file, const struct pk_rule *r, const char *message, struct pk_str arg) {
+static int fail(struct pk_diag *diag, const char *file, const struct pk_rule *r, const char *message,
+                struct pk_str arg) {
     pk_diag_set1(diag, file, r->line, 1, message, arg);
     return PK_E_CONFIG;
 }
@@ -141,16 +142,19 @@ static int fits_text(const struct check *c) {
     for (uint32_t i = 0; i < c->file_count; i++) {
         bytes += (uint64_t)c->files[i].text.n + 1u;
         if (bytes > PK_LIMIT_RULE_TEXT_BYTES) {
-            pk_diag_set(c->diag, c->files[i].name, 1, 1, "the rule files together are larger than this board keeps");
+            pk_diag_set(c->diag, c->files[i].name, 1, 1,
+                        "the rule files together are larger than this board keeps");
             return PK_E_CONFIG;
         }
     }
     return PK_OK;
 }
 
-int pk_ruleset_check(const struct pk_rule_book *shipped, const struct pk_rule_file *files, uint32_t file_count,
-                     struct pk_buf *prices, struct pk_rule_price *out_price, struct pk_diag *out_diag) {
-    struct check c = {.shipped = shipped, .files = files, .file_count = file_count, .prices = prices, .diag = out_diag};
+int pk_ruleset_check(const struct pk_rule_book *shipped, const struct pk_rule_file *files,
+                     uint32_t file_count, struct pk_buf *prices, struct pk_rule_price *out_price,
+                     struct pk_diag *out_diag) {
+    struct check c = {
+        .shipped = shipped, .files = files, .file_count = file_count, .prices = prices, .diag = out_diag};
     int err = fits_text(&c);
     err = err != PK_OK ? err : walk(&c, note_id);
     err = err != PK_OK ? err : price_shipped(&c);
@@ -168,7 +172,8 @@ void pk_ruleset_init(struct pk_ruleset *s) {
     memset(s, 0, sizeof *s);
 }
 
-/* What was checked a moment ago parses again, and fits: at the end the parser leaves the row behind the last one alone. */
+/* What was checked a moment ago parses again, and fits: at the end the parser leaves the row behind the last
+ * one alone. */
 static void copy_own(struct pk_ruleset *s, const struct pk_rule_file *files, uint32_t file_count) {
     struct pk_diag diag;
     s->own_count = 0;
@@ -214,8 +219,8 @@ static void add_row(struct pk_ruleset *s, const struct pk_rule *r) {
     s->hash = pk_hash64_mix(s->hash, r->hash);
 }
 
-int pk_ruleset_load(struct pk_ruleset *s, const struct pk_rule_book *shipped, const struct pk_rule_file *files,
-                    uint32_t file_count, struct pk_diag *out_diag) {
+int pk_ruleset_load(struct pk_ruleset *s, const struct pk_rule_book *shipped,
+                    const struct pk_rule_file *files, uint32_t file_count, struct pk_diag *out_diag) {
     struct pk_rule_price price;
     const int err = pk_ruleset_check(shipped, files, file_count, NULL, &price, out_diag);
     if (err != PK_OK) {

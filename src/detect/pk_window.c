@@ -191,7 +191,8 @@ uint32_t pk_windows_victim(const struct pk_windows *w, uint16_t rule, uint16_t k
     return is_full ? w->oldest[rule] : PK_WINDOW_NONE;
 }
 
-uint32_t pk_windows_make(struct pk_windows *w, uint16_t rule, uint64_t key, uint8_t ring_class, uint16_t keys_max) {
+uint32_t pk_windows_make(struct pk_windows *w, uint16_t rule, uint64_t key, uint8_t ring_class,
+                         uint16_t keys_max) {
     PK_ASSERT(rule < PK_LIMIT_RULES && keys_max >= 1u);
     const uint32_t slot = w->free_head;
     if (slot == PK_WINDOW_NONE || w->rule_keys[rule] >= keys_max) {

@@ -63,13 +63,15 @@ struct pk_windows {
 void pk_windows_init(struct pk_windows *w);
 /* Slot or PK_WINDOW_NONE. */
 uint32_t pk_windows_find(const struct pk_windows *w, uint16_t rule, uint64_t key);
-/* The window that must go before the rule can have another one (its stalest; the caller disarms its timer, then pk_windows_evict), or PK_WINDOW_NONE when
- * there is room or nothing may go. */
+/* The window that must go before the rule can have another one (its stalest; the caller disarms its timer,
+ * then pk_windows_evict), or PK_WINDOW_NONE when there is room or nothing may go. */
 uint32_t pk_windows_victim(const struct pk_windows *w, uint16_t rule, uint16_t keys_max);
 /* Frees and counts. */
 void pk_windows_evict(struct pk_windows *w, uint32_t slot);
-/* Slot of a new window (zeros, IDLE, verdict STALE) or PK_WINDOW_NONE, counted: the rule has keys_max, or there is no memory left. */
-uint32_t pk_windows_make(struct pk_windows *w, uint16_t rule, uint64_t key, uint8_t ring_class, uint16_t keys_max);
+/* Slot of a new window (zeros, IDLE, verdict STALE) or PK_WINDOW_NONE, counted: the rule has keys_max, or
+ * there is no memory left. */
+uint32_t pk_windows_make(struct pk_windows *w, uint16_t rule, uint64_t key, uint8_t ring_class,
+                         uint16_t keys_max);
 void pk_windows_free(struct pk_windows *w, uint32_t slot);
 bool pk_windows_is_used(const struct pk_windows *w, uint32_t slot);
 /* Marks use now; last_ms is set. */
@@ -78,13 +80,15 @@ void pk_windows_touch(struct pk_windows *w, uint32_t slot, uint32_t now_ms);
 void pk_windows_pin(struct pk_windows *w, uint32_t slot, uint16_t active);
 void pk_windows_unpin(struct pk_windows *w, uint32_t slot);
 
-/* Time ring of a slot, ordered: keeps the largest `cap` times put; cap is the same in all calls for a slot. O(1) for times in order; a late
- * one is moved into its place. Times are the low 32 bits of a clock, compared modulo 2^32, and must lie within 24 days of each other. */
+/* Time ring of a slot, ordered: keeps the largest `cap` times put; cap is the same in all calls for a slot.
+ * O(1) for times in order; a late one is moved into its place. Times are the low 32 bits of a clock, compared
+ * modulo 2^32, and must lie within 24 days of each other. */
 void pk_windows_push(struct pk_windows *w, uint32_t slot, uint32_t cap, uint32_t time_ms);
 /* The nth newest time (1 = newest). false when there are fewer. */
 bool pk_windows_nth(const struct pk_windows *w, uint32_t slot, uint32_t cap, uint32_t nth, uint32_t *out_ms);
 /* Times in (now_ms - within_ms, now_ms] among those kept; none may be later than now_ms. */
-uint32_t pk_windows_count_within(const struct pk_windows *w, uint32_t slot, uint32_t cap, uint32_t now_ms, uint32_t within_ms);
+uint32_t pk_windows_count_within(const struct pk_windows *w, uint32_t slot, uint32_t cap, uint32_t now_ms,
+                                 uint32_t within_ms);
 void pk_windows_clear_times(struct pk_windows *w, uint32_t slot);
 /* Rules have new indices; one without windows may have none (>= PK_LIMIT_RULES). */
 void pk_windows_renumber(struct pk_windows *w, const uint16_t new_index[PK_LIMIT_RULES]);

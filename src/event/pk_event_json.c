@@ -26,34 +26,32 @@ struct member_name {
 
 /* WIRE "Event": the names and their aliases. */
 static const struct member_name MEMBERS[] = {
-    {"type", MEMBER_TYPE},
-    {"event_type", MEMBER_TYPE},
-    {"source", MEMBER_SOURCE},
-    {"source_system", MEMBER_SOURCE},
-    {"severity", MEMBER_SEVERITY},
-    {"value", MEMBER_VALUE},
-    {"message", MEMBER_MESSAGE},
-    {"text", MEMBER_MESSAGE},
-    {"time", MEMBER_TIME},
-    {"timestamp", MEMBER_TIME},
-    {"event_id", MEMBER_EVENT_ID},
-    {"correlation_id", MEMBER_CORRELATION},
-    {"metadata", MEMBER_METADATA},
-    {"data", MEMBER_METADATA},
+    {"type", MEMBER_TYPE},         {"event_type", MEMBER_TYPE},
+    {"source", MEMBER_SOURCE},     {"source_system", MEMBER_SOURCE},
+    {"severity", MEMBER_SEVERITY}, {"value", MEMBER_VALUE},
+    {"message", MEMBER_MESSAGE},   {"text", MEMBER_MESSAGE},
+    {"time", MEMBER_TIME},         {"timestamp", MEMBER_TIME},
+    {"event_id", MEMBER_EVENT_ID}, {"correlation_id", MEMBER_CORRELATION},
+    {"metadata", MEMBER_METADATA}, {"data", MEMBER_METADATA},
     {"replayed", MEMBER_REPLAYED},
 };
 
-enum { EVENT_ID_BYTES_MAX = 128, FIELD_VALUE_BYTES_MAX = 256, ALL_NAMED = (1 << MEMBER_TYPE) | (1 << MEMBER_SOURCE) };
+enum {
+    EVENT_ID_BYTES_MAX = 128,
+    FIELD_VALUE_BYTES_MAX = 256,
+    ALL_NAMED = (1 << MEMBER_TYPE) | (1 << MEMBER_SOURCE)
+};
 
 struct parse {
     struct pk_json_reader reader;
     struct pk_event_in *out;
     struct pk_event_error *error;
-    uint32_t seen;     /* bit per member */
-    uint32_t ignored;  /* bit per member that is known from elsewhere */
+    uint32_t seen;    /* bit per member */
+    uint32_t ignored; /* bit per member that is known from elsewhere */
 };
 
-static int fail(struct pk_event_error *error, int err, struct pk_str field, uint32_t at_byte, const char *message) {
+static int fail(struct pk_event_error *error, int err, struct pk_str field, uint32_t at_byte,
+                const char *message) {
     error->err = err;
     error->at_byte = at_byte;
     (void)pk_str_copy_cut(field, error->field, sizeof error->field);
@@ -123,7 +121,8 @@ static int read_time(struct parse *p, const struct pk_json_token *t) {
 
 static int read_event_id(struct parse *p, const struct pk_json_token *t) {
     char id[EVENT_ID_BYTES_MAX + 1];
-    int n = t->raw.n > 0 && t->kind == PK_JSON_NUMBER ? pk_str_copy(t->raw, id, sizeof id) : pk_json_string(t, id, sizeof id);
+    int n = t->raw.n > 0 && t->kind == PK_JSON_NUMBER ? pk_str_copy(t->raw, id, sizeof id)
+                                                      : pk_json_string(t, id, sizeof id);
     if (n <= 0) {
         return fail_token(p, t, PK_E_BAD_FIELD, "must be a string of 1 to 128 bytes");
     }
@@ -269,7 +268,8 @@ static int finish(struct parse *p) {
     const bool is_whole = out->type[0] != '\0' && out->source[0] != '\0';
     if (!is_whole) {
         const char *name = out->type[0] == '\0' ? "type" : "source";
-        return fail(p->error, PK_E_MISSING_FIELD, pk_str_of(name), p->reader.at_byte, "a required field is missing");
+        return fail(p->error, PK_E_MISSING_FIELD, pk_str_of(name), p->reader.at_byte,
+                    "a required field is missing");
     }
     if (out->correlation[0] == '\0') {
         return PK_OK;
@@ -319,13 +319,14 @@ int pk_event_json_parse(struct pk_str line, struct pk_event_in *out, struct pk_e
     struct parse p;
     start(&p, out, out_error);
     if (line.n > PK_EVENT_LINE_BYTES) {
-        return fail(out_error, PK_E_TOO_BIG, pk_str_make(NULL, 0), PK_EVENT_LINE_BYTES, "the line is longer than 4096 bytes");
+        return fail(out_error, PK_E_TOO_BIG, pk_str_make(NULL, 0), PK_EVENT_LINE_BYTES,
+                    "the line is longer than 4096 bytes");
     }
     return read_object(&p, line);
 }
 
-int pk_event_topic_parse(struct pk_str source, struct pk_str type, struct pk_str payload, struct pk_event_in *out,
-                         struct pk_event_error *out_error) {
+int pk_event_topic_parse(struct pk_str source, struct pk_str type, struct pk_str payload,
+                         struct pk_event_in *out, struct pk_event_error *out_error) {
     struct parse p;
     start(&p, out, out_error);
     if (!pk_intern_is_name(source) || !pk_intern_is_name(type)) {

@@ -8,7 +8,8 @@ enum { MASK = PK_LIMIT_EVENT_HISTORY - 1 };
 
 void pk_history_init(struct pk_history *h, uint32_t events_max, uint64_t retention_ms) {
     memset(h, 0, sizeof *h);
-    h->events_max = events_max == 0 || events_max > PK_LIMIT_EVENT_HISTORY ? PK_LIMIT_EVENT_HISTORY : events_max;
+    h->events_max =
+        events_max == 0 || events_max > PK_LIMIT_EVENT_HISTORY ? PK_LIMIT_EVENT_HISTORY : events_max;
     h->retention_ms = retention_ms;
 }
 

@@ -56,7 +56,8 @@ static bool is_seen(struct pk_intake *in, uint64_t id_hash) {
     return false;
 }
 
-static int refuse(struct pk_intake *in, uint16_t source_id, enum pk_loss_reason reason, uint64_t now_ms, int err) {
+static int refuse(struct pk_intake *in, uint16_t source_id, enum pk_loss_reason reason, uint64_t now_ms,
+                  int err) {
     struct pk_source *s = pk_sources_state(&in->sources, source_id);
     if (s != NULL) {
         s->loss_count++;
@@ -93,7 +94,8 @@ static void place_time(struct pk_intake *in, struct pk_source *s, const struct p
     }
 }
 
-static void remember(struct pk_intake *in, struct pk_source *s, const struct pk_event_in *e, struct pk_event *out) {
+static void remember(struct pk_intake *in, struct pk_source *s, const struct pk_event_in *e,
+                     struct pk_event *out) {
     s->event_count++;
     if (e->has_time && out->wall_ms > s->last_wall_ms) {
         s->last_wall_ms = out->wall_ms;

@@ -29,8 +29,8 @@ bool pk_intern_is_name(struct pk_str s) {
 }
 
 /* Slot of the name, or of the empty slot where it belongs: the table is at most half full, so one is met. */
-static uint32_t probe(const struct pk_name *names, const uint16_t *slots, uint32_t slot_count, struct pk_str name,
-                      uint32_t hash) {
+static uint32_t probe(const struct pk_name *names, const uint16_t *slots, uint32_t slot_count,
+                      struct pk_str name, uint32_t hash) {
     uint32_t at = (uint32_t)(((uint64_t)hash * slot_count) >> 32);
     for (uint32_t i = 0; i < slot_count; i++) {
         const uint16_t id = slots[at];

@@ -5,7 +5,8 @@
 #include "base/pk_assert.h"
 
 _Static_assert((PK_LIMIT_TEXT_RING_BYTES & (PK_LIMIT_TEXT_RING_BYTES - 1u)) == 0u, "positions wrap by mask");
-_Static_assert(PK_LIMIT_TEXT_RING_BYTES / 4u >= PK_EVENT_MESSAGE_BYTES + PK_FIELDS_BYTES_MAX, "the largest record fits");
+_Static_assert(PK_LIMIT_TEXT_RING_BYTES / 4u >= PK_EVENT_MESSAGE_BYTES + PK_FIELDS_BYTES_MAX,
+               "the largest record fits");
 
 enum { MASK = PK_LIMIT_TEXT_RING_BYTES - 1 };
 
@@ -37,7 +38,8 @@ uint32_t pk_textring_put(struct pk_textring *r, struct pk_str message, struct pk
 static struct pk_str record(const struct pk_textring *r, const struct pk_event *e) {
     const uint32_t n = (uint32_t)e->text_bytes + e->field_bytes;
     const uint32_t behind = r->end - e->text_ref;
-    if (n == 0 || behind < n || behind > PK_LIMIT_TEXT_RING_BYTES || n > PK_LIMIT_TEXT_RING_BYTES - (e->text_ref & MASK)) {
+    if (n == 0 || behind < n || behind > PK_LIMIT_TEXT_RING_BYTES ||
+        n > PK_LIMIT_TEXT_RING_BYTES - (e->text_ref & MASK)) {
         return pk_str_make(NULL, 0);
     }
     return pk_str_make((const char *)&r->bytes[e->text_ref & MASK], n);
