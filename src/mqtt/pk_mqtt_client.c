@@ -107,6 +107,7 @@ void pk_mqtt_init(struct pk_mqtt_client *c, const struct pk_mqtt_config *config,
     c->rx_bytes = memory->rx_bytes;
     c->tx = memory->tx;
     c->tx_bytes = memory->tx_bytes;
+    c->needs_subscribe = true;
     pk_mqtt_out_init(&c->out, memory->out, memory->out_count);
     pk_mqtt_in_init(&c->in, memory->in, memory->in_count);
 }
@@ -130,6 +131,7 @@ static void reset_connection(struct pk_mqtt_client *c) {
     memset(c->requests, 0, sizeof c->requests);
     c->has_pending_error = false;
     c->session_present = false;
+    c->is_connect_sent = false;
     c->is_ping_open = false;
     c->is_stalled = false;
     c->is_finished = false;
@@ -186,6 +188,7 @@ void pk_mqtt_stop(struct pk_mqtt_client *c, uint8_t reason, uint64_t now_ms) {
 }
 
 void pk_mqtt_lost(struct pk_mqtt_client *c) {
+    c->needs_subscribe = c->needs_subscribe || c->is_connect_sent;
     reset_connection(c);
     pk_mqtt_out_lost(&c->out);
     pk_mqtt_in_lost(&c->in);
@@ -260,6 +263,7 @@ void pk_mqtt_output_done(struct pk_mqtt_client *c, uint32_t n, uint64_t now_ms) 
         return;
     }
     c->last_tx_ms = now_ms;
+    c->is_connect_sent = c->is_connect_sent || c->state == PK_MQTT_CONNECTING;
     c->counters.bytes_out += n;
     c->tx_at += n;
     if (c->tx_at == c->tx_end) {

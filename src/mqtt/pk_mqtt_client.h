@@ -20,6 +20,11 @@
  * arrives at least once, in its original order, with and without Session Present; QoS 2 exactly once as long
  * as the server keeps the session.
  *
+ * Subscriptions. Subscribe when PK_MQTT_EV_CONNECTED says subscribe_again, with all filters before waiting
+ * for an answer. It is said until every SUBSCRIBE of a connection was answered, and again after a CONNECT
+ * whose CONNACK was lost: the server may have begun a new session then, and would call it present the next
+ * time.
+ *
  * Rejected by the server (reason >= 0x80 in PK_MQTT_EV_PUBLISHED) also ends the token: whether to try again
  * later is the caller's.
  */
@@ -84,7 +89,9 @@ struct pk_mqtt_event {
     struct pk_mqtt_props props; /* of the packet; all zero in 3.1.1 and for ERROR */
     union {
         struct {
-            bool session_present;  /* false: subscribe again */
+            bool session_present;
+            bool subscribe_again;  /* the server has, or may have, lost the subscriptions, or never confirmed
+                                      them */
             uint32_t resend_count; /* tokens that pk_mqtt_resend_peek will name */
         } connected;
         struct {
@@ -171,6 +178,8 @@ struct pk_mqtt_client {
     uint16_t request_turn;
     bool has_session;     /* a connection of this object was accepted */
     bool is_clean;        /* this connection asked for a new session */
+    bool is_connect_sent; /* at least in part, and not answered yet */
+    bool needs_subscribe;
     bool session_present; /* of this connection */
     bool has_pending_error;
     bool is_ping_open;

@@ -59,6 +59,7 @@ static enum step on_connack(struct pk_mqtt_client *c, const uint8_t *p, uint32_t
         return fail_fault(c, &fault);
     }
     event->props = ack.props;
+    c->is_connect_sent = false;
     if (ack.reason != PK_MQTT_SUCCESS) {
         pk_mqtt_count_reason(c, ack.reason);
         pk_mqtt_close_now(c);
@@ -80,10 +81,12 @@ static enum step on_connack(struct pk_mqtt_client *c, const uint8_t *p, uint32_t
     c->counters.connects++;
     if (!ack.session_present) {
         pk_mqtt_in_clear(&c->in);
+        c->needs_subscribe = true;
     }
     pk_mqtt_out_resume(&c->out, ack.session_present);
     event->kind = PK_MQTT_EV_CONNECTED;
     event->u.connected.session_present = ack.session_present;
+    event->u.connected.subscribe_again = c->needs_subscribe;
     event->u.connected.resend_count = c->out.waiting;
     return STEP_EVENT;
 }
@@ -211,6 +214,15 @@ static enum step on_ack(struct pk_mqtt_client *c, enum pk_mqtt_type type, const 
     return finish(c, slot, type == PK_MQTT_PUBACK ? ack.reason : PK_MQTT_SUCCESS, event);
 }
 
+static bool has_request(const struct pk_mqtt_client *c) {
+    for (uint32_t i = 0; i < PK_MQTT_REQUESTS_MAX; i++) {
+        if (c->requests[i].filter_count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum step on_suback(struct pk_mqtt_client *c, enum pk_mqtt_type type, const uint8_t *p, uint32_t n,
                            struct pk_mqtt_event *event) {
     struct pk_mqtt_suback ack;
@@ -241,6 +253,7 @@ static enum step on_suback(struct pk_mqtt_client *c, enum pk_mqtt_type type, con
     event->u.answered.codes = ack.codes;
     event->u.answered.code_count = request->filter_count;
     *request = (struct pk_mqtt_request){0};
+    c->needs_subscribe = c->needs_subscribe && (type != PK_MQTT_SUBACK || has_request(c));
     return STEP_EVENT;
 }
 

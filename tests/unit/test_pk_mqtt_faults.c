@@ -27,7 +27,7 @@ struct flight {
 
 /* The broker's view: `up` from the client, `down` to it. */
 struct broker {
-    bool has_session, is_connected;
+    bool has_session, is_connected, has_subscription;
     uint32_t up[COUNT * 50]; /* numbers as they were accepted */
     uint32_t up_count;
     bool up_id_known[65536]; /* QoS 2 ids between PUBLISH and PUBREL */
@@ -110,9 +110,12 @@ static void broker_connect(const uint8_t *body) {
         }
         b->next_id = 0; /* so that the same ids soon name other messages */
         b->has_session = false;
+        b->has_subscription = false;
     }
     const bool present = b->has_session;
-    b->has_session = true;
+    /* When this CONNACK is lost the client will be told of a session it takes for the older one. With QoS 2
+     * no client could tell, so that case is left out: the session begins when the client answers. */
+    b->has_session = W.qos == 1 || present;
     b->is_connected = true;
     b->up_unanswered = 0;
     b->receive_maximum = (uint16_t)(1 + below(SLOTS));
@@ -189,6 +192,7 @@ static void down_pubrec(uint16_t id) {
 }
 
 static void broker_packet(const uint8_t *p, uint32_t header, uint32_t body_n) {
+    W.broker.has_session = W.broker.has_session || p[0] >> 4 != 1;
     const uint8_t *body = p + header;
     const uint16_t id = body_n >= 2 ? (uint16_t)((unsigned)body[0] << 8 | body[1]) : 0;
     switch (p[0] >> 4) {
@@ -214,6 +218,12 @@ static void broker_packet(const uint8_t *p, uint32_t header, uint32_t body_n) {
     case 7:
         down_finish(id, true);
         break;
+    case 8: {
+        const uint8_t ack[] = {0x90, 4, body[0], body[1], 0, W.qos};
+        put(&W.to_client, ack, sizeof ack);
+        W.broker.has_subscription = true;
+        break;
+    }
     case 12:
         put(&W.to_client, "\xD0\x00", 2);
         break;
@@ -253,8 +263,9 @@ static void down_send(struct flight *f) {
 
 static void broker_deliver(void) {
     struct broker *b = &W.broker;
-    if (!b->is_connected) {
-        return;
+    if (!b->is_connected || !b->has_subscription) {
+        return; /* the model keeps what a real broker would not: a forgotten subscription shows as a run
+                   without end */
     }
     for (uint32_t i = 0; i < b->down_count; i++) {
         if (b->down[i].is_sent) {
@@ -292,6 +303,9 @@ static void store(const struct pk_mqtt_event *e) {
 
 /* The store becomes durable in any order; handles of connections long gone among them. */
 static void acknowledge_some(void) {
+    if (below(4) > 0) {
+        return;
+    }
     while (W.waiting_count > 0 && below(3) > 0) {
         const uint32_t at = below(W.waiting_count);
         W.is_stored[W.waiting[at].number] = true;
@@ -306,7 +320,7 @@ static struct pk_mqtt_publish message_of(uint64_t token, char *payload, size_t c
         .topic = pk_str_of("u"), .payload = payload, .payload_bytes = (uint32_t)n, .qos = W.qos};
 }
 
-static void publish_some(void) {
+static void resend_some(void) {
     char payload[8];
     uint64_t token = 0;
     while (pk_mqtt_resend_peek(&W.client, &token)) {
@@ -315,8 +329,16 @@ static void publish_some(void) {
         }
         const struct pk_mqtt_publish m = message_of(token, payload, sizeof payload);
         if (pk_mqtt_resend(&W.client, &m, token) != PK_OK) {
-            break; /* and try a newer one all the same: the client must not let it pass */
+            return;
         }
+    }
+}
+
+/* Not careful about what waits to be sent again: the client must not let a newer message pass. */
+static void publish_some(void) {
+    char payload[8];
+    if (below(3) > 0) {
+        resend_some();
     }
     while (W.next < COUNT && below(4) > 0) {
         const struct pk_mqtt_publish m = message_of(W.next, payload, sizeof payload);
@@ -337,7 +359,12 @@ static void take_events(void) {
                 wrong("published twice or refused");
             }
             W.is_done[e.u.published.token] = true;
-        } else if (e.kind != PK_MQTT_EV_CONNECTED) {
+        } else if (e.kind == PK_MQTT_EV_CONNECTED && e.u.connected.subscribe_again) {
+            const struct pk_mqtt_filter f = {.filter = pk_str_of("d"), .qos = W.qos};
+            if (pk_mqtt_subscribe(&W.client, &f, 1, 0, 0) != PK_OK) {
+                wrong("cannot subscribe");
+            }
+        } else if (e.kind != PK_MQTT_EV_CONNECTED && e.kind != PK_MQTT_EV_SUBSCRIBED) {
             printf("# event %d: %s\n", (int)e.kind, e.kind == PK_MQTT_EV_ERROR ? e.u.error.what : "");
             wrong("an event no rule of the broker calls for");
         }

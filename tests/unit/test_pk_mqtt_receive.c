@@ -86,6 +86,41 @@ PK_TEST(connack__session_present__only_when_we_may_have_one) {
     }
 }
 
+static bool connect_and_lose(bool present, bool has_answer) {
+    bool again = false;
+    if (has_answer) {
+        CHECK(rig_connect(&rig, present));
+        again = rig.event.u.connected.subscribe_again;
+    } else {
+        CHECK_EQ_INT(pk_mqtt_start(&rig.client, 0), PK_OK);
+        (void)rig_take(&rig, NULL, 3); /* CONNECT leaves in part: the transport may have taken the rest */
+    }
+    pk_mqtt_lost(&rig.client);
+    return again;
+}
+
+PK_TEST(connack__subscriptions_not_confirmed__are_asked_for_again) {
+    const struct pk_mqtt_filter f = {.filter = pk_str_of("a"), .qos = 1};
+    rig_init(&rig, PK_MQTT_V5);
+    CHECK(connect_and_lose(false, true));
+    CHECK(connect_and_lose(true, true)); /* lost before SUBACK, or never subscribed */
+    REQUIRE(rig_connect(&rig, true));
+    CHECK_EQ_INT(pk_mqtt_subscribe(&rig.client, &f, 1, 0, 1), PK_OK);
+    CHECK_EQ_INT(pk_mqtt_subscribe(&rig.client, &f, 1, 0, 2), PK_OK);
+    rig_feed(&rig, "90 04 ff 00 00 01");
+    CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_SUBSCRIBED);
+    pk_mqtt_lost(&rig.client);
+    REQUIRE(rig_connect(&rig, true)); /* one of two */
+    CHECK(rig.event.u.connected.subscribe_again);
+    CHECK_EQ_INT(pk_mqtt_subscribe(&rig.client, &f, 1, 0, 1), PK_OK);
+    rig_feed(&rig, "90 04 ff 02 00 01");
+    CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_SUBSCRIBED);
+    pk_mqtt_lost(&rig.client);
+    CHECK(!connect_and_lose(true, true)); /* all of them */
+    (void)connect_and_lose(true, false);  /* CONNACK lost: it may have said that the session is gone */
+    CHECK(connect_and_lose(true, true));
+}
+
 PK_TEST(message__fields_and_acknowledgement) {
     rig_init(&rig, PK_MQTT_V5);
     REQUIRE(rig_connect(&rig, false));
@@ -418,7 +453,8 @@ PK_TEST(fragments__byte_by_byte_and_every_cut__equal_the_whole) {
 
 PK_TEST_MAIN(connack__limits__are_read_and_default, connack__refusal__is_an_event_and_ends_it,
              connack__of_a_311_server__is_unsupported_version,
-             connack__session_present__only_when_we_may_have_one, message__fields_and_acknowledgement,
+             connack__session_present__only_when_we_may_have_one,
+             connack__subscriptions_not_confirmed__are_asked_for_again, message__fields_and_acknowledgement,
              message__acknowledged_only_when_the_application_says_so,
              message__acknowledged_after_a_reconnect__does_not_acknowledge_its_successor,
              message__more_than_our_receive_maximum__is_147, message__larger_than_our_maximum__is_149,
