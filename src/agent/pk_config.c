@@ -225,8 +225,8 @@ static int open_broker(struct parse *p, struct pk_str name) {
 
 static int open_watch(struct parse *p, struct pk_str name, enum pk_collector collector) {
     struct pk_config *c = p->c;
-    if (!pk_text_is_id(name, "_.:@/-", sizeof c->watches[0].name - 1)) {
-        return fail(p, "'{}' is not a name of 1 to 63 of A-Z a-z 0-9 _ . : @ / -", name);
+    if (!pk_text_is_id(name, "_.:@-", sizeof c->watches[0].name - 1)) {
+        return fail(p, "'{}' is not a source name: 1 to 63 of A-Z a-z 0-9 _ . : @ -", name);
     }
     for (uint32_t i = 0; i < c->watch_count; i++) {
         if (c->watches[i].collector == collector && pk_str_eq_c(name, c->watches[i].name)) {
@@ -241,9 +241,6 @@ static int open_watch(struct parse *p, struct pk_str name, enum pk_collector col
     memset(w, 0, sizeof *w);
     w->collector = collector;
     (void)pk_str_copy_cut(name, w->name, sizeof w->name);
-    if (collector == PK_COLLECT_DISK && name.p[0] == '/') {
-        (void)pk_str_copy_cut(name, w->path, sizeof w->path);
-    }
     p->target = w;
     return PK_OK;
 }
