@@ -1,0 +1,181 @@
+#include "wire/pk_record.h"
+
+#include <string.h>
+
+#include "support/pk_test.h"
+
+static uint8_t bytes[PK_STORE_VALUE_BYTES];
+
+static struct pk_str value(uint32_t n) {
+    return pk_str_make((char *)bytes, n);
+}
+
+PK_TEST(record_keys__byte_order__is_number_order) {
+    struct pk_record_key a, b;
+    pk_record_key_log(&a, 255);
+    pk_record_key_log(&b, 256);
+    CHECK_EQ_U64(a.n, 9);
+    CHECK(memcmp(a.bytes, b.bytes, a.n) < 0);
+    pk_record_key_outbox(&a, 2, 7, UINT64_MAX);
+    pk_record_key_outbox(&b, 2, 8, 0);
+    CHECK(memcmp(a.bytes, b.bytes, a.n) < 0);
+    pk_record_key_outbox(&a, 3, 0, 0);
+    CHECK(memcmp(b.bytes, a.bytes, a.n) < 0);
+    static const uint8_t WANT[] = {'O', 3, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 3, 4};
+    pk_record_key_outbox(&a, 3, 0x102, 0x304);
+    CHECK_EQ_U64(a.n, sizeof WANT);
+    CHECK_MEM(a.bytes, WANT, sizeof WANT);
+}
+
+PK_TEST(record_keys__parse__takes_only_its_own_kind) {
+    struct pk_record_key key;
+    uint64_t n = 0, seq = 0;
+    uint32_t boot = 0;
+    uint8_t lane = 0;
+    pk_record_key_log(&key, 0x0102030405060708u);
+    CHECK_EQ_INT(pk_record_key_log_parse(pk_record_key_str(&key), &n), PK_OK);
+    CHECK_EQ_U64(n, 0x0102030405060708u);
+    CHECK_EQ_INT(pk_record_key_outbox_parse(pk_record_key_str(&key), &lane, &boot, &seq), PK_E_BAD_MSG);
+    key.n = 8;
+    CHECK_EQ_INT(pk_record_key_log_parse(pk_record_key_str(&key), &n), PK_E_BAD_MSG);
+    pk_record_key_outbox(&key, 9, 7, 5);
+    CHECK_EQ_INT(pk_record_key_outbox_parse(pk_record_key_str(&key), &lane, &boot, &seq), PK_OK);
+    CHECK_EQ_INT(lane, 9);
+    CHECK_EQ_U64(boot, 7);
+    CHECK_EQ_U64(seq, 5);
+    CHECK_EQ_INT(pk_record_key_log_parse(pk_record_key_str(&key), &n), PK_E_BAD_MSG);
+    pk_record_key_meta(&key);
+    CHECK(pk_str_eq_c(pk_record_key_str(&key), "meta"));
+    pk_record_key_schema(&key);
+    CHECK(pk_str_eq_c(pk_record_key_str(&key), "schema"));
+    pk_record_key_incident(&key, 42);
+    CHECK_MEM(key.bytes, "i\0\0\0\x2A", 5);
+    pk_record_key_run(&key, 1, 2);
+    CHECK_MEM(key.bytes, "r\0\0\0\1\0\0\0\2", 9);
+    pk_record_key_jti(&key, 1);
+    CHECK_MEM(key.bytes, "j\0\0\0\0\0\0\0\1", 9);
+}
+
+PK_TEST(record_log__round_trip_and_bad_bytes) {
+    struct pk_log_record record = {.n = 9,
+                                   .incident_number = 42,
+                                   .wall_ms = -5,
+                                   .json = pk_str_of("{\"a\":1}")},
+                         back;
+    memset(record.hash, 0xAB, sizeof record.hash);
+    const uint32_t n = pk_record_log_pack(&record, bytes, sizeof bytes);
+    CHECK_EQ_INT(pk_record_log_unpack(value(n), &back), PK_OK);
+    CHECK_EQ_U64(back.n, 9);
+    CHECK_EQ_U64(back.incident_number, 42);
+    CHECK(back.wall_ms == -5);
+    CHECK_MEM(back.hash, record.hash, sizeof back.hash);
+    CHECK(pk_str_eq_c(back.json, "{\"a\":1}"));
+    for (uint32_t k = 0; k < n; k++) {
+        CHECK_EQ_INT(pk_record_log_unpack(value(k), &back), PK_E_BAD_MSG);
+    }
+    bytes[n] = 'x';
+    CHECK_EQ_INT(pk_record_log_unpack(value(n + 1), &back), PK_E_BAD_MSG);
+    CHECK_EQ_U64(pk_record_log_pack(&record, bytes, n - 1), 0);
+    /* The largest entry fits the space that is promised for it. */
+    static char longest[PK_AUDIT_JSON_BYTES];
+    record.json = pk_str_make(longest, sizeof longest);
+    CHECK(pk_record_log_pack(&record, bytes, PK_RECORD_LOG_BYTES) > 0);
+}
+
+PK_TEST(record_meta__round_trip_and_bad_bytes) {
+    struct pk_meta meta = {.boot = 7,
+                           .next_incident_number = 43,
+                           .wall_floor_ms = 1790000000000,
+                           .log_base = {5, {1, 2, 3}},
+                           .log_checkpoint = {9, {4, 5, 6}},
+                           .outbox_dropped_count = 3},
+                   back;
+    const uint32_t n = pk_record_meta_pack(&meta, bytes, PK_RECORD_META_BYTES);
+    CHECK(n > 0);
+    CHECK_EQ_INT(pk_record_meta_unpack(value(n), &back), PK_OK);
+    CHECK_EQ_U64(back.boot, 7);
+    CHECK_EQ_U64(back.next_incident_number, 43);
+    CHECK(back.wall_floor_ms == 1790000000000);
+    CHECK_EQ_U64(back.log_base.n, 5);
+    CHECK_MEM(back.log_checkpoint.hash, meta.log_checkpoint.hash, PK_SHA256_BYTES);
+    CHECK_EQ_U64(back.outbox_dropped_count, 3);
+    for (uint32_t k = 0; k < n; k++) {
+        CHECK_EQ_INT(pk_record_meta_unpack(value(k), &back), PK_E_BAD_MSG);
+    }
+    bytes[1] = 2;
+    CHECK_EQ_INT(pk_record_meta_unpack(value(n), &back), PK_E_UNSUPPORTED);
+    meta.log_checkpoint.n = 4; /* before the base */
+    CHECK_EQ_U64(pk_record_meta_pack(&meta, bytes, sizeof bytes), n);
+    CHECK_EQ_INT(pk_record_meta_unpack(value(n), &back), PK_E_BAD_MSG);
+}
+
+PK_TEST(record_schema__newer__is_unsupported) {
+    uint32_t schema = 0;
+    uint32_t n = pk_record_schema_pack(PK_SCHEMA_VERSION, bytes, sizeof bytes);
+    CHECK_EQ_U64(n, 4);
+    CHECK_EQ_INT(pk_record_schema_unpack(value(n), &schema), PK_OK);
+    CHECK_EQ_U64(schema, PK_SCHEMA_VERSION);
+    n = pk_record_schema_pack(PK_SCHEMA_VERSION + 1, bytes, sizeof bytes);
+    CHECK_EQ_INT(pk_record_schema_unpack(value(n), &schema), PK_E_UNSUPPORTED);
+    n = pk_record_schema_pack(0, bytes, sizeof bytes);
+    CHECK_EQ_INT(pk_record_schema_unpack(value(n), &schema), PK_E_BAD_MSG);
+    CHECK_EQ_INT(pk_record_schema_unpack(value(3), &schema), PK_E_BAD_MSG);
+    CHECK_EQ_INT(pk_record_schema_unpack(value(5), &schema), PK_E_BAD_MSG);
+}
+
+PK_TEST(record_outbox__round_trip_and_bad_bytes) {
+    struct pk_out_record record = {.kind = PK_OUT_APPROVAL,
+                                   .severity = PK_SEV_HIGH,
+                                   .then_clear = true,
+                                   .subject = 42,
+                                   .rev = 9,
+                                   .wall_ms = 1790000000000,
+                                   .id = pk_str_of("apr_7_3"),
+                                   .body = pk_str_of("{}")},
+                         back;
+    const uint32_t n = pk_record_outbox_pack(&record, bytes, sizeof bytes);
+    CHECK_EQ_INT(pk_record_outbox_unpack(value(n), &back), PK_OK);
+    CHECK_EQ_INT(back.kind, PK_OUT_APPROVAL);
+    CHECK_EQ_INT(back.severity, PK_SEV_HIGH);
+    CHECK(!back.is_open && back.then_clear);
+    CHECK_EQ_U64(back.subject, 42);
+    CHECK_EQ_U64(back.rev, 9);
+    CHECK(pk_str_eq_c(back.id, "apr_7_3"));
+    CHECK(pk_str_eq_c(back.body, "{}"));
+    for (uint32_t k = 0; k < n; k++) {
+        CHECK_EQ_INT(pk_record_outbox_unpack(value(k), &back), PK_E_BAD_MSG);
+    }
+    for (uint32_t at = 2; at <= 4; at++) { /* kind, severity, flags */
+        const uint8_t was = bytes[at];
+        bytes[at] = 200;
+        CHECK_EQ_INT(pk_record_outbox_unpack(value(n), &back), PK_E_BAD_MSG);
+        bytes[at] = was;
+    }
+    /* The head takes no more than was promised, so the largest body fits a value. */
+    static char id[64], body[PK_STORE_VALUE_BYTES - PK_RECORD_OUTBOX_HEAD_BYTES];
+    record.id = pk_str_make(id, sizeof id);
+    record.body = pk_str_make(body, sizeof body);
+    CHECK(pk_record_outbox_pack(&record, bytes, sizeof bytes) > 0);
+}
+
+PK_TEST(record_jti__round_trip_and_bad_bytes) {
+    struct pk_jti_record record = {.jti = pk_str_of("c0ffee00-0000-4000-8000-000000000001"),
+                                   .exp_s = 1790000300},
+                         back;
+    uint32_t n = pk_record_jti_pack(&record, bytes, PK_RECORD_JTI_BYTES);
+    CHECK(n > 0);
+    CHECK_EQ_INT(pk_record_jti_unpack(value(n), &back), PK_OK);
+    CHECK(pk_str_eq(back.jti, record.jti));
+    CHECK(back.exp_s == record.exp_s);
+    for (uint32_t k = 0; k < n; k++) {
+        CHECK_EQ_INT(pk_record_jti_unpack(value(k), &back), PK_E_BAD_MSG);
+    }
+    record.jti = pk_str_of("a/b");
+    n = pk_record_jti_pack(&record, bytes, sizeof bytes);
+    CHECK_EQ_INT(pk_record_jti_unpack(value(n), &back), PK_E_BAD_MSG);
+}
+
+PK_TEST_MAIN(record_keys__byte_order__is_number_order, record_keys__parse__takes_only_its_own_kind,
+             record_log__round_trip_and_bad_bytes, record_meta__round_trip_and_bad_bytes,
+             record_schema__newer__is_unsupported, record_outbox__round_trip_and_bad_bytes,
+             record_jti__round_trip_and_bad_bytes)
