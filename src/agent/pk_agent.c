@@ -182,6 +182,21 @@ static void report_moved_store(struct pk_agent *a) {
     pk_agent_offer(a);
 }
 
+/* A configured heartbeat is owed from the first moment: a source that never speaks is as silent as one that
+ * stopped. */
+static void expect_heartbeats(struct pk_agent *a) {
+    for (uint32_t i = 0; i < a->config.heartbeat_count; i++) {
+        const struct pk_config_heartbeat *h = &a->config.heartbeats[i];
+        if (pk_sources_find(&a->intake.sources, pk_str_of(h->source)) >= 0) {
+            continue; /* it has spoken: its own promise holds */
+        }
+        if (pk_event_sample("heartbeat", h->source, (double)h->interval_ms / 1000.0, PK_OK, &a->event_in) ==
+            PK_OK) {
+            pk_agent_offer(a);
+        }
+    }
+}
+
 int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
     PK_ASSERT(pk_port_missing(a->port) == NULL);
     a->start = *start;
@@ -193,6 +208,7 @@ int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
     if (start->is_store_moved_aside) {
         report_moved_store(a);
     }
+    expect_heartbeats(a);
     announce_start(a);
     pk_agent_links_open(a);
     for (uint32_t i = 0; i < PK_COLLECT_COUNT; i++) {
@@ -243,6 +259,7 @@ static void reload(struct pk_agent *a) {
     }
     a->diag = (struct pk_diag){0};
     pk_agent_apply_settings(a);
+    expect_heartbeats(a);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         if (memcmp(&before[i], &a->config.broker[i], sizeof before[i]) != 0) {
             pk_link_drop(&a->links[i], "configuration changed", a->now.mono_ms);
