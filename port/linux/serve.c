@@ -40,8 +40,6 @@ static int take_connection(struct pk_linux_serve *s, int fd, enum pk_listener wh
     c->round = s->loop->round - 1u;
     c->is_dead = false;
     c->is_dead_reported = false;
-    /* Its first bytes may have come before it was watched; one try finds out. */
-    c->socket.is_readable = true;
     *out = (struct pk_serve_event){
         .kind = PK_SERVE_OPENED, .connection = index, .listener = which, .uid = peer.uid, .gid = peer.gid};
     return PK_OK;
