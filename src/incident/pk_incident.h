@@ -44,7 +44,7 @@ enum pk_run_state {
 };
 
 enum {
-    PK_INC_ID_BYTES = 56, /* "inc_" gateway<=32 "_" boot<=10 "_" n>=5, and the terminator */
+    PK_INC_ID_BYTES = 60, /* "inc_" gateway<=32 "_" boot<=10 "_" n of 5 to 10 digits, and the terminator */
     PK_INC_TITLE_BYTES = 96,
     PK_INC_DESCRIPTION_BYTES = 160,
     PK_INC_NAME_BYTES = 65,
