@@ -322,14 +322,14 @@ static bool step_firing(struct step *s) {
     }
     const struct pk_judgement j = pk_judge_clear(s->e, s->slot, s->e->now_ms);
     raise_if_due(s, false);
-    still_if_due(s);
-    if (j.verdict != PK_TRUE) {
-        look_again(s, j.until_ms);
-        return false;
+    if (j.verdict == PK_TRUE) {
+        s->w->since_ms = (uint32_t)j.from_ms;
+        set_state(s, PK_WIN_CLEARING);
+        return true;
     }
-    s->w->since_ms = (uint32_t)j.from_ms;
-    set_state(s, PK_WIN_CLEARING);
-    return true;
+    still_if_due(s);
+    look_again(s, j.until_ms);
+    return false;
 }
 
 static bool step_clearing(struct step *s) {

@@ -153,7 +153,7 @@ static void feed_value(struct pk_engine *e, uint16_t rule, const struct pk_rule 
     if (is_replayed(event)) {
         pk_eval_replayed(e, slot, event, time_ms, v == PK_TRUE && w->run >= r->consecutive);
     } else {
-        pk_eval_window(e, slot, event);
+        pk_eval_window(e, slot, v == PK_TRUE ? event : NULL);
     }
 }
 
