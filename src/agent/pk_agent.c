@@ -4,6 +4,7 @@
 
 #include "agent/pk_agent_priv.h"
 #include "base/pk_assert.h"
+#include "base/pk_zero.h"
 
 enum { TICK_FRAME_MS = 5000, FLOOR_SAVE_MS = 900000 };
 
@@ -110,7 +111,7 @@ void pk_agent_set_time(struct pk_agent *a, int64_t wall_ms) {
 /* ---- life ---- */
 
 void pk_agent_init(struct pk_agent *a, const struct pk_port *port, const struct pk_agent_identity *identity) {
-    memset(a, 0, sizeof *a);
+    pk_zero(a, sizeof *a);
     a->port = port;
     a->identity = *identity;
     a->log_level = PK_LOG_NOTICE;

@@ -4,6 +4,7 @@
 
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
+#include "base/pk_zero.h"
 #include "detect/pk_eval.h"
 #include "detect/pk_feed.h"
 #include "detect/pk_judge.h"
@@ -19,7 +20,7 @@ enum {
 };
 
 void pk_engine_init(struct pk_engine *e, const struct pk_engine_world *world, uint64_t now_ms) {
-    memset(e, 0, sizeof *e);
+    pk_zero(e, sizeof *e);
     e->world = *world;
     e->now_ms = now_ms;
     e->swept = (uint32_t)(now_ms >> SWEEP_SHIFT);

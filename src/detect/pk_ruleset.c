@@ -4,6 +4,7 @@
 
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
+#include "base/pk_zero.h"
 #include "detect/pk_rule_parse.h"
 #include "detect/pk_window.h"
 
@@ -169,7 +170,7 @@ int pk_ruleset_check(const struct pk_rule_book *shipped, const struct pk_rule_fi
 }
 
 void pk_ruleset_init(struct pk_ruleset *s) {
-    memset(s, 0, sizeof *s);
+    pk_zero(s, sizeof *s);
 }
 
 /* What was checked a moment ago parses again, and fits: at the end the parser leaves the row behind the last

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_zero.h"
 
 _Static_assert(sizeof(struct pk_window) == 56u, "priced in pk_rule_price_bytes and pk_limits.h");
 _Static_assert(PK_LIMIT_WINDOW_BYTES % 256u == 0u, "whole pages");
@@ -97,7 +98,7 @@ static void ring_give(struct pk_windows *w, uint32_t ring, uint8_t ring_class) {
 }
 
 void pk_windows_init(struct pk_windows *w) {
-    memset(w, 0, sizeof *w);
+    pk_zero(w, sizeof *w);
     memset(w->buckets, 0xFF, sizeof w->buckets);
     memset(w->newest, 0xFF, sizeof w->newest);
     memset(w->oldest, 0xFF, sizeof w->oldest);

@@ -2,12 +2,14 @@
 
 #include <string.h>
 
+#include "base/pk_zero.h"
+
 _Static_assert((PK_LIMIT_EVENT_HISTORY & (PK_LIMIT_EVENT_HISTORY - 1u)) == 0u, "positions wrap by mask");
 
 enum { MASK = PK_LIMIT_EVENT_HISTORY - 1 };
 
 void pk_history_init(struct pk_history *h, uint32_t events_max, uint64_t retention_ms) {
-    memset(h, 0, sizeof *h);
+    pk_zero(h, sizeof *h);
     h->events_max =
         events_max == 0 || events_max > PK_LIMIT_EVENT_HISTORY ? PK_LIMIT_EVENT_HISTORY : events_max;
     h->retention_ms = retention_ms;

@@ -4,13 +4,14 @@
 
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
+#include "base/pk_zero.h"
 
 _Static_assert((PK_LIMIT_INTAKE_EVENTS & (PK_LIMIT_INTAKE_EVENTS - 1u)) == 0u, "positions wrap by mask");
 
 enum { MASK = PK_LIMIT_INTAKE_EVENTS - 1, HEARTBEAT_DEFAULT_MS = 30000, FAULT_AHEAD_MS = 1000 };
 
 void pk_intake_init(struct pk_intake *in, uint32_t rate_per_s, uint32_t burst) {
-    memset(in, 0, sizeof *in);
+    pk_zero(in, sizeof *in);
     pk_types_init(&in->types);
     pk_sources_init(&in->sources);
     pk_textring_init(&in->text);

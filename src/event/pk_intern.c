@@ -4,6 +4,7 @@
 
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
+#include "base/pk_zero.h"
 
 _Static_assert(PK_LIMIT_TYPES < PK_INTERN_NONE && PK_LIMIT_SOURCES < PK_INTERN_NONE, "ids are 16 bits");
 
@@ -82,7 +83,7 @@ static int intern(const struct table *t, struct pk_str name) {
 }
 
 void pk_types_init(struct pk_types *t) {
-    memset(t, 0, sizeof *t);
+    pk_zero(t, sizeof *t);
     memset(t->slots, 0xFF, sizeof t->slots);
 }
 
@@ -100,7 +101,7 @@ const char *pk_types_name(const struct pk_types *t, uint16_t id) {
 }
 
 void pk_sources_init(struct pk_sources *s) {
-    memset(s, 0, sizeof *s);
+    pk_zero(s, sizeof *s);
     memset(s->slots, 0xFF, sizeof s->slots);
 }
 

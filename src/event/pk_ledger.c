@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_zero.h"
 
 static const char *const REASON_WORDS[PK_LOSS_COUNT] = {
     [PK_LOSS_RATE] = "rate",
@@ -19,7 +20,7 @@ const char *pk_loss_reason_word(enum pk_loss_reason reason) {
 }
 
 void pk_ledger_init(struct pk_ledger *l) {
-    memset(l, 0, sizeof *l);
+    pk_zero(l, sizeof *l);
 }
 
 static struct pk_loss *find(struct pk_ledger *l, uint16_t source_id, enum pk_loss_reason reason) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_zero.h"
 
 _Static_assert((PK_LIMIT_TEXT_RING_BYTES & (PK_LIMIT_TEXT_RING_BYTES - 1u)) == 0u, "positions wrap by mask");
 _Static_assert(PK_LIMIT_TEXT_RING_BYTES / 4u >= PK_EVENT_MESSAGE_BYTES + PK_FIELDS_BYTES_MAX,
@@ -11,7 +12,7 @@ _Static_assert(PK_LIMIT_TEXT_RING_BYTES / 4u >= PK_EVENT_MESSAGE_BYTES + PK_FIEL
 enum { MASK = PK_LIMIT_TEXT_RING_BYTES - 1 };
 
 void pk_textring_init(struct pk_textring *r) {
-    memset(r, 0, sizeof *r);
+    pk_zero(r, sizeof *r);
 }
 
 uint32_t pk_textring_put(struct pk_textring *r, struct pk_str message, struct pk_str fields) {

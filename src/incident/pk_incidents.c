@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_zero.h"
 #include "incident/pk_incident_record.h"
 #include "incident/pk_incident_words.h"
 
@@ -21,7 +22,7 @@ void pk_incidents_init(struct pk_incidents *t, const struct pk_port_crypto *cryp
                        uint32_t boot, const struct pk_incidents_settings *settings) {
     PK_ASSERT(pk_text_is_id(gateway, "", PK_GATEWAY_BYTES - 1));
     PK_ASSERT(crypto != NULL);
-    memset(t, 0, sizeof *t);
+    pk_zero(t, sizeof *t);
     t->crypto = crypto;
     t->settings = *settings;
     t->boot = boot;

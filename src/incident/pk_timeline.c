@@ -4,6 +4,7 @@
 
 #include "base/pk_assert.h"
 #include "base/pk_bytes.h"
+#include "base/pk_zero.h"
 
 /* An entry in the ring: u16 length of all, u32 incident, u32 seq, u32 boot, u64 mono, u64 wall, u8 quality,
  * severity, source, kind, text. It never wraps: where it does not fit before the end, a zero length marks the
@@ -40,7 +41,7 @@ const char *pk_timeline_source_word(uint8_t source) {
 }
 
 void pk_timeline_init(struct pk_timeline *t) {
-    memset(t, 0, sizeof *t);
+    pk_zero(t, sizeof *t);
     t->next_seq = 1;
 }
 
@@ -90,17 +91,19 @@ static uint32_t incident_at(const struct pk_timeline *t, uint32_t at) {
     return pk_get_u32(&r);
 }
 
+/* head and new_at never rest on the unused end: it may be written over before they move on. */
 static void drop_oldest(struct pk_timeline *t) {
+    const uint32_t seq = seq_at(t, t->head);
+    const uint32_t after = t->head + length_at(t, t->head);
     PK_ASSERT(t->count > 0);
-    t->head = settle(t, t->head);
-    if (seq_at(t, t->head) > t->taken_seq) {
-        t->lost_count++;
-        t->taken_seq = seq_at(t, t->head);
-        t->new_at = t->head + length_at(t, t->head);
-    }
-    t->head += length_at(t, t->head);
     t->count--;
     t->overwritten_count++;
+    t->head = t->count > 0 ? settle(t, after) : after;
+    if (seq > t->taken_seq) {
+        t->lost_count++;
+        t->taken_seq = seq;
+        t->new_at = t->head;
+    }
 }
 
 /* Makes [tail, tail + n) free, wrapping first when it does not fit before the end. */
@@ -108,9 +111,6 @@ static void make_room(struct pk_timeline *t, uint32_t n) {
     if (t->tail + n > PK_TIMELINE_BYTES) {
         while (t->count > 0 && t->head >= t->tail) {
             drop_oldest(t);
-            if (t->count > 0) {
-                t->head = settle(t, t->head);
-            }
         }
         if (t->tail + LENGTH_BYTES <= PK_TIMELINE_BYTES) {
             t->bytes[t->tail] = 0;
@@ -118,7 +118,7 @@ static void make_room(struct pk_timeline *t, uint32_t n) {
         }
         t->tail = 0;
     }
-    while (t->count > 0 && settle(t, t->head) >= t->tail && settle(t, t->head) < t->tail + n) {
+    while (t->count > 0 && t->head >= t->tail && t->head < t->tail + n) {
         drop_oldest(t);
     }
     if (t->count == 0) {
@@ -183,10 +183,11 @@ int pk_timeline_next_new(struct pk_timeline *t, struct pk_timeline_entry *out) {
     if (t->taken_seq + 1u == t->next_seq) {
         return PK_E_NOT_FOUND;
     }
-    const uint32_t at = settle(t, t->new_at);
-    read_at(t, at, out);
+    read_at(t, t->new_at, out);
     PK_ASSERT(out->seq == t->taken_seq + 1u);
     t->taken_seq = out->seq;
-    t->new_at = at + length_at(t, at);
+    if (t->taken_seq + 1u != t->next_seq) {
+        t->new_at = settle(t, t->new_at + length_at(t, t->new_at));
+    }
     return PK_OK;
 }

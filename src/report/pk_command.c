@@ -4,11 +4,12 @@
 
 #include "base/pk_assert.h"
 #include "base/pk_time.h"
+#include "base/pk_zero.h"
 
 enum { MINUTE_MS = 60000, TOKEN_MILLI = 1000 };
 
 void pk_command_init(struct pk_command_gate *g, const struct pk_command_config *config) {
-    memset(g, 0, sizeof *g);
+    pk_zero(g, sizeof *g);
     g->config = config;
     pk_replay_init(&g->replay);
 }

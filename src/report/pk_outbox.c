@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_zero.h"
 #include "report/pk_outbox_priv.h"
 
 const char *pk_outbox_loss_word(enum pk_outbox_loss_reason reason) {
@@ -21,7 +22,7 @@ const char *pk_outbox_loss_word(enum pk_outbox_loss_reason reason) {
 }
 
 void pk_outbox_init(struct pk_outbox *ob, uint32_t boot, uint64_t cap_bytes) {
-    memset(ob, 0, sizeof *ob);
+    pk_zero(ob, sizeof *ob);
     ob->boot = boot;
     ob->cap_bytes = cap_bytes;
     ob->next_seq = 1;

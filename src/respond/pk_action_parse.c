@@ -5,6 +5,7 @@
 #include "base/pk_assert.h"
 #include "base/pk_bytes.h"
 #include "base/pk_hash.h"
+#include "base/pk_zero.h"
 
 enum {
     TIMEOUT_DEFAULT_MS = 30000,
@@ -366,7 +367,7 @@ static int take_section(struct parse *p) {
 }
 
 void pk_actions_init(struct pk_action_table *t) {
-    memset(t, 0, sizeof *t);
+    pk_zero(t, sizeof *t);
     t->text_used = 1; /* offset 0 is the empty text */
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
+#include "base/pk_zero.h"
 
 enum {
     HOUR_MS = 3600000,
@@ -17,7 +18,7 @@ _Static_assert((int)PK_BUDGET_SLICES *(int)PK_BUDGET_SLICE_MS >= (int)HOUR_MS + 
                "whole slices cover any hour");
 
 void pk_budget_init(struct pk_budget *b) {
-    memset(b, 0, sizeof *b);
+    pk_zero(b, sizeof *b);
 }
 
 static uint64_t key_of(struct pk_str action, struct pk_str target) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_zero.h"
 
 enum { APPROVAL_TIMEOUT_MS = 300000, RETRY_MS = 1000, RETRY_MAX = 10, VERIFY_EVERY_MS = 1000, DEFER_MS = 10 };
 
@@ -20,7 +21,7 @@ void pk_respond_init(struct pk_respond *r, const struct pk_action_table *actions
                      const struct pk_incidents *incidents, uint32_t boot,
                      const struct pk_respond_settings *settings) {
     PK_ASSERT(actions != NULL && incidents != NULL);
-    memset(r, 0, sizeof *r);
+    pk_zero(r, sizeof *r);
     r->actions = actions;
     r->incidents = incidents;
     r->boot = boot;
