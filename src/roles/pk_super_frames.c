@@ -28,13 +28,13 @@ static void count_bad(struct pk_supervisor *s, const struct pk_ipc_frame *frame,
 static void on_hello(struct pk_supervisor *s, const struct pk_ipc_hello *hello) {
     const struct pk_ipc_welcome welcome = {
         .boot_epoch = s->record.boot_epoch,
-        .actions_crc = s->policy.actions.crc,
+        .actions_crc = s->policy.actions->crc,
         .restart_count = s->record.crash_count,
         .last_exit = s->record.last_exit,
         .start_mono_ms = s->started_ms,
         .store_moved_aside = s->is_store_moved ? 1u : 0u,
     };
-    if (hello->actions_crc != s->policy.actions.crc) {
+    if (hello->actions_crc != s->policy.actions->crc) {
         pk_super_log(s, PK_LOG_WARNING,
                      "the agent read another action table; its actions are refused until a reload", 0);
     }

@@ -21,20 +21,20 @@ static bool check_request(const struct pk_super_policy *p, uint32_t run_id, cons
         answer(out, PK_E_BAD_MSG, "malformed request");
         return false;
     }
-    if (run->actions_crc != p->actions.crc) {
+    if (run->actions_crc != p->actions->crc) {
         answer(out, PK_E_STALE, "the action table changed: reload");
         return false;
     }
-    if (run->action_index >= p->actions.count) {
+    if (run->action_index >= p->actions->count) {
         answer(out, PK_E_NOT_FOUND, "no such action");
         return false;
     }
-    if (p->actions.rows[run->action_index].step_count[run->phase] == 0) {
+    if (p->actions->rows[run->action_index].step_count[run->phase] == 0) {
         answer(out, PK_E_NOT_FOUND, "the action has no such phase");
         return false;
     }
     const int err =
-        pk_action_check_target(&p->actions, run->action_index, pk_str_of(run->target), out_is_critical);
+        pk_action_check_target(p->actions, run->action_index, pk_str_of(run->target), out_is_critical);
     if (err != PK_OK) {
         answer(out, err, err == PK_E_POLICY ? "target not allowed, or action disabled" : "bad target");
         return false;
@@ -44,7 +44,7 @@ static bool check_request(const struct pk_super_policy *p, uint32_t run_id, cons
 
 static void decide(const struct pk_super_policy *p, const struct pk_ipc_run *run, bool is_critical_target,
                    struct pk_super_verdict *out) {
-    const struct pk_action *row = &p->actions.rows[run->action_index];
+    const struct pk_action *row = &p->actions->rows[run->action_index];
     const struct pk_decision_input in = {.risk = row->risk,
                                          .mode = p->mode,
                                          .is_safe_mode = p->is_safe_mode,
@@ -102,7 +102,7 @@ static void take_verify(struct pk_super_policy *p, uint32_t run_id, const struct
 
 static void take_act(struct pk_super_policy *p, uint32_t run_id, const struct pk_ipc_run *run,
                      const struct pk_stamp *now, struct pk_super_verdict *out) {
-    const struct pk_action *row = &p->actions.rows[run->action_index];
+    const struct pk_action *row = &p->actions->rows[run->action_index];
     /* Incident numbers come from the agent, which could so dodge or spend their counters at will: here every
      * start is of its own. */
     enum { ANY_INCIDENT = 1 };

@@ -22,7 +22,7 @@ struct pk_super_verifiable {
 };
 
 struct pk_super_policy {
-    struct pk_action_table actions;
+    const struct pk_action_table *actions; /* the caller's; swapped whole on reload */
     struct pk_budget budget;
     uint8_t mode; /* enum pk_mode */
     bool is_safe_mode;

@@ -24,18 +24,18 @@ static struct pk_super_run *find(struct pk_supervisor *s, uint32_t id) {
 static int start_step(struct pk_supervisor *s, struct pk_super_run *run) {
     const char *argv[PK_ACTION_ARGV_MAX];
     const int argc =
-        pk_action_argv(&s->policy.actions, run->action_index, run->phase, run->step, run->target, argv);
+        pk_action_argv(s->policy.actions, run->action_index, run->phase, run->step, run->target, argv);
     if (argc < 0) {
         return argc;
     }
-    const struct pk_action *row = &s->policy.actions.rows[run->action_index];
+    const struct pk_action *row = &s->policy.actions->rows[run->action_index];
     const struct pk_exec_request request = {
         .argv = argv, .timeout_ms = row->timeout_ms, .leaves_children = row->leaves_children};
     return s->port->exec.start(s->port->exec.ctx, &request);
 }
 
 static bool has_next_step(const struct pk_supervisor *s, const struct pk_super_run *run) {
-    return run->step + 1u < s->policy.actions.rows[run->action_index].step_count[run->phase];
+    return run->step + 1u < s->policy.actions->rows[run->action_index].step_count[run->phase];
 }
 
 void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ipc_run *request) {

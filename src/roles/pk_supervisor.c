@@ -79,24 +79,25 @@ static int load_actions(struct pk_supervisor *s, const char *path, struct pk_dia
         return PK_E_CONFIG;
     }
     /* Without the file there are no actions: a gateway that only watches. */
-    pk_actions_init(&s->spare);
+    struct pk_action_table *spare = &s->tables[s->table_index ^ 1u];
+    pk_actions_init(spare);
     if (n >= 0 &&
-        pk_actions_parse(&s->spare, pk_str_make((const char *)s->scratch, (size_t)n), path, diag) != PK_OK) {
+        pk_actions_parse(spare, pk_str_make((const char *)s->scratch, (size_t)n), path, diag) != PK_OK) {
         return PK_E_CONFIG;
     }
-    return pk_actions_finish(&s->spare, path, diag);
+    return pk_actions_finish(spare, path, diag);
 }
 
 static void take_config(struct pk_supervisor *s, const struct pk_super_config *config) {
     s->policy.mode = config->mode;
     s->policy.is_safe_mode = config->is_safe_mode;
-    s->policy.actions = s->spare;
+    s->table_index ^= 1u;
+    s->policy.actions = &s->tables[s->table_index];
     pk_super_policy_forget_verifiable(&s->policy);
 }
 
 int pk_supervisor_load(struct pk_supervisor *s, const char *config_path, const char *const *environment,
                        struct pk_diag *diag) {
-    memset(s, 0, sizeof *s);
     s->config_path = config_path;
     s->environment = environment;
     int err = pk_super_config_load(&s->config, config_path, environment, s->scratch, sizeof s->scratch, diag);
@@ -121,7 +122,7 @@ static void reload(struct pk_supervisor *s) {
     s->is_reload_pending = false;
     if (err == PK_OK) {
         take_config(s, &config);
-        pk_super_log(s, PK_LOG_NOTICE, "configuration read again, actions: ", s->policy.actions.count);
+        pk_super_log(s, PK_LOG_NOTICE, "configuration read again, actions: ", s->policy.actions->count);
         return;
     }
     char line[320];

@@ -87,7 +87,10 @@ struct pk_supervisor {
     /* its frames */
     uint32_t frame_tokens;
     uint64_t frame_tokens_ms;
-    struct pk_action_table spare; /* parsed into, then taken whole */
+    /* One is in force, the other is parsed into. Untouched until the first reload, so it costs no memory
+     * before. */
+    struct pk_action_table tables[2];
+    uint8_t table_index;
     uint8_t scratch[PK_SUPER_SCRATCH_BYTES];
 };
 _Static_assert(PK_LIMIT_ACTION_TEXT_BYTES <= PK_SUPER_SCRATCH_BYTES, "actions.conf is read into scratch");
