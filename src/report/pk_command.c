@@ -216,10 +216,13 @@ static bool take_token(struct pk_command_gate *g, const char *kid, uint64_t now_
     /* After an hour every bucket is full: keeps the product small. */
     const uint64_t counted_ms = past_ms < 60u * MINUTE_MS ? past_ms : 60u * MINUTE_MS;
     const uint64_t gained = counted_ms * rate * TOKEN_MILLI / MINUTE_MS;
-    if (gained > 0) {
-        const uint64_t tokens = b->tokens_milli + gained;
-        b->tokens_milli = (uint32_t)(tokens < full ? tokens : full);
+    if (b->tokens_milli + gained >= full) {
+        b->tokens_milli = (uint32_t)full;
         b->refilled_ms = now_ms;
+    } else if (gained > 0) {
+        b->tokens_milli += (uint32_t)gained;
+        /* Only the time that was paid out: what is left of it is not lost. */
+        b->refilled_ms += gained * MINUTE_MS / (rate * TOKEN_MILLI);
     }
     if (b->tokens_milli < TOKEN_MILLI) {
         return false;
