@@ -357,6 +357,12 @@ static enum step on_oversized(struct pk_mqtt_client *c, const struct pk_mqtt_fra
  * no receive maximum, until the application has acknowledged some. */
 static bool can_take(struct pk_mqtt_client *c, const struct pk_mqtt_frame *frame) {
     if (frame->type == PK_MQTT_PUBREC || frame->type == PK_MQTT_PUBREL) {
+        /* Our PUBREC of a repeated PUBLISH must be out before its PUBREL is looked at, or it would follow
+         * PUBCOMP. */
+        pk_mqtt_queue_ready_acks(c);
+        if (pk_mqtt_in_ready(&c->in) != NULL) {
+            return false;
+        }
         return pk_mqtt_tx_room(c, PK_MQTT_SHORT_BYTES_MAX, PK_MQTT_LAST_WORDS_BYTES) != NULL;
     }
     const bool takes_slot = frame->type == PK_MQTT_PUBLISH && (frame->flags & 6) != 0;

@@ -11,7 +11,7 @@
 #include "mqtt/pk_mqtt_client.h"
 #include "support/pk_test.h"
 
-enum { COUNT = 60, PIPE_BYTES = 1 << 16, SLOTS = 6, WINDOW_MAX = 8, STORE_MAX = 64 };
+enum { COUNT = 60, PIPE_BYTES = 1 << 16, SLOTS = 6, WINDOW_MAX = 8, STORE_MAX = 1024 };
 
 struct pipe {
     uint8_t bytes[PIPE_BYTES];
@@ -295,7 +295,7 @@ static void store(const struct pk_mqtt_event *e) {
         W.got[W.got_count++] = number;
     }
     if (W.waiting_count == STORE_MAX) {
-        wrong("more outstanding than our receive maximum");
+        wrong("too many redeliveries");
         return;
     }
     W.waiting[W.waiting_count++] = (struct received){e->u.message.handle, number};

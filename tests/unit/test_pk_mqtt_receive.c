@@ -306,6 +306,22 @@ PK_TEST(qos_2__answer_of_an_earlier_connection__serves_the_redelivery) {
     CHECK(rig_sends(&rig, "50 02 00 05"));
 }
 
+/* A 3.1.1 server may repeat within a connection: PUBREC, PUBREC, then PUBCOMP, and the id is free after it.
+ */
+PK_TEST(qos_2__repeat_and_release_in_one_read__answers_in_order_and_frees_the_id) {
+    rig_init(&rig, PK_MQTT_V311);
+    rig.config.accepts_qos2 = true;
+    REQUIRE(rig_connect(&rig, false));
+    rig_feed(&rig, "34 05 00 01 't' 00 05");
+    CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_MESSAGE);
+    CHECK_EQ_INT(pk_mqtt_ack(&rig.client, rig.event.u.message.handle, 0), PK_OK);
+    CHECK(rig_sends(&rig, "50 02 00 05"));
+    rig_feed(&rig, "3c 05 00 01 't' 00 05 62 02 00 05 34 05 00 01 't' 00 05");
+    CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_MESSAGE); /* the third PUBLISH is a new message */
+    CHECK(rig_sends(&rig, "50 02 00 05 70 02 00 05"));
+    CHECK_EQ_U64(rig.client.counters.messages_in, 2);
+}
+
 struct bad {
     const char *hex;
     uint8_t reason;
@@ -461,6 +477,7 @@ PK_TEST_MAIN(connack__limits__are_read_and_default, connack__refusal__is_an_even
              message__too_large_in_311__is_acknowledged_counted_and_skipped,
              message__more_than_slots_in_311__waits, qos_2__delivered_once_and_released,
              qos_2__answer_of_an_earlier_connection__serves_the_redelivery,
+             qos_2__repeat_and_release_in_one_read__answers_in_order_and_frees_the_id,
              protocol_errors__are_answered_by_disconnect_with_their_reason,
              protocol_errors__in_311__close_without_disconnect, protocol_errors__before_connack__close,
              disconnect__of_the_server__says_why, acknowledgement__of_nothing__is_counted_and_ignored,
