@@ -58,4 +58,6 @@ int pk_tls_flush(struct pk_tls *t);
 bool pk_tls_has_more(const struct pk_tls *t);
 /* Ends the connection and frees its memory; may_send: with the close alert. Idempotent. */
 void pk_tls_end(struct pk_tls *t, bool may_send);
+/* As end, and forgets certificates and keys. */
+void pk_tls_free(struct pk_tls *t);
 #endif

@@ -135,9 +135,9 @@ static int refuse(struct pk_tls *t, struct pk_tls_identity *id, const char *what
 }
 
 int pk_tls_set(struct pk_tls *t, const struct pk_tls_config *c) {
-    struct pk_tls_identity *id = &t->identity[1u - t->current];
-    identity_free(id);
-    t->has_next = false;
+    struct pk_tls_identity fresh;
+    struct pk_tls_identity *id = &fresh;
+    identity_init(id);
     int code = c->ca.n > 0 ? with_terminated(c->ca, &id->ca, t, parse_certificates) : 1;
     if (code != 0) {
         return refuse(t, id,
@@ -161,6 +161,9 @@ int pk_tls_set(struct pk_tls *t, const struct pk_tls_config *c) {
     }
     id->is_tls12_allowed = c->is_tls12_allowed;
     id->is_set = true;
+    struct pk_tls_identity *next = &t->identity[1u - t->current];
+    identity_free(next);
+    *next = fresh; /* it holds pointers into the heap, none into itself */
     t->has_next = true;
     set_error(t, "");
     return PK_OK;
@@ -346,4 +349,11 @@ void pk_tls_end(struct pk_tls *t, bool may_send) {
     t->is_begun = false;
     t->is_over = false;
     t->is_flushing = false;
+}
+
+void pk_tls_free(struct pk_tls *t) {
+    pk_tls_end(t, false);
+    identity_free(&t->identity[0]);
+    identity_free(&t->identity[1]);
+    t->has_next = false;
 }

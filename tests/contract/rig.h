@@ -225,6 +225,7 @@ static inline void rig_close(struct rig *r) {
         return;
     }
     r->port.link[0].close(r->port.link[0].ctx);
+    pk_tls_free(&r->net.tls);
     if (r->has_store) {
         pk_lmdb_close(&r->store);
     }
