@@ -12,7 +12,7 @@
 
 /* What is kept for whoever wants to know what happened; more would fill the medium of a board that damages
  * its store again and again. */
-enum { KEPT_FILES = 2, NAMES_A_PASS = 16 };
+enum { KEPT_FILES = 2, FILES_A_PASS = 16, ASIDE_PATH_BYTES = PK_STORE_PATH_BYTES + 32 };
 static const char aside_mark[] = ".bad-";
 
 /* Splits PATH into its directory (terminated, "." for none) and the name in it. */
@@ -45,33 +45,37 @@ static void aside_name(struct pk_buf *b, const char *path, uint64_t number) {
     pk_buf_put_u64(b, number);
 }
 
-/* Removes the oldest beyond KEPT_FILES. */
-static void drop_old(const char *path) {
-    char dir[PK_STORE_PATH_BYTES];
-    const char *name;
-    if (split_path(path, dir, sizeof dir, &name) != PK_OK) {
-        return;
+struct aside_files {
+    uint32_t count;
+    uint64_t oldest, newest; /* numbers; 0 = none */
+};
+
+static struct aside_files find_aside(const char *dir, const char *name) {
+    struct aside_files f = {0};
+    DIR *d = opendir(dir);
+    for (struct dirent *e = d != NULL ? readdir(d) : NULL; e != NULL; e = readdir(d)) {
+        const uint64_t number = aside_number(e->d_name, name);
+        if (number == 0) {
+            continue;
+        }
+        f.oldest = f.count == 0 || number < f.oldest ? number : f.oldest;
+        f.newest = number > f.newest ? number : f.newest;
+        f.count++;
     }
-    for (uint32_t pass = 0; pass < NAMES_A_PASS; pass++) {
-        DIR *d = opendir(dir);
-        uint64_t oldest = UINT64_MAX;
-        uint32_t count = 0;
-        for (struct dirent *e = d != NULL ? readdir(d) : NULL; e != NULL; e = readdir(d)) {
-            const uint64_t number = aside_number(e->d_name, name);
-            count += number != 0 ? 1u : 0u;
-            oldest = number != 0 && number < oldest ? number : oldest;
-        }
-        if (d != NULL) {
-            closedir(d);
-        }
-        if (count <= KEPT_FILES) {
-            return;
-        }
-        char old[PK_STORE_PATH_BYTES + 32];
+    if (d != NULL) {
+        closedir(d);
+    }
+    return f;
+}
+
+static void drop_old(const char *path, const char *dir, const char *name) {
+    for (uint32_t pass = 0; pass < FILES_A_PASS; pass++) {
+        const struct aside_files f = find_aside(dir, name);
+        char old[ASIDE_PATH_BYTES];
         struct pk_buf b;
         pk_buf_init(&b, old, sizeof old);
-        aside_name(&b, path, oldest);
-        if (unlink(old) != 0) {
+        aside_name(&b, path, f.oldest);
+        if (f.count <= KEPT_FILES || unlink(old) != 0) {
             return;
         }
     }
@@ -79,30 +83,27 @@ static void drop_old(const char *path) {
 
 int pk_store_move_aside(const char *path) {
     struct stat st;
+    char dir[PK_STORE_PATH_BYTES];
+    const char *name;
+    if (split_path(path, dir, sizeof dir, &name) != PK_OK) {
+        return PK_E_TOO_BIG;
+    }
     if (lstat(path, &st) != 0) {
         return errno == ENOENT ? PK_OK : PK_E_IO;
     }
-    /* Unix seconds; a second one in the same second, or a clock that went back, takes the next free number.
-     */
+    /* Unix seconds; above every earlier one also when the clock went back, so that the newest stay. */
+    const struct aside_files earlier = find_aside(dir, name);
     uint64_t number = (uint64_t)time(NULL);
-    char target[PK_STORE_PATH_BYTES + 32];
-    for (uint32_t tries = 0; tries < 64; tries++, number++) {
-        struct pk_buf b;
-        pk_buf_init(&b, target, sizeof target);
-        aside_name(&b, path, number);
-        if (b.is_cut) {
-            return PK_E_TOO_BIG;
-        }
-        if (lstat(target, &st) == 0) {
-            continue;
-        }
-        if (rename(path, target) != 0) {
-            return errno == EACCES || errno == EPERM || errno == EROFS ? PK_E_DENIED : PK_E_IO;
-        }
-        drop_old(path);
-        return PK_OK;
+    number = number > earlier.newest ? number : earlier.newest + 1u;
+    char target[ASIDE_PATH_BYTES];
+    struct pk_buf b;
+    pk_buf_init(&b, target, sizeof target);
+    aside_name(&b, path, number);
+    if (rename(path, target) != 0) {
+        return errno == EACCES || errno == EPERM || errno == EROFS ? PK_E_DENIED : PK_E_IO;
     }
-    return PK_E_CONFLICT;
+    drop_old(path, dir, name);
+    return PK_OK;
 }
 
 static int store_path(struct pk_buf *b, const char *state_dir) {

@@ -79,7 +79,7 @@ struct rig {
     uint32_t frame_count;
 };
 
-static struct rig rig_only; /* one at a time: it is large */
+__attribute__((unused)) static struct rig rig_only; /* one at a time: it is large */
 
 /* ---- simulation hooks */
 static inline void rig_sim_connected(void *arg, struct pk_sim *sim, uint32_t link) {
