@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-#include "base/pk_hash.h"
 #include "respond/pk_action_parse.h"
 #include "respond/pk_respond.h"
 #include "support/pk_test.h"
+#include "support/pk_test_crypto.h"
 
 static const char RIG_ACTIONS[] =
     "[action look]\nrisk = low\nargv = /bin/look\nread_only = yes\nidempotent = yes\ncooldown = 1s\nper_hour "
@@ -18,20 +18,6 @@ static const char RIG_ACTIONS[] =
     "[action wipe]\nrisk = critical\nargv = /bin/wipe {target}\ntargets = web\n"
     "[action tune]\nrisk = medium\nargv = /bin/tune\nverify = clear\nverify_within = 30s\n"
     "[action kill_queries]\nrisk = low\nargv = /bin/kq\n";
-
-/* Not cryptography: distinct and repeatable is enough here. */
-static void rig_sha256(void *ctx, const struct pk_str *parts, uint32_t part_count,
-                       uint8_t out[PK_SHA256_BYTES]) {
-    uint64_t h = 1;
-    (void)ctx;
-    for (uint32_t i = 0; i < part_count; i++) {
-        h = pk_hash64_mix(h, pk_hash64(parts[i].p, parts[i].n));
-    }
-    memset(out, 0, PK_SHA256_BYTES);
-    memcpy(out, &h, sizeof h);
-}
-
-static const struct pk_port_crypto RIG_CRYPTO = {.sha256 = rig_sha256};
 
 struct rig {
     struct pk_incidents incidents;

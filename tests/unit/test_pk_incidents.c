@@ -1,0 +1,359 @@
+#include "incident/pk_incidents.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/pk_rng.h"
+#include "incident/pk_incident_record.h"
+#include "incident/pk_incident_words.h"
+#include "support/pk_test.h"
+#include "support/pk_test_crypto.h"
+
+static struct pk_incidents t;
+static struct pk_stamp now;
+static uint32_t kinds;
+
+static void fresh(void) {
+    struct pk_incidents_settings s;
+    pk_incidents_settings_defaults(&s);
+    now = (struct pk_stamp){.boot = 4, .mono_ms = 10000, .wall_ms = 1700000000000, .quality = PK_TIME_NTP};
+    pk_incidents_init(&t, &RIG_CRYPTO, pk_str_of("gw"), now.boot, &s);
+}
+
+static void pass(uint64_t ms) {
+    now.mono_ms += ms;
+    now.wall_ms += (int64_t)ms;
+}
+
+static struct pk_incident_signal signal_for(const char *rule, const char *group, uint8_t kind,
+                                            uint8_t severity, uint32_t count) {
+    struct pk_incident_signal s = {.rule_id = pk_str_of(rule),
+                                   .group_key = pk_str_of(group),
+                                   .type = pk_str_of("error_burst"),
+                                   .component = pk_str_of(group),
+                                   .kind = kind,
+                                   .severity = severity,
+                                   .event_count = count,
+                                   .event_ref_count = 1};
+    s.first_event = now;
+    s.first_event.mono_ms -= 250;
+    s.event_refs[0] = (struct pk_incident_event_ref){.boot = 4, .sequence = count};
+    return s;
+}
+
+static int64_t fire(const char *group, uint8_t kind, uint8_t severity, uint32_t count) {
+    const struct pk_incident_signal s = signal_for("r1", group, kind, severity, count);
+    return pk_incidents_signal(&t, &s, &now, &kinds);
+}
+
+static void drain(void) {
+    struct pk_incident_change c;
+    while (pk_incidents_next_change(&t, &c) == PK_OK) {
+    }
+}
+
+static const struct pk_incident_actor ANN = {.source = PK_TL_BY_OPERATOR, .name = {"ann", 3}};
+
+PK_TEST(signal__opens_with_id_title_and_times) {
+    struct pk_incident_change c;
+    fresh();
+    CHECK_EQ_INT(fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 10), 1);
+    CHECK_EQ_U64(kinds, PK_INC_CHANGED_CREATED);
+    const struct pk_incident *i = pk_incidents_get(&t, 1);
+    REQUIRE(i != NULL);
+    CHECK_STR(i->id, "inc_gw_4_00001");
+    CHECK_STR(i->title, "[high] Error burst on api");
+    CHECK_EQ_INT(i->status, PK_INC_DETECTED);
+    CHECK_EQ_U64(i->rev, 1);
+    CHECK_EQ_U64(i->event_count, 10);
+    CHECK_EQ_U64(t.metrics.metric[PK_MTTD].sum_ms, 250);
+    CHECK_EQ_INT(pk_incidents_next_change(&t, &c), PK_OK);
+    CHECK_EQ_U64(c.number, 1);
+    CHECK(c.incident == i);
+    CHECK_EQ_INT(pk_incidents_next_change(&t, &c), PK_E_NOT_FOUND);
+    CHECK(!pk_incidents_has_changes(&t));
+    pk_incidents_put_back(&t, &(struct pk_incident_change){.number = 1, .kinds = PK_INC_CHANGED_CREATED});
+    CHECK(pk_incidents_has_changes(&t));
+}
+
+PK_TEST(signal__open_fingerprint_absorbs_and_tells_when_the_count_doubled) {
+    fresh();
+    (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 10);
+    CHECK_EQ_INT(fire("api", PK_SIGNAL_STILL, PK_SEV_HIGH, 15), 1);
+    CHECK_EQ_U64(kinds, 0);
+    CHECK_EQ_U64(pk_incidents_get(&t, 1)->event_count, 15);
+    CHECK_EQ_U64(pk_incidents_get(&t, 1)->rev, 1);
+    CHECK_EQ_INT(fire("api", PK_SIGNAL_STILL, PK_SEV_HIGH, 20), 1);
+    CHECK_EQ_U64(kinds, PK_INC_CHANGED_EVENTS);
+    CHECK_EQ_INT(fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 3), 1);
+    CHECK_EQ_U64(pk_incidents_get(&t, 1)->event_count, 23);
+    CHECK_EQ_INT(fire("db", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1), 2);
+    CHECK_EQ_U64(t.open_count, 2);
+}
+
+PK_TEST(signal__severity_rises_and_never_falls) {
+    fresh();
+    (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_MEDIUM, 1);
+    (void)fire("api", PK_SIGNAL_RAISED, PK_SEV_CRITICAL, 1);
+    CHECK_EQ_U64(kinds, PK_INC_CHANGED_SEVERITY);
+    CHECK_STR(pk_incidents_get(&t, 1)->title, "[critical] Error burst on api");
+    (void)fire("api", PK_SIGNAL_STILL, PK_SEV_LOW, 1);
+    CHECK_EQ_INT(pk_incidents_get(&t, 1)->severity, PK_SEV_CRITICAL);
+}
+
+PK_TEST(cleared__recovers_and_resolves) {
+    fresh();
+    (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
+    pass(5000);
+    CHECK_EQ_INT(pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), &now), 1);
+    const struct pk_incident *i = pk_incidents_get(&t, 1);
+    CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
+    CHECK_EQ_INT(i->stage, PK_STAGE_POSTMORTEM);
+    CHECK_EQ_U64(t.metrics.metric[PK_MTTR].sum_ms, 5000);
+    CHECK_EQ_U64(t.metrics.auto_resolved_count, 1);
+    CHECK_EQ_U64(t.open_count, 0);
+    CHECK_EQ_INT(pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), &now), PK_E_NOT_FOUND);
+}
+
+PK_TEST(cleared__waits_the_recovery_time_and_a_relapse_starts_over) {
+    struct pk_incidents_settings s;
+    fresh();
+    pk_incidents_settings_defaults(&s);
+    s.recover_ms = 60000;
+    pk_incidents_configure(&t, &s);
+    (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
+    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), &now);
+    CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_MITIGATED);
+    CHECK_EQ_U64(pk_incidents_tick(&t, &now), now.mono_ms + 60000);
+    pass(30000);
+    (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
+    CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_INVESTIGATING);
+    CHECK_EQ_U64(pk_incidents_get(&t, 1)->flap_count, 1);
+    CHECK_EQ_U64(pk_incidents_tick(&t, &now), UINT64_MAX);
+    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), &now);
+    pass(59999);
+    (void)pk_incidents_tick(&t, &now);
+    CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_MITIGATED);
+    pass(1);
+    (void)pk_incidents_tick(&t, &now);
+    CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_RESOLVED);
+}
+
+PK_TEST(still__takes_mitigated_back_only_after_the_grace) {
+    fresh();
+    (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
+    CHECK_EQ_INT(pk_incidents_set_status(&t, 1, PK_INC_MITIGATED, PK_STAGE_COUNT, ANN, &now), PK_OK);
+    pass(119999);
+    (void)fire("api", PK_SIGNAL_STILL, PK_SEV_HIGH, 1);
+    CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_MITIGATED);
+    pass(1);
+    (void)fire("api", PK_SIGNAL_STILL, PK_SEV_HIGH, 1);
+    CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_INVESTIGATING);
+}
+
+PK_TEST(flap__reopens_within_the_window_and_counts) {
+    fresh();
+    (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
+    for (uint32_t k = 1; k <= 3; k++) {
+        (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), &now);
+        CHECK_EQ_U64(t.metrics.metric[PK_MTTR].count, 1);
+        pass(600000);
+        CHECK_EQ_INT(fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1), 1);
+        CHECK_EQ_U64(t.metrics.metric[PK_MTTR].count, 0);
+        CHECK_EQ_U64(pk_incidents_get(&t, 1)->flap_count, k);
+        CHECK_EQ_INT(pk_incidents_get(&t, 1)->is_flapping, k >= 3);
+    }
+    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), &now);
+    pass(600001);
+    CHECK_EQ_INT(fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1), 2);
+    uint64_t ms = 0;
+    CHECK(pk_incidents_mttf_ms(&t, 2, &ms));
+    CHECK_EQ_U64(ms, 600001);
+    CHECK_EQ_U64(t.metrics.metric[PK_MTTF].count, 1);
+}
+
+PK_TEST(ended_by_a_person__a_rule_that_goes_on_is_stale) {
+    fresh();
+    (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
+    CHECK_EQ_INT(pk_incidents_set_status(&t, 1, PK_INC_FALSE_POSITIVE, PK_STAGE_COUNT, ANN, &now), PK_OK);
+    CHECK_EQ_INT(fire("api", PK_SIGNAL_STILL, PK_SEV_HIGH, 2), PK_E_STALE);
+    CHECK_EQ_INT(fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 2), 2);
+    CHECK_EQ_U64(t.metrics.false_positive_count, 1);
+}
+
+PK_TEST(full__room_is_kept_for_the_severe_and_open_ones_never_go) {
+    char group[16];
+    struct pk_incident_drop drop;
+    struct pk_incident_change c;
+    bool was_removed = false;
+    fresh();
+    for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
+        (void)snprintf(group, sizeof group, "low%u", k);
+        CHECK_EQ_INT(fire(group, PK_SIGNAL_FIRED, PK_SEV_LOW, 1) > 0, k < PK_LIMIT_INCIDENTS * 3u / 4u);
+    }
+    CHECK_EQ_U64(t.dropped_by_severity[PK_SEV_LOW], PK_LIMIT_INCIDENTS / 4u);
+    CHECK_EQ_INT(pk_incidents_next_drop(&t, &drop), PK_OK);
+    CHECK_STR(drop.rule_id, "r1");
+    CHECK_EQ_INT(pk_incidents_next_drop(&t, &drop), PK_E_NOT_FOUND);
+    for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
+        (void)snprintf(group, sizeof group, "crit%u", k);
+        CHECK_EQ_INT(fire(group, PK_SIGNAL_FIRED, PK_SEV_CRITICAL, 1) > 0, k < PK_LIMIT_INCIDENTS / 4u);
+    }
+    CHECK_EQ_U64(t.used_count, PK_LIMIT_INCIDENTS);
+    /* Resolved, but its last change was not pulled: stays. */
+    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("low3"), &now);
+    CHECK_EQ_INT(fire("more", PK_SIGNAL_FIRED, PK_SEV_CRITICAL, 1), PK_E_FULL);
+    drain();
+    CHECK(fire("more", PK_SIGNAL_FIRED, PK_SEV_CRITICAL, 1) > 0);
+    while (pk_incidents_next_change(&t, &c) == PK_OK) {
+        was_removed |= (c.kinds & PK_INC_CHANGED_REMOVED) != 0 && c.number == 4 && c.incident == NULL;
+    }
+    CHECK(was_removed);
+    CHECK(pk_incidents_get(&t, 4) == NULL);
+    CHECK_EQ_U64(t.open_count, PK_LIMIT_INCIDENTS);
+}
+
+PK_TEST(restore__open_ones_wait_for_their_rule_and_numbers_go_on) {
+    static struct pk_incident stored[2];
+    uint32_t cursor = 0;
+    struct pk_incidents_settings s;
+    fresh();
+    (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 5);
+    (void)fire("db", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
+    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("db"), &now);
+    stored[0] = *pk_incidents_get(&t, 1);
+    stored[1] = *pk_incidents_get(&t, 2);
+    pk_incidents_settings_defaults(&s);
+    now.boot = 5;
+    now.mono_ms = 100;
+    pk_incidents_init(&t, &RIG_CRYPTO, pk_str_of("gw"), 5, &s);
+    CHECK_EQ_INT(pk_incidents_restore(&t, &stored[0], &now), PK_OK);
+    CHECK_EQ_INT(pk_incidents_restore(&t, &stored[0], &now), PK_E_CONFLICT);
+    CHECK_EQ_INT(pk_incidents_restore(&t, &stored[1], &now), PK_OK);
+    stored[1].status = 77;
+    CHECK_EQ_INT(pk_incidents_restore(&t, &stored[1], &now), PK_E_BAD_FIELD);
+    const struct pk_incident *i = pk_incidents_next_unconfirmed(&t, &cursor);
+    REQUIRE(i != NULL);
+    CHECK_EQ_U64(i->number, 1);
+    CHECK(pk_incidents_next_unconfirmed(&t, &cursor) == NULL);
+    CHECK(!pk_incidents_has_changes(&t));
+    CHECK_EQ_INT(fire("api", PK_SIGNAL_STILL, PK_SEV_HIGH, 1), 1);
+    CHECK_EQ_U64(pk_incidents_get(&t, 1)->event_count, 6);
+    cursor = 0;
+    CHECK(pk_incidents_next_unconfirmed(&t, &cursor) == NULL);
+    pk_incidents_set_next_number(&t, 50);
+    CHECK_EQ_INT(fire("new", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1), 50);
+    CHECK_STR(pk_incidents_get(&t, 50)->id, "inc_gw_5_00050");
+    pass(3000);
+    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), &now);
+    CHECK_EQ_U64(t.metrics.metric[PK_MTTR].count, 1);
+    CHECK_EQ_U64(t.metrics.metric[PK_MTTR].sum_ms, 3000);
+}
+
+PK_TEST(find_next_and_count) {
+    const struct pk_incident *i = NULL;
+    uint32_t below = UINT32_MAX, by_status[PK_INC_STATUS_COUNT], by_severity[PK_SEV_COUNT], active = 0;
+    fresh();
+    (void)fire("a", PK_SIGNAL_FIRED, PK_SEV_LOW, 1);
+    (void)fire("b", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
+    (void)fire("c", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
+    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("b"), &now);
+    CHECK_EQ_INT(pk_incidents_find(&t, pk_str_of("inc_00002"), &i), PK_OK);
+    CHECK_EQ_U64(i->number, 2);
+    CHECK_EQ_INT(pk_incidents_find(&t, pk_str_of("inc_gw_4_00002"), &i), PK_OK);
+    CHECK_EQ_INT(pk_incidents_find(&t, pk_str_of("inc_gw_3_00002"), &i), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(pk_incidents_find(&t, pk_str_of("inc_other_4_00002"), &i), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(pk_incidents_find(&t, pk_str_of("inc_00009"), &i), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(pk_incidents_find(&t, pk_str_of("../1"), &i), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_incident_filter_parse(pk_str_of("active"), &active), PK_OK);
+    i = pk_incidents_next(&t, active, PK_SEV_INFO, &below);
+    CHECK(i != NULL && i->number == 3);
+    i = pk_incidents_next(&t, active, PK_SEV_INFO, &below);
+    CHECK(i != NULL && i->number == 1);
+    CHECK(pk_incidents_next(&t, active, PK_SEV_INFO, &below) == NULL);
+    below = UINT32_MAX;
+    (void)pk_incidents_next(&t, active, PK_SEV_HIGH, &below);
+    CHECK(pk_incidents_next(&t, active, PK_SEV_HIGH, &below) == NULL);
+    pk_incidents_count(&t, by_status, by_severity);
+    CHECK_EQ_U64(by_status[PK_INC_DETECTED], 2);
+    CHECK_EQ_U64(by_status[PK_INC_RESOLVED], 1);
+    CHECK_EQ_U64(by_severity[PK_SEV_HIGH], 2);
+    CHECK(pk_incidents_is_live(&t, 1) && !pk_incidents_is_live(&t, 2) && !pk_incidents_is_live(&t, 0));
+}
+
+PK_TEST(correct_wall__this_boot_only_and_once) {
+    fresh();
+    now.quality = PK_TIME_UNSET;
+    now.wall_ms = 0;
+    (void)fire("a", PK_SIGNAL_FIRED, PK_SEV_LOW, 1);
+    drain();
+    CHECK_EQ_U64(pk_incidents_correct_wall(&t, 1000000, PK_TIME_NTP), 1);
+    CHECK_EQ_INT(pk_incidents_get(&t, 1)->detected.wall_ms, 1010000);
+    CHECK_EQ_INT(pk_incidents_get(&t, 1)->resolved.wall_ms, 0);
+    CHECK(pk_incidents_has_changes(&t));
+    CHECK_EQ_U64(pk_incidents_correct_wall(&t, 1000000, PK_TIME_NTP), 0);
+}
+
+PK_TEST(fingerprint__rule_nul_group) {
+    const uint64_t a = pk_incident_fingerprint(&RIG_CRYPTO, pk_str_of("ab"), pk_str_of("c"));
+    const uint64_t b = pk_incident_fingerprint(&RIG_CRYPTO, pk_str_of("a"), pk_str_of("bc"));
+    CHECK(a != b);
+    CHECK_EQ_U64(a, pk_incident_fingerprint(&RIG_CRYPTO, pk_str_of("ab"), pk_str_of("c")));
+}
+
+/* Whatever comes, counts and index stay true, and only the table of states moves a status. */
+PK_TEST(random__invariants_hold) {
+    struct pk_rng rng;
+    char group[4] = "g0";
+    fresh();
+    pk_rng_seed(&rng, 3);
+    for (uint32_t step = 0; step < 100000; step++) {
+        const uint32_t what = (uint32_t)pk_rng_below(&rng, 8);
+        group[1] = (char)('0' + (int)pk_rng_below(&rng, 70));
+        pass(pk_rng_below(&rng, 100000));
+        if (what < 4) {
+            (void)!fire(group, (uint8_t)pk_rng_below(&rng, 3), (uint8_t)pk_rng_below(&rng, PK_SEV_COUNT), 1);
+        } else if (what < 5) {
+            (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of(group), &now);
+        } else if (what < 7) {
+            (void)!pk_incidents_set_status(&t, t.numbers[pk_rng_below(&rng, PK_LIMIT_INCIDENTS)],
+                                           (uint8_t)pk_rng_below(&rng, PK_INC_STATUS_COUNT), PK_STAGE_COUNT,
+                                           ANN, &now);
+        } else {
+            drain();
+        }
+        (void)pk_incidents_tick(&t, &now);
+        uint32_t used = 0, open = 0, changed = 0, cleared = 0;
+        for (uint32_t k = 0; step % 50 == 0 && k < PK_LIMIT_INCIDENTS; k++) {
+            const struct pk_incident *i = &t.slots[k].incident;
+            if (t.numbers[k] == 0) {
+                CHECK_EQ_U64(t.change_kinds[k], 0);
+                continue;
+            }
+            used++;
+            open += pk_incident_status_is_active(i->status) ? 1u : 0u;
+            changed += t.change_kinds[k] != 0 ? 1u : 0u;
+            cleared += t.slots[k].is_cleared ? 1u : 0u;
+            CHECK_EQ_INT(pk_incident_check(i), PK_OK);
+            CHECK(pk_incident_stage_fits(i->status, i->stage));
+            CHECK_EQ_INT(pk_stamp_is_set(&i->resolved),
+                         i->status == PK_INC_RESOLVED || i->status == PK_INC_CLOSED);
+        }
+        if (step % 50 == 0) {
+            CHECK_EQ_U64(used, t.used_count);
+            CHECK_EQ_U64(open, t.open_count);
+            CHECK_EQ_U64(changed, t.changed_count);
+            CHECK_EQ_U64(cleared, t.recovering_count);
+        }
+    }
+}
+
+PK_TEST_MAIN(signal__opens_with_id_title_and_times,
+             signal__open_fingerprint_absorbs_and_tells_when_the_count_doubled,
+             signal__severity_rises_and_never_falls, cleared__recovers_and_resolves,
+             cleared__waits_the_recovery_time_and_a_relapse_starts_over,
+             still__takes_mitigated_back_only_after_the_grace, flap__reopens_within_the_window_and_counts,
+             ended_by_a_person__a_rule_that_goes_on_is_stale,
+             full__room_is_kept_for_the_severe_and_open_ones_never_go,
+             restore__open_ones_wait_for_their_rule_and_numbers_go_on, find_next_and_count,
+             correct_wall__this_boot_only_and_once, fingerprint__rule_nul_group, random__invariants_hold)
