@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/pk_bytes.h"
 #include "port/sim/sim_parts.h"
 
 /* ---- frames */
@@ -8,7 +9,13 @@ static int ipc_send(void *ctx, const struct pk_ipc_frame *frame) {
     if (sim->is_supervisor_gone) {
         return PK_E_CLOSED;
     }
-    pk_sim_trace(sim, "frame", &frame->type, sizeof frame->type);
+    uint8_t head[8];
+    struct pk_writer w;
+    pk_writer_init(&w, head, sizeof head);
+    pk_put_u16(&w, frame->type);
+    pk_put_u32(&w, frame->id);
+    pk_put_u16(&w, frame->body_bytes);
+    pk_sim_trace(sim, "frame", head, sizeof head);
     if (sim->config.frame != NULL) {
         sim->config.frame(sim->config.arg, sim, frame);
     }
