@@ -19,9 +19,11 @@ if(PK_SANITIZE)
         -fsanitize=${PK_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(pk_flags INTERFACE -fsanitize=${PK_SANITIZE})
 else()
-    # Hostile bytes reach the agent's parsers, so the stack is guarded in the product: about 1 % of its size.
-    # No unwind tables: nothing unwinds, and they cost 8 % of the file.
-    target_compile_options(pk_flags INTERFACE -fstack-protector-strong -fstack-clash-protection)
+    # Hostile bytes reach the agent's parsers, so the stack is guarded in the product; a board short of flash guards
+    # only functions with arrays of bytes. No -fstack-clash-protection (20 KB on ARMv7): the stack check keeps every
+    # frame, ours and third-party, below musl's guard of 8 KiB, so none can step over it.
+    # No unwind tables: nothing unwinds.
+    target_compile_options(pk_flags INTERFACE ${PK_BOARD_STACK_GUARD})
     if(PK_LIBC STREQUAL "musl")
         target_compile_options(pk_flags INTERFACE -fno-asynchronous-unwind-tables -fno-unwind-tables)
     endif()
@@ -30,5 +32,5 @@ endif()
 target_compile_options(pk_warnings INTERFACE
     -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(pk_warnings INTERFACE -fstack-usage)
+    target_compile_options(pk_flags INTERFACE -fstack-usage)
 endif()

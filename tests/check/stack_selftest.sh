@@ -21,5 +21,7 @@ expect 0 '/a/src/base/pk_a.c:1:2:f\t64\tdynamic,bounded'
 expect 0 '/a/port/linux/a.c:1:2:f\t6144\tstatic'
 expect 1 '/a/port/linux/a.c:1:2:f\t6160\tstatic'
 expect 1 '/a/port/a.c:1:2:f\t4096\tstatic'
+expect 0 '/a/cache/src/lmdb/mdb.c:1:2:f\t6000\tstatic'
+expect 1 '/a/cache/src/lmdb/mdb.c:1:2:f\t6160\tstatic'
 expect 0 '/a/src/roles/main.c:1:2:f\t4096\tstatic'
 finish
