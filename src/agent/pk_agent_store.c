@@ -112,8 +112,11 @@ static int restore_timeline(void *arg, struct pk_str key, struct pk_str value) {
         pk_audit_entry_parse(record.json, &entry) < 0) {
         return PK_OK;
     }
-    struct pk_timeline_entry t = {
-        .incident = record.incident_number, .at = entry.at, .source = PK_TL_BY_AGENT, .kind = PK_TL_RESTORED};
+    struct pk_timeline_entry t = {.incident = record.incident_number,
+                                  .at = entry.at,
+                                  .severity = entry.severity,
+                                  .source = PK_TL_BY_AGENT,
+                                  .kind = PK_TL_RESTORED};
     for (uint8_t k = 0; k < PK_TL_KIND_COUNT; k++) {
         if (pk_str_eq_c(pk_str_of(entry.kind), pk_timeline_kind_word(k))) {
             t.kind = k;
@@ -147,6 +150,13 @@ static void adopt_open_incidents(struct pk_agent *a) {
         if (rule < 0) {
             continue;
         } /* its rule is gone: a person ends it */
+        /* A source group is known by the number of its name, which this start has not given yet. */
+        if (pk_engine_rule(&a->engine, (uint32_t)rule)->group == PK_GROUP_SOURCE &&
+            pk_sources_intern(&a->intake.sources, pk_str_of(i->group_key)) < 0) {
+            pk_agent_log1(a, PK_LOG_WARNING, "no room for the source of an open incident",
+                          pk_str_of(i->group_key));
+            continue;
+        }
         if (pk_engine_adopt(&a->engine, (uint32_t)rule, pk_str_of(i->group_key),
                             (enum pk_severity)i->severity, a->now.mono_ms) < 0) {
             pk_agent_log1(a, PK_LOG_WARNING, "an open incident's rule has no room to watch it",
@@ -204,13 +214,13 @@ int pk_agent_restore(struct pk_agent *a) {
         return PK_E_UNSUPPORTED;
     }
     open_modules(a);
-    err = walk(a, PK_TREE_OBJECTS, "", 0, restore_object, &r);
-    r.wants_open = false;
+    err = restore_journal(a, &r); /* first: what restoring has to say comes after what was said before */
     if (err == PK_OK) {
         err = walk(a, PK_TREE_OBJECTS, "", 0, restore_object, &r);
     }
+    r.wants_open = false;
     if (err == PK_OK) {
-        err = restore_journal(a, &r);
+        err = walk(a, PK_TREE_OBJECTS, "", 0, restore_object, &r);
     }
     if (err < 0) {
         return err;
@@ -256,7 +266,7 @@ static void journal_timeline(struct pk_agent *a) {
     struct pk_timeline_entry t;
     while (pk_agent_batch_has_room(a, AUDIT_OP_BYTES) &&
            pk_timeline_next_new(&a->incidents.timeline, &t) == PK_OK) {
-        struct pk_audit_entry e = {.at = t.at, .incident_number = t.incident};
+        struct pk_audit_entry e = {.at = t.at, .incident_number = t.incident, .severity = t.severity};
         (void)pk_str_copy_cut(pk_str_of(pk_timeline_kind_word(t.kind)), e.kind, sizeof e.kind);
         (void)pk_str_copy_cut(pk_str_of(pk_timeline_source_word(t.source)), e.who, sizeof e.who);
         (void)pk_str_copy_cut(pk_str_of(t.text), e.text, sizeof e.text);
