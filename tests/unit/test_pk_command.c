@@ -4,12 +4,12 @@
 
 #include "base/pk_time.h"
 #include "support/pk_golden.h"
+#include "support/pk_real_crypto.h"
 #include "support/pk_test.h"
-#include "support/pk_test_crypto.h"
 
 static const int64_t NOW_MS = 1790000000000; /* when the vectors were signed */
 
-static struct pk_test_crypto crypto;
+static struct pk_real_crypto crypto;
 static struct pk_keys keys;
 static struct pk_command_config config;
 static struct pk_command_gate gate;
@@ -21,7 +21,7 @@ static void start(void) {
     static const char *const NAMES[] = {"ada", "alice", "bob", "hub-1", "rose", "viola"};
     struct pk_diag diag;
     char file[400];
-    pk_test_crypto_open(&crypto);
+    pk_real_crypto_open(&crypto);
     pk_keys_init(&keys);
     for (unsigned i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
         char path[40];

@@ -4,8 +4,8 @@
 
 #include "base/pk_base64.h"
 #include "support/pk_golden.h"
+#include "support/pk_real_crypto.h"
 #include "support/pk_test.h"
-#include "support/pk_test_crypto.h"
 
 static char text[8192];
 static struct pk_jws jws;
@@ -115,12 +115,12 @@ PK_TEST(jws__garbage__is_refused) {
 }
 
 PK_TEST(jws__made_here__verifies_and_parses) {
-    struct pk_test_crypto t;
+    struct pk_real_crypto t;
     uint8_t secret[PK_ES256_PRIVATE_BYTES], public_key[PK_ES256_PUBLIC_BYTES],
         signature[PK_JWS_SIGNATURE_BYTES];
     char payload[1024];
     struct pk_buf b, p;
-    pk_test_crypto_open(&t);
+    pk_real_crypto_open(&t);
     CHECK_EQ_INT(t.port.es256_keygen(t.port.ctx, secret, public_key), PK_OK);
     const struct pk_claims made = {.iss = "rose",
                                    .aud = "site:plant",
