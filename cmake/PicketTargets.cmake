@@ -56,7 +56,7 @@ pk_add_folder(pk_port_lmdb port/lmdb pk_port lmdb Threads::Threads)
 pk_add_folder(pk_port_linux port/linux pk_port_mbedtls pk_port_lmdb Threads::Threads)
 pk_add_folder(pk_port_sim port/sim pk_port_mbedtls)
 pk_add_folder(pk_roles src/roles pk_agent pk_port_linux)
-pk_add_folder(pk_ctl src/ctl pk_wire pk_mqtt pk_port_linux)
+pk_add_folder(pk_ctl src/ctl pk_report pk_port_linux)
 
 set(pk_picketd_main ${CMAKE_SOURCE_DIR}/src/roles/main.c)
 set(pk_picketctl_main ${CMAKE_SOURCE_DIR}/src/ctl/main.c)

@@ -17,7 +17,7 @@ src/respond   core      base event detect incident wire
 src/report    core      base event detect incident wire respond mqtt
 src/agent     core      base event detect incident wire respond report mqtt
 src/roles     os        base event detect incident wire respond report mqtt agent
-src/ctl       os        base event detect incident wire mqtt
+src/ctl       os        base event detect incident wire respond report mqtt
 src/hub       os        base event detect incident wire mqtt
 port          core      base
 port/linux    os        base port/mbedtls port/lmdb

@@ -1,0 +1,28 @@
+#ifndef PK_CTL_HANDLERS_H
+#define PK_CTL_HANDLERS_H
+/* What carries a command out. Each gives the exit code and has said what there is to say. */
+struct pk_ctl;
+
+int pk_ctl_do_call(struct pk_ctl *c); /* pk_ctl_call.c: asks the daemon, shows the answer */
+/* pk_ctl_incidents.c */
+int pk_ctl_do_incident(struct pk_ctl *c);
+int pk_ctl_do_timeline(struct pk_ctl *c);
+int pk_ctl_do_assign(struct pk_ctl *c);
+int pk_ctl_do_update(struct pk_ctl *c);
+int pk_ctl_do_mitigate(struct pk_ctl *c);
+int pk_ctl_do_stats(struct pk_ctl *c); /* pk_ctl_stats.c */
+/* pk_ctl_agent.c */
+int pk_ctl_do_rules(struct pk_ctl *c);
+int pk_ctl_do_decide(struct pk_ctl *c);
+int pk_ctl_do_mode(struct pk_ctl *c);
+int pk_ctl_do_doctor(struct pk_ctl *c);
+int pk_ctl_do_watch(struct pk_ctl *c);       /* pk_ctl_watch.c */
+int pk_ctl_do_check(struct pk_ctl *c);       /* pk_ctl_check.c */
+int pk_ctl_do_events_send(struct pk_ctl *c); /* pk_ctl_events.c */
+int pk_ctl_do_keygen(struct pk_ctl *c);      /* pk_ctl_keygen.c */
+int pk_ctl_do_sign(struct pk_ctl *c);        /* pk_ctl_sign.c */
+int pk_ctl_do_verify(struct pk_ctl *c);      /* pk_ctl_verify.c */
+/* pk_ctl_help.c */
+int pk_ctl_do_help(struct pk_ctl *c);
+int pk_ctl_do_version(struct pk_ctl *c);
+#endif

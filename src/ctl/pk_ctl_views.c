@@ -1,0 +1,257 @@
+#include "ctl/pk_ctl_views.h"
+
+#include "base/pk_assert.h"
+
+#define COLUMNS(c) .columns = (c), .column_count = (uint32_t)PK_COUNT_OF(c)
+#define LINES(l) .lines = (l), .line_count = (uint32_t)PK_COUNT_OF(l)
+
+static const struct pk_ctl_line STATUS_LINES[] = {
+    {"gateway", NULL, NULL, "{site}/{gateway}"},
+    {"agent", NULL, NULL,
+     "picketd {version}, board {board} ({isa}), boot {boot}, restarted {restarts} times"},
+    {"clock", NULL, NULL, "{time} ({time_quality})"},
+    {"mode", NULL, NULL, "{mode}, remote commands {remote}"},
+    {" ", NULL, "safe_mode", "safe mode is on"},
+    {"incidents", NULL, NULL,
+     "{incidents.active} active: {incidents.detected} detected, {incidents.investigating} investigating, "
+     "{incidents.mitigating} mitigating, {incidents.mitigated} mitigated"},
+    {"ended", NULL, NULL,
+     "{incidents.resolved} resolved, {incidents.closed} closed, {incidents.false_positive} false positive"},
+    {"means", NULL, NULL,
+     "to detect {metrics.mttd.mean_seconds:seconds}, to acknowledge {metrics.mtta.mean_seconds:seconds}, to "
+     "resolve "
+     "{metrics.mttr.mean_seconds:seconds}"},
+    {"actions", NULL, NULL, "{running_actions} running"},
+    {"events", NULL, NULL, "{events.taken} taken, {events.bad} bad, {events.lost} lost"},
+    {"link", "links", NULL,
+     "{name} {host}:{port} {state}, {messages_out} out, {messages_in} in, lost {lost} times"},
+    {"link error", "links", "error", "{name}: {error}"},
+    {"store", NULL, NULL,
+     "{store.state}, {store.used_bytes:bytes} of {store.map_bytes:bytes}, longest commit "
+     "{store.longest_commit_ms} "
+     "ms"},
+    {"outbox", NULL, NULL, "{store.outbox} waiting, {store.outbox_bytes:bytes}"},
+    {"commands", NULL, NULL, "{commands.accepted} accepted, {commands.refused} refused"},
+    {"seal", NULL, NULL, "{seal}"},
+    {"hashes", NULL, NULL, "configuration {config_hash}, rules {rules_hash}"},
+};
+const struct pk_ctl_view PK_CTL_VIEW_status = {LINES(STATUS_LINES)};
+
+static const struct pk_ctl_column INCIDENT_COLUMNS[] = {
+    {"ID", "incident_id", PK_CTL_CELL_TEXT, false},
+    {"TITLE", "title", PK_CTL_CELL_TEXT, false},
+    {"SEVERITY", "severity", PK_CTL_CELL_SEVERITY, false},
+    {"STATUS", "status", PK_CTL_CELL_WORD, false},
+    {"DETECTED", "detected_at", PK_CTL_CELL_AGE, false},
+    {NULL, "incident_type", PK_CTL_CELL_TEXT, false},
+    {NULL, "stage", PK_CTL_CELL_TEXT, false},
+    {NULL, "acked", PK_CTL_CELL_TEXT, false},
+    {NULL, "component", PK_CTL_CELL_TEXT, false},
+    {NULL, "event_count", PK_CTL_CELL_NUMBER, false},
+};
+static const struct pk_ctl_line MORE_LINES[] = {
+    {"", NULL, "more", "there are more: --limit N shows them"},
+};
+const struct pk_ctl_view PK_CTL_VIEW_incidents = {
+    .list = "incidents", COLUMNS(INCIDENT_COLUMNS), .empty = "no incidents", LINES(MORE_LINES)};
+
+static const struct pk_ctl_line INCIDENT_LINES[] = {
+    {"", NULL, NULL, "{title}"},
+    {"id", NULL, NULL, "{incident_id}"},
+    {"severity", NULL, NULL, "{severity:severity}"},
+    {"status", NULL, NULL, "{status:upper}, stage {stage}"},
+    {"type", NULL, NULL, "{incident_type}, rule {rule_id}"},
+    {"detected", NULL, NULL, "{detected_at} ({detected_at:age})"},
+    {"acknowledged", NULL, "acknowledged_at", "{acknowledged_at}"},
+    {"mitigated", NULL, "mitigated_at", "{mitigated_at}"},
+    {"resolved", NULL, "resolved_at", "{resolved_at}"},
+    {"closed", NULL, "closed_at", "{closed_at}"},
+    {"took", NULL, "mttd_seconds", "{mttd_seconds:seconds} to detect"},
+    {" ", NULL, "mtta_seconds", "{mtta_seconds:seconds} to acknowledge"},
+    {" ", NULL, "mttr_seconds", "{mttr_seconds:seconds} to resolve"},
+    {"events", NULL, NULL, "{event_count}, first {first_event_at}"},
+    {"affected", NULL, "affected_components", "{affected_components}"},
+    {"assigned to", NULL, "assigned_to", "{assigned_to}"},
+    {"root cause", NULL, "root_cause", "{root_cause}"},
+    {"cause", "causes", NULL, "{cause} ({confidence}): {evidence}"},
+    {"caused by", NULL, "caused_by", "{caused_by}"},
+    {"action", "actions", NULL, "{action} {target}: {state} {result}"},
+    {"recommended", NULL, "recommended", "{recommended}"},
+    {"", NULL, "flapping", "flapping: it comes and goes"},
+    {"", NULL, "description", "{description:lines}"},
+};
+const struct pk_ctl_view PK_CTL_VIEW_incident = {LINES(INCIDENT_LINES)};
+
+static const struct pk_ctl_column TIMELINE_COLUMNS[] = {
+    {NULL, "at", PK_CTL_CELL_TEXT, false},      {NULL, "severity", PK_CTL_CELL_TEXT, false},
+    {NULL, "source", PK_CTL_CELL_TEXT, false},  {NULL, "event", PK_CTL_CELL_TEXT, false},
+    {NULL, "message", PK_CTL_CELL_TEXT, false},
+};
+static const struct pk_ctl_line TIMELINE_LINES[] = {
+    {"", "timeline", NULL, "{at:clock} [{severity:severity}] {source}: {message}"},
+    {"", NULL, "timeline_cut", "the rest does not fit into an answer"},
+};
+const struct pk_ctl_view PK_CTL_VIEW_timeline = {
+    .list = "timeline", COLUMNS(TIMELINE_COLUMNS), LINES(TIMELINE_LINES)};
+
+static const struct pk_ctl_column STATS_COLUMNS[] = {
+    {"BY", "by", PK_CTL_CELL_TEXT, false},
+    {"WORD", "word", PK_CTL_CELL_TEXT, false},
+    {"COUNT", "count", PK_CTL_CELL_NUMBER, false},
+};
+static const struct pk_ctl_line STATS_LINES[] = {{"", NULL, NULL, "{total} in all"}};
+const struct pk_ctl_view PK_CTL_VIEW_stats = {
+    .list = "counts", COLUMNS(STATS_COLUMNS), .empty = "no incidents", LINES(STATS_LINES)};
+
+static const struct pk_ctl_column EVENT_COLUMNS[] = {
+    {"TIME", "time", PK_CTL_CELL_CLOCK, false},    {"SEVERITY", "severity", PK_CTL_CELL_SEVERITY, false},
+    {"SOURCE", "source", PK_CTL_CELL_TEXT, false}, {"TYPE", "type", PK_CTL_CELL_TEXT, false},
+    {"VALUE", "value", PK_CTL_CELL_NUMBER, true},  {"MESSAGE", "message", PK_CTL_CELL_TEXT, true},
+    {NULL, "event_id", PK_CTL_CELL_TEXT, false},   {NULL, "correlation_id", PK_CTL_CELL_TEXT, false},
+    {NULL, "metadata", PK_CTL_CELL_TEXT, false},
+};
+const struct pk_ctl_view PK_CTL_VIEW_events = {
+    .list = "events", COLUMNS(EVENT_COLUMNS), .empty = "no events", LINES(MORE_LINES)};
+
+static const struct pk_ctl_column RULE_COLUMNS[] = {
+    {"RULE", "rule_id", PK_CTL_CELL_TEXT, false},
+    {"SEVERITY", "severity", PK_CTL_CELL_SEVERITY, false},
+    {"STATE", "state", PK_CTL_CELL_WORD, false},
+    {"ENABLED", "enabled", PK_CTL_CELL_TEXT, false},
+    {"AUTO", "auto", PK_CTL_CELL_TEXT, false},
+    {"FIRED", "fires", PK_CTL_CELL_NUMBER, false},
+    {"LAST", "fired_seconds_ago", PK_CTL_CELL_AGO, true},
+    {"BYTES", "bytes", PK_CTL_CELL_BYTES, true},
+    {"AT MOST", "bytes_max", PK_CTL_CELL_BYTES, true},
+    {"ABOUT", "about", PK_CTL_CELL_TEXT, false},
+    {NULL, "incident_type", PK_CTL_CELL_TEXT, false},
+    {NULL, "operator", PK_CTL_CELL_TEXT, false},
+    {NULL, "evaluations", PK_CTL_CELL_NUMBER, false},
+    {NULL, "evaluated_seconds_ago", PK_CTL_CELL_TEXT, false},
+};
+const struct pk_ctl_view PK_CTL_VIEW_rules = {.list = "rules", COLUMNS(RULE_COLUMNS), .empty = "no rules"};
+
+static const struct pk_ctl_line RULE_LINES[] = {
+    {"", NULL, "text", "\n{text:lines}"},
+    {"", NULL, "explain", "\n{explain:lines}"},
+};
+const struct pk_ctl_view PK_CTL_VIEW_rule = {
+    .list = "rules", COLUMNS(RULE_COLUMNS), .empty = "no rules", LINES(RULE_LINES)};
+static const struct pk_ctl_line EXPLAIN_LINES[] = {{"", NULL, NULL, "{explain:lines}"}};
+const struct pk_ctl_view PK_CTL_VIEW_explain = {LINES(EXPLAIN_LINES)};
+
+static const struct pk_ctl_column ACTION_COLUMNS[] = {
+    {"ACTION", "action", PK_CTL_CELL_TEXT, false},
+    {"RISK", "risk", PK_CTL_CELL_SEVERITY, false},
+    {"COST", "cost", PK_CTL_CELL_TEXT, false},
+    {"ENABLED", "enabled", PK_CTL_CELL_TEXT, false},
+    {"PER HOUR", "per_hour", PK_CTL_CELL_NUMBER, false},
+    {"TIMEOUT", "timeout_seconds", PK_CTL_CELL_SECONDS, false},
+    {"COOLDOWN", "cooldown_seconds", PK_CTL_CELL_SECONDS, false},
+    {"OK", "ok", PK_CTL_CELL_NUMBER, false},
+    {"FAILED", "failed", PK_CTL_CELL_NUMBER, false},
+    {"TARGETS", "targets", PK_CTL_CELL_TEXT, false},
+    {"ABOUT", "about", PK_CTL_CELL_TEXT, false},
+};
+const struct pk_ctl_view PK_CTL_VIEW_actions = {
+    .list = "actions", COLUMNS(ACTION_COLUMNS), .empty = "no action is configured"};
+
+static const struct pk_ctl_column APPROVAL_COLUMNS[] = {
+    {"APPROVAL", "approval_id", PK_CTL_CELL_TEXT, false},
+    {"INCIDENT", "incident_id", PK_CTL_CELL_TEXT, false},
+    {"ACTION", "action", PK_CTL_CELL_TEXT, false},
+    {"TARGET", "target", PK_CTL_CELL_TEXT, false},
+    {"RISK", "risk", PK_CTL_CELL_SEVERITY, false},
+    {"NEEDS", "needs", PK_CTL_CELL_NUMBER, false},
+    {"HAVE", "have", PK_CTL_CELL_NUMBER, false},
+    {"EXPIRES IN", "expires_in_seconds", PK_CTL_CELL_SECONDS, false},
+};
+const struct pk_ctl_view PK_CTL_VIEW_approvals = {
+    .list = "approvals", COLUMNS(APPROVAL_COLUMNS), .empty = "nothing waits for approval"};
+
+static const struct pk_ctl_column MEMORY_COLUMNS[] = {
+    {"TABLE", "table", PK_CTL_CELL_TEXT, false},   {"CAPACITY", "capacity", PK_CTL_CELL_NUMBER, false},
+    {"USED", "used", PK_CTL_CELL_NUMBER, false},   {"HIGH", "high", PK_CTL_CELL_NUMBER, false},
+    {"DROPS", "drops", PK_CTL_CELL_NUMBER, false}, {"BYTES", "bytes", PK_CTL_CELL_BYTES, false},
+};
+static const struct pk_ctl_line MEMORY_LINES[] = {
+    {"", NULL, NULL, "agent: {agent_bytes:bytes} of at most {agent_bytes_max:bytes}"}};
+const struct pk_ctl_view PK_CTL_VIEW_memory = {
+    .list = "tables", COLUMNS(MEMORY_COLUMNS), .empty = "no tables", LINES(MEMORY_LINES)};
+
+static const struct pk_ctl_column DOCTOR_COLUMNS[] = {
+    {"CHECK", "check", PK_CTL_CELL_TEXT, false},
+    {"VERDICT", "verdict", PK_CTL_CELL_WORD, false},
+    {NULL, "what", PK_CTL_CELL_TEXT, false},
+    {NULL, "cure", PK_CTL_CELL_TEXT, false},
+};
+static const struct pk_ctl_line DOCTOR_LINES[] = {
+    {"", "findings", NULL, "{verdict:upper}  {check}: {what}"},
+    {"to do", "findings", "cure", "{check}: {cure}"},
+};
+const struct pk_ctl_view PK_CTL_VIEW_doctor = {
+    .list = "findings", COLUMNS(DOCTOR_COLUMNS), .empty = "no findings", LINES(DOCTOR_LINES)};
+
+static const struct pk_ctl_line SENT_LINES[] = {
+    {"", NULL, "id", "event {id}"},
+    {"", NULL, "sent", "{sent} sent, {accepted} accepted, {refused} refused"},
+};
+const struct pk_ctl_view PK_CTL_VIEW_sent = {LINES(SENT_LINES)};
+
+const struct pk_ctl_view PK_CTL_VIEW_changed = {.list = NULL};
+
+static bool has_table(const struct pk_ctl_view *view) {
+    for (uint32_t i = 0; i < view->column_count; i++) {
+        if (view->columns[i].title != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void pk_ctl_view_table(struct pk_ctl_text *t, const struct pk_ctl_view *view, struct pk_str result,
+                       const struct pk_ctl_look *look) {
+    if (view->list != NULL && has_table(view)) {
+        pk_ctl_put_table(t, view->columns, view->column_count, pk_ctl_member(result, view->list).json,
+                         view->empty, look);
+    }
+    pk_ctl_put_lines(t, view->lines, view->line_count, result, look);
+    if (view->list == NULL && view->line_count == 0) {
+        pk_ctl_put_members(t, result);
+    }
+}
+
+void pk_ctl_view_csv(struct pk_ctl_text *t, const struct pk_ctl_view *view, struct pk_str result) {
+    if (view->list == NULL) {
+        pk_ctl_put_members_csv(t, result);
+        return;
+    }
+    pk_ctl_put_csv(t, view->columns, view->column_count, pk_ctl_member(result, view->list).json);
+}
+
+void pk_ctl_view_json(struct pk_ctl_text *t, struct pk_str result) {
+    struct pk_ctl_walk walk;
+    struct pk_ctl_value first;
+    pk_ctl_walk_init(&walk, result);
+    const bool is_empty = !pk_ctl_walk_next(&walk, &first);
+    if (result.n > 0 && result.p[0] == '{' && pk_ctl_member(result, "v").kind == PK_JSON_END) {
+        pk_ctl_text_puts(t, is_empty ? "{\"v\":1" : "{\"v\":1,");
+        result = pk_str_make(result.p + 1, result.n - 1);
+    }
+    pk_ctl_text_put_json(t, result);
+    pk_ctl_text_putc(t, '\n');
+}
+
+void pk_ctl_view_ndjson(struct pk_ctl_text *t, const struct pk_ctl_view *view, struct pk_str result) {
+    struct pk_ctl_walk walk;
+    struct pk_ctl_value item;
+    if (view->list == NULL) {
+        pk_ctl_view_json(t, result);
+        return;
+    }
+    pk_ctl_walk_init(&walk, pk_ctl_member(result, view->list).json);
+    while (pk_ctl_walk_next(&walk, &item)) {
+        pk_ctl_text_put_json(t, item.json);
+        pk_ctl_text_putc(t, '\n');
+    }
+}
