@@ -36,7 +36,8 @@ void pk_respond_set_actions(struct pk_respond *r, const struct pk_action_table *
     memset(r->counts, 0, sizeof r->counts);
     for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
         struct pk_run *run = &r->runs[i];
-        run->action_index = run->id != 0 ? pk_actions_find(actions, pk_str_of(run->action)) : -1;
+        const int index = pk_actions_find(actions, pk_str_of(run->action));
+        run->action_index = index >= 0 ? index : -1;
         const bool is_waiting = run->step == PK_RUN_AT_WAIT || run->step == PK_RUN_AT_APPROVAL;
         if (run->id != 0 && run->action_index < 0 && is_waiting) {
             pk_respond_run_end(r, run, PK_RUN_REFUSED, pk_str_of("no such action any more"), now);

@@ -64,8 +64,9 @@ struct pk_run *pk_respond_run_new(struct pk_respond *r, uint32_t incident, struc
                            .not_before_ms = now->mono_ms};
     pk_str_copy_cut(action, run->action, sizeof run->action);
     pk_str_copy_cut(target, run->target, sizeof run->target);
-    run->action_index = pk_actions_find(r->actions, action);
-    if (run->action_index >= 0) {
+    const int index = pk_actions_find(r->actions, action);
+    run->action_index = index >= 0 ? index : -1;
+    if (index >= 0) {
         const struct pk_action *row = &r->actions->rows[run->action_index];
         run->risk = row->risk;
         run->is_read_only = row->is_read_only;

@@ -30,7 +30,7 @@ struct rig {
     bool is_disk_stuck;
 };
 
-static void rig_init(struct rig *g, uint8_t mode) {
+static inline void rig_init(struct rig *g, uint8_t mode) {
     struct pk_incidents_settings s;
     struct pk_respond_settings rs;
     struct pk_diag diag;
@@ -49,12 +49,12 @@ static void rig_init(struct rig *g, uint8_t mode) {
     pk_respond_init(&g->respond, &g->actions, &g->incidents, g->now.boot, &rs);
 }
 
-static void rig_pass(struct rig *g, uint64_t ms) {
+static inline void rig_pass(struct rig *g, uint64_t ms) {
     g->now.mono_ms += ms;
     g->now.wall_ms += (int64_t)ms;
 }
 
-static uint32_t rig_incident(struct rig *g, const char *group) {
+static inline uint32_t rig_incident(struct rig *g, const char *group) {
     const struct pk_incident_signal s = {.rule_id = pk_str_of("service_down"),
                                          .group_key = pk_str_of(group),
                                          .type = pk_str_of("service_down"),
@@ -69,7 +69,7 @@ static uint32_t rig_incident(struct rig *g, const char *group) {
 }
 
 /* One tick of an agent: stores, notifies, sends. START requests are counted, not answered. */
-static void rig_tick(struct rig *g) {
+static inline void rig_tick(struct rig *g) {
     struct pk_respond_request q;
     (void)pk_respond_tick(&g->respond, &g->now);
     for (int n = 0; pk_respond_next_request(&g->respond, &g->now, &q) == PK_OK; n++) {
@@ -106,18 +106,18 @@ static void rig_tick(struct rig *g) {
     }
 }
 
-static void rig_settle(struct rig *g) {
+static inline void rig_settle(struct rig *g) {
     for (int i = 0; i < 4; i++) {
         rig_tick(g);
     }
 }
 
-static uint8_t rig_state(struct rig *g, uint32_t run) {
+static inline uint8_t rig_state(struct rig *g, uint32_t run) {
     const struct pk_run *r = pk_respond_get(&g->respond, run);
     return r != NULL ? r->state : PK_RUN_STATE_COUNT;
 }
 
-static const struct pk_run *rig_last_run(struct rig *g) {
+static inline const struct pk_run *rig_last_run(struct rig *g) {
     uint32_t after = 0;
     const struct pk_run *run = NULL, *next;
     while ((next = pk_respond_next(&g->respond, 0, &after)) != NULL) {

@@ -1,0 +1,102 @@
+#include "incident/pk_incident_table.h"
+
+#include "incident/pk_incidents.h"
+#include "support/pk_test.h"
+#include "support/pk_test_crypto.h"
+
+static struct pk_incidents t;
+static struct pk_stamp now;
+
+static void fresh(void) {
+    struct pk_incidents_settings s;
+    pk_incidents_settings_defaults(&s);
+    now = (struct pk_stamp){.boot = 1, .mono_ms = 100};
+    pk_incidents_init(&t, &RIG_CRYPTO, pk_str_of("gw"), 1, &s);
+}
+
+static uint32_t put(uint32_t number, uint64_t fingerprint, uint8_t status) {
+    const uint32_t slot = pk_incident_table_take(&t, PK_SEV_CRITICAL);
+    CHECK(slot != PK_INCIDENT_NO_SLOT);
+    t.slots[slot].incident.number = number;
+    t.slots[slot].incident.fingerprint = fingerprint;
+    t.slots[slot].incident.status = status;
+    t.slots[slot].incident.detected = now;
+    pk_incident_table_enter(&t, slot);
+    return slot;
+}
+
+PK_TEST(match__newest_of_the_fingerprint_also_in_one_chain) {
+    fresh();
+    const uint32_t a = put(1, 5, PK_INC_RESOLVED);
+    const uint32_t b = put(2, 5, PK_INC_RESOLVED);
+    const uint32_t c = put(3, 5 + PK_INCIDENT_BUCKETS, PK_INC_DETECTED);
+    CHECK_EQ_U64(pk_incident_table_match(&t, 5, false), b);
+    CHECK_EQ_U64(pk_incident_table_match(&t, 5, true), PK_INCIDENT_NO_SLOT);
+    CHECK_EQ_U64(pk_incident_table_match(&t, 5 + PK_INCIDENT_BUCKETS, true), c);
+    CHECK_EQ_U64(pk_incident_table_slot(&t, 1), a);
+    CHECK_EQ_U64(pk_incident_table_slot(&t, 0), PK_INCIDENT_NO_SLOT);
+    CHECK_EQ_U64(pk_incident_table_slot(&t, 9), PK_INCIDENT_NO_SLOT);
+    CHECK_EQ_U64(t.open_count, 1);
+}
+
+PK_TEST(take__closed_go_before_resolved_and_the_oldest_first) {
+    fresh();
+    for (uint32_t n = 1; n <= PK_LIMIT_INCIDENTS; n++) {
+        (void)put(n, n, n == 7 || n == 9 ? PK_INC_CLOSED : n == 3 ? PK_INC_RESOLVED : PK_INC_DETECTED);
+    }
+    (void)put(1000, 1000, PK_INC_DETECTED);
+    CHECK_EQ_U64(pk_incident_table_slot(&t, 7), PK_INCIDENT_NO_SLOT);
+    (void)put(1001, 1001, PK_INC_DETECTED);
+    CHECK_EQ_U64(pk_incident_table_slot(&t, 9), PK_INCIDENT_NO_SLOT);
+    (void)put(1002, 1002, PK_INC_DETECTED);
+    CHECK_EQ_U64(pk_incident_table_slot(&t, 3), PK_INCIDENT_NO_SLOT);
+    CHECK_EQ_U64(pk_incident_table_take(&t, PK_SEV_CRITICAL), PK_INCIDENT_NO_SLOT);
+    CHECK_EQ_U64(t.removed_count, 3);
+    CHECK_EQ_U64(t.high_count, PK_LIMIT_INCIDENTS);
+}
+
+PK_TEST(move__illegal_changes_nothing) {
+    uint32_t kinds = 0;
+    fresh();
+    const uint32_t slot = put(1, 1, PK_INC_CLOSED);
+    CHECK_EQ_INT(
+        pk_incident_table_move(&t, slot, PK_INC_ON_FIRED, PK_TL_BY_DETECT, pk_str_of(""), &now, &kinds),
+        PK_E_CONFLICT);
+    CHECK_EQ_INT(t.slots[slot].incident.status, PK_INC_CLOSED);
+    CHECK_EQ_U64(kinds, 0);
+    CHECK_EQ_U64(t.timeline.count, 0);
+}
+
+PK_TEST(move__reopened_takes_its_sample_back_even_after_a_clock_correction) {
+    uint32_t kinds = 0;
+    fresh();
+    const uint32_t slot = put(1, 1, PK_INC_DETECTED);
+    t.slots[slot].incident.detected = (struct pk_stamp){.boot = 0, .mono_ms = 50, .wall_ms = 1000};
+    now.wall_ms = 5000;
+    CHECK_EQ_INT(pk_incident_table_move(&t, slot, PK_INC_ON_SET_RESOLVED, PK_TL_BY_OPERATOR, pk_str_of("x"),
+                                        &now, &kinds),
+                 PK_OK);
+    CHECK_EQ_U64(t.metrics.metric[PK_MTTR].sum_ms, 4000);
+    t.slots[slot].incident.resolved.wall_ms = 900000;
+    CHECK_EQ_INT(
+        pk_incident_table_move(&t, slot, PK_INC_ON_FIRED, PK_TL_BY_DETECT, pk_str_of("x"), &now, &kinds),
+        PK_OK);
+    CHECK_EQ_U64(t.metrics.metric[PK_MTTR].count + t.metrics.metric[PK_MTTR].sum_ms, 0);
+    CHECK_EQ_U64(t.metrics.reopened_count, 1);
+    CHECK_EQ_U64(t.open_count, 1);
+}
+
+PK_TEST(touch__revision_and_kinds_add_up) {
+    fresh();
+    const uint32_t slot = put(1, 1, PK_INC_DETECTED);
+    pk_incident_table_touch(&t, slot, PK_INC_CHANGED_NOTE);
+    pk_incident_table_touch(&t, slot, PK_INC_CHANGED_ACK);
+    CHECK_EQ_U64(t.slots[slot].incident.rev, 2);
+    CHECK_EQ_U64(t.change_kinds[slot], PK_INC_CHANGED_NOTE | PK_INC_CHANGED_ACK);
+    CHECK_EQ_U64(t.changed_count, 1);
+}
+
+PK_TEST_MAIN(match__newest_of_the_fingerprint_also_in_one_chain,
+             take__closed_go_before_resolved_and_the_oldest_first, move__illegal_changes_nothing,
+             move__reopened_takes_its_sample_back_even_after_a_clock_correction,
+             touch__revision_and_kinds_add_up)
