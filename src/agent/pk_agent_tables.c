@@ -86,7 +86,8 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
         in->ledger.total[PK_LOSS_INTAKE_FULL], sizeof in->ring + sizeof in->dedupe);
     add(t, &n, "event_text_bytes", PK_LIMIT_TEXT_RING_BYTES, 0, 0, 0, sizeof in->text);
     add(t, &n, "event_history", PK_LIMIT_EVENT_HISTORY, pk_history_count(&a->history, a->now.mono_ms),
-        PK_LIMIT_EVENT_HISTORY, 0, sizeof a->history);
+        a->history.total < PK_LIMIT_EVENT_HISTORY ? a->history.total : PK_LIMIT_EVENT_HISTORY, 0,
+        sizeof a->history);
     add(t, &n, "loss_ledger", PK_LIMIT_LEDGER, in->ledger.count, in->ledger.high, in->ledger.merged_count,
         sizeof in->ledger);
     add(t, &n, "rules", PK_LIMIT_RULES, e->rules.count, e->rules.count, 0,
