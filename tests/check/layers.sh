@@ -23,7 +23,7 @@ port          core      base
 port/linux    os        base port/mbedtls port/lmdb
 port/mbedtls  os,mbedtls base
 port/lmdb     os,lmdb   base
-port/sim      core      base
+port/sim      core      base port/mbedtls
 '
 core_headers=' assert.h float.h iso646.h limits.h stdalign.h stdarg.h stdbool.h stddef.h stdint.h stdnoreturn.h string.h '
 third_party='^(mbedtls/|psa/|lmdb\.h)'

@@ -2,7 +2,7 @@
 # What the objects of the core refer to and hold:
 #   - outside themselves only the symbols of core_symbols.allow: no allocator, no stdio, no OS call;
 #   - no writable data: state lives in structs the caller owns.
-# Roles and ports may call the OS, but no allocator.
+# Roles and ports may call the OS, but no allocator; exceptions with their reason: allocators.allow.
 #   symbols.sh [CORE_ARCHIVE [OTHER_ARCHIVE...]]
 . "$(dirname "$0")/lib.sh"
 nm=${PK_NM:-nm}
@@ -37,7 +37,10 @@ complain_lines < <("$nm" -A -f sysv --defined-only "${core[@]}" | awk -F '|' '
     NF >= 7 { gsub(/ /, "", $3); gsub(/ /, "", $7) }
     NF >= 7 && $3 ~ /^[bBdDcC]$/ && $7 !~ /^\.data\.rel\.ro/ { gsub(/ /, "", $1); print "the core holds writable data: " $1 }')
 [ ${#others[@]} -eq 0 ] || complain_lines < <(references "${others[@]}" |
-    awk -v pattern="$allocators" '$1 ~ pattern { print $2 " refers to the allocator " $1 }')
+    awk -v pattern="$allocators" '
+        NR == FNR { if (!/^#/) allowed[$2 " " $1] = 1; next }
+        $1 ~ pattern && !(($1 " " $2) in allowed) { print $2 " refers to the allocator " $1 }' \
+        "$(dirname "$0")/allocators.allow" -)
 # libc's own allocator is not in picketd: the arena has taken its place.
 [ ! -f "$build/picketd.debug" ] || complain_lines < <("$nm" "$build/picketd.debug" |
     awk '$NF ~ /^(__libc_malloc_impl|__libc_realloc|__libc_free|__malloc_alloc_meta|__simple_malloc)$/ {
