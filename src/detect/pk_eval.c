@@ -36,6 +36,9 @@ static void arm(struct pk_engine *e, uint32_t slot, uint64_t due_ms) {
         pk_wheel_cancel(&e->wheel, slot);
         return;
     }
+    if (due_ms <= e->now_ms) {
+        due_ms = e->now_ms + 1u; /* never twice in one tick: a window cannot keep the tick from ending */
+    }
     const bool is_armed = pk_wheel_is_armed(&e->wheel, slot);
     if (!is_armed || e->nodes[slot].due_ms > due_ms) {
         pk_wheel_arm(&e->wheel, slot, due_ms);
