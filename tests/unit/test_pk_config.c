@@ -1,0 +1,237 @@
+#include "agent/pk_config.h"
+
+#include <string.h>
+
+#include "support/pk_test.h"
+#include "wire/pk_role.h"
+
+#define HEAD "[gateway]\nsite = s1\ngateway = g1\n"
+
+static struct pk_config config;
+static struct pk_diag diag;
+
+static int parse(const char *text) {
+    pk_config_defaults(&config);
+    return pk_config_parse(&config, pk_str_of(text), "t.conf", &diag);
+}
+
+/* The whole diagnostic of a text that must be refused. */
+static const char *refusal(const char *text) {
+    static char out[400];
+    struct pk_buf b;
+    memset(&diag, 0, sizeof diag);
+    CHECK_EQ_INT(parse(text), PK_E_CONFIG);
+    pk_buf_init(&b, out, sizeof out);
+    pk_diag_format(&diag, &b);
+    return out;
+}
+
+PK_TEST(config__defaults__are_those_of_the_shipped_file) {
+    CHECK_EQ_INT(parse(HEAD), PK_OK);
+    CHECK_EQ_INT(config.mode, PK_MODE_SAFE);
+    CHECK(config.is_safe_mode);
+    CHECK_EQ_INT(config.seal, PK_SEAL_REQUIRED);
+    CHECK_EQ_INT(config.clock, PK_CLOCK_KERNEL);
+    CHECK_EQ_INT(config.remote, PK_REMOTE_OFF);
+    CHECK_EQ_INT(config.collect_ms[PK_COLLECT_PROCESS], 1000);
+    CHECK_EQ_INT(config.collect_ms[PK_COLLECT_DISK], 30000);
+    CHECK_EQ_U64(config.store_map_bytes, 16u << 20);
+    CHECK_STR(config.state_dir, "/var/lib/picket");
+    CHECK_EQ_INT(config.broker[1].port, 8883);
+    CHECK(config.broker[1].use_tls && !config.broker[1].is_set);
+}
+
+PK_TEST(config__every_kind_of_value__is_taken) {
+    CHECK_EQ_INT(
+        parse(HEAD "[agent]\nmode = auto\nsafe_mode = no\nlog = debug\nclock = trusted\nseal = best-effort\n"
+                   "[broker central]\nhost = b.example\nport = 1884\ntls = no\nkeep_alive = 30s\nroles = "
+                   "incidents, commands\n"
+                   "[sources]\ncpu = 0\nmemory = 250ms\nrate = 7\n"
+                   "[disk data]\npath = /data\n[process web]\npidfile = /run/web.pid\n[process by-name]\n"
+                   "[heartbeat press-7]\ninterval = 45s\n"
+                   "[remote]\ncommands = list\nallow = ping, incidents.ack\n"
+                   "[roles]\nviewer = gid:27, uid:1001\napprover = uid:1000\n"
+                   "[store]\nmap = 8M\njournal_keep = 500\n[report]\nsummary = 5m\n"),
+        PK_OK);
+    CHECK_EQ_INT(config.mode, PK_MODE_AUTO);
+    CHECK(!config.is_safe_mode);
+    CHECK_EQ_INT(config.log_level, PK_LOG_DEBUG);
+    CHECK_EQ_INT(config.clock, PK_CLOCK_TRUSTED);
+    CHECK_STR(config.broker[1].host, "b.example");
+    CHECK_EQ_INT(config.broker[1].port, 1884);
+    CHECK_EQ_INT(config.broker[1].keep_alive_ms, 30000);
+    CHECK_EQ_INT(config.broker[1].roles, PK_BROKER_INCIDENTS | PK_BROKER_COMMANDS);
+    CHECK_EQ_INT(config.collect_ms[PK_COLLECT_CPU], 0);
+    CHECK_EQ_INT(config.collect_ms[PK_COLLECT_MEMORY], 250);
+    CHECK_EQ_INT(config.source_rate_per_s, 7);
+    CHECK_EQ_INT(config.watch_count, 3);
+    CHECK_EQ_INT(config.watches[0].collector, PK_COLLECT_DISK);
+    CHECK_STR(config.watches[0].path, "/data");
+    CHECK_STR(config.watches[1].path, "/run/web.pid");
+    CHECK_STR(config.watches[2].name, "by-name");
+    CHECK_STR(config.watches[2].path, "");
+    CHECK_EQ_INT(config.heartbeat_count, 1);
+    CHECK_EQ_INT(config.heartbeats[0].interval_ms, 45000);
+    CHECK_EQ_INT(config.remote, PK_REMOTE_LIST);
+    CHECK_EQ_INT(config.remote_allow_count, 2);
+    CHECK_STR(config.remote_allow[1], "incidents.ack");
+    CHECK_EQ_INT(config.role_rule_count, 3);
+    CHECK(config.roles[0].is_group && config.roles[0].id == 27 && config.roles[0].role == PK_ROLE_VIEWER);
+    CHECK(!config.roles[2].is_group && config.roles[2].id == 1000 &&
+          config.roles[2].role == PK_ROLE_APPROVER);
+    CHECK_EQ_U64(config.store_map_bytes, 8u << 20);
+    CHECK_EQ_INT(config.summary_ms, 300000);
+}
+
+PK_TEST(config__bad_lines__name_place_and_cure) {
+    CHECK_STR(refusal("[agnet]\n"), "t.conf:1:1: unknown section; did you mean [agent]?");
+    CHECK_STR(refusal("[agent]\nmoed = safe\n"), "t.conf:2:1: unknown key; did you mean 'mode'?");
+    CHECK_STR(refusal("mode = safe\n"), "t.conf:1:1: 'mode' stands before the first [section]");
+    CHECK_STR(refusal("[agent]\nmode = fast\n"), "t.conf:2:1: 'fast' is not one of the words this key takes");
+    CHECK_STR(refusal("[gateway]\nsite = a b\n"),
+              "t.conf:2:1: 'a b' is not an id: 1 to 32 of A-Z a-z 0-9 _ -");
+    CHECK_STR(refusal("[paths]\nstate = var\n"), "t.conf:2:1: 'var' is not an absolute path");
+    CHECK_STR(refusal("[broker north]\n"), "t.conf:1:1: a broker is called site or central, not 'north'");
+    CHECK_STR(refusal("[broker]\n"), "t.conf:1:1: section [broker] needs a name");
+    CHECK_STR(refusal("[agent x]\n"), "t.conf:1:1: section [agent] takes no name");
+    CHECK_STR(refusal("[broker central]\nport = 70000\n"), "t.conf:2:1: '70000' is outside 1..65535");
+    CHECK_STR(refusal("[sources]\ncpu = soon\n"), "t.conf:2:1: 'soon' is not a duration such as 30s, 5m, 1h");
+    CHECK_STR(refusal("[roles]\nviewer = bob\n"),
+              "t.conf:2:1: 'bob' is not of the form uid:1000 or gid:1000");
+    CHECK_STR(refusal("[agent]\nsafe_mode = perhaps\n"), "t.conf:2:1: 'perhaps' is not yes or no");
+    CHECK_STR(refusal("[disk /]\n"),
+              "t.conf:1:1: '/' is not a source name: 1 to 63 of A-Z a-z 0-9 _ . : @ -");
+}
+
+PK_TEST(config__too_many_sections__are_refused_not_cut) {
+    static char text[PK_LIMIT_WATCHES * 40 + 64];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    for (uint32_t i = 0; i <= PK_LIMIT_WATCHES; i++) {
+        pk_buf_puts(&b, "[process p");
+        pk_buf_put_u64(&b, i);
+        pk_buf_puts(&b, "]\n");
+    }
+    CHECK_EQ_INT(parse(text), PK_E_CONFIG);
+    CHECK(strstr(diag.message, "the table is full") != NULL);
+}
+
+PK_TEST(config__environment__comes_last_and_is_checked) {
+    static const char *const GOOD[] = {"HOME=/root", "PICKET_AGENT_MODE=observe",
+                                       "PICKET_BROKER_CENTRAL_HOST=other.example", "PICKET_CACHE=/x", NULL};
+    static const char *const WRONG[] = {"PICKET_AGENT_MODE=fast", NULL};
+    static const char *const UNKNOWN[] = {"PICKET_AGNET_MODE=safe", NULL};
+    CHECK_EQ_INT(parse(HEAD "[agent]\nmode = auto\n[broker central]\nhost = b\n"), PK_OK);
+    CHECK_EQ_INT(pk_config_environment(&config, GOOD, &diag), PK_OK);
+    CHECK_EQ_INT(config.mode, PK_MODE_OBSERVE);
+    CHECK_STR(config.broker[1].host, "other.example");
+    CHECK_EQ_INT(pk_config_environment(&config, WRONG, &diag), PK_E_CONFIG);
+    CHECK_STR(diag.file, "environment");
+    CHECK_EQ_INT(pk_config_environment(&config, UNKNOWN, &diag), PK_E_CONFIG);
+    CHECK_STR(diag.message, "unknown variable PICKET_AGNET_MODE");
+}
+
+static int checked(const char *text) {
+    CHECK_EQ_INT(parse(text), PK_OK);
+    return pk_config_check(&config, "t.conf", &diag);
+}
+
+PK_TEST(config__what_belongs_together__is_checked_at_the_end) {
+    CHECK_EQ_INT(checked("[gateway]\nsite = s\n"), PK_E_CONFIG);
+    CHECK_STR(diag.message, "[gateway] gateway is missing");
+    CHECK_EQ_INT(checked(HEAD "[broker central]\ntls = no\n"), PK_E_CONFIG);
+    CHECK_STR(diag.message, "[broker central] host is missing");
+    CHECK_EQ_INT(checked(HEAD "[broker central]\nhost = h\n"), PK_E_CONFIG);
+    CHECK_STR(diag.message, "[broker central] tls needs ca");
+    CHECK_EQ_INT(checked(HEAD "[broker central]\nhost = h\ntls = no\ncertificate = /c\n"), PK_E_CONFIG);
+    CHECK_STR(diag.message, "[broker central] certificate and key go together");
+    CHECK_EQ_INT(checked(HEAD "[broker central]\nhost = h\ntls = no\nroles = incidents\n[broker site]\nhost "
+                              "= h\ntls = no\nroles = incidents\n"),
+                 PK_E_CONFIG);
+    CHECK_EQ_INT(checked(HEAD "[disk d]\n"), PK_E_CONFIG);
+    CHECK_STR(diag.message, "[disk d] path is missing");
+    CHECK_EQ_INT(checked(HEAD "[broker central]\nhost = h\ntls = no\n"), PK_OK);
+}
+
+/* Files of one configuration folder. */
+struct folder {
+    const char *main_text, *extra_text;
+};
+static int folder_read(void *ctx, const char *path, void *out, uint32_t cap_bytes) {
+    const struct folder *f = ctx;
+    const char *text = strcmp(path, "/etc/p/picketd.conf") == 0     ? f->main_text
+                       : strcmp(path, "/etc/p/conf.d/10.conf") == 0 ? f->extra_text
+                                                                    : NULL;
+    if (text == NULL) {
+        return PK_E_NOT_FOUND;
+    }
+    if (strlen(text) > cap_bytes) {
+        return PK_E_TOO_BIG;
+    }
+    memcpy(out, text, strlen(text));
+    return (int)strlen(text);
+}
+static int folder_list(void *ctx, const char *dir, const char *suffix, pk_file_name *each, void *arg) {
+    const struct folder *f = ctx;
+    CHECK_STR(dir, "/etc/p/conf.d");
+    CHECK_STR(suffix, ".conf");
+    if (f->extra_text == NULL) {
+        return PK_E_NOT_FOUND;
+    }
+    each(arg, "10.conf");
+    return 1;
+}
+static int folder_replace(void *ctx, const char *path, const void *p, uint32_t n) {
+    (void)ctx;
+    (void)path;
+    (void)p;
+    (void)n;
+    return PK_E_DENIED;
+}
+
+static int load(struct folder *f, const char *path) {
+    char scratch[1024];
+    const struct pk_port_files files = {
+        .ctx = f, .read = folder_read, .list = folder_list, .replace = folder_replace};
+    return pk_config_load(&config, &files, path, NULL, scratch, sizeof scratch, &diag);
+}
+
+PK_TEST(config__load__takes_conf_d_after_the_file) {
+    struct folder f = {HEAD "[agent]\nmode = auto\n[broker central]\nhost = h\ntls = no\n",
+                       "[agent]\nmode = off\n"};
+    CHECK_EQ_INT(load(&f, "/etc/p/picketd.conf"), PK_OK);
+    CHECK_EQ_INT(config.mode, PK_MODE_OFF);
+    CHECK_EQ_INT(config.broker[1].roles,
+                 PK_BROKER_EVENTS | PK_BROKER_INCIDENTS | PK_BROKER_COMMANDS | PK_BROKER_SUMMARY);
+    f.extra_text = "[agent]\nmode = wrong\n";
+    CHECK_EQ_INT(load(&f, "/etc/p/picketd.conf"), PK_E_CONFIG);
+    CHECK_STR(diag.file, "/etc/p/conf.d/10.conf");
+    f.extra_text = NULL;
+    CHECK_EQ_INT(load(&f, "/etc/p/picketd.conf"), PK_OK);
+    CHECK_EQ_INT(load(&f, "/etc/p/none.conf"), PK_E_CONFIG);
+    CHECK_STR(diag.message, "cannot be read: not found");
+}
+
+PK_TEST(config__load__two_brokers_share_the_roles) {
+    struct folder f = {
+        HEAD "[broker central]\nhost = c\ntls = no\n[broker site]\nhost = s\ntls = no\nroles = events\n",
+        NULL};
+    CHECK_EQ_INT(load(&f, "/etc/p/picketd.conf"), PK_OK);
+    CHECK_EQ_INT(config.broker[0].roles, PK_BROKER_EVENTS);
+    CHECK_EQ_INT(config.broker[1].roles, PK_BROKER_INCIDENTS | PK_BROKER_COMMANDS | PK_BROKER_SUMMARY);
+}
+
+PK_TEST(config__words__both_ways) {
+    uint8_t mode = 0;
+    CHECK_EQ_INT(pk_mode_parse(pk_str_of("Auto"), &mode), PK_OK);
+    CHECK_STR(pk_mode_word(mode), "auto");
+    CHECK(pk_mode_parse(pk_str_of("fast"), &mode) < 0);
+    CHECK_STR(pk_mode_word(99), "unknown");
+    CHECK_STR(pk_remote_word(PK_REMOTE_READ_ONLY), "read-only");
+}
+
+PK_TEST_MAIN(config__defaults__are_those_of_the_shipped_file, config__every_kind_of_value__is_taken,
+             config__bad_lines__name_place_and_cure, config__too_many_sections__are_refused_not_cut,
+             config__environment__comes_last_and_is_checked,
+             config__what_belongs_together__is_checked_at_the_end, config__load__takes_conf_d_after_the_file,
+             config__load__two_brokers_share_the_roles, config__words__both_ways)
