@@ -55,8 +55,10 @@ static int read_number(const struct pk_json_token *t, enum pk_field_kind kind, v
 }
 
 static int read_time(const struct pk_json_token *t, void *at) {
+    static const int64_t LAST_MS = 253402300799999; /* end of the year 9999: what we can write again */
     int64_t wall_ms = 0;
-    if (t->kind != PK_JSON_STRING || t->has_escape || pk_time_parse(t->raw, &wall_ms) != PK_OK) {
+    if (t->kind != PK_JSON_STRING || t->has_escape || pk_time_parse(t->raw, &wall_ms) != PK_OK ||
+        wall_ms < 0 || wall_ms > LAST_MS) {
         return PK_E_BAD_FIELD;
     }
     memcpy(at, &wall_ms, sizeof wall_ms);

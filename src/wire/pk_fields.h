@@ -16,7 +16,7 @@ enum pk_field_kind {
     PK_FIELD_U64,
     PK_FIELD_I64,
     PK_FIELD_BOOL,
-    PK_FIELD_TIME, /* int64_t Unix ms from RFC 3339 */
+    PK_FIELD_TIME, /* int64_t Unix ms from RFC 3339, years 1970 to 9999 */
     PK_FIELD_MS    /* uint64_t milliseconds from a number of seconds */
 };
 enum pk_field_flag { PK_FIELD_REQUIRED = 1, PK_FIELD_NULLABLE = 2 }; /* null = not given */

@@ -88,6 +88,8 @@ PK_TEST(fields__bad_values__name_the_field_and_the_place) {
         {"{\"u64\":18446744073709551616}", PK_E_BAD_FIELD, "u64", 7},
         {"{\"ms\":-0.001}", PK_E_BAD_FIELD, "ms", 6},
         {"{\"time\":\"x\"}", PK_E_BAD_FIELD, "time", 8},
+        {"{\"time\":\"1969-12-31T23:59:59Z\"}", PK_E_BAD_FIELD, "time", 8},
+        {"{\"time\":\"9999-12-31T23:59:59-01:00\"}", PK_E_BAD_FIELD, "time", 8},
         {"{\"flag\":1}", PK_E_BAD_FIELD, "flag", 8},
         {"{}", PK_E_MISSING_FIELD, "text", 2},
         {"5", PK_E_BAD_MSG, "", 1},
