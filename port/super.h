@@ -109,6 +109,9 @@ int pk_platform_check_store(const char *state_dir, uint64_t map_bytes, struct pk
 /* Renames the store of state_dir aside (the newest two are kept). PK_OK, also when there is none. (port/lmdb)
  */
 int pk_platform_move_store_aside(const char *state_dir);
+/* Names and answers come from strangers: seals the resolver as far as the kernel can. Needs a program whose
+ * allocator asks the kernel for nothing. */
+void pk_platform_seal_resolver(void);
 /* Blocks in the system's resolver. Always fills *out. */
 void pk_platform_resolve(const char *name, struct pk_ipc_resolved *out);
 /* The result of a short-lived role, one frame on a descriptor. */

@@ -7,7 +7,17 @@
 #include <unistd.h>
 
 #include "base/pk_assert.h"
+#include "port/linux/pk_sandbox.h"
 #include "port/super.h"
+
+/* Only with musl, whose resolver reads these files and nothing else; glibc's loads libraries. */
+void pk_platform_seal_resolver(void) {
+#ifndef __GLIBC__
+    static const char *const files[] = {"/etc/resolv.conf", "/etc/hosts", "/dev/null", NULL};
+    const uint32_t bits = pk_sandbox_apply(PK_SANDBOX_RESOLVER, files, NULL);
+    (void)bits; /* what the kernel has */
+#endif
+}
 
 static int error_of(int why) {
     if (why == EAI_NONAME) {

@@ -171,14 +171,14 @@ static bool apply_landlock(const char *const *read_paths, const char *const *wri
     return are_others && is_own;
 }
 
-static bool apply_seccomp(void) {
+static bool apply_seccomp(enum pk_sandbox_for who) {
     struct sock_filter filter[PK_SANDBOX_FILTER_MAX];
     uint32_t kill_action = SECCOMP_RET_KILL_PROCESS;
     if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &kill_action) != 0) {
         kill_action =
             SECCOMP_RET_KILL; /* before Linux 4.14: the thread; the supervisor sees that nothing ticks */
     }
-    const int n = pk_sandbox_build(filter, PK_SANDBOX_FILTER_MAX, (uint32_t)getpid(), kill_action);
+    const int n = pk_sandbox_build(who, filter, PK_SANDBOX_FILTER_MAX, (uint32_t)getpid(), kill_action);
     if (n < 0) {
         return false;
     }
@@ -190,7 +190,8 @@ static bool apply_seccomp(void) {
     return errno == EINVAL && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, tsync, &program) == 0;
 }
 
-uint32_t pk_sandbox_apply(const char *const *read_paths, const char *const *write_paths) {
+uint32_t pk_sandbox_apply(enum pk_sandbox_for who, const char *const *read_paths,
+                          const char *const *write_paths) {
     uint32_t bits = 0;
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* keys are in memory: no core, no debugger of the same user */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
@@ -200,7 +201,7 @@ uint32_t pk_sandbox_apply(const char *const *read_paths, const char *const *writ
     if (apply_landlock(read_paths, write_paths)) {
         bits |= PK_SEAL_LANDLOCK;
     }
-    if (apply_seccomp()) {
+    if (apply_seccomp(who)) {
         bits |= PK_SEAL_SECCOMP;
     }
     return bits;
@@ -208,5 +209,5 @@ uint32_t pk_sandbox_apply(const char *const *read_paths, const char *const *writ
 
 uint32_t pk_platform_seal(struct pk_port *port, const char *const *read_dirs, const char *const *write_dirs) {
     (void)port; /* the seal is of the process */
-    return pk_sandbox_apply(read_dirs, write_dirs);
+    return pk_sandbox_apply(PK_SANDBOX_AGENT, read_dirs, write_dirs);
 }

@@ -129,7 +129,8 @@ static void put_rules(struct program *b, uint32_t own_pid) {
     rule_argument(b, SYS_tgkill, 0, own_pid, own_pid, EPERM);
 }
 
-int pk_sandbox_build(struct sock_filter *out, uint32_t cap_count, uint32_t own_pid, uint32_t kill_action) {
+int pk_sandbox_build(enum pk_sandbox_for who, struct sock_filter *out, uint32_t cap_count, uint32_t own_pid,
+                     uint32_t kill_action) {
     struct program b = {.p = out, .cap_count = cap_count, .n = 0, .kill = kill_action};
     if (OWN_ARCH == 0) {
         return PK_E_UNSUPPORTED;
@@ -142,6 +143,9 @@ int pk_sandbox_build(struct sock_filter *out, uint32_t cap_count, uint32_t own_p
     put(&b, BPF_JMP | BPF_JGE | BPF_K, X32_FIRST, 0, 1);
     end(&b, refused(ENOSYS));
 #endif
+    if (who == PK_SANDBOX_RESOLVER) {
+        rule_call(&b, SYS_bind, SECCOMP_RET_ALLOW);
+    }
     put_rules(&b, own_pid);
     /* What libc tries because it is newer than the kernel or than this list must find its way back. */
     end(&b, refused(ENOSYS));

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/pk_hash.h"
@@ -55,7 +56,19 @@ static void log_write(void *ctx, enum pk_log_level level, const char *text) {
 
 static void notify(void *ctx, const char *text) {
     const struct pk_super_platform *p = ctx;
-    pk_notify_send(&p->notify, text);
+    if (strcmp(text, "RELOADING=1") != 0) {
+        pk_notify_send(&p->notify, text);
+        return;
+    }
+    /* sd_notify(3): with the moment, on the clock that stops in suspend. */
+    char line[64];
+    struct pk_buf b;
+    struct timespec t = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    pk_buf_init(&b, line, sizeof line);
+    pk_buf_puts(&b, "RELOADING=1\nMONOTONIC_USEC=");
+    pk_buf_put_u64(&b, (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u);
+    pk_notify_send(&p->notify, line);
 }
 
 static void feed_watchdog(void *ctx) {

@@ -59,6 +59,7 @@ int pk_move_store_main(const struct pk_options *options) {
 
 int pk_resolve_main(const struct pk_options *options) {
     struct pk_ipc_resolved resolved;
+    pk_platform_seal_resolver();
     pk_platform_resolve(options->resolve_name, &resolved);
     struct pk_ipc_frame frame;
     memset(&frame, 0, sizeof frame);

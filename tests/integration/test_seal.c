@@ -2,6 +2,7 @@
  * ctest: lane=default timeout=60 */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -27,7 +28,7 @@ static int in_sealed_child(int (*act)(void), const char *const *read_paths, cons
                            uint32_t wanted) {
     const pid_t pid = fork();
     if (pid == 0) {
-        const uint32_t bits = pk_sandbox_apply(read_paths, write_paths);
+        const uint32_t bits = pk_sandbox_apply(PK_SANDBOX_AGENT, read_paths, write_paths);
         _exit((bits & wanted) == wanted ? act() : EXIT_NOT_SEALED);
     }
     int status = 0;
@@ -38,7 +39,7 @@ static int in_sealed_child(int (*act)(void), const char *const *read_paths, cons
 static bool is_missing(uint32_t bits) {
     const pid_t pid = fork();
     if (pid == 0) {
-        _exit((pk_sandbox_apply(NULL, NULL) & bits) == bits ? 0 : 1);
+        _exit((pk_sandbox_apply(PK_SANDBOX_AGENT, NULL, NULL) & bits) == bits ? 0 : 1);
     }
     int ended = 0;
     (void)waitpid(pid, &ended, 0);
@@ -132,6 +133,13 @@ static int do_socket_inet(void) {
 static int do_socket_unix(void) {
     return syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0) >= 0 ? 0 : errno;
 }
+static int do_bind(void) {
+    const int fd = (int)syscall(SYS_socket, AF_INET, SOCK_DGRAM, 0);
+    struct sockaddr_in any;
+    memset(&any, 0, sizeof any);
+    any.sin_family = AF_INET;
+    return bind(fd, (struct sockaddr *)&any, sizeof any) == 0 ? 0 : errno;
+}
 static int do_socket_packet(void) {
     return syscall(SYS_socket, AF_PACKET, SOCK_RAW, 0) >= 0 ? 0 : errno;
 }
@@ -164,6 +172,7 @@ PK_TEST(seal__arguments__are_looked_at) {
     CHECK_EQ_INT(exit_of(in_sealed_child(do_madvise_other, NULL, NULL, PK_SEAL_SECCOMP)), ENOSYS);
     CHECK_EQ_INT(exit_of(in_sealed_child(do_socket_inet, NULL, NULL, PK_SEAL_SECCOMP)), 0);
     CHECK_EQ_INT(exit_of(in_sealed_child(do_socket_unix, NULL, NULL, PK_SEAL_SECCOMP)), EACCES);
+    CHECK_EQ_INT(exit_of(in_sealed_child(do_bind, NULL, NULL, PK_SEAL_SECCOMP)), ENOSYS);
     CHECK_EQ_INT(exit_of(in_sealed_child(do_socket_packet, NULL, NULL, PK_SEAL_SECCOMP)), EACCES);
     CHECK_EQ_INT(exit_of(in_sealed_child(do_tgkill_other, NULL, NULL, PK_SEAL_SECCOMP)), EPERM);
 }
@@ -275,7 +284,8 @@ static int in_sealed_thread(int (*act)(void), bool blocks_signals, uint32_t *out
         if (pthread_create(&thread, NULL, thread_main, NULL) != 0) {
             _exit(EXIT_NOT_SEALED);
         }
-        const uint32_t bits = pk_sandbox_apply((const char *const[]){"/dev/null", NULL}, NULL);
+        const uint32_t bits =
+            pk_sandbox_apply(PK_SANDBOX_AGENT, (const char *const[]){"/dev/null", NULL}, NULL);
         (void)!write(pipe_fds[1], &bits, sizeof bits);
         atomic_store(&is_sealed, 1);
         while (atomic_load(&thread_answer) == 0) {
@@ -325,7 +335,7 @@ PK_TEST(seal__everything_in_this_kernel__is_reported) {
 
 PK_TEST(seal__filter__fits_and_starts_with_the_architecture) {
     struct sock_filter filter[PK_SANDBOX_FILTER_MAX];
-    const int n = pk_sandbox_build(filter, PK_SANDBOX_FILTER_MAX, 1234, 0x80000000u);
+    const int n = pk_sandbox_build(PK_SANDBOX_AGENT, filter, PK_SANDBOX_FILTER_MAX, 1234, 0x80000000u);
     REQUIRE(n > 0 && n <= PK_SANDBOX_FILTER_MAX);
     CHECK_EQ_INT(filter[0].k, 4); /* seccomp_data.arch */
     CHECK_EQ_U64(filter[n - 1].k, 0x00050000u | (uint32_t)ENOSYS);
@@ -334,7 +344,7 @@ PK_TEST(seal__filter__fits_and_starts_with_the_architecture) {
             CHECK(i + 1 + filter[i].jt < n && i + 1 + filter[i].jf < n);
         }
     }
-    CHECK_EQ_INT(pk_sandbox_build(filter, 10, 1234, 0x80000000u), PK_E_FULL);
+    CHECK_EQ_INT(pk_sandbox_build(PK_SANDBOX_AGENT, filter, 10, 1234, 0x80000000u), PK_E_FULL);
 }
 
 PK_TEST_MAIN(seal__forbidden_calls__end_the_process, seal__unknown_calls__get_enosys_and_the_process_lives,
