@@ -1,4 +1,4 @@
-/* ctest: timeout=240 */
+/* ctest: lane=default timeout=240 */
 #include "respond/pk_respond.h"
 
 #include <stdio.h>
