@@ -42,7 +42,8 @@ struct pk_port_crypto {
     /* SHA-256 over the parts in order. */
     void (*sha256)(void *ctx, const struct pk_str *parts, uint32_t part_count, uint8_t out[PK_SHA256_BYTES]);
     /* ECDSA P-256 over SHA-256 of msg; public key X||Y, signature R||S (RFC 7518 3.4). PK_OK,
-     * PK_E_BAD_SIGNATURE, PK_E_BAD_FIELD (not a point). One public-key operation: at most one call a tick. */
+     * PK_E_BAD_SIGNATURE, PK_E_BAD_FIELD (not a point), PK_E_FULL (no memory). One public-key operation: at
+     * most one call a tick. */
     int (*es256_verify)(void *ctx, const uint8_t public_key[PK_ES256_PUBLIC_BYTES], struct pk_str msg,
                         const uint8_t signature[PK_ES256_SIGNATURE_BYTES]);
     int (*es256_sign)(void *ctx, const uint8_t private_key[PK_ES256_PRIVATE_BYTES], struct pk_str msg,
@@ -244,8 +245,8 @@ struct pk_port_files {
     /* Names of the regular files in a directory that end in `suffix`, in byte order, at most
      * PK_FILES_LIST_MAX. Count or PK_E_NOT_FOUND, PK_E_DENIED, PK_E_FULL. */
     int (*list)(void *ctx, const char *dir, const char *suffix, pk_file_name *each, void *arg);
-    /* Replaces a file whole (temporary, fsync, rename). PK_OK, PK_E_DENIED, PK_E_NO_SPACE, PK_E_IO. Start,
-     * reload and --dump-state only. */
+    /* Replaces a file whole (temporary, fsync, rename). PK_OK, PK_E_NOT_FOUND (no such directory),
+     * PK_E_DENIED, PK_E_NO_SPACE, PK_E_IO. Start, reload and --dump-state only. */
     int (*replace)(void *ctx, const char *path, const void *p, uint32_t n);
 };
 enum { PK_FILES_LIST_MAX = 64 };
@@ -311,7 +312,8 @@ enum pk_seal_state {
 }; /* bits */
 /* Agent process. Fills *out; opens clock, loop, files, log and ipc. PK_OK or why not. */
 int pk_platform_open(const struct pk_platform_config *config, struct pk_port *out);
-/* For checks without a running daemon: clock, entropy, cryptography, files and log only; the other slots stay empty. */
+/* For checks without a running daemon: clock, entropy, cryptography, files and log only; the other slots stay
+ * empty. */
 int pk_platform_open_tools(struct pk_port *out);
 /* Opens the store (checked before) in state_dir and starts its writer thread. */
 int pk_platform_open_store(struct pk_port *port, const char *state_dir, uint64_t map_bytes);

@@ -195,7 +195,10 @@ int pk_linux_loop_open(struct pk_linux_loop *l, struct pk_port_loop *out) {
     if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0) {
         return PK_E_IO;
     }
-    signal(SIGPIPE, SIG_IGN); /* the log writes to pipes */
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    if (sigaction(SIGPIPE, &ignore, NULL) != 0) { /* the log writes to pipes */
+        return PK_E_IO;
+    }
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     const int signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     const int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

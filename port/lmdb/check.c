@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/pk_assert.h"
 #include "port/lmdb/pages.h"
 #include "port/lmdb/pk_lmdb.h"
 
@@ -300,7 +301,7 @@ static int check_leaf(struct walk *w) {
         return bad(w->c, "an empty page is in a tree", w->c->page_number);
     }
     for (uint32_t i = 0; i < count; i++) {
-        struct node n;
+        struct node n = {0};
         int err = node_at(w, i, false, &n);
         if (err == PK_OK) {
             err = check_order(w, &n, false);
@@ -340,6 +341,7 @@ static int push(struct walk *w, size_t number) {
 
 /* Goes on with the innermost branch page: its next child, or up. */
 static int descend(struct walk *w) {
+    PK_ASSERT(w->depth > 0 && w->depth <= PK_MDB_DEPTH_MAX);
     struct level *top = &w->stack[w->depth - 1u];
     int err = w->c->page_number == top->page ? PK_OK : load_page(w, top->page, false);
     if (err != PK_OK) {
@@ -349,7 +351,7 @@ static int descend(struct walk *w) {
         w->depth--;
         return PK_OK;
     }
-    struct node n;
+    struct node n = {0};
     err = node_at(w, top->at, true, &n);
     if (err == PK_OK && top->at > 0) {
         err = check_order(w, &n, true); /* the first key of a branch is left out */
