@@ -4,7 +4,8 @@
  */
 #include "detect/pk_engine.h"
 
-/* Judges a window again and arms its timer. event: the one that counted, NULL = time, or an event that does not. */
+/* Judges a window again and arms its timer. event: the one that counted, NULL = time, or an event that does
+ * not. */
 void pk_eval_window(struct pk_engine *e, uint32_t slot, const struct pk_event *event);
 /* A window of replayed events: time_ms is the newest of their own times, holds = what the condition says
  * around it. */

@@ -336,7 +336,8 @@ static int read_clear(struct section *s) {
     }
     if (r->clear.kind == PK_COND_COUNT &&
         (r->clear.count > r->when.count || r->clear.within_ms < r->when.within_ms)) {
-        return pk_rule_fail(c, 0, "the rule could clear while its condition holds: count no more, in no less time",
+        return pk_rule_fail(c, 0,
+                            "the rule could clear while its condition holds: count no more, in no less time",
                             pk_str_make(NULL, 0));
     }
     if (r->clear.kind == PK_COND_VALUE && r->when.kind == PK_COND_VALUE && is_overlap(&r->when, &r->clear)) {

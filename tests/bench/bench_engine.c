@@ -1,5 +1,6 @@
-/* Events a second through the engine alone: 64 rules, 256 sources, a mix of types as a gateway has it. Beside it, in the same run, what
- * copying the same records costs, and the cost with the number of rules that do not match. */
+/* Events a second through the engine alone: 64 rules, 256 sources, a mix of types as a gateway has it. Beside
+ * it, in the same run, what copying the same records costs, and the cost with the number of rules that do not
+ * match. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -88,9 +89,11 @@ int main(void) {
         return 1;
     }
     const struct pk_engine *e = &rig.engine;
-    printf("engine: %.1f ns an event, %.2f million events/s; 64 rules, %.2f matched, %u windows, fires %llu, evictions %llu\n",
-           engine_ns, 1000.0 / engine_ns, (double)e->match_count / (double)e->event_count, (unsigned)e->windows.used,
-           (unsigned long long)e->fire_count, (unsigned long long)e->windows.evicted_count);
+    printf("engine: %.1f ns an event, %.2f million events/s; 64 rules, %.2f matched, %u windows, fires %llu, "
+           "evictions %llu\n",
+           engine_ns, 1000.0 / engine_ns, (double)e->match_count / (double)e->event_count,
+           (unsigned)e->windows.used, (unsigned long long)e->fire_count,
+           (unsigned long long)e->windows.evicted_count);
     printf("copying the record: %.2f ns, ratio %.1f\n", memory_ns, engine_ns / memory_ns);
     for (uint32_t rules = 16; rules <= PK_LIMIT_RULES; rules *= 2u) {
         printf("%u rules, 16 of them matching: %.1f ns an event\n", (unsigned)rules, run_ns(rules, 16));

@@ -1,6 +1,6 @@
-/* The engine against a slow, obvious judge: it keeps every event, and at each tenth of a second and after each event counts and
- * looks at all of them again. Random rules of every condition, random streams with late events; every FIRE and CLEARED must agree
- * in rule, group and time. Prints the case number when not. */
+/* The engine against a slow, obvious judge: it keeps every event, and at each tenth of a second and after
+ * each event counts and looks at all of them again. Random rules of every condition, random streams with late
+ * events; every FIRE and CLEARED must agree in rule, group and time. Prints the case number when not. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +59,8 @@ static uint32_t between(struct pk_rng *r, uint32_t low, uint32_t high) {
 static void make_rule(struct pk_rng *r, struct oracle_rule *o) {
     memset(o, 0, sizeof *o);
     o->form = (enum form)between(r, 0, FORM_SUM - 1);
-    o->by_source = o->form == FORM_VALUE || o->form == FORM_ABSENT || (o->form != FORM_ACROSS && between(r, 0, 1) == 1);
+    o->by_source =
+        o->form == FORM_VALUE || o->form == FORM_ABSENT || (o->form != FORM_ACROSS && between(r, 0, 1) == 1);
     o->count = between(r, 1, 7);
     o->within_ms = between(r, 2, 60) * STEP_MS;
     o->for_ms = between(r, 0, 2) > 0 ? 0 : between(r, 1, 40) * STEP_MS;
@@ -135,7 +136,8 @@ static void put_rule(struct pk_buf *b, uint32_t index, const struct oracle_rule 
 }
 
 static bool is_of(const struct oracle_rule *o, const struct oracle_event *e, uint32_t group) {
-    return (group == SOURCES || e->source == group) && (o->form != FORM_COUNT_IF || (e->has_value && e->value > o->value));
+    return (group == SOURCES || e->source == group) &&
+           (o->form != FORM_COUNT_IF || (e->has_value && e->value > o->value));
 }
 
 static uint32_t count_in(const struct oracle_rule *o, uint32_t group, uint64_t now_ms, uint32_t within_ms) {
@@ -177,7 +179,9 @@ static enum answer condition(const struct oracle_rule *o, uint32_t group, uint64
         return count_in(o, group, now_ms, o->within_ms) >= o->count ? YES : NO;
     }
     if (o->form == FORM_ACROSS) {
-        return count_in(o, group, now_ms, o->within_ms) >= o->count && sources_in(o, now_ms) >= o->sources ? YES : NO;
+        return count_in(o, group, now_ms, o->within_ms) >= o->count && sources_in(o, now_ms) >= o->sources
+                   ? YES
+                   : NO;
     }
     const struct oracle_event *e = newest(o, group);
     if (o->form == FORM_ABSENT) {
@@ -207,7 +211,8 @@ static void want(uint32_t rule, uint32_t group, uint64_t now_ms, enum pk_finding
     }
 }
 
-/* since of a gauge that was reported late counts from its own time, as do the ends of what is known to have ended. */
+/* since of a gauge that was reported late counts from its own time, as do the ends of what is known to have
+ * ended. */
 static uint64_t began(const struct oracle_rule *o, uint32_t group, uint64_t now_ms) {
     const struct oracle_event *e = o->form == FORM_VALUE ? newest(o, group) : NULL;
     return e != NULL ? e->at_ms : now_ms;
@@ -358,8 +363,10 @@ static void tell_difference(void) {
         const struct entry *w = i < wanted_count ? &wanted[i] : &none;
         const struct entry *g = i < got_count ? &got[i] : &none;
         if (by_moment(w, g) != 0) {
-            printf("# entry %u: wanted rule %u group %u kind %u at %llu, got rule %u group %u kind %u at %llu\n", i, w->rule, w->group,
-                   w->kind, (unsigned long long)w->at_ms, g->rule, g->group, g->kind, (unsigned long long)g->at_ms);
+            printf(
+                "# entry %u: wanted rule %u group %u kind %u at %llu, got rule %u group %u kind %u at %llu\n",
+                i, w->rule, w->group, w->kind, (unsigned long long)w->at_ms, g->rule, g->group, g->kind,
+                (unsigned long long)g->at_ms);
             return;
         }
     }

@@ -15,11 +15,13 @@ struct detect_rig {
     uint32_t number;
 };
 
-/* Clock at 1,000,000 ms; the rules are one file "test.rules" and nothing shipped. Returns what the load said. */
+/* Clock at 1,000,000 ms; the rules are one file "test.rules" and nothing shipped. Returns what the load said.
+ */
 int detect_rig_init(struct detect_rig *r, const char *rules);
 int detect_rig_load(struct detect_rig *r, const char *rules);
 /* An event at now, not yet given to the engine. */
-struct pk_event detect_rig_event(struct detect_rig *r, const char *type, const char *source, enum pk_severity severity);
+struct pk_event detect_rig_event(struct detect_rig *r, const char *type, const char *source,
+                                 enum pk_severity severity);
 struct pk_event detect_rig_value(struct detect_rig *r, const char *type, const char *source, double value);
 /* Adds a field: before the event is given, once per event. */
 void detect_rig_field(struct detect_rig *r, struct pk_event *e, const char *name, const char *value);

@@ -96,8 +96,11 @@ PK_TEST(count__goes_on_for_long__still_is_told_once_in_thirty_seconds) {
 }
 
 PK_TEST(count__for__must_hold_without_a_break) {
-    REQUIRE(detect_rig_init(&rig, "[rule r]\non = type = e\nwhen = count >= 2 in 10s for 20s\ntype = custom\nseverity = low\n") ==
-            PK_OK);
+    REQUIRE(
+        detect_rig_init(
+            &rig,
+            "[rule r]\non = type = e\nwhen = count >= 2 in 10s for 20s\ntype = custom\nseverity = low\n") ==
+        PK_OK);
     for (int i = 0; i < 5; i++) { /* the condition holds from 4 s to 26 s */
         give("e", "a", PK_SEV_INFO);
         detect_rig_wait(&rig, 4000);
@@ -135,8 +138,11 @@ PK_TEST(count__cooldown__holds_back_and_fires_when_it_is_over) {
 }
 
 PK_TEST(value__for__fires_by_the_clock_and_clears_below_the_other_threshold) {
-    REQUIRE(detect_rig_init(&rig, "[rule cpu]\non = type = cpu_pct\nwhen = value > 85 for 60s\ntype = cpu_high\nseverity = high\n"
-                                  "clear = value < 75 for 20s\n") == PK_OK);
+    REQUIRE(
+        detect_rig_init(
+            &rig,
+            "[rule cpu]\non = type = cpu_pct\nwhen = value > 85 for 60s\ntype = cpu_high\nseverity = high\n"
+            "clear = value < 75 for 20s\n") == PK_OK);
     CHECK_EQ_INT(pk_engine_rule_state(&rig.engine, 0), PK_RULE_UNKNOWN);
     give_value("cpu_pct", "cpu", 50);
     CHECK_EQ_INT(pk_engine_rule_state(&rig.engine, 0), PK_RULE_OK);
@@ -165,8 +171,11 @@ PK_TEST(value__for__fires_by_the_clock_and_clears_below_the_other_threshold) {
 }
 
 PK_TEST(value__when_the_source_falls_silent__neither_fires_nor_clears) {
-    REQUIRE(detect_rig_init(&rig, "[rule cpu]\non = type = cpu_pct\nwhen = value > 85 for 5m\ntype = cpu_high\nseverity = high\n"
-                                  "clear = value < 75 for 5m\n") == PK_OK);
+    REQUIRE(
+        detect_rig_init(
+            &rig,
+            "[rule cpu]\non = type = cpu_pct\nwhen = value > 85 for 5m\ntype = cpu_high\nseverity = high\n"
+            "clear = value < 75 for 5m\n") == PK_OK);
     give_value("cpu_pct", "cpu", 90);
     detect_rig_wait(&rig, 10000);
     give_value("cpu_pct", "cpu", 90);
@@ -185,8 +194,11 @@ PK_TEST(value__when_the_source_falls_silent__neither_fires_nor_clears) {
 }
 
 PK_TEST(value__a_fault__is_no_violation_and_shows_as_fault) {
-    REQUIRE(detect_rig_init(&rig, "[rule p]\non = type = process_up\nwhen = value < 1\ntype = service_down\nseverity = critical\n"
-                                  "clear = value >= 1 for 3s\n") == PK_OK);
+    REQUIRE(
+        detect_rig_init(
+            &rig,
+            "[rule p]\non = type = process_up\nwhen = value < 1\ntype = service_down\nseverity = critical\n"
+            "clear = value >= 1 for 3s\n") == PK_OK);
     struct pk_event e = detect_rig_event(&rig, "process_up", "web", PK_SEV_INFO);
     e.flags |= PK_EVENT_FAULT;
     detect_rig_give(&rig, &e);
@@ -210,8 +222,11 @@ PK_TEST(value__a_fault__is_no_violation_and_shows_as_fault) {
 }
 
 PK_TEST(value__consecutive__a_good_sample_starts_over) {
-    REQUIRE(detect_rig_init(&rig, "[rule v]\non = type = t\nwhen = value > 10\nconsecutive = 3\ntype = custom\nseverity = low\n") ==
-            PK_OK);
+    REQUIRE(
+        detect_rig_init(
+            &rig,
+            "[rule v]\non = type = t\nwhen = value > 10\nconsecutive = 3\ntype = custom\nseverity = low\n") ==
+        PK_OK);
     const double values[] = {11, 12, 9, 11, 12, 13};
     for (size_t i = 0; i < 6; i++) {
         CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
@@ -223,8 +238,11 @@ PK_TEST(value__consecutive__a_good_sample_starts_over) {
 }
 
 PK_TEST(absent__unknown_before_first_sight__then_due_to_the_millisecond) {
-    REQUIRE(detect_rig_init(&rig, "[rule h]\non = type = heartbeat\nwhen = absent for 2x promised else 90s\ntype = heartbeat_lost\n"
-                                  "severity = critical\nclear = stable for 10s\n") == PK_OK);
+    REQUIRE(
+        detect_rig_init(
+            &rig,
+            "[rule h]\non = type = heartbeat\nwhen = absent for 2x promised else 90s\ntype = heartbeat_lost\n"
+            "severity = critical\nclear = stable for 10s\n") == PK_OK);
     detect_rig_wait(&rig, 3600000);
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
     CHECK_EQ_INT(pk_engine_rule_state(&rig.engine, 0), PK_RULE_UNKNOWN);
@@ -249,9 +267,12 @@ PK_TEST(absent__unknown_before_first_sight__then_due_to_the_millisecond) {
 }
 
 PK_TEST(absent__without_a_promise__uses_the_default_of_the_agent) {
-    REQUIRE(detect_rig_init(&rig, "[rule h]\non = type = heartbeat\nwhen = absent for promised else 90s\ntype = heartbeat_lost\n"
-                                  "severity = critical\n[rule t]\non = type = tick\nwhen = absent for 7s\ntype = custom\n"
-                                  "severity = low\n") == PK_OK);
+    REQUIRE(
+        detect_rig_init(
+            &rig,
+            "[rule h]\non = type = heartbeat\nwhen = absent for promised else 90s\ntype = heartbeat_lost\n"
+            "severity = critical\n[rule t]\non = type = tick\nwhen = absent for 7s\ntype = custom\n"
+            "severity = low\n") == PK_OK);
     give("heartbeat", "plc", PK_SEV_INFO);
     give("tick", "plc", PK_SEV_INFO);
     detect_rig_wait(&rig, 7000);
@@ -265,7 +286,9 @@ PK_TEST(absent__without_a_promise__uses_the_default_of_the_agent) {
 }
 
 PK_TEST(absent__replayed_and_late_events__neither_trip_nor_feed_it) {
-    REQUIRE(detect_rig_init(&rig, "[rule t]\non = type = tick\nwhen = absent for 10s\ntype = custom\nseverity = low\n") == PK_OK);
+    REQUIRE(detect_rig_init(
+                &rig, "[rule t]\non = type = tick\nwhen = absent for 10s\ntype = custom\nseverity = low\n") ==
+            PK_OK);
     struct pk_event e = detect_rig_event(&rig, "tick", "a", PK_SEV_INFO);
     e.flags |= PK_EVENT_REPLAYED;
     detect_rig_give(&rig, &e);
@@ -310,7 +333,8 @@ PK_TEST(count__replayed_events__are_counted_in_their_own_time_and_say_so) {
 }
 
 PK_TEST(across__count__needs_enough_sources_within_the_window) {
-    REQUIRE(detect_rig_init(&rig, "[rule a]\non = type = timeout_error\nwhen = count >= 4 in 60s across 3 sources\ntype = network_partition\n"
+    REQUIRE(detect_rig_init(&rig, "[rule a]\non = type = timeout_error\nwhen = count >= 4 in 60s across 3 "
+                                  "sources\ntype = network_partition\n"
                                   "severity = high\n") == PK_OK);
     give("timeout_error", "a", PK_SEV_INFO);
     detect_rig_wait(&rig, 30000);
@@ -330,7 +354,8 @@ PK_TEST(across__count__needs_enough_sources_within_the_window) {
 }
 
 PK_TEST(across__value__fires_when_enough_sources_hold_and_clears_when_not) {
-    REQUIRE(detect_rig_init(&rig, "[rule a]\non = type = memory_pct\nwhen = value > 90 for 20s across 2 sources\ntype = memory_exhaustion\n"
+    REQUIRE(detect_rig_init(&rig, "[rule a]\non = type = memory_pct\nwhen = value > 90 for 20s across 2 "
+                                  "sources\ntype = memory_exhaustion\n"
                                   "severity = high\nclear = stable for 10s\nkeys = 4\n") == PK_OK);
     for (int i = 0; i < 3; i++) {
         give_value("memory_pct", "a", 95);
@@ -353,12 +378,17 @@ PK_TEST(across__value__fires_when_enough_sources_hold_and_clears_when_not) {
 }
 
 PK_TEST(escalation__ratio_value_count_and_lasting__raise_once) {
-    REQUIRE(detect_rig_init(&rig, "[rule d]\non = type = disk_pct\nwhen = value > 90\ntype = disk_space_low\n"
-                                  "severity = high -> critical if value > 95\n"
-                                  "[rule c]\non = type = e\nwhen = count >= 2 in 60s\ntype = custom\nseverity = low -> high if count >= 4\n"
-                                  "[rule l]\non = type = g\nwhen = value > 1\ntype = custom\nseverity = low -> medium if lasting 30s\n"
-                                  "[rule q]\non = type = e | ok\nwhen = count(severity >= high) >= 2 in 60s\ntype = error_burst\n"
-                                  "severity = high -> critical if ratio(severity >= high) > 50% min 10\n") == PK_OK);
+    REQUIRE(
+        detect_rig_init(
+            &rig,
+            "[rule d]\non = type = disk_pct\nwhen = value > 90\ntype = disk_space_low\n"
+            "severity = high -> critical if value > 95\n"
+            "[rule c]\non = type = e\nwhen = count >= 2 in 60s\ntype = custom\nseverity = low -> high if "
+            "count >= 4\n"
+            "[rule l]\non = type = g\nwhen = value > 1\ntype = custom\nseverity = low -> medium if lasting "
+            "30s\n"
+            "[rule q]\non = type = e | ok\nwhen = count(severity >= high) >= 2 in 60s\ntype = error_burst\n"
+            "severity = high -> critical if ratio(severity >= high) > 50% min 10\n") == PK_OK);
     give_value("disk_pct", "root", 91);
     REQUIRE(detect_rig_finding(&rig, &f) == PK_FINDING_FIRE);
     CHECK_EQ_INT(f.severity, PK_SEV_HIGH);
@@ -386,8 +416,10 @@ PK_TEST(escalation__ratio_value_count_and_lasting__raise_once) {
 }
 
 PK_TEST(escalation__ratio__names_all_events_of_on_as_its_denominator) {
-    REQUIRE(detect_rig_init(&rig, "[rule q]\non = type = r\nwhen = count(severity >= high) >= 2 in 60s\ntype = error_burst\n"
-                                  "severity = high -> critical if ratio(severity >= high) > 50% min 10\n") == PK_OK);
+    REQUIRE(detect_rig_init(
+                &rig,
+                "[rule q]\non = type = r\nwhen = count(severity >= high) >= 2 in 60s\ntype = error_burst\n"
+                "severity = high -> critical if ratio(severity >= high) > 50% min 10\n") == PK_OK);
     give("r", "x", PK_SEV_HIGH);
     for (int i = 0; i < 8; i++) {
         give("r", "x", PK_SEV_INFO);
@@ -405,8 +437,10 @@ PK_TEST(escalation__ratio__names_all_events_of_on_as_its_denominator) {
 }
 
 PK_TEST(group__by_correlation_and_by_field__are_apart) {
-    REQUIRE(detect_rig_init(&rig, "[rule c]\non = type = c\nwhen = count >= 2 in 60s by correlation\ntype = custom\nseverity = low\n"
-                                  "[rule d]\non = type = d\nwhen = count >= 2 in 60s by data.host\ntype = custom\nseverity = low\n") == PK_OK);
+    REQUIRE(detect_rig_init(&rig, "[rule c]\non = type = c\nwhen = count >= 2 in 60s by correlation\ntype = "
+                                  "custom\nseverity = low\n"
+                                  "[rule d]\non = type = d\nwhen = count >= 2 in 60s by data.host\ntype = "
+                                  "custom\nseverity = low\n") == PK_OK);
     const char *const ids[] = {"job-1", "job-2", "job-1"};
     for (size_t i = 0; i < 3; i++) {
         struct pk_event e = detect_rig_event(&rig, "c", "s", PK_SEV_INFO);
@@ -429,15 +463,18 @@ PK_TEST(group__by_correlation_and_by_field__are_apart) {
 }
 
 PK_TEST(terms__globs_fields_and_values__select_events) {
-    REQUIRE(detect_rig_init(&rig, "[rule t]\non = type = api_* | web and source != test* and data.code >= 500 and value > 1.5\n"
-                                  "when = count >= 1 in 60s\ntype = custom\nseverity = low\n") == PK_OK);
+    REQUIRE(detect_rig_init(
+                &rig,
+                "[rule t]\non = type = api_* | web and source != test* and data.code >= 500 and value > 1.5\n"
+                "when = count >= 1 in 60s\ntype = custom\nseverity = low\n") == PK_OK);
     struct {
         const char *type, *source, *code;
         double value;
         bool is_match;
     } const rows[] = {
-        {"api_x", "prod", "500", 2, true},   {"web", "prod", "503", 2, true},   {"webs", "prod", "500", 2, false},
-        {"api_x", "test1", "500", 2, false}, {"api_x", "prod", "499", 2, false}, {"api_x", "prod", "500", 1.5, false},
+        {"api_x", "prod", "500", 2, true},   {"web", "prod", "503", 2, true},
+        {"webs", "prod", "500", 2, false},   {"api_x", "test1", "500", 2, false},
+        {"api_x", "prod", "499", 2, false},  {"api_x", "prod", "500", 1.5, false},
         {"api_x", "prod", "oops", 2, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -471,7 +508,8 @@ PK_TEST(keys__more_groups_than_windows__evicts_the_stalest_and_counts) {
 }
 
 PK_TEST(findings__when_nobody_reads__fire_is_delayed_and_never_lost) {
-    REQUIRE(detect_rig_init(&rig, "[rule v]\non = type = t\nwhen = value > 1\ntype = custom\nseverity = low\n") == PK_OK);
+    REQUIRE(detect_rig_init(
+                &rig, "[rule v]\non = type = t\nwhen = value > 1\ntype = custom\nseverity = low\n") == PK_OK);
     for (int i = 0; i < PK_ENGINE_FINDINGS + 5; i++) {
         char name[8] = "s00";
         name[1] = (char)('a' + i / 26);
@@ -492,11 +530,15 @@ PK_TEST(findings__when_nobody_reads__fire_is_delayed_and_never_lost) {
 }
 
 PK_TEST(adopt__after_a_restart__clears_when_the_condition_is_known_not_to_hold) {
-    REQUIRE(detect_rig_init(&rig, "[rule p]\non = type = process_up\nwhen = value < 1\ntype = service_down\nseverity = critical\n"
-                                  "clear = value >= 1 for 3s\n" BURST
-                                  "[rule h]\non = type = heartbeat\nwhen = absent for 10s\ntype = heartbeat_lost\nseverity = high\n"
-                                  "clear = stable for 5s\n") == PK_OK);
-    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_CRITICAL, rig.now_ms), PK_E_NOT_FOUND);
+    REQUIRE(
+        detect_rig_init(
+            &rig,
+            "[rule p]\non = type = process_up\nwhen = value < 1\ntype = service_down\nseverity = critical\n"
+            "clear = value >= 1 for 3s\n" BURST
+            "[rule h]\non = type = heartbeat\nwhen = absent for 10s\ntype = heartbeat_lost\nseverity = high\n"
+            "clear = stable for 5s\n") == PK_OK);
+    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_CRITICAL, rig.now_ms),
+                 PK_E_NOT_FOUND);
     CHECK(pk_sources_intern(&rig.sources, pk_str_of("web")) >= 0);
     CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_CRITICAL, rig.now_ms), PK_OK);
     CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_CRITICAL, rig.now_ms), PK_OK);
@@ -517,7 +559,8 @@ PK_TEST(adopt__after_a_restart__clears_when_the_condition_is_known_not_to_hold) 
 }
 
 PK_TEST(release__by_a_person__ends_without_a_finding_and_waits_before_it_fires_anew) {
-    REQUIRE(detect_rig_init(&rig, "[rule p]\non = type = process_up\nwhen = value < 1\ntype = service_down\nseverity = critical\n") == PK_OK);
+    REQUIRE(detect_rig_init(&rig, "[rule p]\non = type = process_up\nwhen = value < 1\ntype = "
+                                  "service_down\nseverity = critical\n") == PK_OK);
     give_value("process_up", "web", 0);
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
     CHECK_EQ_INT(pk_engine_release(&rig.engine, 0, pk_str_of("db"), rig.now_ms), PK_E_NOT_FOUND);
@@ -535,7 +578,10 @@ PK_TEST(load__a_wrong_file__changes_nothing) {
     REQUIRE(detect_rig_init(&rig, BURST) == PK_OK);
     give("x", "api", PK_SEV_HIGH);
     give("x", "api", PK_SEV_HIGH);
-    CHECK_EQ_INT(detect_rig_load(&rig, BURST "[rule b]\non = any\nwhen = cuont >= 1 in 5s\ntype = custom\nseverity = low\n"), PK_E_CONFIG);
+    CHECK_EQ_INT(
+        detect_rig_load(&rig,
+                        BURST "[rule b]\non = any\nwhen = cuont >= 1 in 5s\ntype = custom\nseverity = low\n"),
+        PK_E_CONFIG);
     CHECK_STR(rig.diag.file, "test.rules");
     CHECK_EQ_U64(rig.diag.line, 9);
     CHECK_EQ_U64(rig.diag.column, 8);
@@ -548,7 +594,8 @@ PK_TEST(load__keeps_windows_of_unchanged_rules_under_their_new_index) {
     REQUIRE(detect_rig_init(&rig, BURST) == PK_OK);
     give("x", "api", PK_SEV_HIGH);
     give("x", "api", PK_SEV_HIGH);
-    const char *const two = "[rule a]\non = type = zz\nwhen = count >= 1 in 5s\ntype = custom\nseverity = low\n\n" BURST;
+    const char *const two =
+        "[rule a]\non = type = zz\nwhen = count >= 1 in 5s\ntype = custom\nseverity = low\n\n" BURST;
     REQUIRE(detect_rig_load(&rig, two) == PK_OK);
     CHECK_EQ_INT(pk_engine_find_rule(&rig.engine, pk_str_of("burst")), 1);
     give("x", "api", PK_SEV_HIGH);
@@ -569,8 +616,11 @@ PK_TEST(load__of_a_changed_rule__what_fires_is_judged_by_the_new_text) {
     }
     give("x", "db", PK_SEV_HIGH);
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
-    REQUIRE(detect_rig_load(&rig, "[rule burst]\non = severity >= high\nwhen = count >= 5 in 10s by source\ntype = error_burst\n"
-                                  "severity = high\nclear = stable for 2s\n") == PK_OK);
+    REQUIRE(
+        detect_rig_load(
+            &rig,
+            "[rule burst]\non = severity >= high\nwhen = count >= 5 in 10s by source\ntype = error_burst\n"
+            "severity = high\nclear = stable for 2s\n") == PK_OK);
     CHECK_EQ_INT(pk_engine_rule_state(&rig.engine, 0), PK_RULE_FIRING);
     CHECK_EQ_U64(rig.engine.windows.used, 1);
     give("x", "api", PK_SEV_HIGH);
@@ -599,7 +649,8 @@ PK_TEST(enable__off__forgets_and_matches_nothing_until_on_again) {
 }
 
 PK_TEST(clock__a_jump_of_months__fires_nothing_and_forgets_old_times) {
-    REQUIRE(detect_rig_init(&rig, BURST "[rule cpu]\non = type = cpu_pct\nwhen = value > 85 for 5m\ntype = cpu_high\nseverity = high\n") == PK_OK);
+    REQUIRE(detect_rig_init(&rig, BURST "[rule cpu]\non = type = cpu_pct\nwhen = value > 85 for 5m\ntype = "
+                                        "cpu_high\nseverity = high\n") == PK_OK);
     give("x", "api", PK_SEV_HIGH);
     give("x", "api", PK_SEV_HIGH);
     give_value("cpu_pct", "cpu", 99);
@@ -615,11 +666,12 @@ PK_TEST(clock__a_jump_of_months__fires_nothing_and_forgets_old_times) {
 PK_TEST_MAIN(count__on_the_nth_event__fires_at_once_with_its_evidence,
              count__at_the_edge_of_the_window__an_event_of_exactly_its_age_is_out,
              count__while_firing__joins_and_clears_after_the_stable_time,
-             count__goes_on_for_long__still_is_told_once_in_thirty_seconds, count__for__must_hold_without_a_break,
-             count__cooldown__holds_back_and_fires_when_it_is_over,
+             count__goes_on_for_long__still_is_told_once_in_thirty_seconds,
+             count__for__must_hold_without_a_break, count__cooldown__holds_back_and_fires_when_it_is_over,
              value__for__fires_by_the_clock_and_clears_below_the_other_threshold,
              value__when_the_source_falls_silent__neither_fires_nor_clears,
-             value__a_fault__is_no_violation_and_shows_as_fault, value__consecutive__a_good_sample_starts_over,
+             value__a_fault__is_no_violation_and_shows_as_fault,
+             value__consecutive__a_good_sample_starts_over,
              absent__unknown_before_first_sight__then_due_to_the_millisecond,
              absent__without_a_promise__uses_the_default_of_the_agent,
              absent__replayed_and_late_events__neither_trip_nor_feed_it,
@@ -633,7 +685,8 @@ PK_TEST_MAIN(count__on_the_nth_event__fires_at_once_with_its_evidence,
              findings__when_nobody_reads__fire_is_delayed_and_never_lost,
              adopt__after_a_restart__clears_when_the_condition_is_known_not_to_hold,
              release__by_a_person__ends_without_a_finding_and_waits_before_it_fires_anew,
-             load__a_wrong_file__changes_nothing, load__keeps_windows_of_unchanged_rules_under_their_new_index,
+             load__a_wrong_file__changes_nothing,
+             load__keeps_windows_of_unchanged_rules_under_their_new_index,
              load__of_a_changed_rule__what_fires_is_judged_by_the_new_text,
              enable__off__forgets_and_matches_nothing_until_on_again,
              clock__a_jump_of_months__fires_nothing_and_forgets_old_times)

@@ -1,0 +1,190 @@
+#include "event/pk_intake.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "support/pk_test.h"
+
+static struct pk_intake intake;
+static struct pk_event_in in;
+static struct pk_event_error error;
+static struct pk_event e;
+static struct pk_intake_clock now;
+static uint32_t number;
+
+static void start(uint32_t rate_per_s, uint32_t burst) {
+    pk_intake_init(&intake, rate_per_s, burst);
+    now = (struct pk_intake_clock){1000000, 1700000000000, true};
+}
+
+static int offer(const char *json) {
+    const int err = pk_event_json_parse(pk_str_of(json), &in, &error);
+    return err != PK_OK ? err : pk_intake_offer(&intake, &in, &now, &number);
+}
+
+PK_TEST(offer__then_pop__a_whole_record) {
+    start(0, 1);
+    CHECK(!pk_intake_pop(&intake, &e));
+    REQUIRE(offer("{\"type\":\"t\",\"source\":\"s\",\"severity\":\"high\",\"value\":3,\"message\":\"hi\","
+                  "\"correlation_id\":\"c\"}") == PK_OK);
+    CHECK_EQ_U64(number, 1);
+    REQUIRE(pk_intake_pop(&intake, &e));
+    CHECK_STR(pk_types_name(&intake.types, e.type_id), "t");
+    CHECK_STR(pk_sources_name(&intake.sources, e.source_id), "s");
+    CHECK_EQ_U64(e.number, 1);
+    CHECK_EQ_U64(e.sequence, 1);
+    CHECK_EQ_U64(e.receive_ms, 1000000);
+    CHECK_EQ_U64(e.event_ms, 1000000);
+    CHECK_EQ_INT(e.wall_ms, 1700000000000);
+    CHECK_EQ_INT(e.severity, PK_SEV_HIGH);
+    CHECK_EQ_INT(e.flags, PK_EVENT_HAS_VALUE);
+    CHECK(e.correlation != 0);
+    CHECK(pk_str_eq_c(pk_textring_message(&intake.text, &e), "hi"));
+    CHECK_EQ_U64(intake.sources.state[e.source_id].last_seen_ms, 1000000);
+}
+
+PK_TEST(offer__above_the_rate__is_refused_counted_and_recovers) {
+    start(10, 3);
+    for (int i = 0; i < 5; i++) {
+        CHECK_EQ_INT(offer("{\"type\":\"t\",\"source\":\"s\"}"), i < 3 ? (int)PK_OK : (int)PK_E_RATE);
+    }
+    CHECK_EQ_INT(offer("{\"type\":\"t\",\"source\":\"other\"}"), PK_OK); /* each source has its own bucket */
+    const struct pk_loss *l = pk_ledger_at(&intake.ledger, 0);
+    REQUIRE(l != NULL);
+    CHECK_EQ_INT(l->reason, PK_LOSS_RATE);
+    CHECK_EQ_U64(l->from, 4);
+    CHECK_EQ_U64(l->to, 5);
+    now.mono_ms += 99;
+    CHECK_EQ_INT(offer("{\"type\":\"t\",\"source\":\"s\"}"), PK_E_RATE);
+    now.mono_ms += 1;
+    CHECK_EQ_INT(offer("{\"type\":\"t\",\"source\":\"s\"}"), PK_OK);
+    now.mono_ms += 86400000;
+    for (int i = 0; i < 4; i++) {
+        CHECK_EQ_INT(offer("{\"type\":\"t\",\"source\":\"s\"}"), i < 3 ? (int)PK_OK : (int)PK_E_RATE);
+    }
+    REQUIRE(pk_event_sample("t", "s", 1.0, PK_OK, &in) == PK_OK);
+    CHECK_EQ_INT(pk_intake_offer(&intake, &in, &now, &number), PK_OK); /* our own are not limited */
+}
+
+PK_TEST(offer__seen_event_id__is_a_duplicate_of_that_source_only) {
+    start(0, 1);
+    CHECK_EQ_INT(offer("{\"type\":\"t\",\"source\":\"s\",\"event_id\":\"x\"}"), PK_OK);
+    CHECK_EQ_INT(offer("{\"type\":\"t\",\"source\":\"s\",\"event_id\":\"x\"}"), PK_E_REPLAYED);
+    CHECK_EQ_INT(offer("{\"type\":\"t\",\"source\":\"r\",\"event_id\":\"x\"}"), PK_OK);
+    CHECK_EQ_INT(offer("{\"type\":\"t\",\"source\":\"s\",\"event_id\":\"y\"}"), PK_OK);
+    CHECK_EQ_U64(intake.ledger.total[PK_LOSS_DUPLICATE], 1);
+    CHECK_EQ_U64(pk_ledger_at(&intake.ledger, 0)->from, 2);
+}
+
+PK_TEST(offer__ring_full__the_event_id_may_come_again) {
+    start(0, 1);
+    for (uint32_t i = 0; i < PK_LIMIT_INTAKE_EVENTS; i++) {
+        CHECK(offer("{\"type\":\"t\",\"source\":\"s\"}") == PK_OK);
+    }
+    CHECK_EQ_INT(offer("{\"type\":\"t\",\"source\":\"s\",\"event_id\":\"x\"}"), PK_E_FULL);
+    CHECK_EQ_U64(intake.ledger.total[PK_LOSS_INTAKE_FULL], 1);
+    REQUIRE(pk_intake_pop(&intake, &e));
+    CHECK_EQ_INT(offer("{\"type\":\"t\",\"source\":\"s\",\"event_id\":\"x\"}"), PK_OK);
+    uint32_t last = 0;
+    uint32_t gaps = 0;
+    while (pk_intake_pop(&intake, &e)) {
+        gaps += last != 0 && e.sequence != last + 1u ? 1u : 0u;
+        last = e.sequence;
+    }
+    CHECK_EQ_U64(gaps, 1); /* and the ledger names it */
+    CHECK_EQ_U64(pk_ledger_at(&intake.ledger, 0)->from, PK_LIMIT_INTAKE_EVENTS + 1u);
+}
+
+PK_TEST(offer__name_tables_full__refused_with_their_reason) {
+    char json[96];
+    start(0, 1);
+    for (uint32_t i = 0; i < PK_LIMIT_SOURCES + 1u; i++) {
+        snprintf(json, sizeof json, "{\"type\":\"t\",\"source\":\"s%u\"}", (unsigned)i);
+        CHECK(offer(json) == (i < PK_LIMIT_SOURCES ? (int)PK_OK : (int)PK_E_FULL));
+        (void)pk_intake_pop(&intake, &e);
+    }
+    CHECK_EQ_U64(intake.ledger.total[PK_LOSS_SOURCE_TABLE], 1);
+    CHECK_EQ_U64(pk_ledger_at(&intake.ledger, 0)->source_id, PK_LEDGER_NO_SOURCE);
+    for (uint32_t i = 0; i < PK_LIMIT_TYPES; i++) { /* "heartbeat" and "t" are there */
+        snprintf(json, sizeof json, "{\"type\":\"x%u\",\"source\":\"s1\"}", (unsigned)i);
+        CHECK(offer(json) == (i < PK_LIMIT_TYPES - 2u ? (int)PK_OK : (int)PK_E_FULL));
+        (void)pk_intake_pop(&intake, &e);
+    }
+    CHECK_EQ_U64(intake.ledger.total[PK_LOSS_TYPE_TABLE], 2);
+}
+
+PK_TEST(time__own_late_replayed_and_future__each_in_its_place) {
+    start(0, 1);
+    REQUIRE(offer("{\"type\":\"t\",\"source\":\"s\",\"time\":1699999999000}") == PK_OK);
+    REQUIRE(pk_intake_pop(&intake, &e));
+    CHECK_EQ_U64(e.event_ms, 999000);
+    CHECK_EQ_INT(e.flags, 0);
+    REQUIRE(offer("{\"type\":\"t\",\"source\":\"s\",\"time\":1699999998000}") == PK_OK);
+    REQUIRE(pk_intake_pop(&intake, &e));
+    CHECK_EQ_INT(e.flags, PK_EVENT_LATE);
+    REQUIRE(offer("{\"type\":\"t\",\"source\":\"s\",\"time\":1699990000000}") == PK_OK);
+    REQUIRE(pk_intake_pop(&intake, &e));
+    CHECK_EQ_INT(e.flags, PK_EVENT_REPLAYED);
+    CHECK_EQ_INT(e.wall_ms, 1699990000000);
+    CHECK_EQ_U64(e.event_ms, 1000000);
+    REQUIRE(offer("{\"type\":\"t\",\"source\":\"s\",\"time\":1700000100000}") == PK_OK);
+    REQUIRE(pk_intake_pop(&intake, &e));
+    CHECK_EQ_U64(e.event_ms, 1000000);
+    CHECK_EQ_INT(e.wall_ms, 1700000000000);
+    CHECK_EQ_U64(intake.future_time_count, 1);
+    now.mono_ms = 2000; /* just booted: what is older than that belongs to another boot */
+    REQUIRE(offer("{\"type\":\"t\",\"source\":\"s\",\"time\":1699999990000}") == PK_OK);
+    REQUIRE(pk_intake_pop(&intake, &e));
+    CHECK_EQ_INT(e.flags, PK_EVENT_REPLAYED);
+    now.is_wall_good = false;
+    REQUIRE(offer("{\"type\":\"t\",\"source\":\"s\",\"time\":1600000000000}") == PK_OK);
+    REQUIRE(pk_intake_pop(&intake, &e));
+    CHECK_EQ_INT(e.flags, 0); /* nobody can tell */
+    CHECK_EQ_INT(e.wall_ms, 1600000000000);
+    REQUIRE(offer("{\"type\":\"t\",\"source\":\"s\",\"replayed\":true}") == PK_OK);
+    REQUIRE(pk_intake_pop(&intake, &e));
+    CHECK_EQ_INT(e.flags, PK_EVENT_REPLAYED);
+}
+
+PK_TEST(source_state__heartbeat_and_fault__are_remembered) {
+    start(0, 1);
+    REQUIRE(offer("{\"type\":\"heartbeat\",\"source\":\"plc\",\"value\":2.5}") == PK_OK);
+    const int id = pk_sources_find(&intake.sources, pk_str_of("plc"));
+    REQUIRE(id >= 0);
+    const struct pk_source *s = pk_sources_state(&intake.sources, (uint16_t)id);
+    CHECK_EQ_U64(s->promised_ms, 2500);
+    REQUIRE(offer("{\"type\":\"heartbeat\",\"source\":\"plc\"}") == PK_OK);
+    CHECK_EQ_U64(s->promised_ms, 30000);
+    REQUIRE(offer("{\"type\":\"heartbeat\",\"source\":\"plc\",\"value\":-1}") == PK_OK);
+    CHECK_EQ_U64(s->promised_ms, 30000);
+    REQUIRE(pk_event_sample("t", "plc", 0.0, PK_E_IO, &in) == PK_OK);
+    REQUIRE(pk_intake_offer(&intake, &in, &now, &number) == PK_OK);
+    CHECK(s->is_fault);
+    CHECK_EQ_U64(s->fault_count, 1);
+    CHECK_EQ_U64(s->event_count, 4);
+    now.mono_ms += 5000;
+    REQUIRE(offer("{\"type\":\"t\",\"source\":\"plc\",\"replayed\":true}") == PK_OK);
+    CHECK_EQ_U64(s->last_seen_ms, 1000000); /* a replay is no sign of life */
+}
+
+PK_TEST(bad__is_counted_with_the_source_when_it_is_known) {
+    start(0, 1);
+    REQUIRE(offer("{\"type\":\"t\",\"source\":\"s\",\"foo\":1}") == PK_OK);
+    CHECK_EQ_U64(intake.unknown_field_count, 1);
+    pk_intake_bad(&intake, pk_str_of("s"), 5);
+    pk_intake_bad(&intake, pk_str_of("nobody"), 6);
+    CHECK_EQ_U64(intake.bad_count, 2);
+    CHECK_EQ_U64(intake.ledger.count, 2);
+    CHECK_EQ_U64(pk_ledger_at(&intake.ledger, 1)->source_id, PK_LEDGER_NO_SOURCE);
+    pk_intake_error(PK_E_RATE, &error);
+    CHECK_EQ_INT(error.err, PK_E_RATE);
+    CHECK_STR(error.message, "too many, slow down");
+}
+
+PK_TEST_MAIN(offer__then_pop__a_whole_record, offer__above_the_rate__is_refused_counted_and_recovers,
+             offer__seen_event_id__is_a_duplicate_of_that_source_only,
+             offer__ring_full__the_event_id_may_come_again,
+             offer__name_tables_full__refused_with_their_reason,
+             time__own_late_replayed_and_future__each_in_its_place,
+             source_state__heartbeat_and_fault__are_remembered,
+             bad__is_counted_with_the_source_when_it_is_known)

@@ -1,0 +1,63 @@
+#include "event/pk_intern.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "support/pk_test.h"
+
+static struct pk_types types;
+static struct pk_sources sources;
+
+PK_TEST(intern__same_name__same_id) {
+    pk_types_init(&types);
+    CHECK_EQ_INT(pk_types_intern(&types, pk_str_of("cpu_pct")), 0);
+    CHECK_EQ_INT(pk_types_intern(&types, pk_str_of("disk_pct")), 1);
+    CHECK_EQ_INT(pk_types_intern(&types, pk_str_of("cpu_pct")), 0);
+    CHECK_EQ_INT(pk_types_find(&types, pk_str_of("disk_pct")), 1);
+    CHECK_EQ_INT(pk_types_find(&types, pk_str_of("disk")), PK_E_NOT_FOUND);
+    CHECK_STR(pk_types_name(&types, 1), "disk_pct");
+    CHECK_STR(pk_types_name(&types, 2), "");
+    CHECK_STR(pk_types_name(&types, PK_INTERN_NONE), "");
+}
+
+PK_TEST(intern__what_is_no_name__is_refused) {
+    static const char *const BAD[] = {"", "a b", "a/b", "a+b", "caf\xC3\xA9", "#"};
+    char long_name[80];
+    memset(long_name, 'x', sizeof long_name);
+    pk_types_init(&types);
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
+        CHECK_EQ_INT(pk_types_intern(&types, pk_str_of(BAD[i])), PK_E_BAD_FIELD);
+        CHECK_EQ_INT(pk_types_find(&types, pk_str_of(BAD[i])), PK_E_NOT_FOUND);
+    }
+    CHECK_EQ_INT(pk_types_intern(&types, pk_str_make(long_name, 65)), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_types_find(&types, pk_str_make(long_name, 65)), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(pk_types_intern(&types, pk_str_make(long_name, 64)), 0);
+    CHECK_EQ_INT((int)strlen(pk_types_name(&types, 0)), 64);
+    CHECK_EQ_INT(pk_types_intern(&types, pk_str_of("A-Z_0.9:@x")), 1);
+    CHECK_EQ_U64(types.refused_count, 0);
+}
+
+PK_TEST(intern__table_full__refuses_new_and_keeps_old) {
+    char name[16];
+    pk_sources_init(&sources);
+    for (uint32_t i = 0; i < PK_LIMIT_SOURCES; i++) {
+        snprintf(name, sizeof name, "s%u", (unsigned)i);
+        CHECK(pk_sources_intern(&sources, pk_str_of(name)) == (int)i);
+    }
+    CHECK_EQ_INT(pk_sources_intern(&sources, pk_str_of("one_more")), PK_E_FULL);
+    CHECK_EQ_INT(pk_sources_intern(&sources, pk_str_of("s7")), 7);
+    CHECK_EQ_INT(pk_sources_find(&sources, pk_str_of("one_more")), PK_E_NOT_FOUND);
+    CHECK_EQ_U64(sources.refused_count, 1);
+    CHECK_STR(pk_sources_name(&sources, PK_LIMIT_SOURCES - 1u), name);
+    CHECK(pk_sources_state(&sources, 0) != NULL);
+    CHECK(pk_sources_state(&sources, (uint16_t)PK_LIMIT_SOURCES) == NULL);
+}
+
+PK_TEST(is_name__form_of_the_wire) {
+    CHECK(pk_intern_is_name(pk_str_of("a")));
+    CHECK(!pk_intern_is_name(pk_str_make("a\0b", 3)));
+    CHECK(!pk_intern_is_name(pk_str_make(NULL, 0)));
+}
+
+PK_TEST_MAIN(intern__same_name__same_id, intern__what_is_no_name__is_refused,
+             intern__table_full__refuses_new_and_keeps_old, is_name__form_of_the_wire)
