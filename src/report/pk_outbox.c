@@ -114,6 +114,10 @@ static void release_slot(struct pk_outbox *ob, struct pk_outbox_slot *slot) {
     ob->counters.released_count++;
 }
 
+uint64_t pk_outbox_take_seq(struct pk_outbox *ob) {
+    return ob->next_seq++;
+}
+
 uint64_t pk_outbox_depth(const struct pk_outbox *ob) {
     uint64_t count = 0;
     for (unsigned i = 0; i < PK_OUTBOX_LANES; i++) {

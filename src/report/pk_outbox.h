@@ -186,6 +186,9 @@ void pk_outbox_fetch_cancelled(struct pk_outbox *ob);
  * used. */
 void pk_outbox_fetched(struct pk_outbox *ob, int result, uint32_t bytes);
 
+/* The next number of the outbound sequence for a message that is not kept (birth, will, summary): their
+ * CloudEvents ids share the numbering of the entries, since an id is unique within its source. */
+uint64_t pk_outbox_take_seq(struct pk_outbox *ob);
 /* Entries not yet acknowledged, and their bytes. */
 uint64_t pk_outbox_depth(const struct pk_outbox *ob);
 uint64_t pk_outbox_bytes(const struct pk_outbox *ob);

@@ -359,15 +359,21 @@ PK_TEST(outbox__load__counts_all_and_sends_the_most_important) {
     CHECK_EQ_U64(ob.slots[0].boot, 3);
 }
 
-PK_TEST_MAIN(outbox__entry__is_sent_only_when_durable_and_online,
-             outbox__order__live_first_then_severity_then_age,
-             outbox__acknowledged__is_deleted_in_the_next_batch,
-             outbox__flush__into_a_full_batch__keeps_the_rest_for_the_next,
-             outbox__new_revision__supersedes_the_waiting_one_only,
-             outbox__batch_without_room__changes_nothing,
-             outbox__last_word__empties_the_retained_message_afterwards,
-             outbox__refused__waits_longer_each_time, outbox__too_big_for_the_broker__is_a_counted_loss,
-             outbox__byte_cap__refuses_all_but_open_critical,
-             outbox__slots_full__the_more_important_one_gets_the_slot,
-             outbox__client_started_anew__sends_again_what_was_on_its_way,
-             outbox__load__counts_all_and_sends_the_most_important)
+PK_TEST(outbox__numbers__are_shared_with_what_is_not_kept) {
+    start();
+    CHECK_EQ_U64(append(1, PK_SEV_HIGH, true), 1);
+    CHECK_EQ_U64(pk_outbox_take_seq(&ob), 2);
+    CHECK_EQ_U64(append(2, PK_SEV_HIGH, true), 3);
+    CHECK_EQ_U64(pk_outbox_depth(&ob), 2);
+}
+
+PK_TEST_MAIN(
+    outbox__numbers__are_shared_with_what_is_not_kept, outbox__entry__is_sent_only_when_durable_and_online,
+    outbox__order__live_first_then_severity_then_age, outbox__acknowledged__is_deleted_in_the_next_batch,
+    outbox__flush__into_a_full_batch__keeps_the_rest_for_the_next,
+    outbox__new_revision__supersedes_the_waiting_one_only, outbox__batch_without_room__changes_nothing,
+    outbox__last_word__empties_the_retained_message_afterwards, outbox__refused__waits_longer_each_time,
+    outbox__too_big_for_the_broker__is_a_counted_loss, outbox__byte_cap__refuses_all_but_open_critical,
+    outbox__slots_full__the_more_important_one_gets_the_slot,
+    outbox__client_started_anew__sends_again_what_was_on_its_way,
+    outbox__load__counts_all_and_sends_the_most_important)
