@@ -144,28 +144,34 @@ int pk_ctl_send(struct pk_ctl *c, enum pk_cmd cmd, struct pk_str args_json) {
 
 /* ---- arguments ---- */
 
+static void put_argument(struct pk_json_writer *w, const struct pk_ctl_arg *given) {
+    const struct pk_str value = pk_str_of(given->value);
+    uint64_t number = 0;
+    switch (given->option->kind) {
+    case PK_CTL_TEXT:
+        pk_jw_str(w, given->option->arg, value);
+        return;
+    case PK_CTL_NUMBER:
+        /* It was checked when the command line was. */
+        pk_jw_u64(w, given->option->arg, pk_parse_u64(value, &number) == PK_OK ? number : 0);
+        return;
+    case PK_CTL_FLAG:
+        pk_jw_bool(w, given->option->arg, true);
+        return;
+    }
+}
+
 void pk_ctl_args_begin(struct pk_ctl *c, struct pk_ctl_args_writer *w) {
+    uint32_t count = 0;
+    const struct pk_ctl_option *rows = pk_ctl_options(c->args.command, &count);
     pk_buf_init(&w->b, c->args_json, sizeof c->args_json);
     pk_jw_init(&w->w, &w->b);
     pk_jw_object(&w->w, NULL);
-    for (uint32_t i = 0; i < c->args.count; i++) {
-        const struct pk_ctl_option *o = c->args.values[i].option;
-        const struct pk_str value = pk_str_of(c->args.values[i].value);
-        uint64_t number = 0;
-        if (o->arg == NULL) {
-            continue;
-        }
-        switch (o->kind) {
-        case PK_CTL_TEXT:
-            pk_jw_str(&w->w, o->arg, value);
-            break;
-        case PK_CTL_NUMBER:
-            /* It was checked when the command line was. */
-            pk_jw_u64(&w->w, o->arg, pk_parse_u64(value, &number) == PK_OK ? number : 0);
-            break;
-        case PK_CTL_FLAG:
-            pk_jw_bool(&w->w, o->arg, true);
-            break;
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; k < c->args.count && rows[i].arg != NULL; k++) {
+            if (c->args.values[k].option == &rows[i]) {
+                put_argument(&w->w, &c->args.values[k]);
+            }
         }
     }
 }

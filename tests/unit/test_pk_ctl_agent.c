@@ -1,0 +1,53 @@
+#include <string.h>
+
+#include "support/ctl_rig.h"
+#include "support/pk_test.h"
+
+static struct ctl_rig rig;
+
+PK_TEST(rules__only_the_enabled_ones) {
+    const struct ctl_rig_step rules[] = {CTL_RIG_OK(
+        "{\"rules\":[{\"rule_id\":\"a\",\"enabled\":false},{\"rule_id\":\"b\",\"enabled\":true}]}")};
+    CHECK_EQ_INT(ctl_rig_once(&rig, rules, 1, "rules list --enabled"), 0);
+    CHECK_STR(rig.out, "{\"v\":1,\"rules\":[{\"rule_id\":\"b\",\"enabled\":true}]}\n");
+    CHECK_EQ_INT(ctl_rig_once(&rig, rules, 1, "incidents rules list --cost"), 0);
+    CHECK(strstr(rig.requests, "\"args\":{\"cost\":true}") != NULL);
+    CHECK(strstr(rig.out, "\"rule_id\":\"a\"") != NULL);
+}
+
+PK_TEST(decide__both_ways) {
+    const struct ctl_rig_step ok[] = {CTL_RIG_OK("{\"approval_id\":\"apr_1_2\",\"state\":\"approved\"}")};
+    CHECK_EQ_INT(ctl_rig_once(&rig, ok, 1, "approve apr_1_2 --reason sure"), 0);
+    CHECK(strstr(rig.requests,
+                 "\"cmd\":\"approval.decide\",\"args\":{\"approval_id\":\"apr_1_2\",\"reason\":\"sure\","
+                 "\"decision\":\"approve\"}") != NULL);
+    CHECK_EQ_INT(ctl_rig_once(&rig, ok, 1, "reject apr_1_2"), 0);
+    CHECK(strstr(rig.requests, "\"decision\":\"reject\"") != NULL);
+}
+
+PK_TEST(mode__shown_and_set) {
+    const struct ctl_rig_step status[] = {CTL_RIG_OK("{\"mode\":\"safe\",\"boot\":1}")};
+    const struct ctl_rig_step odd[] = {CTL_RIG_OK("{\"boot\":1}")};
+    CHECK_EQ_INT(ctl_rig_once(&rig, status, 1, "mode --format table"), 0);
+    CHECK_STR(rig.out, "mode          safe\n");
+    CHECK_EQ_INT(ctl_rig_once(&rig, odd, 1, "mode"), 0);
+    CHECK_STR(rig.out, "{\"v\":1,\"mode\":null}\n");
+    CHECK_EQ_INT(ctl_rig_once(&rig, status, 1, "mode set off"), 0);
+    CHECK(strstr(rig.requests, "\"cmd\":\"mode.set\",\"args\":{\"mode\":\"off\"}") != NULL);
+}
+
+PK_TEST(doctor__fails_on_errors_only) {
+    const struct ctl_rig_step well[] = {
+        CTL_RIG_OK("{\"findings\":[{\"check\":\"clock\",\"verdict\":\"warning\",\"what\":\"unsure\",\"cure\":"
+                   "\"start NTP\"}]}")};
+    const struct ctl_rig_step ill[] = {CTL_RIG_OK(
+        "{\"findings\":[{\"check\":\"store\",\"verdict\":\"error\",\"what\":\"full\",\"cure\":\"\"}]}")};
+    CHECK_EQ_INT(ctl_rig_once(&rig, well, 1, "doctor --format table"), 0);
+    CHECK_STR(rig.out,
+              "CHECK  VERDICT\nclock  WARNING\nWARNING  clock: unsure\nto do         clock: start NTP\n");
+    CHECK_EQ_INT(ctl_rig_once(&rig, ill, 1, "doctor"), 1);
+    CHECK(strstr(rig.out, "full") != NULL);
+}
+
+PK_TEST_MAIN(rules__only_the_enabled_ones, decide__both_ways, mode__shown_and_set,
+             doctor__fails_on_errors_only)

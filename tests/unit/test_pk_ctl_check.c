@@ -1,0 +1,66 @@
+#include <string.h>
+
+#include "support/ctl_rig.h"
+#include "support/pk_test.h"
+
+static struct ctl_rig rig;
+#define STATUS(active, link, store)                                                                          \
+    CTL_RIG_OK("{\"incidents\":{\"active\":" active                                                          \
+               "},\"events\":{\"taken\":7,\"lost\":1},\"links\":[{\"name\":"                                 \
+               "\"site\",\"state\":\"" link "\"}],\"store\":{\"state\":\"" store "\",\"outbox\":3}}")
+#define NONE CTL_RIG_OK("{\"incidents\":[],\"more\":false}")
+#define ONE(severity)                                                                                        \
+    CTL_RIG_OK("{\"incidents\":[{\"incident_id\":\"inc_g_1_00001\",\"title\":\"[" severity                   \
+               "] a|b\\nc\",\"severity\":\"" severity "\"}],\"more\":false}")
+#define PERF(active) " | active=" active " events=7c lost=1c outbox=3\n"
+
+PK_TEST(check__all_is_well) {
+    const struct ctl_rig_step steps[] = {STATUS("0", "online", "ok"), NONE, NONE, NONE, NONE, NONE};
+    CHECK_EQ_INT(ctl_rig_once(&rig, steps, 6, "check"), 0);
+    CHECK_STR(rig.out, "OK - 0 active incidents" PERF("0"));
+}
+
+PK_TEST(check__the_worst_incident_decides) {
+    const struct ctl_rig_step critical[] = {STATUS("2", "online", "ok"), ONE("critical")};
+    const struct ctl_rig_step high[] = {STATUS("2", "online", "ok"), NONE, ONE("high")};
+    const struct ctl_rig_step medium[] = {STATUS("2", "online", "ok"), NONE, NONE, ONE("medium")};
+    const struct ctl_rig_step low[] = {STATUS("2", "online", "ok"), NONE, NONE, NONE, ONE("low")};
+    const struct ctl_rig_step info[] = {STATUS("2", "online", "ok"), NONE, NONE, NONE, NONE, ONE("info")};
+    CHECK_EQ_INT(ctl_rig_once(&rig, critical, 2, "check"), 2);
+    CHECK_STR(rig.out, "CRITICAL - 2 active incidents, worst [critical] a/b c (inc_g_1_00001)" PERF("2"));
+    CHECK_EQ_INT(ctl_rig_once(&rig, high, 3, "check"), 2);
+    CHECK_EQ_INT(ctl_rig_once(&rig, medium, 4, "check"), 1);
+    CHECK_EQ_INT(ctl_rig_once(&rig, low, 5, "check"), 1);
+    CHECK_EQ_INT(ctl_rig_once(&rig, info, 6, "check"), 0);
+}
+
+PK_TEST(check__link_and_store_warn) {
+    const struct ctl_rig_step link[] = {STATUS("0", "waiting", "ok"), NONE, NONE, NONE, NONE, NONE};
+    const struct ctl_rig_step store[] = {STATUS("0", "online", "no_space"), NONE, NONE, NONE, NONE, NONE};
+    CHECK_EQ_INT(ctl_rig_once(&rig, link, 6, "check"), 1);
+    CHECK_STR(rig.out, "WARNING - 0 active incidents, link site waiting" PERF("0"));
+    CHECK_EQ_INT(ctl_rig_once(&rig, store, 6, "check"), 1);
+    CHECK_STR(rig.out, "WARNING - 0 active incidents, store no_space" PERF("0"));
+}
+
+PK_TEST(check__an_agent_that_does_not_answer_is_critical) {
+    const struct ctl_rig_step silent[] = {{.reply = NULL}};
+    const struct ctl_rig_step hangs_later[] = {STATUS("0", "online", "ok")};
+    ctl_rig_begin_alone(&rig);
+    CHECK_EQ_INT(ctl_rig_run(&rig, "check"), 2);
+    CHECK(strstr(rig.out, "CRITICAL - cannot reach picketd at ") == rig.out);
+    CHECK_STR(rig.err, "");
+    ctl_rig_end(&rig);
+    CHECK_EQ_INT(ctl_rig_once(&rig, silent, 1, "check --timeout 100ms"), 2);
+    CHECK_EQ_INT(ctl_rig_once(&rig, hangs_later, 1, "check --timeout 100ms"), 2);
+    CHECK(strchr(rig.out, '|') == NULL);
+}
+
+PK_TEST(check__an_answer_that_says_nothing_is_unknown) {
+    const struct ctl_rig_step refused[] = {CTL_RIG_REFUSED(5, "denied", "not | allowed")};
+    CHECK_EQ_INT(ctl_rig_once(&rig, refused, 1, "check"), 3);
+    CHECK_STR(rig.out, "UNKNOWN - not / allowed\n");
+}
+
+PK_TEST_MAIN(check__all_is_well, check__the_worst_incident_decides, check__link_and_store_warn,
+             check__an_agent_that_does_not_answer_is_critical, check__an_answer_that_says_nothing_is_unknown)
