@@ -11,7 +11,7 @@
 
 /* Arrows that need a word:
  * - acknowledging is a flag: it takes the incident out of `detected` nowhere, so that MTTA says nothing about
- * the stage.
+ * the stage. Legal after resolving: what mended itself in seconds is seen by a person later.
  * - several runs of one incident may be under way: a late failure does not undo what another run mitigated, a
  * late success does.
  * - a run may end after the incident was resolved: legal, nothing moves. After closed it is not looked at any
@@ -80,6 +80,7 @@ static const struct pk_incident_cell TABLE[PK_INC_STATUS_COUNT][PK_INC_EVENT_COU
         [PK_INC_RESOLVED] =
             {
                 [PK_INC_ON_FIRED] = GO(INVESTIGATING, INVESTIGATE, PK_INC_DO_JOIN | PK_INC_DO_REOPEN),
+                [PK_INC_ON_ACKNOWLEDGED] = STAY(RESOLVED, PK_INC_DO_ACK),
                 [PK_INC_ON_ACTION_SUCCEEDED] = STAY(RESOLVED, 0),
                 [PK_INC_ON_ACTION_FAILED] = STAY(RESOLVED, 0),
                 [PK_INC_ON_CLEARED] = STAY(RESOLVED, 0),

@@ -51,7 +51,15 @@ PK_TEST(acknowledge__once) {
     CHECK_EQ_U64(t.metrics.metric[PK_MTTA].sum_ms, 2000);
     CHECK_EQ_INT(pk_incidents_acknowledge(&t, 1, ANN, &now), PK_OK);
     CHECK_EQ_U64(i->rev, 2);
+}
+
+PK_TEST(acknowledge__resolved_by_itself_and_seen_later) {
+    const struct pk_incident *i = fresh();
     CHECK_EQ_INT(pk_incidents_set_status(&t, 1, PK_INC_RESOLVED, PK_STAGE_COUNT, ANN, &now), PK_OK);
+    CHECK_EQ_INT(pk_incidents_acknowledge(&t, 1, ANN, &now), PK_OK);
+    CHECK(i->is_acked);
+    CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
+    CHECK_EQ_INT(pk_incidents_set_status(&t, 1, PK_INC_CLOSED, PK_STAGE_COUNT, ANN, &now), PK_OK);
     CHECK_EQ_INT(pk_incidents_acknowledge(&t, 1, ANN, &now), PK_E_CONFLICT);
 }
 
@@ -143,7 +151,7 @@ PK_TEST(recommend__once_is_one_change) {
     CHECK_EQ_INT(pk_incidents_recommend(&t, 3, pk_str_of("restart")), PK_E_NOT_FOUND);
 }
 
-PK_TEST_MAIN(acknowledge__once, assign_and_note__bounds,
+PK_TEST_MAIN(acknowledge__once, acknowledge__resolved_by_itself_and_seen_later, assign_and_note__bounds,
              set_status__stage_must_fit_and_close_only_from_resolved,
              set_action__moves_the_status_as_the_run_goes, set_action__read_only_and_late_ones_only_list,
              recommend__once_is_one_change)
