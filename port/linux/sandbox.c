@@ -51,7 +51,7 @@ static atomic_int the_restricted_count;
 
 static bool restrict_this_thread(int ruleset_fd) {
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           (ruleset_fd < 0 || syscall(SYS_landlock_restrict_self, ruleset_fd, 0) == 0);
+           syscall(SYS_landlock_restrict_self, ruleset_fd, 0) == 0;
 }
 
 static void on_signal(int number) {
@@ -162,10 +162,13 @@ static bool restrict_other_threads(int ruleset_fd) {
 
 static bool apply_landlock(const char *const *read_paths, const char *const *write_paths) {
     const int fd = make_ruleset(read_paths, write_paths);
+    if (fd < 0) {
+        return false;
+    }
     /* Others first: once under it, signals may no longer leave this thread's domain (ABI 6). */
     const bool are_others = restrict_other_threads(fd);
-    const bool is_own = fd >= 0 && syscall(SYS_landlock_restrict_self, fd, 0) == 0;
-    if (fd >= 0 && are_others) {
+    const bool is_own = syscall(SYS_landlock_restrict_self, fd, 0) == 0;
+    if (are_others) { /* else a late signal still needs it */
         (void)close(fd);
     }
     return are_others && is_own;

@@ -91,6 +91,7 @@ static const struct key_row KEYS[] = {
     {S_AGENT, V_WORD, "seal", C(seal), 0, 0, SEAL_WORDS},
     {S_AGENT, V_WORD, "log", C(log_level), 0, 0, LOG_WORDS},
     {S_AGENT, V_WORD, "clock", C(clock), 0, 0, CLOCK_WORDS},
+    {S_AGENT, V_PATH, "watchdog", C(watchdog_device), 1, 159, NULL}, /* opened and fed by the supervisor */
     {S_AGENT, V_DURATION, "approval_timeout", C(approval_timeout_ms), 10000, DAY_MS, NULL},
     {S_BROKER, V_TEXT, "host", B(host), 1, 127, NULL},
     {S_BROKER, V_U16, "port", B(port), 1, 65535, NULL},

@@ -53,7 +53,8 @@ struct pk_config {
     char state_dir[PK_CONFIG_PATH_BYTES], run_dir[PK_CONFIG_PATH_BYTES], rules_dir[PK_CONFIG_PATH_BYTES],
         keys_dir[PK_CONFIG_PATH_BYTES], actions_path[PK_CONFIG_PATH_BYTES];
     char user[PK_CONFIG_NAME_BYTES], group[PK_CONFIG_NAME_BYTES];
-    uint8_t mode; /* enum pk_mode */
+    char watchdog_device[PK_CONFIG_PATH_BYTES]; /* empty: none */
+    uint8_t mode;                               /* enum pk_mode */
     bool is_safe_mode;
     uint8_t seal;      /* enum pk_seal_policy */
     uint8_t log_level; /* enum pk_log_level */
