@@ -64,10 +64,11 @@ static bool is_said(struct pk_str object, const char *when) {
            !pk_str_eq_c(v.json, "0") && !pk_str_eq_c(v.json, "\"\"") && !pk_str_eq_c(v.json, "[]");
 }
 
-static void put_line(struct pk_ctl_text *t, const struct pk_ctl_line *line, const char *label,
+/* False: there was nothing to say. */
+static bool put_line(struct pk_ctl_text *t, const struct pk_ctl_line *line, const char *label,
                      struct pk_str object, const struct pk_ctl_look *look) {
     if (!is_said(object, line->when)) {
-        return;
+        return false;
     }
     if (line->label[0] != '\0') {
         const size_t n = strlen(label);
@@ -76,13 +77,14 @@ static void put_line(struct pk_ctl_text *t, const struct pk_ctl_line *line, cons
     }
     pk_ctl_put_template(t, line->text, object, look);
     pk_ctl_text_putc(t, '\n');
+    return true;
 }
 
 void pk_ctl_put_lines(struct pk_ctl_text *t, const struct pk_ctl_line *lines, uint32_t line_count,
                       struct pk_str object, const struct pk_ctl_look *look) {
     for (uint32_t i = 0; i < line_count; i++) {
         if (lines[i].list == NULL) {
-            put_line(t, &lines[i], lines[i].label, object, look);
+            (void)put_line(t, &lines[i], lines[i].label, object, look);
             continue;
         }
         struct pk_ctl_walk walk;
@@ -90,8 +92,7 @@ void pk_ctl_put_lines(struct pk_ctl_text *t, const struct pk_ctl_line *lines, ui
         const char *label = lines[i].label;
         pk_ctl_walk_init(&walk, pk_ctl_member(object, lines[i].list).json);
         while (pk_ctl_walk_next(&walk, &item)) {
-            put_line(t, &lines[i], label, item.json, look);
-            label = "";
+            label = put_line(t, &lines[i], label, item.json, look) ? "" : label;
         }
     }
 }

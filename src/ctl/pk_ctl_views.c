@@ -180,8 +180,8 @@ const struct pk_ctl_view PK_CTL_VIEW_memory = {
     .list = "tables", COLUMNS(MEMORY_COLUMNS), .empty = "no tables", LINES(MEMORY_LINES)};
 
 static const struct pk_ctl_column DOCTOR_COLUMNS[] = {
-    {"CHECK", "check", PK_CTL_CELL_TEXT, false},
-    {"VERDICT", "verdict", PK_CTL_CELL_WORD, false},
+    {NULL, "check", PK_CTL_CELL_TEXT, false},
+    {NULL, "verdict", PK_CTL_CELL_WORD, false},
     {NULL, "what", PK_CTL_CELL_TEXT, false},
     {NULL, "cure", PK_CTL_CELL_TEXT, false},
 };

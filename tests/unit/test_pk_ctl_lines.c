@@ -28,17 +28,20 @@ PK_TEST(template__severity_has_colour) {
 
 PK_TEST(lines__lists_conditions_and_labels) {
     static const struct pk_ctl_line LINES[] = {
-        {"name", NULL, NULL, "{name}"},    {"hidden", NULL, "none", "never"},
-        {"zero", NULL, "zero", "never"},   {"empty", NULL, "empty", "never"},
-        {"item", "items", NULL, "i{i}"},   {" ", NULL, "name", "below"},
-        {"", NULL, "name", "at the left"}, {"no list", "absent", NULL, "never"},
+        {"name", NULL, NULL, "{name}"},       {"hidden", NULL, "none", "never"},
+        {"zero", NULL, "zero", "never"},      {"empty", NULL, "empty", "never"},
+        {"item", "items", NULL, "i{i}"},      {"odd", "items", "odd", "o{i}"},
+        {" ", NULL, "name", "below"},         {"", NULL, "name", "at the left"},
+        {"no list", "absent", NULL, "never"},
     };
-    pk_ctl_put_lines(&t, LINES, 8,
-                     pk_str_of("{\"name\":\"n\",\"zero\":0,\"empty\":[],\"items\":[{\"i\":1},{\"i\":2}]}"),
-                     &PLAIN);
+    pk_ctl_put_lines(
+        &t, LINES, 9,
+        pk_str_of("{\"name\":\"n\",\"zero\":0,\"empty\":[],\"items\":[{\"i\":1},{\"i\":2,\"odd\":true}]}"),
+        &PLAIN);
     CHECK_STR(done(), "name          n\n"
                       "item          i1\n"
                       "              i2\n"
+                      "odd           o2\n"
                       "              below\n"
                       "at the left\n");
     pk_ctl_text_free(&t);
