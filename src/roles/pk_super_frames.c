@@ -40,7 +40,7 @@ static void on_hello(struct pk_supervisor *s, const struct pk_ipc_hello *hello) 
     }
     struct pk_ipc_frame frame;
     pk_super_frame(&frame, PK_IPC_WELCOME, 0, &welcome, sizeof welcome);
-    pk_super_reply(s, &frame, -1);
+    pk_super_reply(s, &frame);
 }
 
 static void on_tick(struct pk_supervisor *s, const struct pk_ipc_tick *tick, uint64_t now_ms) {
@@ -72,7 +72,12 @@ static void on_open(struct pk_supervisor *s, uint32_t id) {
         return;
     }
     pk_super_frame(&frame, PK_IPC_FD, id, NULL, 0);
-    pk_super_reply(s, &frame, (int)id);
+    const int err = s->port->send(s->port->ctx, &frame, (int)id);
+    if (err == PK_E_NOT_FOUND) {
+        pk_super_refuse(s, id, PK_E_NOT_FOUND, 0, "it cannot be opened here");
+    } else if (err != PK_OK) {
+        s->counts.dropped_frames++;
+    }
 }
 
 /* A name as DNS or /etc/hosts has it, or a numeric address. */
@@ -121,7 +126,7 @@ void pk_super_resolve_ended(struct pk_supervisor *s, uint32_t index) {
     if (is_wanted) {
         struct pk_ipc_frame frame;
         pk_super_frame(&frame, PK_IPC_RESOLVED, id, &answer, sizeof answer);
-        pk_super_reply(s, &frame, -1);
+        pk_super_reply(s, &frame);
     }
 }
 

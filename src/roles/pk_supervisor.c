@@ -47,11 +47,8 @@ void pk_super_frame(struct pk_ipc_frame *frame, enum pk_ipc_type type, uint32_t 
     }
 }
 
-void pk_super_reply(struct pk_supervisor *s, const struct pk_ipc_frame *frame, int open_id) {
-    const int err = s->port->send(s->port->ctx, frame, open_id);
-    if (err == PK_E_NOT_FOUND) {
-        pk_super_refuse(s, frame->id, PK_E_NOT_FOUND, 0, "it cannot be opened here");
-    } else if (err != PK_OK) {
+void pk_super_reply(struct pk_supervisor *s, const struct pk_ipc_frame *frame) {
+    if (s->port->send(s->port->ctx, frame, -1) != PK_OK) {
         s->counts.dropped_frames++;
     }
 }
@@ -63,7 +60,7 @@ void pk_super_refuse(struct pk_supervisor *s, uint32_t id, int error, uint64_t w
     struct pk_ipc_frame frame;
     pk_super_frame(&frame, PK_IPC_REFUSED, id, &body, sizeof body);
     s->counts.refused++;
-    pk_super_reply(s, &frame, -1);
+    pk_super_reply(s, &frame);
 }
 
 /* ---- configuration ---- */

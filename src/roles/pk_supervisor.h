@@ -116,7 +116,7 @@ struct pk_stamp pk_super_stamp(const struct pk_supervisor *s);
 void pk_super_frame(struct pk_ipc_frame *frame, enum pk_ipc_type type, uint32_t id, const void *body,
                     uint32_t n);
 /* Sends; a full socket costs the frame and is counted: only somebody who does not read loses it. */
-void pk_super_reply(struct pk_supervisor *s, const struct pk_ipc_frame *frame, int open_id);
+void pk_super_reply(struct pk_supervisor *s, const struct pk_ipc_frame *frame);
 void pk_super_refuse(struct pk_supervisor *s, uint32_t id, int error, uint64_t wait_ms, const char *why);
 /* pk_super_frames.c */
 void pk_super_frames(struct pk_supervisor *s, uint64_t now_ms);
