@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # Shared by the scripts in tools/: where things are, how to say things, how to become root. Sourced, not run.
 
+# Daemons are in sbin, which is not on the path of every user.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
 picket_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 picket_cache=${PICKET_CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/picket}
 export PICKET_CACHE=$picket_cache
