@@ -8,6 +8,7 @@
 static int ask_incident(struct pk_ctl *c, bool with_timeline, struct pk_str *out_result) {
     struct pk_str args_json;
     struct pk_ctl_args_writer w;
+    *out_result = pk_str_make(NULL, 0);
     pk_ctl_args_begin(c, &w);
     if (with_timeline && !pk_ctl_args_has(&c->args, "timeline")) {
         pk_jw_bool(&w.w, "timeline", true);

@@ -80,7 +80,7 @@ void pk_ctl_put_string(struct pk_ctl_text *t, struct pk_ctl_value v) {
         return;
     }
     pk_json_init(&r, v.json.p, v.json.n);
-    char *text = malloc(v.json.n);
+    char *text = malloc((size_t)v.json.n + 1);
     if (text == NULL || pk_json_next(&r, &token) != PK_OK) {
         t->is_cut = t->is_cut || text == NULL;
         free(text);
