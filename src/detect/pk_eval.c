@@ -227,8 +227,8 @@ static bool fire(struct step *s, uint64_t from_ms, bool is_replayed) {
     a->event_count = is_replayed ? s->r->when.count : first_count(s);
     a->severity = s->r->severity;
     a->is_replayed = is_replayed;
-    a->is_drill = s->event != NULL && (s->event->flags & PK_EVENT_DRILL) != 0;
     const struct pk_event *newest = s->event != NULL ? s->event : pk_finding_newest_event(e, s->slot);
+    a->is_drill = newest != NULL && (newest->flags & PK_EVENT_DRILL) != 0;
     a->has_value = newest != NULL && (newest->flags & PK_EVENT_HAS_VALUE) != 0;
     a->value = a->has_value ? newest->value : 0.0;
     put_group(s, a);

@@ -16,7 +16,14 @@ static const char *const GROUP_WORDS[] = {"source", "correlation", "all"};
 static const char *const SEVERITY_WORDS[] = {"info", "low", "medium", "high", "critical", "warning", "error"};
 static const char *const NO_WORDS[] = {"and", "in", "for", "by", "across", "if", "min", "else", "sources"};
 
+static bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 int pk_rule_fail(struct pk_rule_cursor *c, uint32_t at, const char *message, struct pk_str argument) {
+    while (at < c->value.n && is_space(c->value.p[at])) {
+        at++; /* the word, not the space before it */
+    }
     uint32_t line = c->line;
     uint32_t column = c->column;
     for (uint32_t i = 0; i < at && i < c->value.n; i++) {
@@ -41,10 +48,6 @@ int pk_rule_fail_word(struct pk_rule_cursor *c, uint32_t at, const char *message
         pk_buf_puts(&b, "'?");
     }
     return pk_rule_fail(c, at, full, got);
-}
-
-static bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
 static bool is_operator(char c) {
