@@ -165,6 +165,9 @@ static uint32_t loop_wait(void *ctx, uint64_t until_mono_ms) {
     struct pk_linux_loop *l = ctx;
     struct epoll_event events[EVENTS_A_CALL];
     int timeout_ms = sleep_ms(l, until_mono_ms);
+    if (timeout_ms != 0) {
+        pk_image_drop(&l->image, pk_linux_mono_us() / 1000u);
+    }
     int n = epoll_wait(l->epoll_fd, events, EVENTS_A_CALL, timeout_ms);
     l->round++;
     l->wake_count += timeout_ms > 0 ? 1u : 0u;

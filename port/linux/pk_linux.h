@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "pk_limits.h"
+#include "port/linux/pk_image.h"
 #include "port/port.h"
 
 /* ---- time and entropy */
@@ -44,6 +45,7 @@ struct pk_linux_loop {
     uint32_t count;
     uint32_t round; /* counts waits */
     uint64_t wake_count;
+    struct pk_image image;
 };
 /* Blocks the signals of enum pk_signal_bit for the calling thread and collects them. PK_OK or PK_E_IO. */
 int pk_linux_loop_open(struct pk_linux_loop *l, struct pk_port_loop *out);

@@ -1,6 +1,7 @@
 #ifndef PK_SUPER_PLATFORM_H
 #define PK_SUPER_PLATFORM_H
 /* What the super_*.c files share. */
+#include "port/linux/pk_image.h"
 #include "port/linux/pk_super.h"
 
 enum { PK_SUPER_PATH_BYTES = 192, PK_SUPER_ENVIRONMENT_MAX = 64, PK_SUPER_RLIMIT_CPU_S = 120 };
@@ -23,6 +24,7 @@ struct pk_super_platform {
     struct pk_exec exec;
     struct pk_notify notify;
     struct pk_watchdog watchdog;
+    struct pk_image image;
 };
 
 /* super_files.c */
