@@ -1,7 +1,7 @@
-/* Clean pages of the program that were needed once, for a handshake or a start, stay mapped for ever on a board
- * without memory pressure and count as resident. Dropping the mappings frees nothing the kernel could not take
- * by itself, but keeps what we say we use close to what we use: the next call faults its page in again from the
- * page cache, about a microsecond each. */
+/* Clean pages of the program that were needed once, for a handshake or a start, stay mapped for ever on a
+ * board without memory pressure and count as resident. Dropping the mappings frees nothing the kernel could
+ * not take by itself, but keeps what we say we use close to what we use: the next call faults its page in
+ * again from the page cache, about a microsecond each. */
 #include <elf.h>
 #include <sys/mman.h>
 #include <unistd.h>
