@@ -596,7 +596,9 @@ int pk_outbox_answered(struct pk_outbox *ob, uint64_t token, uint8_t reason, uin
 void pk_outbox_online(struct pk_outbox *ob, bool is_online) {
     ob->is_online = is_online;
     for (uint32_t i = 0; !is_online && i < PK_LIMIT_OUTBOX_SLOTS; i++) {
-        ob->slots[i].is_live = false;
+        if (ob->slots[i].is_live) { /* a slot that was never used takes no memory, and stays so */
+            ob->slots[i].is_live = false;
+        }
     }
 }
 
