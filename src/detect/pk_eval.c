@@ -396,7 +396,31 @@ static bool run(struct pk_engine *e, uint32_t slot, const struct pk_event *event
     return s.w->held != held && pk_judge_is_child(s.r, s.w);
 }
 
+/* The usual event changes nothing: an idle window whose condition plainly does not hold needs no judgement
+ * and no timer. */
+static bool is_quiet(const struct pk_engine *e, uint32_t slot) {
+    const struct pk_window *w = &e->windows.slots[slot];
+    const struct pk_rule *r = e->rules.rows[w->rule];
+    if (w->state != PK_WIN_IDLE || r->across > 0) {
+        return false;
+    }
+    if (r->when.kind == PK_COND_COUNT) {
+        return w->count < r->when.count;
+    }
+    if (r->when.kind == PK_COND_VALUE) {
+        return w->verdict != PK_TRUE;
+    }
+    return w->verdict == PK_FALSE && pk_wheel_is_armed(&e->wheel, slot) &&
+           e->nodes[slot].due_ms <= pk_judge_deadline_ms(r, w, e->now_ms);
+}
+
 void pk_eval_window(struct pk_engine *e, uint32_t slot, const struct pk_event *event) {
+    if (is_quiet(e, slot)) {
+        struct pk_rule_status *status = &e->status[e->windows.slots[slot].rule];
+        status->evaluation_count++;
+        status->evaluated_ms = e->now_ms;
+        return;
+    }
     if (!run(e, slot, event)) {
         return;
     }

@@ -86,6 +86,21 @@ PK_TEST(fire__no_room_for_the_group__is_tried_again_until_there_is) {
     CHECK_EQ_U64(f.first_event_ms, 1000000);
 }
 
+PK_TEST(absent__a_shorter_promise__is_due_earlier_than_the_timer_that_was_armed) {
+    REQUIRE(
+        detect_rig_init(
+            &rig,
+            "[rule h]\non = type = heartbeat\nwhen = absent for promised else 90s\ntype = heartbeat_lost\n"
+            "severity = low\n") == PK_OK);
+    struct pk_event e = detect_rig_value(&rig, "heartbeat", "a", 600);
+    detect_rig_give(&rig, &e);
+    detect_rig_wait(&rig, 1000);
+    e = detect_rig_value(&rig, "heartbeat", "a", 2);
+    detect_rig_give(&rig, &e);
+    detect_rig_wait(&rig, 2000);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
+}
+
 PK_TEST(set_verdict__faults_are_counted_once) {
     bool is_new = false;
     REQUIRE(detect_rig_init(&rig, ONE) == PK_OK);
@@ -100,4 +115,5 @@ PK_TEST(set_verdict__faults_are_counted_once) {
 
 PK_TEST_MAIN(get__makes_once_and_evicts_what_is_not_firing, activate__table_full__is_refused,
              drop__of_a_firing_window__gives_back_everything,
-             fire__no_room_for_the_group__is_tried_again_until_there_is, set_verdict__faults_are_counted_once)
+             fire__no_room_for_the_group__is_tried_again_until_there_is, set_verdict__faults_are_counted_once,
+             absent__a_shorter_promise__is_due_earlier_than_the_timer_that_was_armed)

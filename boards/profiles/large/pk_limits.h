@@ -15,11 +15,11 @@
 /* -- detect -- */
 #define PK_LIMIT_RULES 512u              /* 16..512 */
 #define PK_LIMIT_RULE_TEXT_BYTES 262144u /* text of operator rules kept for `rules show` and reload */
-#define PK_LIMIT_KEYS 102400u            /* windows over all rules; 64..100000; 32 B and its times each */
+#define PK_LIMIT_KEYS 102400u            /* windows over all rules; 64..100000; 80 B and its times each */
 #define PK_LIMIT_KEYS_PER_RULE 256u      /* default of `keys = n` */
 #define PK_LIMIT_WINDOW_BYTES 6553600u   /* pool of window time rings, in size classes 8/16/32/64 */
 #define PK_LIMIT_CLASSES 512u            /* source classes (sets of globs a source name satisfies) */
-#define PK_LIMIT_TIMERS 131072u          /* absence, for, deadlines; 16 B each */
+#define PK_LIMIT_TIMERS 131072u          /* absence, for, deadlines; at least one for each window */
 
 /* -- incident -- */
 #define PK_LIMIT_INCIDENTS 4096u /* open or recently resolved in RAM; 16..4096; about 1 KB each */

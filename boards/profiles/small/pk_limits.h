@@ -15,11 +15,11 @@
 /* -- detect -- */
 #define PK_LIMIT_RULES 64u              /* 16..512 */
 #define PK_LIMIT_RULE_TEXT_BYTES 32768u /* text of operator rules kept for `rules show` and reload */
-#define PK_LIMIT_KEYS 1024u             /* windows over all rules; 64..100000; 32 B and its times each */
+#define PK_LIMIT_KEYS 1024u             /* windows over all rules; 64..100000; 80 B and its times each */
 #define PK_LIMIT_KEYS_PER_RULE 32u      /* default of `keys = n` */
 #define PK_LIMIT_WINDOW_BYTES 65536u    /* pool of window time rings, in size classes 8/16/32/64 */
 #define PK_LIMIT_CLASSES 64u            /* source classes (sets of globs a source name satisfies) */
-#define PK_LIMIT_TIMERS 1536u           /* absence, for, deadlines; 16 B each */
+#define PK_LIMIT_TIMERS 1536u           /* absence, for, deadlines; at least one for each window */
 
 /* -- incident -- */
 #define PK_LIMIT_INCIDENTS 64u /* open or recently resolved in RAM; 16..4096; about 1 KB each */
