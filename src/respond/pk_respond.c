@@ -297,6 +297,14 @@ void pk_respond_on_submit_failed(struct pk_respond *r, uint32_t id) {
     }
 }
 
+void pk_respond_on_not_queued(struct pk_respond *r, uint32_t id) {
+    struct pk_run *run = pk_respond_run_find(r, id);
+    if (run != NULL) {
+        run->needs_approval_note = true;
+        run->is_persist_deferred = true;
+    }
+}
+
 void pk_respond_on_durable(struct pk_respond *r, uint64_t durable_seq) {
     r->durable_seq = durable_seq > r->durable_seq ? durable_seq : r->durable_seq;
     for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
@@ -592,7 +600,7 @@ static bool next_of_run(struct pk_respond *r, struct pk_run *run, const struct p
         out->kind = PK_REQ_PERSIST;
         return true;
     }
-    if (run->needs_approval_note) {
+    if (run->needs_approval_note && !run->is_persist_deferred) {
         run->needs_approval_note = false;
         out->kind = PK_REQ_APPROVAL;
         return true;

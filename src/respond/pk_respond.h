@@ -69,6 +69,8 @@ void pk_respond_on_submitted(struct pk_respond *r, uint32_t run, uint64_t seq);
 /* The store queue was full: the PERSIST request comes again at the next tick. */
 void pk_respond_on_submit_failed(struct pk_respond *r, uint32_t run);
 void pk_respond_on_durable(struct pk_respond *r, uint64_t durable_seq);
+/* The APPROVAL request found no room: it comes again at the next tick. */
+void pk_respond_on_not_queued(struct pk_respond *r, uint32_t run);
 /* The START or STOP could not be sent now (socket full): it comes again at the next tick. */
 void pk_respond_on_not_sent(struct pk_respond *r, uint32_t run);
 void pk_respond_on_started(struct pk_respond *r, uint32_t run, const struct pk_stamp *now);
