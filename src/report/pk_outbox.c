@@ -303,9 +303,8 @@ static const struct pk_outbox_latest *superseded_by(struct pk_outbox *ob,
     if (slot == NULL) {
         return pk_outbox_gone_is_full(ob) ? NULL : old;
     }
-    const bool is_waiting =
-        !slot->is_clearing && (slot->state == PK_OUTBOX_STAGED || slot->state == PK_OUTBOX_SYNCING ||
-                               slot->state == PK_OUTBOX_WAITING);
+    const bool is_waiting = slot->state == PK_OUTBOX_STAGED || slot->state == PK_OUTBOX_SYNCING ||
+                            slot->state == PK_OUTBOX_WAITING;
     return is_waiting ? old : NULL;
 }
 
@@ -538,12 +537,13 @@ void pk_outbox_unsendable(struct pk_outbox *ob, uint64_t token) {
     finish_slot(ob, s);
 }
 
-/* A slot whose incident has a newer revision queued: sent (again) it could overwrite that one. */
+/* A slot whose incident has a newer revision queued: sent (again) it could overwrite that one, or empty the
+ * topic that one fills again. */
 static bool is_outdated(const struct pk_outbox *ob, const struct pk_outbox_slot *s) {
     struct pk_outbox_view view;
     const struct pk_outbox_latest *latest = pk_outbox_latest_of(ob, s->subject);
     view_slot(s, &view);
-    return view.record.kind == PK_OUT_INCIDENT && !s->is_clearing && latest != NULL &&
+    return view.record.kind == PK_OUT_INCIDENT && latest != NULL &&
            pk_outbox_age_order(s->boot, s->seq, latest->boot, latest->seq) < 0;
 }
 
@@ -579,7 +579,7 @@ int pk_outbox_answered(struct pk_outbox *ob, uint64_t token, uint8_t reason, uin
     ob->counters.no_subscriber_count += reason == NO_SUBSCRIBERS ? 1u : 0u;
     struct pk_outbox_view view;
     view_slot(s, &view);
-    if (view.record.then_clear && !s->is_clearing) {
+    if (view.record.then_clear && !s->is_clearing && !is_outdated(ob, s)) {
         /* The last word is out; now the retained message of before it is emptied. */
         s->is_clearing = true;
         s->attempts = 0;
