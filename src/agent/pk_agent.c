@@ -263,7 +263,7 @@ static void reload(struct pk_agent *a) {
     expect_heartbeats(a);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         if (memcmp(&before[i], &a->config.broker[i], sizeof before[i]) != 0) {
-            pk_link_drop(&a->links[i], "configuration changed", a->now.mono_ms);
+            pk_agent_link_renew(a, i);
         }
     }
     pk_agent_audit(a, 0, "config", "agent", pk_str_of("configuration reloaded"));

@@ -58,6 +58,7 @@ struct pk_agent_connection {
 };
 
 /* A message of a device that was taken and is acknowledged once what it caused is durable. */
+#define PK_AGENT_ACK_STAGED UINT64_MAX /* its batch was not submitted yet */
 struct pk_agent_ack {
     uint64_t store_seq;
     uint32_t handle;
@@ -133,7 +134,6 @@ struct pk_agent {
     uint8_t trim_bytes[4096];
     /* links, commands */
     struct pk_link links[PK_LINKS];
-    bool has_subscribed[PK_LINKS];
     struct pk_command_gate gate;
     struct pk_agent_remote remote;
     struct pk_agent_ack acks[PK_AGENT_ACKS];
@@ -142,7 +142,6 @@ struct pk_agent {
     uint32_t next_resolve_id;
     uint64_t summary_due_ms;
     int64_t summary_from_wall_ms;
-    uint64_t summary_seq;
     /* local sockets */
     struct pk_agent_connection connections[PK_LIMIT_CONNECTIONS];
     struct pk_request request; /* of the socket, while its handler runs */

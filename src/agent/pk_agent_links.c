@@ -60,6 +60,16 @@ static struct pk_str status_json(struct pk_agent *a, uint32_t link, bool is_onli
     return pk_buf_str(&b);
 }
 
+/* What is not kept takes its number from the sequence of what is: an id is unique within its source. */
+static struct pk_ce envelope(struct pk_agent *a, enum pk_ce_kind kind) {
+    return (struct pk_ce){.kind = kind,
+                          .boot = a->now.boot,
+                          .seq = pk_outbox_take_seq(&a->outbox),
+                          .site = pk_str_of(a->config.site),
+                          .gateway = pk_str_of(a->config.gateway),
+                          .wall_ms = a->now.wall_ms};
+}
+
 /* The will carries boot and time of connecting, so it is renewed before every try. */
 static void prepare_will(struct pk_agent *a, uint32_t link) {
     char topic[PK_TOPIC_BYTES];
@@ -67,8 +77,9 @@ static void prepare_will(struct pk_agent *a, uint32_t link) {
     if (topic_of(a, PK_TOPIC_STATUS, pk_str_make(NULL, 0), topic, sizeof topic) < 0) {
         return;
     }
-    if (pk_link_set_will(&a->links[link], pk_str_of(topic), status_json(a, link, false, "connection lost")) <
-        0) {
+    const struct pk_ce ce = envelope(a, PK_CE_STATUS);
+    if (pk_link_set_will(&a->links[link], pk_str_of(topic), status_json(a, link, false, "connection lost"),
+                         &ce) < 0) {
         pk_agent_log(a, PK_LOG_ERROR, "the will does not fit its buffer");
     }
 }
@@ -81,12 +92,7 @@ static void publish_status(struct pk_agent *a, uint32_t link, bool is_online, co
         return;
     }
     const struct pk_str json = status_json(a, link, is_online, reason);
-    const struct pk_ce ce = {.kind = PK_CE_STATUS,
-                             .boot = a->now.boot,
-                             .seq = 0,
-                             .site = pk_str_of(a->config.site),
-                             .gateway = pk_str_of(a->config.gateway),
-                             .wall_ms = a->now.wall_ms};
+    const struct pk_ce ce = envelope(a, PK_CE_STATUS);
     if (pk_ce_binary(&ce, &attributes) < 0) {
         return;
     }
@@ -131,13 +137,12 @@ static void subscribe(struct pk_agent *a, uint32_t link) {
     }
 }
 
-static void on_connected(struct pk_agent *a, uint32_t link, bool session_present) {
+static void on_connected(struct pk_agent *a, uint32_t link, bool subscribe_again) {
     struct pk_link *l = &a->links[link];
     publish_status(a, link, true, "");
-    if (!session_present || !a->has_subscribed[link]) {
+    if (subscribe_again) {
         subscribe(a, link);
     }
-    a->has_subscribed[link] = true;
     if (link == pk_agent_link_for(a, PK_BROKER_INCIDENTS)) {
         pk_outbox_online(&a->outbox, true);
     }
@@ -151,7 +156,27 @@ void pk_agent_links_open(struct pk_agent *a) {
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         pk_link_init(&a->links[i], &a->config.broker[i], &a->port->link[i], a->config.gateway, seed + i,
                      a->now.mono_ms);
-        prepare_will(a, i);
+    }
+}
+
+/* Its broker is another one now, or asked in another way: nothing of the old session holds. */
+void pk_agent_link_renew(struct pk_agent *a, uint32_t link) {
+    uint64_t seed = 0;
+    (void)a->port->entropy.fill(a->port->entropy.ctx, &seed, sizeof seed);
+    pk_link_drop(&a->links[link], "configuration changed", a->now.mono_ms);
+    pk_link_init(&a->links[link], &a->config.broker[link], &a->port->link[link], a->config.gateway,
+                 seed + link, a->now.mono_ms);
+    a->resolve_id[link] = 0;
+    for (uint32_t i = 0; i < a->ack_count; i++) {
+        struct pk_agent_ack *k = &a->acks[(a->ack_head + i) % PK_AGENT_ACKS];
+        k->handle = k->link == link ? 0 : k->handle;
+    }
+    if (a->remote.link == link) {
+        a->remote.handle = 0;
+    }
+    if (link == pk_agent_link_for(a, PK_BROKER_INCIDENTS)) {
+        pk_outbox_online(&a->outbox, false);
+        pk_outbox_restart_inflight(&a->outbox);
     }
 }
 
@@ -174,9 +199,9 @@ static void acknowledge_later(struct pk_agent *a, uint32_t link, uint32_t handle
     if (handle == 0) {
         return;
     }
-    /* Whatever this event causes is in the batch of this tick, which will be the next one submitted. */
+    /* What this event causes goes into the batch of this tick. */
     a->acks[(a->ack_head + a->ack_count) % PK_AGENT_ACKS] =
-        (struct pk_agent_ack){.store_seq = a->submitted_seq + 1, .handle = handle, .link = (uint8_t)link};
+        (struct pk_agent_ack){.store_seq = PK_AGENT_ACK_STAGED, .handle = handle, .link = (uint8_t)link};
     a->ack_count++;
 }
 
@@ -275,7 +300,7 @@ static void on_message(struct pk_agent *a, uint32_t link, const struct pk_mqtt_e
 static void on_mqtt_event(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e) {
     switch (e->kind) {
     case PK_MQTT_EV_CONNECTED:
-        on_connected(a, link, e->u.connected.session_present);
+        on_connected(a, link, e->u.connected.subscribe_again);
         return;
     case PK_MQTT_EV_MESSAGE:
         on_message(a, link, e);
@@ -533,12 +558,7 @@ static void send_summary(struct pk_agent *a, struct pk_link *l) {
     pk_buf_init(&b, a->payload, sizeof a->payload);
     pk_jw_init(&w, &b);
     pk_summary_json_write(&w, NULL, &s.summary);
-    const struct pk_ce ce = {.kind = PK_CE_SUMMARY,
-                             .boot = a->now.boot,
-                             .seq = ++a->summary_seq,
-                             .site = pk_str_of(a->config.site),
-                             .gateway = pk_str_of(a->config.gateway),
-                             .wall_ms = a->now.wall_ms};
+    const struct pk_ce ce = envelope(a, PK_CE_SUMMARY);
     if (b.is_cut || topic_of(a, PK_TOPIC_SUMMARY, pk_str_make(NULL, 0), topic, sizeof topic) < 0 ||
         pk_ce_binary(&ce, &attributes) < 0) {
         pk_agent_log(a, PK_LOG_ERROR, "the summary does not fit its buffer");

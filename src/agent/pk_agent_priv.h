@@ -47,12 +47,15 @@ int pk_agent_restore(struct pk_agent *a);
 void pk_agent_audit(struct pk_agent *a, uint32_t incident, const char *kind, const char *who,
                     struct pk_str text);
 bool pk_agent_batch_has_room(const struct pk_agent *a, uint32_t bytes);
+/* Every changed counter into the batch. False: there was not room for all. */
+bool pk_agent_journal_budgets(struct pk_agent *a);
 void pk_agent_journal(struct pk_agent *a);
 void pk_agent_commit(struct pk_agent *a);
 void pk_agent_durable(struct pk_agent *a);
 
 /* ---- links ---- */
 void pk_agent_links_open(struct pk_agent *a);
+void pk_agent_link_renew(struct pk_agent *a, uint32_t link);
 void pk_agent_links_read(struct pk_agent *a);
 void pk_agent_links_write(struct pk_agent *a);
 uint64_t pk_agent_links_next_ms(const struct pk_agent *a);

@@ -4,7 +4,12 @@
 #include "agent/pk_agent_priv.h"
 #include "base/pk_batch.h"
 
-enum { FRAMES_PER_TICK = 64, TICK_MS = 5000, RUN_BYTES = PK_RUN_STORED_BYTES + 64 };
+enum {
+    FRAMES_PER_TICK = 64,
+    TICK_MS = 5000,
+    RUN_BYTES = PK_RUN_STORED_BYTES + 64,
+    APPROVAL_BYTES = PK_STORE_VALUE_BYTES + 128
+};
 
 static void body_of(const struct pk_ipc_frame *f, void *out, uint32_t n) {
     memset(out, 0, n);
@@ -149,10 +154,25 @@ void pk_agent_ipc(struct pk_agent *a) {
 
 /* ---- requests ---- */
 
+/* The batch that is submitted next holds the newest record of this run. */
+static bool note_in_batch(struct pk_agent *a, uint32_t run) {
+    for (uint32_t i = 0; i < a->batch_run_count; i++) {
+        if (a->batch_runs[i] == run) {
+            return true;
+        }
+    }
+    if (a->batch_run_count == PK_LIMIT_RUNS) {
+        return false;
+    }
+    a->batch_runs[a->batch_run_count++] = run;
+    return true;
+}
+
+/* The run and every counter it was counted in, in one batch: a start is never durable without its price. */
 static bool persist(struct pk_agent *a, const struct pk_run *run) {
     struct pk_record_key key;
     uint8_t value[PK_RUN_STORED_BYTES];
-    if (a->batch_run_count == PK_LIMIT_RUNS || !pk_agent_batch_has_room(a, RUN_BYTES)) {
+    if (!pk_agent_journal_budgets(a) || !pk_agent_batch_has_room(a, RUN_BYTES)) {
         return false;
     }
     const int n = pk_run_pack(run, value, sizeof value);
@@ -164,8 +184,7 @@ static bool persist(struct pk_agent *a, const struct pk_run *run) {
                      pk_str_make((const char *)value, (size_t)n)) < 0) {
         return false;
     }
-    a->batch_runs[a->batch_run_count++] = run->id;
-    return true;
+    return note_in_batch(a, run->id);
 }
 
 /* Its record may go. Without room it stays and is passed over at the next start, when it is final anyway. */
@@ -198,8 +217,8 @@ static void start_run(struct pk_agent *a, const struct pk_run *run, uint8_t phas
     }
 }
 
-/* An approval request lives on its own topic until it is decided. */
-static void queue_approval(struct pk_agent *a, const struct pk_run *run) {
+/* An approval request lives on its own topic until it is decided. False: no room now. */
+static bool queue_approval(struct pk_agent *a, const struct pk_run *run) {
     char id[PK_RUN_APPROVAL_ID_BYTES];
     const struct pk_incident *incident = pk_incidents_get(&a->incidents, run->incident);
     const bool is_open = run->state == PK_RUN_AWAITING_APPROVAL;
@@ -232,9 +251,7 @@ static void queue_approval(struct pk_agent *a, const struct pk_run *run) {
     pk_buf_init(&b, a->payload, PK_OUTBOX_BODY_BYTES);
     pk_jw_init(&w, &b);
     pk_approval_json_write(&w, NULL, &d);
-    if (b.is_cut) {
-        return;
-    } /* the texts above are bounded well below the body */
+    PK_ASSERT(!b.is_cut); /* the texts above are bounded well below the body */
     const struct pk_out_record record = {.kind = PK_OUT_APPROVAL,
                                          .severity = PK_SEV_HIGH,
                                          .is_open = is_open,
@@ -244,9 +261,14 @@ static void queue_approval(struct pk_agent *a, const struct pk_run *run) {
                                          .wall_ms = a->now.wall_ms,
                                          .id = pk_str_of(id),
                                          .body = pk_buf_str(&b)};
+    if (!pk_agent_batch_has_room(a, APPROVAL_BYTES)) {
+        return false;
+    }
+    /* Over the byte cap it is dropped, and the outbox counts that; there is room for all else. */
     if (pk_outbox_append(&a->outbox, &a->batch, &record, &seq) < 0) {
         pk_agent_log1(a, PK_LOG_ERROR, "an approval request could not be queued", pk_str_of(id));
     }
+    return true;
 }
 
 void pk_agent_respond(struct pk_agent *a) {
@@ -256,7 +278,6 @@ void pk_agent_respond(struct pk_agent *a) {
         case PK_REQ_PERSIST:
             if (!persist(a, q.run)) {
                 pk_respond_on_submit_failed(&a->respond, q.run->id);
-                return;
             }
             break;
         case PK_REQ_FORGET:
@@ -266,7 +287,9 @@ void pk_agent_respond(struct pk_agent *a) {
             notify(a, q.run);
             break;
         case PK_REQ_APPROVAL:
-            queue_approval(a, q.run);
+            if (!queue_approval(a, q.run)) {
+                pk_respond_on_not_queued(&a->respond, q.run->id);
+            }
             break;
         case PK_REQ_START:
             start_run(a, q.run, q.phase);

@@ -8,12 +8,18 @@ enum {
     TIMELINE_RESTORE = 400, /* log entries read back for `--timeline` */
     AUDIT_OP_BYTES = PK_RECORD_LOG_BYTES + 64,
     INCIDENT_OP_BYTES = 2 * (PK_STORE_VALUE_BYTES + 64), /* object and outbox entry */
-    RUN_OP_BYTES = PK_RUN_STORED_BYTES + 64,
-    TRIM_SLICE = 8
+    BUDGET_OP_BYTES = PK_BUDGET_VALUE_BYTES + 64,
+    META_OP_BYTES = PK_RECORD_META_BYTES + 64,
+    DELETE_OP_BYTES = 32,
+    TRIM_SLICE = 8,
+    /* What deletes is never crowded out by what adds: a full store only gets well by deleting. */
+    RESERVE_BYTES = META_OP_BYTES + DELETE_OP_BYTES * (PK_LIMIT_OUTBOX_SLOTS + PK_OUTBOX_GONE + TRIM_SLICE),
+    TRIM_FROM_PCT = 70,   /* of the store's map: from here on the log gives way (DESIGN 11) */
+    TRIM_KEEP_LEAST = 256 /* entries; beyond them the outbox gives way */
 };
 
 bool pk_agent_batch_has_room(const struct pk_agent *a, uint32_t bytes) {
-    return a->batch.cap_bytes - a->batch.n >= bytes;
+    return a->batch.cap_bytes - a->batch.n >= bytes + RESERVE_BYTES;
 }
 
 static int put(struct pk_agent *a, const struct pk_record_key *key, const uint8_t *value, uint32_t n) {
@@ -245,7 +251,7 @@ int pk_agent_restore(struct pk_agent *a) {
 /* ---- journal ---- */
 
 static void append_audit(struct pk_agent *a, struct pk_audit_entry *e) {
-    if (pk_audit_log_append(&a->audit, &a->batch, e) < 0) {
+    if (!pk_agent_batch_has_room(a, AUDIT_OP_BYTES) || pk_audit_log_append(&a->audit, &a->batch, e) < 0) {
         a->counters.batch_full++;
         pk_agent_log1(a, PK_LOG_ERROR, "no room for an audit entry", pk_str_of(e->text));
         return;
@@ -283,8 +289,7 @@ static int queue_incident(struct pk_agent *a, const struct pk_incident *i) {
     const struct pk_out_record record = {.kind = PK_OUT_INCIDENT,
                                          .severity = i->severity,
                                          .is_open = is_open,
-                                         .then_clear =
-                                             i->status == PK_INC_CLOSED || i->status == PK_INC_FALSE_POSITIVE,
+                                         .then_clear = !is_open,
                                          .subject = i->number,
                                          .rev = i->rev,
                                          .wall_ms = a->now.wall_ms,
@@ -326,47 +331,62 @@ static void journal_incidents(struct pk_agent *a) {
     }
 }
 
-static void journal_budgets(struct pk_agent *a) {
+/* False: some counters found no room. */
+bool pk_agent_journal_budgets(struct pk_agent *a) {
     struct pk_budget_record r;
-    while (pk_agent_batch_has_room(a, RUN_OP_BYTES) &&
-           pk_budget_next_dirty(&a->respond.budget, &r) == PK_OK) {
+    while (pk_agent_batch_has_room(a, BUDGET_OP_BYTES)) {
+        if (pk_budget_next_dirty(&a->respond.budget, &r) != PK_OK) {
+            return true;
+        }
         const struct pk_str key = pk_str_make((const char *)r.key, r.key_bytes);
         const int err = r.value_bytes == 0 ? pk_batch_delete(&a->batch, PK_TREE_OBJECTS, key)
                                            : pk_batch_put(&a->batch, PK_TREE_OBJECTS, key,
                                                           pk_str_make((const char *)r.value, r.value_bytes));
         PK_ASSERT(err == PK_OK); /* room was checked */
     }
+    return false;
 }
 
-/* Oldest log entries beyond what is kept, a few at a time, whenever something else is committed anyway. */
-static void trim_log(struct pk_agent *a) {
+static uint64_t log_keep_count(const struct pk_agent *a, const struct pk_store_status *s) {
+    const uint64_t kept = a->audit.head.n - a->audit.base.n;
+    if (s->used_bytes < s->map_bytes / 100 * TRIM_FROM_PCT || kept < TRIM_KEEP_LEAST + TRIM_SLICE) {
+        return a->config.journal_keep_count;
+    }
+    return kept - TRIM_SLICE < a->config.journal_keep_count ? kept - TRIM_SLICE
+                                                            : a->config.journal_keep_count;
+}
+
+static void trim_fetched(struct pk_agent *a, uint64_t keep_count) {
     const struct pk_port_store *s = &a->port->store;
     uint32_t bytes = 0, at = 0;
     struct pk_str key, value;
-    if (a->is_trim_fetching) {
-        const int count = s->fetched(s->ctx, &bytes);
-        if (count == PK_E_AGAIN || a->outbox.is_fetching) {
-            return;
-        }
-        a->is_trim_fetching = false;
-        while (count > 0 && pk_fetch_next(a->trim_bytes, bytes, &at, &key, &value) == PK_OK) {
-            if (pk_audit_log_trim(&a->audit, &a->batch, a->config.journal_keep_count, key, value) < 0) {
-                break;
-            }
-            a->is_meta_dirty = true;
-        }
+    const int count = s->fetched(s->ctx, &bytes);
+    if (count == PK_E_AGAIN) {
         return;
     }
-    if (a->outbox.is_fetching || pk_audit_log_excess(&a->audit, a->config.journal_keep_count) < TRIM_SLICE) {
+    a->is_trim_fetching = false;
+    while (count > 0 && pk_fetch_next(a->trim_bytes, bytes, &at, &key, &value) == PK_OK) {
+        if (pk_audit_log_trim(&a->audit, &a->batch, keep_count, key, value) < 0) {
+            break;
+        }
+        a->is_meta_dirty = true;
+    }
+}
+
+/* Oldest log entries beyond what is kept, a few at a time. */
+static void trim_fetch(struct pk_agent *a, uint64_t keep_count) {
+    const struct pk_port_store *s = &a->port->store;
+    struct pk_record_key from, to;
+    if (a->outbox.is_fetching || pk_audit_log_excess(&a->audit, keep_count) < TRIM_SLICE) {
         return;
     }
     struct pk_store_fetch f = {.tree = PK_TREE_JOURNAL,
                                .max_records = TRIM_SLICE,
                                .out = a->trim_bytes,
                                .out_cap_bytes = sizeof a->trim_bytes};
-    struct pk_record_key from, to;
+    /* Whatever gap lost entries left: the oldest that are there. */
     pk_record_key_log(&from, a->audit.base.n + 1);
-    pk_record_key_log(&to, a->audit.base.n + 1 + TRIM_SLICE);
+    pk_record_key_log(&to, a->audit.head.n + 1);
     memcpy(f.from, from.bytes, from.n);
     memcpy(f.to, to.bytes, to.n);
     f.from_bytes = (uint8_t)from.n;
@@ -374,31 +394,61 @@ static void trim_log(struct pk_agent *a) {
     a->is_trim_fetching = s->fetch(s->ctx, &f) == PK_OK;
 }
 
-void pk_agent_journal(struct pk_agent *a) {
+/* A full map: nothing is added until deleting made room, first of the log, then of what the hub has waited
+ * for longest. */
+static void make_room(struct pk_agent *a, const struct pk_store_status *s) {
+    const uint64_t keep_count = log_keep_count(a, s);
+    const bool is_log_at_least = pk_audit_log_excess(&a->audit, keep_count) < TRIM_SLICE;
+    const uint64_t cap_bytes = a->config.store_map_bytes / 2;
+    const uint64_t held_bytes = pk_outbox_bytes(&a->outbox);
+    a->outbox.cap_bytes =
+        s->is_map_full && is_log_at_least && held_bytes < cap_bytes ? held_bytes : cap_bytes;
+    if (a->is_trim_fetching) {
+        trim_fetched(a, keep_count);
+    } else if (a->batch.op_count > 0 || s->is_map_full) {
+        trim_fetch(a, keep_count);
+    }
+}
+
+static void journal_additions(struct pk_agent *a) {
     struct pk_incident_drop drop;
-    while (pk_incidents_next_drop(&a->incidents, &drop) == PK_OK &&
-           pk_agent_batch_has_room(a, AUDIT_OP_BYTES)) {
+    while (pk_agent_batch_has_room(a, AUDIT_OP_BYTES) &&
+           pk_incidents_next_drop(&a->incidents, &drop) == PK_OK) {
         pk_agent_audit(a, 0, "loss", "agent", pk_str_of(drop.rule_id));
     }
     journal_incidents(a);
     journal_timeline(a);
-    journal_budgets(a);
+    pk_agent_journal_budgets(a); /* the rest with the next batch */
+}
+
+void pk_agent_journal(struct pk_agent *a) {
+    struct pk_store_status status;
+    a->port->store.status(a->port->store.ctx, &status);
+    if (!status.is_map_full) {
+        journal_additions(a);
+    }
     /* What finds no room is written with the next batch. */
     if (pk_outbox_flush(&a->outbox, &a->batch) < 0 || pk_replay_write(&a->gate.replay, &a->batch) < 0) {
         a->counters.batch_full++;
     }
-    if (a->batch.op_count > 0) {
-        trim_log(a);
-    }
-    if (a->is_meta_dirty && pk_agent_batch_has_room(a, PK_RECORD_META_BYTES + 64)) {
+    make_room(a, &status);
+    if (a->is_meta_dirty && a->batch.cap_bytes - a->batch.n >= META_OP_BYTES) {
         put_meta(a);
     }
 }
 
 /* ---- commit ---- */
 
-/* Answers to commands wait for the batch that holds what they acknowledge. */
+/* Answers to commands and devices wait for the batch that holds what they acknowledge; that is not this one
+ * when it had no room for all that changed. */
 static void note_submitted(struct pk_agent *a, uint64_t seq) {
+    if (pk_incidents_has_changes(&a->incidents)) {
+        return;
+    }
+    for (uint32_t i = 0; i < a->ack_count; i++) {
+        struct pk_agent_ack *k = &a->acks[(a->ack_head + i) % PK_AGENT_ACKS];
+        k->store_seq = k->store_seq == PK_AGENT_ACK_STAGED ? seq : k->store_seq;
+    }
     if (a->remote.is_staged && a->gate.replay.pending_count == 0) {
         a->remote.is_staged = false;
         a->remote.store_seq = seq;

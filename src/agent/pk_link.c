@@ -41,10 +41,19 @@ void pk_link_init(struct pk_link *l, const struct pk_config_broker *config,
     l->deadline_ms = now_ms;
 }
 
-int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str payload) {
+int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str payload, const struct pk_ce *ce) {
+    l->mqtt_config.will = (struct pk_mqtt_will){.qos = 0};
     if (pk_str_copy(topic, l->will_topic, sizeof l->will_topic) < 0 ||
         pk_str_copy(payload, l->will_payload, sizeof l->will_payload) < 0) {
         return PK_E_TOO_BIG;
+    }
+    const int err = pk_ce_binary(ce, &l->will_attributes);
+    if (err < 0) {
+        return err;
+    }
+    for (uint32_t i = 0; i < l->will_attributes.count; i++) {
+        l->will_user[i] = (struct pk_mqtt_user_property){l->will_attributes.items[i].name,
+                                                         l->will_attributes.items[i].value};
     }
     l->mqtt_config.will = (struct pk_mqtt_will){.topic = pk_str_of(l->will_topic),
                                                 .payload = pk_str_of(l->will_payload),
@@ -52,7 +61,9 @@ int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str paylo
                                                 .is_retained = true,
                                                 .payload_is_text = true,
                                                 .delay_s = l->config->will_delay_ms / 1000u,
-                                                .content_type = pk_str_of("application/json")};
+                                                .content_type = pk_str_of(PK_CE_CONTENT_TYPE_BINARY),
+                                                .user = l->will_user,
+                                                .user_count = l->will_attributes.count};
     return PK_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "base/pk_rng.h"
 #include "mqtt/pk_mqtt_client.h"
 #include "port/port.h"
+#include "wire/pk_cloudevents.h"
 #include "wire/pk_topic.h"
 
 enum pk_link_state {
@@ -37,6 +38,8 @@ struct pk_link {
     char client_id[PK_CONFIG_NAME_BYTES];
     char will_topic[PK_TOPIC_BYTES];
     char will_payload[PK_LINK_WILL_BYTES];
+    struct pk_ce_attributes will_attributes;
+    struct pk_mqtt_user_property will_user[PK_CE_ATTRIBUTES_MAX];
     char password[128];
     struct pk_endpoint endpoint;
     char addresses[PK_LINK_ADDRESSES][PK_ADDRESS_BYTES];
@@ -57,8 +60,10 @@ struct pk_link {
 /* Configuration is kept by reference. is_set == false: the link stays OFF. */
 void pk_link_init(struct pk_link *l, const struct pk_config_broker *config,
                   const struct pk_port_stream *stream, const char *client_id, uint64_t seed, uint64_t now_ms);
-/* Before a connection: what the will says. Texts are copied; PK_E_TOO_BIG. */
-PK_MUST_USE int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str payload);
+/* Before a connection: what the will says, and the envelope around it. All is copied. PK_OK, PK_E_TOO_BIG,
+ * PK_E_BAD_FIELD (site or gateway of the envelope): then there is no will. */
+PK_MUST_USE int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str payload,
+                                 const struct pk_ce *ce);
 /* Advances the connection and reads what came. True when the owner must resolve the host name now (once per
  * try). */
 bool pk_link_step(struct pk_link *l, uint64_t now_ms);
