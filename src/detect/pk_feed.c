@@ -5,7 +5,7 @@
 #include "detect/pk_judge.h"
 #include "detect/pk_match.h"
 
-enum { PROMISE_MS_MAX = 7 * 24 * 3600 * 1000 };
+enum { PROMISE_S_MAX = 7 * 24 * 3600, PROMISE_MS_MAX = PROMISE_S_MAX * 1000 };
 
 static bool is_replayed(const struct pk_event *event) {
     return (event->flags & PK_EVENT_REPLAYED) != 0;
@@ -164,7 +164,7 @@ static uint32_t promise_ms(const struct pk_engine *e, const struct pk_event *eve
     if ((event->flags & PK_EVENT_HAS_VALUE) == 0 || !(event->value > 0.0)) {
         return e->world.heartbeat_default_ms;
     }
-    const double limit_s = (double)(PROMISE_MS_MAX / 1000);
+    const double limit_s = (double)PROMISE_S_MAX;
     const uint32_t ms = event->value < limit_s ? (uint32_t)(event->value * 1000.0) : (uint32_t)PROMISE_MS_MAX;
     return ms > 0 ? ms : 1u;
 }
