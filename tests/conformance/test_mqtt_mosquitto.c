@@ -569,7 +569,7 @@ PK_TEST(session__unacknowledged_message__comes_again_with_dup) {
 
 static void send_numbers(struct link *l, int *next, int count) {
     uint64_t token = 0;
-    char payload[16];
+    char payload[16] = "";
     struct pk_mqtt_publish m = text_message("n", payload, 1);
     while (pk_mqtt_resend_peek(&l->client, &token)) {
         m.payload_bytes = (uint32_t)snprintf(payload, sizeof payload, "%u", (unsigned)token);

@@ -74,7 +74,8 @@ static void reload(const struct pk_meta *meta, uint64_t without_n, uint64_t chan
             continue;
         }
         if (n == changed_n) {
-            uint8_t *p = &bytes[(const uint8_t *)op.value.p - bytes + op.value.n - 5];
+            const size_t from = (size_t)((const uint8_t *)op.value.p - bytes);
+            uint8_t *p = &bytes[from + op.value.n - 5u];
             *p = (uint8_t)(*p ^ 1u);
         }
         CHECK_EQ_INT(pk_audit_log_load(&audit, op.key, op.value), PK_OK);
