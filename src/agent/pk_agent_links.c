@@ -10,7 +10,13 @@
 #define TOKEN_SUMMARY (TOKEN_BIRTH + 1u)
 #define TOKEN_REPLY (TOKEN_BIRTH + 2u)
 #define TOKEN_SUBSCRIBE (TOKEN_BIRTH + 3u)
-enum { CE_USER_MAX = PK_CE_ATTRIBUTES_MAX, MESSAGES_PER_TICK = 1024, SENDS_PER_TICK = 256 };
+enum {
+    CE_USER_MAX = PK_CE_ATTRIBUTES_MAX,
+    MESSAGES_PER_TICK = 1024,
+    SENDS_PER_TICK = 256,
+    /* Of the window, never taken by the outbox: the birth must go out however much is on its way again. */
+    WINDOW_RESERVE = 2
+};
 
 uint32_t pk_agent_link_for(const struct pk_agent *a, uint8_t role) {
     for (uint32_t i = 0; i < PK_LINKS; i++) {
@@ -137,8 +143,19 @@ static void subscribe(struct pk_agent *a, uint32_t link) {
     }
 }
 
+/* Birth, summary and reply of an earlier connection are replaced or late: they must not hold the places that
+ * this one needs. */
+static void forget_own_messages(struct pk_link *l) {
+    static const uint64_t TOKENS[] = {TOKEN_BIRTH, TOKEN_SUMMARY, TOKEN_REPLY};
+    for (uint32_t t = 0; t < PK_COUNT_OF(TOKENS); t++) {
+        for (uint32_t i = 0; i < PK_LIMIT_INFLIGHT && pk_mqtt_forget(&l->mqtt, TOKENS[t]) == PK_OK; i++) {
+        }
+    }
+}
+
 static void on_connected(struct pk_agent *a, uint32_t link, bool subscribe_again) {
     struct pk_link *l = &a->links[link];
+    forget_own_messages(l);
     publish_status(a, link, true, "");
     if (subscribe_again) {
         subscribe(a, link);
@@ -376,22 +393,29 @@ static void end_remote(struct pk_agent *a) {
 static void send_remote_reply(struct pk_agent *a) {
     struct pk_agent_remote *r = &a->remote;
     struct pk_link *l = &a->links[r->link];
-    const struct pk_mqtt_publish m = {.topic = pk_str_of(r->reply_topic),
-                                      .payload = r->reply,
-                                      .payload_bytes = r->reply_bytes,
-                                      .qos = 1,
-                                      .payload_is_text = true,
-                                      .content_type = pk_str_of("application/json"),
-                                      .has_correlation = r->correlation_bytes > 0,
-                                      .correlation =
-                                          pk_str_make((const char *)r->correlation, r->correlation_bytes)};
+    struct pk_mqtt_publish m = {.topic = pk_str_of(r->reply_topic),
+                                .payload = r->reply,
+                                .payload_bytes = r->reply_bytes,
+                                .qos = 1,
+                                .may_overtake = true,
+                                .payload_is_text = true,
+                                .content_type = pk_str_of("application/json"),
+                                .has_correlation = r->correlation_bytes > 0,
+                                .correlation =
+                                    pk_str_make((const char *)r->correlation, r->correlation_bytes)};
     if (r->is_staged || r->store_seq > a->durable_seq) {
         return;
     }
     if (r->reply_topic[0] != '\0') {
-        const int err = pk_mqtt_publish(&l->mqtt, &m, TOKEN_REPLY);
-        if (err == PK_E_FULL || err == PK_E_AGAIN) {
-            return;
+        int err = pk_mqtt_publish(&l->mqtt, &m, TOKEN_REPLY);
+        if (err == PK_E_FULL) {
+            /* Nothing is read while a reply waits, so it must not wait for an acknowledgement; a reply is not
+             * sent again anyway. */
+            m.qos = 0;
+            err = pk_mqtt_publish(&l->mqtt, &m, TOKEN_REPLY);
+        }
+        if (err == PK_E_FULL) {
+            return; /* the socket is full: its own doing ends that */
         }
         if (err < 0) {
             a->counters.replies_lost++;
@@ -527,9 +551,17 @@ static void resend(struct pk_agent *a, struct pk_link *l) {
     }
 }
 
+static bool has_window(const struct pk_link *l) {
+    const uint32_t offered = l->mqtt.limits.receive_maximum;
+    const uint32_t window = offered < PK_LIMIT_INFLIGHT ? offered : PK_LIMIT_INFLIGHT;
+    const uint32_t usable = window > 2 * WINDOW_RESERVE ? window - WINDOW_RESERVE : window;
+    return pk_mqtt_inflight_count(&l->mqtt) < usable;
+}
+
 static void send_outbox(struct pk_agent *a, struct pk_link *l) {
     struct pk_outbox_view v;
-    for (uint32_t i = 0; i < SENDS_PER_TICK && pk_outbox_peek(&a->outbox, a->now.mono_ms, &v); i++) {
+    for (uint32_t i = 0;
+         i < SENDS_PER_TICK && has_window(l) && pk_outbox_peek(&a->outbox, a->now.mono_ms, &v); i++) {
         const int err = publish_entry(a, l, &v, false);
         if (err == PK_E_TOO_BIG || err == PK_E_BAD_FIELD || err == PK_E_UNSUPPORTED) {
             pk_agent_log1(a, PK_LOG_ERROR, "an entry can never be sent, dropped and counted", v.record.id);
