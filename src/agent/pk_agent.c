@@ -174,13 +174,20 @@ static void announce_start(struct pk_agent *a) {
 }
 
 /* What went wrong with our own store is an event like any other: the rules decide. */
-static void report_moved_store(struct pk_agent *a) {
+void pk_agent_report_store(struct pk_agent *a, const char *type, double value) {
     struct pk_event_in *in = &a->event_in;
-    if (pk_event_sample("store_moved_aside", "picketd", 1.0, PK_OK, in) < 0) {
+    if (pk_event_sample(type, "picketd", value, PK_OK, in) < 0) {
         return;
     }
-    in->severity = PK_SEV_HIGH;
+    in->severity = value > 0 ? PK_SEV_HIGH : PK_SEV_INFO;
     pk_agent_offer(a);
+}
+
+/* By the check before the start, or by what opening it found. */
+static bool was_store_moved(const struct pk_agent *a) {
+    struct pk_store_status s;
+    a->port->store.status(a->port->store.ctx, &s);
+    return a->start.is_store_moved_aside || s.was_moved_aside;
 }
 
 /* A configured heartbeat is owed from the first moment: a source that never speaks is as silent as one that
@@ -201,13 +208,14 @@ static void expect_heartbeats(struct pk_agent *a) {
 int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
     PK_ASSERT(pk_port_missing(a->port) == NULL);
     a->start = *start;
+    a->start.is_store_moved_aside = was_store_moved(a);
     pk_agent_read_clock(a);
     const int err = pk_agent_restore(a);
     if (err < 0) {
         return err;
     }
-    if (start->is_store_moved_aside) {
-        report_moved_store(a);
+    if (a->start.is_store_moved_aside) {
+        pk_agent_report_store(a, "store_moved_aside", 1.0);
     }
     expect_heartbeats(a);
     announce_start(a);

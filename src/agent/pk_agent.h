@@ -128,6 +128,8 @@ struct pk_agent {
     uint32_t batch_run_count;
     bool is_meta_dirty;
     bool is_store_full; /* the last submit found no room in the queue of the writer */
+    int32_t store_error; /* of the writer, as last said; PK_OK when it works */
+    uint64_t store_said_ms;
     uint64_t submitted_seq, durable_seq;
     bool is_trim_fetching;
     uint8_t batch_bytes[PK_LIMIT_BATCH_BYTES];

@@ -30,6 +30,8 @@ void pk_agent_set_time(struct pk_agent *a, int64_t wall_ms);
 /* ---- detect ---- */
 /* Hands a->event_in to the intake. */
 void pk_agent_offer(struct pk_agent *a);
+/* An event about our own store. */
+void pk_agent_report_store(struct pk_agent *a, const char *type, double value);
 void pk_agent_collect(struct pk_agent *a);
 void pk_agent_detect(struct pk_agent *a);
 uint64_t pk_agent_collect_next_ms(const struct pk_agent *a);

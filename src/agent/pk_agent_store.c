@@ -510,6 +510,29 @@ static void acknowledge_messages(struct pk_agent *a) {
     }
 }
 
+/* Said when it changes, and again while it lasts, so that the rule's gauge does not go stale. */
+static void watch_store(struct pk_agent *a) {
+    enum { SAY_AGAIN_MS = 10000 };
+    struct pk_store_status s;
+    if (a->durable_seq >= a->submitted_seq && a->store_error == PK_OK) {
+        return;
+    }
+    a->port->store.status(a->port->store.ctx, &s);
+    const bool is_change = s.last_error != a->store_error;
+    if (!is_change && (s.last_error == PK_OK || a->now.mono_ms - a->store_said_ms < SAY_AGAIN_MS)) {
+        return;
+    }
+    a->store_error = s.last_error;
+    a->store_said_ms = a->now.mono_ms;
+    pk_agent_report_store(a, "store_failing", s.last_error == PK_OK ? 0.0 : 1.0);
+    if (is_change && s.last_error == PK_OK) {
+        pk_agent_log(a, PK_LOG_NOTICE, "the store can be written again");
+    } else if (is_change) {
+        pk_agent_log1(a, PK_LOG_ERROR, "the store cannot be written; actions and reports wait",
+                      pk_str_of(pk_err_text(s.last_error)));
+    }
+}
+
 void pk_agent_durable(struct pk_agent *a) {
     const uint64_t durable = a->port->store.durable(a->port->store.ctx);
     if (durable > a->durable_seq) {
@@ -517,6 +540,7 @@ void pk_agent_durable(struct pk_agent *a) {
         pk_respond_on_durable(&a->respond, durable);
         pk_outbox_durable(&a->outbox, durable);
     }
+    watch_store(a);
     acknowledge_messages(a);
     fetch_outbox(a);
 }
