@@ -506,8 +506,9 @@ PK_TEST(explain__says_what_blocks) {
 /* -- the model: whatever happens in whatever order, a START that leaves is allowed to -- */
 struct model {
     struct pk_rng rng;
-    uint32_t approvals[4096];    /* by run: people who approved, as the model saw it */
-    uint64_t intent_seq[4096];   /* newest submitted sequence of an intent, by run */
+    uint32_t approvals[4096]; /* by run: people who approved, as the model saw it */
+    uint64_t intent_seq[4096];
+    bool is_counted[4096];       /* newest submitted sequence of an intent, by run */
     uint64_t start_ms[5][8][64]; /* by action and target: start times, a ring */
     uint32_t start_count[5][8];
     uint32_t iterations[8192]; /* by incident */
@@ -584,6 +585,7 @@ static void model_start(const struct pk_respond_request *q) {
     CHECK(m.intent_seq[run->id % 4096] != 0 && m.intent_seq[run->id % 4096] <= m.durable);
     CHECK(pk_respond_running_count(&g.respond) <= PK_RESPOND_CONCURRENT);
     m.intent_seq[run->id % 4096] = 0;
+    m.is_counted[run->id % 4096] = false;
 }
 
 static void model_requests(void) {
@@ -592,14 +594,16 @@ static void model_requests(void) {
         struct pk_incident_action a;
         switch (q.kind) {
         case PK_REQ_PERSIST:
+            if (q.run->is_intent && q.run->step == PK_RUN_AT_INTENT && !m.is_counted[q.run->id % 4096]) {
+                m.is_counted[q.run->id % 4096] =
+                    true; /* the budget was taken now, however late the store is */
+                check_budget(q.run);
+            }
             if (dice(8) == 0) {
                 pk_respond_on_submit_failed(&g.respond, q.run->id);
                 break;
             }
             if (q.run->is_intent && q.run->step == PK_RUN_AT_INTENT) {
-                if (m.intent_seq[q.run->id % 4096] == 0) {
-                    check_budget(q.run);
-                }
                 m.intent_seq[q.run->id % 4096] = g.next_seq;
             }
             pk_respond_on_submitted(&g.respond, q.run->id, g.next_seq++);
@@ -623,6 +627,7 @@ static void model_requests(void) {
         case PK_REQ_FORGET:
             m.approvals[q.run->id % 4096] = 0;
             m.intent_seq[q.run->id % 4096] = 0;
+            m.is_counted[q.run->id % 4096] = false;
             break;
         }
     }
