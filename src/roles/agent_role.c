@@ -225,6 +225,12 @@ static int bring_up(const struct pk_options *options, struct pk_agent_start *sta
         }
     }
     err = pk_platform_open_store(&role.port, a->config.state_dir, a->config.store_map_bytes);
+    if (err == PK_E_UNSUPPORTED) {
+        /* Starting again does not help, and moving it aside would lose what the later version knows. */
+        say(PK_LOG_ERROR, "the store was written by a later version of picketd; it is left as it is",
+            a->config.state_dir);
+        return PK_EXIT_CONFIG;
+    }
     if (err != PK_OK) {
         say(PK_LOG_ERROR, "the store cannot be opened", pk_err_text(err));
         return PK_EXIT_FAILED;
