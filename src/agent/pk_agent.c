@@ -251,9 +251,6 @@ void pk_agent_apply_settings(struct pk_agent *a) {
 
 static void reload(struct pk_agent *a) {
     struct pk_diag diag;
-    if (a->reply_owner != 0) {
-        return;
-    } /* the scratch is in use; an operator who sends HUP twice is served then */
     const struct pk_config_broker before[PK_LINKS] = {a->config.broker[0], a->config.broker[1]};
     if (pk_agent_load(a, a->config_path, a->environment, &diag) < 0) {
         char text[sizeof diag + 32];
@@ -273,13 +270,16 @@ static void reload(struct pk_agent *a) {
         if (memcmp(&before[i], &a->config.broker[i], sizeof before[i]) != 0) {
             pk_agent_link_renew(a, i);
         }
+        pk_agent_link_password(a, i);
     }
     pk_agent_audit(a, 0, "config", "agent", pk_str_of("configuration reloaded"));
     pk_agent_log(a, PK_LOG_NOTICE, "configuration reloaded");
 }
 
 static void handle_signals(struct pk_agent *a, uint32_t signals) {
-    if ((signals & PK_SIG_RELOAD) != 0) {
+    a->is_reload_wanted = a->is_reload_wanted || (signals & PK_SIG_RELOAD) != 0;
+    if (a->is_reload_wanted && a->reply_owner == 0) { /* else its scratch holds a reply, for some seconds */
+        a->is_reload_wanted = false;
         reload(a);
     }
     if ((signals & PK_SIG_DUMP) != 0) {

@@ -79,6 +79,7 @@ struct pk_agent_remote {
     uint32_t handle;    /* of the MQTT message */
     bool is_staged;     /* its id is in the open batch */
     uint64_t store_seq; /* batch that holds it; 0 = not submitted */
+    uint64_t since_ms;  /* of the step */
     char reply[PK_LIMIT_PAYLOAD_BYTES];
     uint32_t reply_bytes;
     char reply_topic[PK_TOPIC_BYTES + 64];
@@ -98,7 +99,8 @@ struct pk_agent {
     struct pk_command_config command_config;
     const char *config_path;
     const char *const *environment;
-    struct pk_diag diag; /* of the last refused reload */
+    struct pk_diag diag;   /* of the last refused reload */
+    bool is_reload_wanted; /* asked for while its scratch was in use */
     uint8_t mode, log_level;
     uint32_t rules_hash;
     /* time */
@@ -127,7 +129,7 @@ struct pk_agent {
     uint32_t batch_runs[PK_LIMIT_RUNS];
     uint32_t batch_run_count;
     bool is_meta_dirty;
-    bool is_store_full; /* the last submit found no room in the queue of the writer */
+    bool is_store_full;  /* the last submit found no room in the queue of the writer */
     int32_t store_error; /* of the writer, as last said; PK_OK when it works */
     uint64_t store_said_ms;
     uint64_t submitted_seq, durable_seq;
@@ -167,6 +169,8 @@ struct pk_agent {
 _Static_assert(sizeof(struct pk_agent) <= PK_AGENT_RAM_MAX, "the board's budget for the agent");
 
 enum { PK_AGENT_STOP_MS = 4000 }; /* orderly end: last words to the broker and the store */
+/* An answer waits that long for the store; then it says so: a full disk must not silence everything. */
+enum { PK_AGENT_STORE_WAIT_MS = 5000 };
 
 /* No I/O but the clock. The port must be whole by pk_agent_start (asserted). */
 void pk_agent_init(struct pk_agent *a, const struct pk_port *port, const struct pk_agent_identity *identity);

@@ -167,7 +167,8 @@ static int mitigate(struct pk_agent *a, const struct pk_request *q, struct pk_js
     }
     const struct pk_str action = pk_args_text(&q->args, "action");
     struct pk_str target = pk_args_text(&q->args, "target");
-    if (target.n == 0) {
+    const int row = pk_actions_find(pk_agent_actions(a), action);
+    if (target.n == 0 && row >= 0 && pk_agent_actions(a)->rows[row].needs_target) {
         target = pk_str_of(i->component_count > 0 ? i->components[0] : i->group_key);
     }
     char words[512];
@@ -312,6 +313,13 @@ static void audit_command(struct pk_agent *a, const struct pk_request *q, int er
     if (q->jti[0] != '\0') {
         pk_buf_puts(&b, ", jti ");
         pk_buf_puts(&b, q->jti);
+    }
+    if ((q->cmd == PK_CMD_MITIGATE || q->cmd == PK_CMD_APPROVAL_DECIDE) && pk_args_has(&q->args, "reason")) {
+        char reason[PK_AUDIT_TEXT_BYTES];
+        pk_buf_puts(&b, ", reason: ");
+        const uint32_t room = b.cap_bytes - b.n;
+        (void)pk_str_copy_cut(pk_args_text(&q->args, "reason"), reason, room);
+        pk_buf_puts(&b, reason);
     }
     pk_agent_audit(a, 0, "command", q->who, pk_buf_str(&b));
 }

@@ -173,7 +173,26 @@ void pk_agent_links_open(struct pk_agent *a) {
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         pk_link_init(&a->links[i], &a->config.broker[i], &a->port->link[i], a->config.gateway, seed + i,
                      a->now.mono_ms);
+        pk_agent_link_password(a, i);
     }
+}
+
+/* One line; the secret stays out of configuration, log and dump. */
+void pk_agent_link_password(struct pk_agent *a, uint32_t link) {
+    const struct pk_config_broker *c = &a->config.broker[link];
+    struct pk_str password = pk_str_make(NULL, 0);
+    if (c->is_set && c->password_file[0] != '\0') {
+        const int n =
+            a->port->files.read(a->port->files.ctx, c->password_file, a->payload, sizeof a->payload);
+        password = pk_str_trim(pk_str_make(a->payload, n > 0 ? (size_t)n : 0));
+        if (n < 0) {
+            pk_agent_log1(a, PK_LOG_ERROR, "the password file cannot be read", pk_str_of(c->password_file));
+        }
+    }
+    if (pk_link_set_password(&a->links[link], password) < 0) {
+        pk_agent_log1(a, PK_LOG_ERROR, "the password is too long", pk_str_of(c->password_file));
+    }
+    memset(a->payload, 0, sizeof a->payload);
 }
 
 /* Its broker is another one now, or asked in another way: nothing of the old session holds. */
@@ -261,6 +280,7 @@ static void stage_reply(struct pk_agent *a, struct pk_buf *b) {
     struct pk_agent_remote *r = &a->remote;
     r->reply_bytes = b->n;
     r->step = PK_REMOTE_REPLYING;
+    r->since_ms = a->now.mono_ms;
     r->correlation_bytes = q->correlation_bytes;
     memcpy(r->correlation, q->correlation, q->correlation_bytes);
     if (q->reply_topic[0] != '\0') {
@@ -390,6 +410,25 @@ static void end_remote(struct pk_agent *a) {
     a->remote.handle = 0;
 }
 
+static bool is_store_late(const struct pk_agent *a) {
+    return a->now.mono_ms - a->remote.since_ms >= PK_AGENT_STORE_WAIT_MS;
+}
+
+/* It was carried out, and the store does not take it: true once the answer says that. */
+static bool says_unstored(struct pk_agent *a) {
+    struct pk_buf b;
+    const struct pk_reply_to to = remote_reply_to(a);
+    if (!is_store_late(a)) {
+        return false;
+    }
+    pk_buf_init(&b, a->remote.reply, sizeof a->remote.reply);
+    pk_reply_error(&b, &to, PK_E_TIMEOUT, "carried out, but the store has not kept it yet");
+    a->remote.reply_bytes = b.n;
+    a->remote.is_staged = false;
+    a->remote.store_seq = 0;
+    return true;
+}
+
 static void send_remote_reply(struct pk_agent *a) {
     struct pk_agent_remote *r = &a->remote;
     struct pk_link *l = &a->links[r->link];
@@ -403,7 +442,7 @@ static void send_remote_reply(struct pk_agent *a) {
                                 .has_correlation = r->correlation_bytes > 0,
                                 .correlation =
                                     pk_str_make((const char *)r->correlation, r->correlation_bytes)};
-    if (r->is_staged || r->store_seq > a->durable_seq) {
+    if ((r->is_staged || r->store_seq > a->durable_seq) && !says_unstored(a)) {
         return;
     }
     if (r->reply_topic[0] != '\0') {
@@ -453,6 +492,7 @@ void pk_agent_remote(struct pk_agent *a) {
         const int err = pk_command_step(&a->gate, &a->port->crypto, &now);
         if (err == PK_OK) {
             a->remote.step = PK_REMOTE_STORING;
+            a->remote.since_ms = a->now.mono_ms;
             a->remote.is_staged = true; /* pk_agent_journal writes the id into the batch of this tick */
         } else if (err != PK_E_AGAIN && err != PK_E_NOT_FOUND) {
             refuse_remote(a, err);
@@ -462,6 +502,12 @@ void pk_agent_remote(struct pk_agent *a) {
     if (a->remote.step == PK_REMOTE_STORING && !a->remote.is_staged &&
         a->durable_seq >= a->remote.store_seq) {
         execute_remote(a);
+    } else if (a->remote.step == PK_REMOTE_STORING && is_store_late(a)) {
+        (void)pk_str_copy_cut(pk_str_of("not carried out: the store does not keep its id"), a->gate.why,
+                              sizeof a->gate.why);
+        a->remote.is_staged = false;
+        a->remote.store_seq = 0;
+        refuse_remote(a, PK_E_TIMEOUT);
     }
 }
 

@@ -4,7 +4,7 @@
 #include "agent/pk_agent_priv.h"
 #include "wire/pk_control.h"
 
-enum { LINES_PER_TURN = 256, REPLY_STUCK_MS = 5000, EVENT_REPLY_BYTES = 256 };
+enum { LINES_PER_TURN = 256, REPLY_STUCK_MS = 10000, EVENT_REPLY_BYTES = 256 };
 
 static uint8_t role_of(const struct pk_agent *a, uint32_t uid, uint32_t gid) {
     uint8_t best = uid == 0 ? PK_ROLE_ADMIN : PK_ROLE_NONE;
@@ -143,22 +143,39 @@ static void serve_events(struct pk_agent *a, uint32_t index) {
 
 /* ---- control ---- */
 
+/* Carried out, and the store does not take it: everybody else waits for this answer too. */
+static void say_unstored(struct pk_agent *a) {
+    struct pk_buf b;
+    const struct pk_reply_to to = {.is_socket = true, .id = a->request.id};
+    pk_buf_init(&b, a->reply, sizeof a->reply);
+    pk_reply_error(&b, &to, PK_E_TIMEOUT, "carried out, but the store has not kept it yet");
+    a->reply_bytes = b.n;
+    a->reply_is_staged = false;
+    a->reply_after_seq = 0;
+    a->reply_since_ms = a->now.mono_ms;
+}
+
 /* One reply at a time; a request waits while another's reply is still on its way. */
 static void send_reply(struct pk_agent *a) {
-    if (a->reply_owner == 0 || a->reply_is_staged || a->reply_after_seq > a->durable_seq) {
+    if (a->reply_owner == 0) {
         return;
+    }
+    const bool is_late = a->now.mono_ms - a->reply_since_ms >= PK_AGENT_STORE_WAIT_MS;
+    if (a->reply_is_staged || a->reply_after_seq > a->durable_seq) {
+        if (!is_late) {
+            return;
+        }
+        say_unstored(a);
     }
     const uint32_t index = a->reply_owner - 1;
     const int n =
         a->port->serve.send(a->port->serve.ctx, index, a->reply + a->reply_at, a->reply_bytes - a->reply_at);
-    if (n < 0 || (n == 0 && a->now.mono_ms - a->reply_since_ms > REPLY_STUCK_MS)) {
-        a->counters.slow_closed += n == 0 ? 1 : 0;
-        close_connection(a, index);
-        return;
-    }
-    a->reply_at += (uint32_t)n;
-    if (a->reply_at == a->reply_bytes) {
+    a->reply_at += n > 0 ? (uint32_t)n : 0;
+    if (n >= 0 && a->reply_at == a->reply_bytes) {
         a->reply_owner = 0;
+    } else if (n < 0 || a->now.mono_ms - a->reply_since_ms >= REPLY_STUCK_MS) {
+        a->counters.slow_closed += n < 0 ? 0 : 1;
+        close_connection(a, index);
     }
 }
 

@@ -58,6 +58,8 @@ void pk_agent_durable(struct pk_agent *a);
 /* ---- links ---- */
 void pk_agent_links_open(struct pk_agent *a);
 void pk_agent_link_renew(struct pk_agent *a, uint32_t link);
+/* Reads its password_file; taken with the next connection. */
+void pk_agent_link_password(struct pk_agent *a, uint32_t link);
 void pk_agent_links_read(struct pk_agent *a);
 void pk_agent_links_write(struct pk_agent *a);
 uint64_t pk_agent_links_next_ms(const struct pk_agent *a);

@@ -67,6 +67,13 @@ int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str paylo
     return PK_OK;
 }
 
+int pk_link_set_password(struct pk_link *l, struct pk_str password) {
+    const int err = pk_str_copy(password, l->password, sizeof l->password);
+    l->mqtt_config.has_password = err >= 0 && password.n > 0;
+    l->mqtt_config.password = pk_str_make(l->password, err >= 0 ? password.n : 0);
+    return err;
+}
+
 /* Full jitter: anywhere between nothing and the doubled bound, so a fleet that lost its broker does not come
  * back in step. */
 static void back_off(struct pk_link *l, uint64_t now_ms) {

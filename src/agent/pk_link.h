@@ -64,6 +64,8 @@ void pk_link_init(struct pk_link *l, const struct pk_config_broker *config,
  * PK_E_BAD_FIELD (site or gateway of the envelope): then there is no will. */
 PK_MUST_USE int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str payload,
                                  const struct pk_ce *ce);
+/* For the next connection; copied. PK_E_TOO_BIG, then there is none. */
+PK_MUST_USE int pk_link_set_password(struct pk_link *l, struct pk_str password);
 /* Advances the connection and reads what came. True when the owner must resolve the host name now (once per
  * try). */
 bool pk_link_step(struct pk_link *l, uint64_t now_ms);

@@ -159,6 +159,11 @@ static void add_dir(const char *path, bool is_file) {
             s.n--;
         }
     }
+    for (uint32_t i = 0; i < role.read_count; i++) {
+        if (pk_str_eq_c(s, role.dirs[i])) {
+            return;
+        }
+    }
     if (s.n == 0 || role.read_count == SEAL_DIRS) {
         return;
     }
@@ -167,7 +172,14 @@ static void add_dir(const char *path, bool is_file) {
     role.read_count++;
 }
 
-/* What the agent reads again after the seal: its configuration on reload, and what it measures. */
+/* Renewed certificates are taken with the next connection; what cannot be read leaves the old ones. */
+static void renew_tls(void) {
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        (void)prepare_tls(i); /* it has said why */
+    }
+}
+
+/* What the agent reads again after the seal: configuration and secrets on reload, and what it measures. */
 static uint32_t seal(const char *config_path) {
     const struct pk_config *c = &role.agent.config;
     const char *const write_dirs[] = {c->state_dir, NULL};
@@ -177,6 +189,13 @@ static uint32_t seal(const char *config_path) {
     add_dir(c->actions_path, true);
     add_dir("/proc", false);
     add_dir("/sys", false);
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        const struct pk_config_broker *b = &c->broker[i];
+        add_dir(b->ca, true);
+        add_dir(b->certificate, true);
+        add_dir(b->key, true);
+        add_dir(b->password_file, true);
+    }
     for (uint32_t i = 0; i < c->watch_count; i++) {
         if (c->watches[i].collector == PK_COLLECT_PROCESS && c->watches[i].path[0] != '\0') {
             add_dir(c->watches[i].path, true);
@@ -263,6 +282,9 @@ int pk_agent_role_main(const struct pk_options *options) {
     while (!pk_agent_is_stopped(a)) {
         const uint32_t signals = role.port.loop.wait(role.port.loop.ctx, until_ms);
         until_ms = pk_agent_tick(a, signals);
+        if ((signals & PK_SIG_RELOAD) != 0) {
+            renew_tls();
+        }
     }
     return PK_EXIT_OK;
 }
