@@ -4,6 +4,8 @@
 # The compiler's own specs know only glibc, so nothing of them is used for headers, start files and libraries.
 # Two short cuts that do not work: musl's gcc wrapper with -static-pie makes a dynamically linked file without a word;
 # gcc's own -static-pie still names an interpreter on ARM. So the linker is told directly.
+# The linker is lld: it writes relative relocations in the packed form musl's start code reads (ADR 0030); GNU ld can
+# do so for x86 only.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR ${PK_ISA})
 
@@ -42,8 +44,16 @@ endforeach()
 # After the ISA flags, so that a user's CFLAGS still come last.
 set(CMAKE_C_FLAGS_INIT
     "${PK_ISA_FLAGS} -fPIE -nostdinc -isystem ${PK_SYSROOT}/include -isystem ${pk_path_include} -U_FORTIFY_SOURCE")
+# A cross compiler looks for its linker in the folders it is told only; the folder of the real file holds nothing that
+# it could take for its own.
+find_program(pk_lld NAMES ld.lld)
+if(NOT pk_lld)
+    message(FATAL_ERROR "no ld.lld: run tools/deps ${PK_ISA}")
+endif()
+get_filename_component(pk_lld_folder ${pk_lld} REALPATH)
+get_filename_component(pk_lld_folder ${pk_lld_folder} DIRECTORY)
 set(CMAKE_C_LINK_EXECUTABLE
-    "<CMAKE_C_COMPILER> <FLAGS> -static -nostdlib -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text <CMAKE_C_LINK_FLAGS> <LINK_FLAGS> -L${PK_SYSROOT}/lib ${PK_SYSROOT}/lib/rcrt1.o ${PK_SYSROOT}/lib/crti.o ${pk_path_crtbeginS.o} <OBJECTS> -o <TARGET> <LINK_LIBRARIES> -Wl,--start-group -lc -lgcc -Wl,--end-group ${pk_path_crtendS.o} ${PK_SYSROOT}/lib/crtn.o")
+    "<CMAKE_C_COMPILER> <FLAGS> -static -nostdlib -nostartfiles -B${pk_lld_folder}/ -fuse-ld=lld -Wl,-pie,--no-dynamic-linker,-z,text,--pack-dyn-relocs=relr,-O2 <CMAKE_C_LINK_FLAGS> <LINK_FLAGS> -L${PK_SYSROOT}/lib ${PK_SYSROOT}/lib/rcrt1.o ${PK_SYSROOT}/lib/crti.o ${pk_path_crtbeginS.o} <OBJECTS> -o <TARGET> <LINK_LIBRARIES> -Wl,--start-group -lc -lgcc -Wl,--end-group ${pk_path_crtendS.o} ${PK_SYSROOT}/lib/crtn.o")
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 set(CMAKE_FIND_ROOT_PATH ${PK_SYSROOT})
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)

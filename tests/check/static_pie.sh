@@ -12,7 +12,7 @@ for file in "$build"/picketd "$build"/picketctl "$build"/tests/unit/test_*; do
     grep -q 'Type: *DYN' "$build/readelf.txt" || complain "$name: not position-independent"
     grep -q 'INTERP' "$build/readelf.txt" && complain "$name: has an interpreter"
     grep -q 'GNU_RELRO' "$build/readelf.txt" || complain "$name: no read-only relocations"
-    grep -qE 'GNU_STACK.* RW +0x' "$build/readelf.txt" || complain "$name: executable stack"
+    grep -qE 'GNU_STACK.* RW +0' "$build/readelf.txt" || complain "$name: executable stack"
     grep -E '^ +LOAD' "$build/readelf.txt" | grep -q 'RWE' && complain "$name: a segment is writable and executable"
     readelf -dW "$file" 2>/dev/null | grep -q 'NEEDED' && complain "$name: needs a shared library"
     readelf -dW "$file" 2>/dev/null | grep -q 'TEXTREL' && complain "$name: relocations in the code"
