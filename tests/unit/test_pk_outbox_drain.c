@@ -365,10 +365,10 @@ PK_TEST(drain__unreadable_record__is_deleted_and_counted) {
     reset(10000000);
     for (uint32_t subject = 1; subject <= PK_LIMIT_OUTBOX_SLOTS + 4; subject++) {
         CHECK_EQ_INT(append(subject, PK_SEV_LOW, true), PK_OK);
+        submit();
+        make_durable(submitted_seq);
+        pk_outbox_durable(&ob, durable_seq);
     }
-    submit();
-    make_durable(submitted_seq);
-    pk_outbox_durable(&ob, durable_seq);
     records[record_count - 2].value[0] = 99;
     drain();
     CHECK_EQ_U64(record_count, 0);

@@ -1,5 +1,6 @@
 #include "detect/pk_rule_parse.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "detect/pk_window.h"
@@ -99,7 +100,10 @@ PK_TEST(next__values_that_cannot_be) {
     check_fails("[rule x]\non = any\nwhen = count >= 3 in 5m\ntype = costum\nseverity = low\n", 4,
                 "'costum' is not an incident type; did you mean 'custom'?");
     check_fails(HEAD "enabled = maybe\n", 6, "expected yes or no, not 'maybe'");
-    check_fails(HEAD "keys = 0\n", 6, "expected a whole number from 1 to 1022, not '0'");
+    char message[80];
+    (void)snprintf(message, sizeof message, "expected a whole number from 1 to %u, not '0'",
+                   PK_LIMIT_KEYS > 65000u ? 65000u : PK_LIMIT_KEYS - 2u);
+    check_fails(HEAD "keys = 0\n", 6, message);
     check_fails(HEAD "cooldown = 10 minutes\n", 6, "expected a time such as 30s, 5m or 2h, not '10 minutes'");
     check_fails(HEAD "check_interval = 0s\n", 6, "the time '0s' must be above 0 and at most 7d");
     check_fails(HEAD "actions = a, b c\n", 6, "'b c' is not the name of an action");

@@ -51,7 +51,7 @@ PK_TEST(rings__of_all_classes__never_overlap_and_all_come_back) {
     uint32_t count = 0;
     pk_windows_init(&w);
     pk_rng_seed(&r, 3);
-    for (uint32_t round = 0; round < 20000; round++) {
+    for (uint32_t round = 0; round < 20u * PK_LIMIT_KEYS; round++) {
         if (count > 0 && (count == PK_LIMIT_KEYS || pk_rng_below(&r, 5) < 2)) {
             const uint32_t i = (uint32_t)pk_rng_below(&r, count);
             const struct pk_window *s = &w.slots[slots[i]];
