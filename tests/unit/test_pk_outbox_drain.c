@@ -381,10 +381,10 @@ PK_TEST(drain__failing_store__is_asked_again_after_the_next_commit) {
     reset(10000000);
     for (uint32_t subject = 1; subject <= PK_LIMIT_OUTBOX_SLOTS + 4; subject++) {
         CHECK_EQ_INT(append(subject, PK_SEV_LOW, true), PK_OK);
+        submit();
+        make_durable(submitted_seq);
+        pk_outbox_durable(&ob, durable_seq);
     }
-    submit();
-    make_durable(submitted_seq);
-    pk_outbox_durable(&ob, durable_seq);
     pk_outbox_online(&ob, true);
     send_step(NULL);
     CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
