@@ -37,6 +37,23 @@ void pk_agent_log(struct pk_agent *a, enum pk_log_level level, const char *text)
     pk_agent_log1(a, level, text, pk_str_make(NULL, 0));
 }
 
+bool pk_agent_may_say(const struct pk_agent *a, struct pk_agent_muffle *m, uint64_t *out_more) {
+    enum { AT_ONCE = 20, PERIOD_MS = 60000 };
+    const uint64_t periods = (a->now.mono_ms - m->refilled_ms) / PERIOD_MS;
+    if (periods > 0) {
+        m->refilled_ms += periods * PERIOD_MS;
+        m->spent_count -= periods < m->spent_count ? (uint32_t)periods : m->spent_count;
+    }
+    if (m->spent_count >= AT_ONCE) {
+        m->muffled_count++;
+        return false;
+    }
+    m->spent_count++;
+    *out_more = m->muffled_count;
+    m->muffled_count = 0;
+    return true;
+}
+
 /* ---- clock ---- */
 
 struct pk_stamp pk_agent_stamp_at(const struct pk_agent *a, uint64_t mono_ms) {
@@ -318,7 +335,8 @@ static uint64_t next_deadline(const struct pk_agent *a, uint64_t incidents_ms, u
     if (a->batch.op_count > 0) {
         next = earlier(next, now + (a->is_store_full ? 10u : 0u));
     }
-    if (a->intake.count > 0 || pk_agent_local_wants_turn(a) || a->gate.stage == PK_COMMAND_TAKEN) {
+    if (a->intake.count > 0 || pk_agent_local_wants_turn(a) || pk_agent_links_want_turn(a) ||
+        a->gate.stage == PK_COMMAND_TAKEN) {
         return now;
     }
     return next;

@@ -70,6 +70,20 @@ struct pk_agent_counters {
         offers_refused, runs_orphaned, batch_full, ipc_bad, log_suppressed;
 };
 
+/* Keeps what a peer can cause from filling log and audit: so many at once, then one each period. */
+struct pk_agent_muffle {
+    uint64_t refilled_ms, muffled_count;
+    uint32_t spent_count;
+};
+
+/* What was said about a link last, so that each reason is said once and not at each try. */
+struct pk_agent_link_said {
+    uint64_t end_count; /* failures and losses seen so far */
+    bool is_online;     /* the last line said so */
+    uint8_t refusal;    /* reason of the last refused publication */
+    char error[96];
+};
+
 enum pk_agent_remote_step { PK_REMOTE_IDLE, PK_REMOTE_STORING, PK_REMOTE_REPLYING };
 
 /* The remote command under way (report/pk_command.h): one at a time. */
@@ -138,6 +152,9 @@ struct pk_agent {
     uint8_t trim_bytes[4096];
     /* links, commands */
     struct pk_link links[PK_LINKS];
+    struct pk_agent_link_said link_said[PK_LINKS];
+    bool link_has_more[PK_LINKS]; /* received messages wait until something else is done */
+    struct pk_agent_muffle refusals, bad_events, unknown_topics;
     struct pk_command_gate gate;
     struct pk_agent_remote remote;
     struct pk_agent_ack acks[PK_AGENT_ACKS];

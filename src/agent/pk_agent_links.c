@@ -136,7 +136,12 @@ static void subscribe(struct pk_agent *a, uint32_t link) {
                                   pk_str_of(a->config.gateway)) < 0) {
             continue;
         }
-        filters[count++] = (struct pk_mqtt_filter){.filter = pk_buf_str(&b), .qos = 1, .retain_handling = 2};
+        /* The mark of a retained command is kept, or one published to a live subscription would look like any
+         * other. A retained reading is an event when it is published, and none when it is only remembered. */
+        filters[count++] = (struct pk_mqtt_filter){.filter = pk_buf_str(&b),
+                                                   .qos = 1,
+                                                   .retain_as_published = !is_event,
+                                                   .retain_handling = is_event ? 2 : 1};
     }
     if (count > 0 && pk_mqtt_subscribe(&a->links[link].mqtt, filters, count, 0, TOKEN_SUBSCRIBE) < 0) {
         pk_agent_log(a, PK_LOG_ERROR, "subscribing failed");
@@ -163,7 +168,56 @@ static void on_connected(struct pk_agent *a, uint32_t link, bool subscribe_again
     if (link == pk_agent_link_for(a, PK_BROKER_INCIDENTS)) {
         pk_outbox_online(&a->outbox, true);
     }
-    pk_agent_log1(a, PK_LOG_NOTICE, "connected to broker", pk_str_of(l->config->host));
+    a->link_said[link].refusal = 0;
+    if (!a->link_said[link].is_online) {
+        a->link_said[link].is_online = true;
+        pk_agent_log1(a, PK_LOG_NOTICE, "connected to broker", pk_str_of(l->config->host));
+    }
+}
+
+/* An event about ourselves: the shipped rule makes an incident of it. */
+static void report_contested(struct pk_agent *a) {
+    if (pk_event_sample("link_contested", "picketd", 1.0, PK_OK, &a->event_in) == PK_OK) {
+        a->event_in.severity = PK_SEV_HIGH;
+        pk_agent_offer(a);
+    }
+}
+
+static void say_contested(struct pk_agent *a, const struct pk_link *l) {
+    pk_agent_log1(a, PK_LOG_ERROR,
+                  l->is_taken_over ? "another client with our id took the connection over"
+                                   : "each connection ends soon: is another client using our id?",
+                  pk_str_of(l->client_id));
+}
+
+/* Each end of a connection or try, once; a reason that was said is not said again until a connection was
+ * stable in between. */
+static void watch_link(struct pk_agent *a, uint32_t link) {
+    const struct pk_link *l = &a->links[link];
+    struct pk_agent_link_said *said = &a->link_said[link];
+    const uint64_t end_count = l->failure_count + l->lost_count;
+    if (end_count == said->end_count) {
+        return;
+    }
+    said->end_count = end_count;
+    const bool was_online = said->is_online && l->lost_count > 0;
+    if (pk_link_is_contested(l)) {
+        report_contested(a);
+    }
+    if (l->short_count == 0 && was_online) {
+        said->error[0] = '\0';
+    }
+    if (strcmp(said->error, l->error) == 0) {
+        a->counters.log_suppressed++;
+        return;
+    }
+    memcpy(said->error, l->error, sizeof said->error);
+    said->is_online = false;
+    pk_agent_log1(a, PK_LOG_WARNING, was_online ? "connection to broker lost" : "no connection to broker",
+                  pk_str_of(l->error));
+    if (pk_link_is_contested(l)) {
+        say_contested(a, l);
+    }
 }
 
 void pk_agent_links_open(struct pk_agent *a) {
@@ -241,6 +295,28 @@ static void acknowledge_later(struct pk_agent *a, uint32_t link, uint32_t handle
     a->ack_count++;
 }
 
+static void say_bad_event(struct pk_agent *a, const struct pk_str *topic,
+                          const struct pk_event_error *error) {
+    char text[200];
+    struct pk_buf b;
+    uint64_t more = 0;
+    if (!pk_agent_may_say(a, &a->bad_events, &more)) {
+        a->counters.log_suppressed++;
+        return;
+    }
+    pk_buf_init(&b, text, sizeof text);
+    if (error->field[0] != '\0') {
+        pk_buf_puts(&b, error->field);
+        pk_buf_puts(&b, ": ");
+    }
+    pk_buf_puts(&b, error->message);
+    pk_buf_puts(&b, " at byte ");
+    pk_buf_put_u64(&b, error->at_byte);
+    pk_buf_puts(&b, ", topic ");
+    pk_buf_put(&b, topic->p, topic->n < 64 ? topic->n : 64);
+    pk_agent_log1(a, PK_LOG_WARNING, "bad event from a device", pk_buf_str(&b));
+}
+
 static void on_device_event(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e,
                             const struct pk_topic *topic) {
     struct pk_event_error error;
@@ -249,22 +325,34 @@ static void on_device_event(struct pk_agent *a, uint32_t link, const struct pk_m
         a->counters.retained_event++; /* an old reading is not an event */
     } else if (pk_event_topic_parse(topic->a, topic->b, payload, &a->event_in, &error) < 0) {
         pk_intake_bad(&a->intake, topic->a, a->now.mono_ms);
-        pk_agent_log1(a, PK_LOG_DEBUG, "bad event from a device", pk_str_of(error.message));
+        say_bad_event(a, &e->u.message.topic, &error);
     } else {
         pk_agent_offer(a);
     }
     acknowledge_later(a, link, e->u.message.handle);
 }
 
+/* Anybody who may publish can send rubbish: all of it is counted, but only some of it is worth the flash.
+ * What carries a good signature is bounded by its key's rate and always listed. */
 static void audit_refusal(struct pk_agent *a, int err) {
     char text[PK_AUDIT_TEXT_BYTES];
     struct pk_buf b;
+    uint64_t more = 0;
+    const bool is_genuine = a->gate.verified_count > 0 && err != PK_E_BAD_SIGNATURE;
+    if (!is_genuine && !pk_agent_may_say(a, &a->refusals, &more)) {
+        a->counters.log_suppressed++;
+        return;
+    }
     pk_buf_init(&b, text, sizeof text);
     pk_buf_puts(&b, "command refused (");
     pk_buf_puts(&b, pk_err_word(err));
     pk_buf_puts(&b, "): ");
     const struct pk_str why = pk_str_of(a->gate.why);
     pk_buf_put(&b, why.p, why.n < 100 ? why.n : 100);
+    if (more > 0) {
+        pk_buf_puts(&b, "; before it, not listed: ");
+        pk_buf_put_u64(&b, more);
+    }
     pk_agent_audit(a, 0, "refusal", a->gate.request.who[0] != '\0' ? a->gate.request.who : "remote",
                    pk_buf_str(&b));
     pk_agent_log(a, PK_LOG_WARNING, text);
@@ -329,9 +417,22 @@ static void on_message(struct pk_agent *a, uint32_t link, const struct pk_mqtt_e
                (a->config.broker[link].roles & PK_BROKER_COMMANDS) != 0) {
         on_command(a, link, e, &topic);
     } else {
+        uint64_t more = 0;
         a->counters.topic_unknown++;
+        if (pk_agent_may_say(a, &a->unknown_topics, &more)) {
+            pk_agent_log1(a, PK_LOG_WARNING, "a message on a topic that is none of ours, or not of its form",
+                          e->u.message.topic);
+        }
         acknowledge_later(a, link, e->u.message.handle);
     }
+}
+
+static void say_refused_publication(struct pk_agent *a, uint32_t link, uint8_t reason) {
+    if (reason < 0x80 || reason == a->link_said[link].refusal) {
+        return;
+    }
+    a->link_said[link].refusal = reason;
+    pk_agent_log1(a, PK_LOG_ERROR, "the broker refused a message", pk_str_of(pk_mqtt_reason_word(reason)));
 }
 
 static void on_mqtt_event(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e) {
@@ -343,6 +444,7 @@ static void on_mqtt_event(struct pk_agent *a, uint32_t link, const struct pk_mqt
         on_message(a, link, e);
         return;
     case PK_MQTT_EV_PUBLISHED:
+        say_refused_publication(a, link, e->u.published.reason);
         if (e->u.published.token < TOKEN_BIRTH) {
             (void)pk_outbox_answered(&a->outbox, e->u.published.token, e->u.published.reason, a->now.mono_ms);
         }
@@ -358,38 +460,47 @@ static void on_mqtt_event(struct pk_agent *a, uint32_t link, const struct pk_mqt
     case PK_MQTT_EV_REFUSED:
     case PK_MQTT_EV_DISCONNECTED:
     case PK_MQTT_EV_ERROR:
-        pk_agent_log1(a, PK_LOG_WARNING, "broker connection ends", pk_str_of(a->links[link].error));
-        return;
     case PK_MQTT_EV_UNSUBSCRIBED:
-        return;
+        return; /* the link ends by itself and keeps the reason */
     }
+}
+
+static bool can_take_message(const struct pk_agent *a) {
+    return a->remote.step == PK_REMOTE_IDLE && !pk_command_is_busy(&a->gate) && has_ack_room(a);
 }
 
 static void read_link(struct pk_agent *a, uint32_t link) {
     struct pk_link *l = &a->links[link];
     struct pk_mqtt_event e;
-    const enum pk_link_state before = l->state;
-    if (before == PK_LINK_WAITING && a->now.mono_ms >= l->deadline_ms) {
+    if (l->state == PK_LINK_WAITING && a->now.mono_ms >= l->deadline_ms) {
         prepare_will(a, link);
     }
     if (pk_link_step(l, a->now.mono_ms)) {
         pk_agent_resolve(a, link);
     }
+    a->link_has_more[link] = true;
     for (uint32_t i = 0; i < MESSAGES_PER_TICK; i++) {
         /* What cannot be taken now stays with the client: its window slows the broker down, nothing is lost.
          */
-        if (a->remote.step != PK_REMOTE_IDLE || pk_command_is_busy(&a->gate) || !has_ack_room(a) ||
-            a->intake.count >= PK_LIMIT_INTAKE_EVENTS - 1) {
-            break;
+        if (!can_take_message(a) || a->intake.count >= PK_LIMIT_INTAKE_EVENTS - 1) {
+            return;
         }
         if (!pk_link_next(l, &e, a->now.mono_ms)) {
-            break;
+            a->link_has_more[link] = false;
+            return;
         }
         on_mqtt_event(a, link, &e);
     }
-    if (before == PK_LINK_ONLINE && l->state != PK_LINK_ONLINE) {
-        pk_agent_log1(a, PK_LOG_WARNING, "connection to broker lost", pk_str_of(l->error));
+}
+
+bool pk_agent_links_want_turn(const struct pk_agent *a) {
+    bool has_more = false;
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        const enum pk_link_state state = a->links[i].state;
+        has_more =
+            has_more || (a->link_has_more[i] && (state == PK_LINK_GREETING || state == PK_LINK_ONLINE));
     }
+    return has_more && can_take_message(a);
 }
 
 void pk_agent_links_read(struct pk_agent *a) {
@@ -406,6 +517,7 @@ static void end_remote(struct pk_agent *a) {
     }
     pk_command_done(&a->gate);
     a->remote.step = PK_REMOTE_IDLE;
+    a->remote.is_staged = false;
     a->remote.store_seq = 0;
     a->remote.handle = 0;
 }
@@ -680,6 +792,7 @@ void pk_agent_links_write(struct pk_agent *a) {
             send_remote_reply(a);
         }
         pk_link_flush(l, a->now.mono_ms);
+        watch_link(a, i);
     }
 }
 

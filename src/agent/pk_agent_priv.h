@@ -16,6 +16,8 @@
 void pk_agent_log(struct pk_agent *a, enum pk_log_level level, const char *text);
 /* "text: detail" */
 void pk_agent_log1(struct pk_agent *a, enum pk_log_level level, const char *text, struct pk_str detail);
+/* Whether this may be said now; *out_more: how often it was kept back since the last time. */
+bool pk_agent_may_say(const struct pk_agent *a, struct pk_agent_muffle *m, uint64_t *out_more);
 struct pk_stamp pk_agent_stamp_at(const struct pk_agent *a, uint64_t mono_ms);
 struct pk_intake_clock pk_agent_intake_clock(const struct pk_agent *a);
 const struct pk_action_table *pk_agent_actions(const struct pk_agent *a);
@@ -62,6 +64,8 @@ void pk_agent_link_renew(struct pk_agent *a, uint32_t link);
 void pk_agent_link_password(struct pk_agent *a, uint32_t link);
 void pk_agent_links_read(struct pk_agent *a);
 void pk_agent_links_write(struct pk_agent *a);
+/* Messages wait that can be taken now. */
+bool pk_agent_links_want_turn(const struct pk_agent *a);
 uint64_t pk_agent_links_next_ms(const struct pk_agent *a);
 /* Index of the broker with that role (enum pk_broker_role), or PK_LINKS. */
 uint32_t pk_agent_link_for(const struct pk_agent *a, uint8_t role);

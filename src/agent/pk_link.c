@@ -87,7 +87,12 @@ static void back_off(struct pk_link *l, uint64_t now_ms) {
     if (l->attempt < 32) {
         l->attempt++;
     }
-    l->deadline_ms = now_ms + 1 + pk_rng_below(&l->rng, bound);
+    uint64_t least = 1;
+    if (pk_link_is_contested(l)) {
+        bound = (uint64_t)l->config->reconnect_max_ms * PK_LINK_CONTESTED_FACTOR / 2;
+        least = bound;
+    }
+    l->deadline_ms = now_ms + least + pk_rng_below(&l->rng, bound);
     l->state = PK_LINK_WAITING;
 }
 
@@ -99,6 +104,19 @@ static void close_stream(struct pk_link *l) {
     pk_mqtt_lost(&l->mqtt);
 }
 
+bool pk_link_is_contested(const struct pk_link *l) {
+    return l->is_taken_over || l->short_count >= PK_LINK_CONTESTED_COUNT;
+}
+
+static void judge_connection(struct pk_link *l, uint64_t now_ms) {
+    if (now_ms - l->online_since_ms >= PK_LINK_STABLE_MS) {
+        l->attempt = 0;
+        l->short_count = 0;
+    } else {
+        l->short_count++;
+    }
+}
+
 void pk_link_drop(struct pk_link *l, const char *why, uint64_t now_ms) {
     if (l->state == PK_LINK_OFF) {
         return;
@@ -106,6 +124,7 @@ void pk_link_drop(struct pk_link *l, const char *why, uint64_t now_ms) {
     (void)pk_str_copy_cut(pk_str_of(why), l->error, sizeof l->error);
     if (l->state == PK_LINK_ONLINE) {
         l->lost_count++;
+        judge_connection(l, now_ms);
     } else {
         l->failure_count++;
     }
@@ -267,13 +286,14 @@ bool pk_link_next(struct pk_link *l, struct pk_mqtt_event *out, uint64_t now_ms)
     switch (out->kind) {
     case PK_MQTT_EV_CONNECTED:
         l->state = PK_LINK_ONLINE;
-        l->attempt = 0;
+        l->is_taken_over = false;
         l->connect_count++;
         l->online_since_ms = now_ms;
         l->error[0] = '\0';
         break;
     case PK_MQTT_EV_REFUSED:
     case PK_MQTT_EV_DISCONNECTED:
+        l->is_taken_over = out->u.refused.reason == PK_MQTT_SESSION_TAKEN_OVER;
         note_refusal(l, out);
         break;
     case PK_MQTT_EV_ERROR:

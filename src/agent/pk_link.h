@@ -26,7 +26,10 @@ enum {
     PK_LINK_ADDRESSES = 4,
     PK_LINK_RESOLVE_TIMEOUT_MS = 10000,
     PK_LINK_CONNECT_TIMEOUT_MS = 20000,
-    PK_LINK_FIRST_DELAY_MS = 1000
+    PK_LINK_FIRST_DELAY_MS = 1000,
+    PK_LINK_STABLE_MS = 10000,   /* online for so long: the next failure starts the back-off anew */
+    PK_LINK_CONTESTED_COUNT = 4, /* connections in a row that ended sooner */
+    PK_LINK_CONTESTED_FACTOR = 4 /* of reconnect_max, then */
 };
 
 struct pk_link {
@@ -47,7 +50,9 @@ struct pk_link {
     struct pk_rng rng;
     uint64_t deadline_ms; /* of the state: next try, or give up */
     uint32_t attempt;
-    bool is_open; /* the stream is open and must be closed */
+    uint32_t short_count; /* connections in a row that did not become stable */
+    bool is_taken_over;   /* the broker gave this connection's place to another client of our name */
+    bool is_open;         /* the stream is open and must be closed */
     bool is_stopping;
     int64_t connected_wall_ms; /* of this connection, in birth and will */
     uint64_t online_since_ms, connect_count, failure_count, lost_count;
@@ -81,6 +86,9 @@ void pk_link_stop(struct pk_link *l, uint64_t now_ms);
 /* Ends the connection now and tries again after the back-off. */
 void pk_link_drop(struct pk_link *l, const char *why, uint64_t now_ms);
 bool pk_link_is_online(const struct pk_link *l);
+/* Another client seems to use our name (the broker says so, or just ends every connection soon): we try less
+ * often, because each of our tries throws the other one out. */
+bool pk_link_is_contested(const struct pk_link *l);
 /* When step has something to do without input; UINT64_MAX when never. */
 uint64_t pk_link_next_ms(const struct pk_link *l);
 #endif
