@@ -23,7 +23,7 @@ else()
     # only functions with arrays of bytes. No -fstack-clash-protection (20 KB on ARMv7): the stack check keeps every
     # frame, ours and third-party, below musl's guard of 8 KiB, so none can step over it.
     # No unwind tables: nothing unwinds.
-    target_compile_options(pk_flags INTERFACE ${PK_BOARD_STACK_GUARD})
+    target_compile_options(pk_flags INTERFACE ${PK_BOARD_STACK_GUARD} ${PK_ISA_STACK_GUARD})
     if(PK_LIBC STREQUAL "musl")
         target_compile_options(pk_flags INTERFACE -fno-asynchronous-unwind-tables -fno-unwind-tables)
     endif()
