@@ -174,8 +174,17 @@ class Subscriber:
     """An independent reader: mosquitto_sub over TLS, every message with its time of arrival."""
 
     def __init__(self, rig, broker, topic="picket/v1/#", user="hub", client="hub-view"):
-        self.process = Process(rig, "subscriber", ["mosquitto_sub", *broker.tls(user), "-q", "1", "-i", client, "-c", "-x", "3600", "-t", topic, "-F", "%U\t%t\t%r\t%p"])
-        self.offset = 0
+        self.rig = rig
+        self.argv = ["mosquitto_sub", *broker.tls(user), "-q", "1", "-i", client, "-c", "-x", "3600", "-t", topic, "-F", "%U\t%t\t%r\t%p"]
+        self.earlier = []
+        self.process = None
+        self.again(broker)
+
+    def again(self, broker):
+        """Its connection was lost, which ends mosquitto_sub: once more, in the same session if the broker kept it."""
+        if self.process is not None:
+            self.earlier.append(self.process)
+        self.process = Process(self.rig, "subscriber", self.argv)
         # A probe that comes back proves that the subscription holds.
         await_true("the subscriber is there", 5, lambda: self._probe(broker))
 
@@ -187,7 +196,7 @@ class Subscriber:
     def messages(self, part=""):
         """[(seconds, topic, is_retained, payload)] of topics that contain `part`."""
         out = []
-        for line in self.process.log().splitlines():
+        for line in "".join(p.log() for p in [*self.earlier, self.process]).splitlines():
             fields = line.split("\t", 3)
             if len(fields) == 4 and part in fields[1] and "/probe/" not in fields[1]:
                 out.append((float(fields[0]), fields[1], fields[2] == "1", fields[3]))
