@@ -9,8 +9,8 @@
 
 enum { TEXT_BYTES_MAX = 1 << 20, RULES_MAX = 1024 };
 
-_Noreturn void pk_panic(const char *file, int line, const char *expression) {
-    fprintf(stderr, "%s:%d: %s\n", file, line, expression);
+_Noreturn void pk_panic(const char *file, int line) {
+    fprintf(stderr, "%s:%d: assertion failed\n", file, line);
     abort();
 }
 

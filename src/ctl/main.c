@@ -5,7 +5,7 @@
 #include "base/pk_assert.h"
 #include "ctl/pk_ctl.h"
 
-_Noreturn void pk_panic(const char *file, int line, const char *expression) {
+_Noreturn void pk_panic(const char *file, int line) {
     char text[256];
     struct pk_buf b;
     pk_buf_init(&b, text, sizeof text);
@@ -13,9 +13,7 @@ _Noreturn void pk_panic(const char *file, int line, const char *expression) {
     pk_buf_puts(&b, file);
     pk_buf_putc(&b, ':');
     pk_buf_put_u64(&b, line > 0 ? (uint64_t)line : 0);
-    pk_buf_puts(&b, ": ");
-    pk_buf_puts(&b, expression);
-    pk_buf_putc(&b, '\n');
+    pk_buf_puts(&b, " of " PK_VERSION "\n");
     const ssize_t ignored = write(STDERR_FILENO, b.p, b.n);
     (void)ignored;
     abort();

@@ -10,7 +10,7 @@
 
 /* One record to whoever keeps our stderr, without a library that could be what is broken; the supervisor
  * restarts. */
-_Noreturn void pk_panic(const char *file, int line, const char *expression) {
+_Noreturn void pk_panic(const char *file, int line) {
     char text[256];
     struct pk_buf b;
     pk_buf_init(&b, text, sizeof text);
@@ -18,9 +18,8 @@ _Noreturn void pk_panic(const char *file, int line, const char *expression) {
     pk_buf_puts(&b, file);
     pk_buf_putc(&b, ':');
     pk_buf_put_u64(&b, (uint64_t)line);
-    pk_buf_puts(&b, ": ");
-    pk_buf_puts(&b, expression);
-    if (write(STDERR_FILENO, b.p, b.n) < 0 || write(STDERR_FILENO, "\n", 1) < 0) {
+    pk_buf_puts(&b, " of " PK_VERSION "\n");
+    if (write(STDERR_FILENO, b.p, b.n) < 0) {
         _exit(70);
     }
     abort();

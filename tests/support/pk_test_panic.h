@@ -11,10 +11,9 @@
 
 static jmp_buf pk_test_after_panic;
 
-_Noreturn void pk_panic(const char *file, int line, const char *expression) {
+_Noreturn void pk_panic(const char *file, int line) {
     (void)file;
     (void)line;
-    (void)expression;
     longjmp(pk_test_after_panic, 1);
 }
 
