@@ -5,7 +5,6 @@
 
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
-#include "base/pk_zero.h"
 #include "wire/pk_role.h"
 
 /* One row per key. `offset` is within struct pk_config, or within the section's own struct for brokers,
@@ -169,7 +168,7 @@ int pk_mode_parse(struct pk_str s, uint8_t *out) {
 }
 
 void pk_config_defaults(struct pk_config *c) {
-    pk_zero(c, sizeof *c);
+    memset(c, 0, sizeof *c);
     memcpy(c->state_dir, "/var/lib/picket", sizeof "/var/lib/picket");
     memcpy(c->run_dir, "/run/picket", sizeof "/run/picket");
     memcpy(c->rules_dir, "/etc/picket/rules.d", sizeof "/etc/picket/rules.d");

@@ -30,7 +30,7 @@ PK_TEST(record__round_trip__keeps_numbers_and_counters) {
     const int n = packed();
     REQUIRE(n > 0);
     struct pk_super_record back;
-    struct pk_budget counters;
+    static struct pk_budget counters;
     pk_budget_init(&counters);
     CHECK_EQ_INT(pk_super_record_unpack(&back, &counters, the_bytes, (uint32_t)n, &the_now), PK_OK);
     CHECK_EQ_INT(back.boot_epoch, 0x80000005u);
@@ -48,7 +48,7 @@ PK_TEST(record__after_a_reboot__counters_count_from_now) {
     const int n = packed();
     REQUIRE(n > 0);
     struct pk_super_record back;
-    struct pk_budget counters;
+    static struct pk_budget counters;
     pk_budget_init(&counters);
     the_now = (struct pk_stamp){
         .boot = 10, .mono_ms = 1000}; /* another boot of the kernel, nothing known of the time between */
