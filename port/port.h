@@ -320,6 +320,8 @@ int pk_platform_open_store(struct pk_port *port, const char *state_dir, uint64_t
 /* PEM for a link's TLS. PK_E_TLS with the reason in the stream's error_text. May be called again on reload.
  */
 int pk_platform_set_tls(struct pk_port *port, uint32_t link, const struct pk_tls_config *tls);
+/* The same check, kept nowhere: for a process without links. Why not is in *why. */
+int pk_platform_check_tls(const struct pk_tls_config *tls, struct pk_buf *why);
 /* Takes a descriptor that came with an ipc frame as a listening socket. */
 int pk_platform_adopt_listener(struct pk_port *port, enum pk_listener listener, uint32_t frame_id);
 /* From here on: no new privileges, seccomp, Landlock where the kernel has it. Bits of what holds. read_dirs:

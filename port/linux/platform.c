@@ -75,6 +75,15 @@ int pk_platform_set_tls(struct pk_port *port, uint32_t link, const struct pk_tls
     return link < PK_LINKS ? pk_net_set_tls(&platform.links[link], tls) : PK_E_NOT_FOUND;
 }
 
+int pk_platform_check_tls(const struct pk_tls_config *tls, struct pk_buf *why) {
+    struct pk_tls t;
+    pk_tls_init(&t, &platform.crypto, (struct pk_tls_io){.ctx = NULL});
+    const int err = pk_tls_set(&t, tls);
+    pk_buf_puts(why, t.error);
+    pk_tls_free(&t);
+    return err;
+}
+
 int pk_platform_adopt_listener(struct pk_port *port, enum pk_listener listener, uint32_t frame_id) {
     (void)port;
     const int fd = pk_linux_ipc_take(&platform.ipc, frame_id);

@@ -30,6 +30,8 @@ static const char *role_flag(enum pk_super_child which) {
         return "--role=check-store";
     case PK_SUPER_MOVE_STORE:
         return "--role=move-store";
+    case PK_SUPER_CHECK_CONFIG:
+        return "--role=check-config";
     case PK_SUPER_RESOLVE_0:
     case PK_SUPER_RESOLVE_1:
     case PK_SUPER_CHILD_COUNT:

@@ -289,6 +289,7 @@ static void reload(struct pk_agent *a) {
         }
         pk_agent_link_password(a, i);
     }
+    a->counters.reloads++;
     pk_agent_audit(a, 0, "config", "agent", pk_str_of("configuration reloaded"));
     pk_agent_log(a, PK_LOG_NOTICE, "configuration reloaded");
 }

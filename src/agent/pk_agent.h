@@ -67,7 +67,7 @@ struct pk_agent_ack {
 
 struct pk_agent_counters {
     uint64_t ticks, topic_unknown, retained_event, replies_lost, watch_lost, slow_closed, config_refused,
-        offers_refused, runs_orphaned, batch_full, ipc_bad, log_suppressed;
+        reloads, offers_refused, runs_orphaned, batch_full, ipc_bad, log_suppressed;
 };
 
 /* Keeps what a peer can cause from filling log and audit: so many at once, then one each period. */

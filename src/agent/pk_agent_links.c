@@ -254,8 +254,9 @@ void pk_agent_link_renew(struct pk_agent *a, uint32_t link) {
     uint64_t seed = 0;
     (void)a->port->entropy.fill(a->port->entropy.ctx, &seed, sizeof seed);
     pk_link_drop(&a->links[link], "configuration changed", a->now.mono_ms);
+    /* Not in this tick: its certificates are read after it. */
     pk_link_init(&a->links[link], &a->config.broker[link], &a->port->link[link], a->config.gateway,
-                 seed + link, a->now.mono_ms);
+                 seed + link, a->now.mono_ms + 1);
     a->resolve_id[link] = 0;
     for (uint32_t i = 0; i < a->ack_count; i++) {
         struct pk_agent_ack *k = &a->acks[(a->ack_head + i) % PK_AGENT_ACKS];

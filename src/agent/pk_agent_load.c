@@ -80,21 +80,22 @@ static int load_actions(struct pk_agent *a, const struct pk_config *c, struct pk
     return err < 0 ? err : pk_actions_finish(into, c->actions_path, diag);
 }
 
-/* Client id, incident ids and open files are of the start. */
-static int check_same_gateway(const struct pk_agent *a, const struct pk_config *c, const char *path,
-                              struct pk_diag *diag) {
+/* Ids, topics, the store and the sockets hang on these: what the files say now is for the next start. */
+static void keep_start_values(struct pk_agent *a, struct pk_config *c) {
     const struct pk_config *now = &a->config;
-    const char *what = NULL;
-    if (strcmp(c->site, now->site) != 0 || strcmp(c->gateway, now->gateway) != 0) {
-        what = "site and gateway";
-    } else if (strcmp(c->state_dir, now->state_dir) != 0 || c->store_map_bytes != now->store_map_bytes) {
-        what = "[paths] state and [store] map";
+    const bool is_same = strcmp(c->site, now->site) == 0 && strcmp(c->gateway, now->gateway) == 0 &&
+                         strcmp(c->state_dir, now->state_dir) == 0 && strcmp(c->run_dir, now->run_dir) == 0 &&
+                         c->store_map_bytes == now->store_map_bytes;
+    if (is_same) {
+        return;
     }
-    if (what == NULL) {
-        return PK_OK;
-    }
-    pk_diag_set1(diag, path, 1, 1, "{} cannot change while picketd runs: restart it", pk_str_of(what));
-    return PK_E_CONFIG;
+    pk_agent_log(a, PK_LOG_WARNING,
+                 "site, gateway, [paths] state and run, and [store] map change with the next start");
+    memcpy(c->site, now->site, sizeof c->site);
+    memcpy(c->gateway, now->gateway, sizeof c->gateway);
+    memcpy(c->state_dir, now->state_dir, sizeof c->state_dir);
+    memcpy(c->run_dir, now->run_dir, sizeof c->run_dir);
+    c->store_map_bytes = now->store_map_bytes;
 }
 
 /* Rules come last: they are checked and swapped in one step, and everything before them only filled spares.
@@ -105,9 +106,6 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
     struct pk_action_table *actions = &a->actions[a->actions_index ^ 1u];
     struct pk_keys *keys = &a->keys[a->keys_index ^ 1u];
     int err = pk_config_load(c, &a->port->files, path, environment, a->reply, sizeof a->reply, diag);
-    if (err == PK_OK && a->now.boot != 0) {
-        err = check_same_gateway(a, c, path, diag);
-    }
     if (err == PK_OK) {
         err = load_actions(a, c, actions, diag);
     }
@@ -120,6 +118,9 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
     }
     if (err < 0) {
         return PK_E_CONFIG;
+    }
+    if (a->now.boot != 0) {
+        keep_start_values(a, c);
     }
     a->config = *c;
     a->actions_index ^= 1u;

@@ -94,6 +94,7 @@ int pk_agent_doctor(struct pk_agent *a, struct pk_json_writer *w);
 struct pk_agent_table {
     const char *name;
     uint64_t capacity, used, high, drops, bytes;
+    bool is_known; /* its figures follow from the configuration, or stand in the summary elsewhere */
 };
 enum { PK_AGENT_TABLES = 32 };
 uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table out[PK_AGENT_TABLES]);

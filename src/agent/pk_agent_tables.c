@@ -39,6 +39,13 @@ static void add(struct pk_agent_table *t, uint32_t *n, const char *name, uint64_
         .name = name, .capacity = capacity, .used = used, .high = high, .drops = drops, .bytes = bytes};
 }
 
+/* Not sent every minute when nothing of it was dropped. */
+static void add_known(struct pk_agent_table *t, uint32_t *n, const char *name, uint64_t capacity,
+                      uint64_t used, uint64_t drops, uint64_t bytes) {
+    add(t, n, name, capacity, used, used, drops, bytes);
+    t[*n - 1].is_known = true;
+}
+
 static uint32_t add_links(const struct pk_agent *a, struct pk_agent_table *t, uint32_t n) {
     struct pk_arena_status heap, tls;
     struct pk_store_status store;
@@ -48,24 +55,22 @@ static uint32_t add_links(const struct pk_agent *a, struct pk_agent_table *t, ui
         a->port->store.status(a->port->store.ctx, &store);
     }
     add(t, &n, "outbox_slots", PK_LIMIT_OUTBOX_SLOTS, 0, 0, outbox_lost(a), sizeof a->outbox);
-    add(t, &n, "links", PK_LINKS, pk_link_is_online(&a->links[0]) + pk_link_is_online(&a->links[1]), PK_LINKS,
-        0, sizeof a->links);
+    add_known(t, &n, "links", PK_LINKS, pk_link_is_online(&a->links[0]) + pk_link_is_online(&a->links[1]), 0,
+              sizeof a->links);
     add(t, &n, "command_ids", PK_LIMIT_REPLAY_JTI, a->gate.replay.count, a->gate.replay.high_count,
         a->gate.replay.refused_full_count, sizeof a->gate);
-    add(t, &n, "command_keys", PK_LIMIT_KEYS_PUBLIC, a->keys[a->keys_index].count,
-        a->keys[a->keys_index].count, 0, sizeof a->keys);
+    add_known(t, &n, "command_keys", PK_LIMIT_KEYS_PUBLIC, a->keys[a->keys_index].count, 0, sizeof a->keys);
     add(t, &n, "batch_bytes", sizeof a->batch_bytes, a->batch.n, a->batch.n, a->counters.batch_full,
         sizeof a->batch_bytes);
     add(t, &n, "connections", PK_LIMIT_CONNECTIONS, connections_used(a), 0, refused_local(a),
         sizeof a->connections);
     add(t, &n, "scratch_bytes", sizeof a->reply + sizeof a->payload, 0, 0, 0,
         sizeof a->reply + sizeof a->payload + sizeof a->remote + sizeof a->samples);
-    add(t, &n, "configuration", PK_LIMIT_WATCHES, a->config.watch_count, a->config.watch_count,
-        a->counters.config_refused, sizeof a->config * 2);
+    add_known(t, &n, "configuration", PK_LIMIT_WATCHES, a->config.watch_count, a->counters.config_refused,
+              sizeof a->config * 2);
     add(t, &n, "store_queue_bytes", PK_LIMIT_STORE_QUEUE_BYTES, store.queued_bytes, store.queued_high_bytes,
         0, PK_LIMIT_STORE_QUEUE_BYTES);
-    add(t, &n, "store_map_bytes", store.map_bytes, store.used_bytes, store.used_bytes,
-        store.failed_commit_count, 0);
+    add_known(t, &n, "store_map_bytes", store.map_bytes, store.used_bytes, store.failed_commit_count, 0);
     add(t, &n, "heap_arena_bytes", heap.capacity_bytes, heap.used_bytes, heap.high_bytes, heap.failed_count,
         heap.capacity_bytes);
     add(t, &n, "tls_arena_bytes", tls.capacity_bytes, tls.used_bytes, tls.high_bytes, tls.failed_count,
@@ -90,8 +95,7 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
         sizeof a->history);
     add(t, &n, "loss_ledger", PK_LIMIT_LEDGER, in->ledger.count, in->ledger.high, in->ledger.merged_count,
         sizeof in->ledger);
-    add(t, &n, "rules", PK_LIMIT_RULES, e->rules.count, e->rules.count, 0,
-        sizeof e->rules + sizeof e->status);
+    add_known(t, &n, "rules", PK_LIMIT_RULES, e->rules.count, 0, sizeof e->rules + sizeof e->status);
     add(t, &n, "windows", PK_LIMIT_KEYS, e->windows.used, e->windows.high, e->windows.evicted_count,
         sizeof e->windows + sizeof e->wheel + sizeof e->nodes);
     add(t, &n, "rule_lists", PK_ENGINE_LISTS, e->list_count, e->list_count, e->list_flush_count,
@@ -102,7 +106,7 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
         incidents_dropped(a), sizeof a->incidents - sizeof a->incidents.timeline);
     add(t, &n, "timeline", PK_LIMIT_TIMELINE, a->incidents.timeline.count, a->incidents.timeline.count,
         a->incidents.timeline.lost_count, sizeof a->incidents.timeline);
-    add(t, &n, "actions", PK_LIMIT_ACTIONS, actions->count, actions->count, 0, sizeof a->actions);
+    add_known(t, &n, "actions", PK_LIMIT_ACTIONS, actions->count, 0, sizeof a->actions);
     add(t, &n, "action_runs", PK_LIMIT_RUNS, 0, 0, a->respond.full_count,
         sizeof a->respond - sizeof a->respond.budget);
     add(t, &n, "action_budgets", PK_LIMIT_BUDGETS, 0, 0, a->respond.budget.full_count,
@@ -211,7 +215,7 @@ void pk_agent_summary(struct pk_agent *a, struct pk_agent_summary *s) {
     m->mttr = &a->incidents.metrics.metric[PK_MTTR];
     const uint32_t count = pk_agent_tables(a, t);
     for (uint32_t i = 0; i < count; i++) { /* what has never been used or dropped says nothing */
-        if (t[i].high == 0 && t[i].drops == 0) {
+        if ((t[i].high == 0 || t[i].is_known) && t[i].drops == 0) {
             continue;
         }
         s->tables[m->table_count++] = (struct pk_summary_table){

@@ -4,16 +4,22 @@
 
 #include "agent/pk_agent.h"
 #include "agent/pk_selftest.h"
+#include "base/pk_zero.h"
 #include "port/port.h"
 #include "roles/pk_roles.h"
 
-enum { HANDSHAKE_MS = 5000, PEM_BYTES = 8192, SEAL_DIRS = 24, TEXT_BYTES = 24576 };
+enum {
+    HANDSHAKE_MS = 5000,
+    PEM_BYTES = 8192,
+    SEAL_DIRS = 6 + 4 * PK_LINKS + PK_LIMIT_WATCHES,
+    TEXT_BYTES = 24576
+};
 
-/* Too big for the stack; one per process. Certificates stay in memory: they are read again only on reload. */
+/* Too big for the stack; one per process. */
 static struct {
     struct pk_agent agent;
     struct pk_port port;
-    char ca[PK_LINKS][PEM_BYTES], certificate[PK_LINKS][PEM_BYTES], key[PK_LINKS][PEM_BYTES];
+    char ca[PEM_BYTES], certificate[PEM_BYTES], key[PEM_BYTES]; /* while they are read */
     char dirs[SEAL_DIRS][PK_CONFIG_PATH_BYTES];
     const char *read_dirs[SEAL_DIRS + 1];
     uint32_t read_count;
@@ -127,25 +133,41 @@ static int read_pem(const char *path, char *to, struct pk_str *out) {
     return PK_OK;
 }
 
-static int prepare_tls(uint32_t link) {
+/* has_links: the link takes them with its next connection; else they are only checked. */
+static int prepare_tls(uint32_t link, bool has_links) {
     const struct pk_config_broker *b = &role.agent.config.broker[link];
     struct pk_tls_config tls = {.is_tls12_allowed = b->is_tls12_allowed};
+    char text[160] = "";
+    struct pk_buf why;
     if (!b->is_set || !b->use_tls) {
         return PK_OK;
     }
-    int err = read_pem(b->ca, role.ca[link], &tls.ca);
+    pk_buf_init(&why, text, sizeof text);
+    int err = read_pem(b->ca, role.ca, &tls.ca);
     if (err == PK_OK) {
-        err = read_pem(b->certificate, role.certificate[link], &tls.certificate);
+        err = read_pem(b->certificate, role.certificate, &tls.certificate);
     }
     if (err == PK_OK) {
-        err = read_pem(b->key, role.key[link], &tls.key);
+        err = read_pem(b->key, role.key, &tls.key);
     }
-    if (err == PK_OK) {
+    if (err == PK_OK && has_links) {
         err = pk_platform_set_tls(&role.port, link, &tls);
+        pk_buf_puts(&why, role.port.link[link].error_text(role.port.link[link].ctx));
+    } else if (err == PK_OK) {
+        err = pk_platform_check_tls(&tls, &why);
     }
+    pk_zero(role.key, sizeof role.key);
     if (err != PK_OK) {
-        say(PK_LOG_ERROR, "TLS of a broker cannot be prepared",
-            role.port.link[link].error_text(role.port.link[link].ctx));
+        say(PK_LOG_ERROR, link == 0 ? "[broker site] tls" : "[broker central] tls",
+            text[0] != '\0' ? text : pk_err_text(err));
+    }
+    return err;
+}
+
+static int prepare_links(bool has_links) {
+    int err = PK_OK;
+    for (uint32_t i = 0; i < PK_LINKS && err == PK_OK; i++) {
+        err = prepare_tls(i, has_links);
     }
     return err;
 }
@@ -170,13 +192,6 @@ static void add_dir(const char *path, bool is_file) {
     (void)pk_str_copy_cut(s, role.dirs[role.read_count], sizeof role.dirs[0]);
     role.read_dirs[role.read_count] = role.dirs[role.read_count];
     role.read_count++;
-}
-
-/* Renewed certificates are taken with the next connection; what cannot be read leaves the old ones. */
-static void renew_tls(void) {
-    for (uint32_t i = 0; i < PK_LINKS; i++) {
-        (void)prepare_tls(i); /* it has said why */
-    }
 }
 
 /* What the agent reads again after the seal: configuration and secrets on reload, and what it measures. */
@@ -238,10 +253,8 @@ static int bring_up(const struct pk_options *options, struct pk_agent_start *sta
         say(PK_LOG_ERROR, "the supervisor did not answer", pk_err_text(err));
         return PK_EXIT_FAILED;
     }
-    for (uint32_t i = 0; i < PK_LINKS; i++) {
-        if (prepare_tls(i) != PK_OK) {
-            return PK_EXIT_CONFIG;
-        }
+    if (prepare_links(true) != PK_OK) {
+        return PK_EXIT_CONFIG;
     }
     err = pk_platform_open_store(&role.port, a->config.state_dir, a->config.store_map_bytes);
     if (err == PK_E_UNSUPPORTED) {
@@ -279,11 +292,14 @@ int pk_agent_role_main(const struct pk_options *options) {
     const struct pk_ipc_ready ready = {.seal_bits = start.seal_bits,
                                        .start_ms = (uint32_t)(a->now.mono_ms & UINT32_MAX)};
     (void)send_frame(PK_IPC_READY, 0, &ready, sizeof ready);
+    uint64_t reload_count = a->counters.reloads;
     while (!pk_agent_is_stopped(a)) {
         const uint32_t signals = role.port.loop.wait(role.port.loop.ctx, until_ms);
         until_ms = pk_agent_tick(a, signals);
-        if ((signals & PK_SIG_RELOAD) != 0) {
-            renew_tls();
+        if (a->counters.reloads != reload_count) {
+            reload_count = a->counters.reloads;
+            (void)prepare_links(
+                true); /* what cannot be read any more since the check is said; the old stays */
         }
     }
     return PK_EXIT_OK;
@@ -311,8 +327,16 @@ static void print(void (*writer)(struct pk_agent *, struct pk_buf *)) {
     (void)fputs(text, stdout);
 }
 
-int pk_agent_check_config(const struct pk_options *options) {
+int pk_agent_try_config(const struct pk_options *options) {
     const int exit_code = load_for_check(options);
+    if (exit_code != PK_EXIT_OK) {
+        return exit_code;
+    }
+    return prepare_links(false) == PK_OK ? PK_EXIT_OK : PK_EXIT_CONFIG;
+}
+
+int pk_agent_check_config(const struct pk_options *options) {
+    const int exit_code = pk_agent_try_config(options);
     if (exit_code != PK_EXIT_OK) {
         return exit_code;
     }

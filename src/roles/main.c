@@ -57,6 +57,8 @@ static int run_process(const struct pk_options *o) {
         return pk_check_store_main(o);
     case PK_PROCESS_MOVE_STORE:
         return pk_move_store_main(o);
+    case PK_PROCESS_CHECK_CONFIG:
+        return pk_agent_try_config(o);
     case PK_PROCESS_RESOLVE:
         return pk_resolve_main(o);
     case PK_PROCESS_COUNT:

@@ -14,6 +14,8 @@ enum { PK_ROLE_FD = 3 };
 int pk_agent_role_main(const struct pk_options *options);
 /* -t: checks everything the agent reads, prints errors as file:line:column: message and the memory budget. */
 int pk_agent_check_config(const struct pk_options *options);
+/* The same without a word unless something is wrong: what the supervisor asks before a reload. */
+int pk_agent_try_config(const struct pk_options *options);
 /* --memory: every table with capacity and bytes. */
 int pk_agent_memory(const struct pk_options *options);
 /* --selftest: known-answer tests of codecs and cryptography. */

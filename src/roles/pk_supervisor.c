@@ -107,8 +107,7 @@ int pk_supervisor_load(struct pk_supervisor *s, const char *config_path, const c
     return err;
 }
 
-/* Whole or not at all. Paths and users are of the start: a change of them waits for the next one. */
-static void reload(struct pk_supervisor *s) {
+static void take_files(struct pk_supervisor *s) {
     struct pk_super_config config;
     struct pk_diag diag;
     int err =
@@ -116,10 +115,10 @@ static void reload(struct pk_supervisor *s) {
     if (err == PK_OK) {
         err = load_actions(s, config.actions_path, &diag);
     }
-    s->is_reload_pending = false;
     if (err == PK_OK) {
         take_config(s, &config);
         pk_super_log(s, PK_LOG_NOTICE, "configuration read again, actions: ", s->policy.actions->count);
+        s->port->kill(s->port->ctx, PK_SUPER_AGENT, PK_SUPER_KILL_RELOAD);
         return;
     }
     char line[320];
@@ -128,6 +127,42 @@ static void reload(struct pk_supervisor *s) {
     pk_diag_format(&diag, &b);
     pk_super_log(s, PK_LOG_ERROR, line, 0);
     pk_super_log(s, PK_LOG_ERROR, "the old configuration stays", 0);
+}
+
+/* Whole or not at all, on both sides of the socket: a child of ours reads everything as the agent would, and
+ * only then both take it. Not the agent's word, which may be a stranger's. Paths and users are of the start:
+ * a change of them waits for the next one. */
+static void reload(struct pk_supervisor *s) {
+    s->is_reload_pending = false;
+    take_files(s);
+    s->port->notify(s->port->ctx, "READY=1");
+}
+
+static void ask_reload(struct pk_supervisor *s) {
+    s->port->notify(s->port->ctx, "RELOADING=1");
+    const int pid = s->port->spawn(s->port->ctx, PK_SUPER_CHECK_CONFIG, NULL);
+    s->is_reload_asked_again = pid == PK_E_BUSY;
+    if (pid < 0 && pid != PK_E_BUSY) {
+        pk_super_log(s, PK_LOG_ERROR, "the configuration cannot be checked; the old one stays", 0);
+        s->port->notify(s->port->ctx, "READY=1");
+    }
+}
+
+static void config_check_ended(struct pk_supervisor *s, int32_t exit_code) {
+    if (s->is_reload_asked_again) {
+        ask_reload(s); /* the files may have changed after they were read */
+        return;
+    }
+    s->is_reload_pending = exit_code == PK_EXIT_OK; /* taken once no program of the old table runs */
+    if (s->is_reload_pending) {
+        return;
+    }
+    pk_super_log(s, PK_LOG_ERROR, "configuration refused, the old one stays; check ended with ",
+                 (uint64_t)exit_code);
+    if (exit_code == PK_EXIT_CONFIG) { /* it refuses too, and keeps the reason for `doctor` */
+        s->port->kill(s->port->ctx, PK_SUPER_AGENT, PK_SUPER_KILL_RELOAD);
+    }
+    s->port->notify(s->port->ctx, "READY=1");
 }
 
 /* ---- the agent's life ---- */
@@ -250,6 +285,11 @@ static void child_ended(struct pk_supervisor *s, const struct pk_super_exit *end
             move_ended(s, ended->exit_code);
         }
         break;
+    case PK_SUPER_CHECK_CONFIG:
+        if (s->state != PK_SUPER_STOPPING) {
+            config_check_ended(s, ended->exit_code);
+        }
+        break;
     case PK_SUPER_RESOLVE_0:
     case PK_SUPER_RESOLVE_1:
         pk_super_resolve_ended(s, (uint32_t)ended->child - PK_SUPER_RESOLVE_0);
@@ -268,6 +308,7 @@ static void stop(struct pk_supervisor *s) {
     s->port->notify(s->port->ctx, "STOPPING=1");
     s->port->kill(s->port->ctx, PK_SUPER_CHECK_STORE, PK_SUPER_KILL_KILL);
     s->port->kill(s->port->ctx, PK_SUPER_MOVE_STORE, PK_SUPER_KILL_KILL);
+    s->port->kill(s->port->ctx, PK_SUPER_CHECK_CONFIG, PK_SUPER_KILL_KILL);
     s->port->kill(s->port->ctx, PK_SUPER_RESOLVE_0, PK_SUPER_KILL_KILL);
     s->port->kill(s->port->ctx, PK_SUPER_RESOLVE_1, PK_SUPER_KILL_KILL);
     s->port->kill(s->port->ctx, PK_SUPER_AGENT, PK_SUPER_KILL_TERM);
@@ -283,13 +324,7 @@ static void on_signals(struct pk_supervisor *s, uint32_t bits) {
         return;
     }
     if ((bits & PK_SIG_RELOAD) != 0) {
-        s->port->notify(s->port->ctx, "RELOADING=1");
-        s->is_reload_pending = true;
-        if (pk_super_runs_active(s) == 0) {
-            reload(s);
-        }
-        s->port->kill(s->port->ctx, PK_SUPER_AGENT, PK_SUPER_KILL_RELOAD);
-        s->port->notify(s->port->ctx, "READY=1");
+        ask_reload(s);
     }
     if ((bits & PK_SIG_DUMP) != 0) {
         s->port->kill(s->port->ctx, PK_SUPER_AGENT, PK_SUPER_KILL_DUMP);

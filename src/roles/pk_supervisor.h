@@ -75,7 +75,7 @@ struct pk_supervisor {
     enum pk_super_state state;
     int exit_code;        /* when DONE */
     uint64_t deadline_ms; /* of the state; UINT64_MAX none */
-    bool is_stop_killed, is_reload_pending, is_ipc_closed;
+    bool is_stop_killed, is_reload_pending, is_reload_asked_again, is_ipc_closed;
     /* the running agent */
     uint64_t started_ms;
     bool is_agent_running, is_ready, is_store_moved;

@@ -305,6 +305,8 @@ static int role_main(int argc, char **argv) {
         return role_agent();
     case PK_PROCESS_CHECK_STORE:
         return role_check();
+    case PK_PROCESS_CHECK_CONFIG:
+        return PK_EXIT_OK;
     case PK_PROCESS_MOVE_STORE:
         say("move %llu\n", (unsigned long long)getuid(), 0);
         return 0;

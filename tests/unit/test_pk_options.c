@@ -54,6 +54,8 @@ PK_TEST(options__roles__and_what_goes_with_them) {
     CHECK_EQ_INT(the_options.process, PK_PROCESS_CHECK_STORE);
     CHECK_EQ_INT(parse(ARG("--role=move-store"), NULL, NULL), PK_OK);
     CHECK_EQ_INT(the_options.process, PK_PROCESS_MOVE_STORE);
+    CHECK_EQ_INT(parse(ARG("--role=check-config"), NULL, NULL), PK_OK);
+    CHECK_EQ_INT(the_options.process, PK_PROCESS_CHECK_CONFIG);
     CHECK_EQ_INT(parse(ARG("--role=resolve"), ARG("--name"), ARG("broker")), PK_OK);
     CHECK_STR(the_options.resolve_name, "broker");
     CHECK_EQ_INT(parse(ARG("--role=resolve"), NULL, NULL), PK_E_USAGE);

@@ -234,17 +234,67 @@ PK_TEST(supervisor__stop_with_a_run__lets_it_end) {
 
 PK_TEST(supervisor__signals__go_to_the_agent) {
     struct super_rig *r = running();
-    super_rig_step(r, 1, PK_SIG_RELOAD | PK_SIG_DUMP | PK_SIG_LOG_LEVEL);
-    CHECK_EQ_INT(r->kills[PK_SUPER_AGENT][PK_SUPER_KILL_RELOAD], 1);
+    super_rig_step(r, 1, PK_SIG_DUMP | PK_SIG_LOG_LEVEL);
     CHECK_EQ_INT(r->kills[PK_SUPER_AGENT][PK_SUPER_KILL_DUMP], 1);
     CHECK_EQ_INT(r->kills[PK_SUPER_AGENT][PK_SUPER_KILL_LOG_LEVEL], 1);
-    CHECK(strstr(r->told, "RELOADING=1|READY=1|") != NULL);
-    /* the file is not there: the old rows stay, and work */
-    CHECK_EQ_INT(the_supervisor.policy.actions->count, 1);
+    CHECK_EQ_INT(r->kills[PK_SUPER_AGENT][PK_SUPER_KILL_RELOAD], 0);
+}
+
+PK_TEST(supervisor__reload__is_checked_as_the_agent_would_before_anybody_takes_it) {
+    struct super_rig *r = running();
+    super_rig_step(r, 1, PK_SIG_RELOAD);
+    CHECK_EQ_INT(r->spawn_count[PK_SUPER_CHECK_CONFIG], 1);
+    CHECK(strstr(r->told, "RELOADING=1|") != NULL && strstr(r->told, "RELOADING=1|READY=1|") == NULL);
+    CHECK_EQ_INT(r->kills[PK_SUPER_AGENT][PK_SUPER_KILL_RELOAD], 0);
+    super_rig_child_ends(r, PK_SUPER_CHECK_CONFIG, 0, false);
+    super_rig_step(r, 1, 0);
+    /* gone since the check: the supervisor keeps the old rows, so the agent is not told to take others */
     CHECK(r->logged[PK_LOG_ERROR] >= 1);
+    CHECK_EQ_INT(r->kills[PK_SUPER_AGENT][PK_SUPER_KILL_RELOAD], 0);
+    CHECK_EQ_INT(the_supervisor.policy.actions->count, 1);
+    CHECK(strstr(r->told, "RELOADING=1|READY=1|") != NULL);
+}
+
+PK_TEST(supervisor__reload_refused_by_the_check__changes_neither_side) {
+    struct super_rig *r = running();
+    super_rig_step(r, 1, PK_SIG_RELOAD);
+    super_rig_child_ends(r, PK_SUPER_CHECK_CONFIG, PK_EXIT_CONFIG, false);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(the_supervisor.policy.mode, PK_MODE_SAFE);
+    CHECK_EQ_INT(the_supervisor.policy.actions->count, 1);
+    CHECK_EQ_INT(r->logged[PK_LOG_ERROR], 1);
+    CHECK_EQ_INT(r->kills[PK_SUPER_AGENT][PK_SUPER_KILL_RELOAD], 1); /* to refuse it in its own words */
+    CHECK(strstr(r->told, "RELOADING=1|READY=1|") != NULL);
     super_rig_ask(r, 5, 0, "", PK_IPC_PHASE_ACT);
     super_rig_step(r, 1, 0);
     CHECK_EQ_INT(r->exec_count, 1);
+}
+
+PK_TEST(supervisor__check_of_a_reload_dies_or_cannot_start__nobody_takes_anything) {
+    struct super_rig *r = running();
+    super_rig_step(r, 1, PK_SIG_RELOAD);
+    super_rig_child_ends(r, PK_SUPER_CHECK_CONFIG, 137, false);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(r->kills[PK_SUPER_AGENT][PK_SUPER_KILL_RELOAD], 0);
+    r->fails_spawn = true;
+    super_rig_step(r, 1, PK_SIG_RELOAD);
+    CHECK_EQ_INT(r->kills[PK_SUPER_AGENT][PK_SUPER_KILL_RELOAD], 0);
+    CHECK_EQ_INT(r->logged[PK_LOG_ERROR], 2);
+    CHECK_EQ_INT(the_supervisor.policy.actions->count, 1);
+}
+
+PK_TEST(supervisor__reload_asked_again_during_the_check__is_checked_again) {
+    struct super_rig *r = running();
+    super_rig_step(r, 1, PK_SIG_RELOAD);
+    super_rig_step(r, 1, PK_SIG_RELOAD);
+    CHECK_EQ_INT(r->spawn_count[PK_SUPER_CHECK_CONFIG], 1);
+    super_rig_child_ends(r, PK_SUPER_CHECK_CONFIG, 0, false);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(r->spawn_count[PK_SUPER_CHECK_CONFIG], 2);
+    CHECK(!the_supervisor.is_reload_pending);
+    super_rig_child_ends(r, PK_SUPER_CHECK_CONFIG, PK_EXIT_CONFIG, false);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(the_supervisor.policy.actions->count, 1);
 }
 
 PK_TEST(supervisor__reload_during_a_run__waits_for_its_end) {
@@ -252,6 +302,8 @@ PK_TEST(supervisor__reload_during_a_run__waits_for_its_end) {
     super_rig_ask(r, 5, 0, "", PK_IPC_PHASE_ACT);
     super_rig_step(r, 1, 0);
     super_rig_step(r, 1, PK_SIG_RELOAD);
+    super_rig_child_ends(r, PK_SUPER_CHECK_CONFIG, 0, false);
+    super_rig_step(r, 1, 0);
     CHECK(the_supervisor.is_reload_pending); /* its steps name rows of the old table */
     super_rig_program_ends(r, 0, 0, "");
     super_rig_step(r, 1, 0);
@@ -313,6 +365,10 @@ PK_TEST_MAIN(supervisor__first_start__checks_the_store_then_runs,
              supervisor__agent_that_never_gets_ready__is_ended_too,
              supervisor__closed_socket__is_the_end_of_that_agent, supervisor__stop__does_not_wait_for_ever,
              supervisor__stop_while_waiting__ends_at_once, supervisor__stop_with_a_run__lets_it_end,
-             supervisor__signals__go_to_the_agent, supervisor__reload_during_a_run__waits_for_its_end,
-             supervisor__lost_record__spends_every_budget, supervisor__idle__has_nothing_to_wake_for,
-             supervisor__agent_cannot_be_started__tries_again)
+             supervisor__signals__go_to_the_agent,
+             supervisor__reload__is_checked_as_the_agent_would_before_anybody_takes_it,
+             supervisor__reload_refused_by_the_check__changes_neither_side,
+             supervisor__check_of_a_reload_dies_or_cannot_start__nobody_takes_anything,
+             supervisor__reload_asked_again_during_the_check__is_checked_again,
+             supervisor__reload_during_a_run__waits_for_its_end, supervisor__lost_record__spends_every_budget,
+             supervisor__idle__has_nothing_to_wake_for, supervisor__agent_cannot_be_started__tries_again)
