@@ -435,17 +435,30 @@ static int check_sizes(struct checker *c) {
     return PK_OK;
 }
 
+/* What will be the same at the next try counts as damage; moving it aside loses nothing of it. */
+static int open_error(struct checker *c) {
+    if (errno == ENOENT) {
+        return PK_E_NOT_FOUND;
+    }
+    if (errno == EACCES || errno == EPERM || errno == ELOOP) {
+        pk_buf_puts(c->why, "the agent's user may not read the file, or it is a link");
+        return PK_E_CORRUPT;
+    }
+    pk_buf_puts(c->why, "the file cannot be opened");
+    return PK_E_IO;
+}
+
 static int open_file(struct checker *c, const char *path) {
-    c->fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    c->fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (c->fd < 0) {
-        if (errno == ENOENT) {
-            return PK_E_NOT_FOUND;
-        }
-        pk_buf_puts(c->why, "the file cannot be opened");
-        return PK_E_IO;
+        return open_error(c);
     }
     struct stat st;
-    if (fstat(c->fd, &st) == 0 && st.st_size == 0) {
+    if (fstat(c->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        pk_buf_puts(c->why, "it is not a regular file");
+        return PK_E_CORRUPT;
+    }
+    if (st.st_size == 0) {
         return PK_E_NOT_FOUND; /* made, but nothing was written before the end */
     }
     const int err = read_metas(c);

@@ -211,9 +211,11 @@ static void check_ended(struct pk_supervisor *s, const struct pk_super_exit *end
         start_agent(s);
         return;
     }
-    /* Damage is what the check finds, or what makes it crash. Being killed for time or memory says nothing.
-     */
-    if (ended->exit_code == PK_EXIT_FAILED || ended->is_fault) {
+    /* Damage is what the check finds, or what makes it crash. Being killed for time or memory, or a disk that
+     * cannot be read now, says nothing; but when the agent fails with it again and again, going on matters
+     * more, and what is moved aside is still there. */
+    const bool is_hopeless = s->record.crash_count >= PK_SUPER_UNCHECKED_MAX;
+    if (ended->exit_code == PK_EXIT_FAILED || ended->is_fault || is_hopeless) {
         pk_super_log(s, PK_LOG_ERROR, "the store is damaged and is moved aside; check ended with ", code);
         start_child(s, PK_SUPER_MOVE_STORE, PK_SUPER_MOVING);
         return;

@@ -118,6 +118,18 @@ PK_TEST(supervisor__crash_count__outlives_the_supervisor) {
     CHECK_EQ_INT(the_supervisor.record.last_exit, 1u << 8);
 }
 
+PK_TEST(supervisor__store_that_cannot_be_checked__goes_when_the_agent_keeps_failing) {
+    struct super_rig *r = running();
+    for (uint32_t i = 1; i <= PK_SUPER_UNCHECKED_MAX; i++) {
+        CHECK_EQ_INT(the_supervisor.state, PK_SUPER_RUNNING);
+        crash(r);
+        super_rig_step(r, PK_SUPER_BACKOFF_MAX_MS, 0);
+        super_rig_child_ends(r, PK_SUPER_CHECK_STORE, 78, false);
+        super_rig_step(r, 0, 0);
+    }
+    CHECK_EQ_INT(the_supervisor.state, PK_SUPER_MOVING);
+}
+
 PK_TEST(supervisor__what_counts_as_a_damaged_store) {
     static const struct {
         int32_t exit_code;
@@ -360,8 +372,10 @@ PK_TEST(supervisor__agent_cannot_be_started__tries_again) {
 PK_TEST_MAIN(supervisor__first_start__checks_the_store_then_runs,
              supervisor__clean_stop_and_start__needs_no_check,
              supervisor__crashes__back_off_to_a_minute_and_never_give_up,
-             supervisor__crash_count__outlives_the_supervisor, supervisor__what_counts_as_a_damaged_store,
-             supervisor__refused_configuration__ends_both, supervisor__hanging_agent__grace_abort_kill,
+             supervisor__crash_count__outlives_the_supervisor,
+             supervisor__store_that_cannot_be_checked__goes_when_the_agent_keeps_failing,
+             supervisor__what_counts_as_a_damaged_store, supervisor__refused_configuration__ends_both,
+             supervisor__hanging_agent__grace_abort_kill,
              supervisor__agent_that_never_gets_ready__is_ended_too,
              supervisor__closed_socket__is_the_end_of_that_agent, supervisor__stop__does_not_wait_for_ever,
              supervisor__stop_while_waiting__ends_at_once, supervisor__stop_with_a_run__lets_it_end,
