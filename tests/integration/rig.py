@@ -3,6 +3,7 @@
 Everything lives in one folder under /run that root owns, listens on the loopback address, and ends with the test. Needs root: a test that is
 not root says so and exits 77 (skipped).
 """
+import concurrent.futures
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 
 SOURCE = os.environ.get("PK_SOURCE_DIR") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("PK_BINARY_DIR") or os.path.join(SOURCE, "build", "host")
@@ -490,19 +492,28 @@ def request(broker, command, text, seconds=10, user="operator"):
     return json.loads(out.stdout) if out.stdout.strip() else None
 
 
-def main(*tests):
-    """Runs the tests in order (or those named on the command line), one line each."""
+def run_test(test):
+    """One line about it; whether it passed. What is no failed assertion is a fault of the test and says where."""
+    began = time.monotonic()
+    try:
+        test()
+    except AssertionError as e:
+        where = traceback.extract_tb(e.__traceback__)[1:]
+        lines = ",".join(str(f.lineno) for f in where)
+        print(f"not ok - {test.__name__}: {e or 'assertion failed'} (lines {lines})", flush=True)
+        return False
+    except Exception:
+        print(f"not ok - {test.__name__}: {traceback.format_exc()}", flush=True)
+        return False
+    print(f"ok - {test.__name__} ({time.monotonic() - began:.1f} s)", flush=True)
+    return True
+
+
+def main(*tests, at_once=1):
+    """Runs the tests (or those named on the command line), so many at once, in order; the process ends with the verdict."""
+    need_root()
     wanted = sys.argv[1:]
-    failed = 0
-    for test in tests:
-        if wanted and test.__name__ not in wanted:
-            continue
-        began = time.monotonic()
-        try:
-            test()
-        except AssertionError as e:
-            failed += 1
-            print(f"not ok - {test.__name__}: {e}", flush=True)
-            continue
-        print(f"ok - {test.__name__} ({time.monotonic() - began:.1f} s)", flush=True)
-    sys.exit(1 if failed else 0)
+    chosen = [t for t in tests if not wanted or t.__name__ in wanted]
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        passed = list(pool.map(run_test, chosen))
+    sys.exit(0 if all(passed) else 1)

@@ -1,0 +1,369 @@
+#!/usr/bin/env python3
+"""Nothing is lost between gateway and hub: broker away, killed, cut off, reset, full of itself; agent killed; devices that report over MQTT.
+ctest: lane=default timeout=180"""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+from rig import GATEWAY, SITE, Broker, Gateway, Proxy, Rig, Subscriber, await_true, main
+
+ROOT = f"picket/v1/{SITE}/{GATEWAY}"
+RULES = """[rule pair]
+about    = Two errors of one source
+on       = type = fault
+when     = count >= 2 in 2s by source
+type     = custom
+severity = high
+clear    = count < 1 in 2s for 1s
+keys     = 64
+
+[rule process_lost]
+on       = type = process_up
+when     = value < 1
+type     = service_down
+severity = critical
+enabled  = no
+"""
+NO_RESOLVE = RULES.replace("clear    = count < 1 in 2s for 1s", "clear    = never")
+
+
+class Load:
+    """Opens incidents without a pause: two errors of one source after the other, on a local socket."""
+
+    def __init__(self, gateway, sources=40, pause=0.12):
+        self.gateway, self.sources, self.pause = gateway, sources, pause
+        self.is_ending = False
+        self.sent = 0
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        while not self.is_ending:
+            event = {"type": "fault", "source": f"m{self.sent % self.sources:03d}", "severity": "error", "message": "broken"}
+            try:
+                replies = self.gateway.send_events([event, event])
+                self.sent += sum(r["ok"] for r in replies) // 2
+            except OSError:
+                pass
+            time.sleep(self.pause)
+
+    def end(self):
+        self.is_ending = True
+        self.thread.join(10)
+        assert self.sent > 0
+
+
+def known_incidents(gateway):
+    """{id: status} of all the gateway has about its devices."""
+    out, before = {}, {}
+    while True:
+        page = gateway.result("incidents.list", limit=50, **before)
+        for row in page["incidents"]:
+            if row["incident_type"] == "custom":
+                out[row["incident_id"]] = row["status"]
+        if not page["more"]:
+            return out
+        before = {"before": page["incidents"][-1]["incident_id"]}
+
+
+def outbox(gateway):
+    return gateway.result("status")["store"]["outbox"]
+
+
+def link(gateway):
+    return gateway.result("status")["links"][0]
+
+
+def check_everything_arrived(gateway, subscriber, seconds=20):
+    """Each incident with its last status, each revision once after (boot, seq), outbox empty. Number of incidents and of repeats."""
+    await_true("nothing is open any more", 15, lambda: all(s != "detected" for s in known_incidents(gateway).values()))
+    await_true("the outbox is empty", seconds, lambda: outbox(gateway) == 0)
+    want = known_incidents(gateway)
+    assert want
+
+    def newest():
+        have = {}
+        for _, i in subscriber.incidents():
+            if i["rev"] >= have.get(i["incident_id"], (0, ""))[0]:
+                have[i["incident_id"]] = (i["rev"], i["status"])
+        return have
+
+    def is_all_there():
+        have = newest()
+        return all(have.get(k, (0, ""))[1] == v for k, v in want.items())
+
+    try:
+        await_true("every incident arrived with its last status", 5, is_all_there)
+    except AssertionError as e:
+        have = newest()
+        raise AssertionError(f"{e}: {[(k, v, have.get(k)) for k, v in want.items() if have.get(k, (0, ''))[1] != v]}") from None
+    once, repeats = {}, 0
+    for _, i in subscriber.incidents():
+        name = (i["boot"], i["seq"])
+        repeats += name in once
+        content = (i["incident_id"], i["rev"])
+        assert once.setdefault(name, content) == content, f"{name} stands for {once[name]} and {content}"
+    revs = list(once.values())
+    assert len(revs) == len(set(revs)), f"sent twice under different numbers: {[r for r in revs if revs.count(r) > 1][:5]}"
+    return len(want), repeats
+
+
+def check_birth_first(subscriber, since=0.0):
+    ours = [(topic, payload) for at, topic, _, payload in subscriber.messages(f"/{GATEWAY}/") if at >= since]
+    assert ours[0][0].endswith("/status") and json.loads(ours[0][1])["online"], ours[0]
+
+
+def test_broker_down_at_start__work_goes_on_and_all_arrives_birth_first():
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        subscriber = Subscriber(rig, broker)
+        time.sleep(1.2)  # the subscription is in the broker's database
+        broker.kill()
+        gateway = Gateway(rig, broker.port, rules=RULES, actions="").start()
+        load = Load(gateway, sources=30, pause=0.05)
+        await_true("incidents without a broker", 8, lambda: len(known_incidents(gateway)) >= 20)
+        assert "refused" in link(gateway)["error"], link(gateway)
+        assert outbox(gateway) > 0
+        time.sleep(1.0)
+        broker.start()
+        subscriber.again(broker)  # its session was kept: what came before it waits in the broker
+        gateway.await_online()
+        load.end()
+        count, _ = check_everything_arrived(gateway, subscriber)
+        assert count >= 20
+        check_birth_first(subscriber)
+        first = {}
+        for _, i in subscriber.incidents():
+            first.setdefault(i["incident_id"], i)
+        assert sum(i["replayed"] is True for i in first.values()) >= 10, "the backlog is not marked"
+        assert gateway.process.log().count("connection refused") <= 2, "each try is in the log"
+
+
+def kill_broker_under_load(keeps_data):
+    with Rig() as rig:
+        broker = Broker(rig, keeps_data=keeps_data).start()
+        cable = Proxy(rig, broker.port)
+        subscriber = Subscriber(rig, broker)
+        gateway = Gateway(rig, cable.port, rules=RULES, actions="").start()
+        gateway.await_online()
+        load = Load(gateway)
+        for _ in range(2):
+            time.sleep(1.5)
+            cable.is_refusing = True  # the subscriber is back first, so that what it misses is ours
+            broker.kill()
+            time.sleep(0.5)
+            broker.start()
+            subscriber.again(broker)
+            cable.heal()
+            gateway.await_online()
+        load.end()
+        check_everything_arrived(gateway, subscriber)
+        assert len([1 for _, t, _, p in subscriber.messages("/status") if json.loads(p)["online"]]) >= 3
+        assert gateway.result("status")["restarts"] == 0
+
+
+def test_broker_killed__with_its_database():
+    kill_broker_under_load(True)
+
+
+def test_broker_killed__without_its_database():
+    kill_broker_under_load(False)
+
+
+def test_cable_cut_without_fin__noticed_and_healed():
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        cable = Proxy(rig, broker.port)
+        subscriber = Subscriber(rig, broker)
+        gateway = Gateway(rig, cable.port, rules=RULES, actions="", broker_extra="keep_alive = 5s\n").start()
+        gateway.await_online()
+        load = Load(gateway)
+        time.sleep(1)
+        cable.is_silent = True
+        began = time.monotonic()
+        await_true("the gateway notices the cut", 9, lambda: link(gateway)["lost"] == 1)
+        assert time.monotonic() - began < 8.5
+        assert outbox(gateway) > 0
+        time.sleep(0.5)
+        cable.heal()
+        gateway.await_online()
+        load.end()
+        check_everything_arrived(gateway, subscriber)
+
+
+def test_connection_resets__every_200_ms_for_10_s():
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        cable = Proxy(rig, broker.port)
+        subscriber = Subscriber(rig, broker)
+        gateway = Gateway(rig, cable.port, rules=RULES, actions="").start()
+        gateway.await_online()
+        load = Load(gateway)
+        pid = gateway.agent_pid()
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            cable.drop()
+            time.sleep(0.2)
+        load.end()
+        gateway.await_online()
+        check_everything_arrived(gateway, subscriber)
+        assert gateway.agent_pid() == pid
+
+
+def test_agent_killed_while_it_has_a_backlog():
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        cable = Proxy(rig, broker.port)
+        subscriber = Subscriber(rig, broker)
+        cable.is_refusing = True
+        gateway = Gateway(rig, cable.port, rules=RULES, actions="").start()
+        load = Load(gateway, sources=25, pause=0.05)
+        for n in range(3):
+            time.sleep(1.2)
+            pid = gateway.agent_pid()
+            os.kill(pid, signal.SIGKILL)
+            if n == 1:
+                cable.heal()  # the next kill meets the drain
+            await_true("the next agent", 15, lambda: gateway.agent_pid() not in (0, pid) and gateway.is_up())
+        load.end()
+        gateway.await_online()
+        count, _ = check_everything_arrived(gateway, subscriber)
+        assert count >= 10
+        assert len({i["boot"] for _, i in subscriber.incidents()}) >= 2
+
+
+def test_devices__report_at_qos_1():
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        gateway = Gateway(rig, broker.port, rules=RULES, actions="").start()
+        gateway.await_online()
+        broker.publish("device", f"{ROOT}/in/press-7/temperature", "71.5")
+        broker.publish("device", f"{ROOT}/in/press-7/state", json.dumps({"value": 3, "severity": "warning", "message": "door open"}))
+        rows = await_true("both events", 5, lambda: (e := gateway.result("events.list", source="press-7")["events"]) and len(e) == 2 and e)
+        by_type = {e["type"]: e for e in rows}
+        assert by_type["temperature"]["value"] == 71.5, rows
+        assert by_type["state"]["severity"] == "medium" and by_type["state"]["message"] == "door open", rows
+        # More than the window holds, with nothing that would be stored: each is taken and acknowledged.
+        before = gateway.result("status")["events"]["taken"]
+        lines = "".join(f"{n}\n" for n in range(500))
+        subprocess.run(["mosquitto_pub", *broker.tls("device"), "-q", "1", "-t", f"{ROOT}/in/press-8/count", "-l"], input=lines, text=True, check=True, timeout=20)
+        await_true("all 500 events", 5, lambda: gateway.result("status")["events"]["taken"] >= before + 500)
+        # Sent while the agent is away: the session keeps them.
+        pid = gateway.agent_pid()
+        os.kill(pid, signal.SIGSTOP)
+        for _ in range(2):
+            broker.publish("device", f"{ROOT}/in/press-9/fault", json.dumps({"severity": "error"}))
+        os.kill(pid, signal.SIGKILL)
+        await_true("the incident of events sent meanwhile", 20, lambda: gateway.agent_pid() not in (0, pid) and gateway.is_up() and
+                   [i for i in gateway.incidents() if i["component"] == "press-9"])
+
+
+def test_agent_killed_under_device_events__each_incident_is_made():
+    """A PUBACK before the store has it would lose the second of two events."""
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        gateway = Gateway(rig, broker.port, rules=NO_RESOLVE, actions="").start()
+        gateway.await_online()
+        fault = json.dumps({"severity": "error"})
+        for n in range(3):
+            topics = [f"{ROOT}/in/n{n}-{k}/fault" for k in range(8)]
+            publishers = [subprocess.Popen(["mosquitto_pub", *broker.tls("device"), "-q", "1", "-t", t, "-m", fault, "--repeat", "2"]) for t in topics]
+            time.sleep(0.05 * n)
+            pid = gateway.agent_pid()
+            os.kill(pid, signal.SIGKILL)
+            for p in publishers:
+                assert p.wait(10) == 0
+            await_true("the next agent", 15, lambda: gateway.agent_pid() not in (0, pid) and gateway.is_up())
+            gateway.await_online()
+            for t in topics:  # what was counted before the kill is gone with it, by design: one more pair brings each over
+                broker.publish("device", t, fault, "--repeat", "2")
+        want = {f"n{n}-{k}" for n in range(3) for k in range(8)}
+        await_true("an incident of each device", 10, lambda: want <= {i["component"] for i in gateway.incidents()})
+
+
+def test_no_subscriber__counts_as_delivered():
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        gateway = Gateway(rig, broker.port, rules=RULES, actions="").start()
+        gateway.await_online()
+        load = Load(gateway, sources=5)
+        await_true("incidents", 5, lambda: len(known_incidents(gateway)) >= 3)
+        load.end()
+        await_true("the outbox is empty", 10, lambda: outbox(gateway) == 0)
+
+
+def retained(broker, topic):
+    out = subprocess.run(["mosquitto_sub", *broker.tls("hub"), "-t", topic, "--retained-only", "-F", "%t\t%p", "-W", "1"], capture_output=True, text=True, timeout=10).stdout
+    return dict(line.split("\t", 1) for line in out.splitlines())
+
+
+def test_incident_topic__is_retained_while_open_and_empty_after():
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        gateway = Gateway(rig, broker.port, rules=NO_RESOLVE, actions="").start()
+        gateway.await_online()
+        fault = {"type": "fault", "source": "press-7", "severity": "error"}
+        gateway.send_events([fault, fault])
+        row = await_true("the incident", 5, gateway.incidents)[0]
+        await_true("it left", 5, lambda: outbox(gateway) == 0)
+        kept = retained(broker, f"{ROOT}/incident/+")
+        assert list(kept) == [f"{ROOT}/incident/{row['incident_id']}"], kept
+        assert json.loads(list(kept.values())[0])["status"] == "detected"
+        subscriber = Subscriber(rig, broker)
+        gateway.result("incidents.resolve", incident_id=row["incident_id"])
+        await_true("resolved at the hub", 5, lambda: [1 for _, i in subscriber.incidents() if i["status"] == "resolved"])
+        gateway.result("incidents.close", incident_id=row["incident_id"])
+        await_true("closed at the hub", 5, lambda: [1 for _, i in subscriber.incidents() if i["status"] == "closed"])
+        await_true("it left", 5, lambda: outbox(gateway) == 0)
+        assert retained(broker, f"{ROOT}/incident/+") == {}
+        assert [p for _, _, _, p in subscriber.messages("/incident/")][-1] == "", "the topic was not emptied last"
+
+
+def test_broker_with_small_packets__what_it_can_never_take_is_counted():
+    with Rig() as rig:
+        broker = Broker(rig)
+        path = os.path.join(broker.dir, "broker.conf")
+        with open(path) as f:
+            text = f.read()
+        with open(path, "w") as f:
+            f.write(re.sub(r"^max_packet_size .*", "max_packet_size 1000", text, flags=re.M))
+        broker.start()
+        gateway = Gateway(rig, broker.port, rules=NO_RESOLVE, actions="").start()
+        gateway.await_online()
+        for n in range(3):
+            fault = {"type": "fault", "source": f"press-{n}", "severity": "error", "message": "x" * 250}
+            gateway.send_events([fault, fault])
+        await_true("incidents", 5, lambda: len(gateway.incidents()) == 3)
+        await_true("the outbox is empty", 5, lambda: outbox(gateway) == 0)
+        table = next(t for t in gateway.result("memory")["tables"] if t["table"] == "outbox_slots")
+        assert table["drops"] == 3, table
+        assert link(gateway)["state"] == "online" and link(gateway)["lost"] == 0
+        assert gateway.process.log().count("can never be sent") <= 3
+
+
+def test_second_client_with_our_id__is_not_fought_but_reported():
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        gateway = Gateway(rig, broker.port, actions="").start()
+        gateway.await_online()
+        # libmosquitto comes back after a second, for ever.
+        other = subprocess.Popen(["mosquitto_sub", *broker.tls(GATEWAY), "-i", GATEWAY, "-t", f"{ROOT}/ack"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            await_true("an incident of type self", 20, lambda: [i for i in gateway.incidents() if i["incident_type"] == "self"])
+            before = link(gateway)["connects"]
+            assert before <= 6, link(gateway)
+            time.sleep(5)
+            assert link(gateway)["connects"] - before <= 2, link(gateway)
+            assert gateway.process.log().count("another client") == 1, gateway.process.log()
+        finally:
+            other.kill()
+            other.wait()
+        gateway.await_online(30)
+
+
+main(*[f for name, f in list(globals().items()) if name.startswith("test_")], at_once=4)
