@@ -346,8 +346,14 @@ void pk_respond_on_started(struct pk_respond *r, uint32_t id, const struct pk_st
     run->needs_persist = true;
 }
 
+/* Full, or one of the two reads its action table a moment later than the other (SIGHUP while something runs).
+ */
+static bool is_passing(int error) {
+    return error == PK_E_BUSY || error == PK_E_AGAIN || error == PK_E_STALE;
+}
+
 static void refuse_verify(struct pk_respond *r, struct pk_run *run, int error, const struct pk_stamp *now) {
-    if ((error == PK_E_BUSY || error == PK_E_AGAIN) && now->mono_ms + RETRY_MS < run->verify_until_ms) {
+    if (is_passing(error) && now->mono_ms + RETRY_MS < run->verify_until_ms) {
         run->step = PK_RUN_AT_VERIFY;
         run->not_before_ms = now->mono_ms + RETRY_MS;
         return;
@@ -365,8 +371,7 @@ void pk_respond_on_refused(struct pk_respond *r, uint32_t id, int error, uint32_
     if (run == NULL || run->step != PK_RUN_AT_STARTING) {
         return;
     }
-    const bool is_full = error == PK_E_BUSY || error == PK_E_AGAIN;
-    if (is_full && run->retry_count < RETRY_MAX && !run->is_stop_wanted) {
+    if (is_passing(error) && run->retry_count < RETRY_MAX && !run->is_stop_wanted) {
         run->retry_count++;
         run->step = PK_RUN_AT_START;
         run->not_before_ms = now->mono_ms + (retry_after_ms > RETRY_MS ? retry_after_ms : RETRY_MS);

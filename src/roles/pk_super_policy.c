@@ -73,7 +73,7 @@ static void remember(struct pk_super_policy *p, uint32_t run_id, const struct pk
     p->verifiable_next++;
     v->run_id = run_id;
     v->action_index = run->action_index;
-    v->left_count = PK_SUPER_VERIFIES_PER_RUN;
+    v->left_count = p->actions->rows[run->action_index].verify_within_ms / 1000u + PK_SUPER_VERIFIES_SPARE;
     memcpy(v->target, run->target, sizeof v->target);
 }
 

@@ -9,15 +9,16 @@
 #include "respond/pk_decision.h"
 
 enum {
-    PK_SUPER_CONCURRENT = 3,       /* runs at a time (DESIGN 10) */
-    PK_SUPER_VERIFY_RUNS = 8,      /* acts whose verification is still allowed */
-    PK_SUPER_VERIFIES_PER_RUN = 16 /* a verification changes nothing, but it is a process */
+    PK_SUPER_CONCURRENT = 3,  /* runs at a time (DESIGN 10) */
+    PK_SUPER_VERIFY_RUNS = 8, /* acts whose verification is still allowed */
+    /* A verification changes nothing, but it is a process: one each second of verify_within, and these. */
+    PK_SUPER_VERIFIES_SPARE = 4
 };
 
 struct pk_super_verifiable {
     uint32_t run_id; /* 0 = free */
     uint16_t action_index;
-    uint8_t left_count;
+    uint32_t left_count;
     char target[PK_IPC_TARGET_BYTES];
 };
 
