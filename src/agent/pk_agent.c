@@ -327,8 +327,9 @@ static uint64_t next_deadline(const struct pk_agent *a, uint64_t incidents_ms, u
     next = earlier(next, pk_agent_links_next_ms(a));
     next = earlier(next, pk_outbox_next_deadline_ms(&a->outbox));
     next = earlier(next, a->tick_sent_ms + TICK_FRAME_MS);
-    if (pk_agent_link_for(a, PK_BROKER_SUMMARY) < PK_LINKS) {
-        next = earlier(next, a->summary_due_ms);
+    const uint32_t summary = pk_agent_link_for(a, PK_BROKER_SUMMARY);
+    if (summary < PK_LINKS && pk_link_is_online(&a->links[summary])) {
+        next = earlier(next, a->summary_due_ms); /* offline it waits for the connection */
     }
     if (a->is_stopping) {
         next = earlier(next, a->stop_deadline_ms);
