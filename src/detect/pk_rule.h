@@ -1,10 +1,9 @@
 #ifndef PK_RULE_H
 #define PK_RULE_H
-/* The rule model (DESIGN 8, grammar in config/rules/README.md). A rule is one const row; what happens to it
- * at run time is in the results table of pk_engine.h under the same index. Rows hold no pointers: text is a
- * position in the text of the row's book, so that the shipped table is read-only data on every machine. Times
- * are integers; thresholds are doubles because they are compared with event values, and nothing else is done
- * with them. */
+/* The rule model (DESIGN 8, grammar in config/rules/README.md). A rule is one row, constant after the load;
+ * what happens to it at run time is in the results table of pk_engine.h under the same index. Rows hold no
+ * pointers: text is a position in the text of the row's book. Times are integers; thresholds are doubles
+ * because they are compared with event values, and nothing else is done with them. */
 #include "base/pk_severity.h"
 #include "pk_limits.h"
 
@@ -100,12 +99,11 @@ struct pk_rule { /* one row; what each event touches comes first */
     struct pk_rule_term terms[PK_RULE_TERMS_MAX];
 };
 
-/* Parsed rules and the text their refs point into. */
+/* Rules as text, in one piece; a ref of a row is a position in the text of its book. */
 struct pk_rule_book {
-    const struct pk_rule *rules;
-    uint32_t count;
     const char *text;
     uint32_t text_bytes;
+    uint32_t count; /* rules in it */
 };
 
 struct pk_str pk_rule_ref_str(const char *book_text, struct pk_rule_ref ref);

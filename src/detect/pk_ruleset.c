@@ -103,38 +103,36 @@ static int price_rule(struct check *c, const char *file, const struct pk_rule *r
     return within_budget(c, file, r, id);
 }
 
-static int walk(struct check *c, each_rule *each) {
-    for (uint32_t i = 0; i < c->file_count; i++) {
-        const struct pk_rule_file *f = &c->files[i];
-        struct pk_rule_parser parser;
-        struct pk_rule r;
-        pk_rule_parser_init(&parser, f->name, f->text.p, 0, f->text.n);
-        int err = pk_rule_parse_next(&parser, &r, c->diag);
-        while (err == PK_OK) {
-            err = each(c, f->name, &r, pk_rule_ref_str(f->text.p, r.id));
-            err = err != PK_OK ? err : pk_rule_parse_next(&parser, &r, c->diag);
-        }
-        if (err != PK_E_NOT_FOUND) {
-            return err;
-        }
+static int walk_text(struct check *c, const char *name, struct pk_str text, each_rule *each) {
+    struct pk_rule_parser parser;
+    struct pk_rule r;
+    pk_rule_parser_init(&parser, name, text.p, 0, text.n);
+    int err = pk_rule_parse_next(&parser, &r, c->diag);
+    while (err == PK_OK) {
+        err = each(c, name, &r, pk_rule_ref_str(text.p, r.id));
+        err = err != PK_OK ? err : pk_rule_parse_next(&parser, &r, c->diag);
     }
-    return PK_OK;
+    return err == PK_E_NOT_FOUND ? PK_OK : err;
+}
+
+static int walk(struct check *c, each_rule *each) {
+    int err = PK_OK;
+    for (uint32_t i = 0; i < c->file_count && err == PK_OK; i++) {
+        err = walk_text(c, c->files[i].name, c->files[i].text, each);
+    }
+    return err;
+}
+
+static int price_missing(struct check *c, const char *file, const struct pk_rule *r, struct pk_str id) {
+    return is_own_id(c, id_hash(id)) ? PK_OK : price_rule(c, file, r, id);
+}
+
+static struct pk_str text_of(const struct pk_rule_book *b) {
+    return (struct pk_str){b->text, b->text_bytes};
 }
 
 static int price_shipped(struct check *c) {
-    const uint32_t count = c->shipped != NULL ? c->shipped->count : 0u;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct pk_rule *r = &c->shipped->rules[i];
-        const struct pk_str id = pk_rule_ref_str(c->shipped->text, r->id);
-        if (is_own_id(c, id_hash(id))) {
-            continue;
-        }
-        const int err = price_rule(c, "shipped", r, id);
-        if (err != PK_OK) {
-            return err;
-        }
-    }
-    return PK_OK;
+    return c->shipped != NULL ? walk_text(c, "shipped", text_of(c->shipped), price_missing) : PK_OK;
 }
 
 /* Each file is kept with a line end behind it. */
@@ -189,8 +187,8 @@ static void copy_own(struct pk_ruleset *s, const struct pk_rule_file *files, uin
         s->own_text_bytes += text.n + 1u;
         struct pk_rule_parser parser;
         pk_rule_parser_init(&parser, files[i].name, s->own_text, base, text.n);
-        while (pk_rule_parse_next(&parser, &s->own[s->own_count], &diag) == PK_OK) {
-            s->own[s->own_count].is_own = true;
+        while (pk_rule_parse_next(&parser, &s->parsed[s->own_count], &diag) == PK_OK) {
+            s->parsed[s->own_count].is_own = true;
             s->own_count++;
         }
     }
@@ -198,8 +196,8 @@ static void copy_own(struct pk_ruleset *s, const struct pk_rule_file *files, uin
 
 static const struct pk_rule *own_with_id(const struct pk_ruleset *s, struct pk_str id) {
     for (uint32_t i = 0; i < s->own_count; i++) {
-        if (pk_str_eq(pk_rule_ref_str(s->own_text, s->own[i].id), id)) {
-            return &s->own[i];
+        if (pk_str_eq(pk_rule_ref_str(s->own_text, s->parsed[i].id), id)) {
+            return &s->parsed[i];
         }
     }
     return NULL;
@@ -220,6 +218,23 @@ static void add_row(struct pk_ruleset *s, const struct pk_rule *r) {
     s->hash = pk_hash64_mix(s->hash, r->hash);
 }
 
+static void add_shipped(struct pk_ruleset *s) {
+    struct pk_rule_parser parser;
+    struct pk_rule r;
+    struct pk_diag diag;
+    const struct pk_str text = text_of(s->shipped);
+    pk_rule_parser_init(&parser, "shipped", text.p, 0, text.n);
+    while (pk_rule_parse_next(&parser, &r, &diag) == PK_OK) {
+        const struct pk_rule *own = own_with_id(s, pk_rule_ref_str(text.p, r.id));
+        if (own == NULL) {
+            PK_ASSERT(s->parsed_count < PK_LIMIT_RULES);
+            s->parsed[s->parsed_count] = r;
+            own = &s->parsed[s->parsed_count++];
+        }
+        add_row(s, own);
+    }
+}
+
 int pk_ruleset_load(struct pk_ruleset *s, const struct pk_rule_book *shipped,
                     const struct pk_rule_file *files, uint32_t file_count, struct pk_diag *out_diag) {
     struct pk_rule_price price;
@@ -231,14 +246,13 @@ int pk_ruleset_load(struct pk_ruleset *s, const struct pk_rule_book *shipped,
     s->shipped = shipped;
     s->count = 0;
     s->hash = 0;
-    const uint32_t shipped_count = shipped != NULL ? shipped->count : 0u;
-    for (uint32_t i = 0; i < shipped_count; i++) {
-        const struct pk_rule *own = own_with_id(s, pk_rule_ref_str(shipped->text, shipped->rules[i].id));
-        add_row(s, own != NULL ? own : &shipped->rules[i]);
+    s->parsed_count = s->own_count;
+    if (shipped != NULL) {
+        add_shipped(s);
     }
     for (uint32_t i = 0; i < s->own_count; i++) {
-        if (!is_row(s, &s->own[i])) {
-            add_row(s, &s->own[i]);
+        if (!is_row(s, &s->parsed[i])) {
+            add_row(s, &s->parsed[i]);
         }
     }
     PK_ASSERT(s->count == price.rules);

@@ -5,7 +5,8 @@
 #include "base/pk_ini.h"
 #include "detect/pk_rule.h"
 
-/* Made at build time from config/rules/ by the parser below (tools/gen_rules.c). */
+/* The text of config/rules/, proven at build time by the parser below (tools/gen_rules.c) and parsed again at
+ * start: rows are twice the size of their text (ADR 0030). */
 extern const struct pk_rule_book PK_SHIPPED_RULES;
 
 struct pk_rule_file {
@@ -15,9 +16,10 @@ struct pk_rule_file {
 
 struct pk_ruleset { /* must not be moved after init: rows point into it */
     const struct pk_rule_book *shipped;
-    struct pk_rule own[PK_LIMIT_RULES];
+    struct pk_rule
+        parsed[PK_LIMIT_RULES]; /* the operator's, then those of the shipped ones they do not replace */
     char own_text[PK_LIMIT_RULE_TEXT_BYTES];
-    uint32_t own_count, own_text_bytes;
+    uint32_t own_count, parsed_count, own_text_bytes;
     const struct pk_rule *rows[PK_LIMIT_RULES];
     uint32_t count;
     uint64_t hash; /* of all rows in order: rules_hash of status and summary */
