@@ -80,7 +80,8 @@ struct pk_agent_muffle {
 struct pk_agent_link_said {
     uint64_t end_count; /* failures and losses seen so far */
     bool is_online;     /* the last line said so */
-    uint8_t refusal;    /* reason of the last refused publication */
+    bool is_contested;
+    uint8_t refusal; /* reason of the last refused publication */
     char error[96];
 };
 

@@ -183,11 +183,20 @@ static void report_contested(struct pk_agent *a) {
     }
 }
 
-static void say_contested(struct pk_agent *a, const struct pk_link *l) {
-    pk_agent_log1(a, PK_LOG_ERROR,
-                  l->is_taken_over ? "another client with our id took the connection over"
-                                   : "each connection ends soon: is another client using our id?",
-                  pk_str_of(l->client_id));
+static void judge_contest(struct pk_agent *a, uint32_t link) {
+    const struct pk_link *l = &a->links[link];
+    struct pk_agent_link_said *said = &a->link_said[link];
+    const bool is_contested = pk_link_is_contested(l);
+    if (is_contested) {
+        report_contested(a);
+    }
+    if (is_contested && !said->is_contested) {
+        pk_agent_log1(a, PK_LOG_ERROR,
+                      l->is_taken_over ? "another client with our id took the connection over"
+                                       : "each connection ends soon: is there another client with our id",
+                      pk_str_of(l->client_id));
+    }
+    said->is_contested = is_contested;
 }
 
 /* Each end of a connection or try, once; a reason that was said is not said again until a connection was
@@ -201,9 +210,7 @@ static void watch_link(struct pk_agent *a, uint32_t link) {
     }
     said->end_count = end_count;
     const bool was_online = said->is_online && l->lost_count > 0;
-    if (pk_link_is_contested(l)) {
-        report_contested(a);
-    }
+    judge_contest(a, link);
     if (l->short_count == 0 && was_online) {
         said->error[0] = '\0';
     }
@@ -215,9 +222,6 @@ static void watch_link(struct pk_agent *a, uint32_t link) {
     said->is_online = false;
     pk_agent_log1(a, PK_LOG_WARNING, was_online ? "connection to broker lost" : "no connection to broker",
                   pk_str_of(l->error));
-    if (pk_link_is_contested(l)) {
-        say_contested(a, l);
-    }
 }
 
 void pk_agent_links_open(struct pk_agent *a) {
