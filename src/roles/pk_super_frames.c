@@ -153,6 +153,7 @@ static void on_ready(struct pk_supervisor *s, const struct pk_ipc_ready *ready, 
         return;
     }
     s->is_ready = true;
+    s->was_ready = true;
     s->hang_step = 0;
     s->hang_ms = now_ms + PK_SUPER_TICK_MS;
     s->port->notify(s->port->ctx, "READY=1");

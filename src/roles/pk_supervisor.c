@@ -88,9 +88,12 @@ static int load_actions(struct pk_supervisor *s, const char *path, struct pk_dia
 static void take_config(struct pk_supervisor *s, const struct pk_super_config *config) {
     s->policy.mode = config->mode;
     s->policy.is_safe_mode = config->is_safe_mode;
+    const struct pk_action_table *before = s->policy.actions;
     s->table_index ^= 1u;
     s->policy.actions = &s->tables[s->table_index];
-    pk_super_policy_forget_verifiable(&s->policy);
+    if (before == NULL || before->crc != s->policy.actions->crc) {
+        pk_super_policy_forget_verifiable(&s->policy);
+    }
 }
 
 int pk_supervisor_load(struct pk_supervisor *s, const char *config_path, const char *const *environment,
@@ -262,7 +265,7 @@ static void agent_ended(struct pk_supervisor *s, const struct pk_super_exit *end
     if (s->state == PK_SUPER_STOPPING) {
         s->record.is_clean = ended->exit_code == PK_EXIT_OK;
         s->record.crash_count = s->record.is_clean ? 0u : s->record.crash_count;
-    } else if (ended->exit_code == PK_EXIT_CONFIG) {
+    } else if (ended->exit_code == PK_EXIT_CONFIG && !s->was_ready) {
         s->record.is_clean = true; /* it never got as far as the store, or left it whole */
         done(s, PK_EXIT_CONFIG);
     } else {

@@ -81,6 +81,7 @@ struct pk_supervisor {
     /* the running agent */
     uint64_t started_ms;
     bool is_agent_running, is_ready, is_store_moved;
+    bool was_ready;    /* an agent of ours once was: what it refuses now was edited since, and may be again */
     uint8_t hang_step; /* 0 fine, 1 grace, 2 aborted */
     uint64_t hang_ms;  /* when the next step of it is due */
     uint64_t tick_count, durable_seq, durable_ms;

@@ -168,6 +168,21 @@ PK_TEST(supervisor__refused_configuration__ends_both) {
     CHECK_EQ_INT(the_supervisor.exit_code, PK_EXIT_CONFIG);
 }
 
+PK_TEST(supervisor__configuration_refused_by_a_later_agent__keeps_trying) {
+    struct super_rig *r = running();
+    ready(r);
+    super_rig_child_ends(r, PK_SUPER_AGENT, 139, true);
+    super_rig_step(r, 0, 0);
+    CHECK_EQ_INT(the_supervisor.state, PK_SUPER_BACKOFF);
+    super_rig_step(r, PK_SUPER_BACKOFF_MAX_MS, 0);
+    super_rig_child_ends(r, PK_SUPER_CHECK_STORE, 0, false);
+    super_rig_step(r, 0, 0);
+    CHECK_EQ_INT(the_supervisor.state, PK_SUPER_RUNNING);
+    super_rig_child_ends(r, PK_SUPER_AGENT, PK_EXIT_CONFIG, false); /* edited meanwhile; may be mended */
+    super_rig_step(r, 0, 0);
+    CHECK_EQ_INT(the_supervisor.state, PK_SUPER_BACKOFF);
+}
+
 PK_TEST(supervisor__hanging_agent__grace_abort_kill) {
     struct super_rig *r = running();
     ready(r);
@@ -375,6 +390,7 @@ PK_TEST_MAIN(supervisor__first_start__checks_the_store_then_runs,
              supervisor__crash_count__outlives_the_supervisor,
              supervisor__store_that_cannot_be_checked__goes_when_the_agent_keeps_failing,
              supervisor__what_counts_as_a_damaged_store, supervisor__refused_configuration__ends_both,
+             supervisor__configuration_refused_by_a_later_agent__keeps_trying,
              supervisor__hanging_agent__grace_abort_kill,
              supervisor__agent_that_never_gets_ready__is_ended_too,
              supervisor__closed_socket__is_the_end_of_that_agent, supervisor__stop__does_not_wait_for_ever,
