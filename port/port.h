@@ -217,11 +217,16 @@ struct pk_port_source {
 /* ---- local sockets ---- */
 enum pk_listener { PK_LISTEN_CONTROL, PK_LISTEN_EVENTS, PK_LISTENER_COUNT };
 enum pk_serve_kind { PK_SERVE_OPENED, PK_SERVE_READABLE, PK_SERVE_CLOSED };
+enum {
+    PK_SERVE_GROUPS = 32,        /* further groups of a peer; who is in more has none of them here */
+    PK_SERVE_CONTROL_RESERVE = 2 /* connections that senders of events cannot take */
+};
 struct pk_serve_event {
     enum pk_serve_kind kind;
     uint32_t connection; /* index < PK_LIMIT_CONNECTIONS */
     enum pk_listener listener;
     uint32_t uid, gid; /* OPENED: peer credentials from the kernel */
+    uint32_t groups[PK_SERVE_GROUPS], group_count;
 };
 struct pk_port_serve {
     void *ctx;

@@ -23,13 +23,37 @@ static uint32_t free_connection(const struct pk_linux_serve *s) {
     return i;
 }
 
+static uint32_t event_senders(const struct pk_linux_serve *s) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < PK_LIMIT_CONNECTIONS; i++) {
+        const struct pk_linux_connection *c = &s->connections[i];
+        count += c->socket.fd >= 0 && c->listener == PK_LISTEN_EVENTS ? 1u : 0u;
+    }
+    return count;
+}
+
+/* SO_PEERCRED knows the primary group only; the groups that people are put into are these. */
+static void read_groups(int fd, struct pk_serve_event *out) {
+    gid_t groups[PK_SERVE_GROUPS];
+    socklen_t bytes = sizeof groups;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &bytes) != 0) {
+        return; /* before Linux 4.13, or too many */
+    }
+    for (uint32_t i = 0; i < bytes / sizeof groups[0]; i++) {
+        out->groups[out->group_count++] = groups[i];
+    }
+}
+
 /* Takes fd in. PK_OK and *out, or it is closed and counted. */
 static int take_connection(struct pk_linux_serve *s, int fd, enum pk_listener which,
                            struct pk_serve_event *out) {
     const uint32_t index = free_connection(s);
+    const bool is_reserved =
+        which == PK_LISTEN_EVENTS && event_senders(s) >= PK_LIMIT_CONNECTIONS - PK_SERVE_CONTROL_RESERVE;
     struct ucred peer = {0};
     socklen_t peer_bytes = sizeof peer;
-    if (index == PK_LIMIT_CONNECTIONS || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_bytes) != 0 ||
+    if (index == PK_LIMIT_CONNECTIONS || is_reserved ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_bytes) != 0 ||
         pk_linux_loop_add(s->loop, &s->connections[index].socket, fd, false) != PK_OK) {
         close(fd);
         s->refused_count++;
@@ -42,6 +66,7 @@ static int take_connection(struct pk_linux_serve *s, int fd, enum pk_listener wh
     c->is_dead_reported = false;
     *out = (struct pk_serve_event){
         .kind = PK_SERVE_OPENED, .connection = index, .listener = which, .uid = peer.uid, .gid = peer.gid};
+    read_groups(fd, out);
     return PK_OK;
 }
 

@@ -111,8 +111,16 @@ void pk_sim_serve_reset(struct pk_sim *sim) {
 }
 
 /* ---- the client's side */
-int pk_sim_client_open(struct pk_sim *sim, enum pk_listener listener, uint32_t uid, uint32_t gid) {
+static bool has_place(const struct pk_sim *sim, enum pk_listener listener) {
+    uint32_t senders = 0;
     for (uint32_t i = 0; i < PK_LIMIT_CONNECTIONS; i++) {
+        senders += sim->clients[i].is_used && sim->clients[i].listener == PK_LISTEN_EVENTS ? 1u : 0u;
+    }
+    return listener != PK_LISTEN_EVENTS || senders < PK_LIMIT_CONNECTIONS - PK_SERVE_CONTROL_RESERVE;
+}
+
+int pk_sim_client_open(struct pk_sim *sim, enum pk_listener listener, uint32_t uid, uint32_t gid) {
+    for (uint32_t i = 0; i < PK_LIMIT_CONNECTIONS && has_place(sim, listener); i++) {
         struct pk_sim_client *c = &sim->clients[i];
         if (!c->is_used) {
             c->is_used = true;

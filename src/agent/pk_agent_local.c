@@ -4,13 +4,22 @@
 #include "agent/pk_agent_priv.h"
 #include "wire/pk_control.h"
 
-enum { LINES_PER_TURN = 256, REPLY_STUCK_MS = 10000, EVENT_REPLY_BYTES = 256 };
+enum { LINES_PER_TURN = 256, REPLY_STUCK_MS = 2000, EVENT_REPLY_BYTES = 256 };
 
-static uint8_t role_of(const struct pk_agent *a, uint32_t uid, uint32_t gid) {
-    uint8_t best = uid == 0 ? PK_ROLE_ADMIN : PK_ROLE_NONE;
+static bool is_in_group(const struct pk_serve_event *e, uint32_t gid) {
+    bool is_in = e->gid == gid;
+    for (uint32_t i = 0; i < e->group_count; i++) {
+        is_in = is_in || e->groups[i] == gid;
+    }
+    return is_in;
+}
+
+static uint8_t role_of(const struct pk_agent *a, const struct pk_serve_event *e) {
+    uint8_t best = e->uid == 0 ? PK_ROLE_ADMIN : PK_ROLE_NONE;
     for (uint32_t i = 0; i < a->config.role_rule_count; i++) {
         const struct pk_config_role_rule *r = &a->config.roles[i];
-        if (r->id == (r->is_group ? gid : uid) && r->role > best) {
+        const bool is_meant = r->is_group ? is_in_group(e, r->id) : r->id == e->uid;
+        if (is_meant && r->role > best) {
             best = r->role;
         }
     }
@@ -35,7 +44,7 @@ static void on_serve_event(struct pk_agent *a, const struct pk_serve_event *e) {
         c->is_used = true;
         c->listener = (uint8_t)e->listener;
         c->uid = e->uid;
-        c->role = role_of(a, e->uid, e->gid);
+        c->role = role_of(a, e);
         return;
     case PK_SERVE_READABLE:
         c->is_readable = true;

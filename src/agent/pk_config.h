@@ -36,7 +36,7 @@ struct pk_config_broker {
     uint8_t roles; /* enum pk_broker_role bits */
 };
 
-/* Who may do what on the control socket: first match from the peer's credentials. */
+/* Who may do what on the control socket: the highest role that one of them gives. */
 struct pk_config_role_rule {
     bool is_group;
     uint32_t id;  /* uid or gid */

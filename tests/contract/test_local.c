@@ -162,7 +162,8 @@ ON_BOTH(serve__full_table__further_ones_are_closed_and_counted) {
     int clients[PK_LIMIT_CONNECTIONS];
     uint32_t connections[PK_LIMIT_CONNECTIONS];
     for (uint32_t i = 0; i < PK_LIMIT_CONNECTIONS; i++) {
-        REQUIRE(accept_one(rig, PK_LISTEN_EVENTS, &clients[i]));
+        const bool is_control = i < PK_SERVE_CONTROL_RESERVE;
+        REQUIRE(accept_one(rig, is_control ? PK_LISTEN_CONTROL : PK_LISTEN_EVENTS, &clients[i]));
         connections[i] = event.connection;
         CHECK(event.connection < PK_LIMIT_CONNECTIONS);
     }
@@ -184,6 +185,28 @@ ON_BOTH(serve__full_table__further_ones_are_closed_and_counted) {
     rig_client_close(rig, again);
     for (uint32_t i = 0; i < PK_LIMIT_CONNECTIONS; i++) {
         rig_client_close(rig, clients[i]);
+    }
+}
+
+ON_BOTH(serve__many_senders_of_events__leave_room_for_control) {
+    struct pk_port_serve *s = &rig->port.serve;
+    int clients[PK_LIMIT_CONNECTIONS];
+    const uint32_t most = PK_LIMIT_CONNECTIONS - PK_SERVE_CONTROL_RESERVE;
+    for (uint32_t i = 0; i < most; i++) {
+        REQUIRE(accept_one(rig, PK_LISTEN_EVENTS, &clients[i]));
+    }
+    const int extra = rig_client_open(rig, PK_LISTEN_EVENTS);
+    rig_wait(rig, 50);
+    CHECK_EQ_INT(s->next(s->ctx, &event), PK_E_AGAIN);
+    CHECK_EQ_U64(s->refused_count(s->ctx), 1);
+    for (uint32_t i = most; i < PK_LIMIT_CONNECTIONS; i++) {
+        REQUIRE(accept_one(rig, PK_LISTEN_CONTROL, &clients[i]));
+    }
+    for (uint32_t i = 0; i < PK_LIMIT_CONNECTIONS; i++) {
+        rig_client_close(rig, clients[i]);
+    }
+    if (!rig->is_sim) {
+        rig_client_close(rig, extra);
     }
 }
 
@@ -214,4 +237,5 @@ CONTRACT_MAIN(BOTH(ipc__frames_go_both_ways_in_order),
               BOTH(serve__unread_bytes__are_announced_again_at_the_next_wait),
               BOTH(serve__client_leaves__reads_the_rest_then_closed),
               BOTH(serve__full_table__further_ones_are_closed_and_counted),
+              BOTH(serve__many_senders_of_events__leave_room_for_control),
               BOTH(serve__many_clients__each_gets_its_turn))
