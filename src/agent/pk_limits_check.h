@@ -14,7 +14,6 @@ _Static_assert(PK_LIMIT_SOURCES < 0xFFFFu && PK_LIMIT_TYPES < 0xFFFFu,
 _Static_assert(PK_LIMIT_RULES >= 16u && PK_LIMIT_RULES <= 512u, "range of the profile table");
 _Static_assert(PK_LIMIT_INCIDENTS >= PK_LIMIT_RULES || PK_LIMIT_INCIDENTS >= 64u,
                "every rule can hold an open incident");
-_Static_assert(PK_LIMIT_ACKED_AHEAD % 64u == 0u, "whole words of bits");
 _Static_assert(PK_LIMIT_MQTT_TX_BYTES >= PK_LIMIT_PAYLOAD_BYTES + 1024u,
                "the largest payload and its topic fit the send buffer");
 _Static_assert(PK_LIMIT_BATCH_BYTES >= 8u * PK_STORE_VALUE_BYTES, "a batch takes several incidents");

@@ -10,7 +10,6 @@
 #include "detect/pk_judge.h"
 #include "detect/pk_match.h"
 
-_Static_assert(PK_LIMIT_TIMERS >= PK_LIMIT_KEYS, "each window has a timer");
 _Static_assert(PK_ENGINE_LIST_RULES >= 2 * PK_LIMIT_RULES, "a list of every rule fits, and another");
 
 enum {

@@ -4,44 +4,41 @@
  * and reason. Relations are checked in src/agent/pk_limits_check.h after a board's overrides. */
 
 /* -- events -- */
-#define PK_LIMIT_TYPES 4096u          /* distinct event types; 32..4096; 72 B each */
-#define PK_LIMIT_SOURCES 16384u       /* distinct sources; 16..16384; 160 B each */
+#define PK_LIMIT_TYPES 4096u          /* distinct event types; 32..4096; 76 B each */
+#define PK_LIMIT_SOURCES 16384u       /* distinct sources; 16..16384; 140 B each */
 #define PK_LIMIT_EVENT_HISTORY 65536u /* events kept for the recorder; power of two 64..65536; 64 B each */
 #define PK_LIMIT_TEXT_RING_BYTES 4194304u /* messages and fields of recent events; power of two */
 #define PK_LIMIT_INTAKE_EVENTS 1024u      /* events waiting for the tick; power of two */
 #define PK_LIMIT_LEDGER 256u              /* open loss entries; 40 B each */
-#define PK_LIMIT_HEARTBEATS 10000u        /* sources that promised a heartbeat; 16..10000; 24 B each */
 
 /* -- detect -- */
-#define PK_LIMIT_RULES 512u              /* 16..512 */
+#define PK_LIMIT_RULES 512u              /* 16..512; 1.1 KB each, with state */
 #define PK_LIMIT_RULE_TEXT_BYTES 262144u /* text of operator rules kept for `rules show` and reload */
 #define PK_LIMIT_KEYS 102400u            /* windows over all rules; 64..100000; 80 B and its times each */
 #define PK_LIMIT_KEYS_PER_RULE 256u      /* default of `keys = n` */
 #define PK_LIMIT_WINDOW_BYTES 6553600u   /* pool of window time rings, in size classes 8/16/32/64 */
 #define PK_LIMIT_CLASSES 512u            /* source classes (sets of globs a source name satisfies) */
-#define PK_LIMIT_TIMERS 131072u          /* absence, for, deadlines; at least one for each window */
 
 /* -- incident -- */
-#define PK_LIMIT_INCIDENTS 4096u /* open or recently resolved in RAM; 16..4096; about 1 KB each */
+#define PK_LIMIT_INCIDENTS 4096u /* open or recently resolved in RAM; 16..4096; 3.4 KB each */
 #define PK_LIMIT_TIMELINE                                                                                    \
     65536u /* timeline entries in RAM over all incidents; 96 B each; older ones are read from the store */
 
 /* -- respond -- */
-#define PK_LIMIT_ACTIONS 96u              /* rows of actions.conf; 8..128 */
+#define PK_LIMIT_ACTIONS 96u /* rows of actions.conf; 8..128; 650 B each, twice: in force and being read */
 #define PK_LIMIT_ACTION_TARGETS 16u       /* allow-list entries per row */
 #define PK_LIMIT_ACTION_TEXT_BYTES 65536u /* actions.conf and its shipped part */
-#define PK_LIMIT_RUNS 256u                /* action runs in RAM; about 240 B each */
-#define PK_LIMIT_BUDGETS 1024u            /* action x target counters, persisted; 48 B each */
+#define PK_LIMIT_RUNS 256u                /* action runs in RAM; 440 B each */
+#define PK_LIMIT_BUDGETS 1024u            /* action x target counters, persisted; 100 B each */
 
 /* -- report, link -- */
 #define PK_LIMIT_OUTBOX_SLOTS 64u     /* entries being sent; PK_STORE_VALUE_BYTES each */
-#define PK_LIMIT_ACKED_AHEAD 16384u   /* acknowledged above the cursor, a bit each; multiple of 64 */
-#define PK_LIMIT_INFLIGHT 64u         /* our unacknowledged QoS 1 publishes */
+#define PK_LIMIT_INFLIGHT 64u         /* our unacknowledged QoS 1 publishes; 24 B each */
 #define PK_LIMIT_MQTT_RX_BYTES 65536u /* largest packet we accept from a broker */
 #define PK_LIMIT_MQTT_TX_BYTES 131072u
 #define PK_LIMIT_PAYLOAD_BYTES 8192u /* largest JSON we emit; also the scratch buffer of the codecs */
 #define PK_LIMIT_REPLAY_JTI 1024u    /* unexpired command ids; 44 B each, persisted */
-#define PK_LIMIT_KEYS_PUBLIC 64u     /* command keys; 136 B each */
+#define PK_LIMIT_KEYS_PUBLIC 64u     /* command keys; 131 B each, twice */
 #define PK_LIMIT_BATCH_BYTES 98304u  /* store operations of one tick */
 
 /* -- local sockets -- */
