@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/pk_severity.h"
+#include "support/pk_golden.h"
 #include "support/pk_test.h"
 
 static struct pk_event_in in;
@@ -212,8 +214,65 @@ PK_TEST(write__what_was_taken__reads_back) {
     CHECK_EQ_INT(parse(out), PK_OK);
 }
 
-PK_TEST_MAIN(parse__every_member__is_taken, parse__every_alias__means_the_same,
-             parse__unknown_members__are_ignored_and_counted, parse__defects__name_field_and_byte,
-             parse__what_is_no_json_object__is_refused, parse__more_than_the_limits__is_cut_and_counted,
-             topic__bare_number_object_and_empty__are_events, sample__an_error__is_a_fault_without_value,
-             reply__ok_and_error__as_the_wire_has_them, write__what_was_taken__reads_back)
+/* What was taken of a line, in one form for all programs. */
+static struct pk_str taken(struct pk_buf *b) {
+    struct pk_json_writer w;
+    pk_jw_init(&w, b);
+    pk_jw_object(&w, NULL);
+    pk_jw_cstr(&w, "type", in.type);
+    pk_jw_cstr(&w, "source", in.source);
+    pk_jw_cstr(&w, "severity", pk_severity_word((enum pk_severity)in.severity));
+    if (in.has_value) {
+        pk_jw_double(&w, "value", in.value);
+    } else {
+        pk_jw_null(&w, "value");
+    }
+    pk_jw_cstr(&w, "message", in.message);
+    if (in.has_time) {
+        pk_jw_i64(&w, "time_ms", in.wall_ms);
+    } else {
+        pk_jw_null(&w, "time_ms");
+    }
+    pk_jw_cstr(&w, "correlation_id", in.correlation);
+    pk_jw_bool(&w, "replayed", in.is_replayed);
+    pk_jw_u64(&w, "unknown", in.unknown_count);
+    pk_jw_object_end(&w);
+    return pk_buf_str(b);
+}
+
+PK_TEST(golden__lines_and_replies__as_every_program_has_them) {
+    static const char *const files[] = {"events.jsonl", "event_defects.jsonl"};
+    static char text[8192], said[1024];
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        struct pk_str all = pk_golden(files[i], text, sizeof text), input, expected;
+        uint32_t pairs = 0;
+        while (pk_str_split(&all, '\n', &input) && input.n > 0 && pk_str_split(&all, '\n', &expected)) {
+            struct pk_buf b;
+            pk_buf_init(&b, said, sizeof said);
+            const int err = pk_event_json_parse(input, &in, &error);
+            CHECK_EQ_INT(err < 0, i == 1);
+            if (err < 0) {
+                pk_event_reply_error(&b, &error);
+            } else {
+                (void)taken(&b);
+            }
+            CHECK_EQ_U64(b.n, expected.n);
+            CHECK_MEM(said, expected.p, expected.n < b.n ? expected.n : b.n);
+            pairs++;
+        }
+        CHECK(pairs >= 3);
+    }
+    const struct pk_str reply = pk_golden("event_reply.json", text, sizeof text);
+    struct pk_buf b;
+    pk_buf_init(&b, said, sizeof said);
+    pk_event_reply_ok(&b, 7, 42);
+    REQUIRE(b.n + 1u == reply.n); /* the file has a line end */
+    CHECK_MEM(said, reply.p, b.n);
+}
+
+PK_TEST_MAIN(golden__lines_and_replies__as_every_program_has_them, parse__every_member__is_taken,
+             parse__every_alias__means_the_same, parse__unknown_members__are_ignored_and_counted,
+             parse__defects__name_field_and_byte, parse__what_is_no_json_object__is_refused,
+             parse__more_than_the_limits__is_cut_and_counted, topic__bare_number_object_and_empty__are_events,
+             sample__an_error__is_a_fault_without_value, reply__ok_and_error__as_the_wire_has_them,
+             write__what_was_taken__reads_back)
