@@ -12,7 +12,7 @@
 _Static_assert(2u * (PK_LIMIT_BATCH_BYTES + 64u) <= PK_LIMIT_STORE_QUEUE_BYTES,
                "the largest batch must find room whatever place in the ring it comes to");
 
-enum { LEAST_MAP_BYTES = 1 << 20 };
+enum { LEAST_MAP_BYTES = 1 << 20, LEAST_RESERVE_BYTES = 256 * 1024 };
 
 /* ---- called from the tick */
 static bool has_delete(const struct pk_store_batch *batch) {
@@ -380,6 +380,7 @@ int pk_lmdb_open(struct pk_lmdb *s, const struct pk_lmdb_config *config, struct 
     }
     /* The queue may add this much before the limit is seen, and a transaction copies what it changes. */
     s->reserve_bytes = s->map_bytes / 8u < (1u << 20) ? s->map_bytes / 8u : 1u << 20;
+    s->reserve_bytes = s->reserve_bytes < LEAST_RESERVE_BYTES ? LEAST_RESERVE_BYTES : s->reserve_bytes;
     s->status.map_bytes = s->map_bytes;
     pk_lmdb_measure(s);
     pk_lmdb_drop_pages(s);

@@ -163,7 +163,7 @@ uint32_t pk_agent_actions_crc(const struct pk_agent *a) {
 /* ---- summary ---- */
 
 static void summarise_losses(const struct pk_agent *a, struct pk_agent_summary *s) {
-    for (uint32_t i = 0; i < PK_COUNT_OF(s->losses); i++) {
+    for (uint32_t i = 0; s->summary.loss_count < PK_COUNT_OF(s->losses); i++) {
         const struct pk_loss *l = pk_ledger_at(&a->intake.ledger, i);
         if (l == NULL) {
             return;
@@ -175,6 +175,22 @@ static void summarise_losses(const struct pk_agent *a, struct pk_agent_summary *
             .from = l->from,
             .to = l->to,
             .count = l->count};
+    }
+}
+
+/* Entries for the hub that were dropped are lost like events: from and to are their sequence numbers. */
+static void summarise_outbox_losses(const struct pk_agent *a, struct pk_agent_summary *s) {
+    for (uint32_t i = 0; i < PK_OUTBOX_LOSS_COUNT; i++) {
+        const struct pk_outbox_loss *l = &a->outbox.losses[i];
+        if (l->count == 0 || s->summary.loss_count == PK_COUNT_OF(s->losses)) {
+            continue;
+        }
+        s->losses[s->summary.loss_count++] =
+            (struct pk_summary_loss){.source = pk_str_of("outbox"),
+                                     .reason = pk_outbox_loss_word((enum pk_outbox_loss_reason)i),
+                                     .from = l->first_seq,
+                                     .to = l->last_seq,
+                                     .count = l->count};
     }
 }
 
@@ -205,6 +221,7 @@ void pk_agent_summary(struct pk_agent *a, struct pk_agent_summary *s) {
     m->to_wall_ms = a->now.wall_ms;
     pk_incidents_count(&a->incidents, m->by_status, m->by_severity);
     summarise_types_and_actions(a, s);
+    summarise_outbox_losses(a, s);
     summarise_losses(a, s);
     m->types = s->types;
     m->actions = s->actions;

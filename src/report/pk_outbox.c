@@ -25,6 +25,7 @@ void pk_outbox_init(struct pk_outbox *ob, uint32_t boot, uint64_t cap_bytes) {
     pk_zero(ob, sizeof *ob);
     ob->boot = boot;
     ob->cap_bytes = cap_bytes;
+    ob->critical_cap_bytes = cap_bytes + cap_bytes / 8;
     ob->next_seq = 1;
     ob->next_token = 1;
 }
@@ -317,7 +318,7 @@ static int put_delete(struct pk_store_batch *batch, uint8_t lane, uint32_t boot,
 static bool is_over_cap(const struct pk_outbox *ob, uint8_t lane, uint32_t value_bytes,
                         const struct pk_outbox_latest *old) {
     const uint64_t after = pk_outbox_bytes(ob) - (old != NULL ? old->value_bytes : 0u) + value_bytes;
-    return after > (lane == 0 ? ob->cap_bytes + ob->cap_bytes / 8 : ob->cap_bytes);
+    return after > (lane == 0 ? ob->critical_cap_bytes : ob->cap_bytes);
 }
 
 /* The old revision leaves the outbox; its delete is in the batch. */

@@ -109,7 +109,8 @@ enum { PK_OUTBOX_GONE = 32 };
 struct pk_outbox {
     uint32_t boot;
     uint64_t next_seq, next_token;
-    uint64_t cap_bytes;
+    uint64_t cap_bytes;          /* may be lowered while the store is short of room */
+    uint64_t critical_cap_bytes; /* for open critical incidents, as at the start */
     bool is_online;
     struct pk_outbox_slot slots[PK_LIMIT_OUTBOX_SLOTS];
     struct pk_outbox_latest latest[PK_LIMIT_INCIDENTS];
