@@ -29,8 +29,12 @@ static int run_task(const struct pk_options *o) {
     switch (o->task) {
     case PK_TASK_RUN:
         return pk_supervisor_main(o);
-    case PK_TASK_CHECK_CONFIG:
-        return pk_agent_check_config(o);
+    case PK_TASK_CHECK_CONFIG: {
+        /* What the supervisor would refuse at the start too, such as a file others may write; whoever is not
+         * root checks the text only. */
+        const int code = geteuid() == 0 ? pk_supervisor_check(o) : PK_EXIT_OK;
+        return code == PK_EXIT_OK ? pk_agent_check_config(o) : code;
+    }
     case PK_TASK_MEMORY:
         return pk_agent_memory(o);
     case PK_TASK_SELFTEST:

@@ -22,6 +22,9 @@ int pk_agent_memory(const struct pk_options *options);
 int pk_agent_selftest(const struct pk_options *options);
 
 int pk_supervisor_main(const struct pk_options *options);
+/* `picketd -t` as root: reads the files as the supervisor does. PK_EXIT_OK or PK_EXIT_CONFIG, said on stderr.
+ */
+int pk_supervisor_check(const struct pk_options *options);
 int pk_check_store_main(const struct pk_options *options);
 int pk_move_store_main(const struct pk_options *options);
 int pk_resolve_main(const struct pk_options *options);

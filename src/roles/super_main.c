@@ -25,6 +25,18 @@ static struct pk_super_platform_config platform_config(const struct pk_superviso
     };
 }
 
+int pk_supervisor_check(const struct pk_options *options) {
+    struct pk_diag diag;
+    char text[320];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    if (pk_supervisor_load(&the_supervisor, options->config_path, options->environment, &diag) == PK_OK) {
+        return PK_EXIT_OK;
+    }
+    pk_diag_format(&diag, &b);
+    return fail(PK_E_CONFIG, text);
+}
+
 int pk_supervisor_main(const struct pk_options *options) {
     struct pk_supervisor *s = &the_supervisor;
     struct pk_diag diag;
