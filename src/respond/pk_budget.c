@@ -324,13 +324,13 @@ void pk_budget_dirty_all(struct pk_budget *b) {
     }
 }
 
-/* Milliseconds since the stored start that have certainly passed. A wall time that is only a floor was at
- * least so late, so its age is unknown. */
+/* Milliseconds since the stored start that have certainly passed. Between boots only two good wall times
+ * tell: an undisciplined clock above the floor may be ahead by years. */
 static uint64_t certain_age_ms(const struct pk_stamp *stored, const struct pk_stamp *now) {
     if (stored->boot == now->boot) {
         return now->mono_ms > stored->mono_ms ? now->mono_ms - stored->mono_ms : 0;
     }
-    if (stored->quality < PK_TIME_NTP || now->quality < PK_TIME_FLOOR || stored->wall_ms <= 0 ||
+    if (stored->quality < PK_TIME_NTP || now->quality < PK_TIME_NTP || stored->wall_ms <= 0 ||
         now->wall_ms <= stored->wall_ms) {
         return 0;
     }
