@@ -168,7 +168,8 @@ static uint32_t epoch_of(struct pk_agent *a, uint32_t from_supervisor) {
     if (from_supervisor == 0 && from_store == 0) {
         return (uint32_t)seed_of(a) | 0x80000000u;
     }
-    return from_supervisor > from_store ? from_supervisor : from_store;
+    a->is_epoch_from_store = from_store > from_supervisor;
+    return a->is_epoch_from_store ? from_store : from_supervisor;
 }
 
 static void announce_start(struct pk_agent *a) {

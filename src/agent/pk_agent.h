@@ -153,6 +153,8 @@ struct pk_agent {
     uint8_t trim_bytes[4096];
     /* links, commands */
     struct pk_link links[PK_LINKS];
+    int64_t connected_wall_ms; /* of the newest connection of any link */
+    bool is_epoch_from_store;  /* the supervisor's number is behind the store's */
     struct pk_agent_link_said link_said[PK_LINKS];
     bool link_has_more[PK_LINKS]; /* received messages wait until something else is done */
     struct pk_agent_muffle refusals, bad_events, unknown_topics;

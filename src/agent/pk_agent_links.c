@@ -76,10 +76,12 @@ static struct pk_ce envelope(struct pk_agent *a, enum pk_ce_kind kind) {
                           .wall_ms = a->now.wall_ms};
 }
 
-/* The will carries boot and time of connecting, so it is renewed before every try. */
+/* The will carries boot and time of connecting, so it is renewed before every try. Within a boot the time of
+ * connecting rises whatever the wall clock does: it orders birth and will for the hub. */
 static void prepare_will(struct pk_agent *a, uint32_t link) {
     char topic[PK_TOPIC_BYTES];
-    a->links[link].connected_wall_ms = a->now.wall_ms;
+    a->connected_wall_ms = a->now.wall_ms > a->connected_wall_ms ? a->now.wall_ms : a->connected_wall_ms + 1;
+    a->links[link].connected_wall_ms = a->connected_wall_ms;
     if (topic_of(a, PK_TOPIC_STATUS, pk_str_make(NULL, 0), topic, sizeof topic) < 0) {
         return;
     }
@@ -508,8 +510,14 @@ bool pk_agent_links_want_turn(const struct pk_agent *a) {
     return has_more && can_take_message(a);
 }
 
+/* An epoch that only the store knows of may not be heard of before it is durable: the next start would take
+ * it again, and with it the same ids. */
+static bool is_epoch_unsure(const struct pk_agent *a) {
+    return a->is_epoch_from_store && a->durable_seq == 0;
+}
+
 void pk_agent_links_read(struct pk_agent *a) {
-    for (uint32_t i = 0; i < PK_LINKS; i++) {
+    for (uint32_t i = 0; i < PK_LINKS && !is_epoch_unsure(a); i++) {
         read_link(a, i);
     }
 }
@@ -803,7 +811,7 @@ void pk_agent_links_write(struct pk_agent *a) {
 
 uint64_t pk_agent_links_next_ms(const struct pk_agent *a) {
     uint64_t next = UINT64_MAX;
-    for (uint32_t i = 0; i < PK_LINKS; i++) {
+    for (uint32_t i = 0; i < PK_LINKS && !is_epoch_unsure(a); i++) {
         const uint64_t ms = pk_link_next_ms(&a->links[i]);
         if (ms < next) {
             next = ms;
