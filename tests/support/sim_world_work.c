@@ -251,6 +251,7 @@ static void agent_dies(struct world *w, struct world_place *p, bool is_power) {
     if (is_power) {
         gateway_power_cut(&p->gateway);
         p->gateway.sim.is_wall_synced = world_below(w, 2) == 0;
+        p->gateway.sim.wall_offset_ms = 0;
         if (!p->gateway.sim.is_wall_synced) {
             p->gateway.sim.wall_offset_ms = -1700000000000; /* no battery: some time in 1972 */
             p->timers[WORLD_CLOCK_BACK] = w->site.now_ms + world_between(w, 1000, 20 * MINUTE_MS);
