@@ -107,7 +107,8 @@ int pk_super_list(const char *dir, const char *suffix, pk_file_name *each, void 
 /* PK_OK: sound, or none there. PK_E_CORRUPT with a sentence in *why. Runs as the agent's user; may take long;
  * may be ended by a signal when the store is damaged, which counts as damage. (port/lmdb) */
 int pk_platform_check_store(const char *state_dir, uint64_t map_bytes, struct pk_buf *why);
-/* Renames the store of state_dir aside (the newest two are kept). PK_OK, also when there is none. (port/lmdb)
+/* Renames the store of state_dir aside (the newest two are kept). PK_OK, also when there is none. Runs as
+ * root. (port/lmdb)
  */
 int pk_platform_move_store_aside(const char *state_dir);
 /* Names and answers come from strangers: seals the resolver as far as the kernel can. Needs a program whose

@@ -113,8 +113,11 @@ _Noreturn static void child_main(const struct pk_super_platform *p, enum pk_supe
     (void)setsid();
     (void)umask(077);
     limit_child(which);
+    /* In the sticky state directory only root can rename what somebody restored there as root. It renames and
+     * unlinks names in that one directory and looks into none of them. */
+    const bool stays_root = which == PK_SUPER_MOVE_STORE;
     /* The death signal comes after the change of identity, which clears it. */
-    if (!place_descriptors(p, socket_fd) || chdir("/") != 0 || !drop_privileges(p) ||
+    if (!place_descriptors(p, socket_fd) || chdir("/") != 0 || (!stays_root && !drop_privileges(p)) ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
         getppid() != parent) {
         _exit(126);

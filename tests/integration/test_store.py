@@ -1,0 +1,339 @@
+#!/usr/bin/env python3
+"""The store under everything that happens to flash: full, damaged, half-written, unreadable, of another version, too small. Each time the process
+lives, nothing that was visible is lost without being said, and it recovers by itself. ctest: lane=default timeout=180"""
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import time
+
+from rig import Broker, Gateway, Rig, Subscriber, await_true, free_port, main
+
+HURT = "[rule hurt]\non = type = hurt\nwhen = count >= 1 in 10m by source\ntype = data_corruption\nseverity = critical\nclear = never\nkeys = 60\n"
+
+
+def hurt(sources, text="it hurts"):
+    return [{"type": "hurt", "source": s, "severity": "critical", "message": text} for s in sources]
+
+
+def store_path(gateway):
+    return os.path.join(gateway.state, "store.mdb")
+
+
+def aside(gateway):
+    return sorted(f for f in os.listdir(gateway.state) if f.startswith("store.mdb.bad-"))
+
+
+def ids(gateway):
+    return {i["incident_id"] for i in gateway.incidents()}
+
+
+def store(gateway):
+    return gateway.result("status")["store"]
+
+
+def await_durable(gateway):
+    """Everything visible is on the medium: no batch waits."""
+    tables = lambda: {t["table"]: t["used"] for t in gateway.result("memory")["tables"]}
+    await_true("the store took everything", 10, lambda: tables()["store_queue_bytes"] == 0 and tables()["batch_bytes"] == 0)
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def kill_both(gateway):
+    """As a power cut, for the processes: the agent dies with its supervisor."""
+    agent = gateway.agent_pid()
+    gateway.process.stop(signal.SIGKILL)
+    try:
+        os.kill(agent, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    await_true("the agent is gone", 5, lambda: not is_alive(agent))
+
+
+# -- no room --
+
+
+def mount_small(rig, gateway, size="6M"):
+    image = rig.path("small.img")
+    subprocess.run(["truncate", "-s", size, image], check=True)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-O", "^has_journal", image], check=True)
+    os.makedirs(gateway.state)
+    subprocess.run(["mount", "-o", "loop", image, gateway.state], check=True)
+    # Cleanups run in reverse order and before the processes end: lazily, then.
+    rig.cleanups.append(lambda: subprocess.run(["umount", "-l", gateway.state]))
+
+
+def fill(path):
+    with open(path, "wb", buffering=0) as f:
+        try:
+            while True:
+                f.write(b"x" * 4096)
+        except OSError:
+            pass
+
+
+def test_full_disk__goes_on_and_recovers():
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        gateway = Gateway(rig, broker.port, rules=HURT)
+        mount_small(rig, gateway)
+        gateway.start_service()
+        gateway.start()
+        gateway.await_online()
+        subscriber = Subscriber(rig, broker)
+        time.sleep(1.2)
+        filler = os.path.join(gateway.state, "supervisor", "filler")
+        fill(filler)
+        ticks = gateway.result("status")["ticks"]
+        assert all(r["ok"] for r in gateway.send_events(hurt([f"unit{i}" for i in range(30)], "x" * 200)))
+        gateway.kill_service()
+        # Detection and incidents go on in memory, and the trouble is one itself.
+        await_true("all are detected", 5, lambda: len(gateway.incidents()) >= 32)
+        await_true("our own trouble is an incident", 5, lambda: [i for i in gateway.incidents() if i["incident_type"] == "self"])
+        s = store(gateway)
+        assert s["state"] == "no_space" and s["failed_commits"] > 0 and s["outbox"] > 0, s
+        # Nothing is acted on or said before it is durable.
+        time.sleep(1.5)
+        assert gateway.service_pid() == 0 and not subscriber.incidents()
+        assert gateway.result("status")["ticks"] > ticks
+        found = [f for f in gateway.result("doctor")["findings"] if f["check"] == "store"]
+        assert found[0]["verdict"] == "error" and "full" in found[0]["what"], found
+        assert "the disk is full" in gateway.process.log()
+        visible = ids(gateway)
+        os.unlink(filler)
+        # The writer tries again every five seconds at most; then everything happens by itself.
+        await_true("the store works again", 8, lambda: store(gateway)["state"] == "ok")
+        await_true("the service is restarted", 5, gateway.service_pid)
+        await_true("everything is reported", 8, lambda: visible <= {i["incident_id"] for _, i in subscriber.incidents()})
+        await_true("our own incident ends", 20, lambda: [i for i in gateway.incidents() if i["incident_type"] == "self" and i["status"] in ("mitigated", "resolved")])
+        assert "the store can be written again" in gateway.process.log()
+        kill_both(gateway)
+        gateway.start()
+        assert visible <= ids(gateway), visible - ids(gateway)
+        assert not aside(gateway)
+        assert gateway.stop() == 0
+
+
+def test_map_full_offline__critical_stays():
+    churn = ("[rule churn]\non = type = churn\nwhen = count >= 1 in 1s by data.job\ntype = cache_failure\nseverity = low\nclear = count < 1 in 1s\nkeys = 60\n"
+             f"title = A cache whose name is long fails\nactions = {', '.join('a-quite-long-name-of-action-' + str(i) for i in range(4))}\n")
+    with Rig() as rig:
+        port = free_port()
+        broker = Broker(rig, port=port)
+        gateway = Gateway(rig, port, rules=HURT + churn, config="[store]\nmap = 1M\njournal_keep = 500\n", actions="")
+        gateway.start_service()
+        gateway.start()
+        gateway.send_events(hurt(["press-1", "press-2"]))
+        critical = await_true("the critical incidents", 5, lambda: {i["incident_id"] for i in gateway.incidents() if i["severity"] == "critical"} if len(gateway.incidents()) == 2 else None)
+        losses = lambda: {t["table"]: t["drops"] for t in gateway.result("memory")["tables"]}["outbox_slots"]
+        round_number = 0
+
+        def more():
+            nonlocal round_number
+            round_number += 1
+            gateway.send_events([{"type": "churn", "source": "mill", "severity": "low", "message": "y" * 240, "metadata": {"job": f"{round_number}-{i}-" + "j" * 48}} for i in range(30)])
+            s = store(gateway)
+            assert s["used_bytes"] <= s["map_bytes"], s
+            return losses() > 20
+        await_true("the oldest of low severity are dropped, and counted", 45, lambda: more() or time.sleep(0.4))
+        assert critical <= ids(gateway)
+        s = store(gateway)
+        assert s["state"] == "ok", s
+        # Still taken in, still stored, also what comes now.
+        gateway.send_events(hurt(["press-3"]))
+        critical |= {i["incident_id"] for i in await_true("a further critical one", 5, lambda: [i for i in gateway.incidents(severity="critical") if i["component"] == "press-3"])}
+        await_durable(gateway)
+        kill_both(gateway)
+        gateway.start()
+        assert critical <= ids(gateway), critical - ids(gateway)
+        broker.start()
+        subscriber = Subscriber(rig, broker)
+        await_true("critical ones arrive", 20, lambda: critical <= {i["incident_id"] for _, i in subscriber.incidents()})
+        await_true("the backlog is drained", 30, lambda: store(gateway)["outbox"] == 0)
+        assert store(gateway)["used_bytes"] < 700_000, store(gateway)
+        assert gateway.stop() == 0
+
+
+# -- damage --
+
+
+def truncated_whole_pages(path):
+    os.truncate(path, os.path.getsize(path) // 8192 * 4096)
+
+
+def truncated_within_a_page(path):
+    os.truncate(path, os.path.getsize(path) - 1000)
+
+
+def emptied(path):
+    os.truncate(path, 0)
+
+
+def half_written(path):
+    """The file's length is there, the later pages never came."""
+    size = os.path.getsize(path)
+    os.truncate(path, size // 2)
+    os.truncate(path, size)
+
+
+def rubbish(path):
+    with open(path, "r+b") as f:
+        f.write(random.Random(7).randbytes(8192))
+
+
+def unreadable(path):
+    os.chown(path, 0, 0)
+    os.chmod(path, 0o000)
+
+
+def folder(path):
+    os.unlink(path)
+    os.mkdir(path)
+
+
+def other_page_size(path):
+    """Written where pages have 16 KiB: the number stands in both meta pages (mm_dbs[0].md_pad)."""
+    with open(path, "r+b") as f:
+        for page in (0, 4096):
+            f.seek(page + 16 + 24)
+            assert struct.unpack("<I", f.read(4))[0] == 4096
+            f.seek(page + 16 + 24)
+            f.write(struct.pack("<I", 16384))
+
+
+def make_store(rig, gateway, count=30):
+    """A store with incidents in it, its processes gone; the ids."""
+    gateway.start()
+    gateway.send_events(hurt([f"unit{i}" for i in range(count)]))
+    await_true("incidents", 5, lambda: len(gateway.incidents()) == count)
+    await_durable(gateway)
+    known = ids(gateway)
+    kill_both(gateway)
+    return known
+
+
+def test_damage__is_moved_aside_and_said():
+    with Rig() as rig:
+        gateway = Gateway(rig, rules=HURT, config="[sources]\ndisk = 0\nprocess = 0\n")
+        known = make_store(rig, gateway)
+        good = rig.path("good.mdb")
+        shutil.copy2(store_path(gateway), good)
+        shutil.chown(good, "nobody", "nogroup")
+        boot = 0
+        for damage in (truncated_whole_pages, truncated_within_a_page, emptied, half_written, rubbish, unreadable, folder, other_page_size):
+            for was_clean in (False, True):
+                name = f"{damage.__name__}, after {'an orderly stop' if was_clean else 'a crash'}"
+                if was_clean:  # the supervisor then starts the agent without the thorough check
+                    gateway.start()
+                    assert gateway.stop() == 0
+                path = store_path(gateway)
+                if os.path.isdir(path):
+                    os.rmdir(path)
+                shutil.copy2(good, path)
+                shutil.chown(path, "nobody", "nogroup")
+                for f in aside(gateway):
+                    old = os.path.join(gateway.state, f)
+                    os.rmdir(old) if os.path.isdir(old) else os.unlink(old)
+                damage(path)
+                gateway.start()
+                if damage is emptied and not aside(gateway):
+                    pass  # nothing in it: a new store, nothing to keep
+                else:
+                    assert len(aside(gateway)) == 1, (name, os.listdir(gateway.state), gateway.process.log())
+                    await_true(f"an incident about it: {name}", 3, lambda: [i for i in gateway.incidents() if i["incident_type"] == "self" and i["severity"] == "high"])
+                now = gateway.result("ping")["boot"]
+                assert now > boot, f"{name}: the boot epoch went from {boot} to {now}"
+                boot = now
+                gateway.send_events(hurt(["fresh"]))
+                fresh = await_true(f"service goes on: {name}", 5, lambda: [i for i in gateway.incidents() if i["component"] == "fresh"])
+                assert fresh[0]["incident_id"] not in known
+                await_durable(gateway)
+                kill_both(gateway)
+        gateway.start()
+        assert [i for i in gateway.incidents() if i["component"] == "fresh"], "the new store keeps"
+        assert gateway.stop() == 0
+
+
+def test_bit_flips__fifty_rounds():
+    rng = random.Random(2)
+    with Rig() as rig:
+        gateway = Gateway(rig, rules=HURT, config="[sources]\ndisk = 0\nprocess = 0\n")
+        known = make_store(rig, gateway)
+        with open(store_path(gateway), "rb") as f:
+            good = f.read()
+        moved = 0
+        for round_number in range(50):
+            bad = bytearray(good)
+            flips = [rng.randrange(len(bad) * 8) for _ in range(rng.choice((1, 1, 2, 8)))]
+            for bit in flips:
+                bad[bit // 8] ^= 1 << bit % 8
+            for f in aside(gateway):
+                os.unlink(os.path.join(gateway.state, f))
+            with open(store_path(gateway), "wb") as f:
+                f.write(bad)
+            gateway.start()
+            name = f"round {round_number}, bits {flips}"
+            there = ids(gateway)
+            if aside(gateway):
+                moved += 1
+                with open(os.path.join(gateway.state, aside(gateway)[0]), "rb") as f:
+                    assert len(f.read()) == len(bad), name
+                await_true(f"an incident about it: {name}", 3, lambda: [i for i in gateway.incidents() if i["incident_type"] == "self"])
+            else:
+                assert known <= there, f"{name}: lost without a word: {known - there}"
+            kill_both(gateway)
+            gateway.rig.processes.remove(gateway.process)
+        print(f"# {moved} of 50 moved aside, the others were in bytes nobody reads")
+        assert moved > 10
+
+
+# -- another version --
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def test_later_schema__refused_clearly_and_left_alone():
+    with Rig() as rig:
+        gateway = Gateway(rig, config="[sources]\nprocess = 0\n")
+        make_store(rig, gateway, 0)
+        with open(store_path(gateway), "rb") as f:
+            data = bytearray(f.read())
+        # u8 kind, u8 version, u16 0, u32 CRC over kind, version, key and value; then the value (port/lmdb/pk_lmdb.h)
+        found = 0
+        for m in re.finditer(rb"schema(?=\x02\x01\0\0)", bytes(data)):
+            at = m.end()
+            data[at + 8:at + 12] = struct.pack("<I", 99)
+            data[at + 4:at + 8] = struct.pack("<I", crc32c(bytes(data[at:at + 2]) + b"schema" + bytes(data[at + 8:at + 12])))
+            found += 1
+        assert found, "no schema record"
+        for _ in range(2):
+            with open(store_path(gateway), "wb") as f:
+                f.write(data)
+            gateway.start(wait=False)
+            assert gateway.process.popen.wait(10) == 78, gateway.process.log()
+            assert "later version" in gateway.process.log(), gateway.process.log()
+            assert not aside(gateway)
+            with open(store_path(gateway), "rb") as f:
+                assert f.read() == data, "it was changed"
+
+
+main(test_full_disk__goes_on_and_recovers, test_map_full_offline__critical_stays, test_damage__is_moved_aside_and_said, test_bit_flips__fifty_rounds,
+     test_later_schema__refused_clearly_and_left_alone)
