@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""Every wrong peer a gateway can meet on its broker's port: the reason is there in words, it goes on trying without haste, and is back when the
+right broker appears. ctest: lane=default timeout=120"""
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+
+from rig import SOURCE, Broker, Gateway, Process, Rig, await_true, free_port, main
+
+
+def link(gateway):
+    return gateway.result("status")["links"][0]
+
+
+def other_authority(rig):
+    folder = rig.path("other-pki")
+    for args in (["ca"], ["server", "broker", "DNS:localhost", "IP:127.0.0.1"]):
+        subprocess.run([os.path.join(SOURCE, "tools", "pki"), folder, *args], check=True, capture_output=True)
+    return folder
+
+
+def install(broker, source, target):
+    path = os.path.join(broker.dir, target)
+    shutil.copy(source, path)
+    shutil.chown(path, "mosquitto", "mosquitto")
+
+
+def check_wrong_peer(rig, port, stop, words, broker_extra="", seconds=8):
+    """The gateway meets it, says so, and goes on; then the right broker comes."""
+    gateway = Gateway(rig, port, actions="", broker_extra=broker_extra).start()
+    pid = gateway.agent_pid()
+    error = ""
+    try:
+        error = await_true("a reason", seconds, lambda: link(gateway)["error"])
+        await_true(f"`{words}` in the reason", 3, lambda: words in link(gateway)["error"])
+    except AssertionError as e:
+        raise AssertionError(f"{e}: {link(gateway)}") from None
+    finding = [f for f in gateway.result("doctor")["findings"] if f["check"] == "broker central"][0]
+    assert finding["verdict"] == "error" and words in finding["what"] and finding["cure"], finding
+    shown = gateway.ctl("status", "--format", "table")
+    assert words.split(":")[0] in shown.stdout, shown.stdout
+    before = link(gateway)["failures"]
+    if seconds < 10:
+        await_true("it tries again", 6, lambda: link(gateway)["failures"] > before)
+    assert link(gateway)["failures"] <= before + 4, "it hurries"
+    assert link(gateway)["state"] != "online" and link(gateway)["connects"] == 0
+    assert gateway.process.log().count(words) == 1, "not in the log, or at each try"
+    stop()
+    right = Broker(rig, name="right", port=port).start()
+    gateway.await_online()
+    assert link(gateway)["error"] == ""
+    assert gateway.agent_pid() == pid and right.process.is_running()
+    return error
+
+
+def test_certificate_of_another_authority():
+    with Rig() as rig:
+        broker = Broker(rig)
+        for name in ("broker.crt", "broker.key"):
+            install(broker, os.path.join(other_authority(rig), name), name)
+        broker.start()
+        check_wrong_peer(rig, broker.port, broker.kill, "certificate verify failed: wrong CA")
+
+
+def test_expired_certificate():
+    with Rig() as rig:
+        pki = rig.pki
+        subprocess.run(["openssl", "req", "-new", "-key", f"{pki}/broker.key", "-subj", "/CN=old", "-out", f"{pki}/old.csr"], check=True, capture_output=True)
+        conf = rig.write("ca.conf", f"[ca]\ndefault_ca=d\n[d]\ndatabase={rig.dir}/index\nserial={rig.dir}/serial\nnew_certs_dir={rig.dir}\ndefault_md=sha256\npolicy=p\n"
+                                    "[p]\ncommonName=supplied\n[e]\nsubjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
+        rig.write("index", "")
+        rig.write("serial", "1000\n")
+        subprocess.run(["openssl", "ca", "-batch", "-config", conf, "-extensions", "e", "-cert", f"{pki}/ca.crt", "-keyfile", f"{pki}/ca.key", "-in", f"{pki}/old.csr",
+                        "-out", f"{pki}/old.crt", "-notext", "-startdate", "20200101000000Z", "-enddate", "20200201000000Z"], check=True, capture_output=True)
+        broker = Broker(rig)
+        install(broker, f"{pki}/old.crt", "broker.crt")
+        broker.start()
+        check_wrong_peer(rig, broker.port, broker.kill, "certificate verify failed: expired")
+
+
+def test_certificate_for_another_name():
+    with Rig() as rig:
+        rig.run_pki("server", "elsewhere", "DNS:elsewhere.example")
+        broker = Broker(rig, certificate="elsewhere").start()
+        check_wrong_peer(rig, broker.port, broker.kill, "it is for another name than 127.0.0.1")
+
+
+def s_server(rig, *options):
+    port = free_port()
+    peer = Process(rig, "s_server", ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", f"{rig.pki}/broker.crt", "-key", f"{rig.pki}/broker.key", "-quiet", *options])
+    await_true("s_server listens", 5, lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+    return port, peer
+
+
+def test_tls_1_2_only__refused_unless_allowed():
+    with Rig() as rig:
+        port, peer = s_server(rig, "-tls1_2")
+        check_wrong_peer(rig, port, peer.stop, "TLS version")
+    with Rig() as rig:
+        broker = Broker(rig)
+        path = os.path.join(broker.dir, "broker.conf")
+        with open(path) as f:
+            text = f.read()
+        with open(path, "w") as f:
+            f.write(text.replace("tls_version tlsv1.3", "tls_version tlsv1.2\nciphers ECDHE-ECDSA-AES128-GCM-SHA256"))
+        broker.start()
+        Gateway(rig, broker.port, actions="", broker_extra="tls12 = yes\n").start().await_online(8)
+
+
+def test_tls_1_1_only():
+    with Rig() as rig:
+        port, peer = s_server(rig, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0")
+        check_wrong_peer(rig, port, peer.stop, "older TLS version", broker_extra="tls12 = yes\n")
+
+
+def test_broker_that_wants_another_client_certificate():
+    with Rig() as rig:
+        broker = Broker(rig)
+        install(broker, os.path.join(other_authority(rig), "ca.crt"), "ca.crt")
+        broker.start()
+        check_wrong_peer(rig, broker.port, broker.kill, "our certificate is signed by a CA it does not know")
+
+
+class Peer:
+    """Accepts connections and treats each as `serve` says."""
+
+    def __init__(self, rig, serve):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.serve, self.kept = serve, []
+        rig.cleanups.append(self.stop)
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self):
+        while True:
+            try:
+                s, _ = self.listener.accept()
+                self.kept.append(s)
+                self.serve(s)
+            except OSError:
+                if self.listener.fileno() < 0:
+                    return
+
+    def stop(self):
+        # A thread in accept() keeps a closed listener alive.
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.listener.close()
+        for s in self.kept:
+            s.close()
+
+
+def test_garbage_on_the_port():
+    with Rig() as rig:
+        peer = Peer(rig, lambda s: (s.recv(1024), s.sendall(os.urandom(1) + b"\x99" * 4000), time.sleep(0.2), s.close()))
+        check_wrong_peer(rig, peer.port, peer.stop, "does not speak TLS")
+
+
+def test_web_server_on_the_port():
+    with Rig() as rig:
+        peer = Peer(rig, lambda s: (s.recv(1024), s.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), s.close()))
+        check_wrong_peer(rig, peer.port, peer.stop, "does not speak TLS")
+
+
+def test_peer_that_closes_at_once():
+    with Rig() as rig:
+        peer = Peer(rig, lambda s: s.close())
+        check_wrong_peer(rig, peer.port, peer.stop, "closed the connection")
+
+
+def test_peer_that_never_answers():
+    with Rig() as rig:
+        peer = Peer(rig, lambda s: None)
+        check_wrong_peer(rig, peer.port, peer.stop, "timed out", seconds=25)
+
+
+def test_plain_mqtt_broker_on_a_tls_link():
+    with Rig() as rig:
+        port = free_port()
+        conf = rig.write("plain.conf", f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+        peer = Process(rig, "plain", ["mosquitto", "-c", conf])
+        await_true("Mosquitto listens", 5, lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+        check_wrong_peer(rig, port, peer.stop, "closed the connection in the TLS handshake: does it speak TLS on this port?")
+
+
+def test_tls_broker_on_a_plain_link():
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        gateway = Gateway(rig, actions="", config=f"[broker central]\nhost = 127.0.0.1\nport = {broker.port}\ntls = no\nreconnect_max = 2s\n").start()
+        await_true("a reason", 5, lambda: "reset by the peer" in link(gateway)["error"] or "closed" in link(gateway)["error"])
+        assert link(gateway)["connects"] == 0
+
+
+def test_name_that_does_not_resolve():
+    with Rig() as rig:
+        gateway = Gateway(rig, actions="", config="[broker central]\nhost = no-such-host.invalid\nport = 1\n"
+                          f"ca = {rig.pki}/ca.crt\nreconnect_max = 2s\n").start()
+        await_true("a reason", 12, lambda: "resolve" in link(gateway)["error"])
+        assert gateway.is_up()
+
+
+main(*[f for name, f in list(globals().items()) if name.startswith("test_")], at_once=5)
