@@ -67,6 +67,10 @@ static void status_store(const struct pk_agent *a, struct pk_json_writer *w) {
     pk_jw_u64(w, "failed_commits", s.failed_commit_count);
     pk_jw_u64(w, "longest_commit_ms", s.longest_commit_ms);
     pk_jw_cstr(w, "state", s.last_error == PK_OK ? "ok" : pk_err_word(s.last_error));
+    /* All that is shown is on the medium. */
+    pk_jw_bool(w, "durable",
+               !pk_incidents_has_changes(&a->incidents) && a->batch.op_count == 0 &&
+                   a->durable_seq >= a->submitted_seq);
     pk_jw_u64(w, "outbox", pk_outbox_depth(&a->outbox));
     pk_jw_u64(w, "outbox_bytes", pk_outbox_bytes(&a->outbox));
     pk_jw_object_end(w);

@@ -38,8 +38,7 @@ def store(gateway):
 
 def await_durable(gateway):
     """Everything visible is on the medium: no batch waits."""
-    tables = lambda: {t["table"]: t["used"] for t in gateway.result("memory")["tables"]}
-    await_true("the store took everything", 10, lambda: tables()["store_queue_bytes"] == 0 and tables()["batch_bytes"] == 0)
+    await_true("the store took everything", 10, lambda: store(gateway)["durable"])
 
 
 def is_alive(pid):
