@@ -326,7 +326,9 @@ static uint64_t next_deadline(const struct pk_agent *a, uint64_t incidents_ms, u
     next = earlier(next, pk_engine_next_ms(&a->engine));
     next = earlier(next, pk_agent_collect_next_ms(a));
     next = earlier(next, pk_agent_links_next_ms(a));
-    next = earlier(next, pk_outbox_next_deadline_ms(&a->outbox));
+    /* What is due and was not sent waits for room in the broker's window: the next acknowledgement ticks. */
+    const uint64_t retry_ms = pk_outbox_next_deadline_ms(&a->outbox);
+    next = earlier(next, retry_ms > now ? retry_ms : UINT64_MAX);
     next = earlier(next, a->tick_sent_ms + TICK_FRAME_MS);
     const uint32_t summary = pk_agent_link_for(a, PK_BROKER_SUMMARY);
     if (summary < PK_LINKS && pk_link_is_online(&a->links[summary])) {
@@ -356,9 +358,19 @@ static void finish_stop(struct pk_agent *a) {
     a->is_stopped = is_quiet || a->now.mono_ms >= a->stop_deadline_ms;
 }
 
+static void keep_longest(uint32_t *longest_ms, uint64_t from_ms, uint64_t to_ms) {
+    const uint64_t ms = to_ms > from_ms ? to_ms - from_ms : 0;
+    if (ms > *longest_ms) {
+        *longest_ms = ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+    }
+}
+
 uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     a->counters.ticks++;
     pk_agent_read_clock(a);
+    if (a->asked_ms != 0) {
+        keep_longest(&a->longest_late_ms, a->asked_ms, a->now.mono_ms);
+    }
     handle_signals(a, signals);
     pk_agent_ipc(a);
     pk_agent_durable(a);
@@ -378,7 +390,9 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     pk_agent_local_write(a);
     pk_agent_tell_supervisor(a);
     finish_stop(a);
-    return next_deadline(a, incidents_ms, respond_ms);
+    keep_longest(&a->longest_tick_ms, a->now.mono_ms, a->port->clock.mono_ms(a->port->clock.ctx));
+    a->asked_ms = next_deadline(a, incidents_ms, respond_ms);
+    return a->asked_ms;
 }
 
 bool pk_agent_is_stopped(const struct pk_agent *a) {

@@ -130,6 +130,8 @@ struct pk_agent {
     struct pk_sample samples[PK_AGENT_SAMPLES];
     uint64_t collect_due_ms[PK_COLLECT_COUNT];
     bool collect_is_off[PK_COLLECT_COUNT];
+    uint64_t asked_ms;                         /* when the last tick wanted the next one at the latest */
+    uint32_t longest_tick_ms, longest_late_ms; /* took, and came after it was asked for */
     uint64_t first_rule_ms; /* boot-time ms at which the first rule was evaluated; 0 = not yet */
     /* incidents, response */
     struct pk_incidents incidents;

@@ -134,6 +134,9 @@ static int show_status(const struct pk_agent *a, struct pk_json_writer *w) {
     put_hex(w, "config_hash", a->config.hash);
     put_hex(w, "rules_hash", a->rules_hash);
     pk_jw_u64(w, "ticks", a->counters.ticks);
+    pk_jw_u64(w, "longest_tick_ms", a->longest_tick_ms);
+    pk_jw_u64(w, "longest_late_ms", a->longest_late_ms);
+    pk_jw_u64(w, "first_rule_boot_ms", a->first_rule_ms); /* of the boot-time clock */
     pk_jw_u64(w, "running_actions", pk_respond_running_count(&a->respond));
     status_seal(a, w);
     status_counts(a, w);
