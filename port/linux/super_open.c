@@ -1,8 +1,6 @@
 /* The supervisor's platform: what it waits on, whom it tells. */
 #include <errno.h>
-#include <grp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
@@ -11,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/pk_hash.h"
+#include "port/linux/pk_accounts.h"
 #include "port/linux/pk_super_platform.h"
 
 /* One supervisor per process: signals, the lock and its children belong to the process as a whole. */
@@ -183,20 +182,21 @@ static int find_user(struct pk_super_platform *p, struct pk_buf *why) {
     if (!p->is_root) {
         return PK_OK;
     }
-    const struct passwd *user = getpwnam(p->config.user);
-    if (user == NULL || user->pw_uid == 0) {
-        pk_buf_puts(why, user == NULL ? "no such user: " : "the agent must not run as root: ");
+    uint32_t id = 0;
+    int err = pk_account_id("/etc/passwd", p->config.user, &id);
+    if (err != PK_OK || id == 0) {
+        pk_buf_puts(why, err != PK_OK ? "no such user: " : "the agent must not run as root: ");
         pk_buf_puts(why, p->config.user);
         return PK_E_CONFIG;
     }
-    p->uid = user->pw_uid;
-    const struct group *group = getgrnam(p->config.group);
-    if (group == NULL || group->gr_gid == 0) {
-        pk_buf_puts(why, group == NULL ? "no such group: " : "the agent must not have root's group: ");
+    p->uid = id;
+    err = pk_account_id("/etc/group", p->config.group, &id);
+    if (err != PK_OK || id == 0) {
+        pk_buf_puts(why, err != PK_OK ? "no such group: " : "the agent must not have root's group: ");
         pk_buf_puts(why, p->config.group);
         return PK_E_CONFIG;
     }
-    p->gid = group->gr_gid;
+    p->gid = id;
     return PK_OK;
 }
 

@@ -1,12 +1,13 @@
 /* The agent's process: brings the platform up, seals itself, then nothing but ticks. */
-#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/pk_agent.h"
 #include "agent/pk_selftest.h"
 #include "base/pk_zero.h"
 #include "port/port.h"
 #include "roles/pk_roles.h"
+#include "roles/pk_say.h"
 
 enum {
     HANDSHAKE_MS = 5000,
@@ -42,8 +43,9 @@ static struct {
 static const struct pk_agent_identity IDENTITY = {.version = PK_VERSION, .isa = ISA_NAME, .board = PK_BOARD};
 
 static void say(enum pk_log_level level, const char *text, const char *detail) {
-    (void)fprintf(stderr, "<%d>picketd agent: %s%s%s\n", (int)level, text, detail[0] != '\0' ? ": " : "",
-                  detail);
+    const char severity[] = {'<', (char)('0' + (int)level), '>', '\0'};
+    (void)pk_say(STDERR_FILENO, severity, "picketd agent: ", text, detail[0] != '\0' ? ": " : "", detail,
+                 "\n", NULL);
 }
 
 static int refuse_config(const struct pk_diag *diag) {
@@ -51,7 +53,7 @@ static int refuse_config(const struct pk_diag *diag) {
     struct pk_buf b;
     pk_buf_init(&b, text, sizeof text);
     pk_diag_format(diag, &b);
-    (void)fprintf(stderr, "<3>%s\n", text);
+    (void)pk_say(STDERR_FILENO, "<3>", text, "\n", NULL);
     return PK_EXIT_CONFIG;
 }
 
@@ -324,7 +326,7 @@ static void print(void (*writer)(struct pk_agent *, struct pk_buf *)) {
     struct pk_buf b;
     pk_buf_init(&b, text, sizeof text);
     writer(&role.agent, &b);
-    (void)fputs(text, stdout);
+    (void)pk_say(STDOUT_FILENO, text, NULL);
 }
 
 int pk_agent_try_config(const struct pk_options *options) {
@@ -340,7 +342,7 @@ int pk_agent_check_config(const struct pk_options *options) {
     if (exit_code != PK_EXIT_OK) {
         return exit_code;
     }
-    (void)printf("%s: ok\n", options->config_path);
+    (void)pk_say(STDOUT_FILENO, options->config_path, ": ok\n", NULL);
     print(pk_agent_print_rule_prices);
     print(pk_agent_print_budget);
     return PK_EXIT_OK;
@@ -365,6 +367,6 @@ int pk_agent_selftest(const struct pk_options *options) {
     }
     pk_buf_init(&b, text, sizeof text);
     const uint32_t failed = pk_selftest(&role.port, &b);
-    (void)fputs(text, stdout);
+    (void)pk_say(STDOUT_FILENO, text, NULL);
     return failed == 0 ? PK_EXIT_OK : PK_EXIT_FAILED;
 }

@@ -1,7 +1,6 @@
 /* The short-lived roles, and the one task that talks to a running daemon. */
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -9,6 +8,7 @@
 
 #include "port/super.h"
 #include "roles/pk_roles.h"
+#include "roles/pk_say.h"
 #include "roles/pk_super_config.h"
 
 enum { CONFIG_BYTES = 65536 };
@@ -23,7 +23,7 @@ static int load_config(const struct pk_options *options, struct pk_super_config 
         struct pk_buf b;
         pk_buf_init(&b, text, sizeof text);
         pk_diag_format(&diag, &b);
-        (void)fprintf(stderr, "<3>picketd %s: %s\n", pk_process_word(options->process), text);
+        (void)pk_say(STDERR_FILENO, "<3>picketd ", pk_process_word(options->process), ": ", text, "\n", NULL);
     }
     return err;
 }
@@ -40,7 +40,7 @@ int pk_check_store_main(const struct pk_options *options) {
     if (err == PK_OK) {
         return PK_EXIT_OK;
     }
-    (void)fprintf(stderr, "<3>picketd check-store: %s: %s\n", pk_err_text(err), text);
+    (void)pk_say(STDERR_FILENO, "<3>picketd check-store: ", pk_err_text(err), ": ", text, "\n", NULL);
     /* Only damage is damage: a disk that cannot be read now must not cost the records on it. */
     return err == PK_E_CORRUPT ? PK_EXIT_FAILED : PK_EXIT_CONFIG;
 }
@@ -52,7 +52,7 @@ int pk_move_store_main(const struct pk_options *options) {
     }
     const int err = pk_platform_move_store_aside(config.state_dir);
     if (err != PK_OK) {
-        (void)fprintf(stderr, "<3>picketd move-store: %s\n", pk_err_text(err));
+        (void)pk_say(STDERR_FILENO, "<3>picketd move-store: ", pk_err_text(err), "\n", NULL);
     }
     return err == PK_OK ? PK_EXIT_OK : PK_EXIT_FAILED;
 }
@@ -100,17 +100,19 @@ static bool is_newer(const struct stat *now, const struct stat *before) {
 }
 
 static int print_file(const char *path) {
-    char chunk[4096];
+    char chunk[4097];
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
         return PK_EXIT_FAILED;
     }
     ssize_t n;
-    while ((n = read(fd, chunk, sizeof chunk)) > 0) {
-        (void)fwrite(chunk, 1, (size_t)n, stdout);
+    bool is_written = true;
+    while (is_written && (n = read(fd, chunk, sizeof chunk - 1u)) > 0) {
+        chunk[n] = '\0'; /* JSON: no byte of it is 0 */
+        is_written = pk_say(STDOUT_FILENO, chunk, NULL);
     }
     (void)close(fd);
-    return n == 0 && fflush(stdout) == 0 ? PK_EXIT_OK : PK_EXIT_FAILED;
+    return n == 0 && is_written ? PK_EXIT_OK : PK_EXIT_FAILED;
 }
 
 int pk_dump_state_main(const struct pk_options *options) {
@@ -126,8 +128,8 @@ int pk_dump_state_main(const struct pk_options *options) {
     (void)stat(path, &before);
     const pid_t pid = read_pid(config.run_dir);
     if (pid == 0 || kill(pid, SIGUSR1) != 0) {
-        (void)fprintf(stderr, "picketd: no running daemon that may be asked (%s/picketd.pid)\n",
-                      config.run_dir);
+        (void)pk_say(STDERR_FILENO, "picketd: no running daemon that may be asked (", config.run_dir,
+                     "/picketd.pid)\n", NULL);
         return PK_EXIT_FAILED;
     }
     for (int i = 0; i < TRIES; i++) {
@@ -137,6 +139,6 @@ int pk_dump_state_main(const struct pk_options *options) {
             return print_file(path);
         }
     }
-    (void)fprintf(stderr, "picketd: the daemon wrote no state into %s\n", path);
+    (void)pk_say(STDERR_FILENO, "picketd: the daemon wrote no state into ", path, "\n", NULL);
     return PK_EXIT_FAILED;
 }

@@ -1,5 +1,4 @@
 /* picketd: one binary, the role says which process this is. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,6 +6,7 @@
 #include "base/pk_assert.h"
 #include "pk_limits.h"
 #include "roles/pk_roles.h"
+#include "roles/pk_say.h"
 
 /* One record to whoever keeps our stderr, without a library that could be what is broken; the supervisor
  * restarts. */
@@ -42,10 +42,10 @@ static int run_task(const struct pk_options *o) {
     case PK_TASK_DUMP_STATE:
         return pk_dump_state_main(o);
     case PK_TASK_VERSION:
-        (void)printf("picketd %s, board %s\n", PK_VERSION, PK_BOARD);
+        (void)pk_say(STDOUT_FILENO, "picketd " PK_VERSION ", board " PK_BOARD "\n", NULL);
         return PK_EXIT_OK;
     case PK_TASK_HELP:
-        (void)fputs(pk_options_usage(), stdout);
+        (void)pk_say(STDOUT_FILENO, pk_options_usage(), NULL);
         return PK_EXIT_OK;
     }
     return PK_EXIT_USAGE;
@@ -78,7 +78,7 @@ int main(int argc, char **argv) {
     extern char **environ;
     pk_buf_init(&error, text, sizeof text);
     if (pk_options_parse(&options, argc, argv, (const char *const *)environ, &error) != PK_OK) {
-        (void)fprintf(stderr, "picketd: %s\n%s", text, pk_options_usage());
+        (void)pk_say(STDERR_FILENO, "picketd: ", text, "\n", pk_options_usage(), NULL);
         return PK_EXIT_USAGE;
     }
     return run_process(&options);

@@ -1,14 +1,15 @@
-#include <stdio.h>
-#include <stdlib.h>
+#include <limits.h>
+#include <unistd.h>
 
 #include "roles/pk_roles.h"
+#include "roles/pk_say.h"
 #include "roles/pk_supervisor.h"
 
 /* Too big for the stack; one per process. */
 static struct pk_supervisor the_supervisor;
 
 static int fail(int err, const char *text) {
-    (void)fprintf(stderr, "<3>picketd: %s\n", text);
+    (void)pk_say(STDERR_FILENO, "<3>picketd: ", text, "\n", NULL);
     return err == PK_E_CONFIG ? PK_EXIT_CONFIG : PK_EXIT_FAILED;
 }
 
@@ -37,26 +38,37 @@ int pk_supervisor_check(const struct pk_options *options) {
     return fail(PK_E_CONFIG, text);
 }
 
+/* The roles start in "/": a relative path would mean another file to them. */
+static const char *absolute(const char *path, char *out, uint32_t cap_bytes) {
+    char folder[PATH_MAX];
+    struct pk_buf b;
+    if (path[0] == '/' || getcwd(folder, sizeof folder) == NULL) {
+        return path;
+    }
+    pk_buf_init(&b, out, cap_bytes);
+    pk_buf_puts(&b, folder);
+    pk_buf_putc(&b, '/');
+    pk_buf_puts(&b, path);
+    return b.is_cut ? path : out;
+}
+
 int pk_supervisor_main(const struct pk_options *options) {
     struct pk_supervisor *s = &the_supervisor;
     struct pk_diag diag;
+    static char config_path[PATH_MAX]; /* the supervisor reads it again at each reload */
     char text[320];
     struct pk_buf b;
     pk_buf_init(&b, text, sizeof text);
-    /* The roles start in "/": a relative path would mean another file to them. */
-    char *config_path = realpath(options->config_path, NULL);
-    int err = pk_supervisor_load(s, config_path != NULL ? config_path : options->config_path,
+    int err = pk_supervisor_load(s, absolute(options->config_path, config_path, sizeof config_path),
                                  options->environment, &diag);
     if (err != PK_OK) {
         pk_diag_format(&diag, &b);
-        free(config_path);
         return fail(err, text);
     }
     const struct pk_super_platform_config config = platform_config(s);
     struct pk_port_super port;
     err = pk_super_platform_open(&config, &port, &b);
     if (err != PK_OK) {
-        free(config_path);
         return fail(err, text);
     }
     pk_supervisor_start(s, &port);
@@ -65,6 +77,5 @@ int pk_supervisor_main(const struct pk_options *options) {
         pk_supervisor_step(s, ready);
     }
     pk_super_platform_close(&port);
-    free(config_path);
     return s->exit_code;
 }
