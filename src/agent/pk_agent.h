@@ -85,6 +85,11 @@ struct pk_agent_link_said {
     char error[96];
 };
 
+/* The most there ever was in tables that keep no such figure themselves. */
+struct pk_agent_high {
+    uint32_t runs, budgets, outbox_slots, batch_bytes, connections;
+};
+
 enum pk_agent_remote_step { PK_REMOTE_IDLE, PK_REMOTE_STORING, PK_REMOTE_REPLYING };
 
 /* The remote command under way (report/pk_command.h): one at a time. */
@@ -170,6 +175,7 @@ struct pk_agent {
     int64_t summary_from_wall_ms;
     /* local sockets */
     struct pk_agent_connection connections[PK_LIMIT_CONNECTIONS];
+    struct pk_agent_high high;
     struct pk_request request; /* of the socket, while its handler runs */
     uint32_t reply_owner;      /* connection + 1 whose reply is still being sent */
     uint32_t reply_at, reply_bytes;

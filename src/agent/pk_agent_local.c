@@ -42,6 +42,7 @@ static void on_serve_event(struct pk_agent *a, const struct pk_serve_event *e) {
         pk_lines_init(&c->lines, c->line_bytes, sizeof c->line_bytes);
         c->tail_bytes = 0;
         c->is_used = true;
+        pk_agent_note_connections(a);
         c->listener = (uint8_t)e->listener;
         c->uid = e->uid;
         c->role = role_of(a, e);

@@ -97,6 +97,9 @@ struct pk_agent_table {
     bool is_known; /* its figures follow from the configuration, or stand in the summary elsewhere */
 };
 enum { PK_AGENT_TABLES = 32 };
+/* Before a batch leaves: whatever fills these tables is in one. */
+void pk_agent_note_high(struct pk_agent *a);
+void pk_agent_note_connections(struct pk_agent *a);
 uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table out[PK_AGENT_TABLES]);
 /* Fills *out; the arrays live in the caller's struct. */
 struct pk_agent_summary {

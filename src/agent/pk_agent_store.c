@@ -465,6 +465,7 @@ void pk_agent_commit(struct pk_agent *a) {
         note_submitted(a, seq); /* nothing changed: what waits, waits for what was already handed over */
         return;
     }
+    pk_agent_note_high(a);
     const int err = a->port->store.submit(a->port->store.ctx, &a->batch, &seq);
     a->is_store_full = err < 0;
     if (err < 0) {

@@ -16,6 +16,45 @@ static uint32_t connections_used(const struct pk_agent *a) {
     return used;
 }
 
+static uint32_t runs_used(const struct pk_respond *r) {
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
+        used += r->runs[i].id != 0 ? 1 : 0;
+    }
+    return used;
+}
+
+static uint32_t budgets_used(const struct pk_budget *b) {
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < PK_LIMIT_BUDGETS; i++) {
+        used += b->slots[i].key != 0 ? 1 : 0;
+    }
+    return used;
+}
+
+static uint32_t slots_used(const struct pk_outbox *o) {
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < PK_LIMIT_OUTBOX_SLOTS; i++) {
+        used += o->slots[i].state != PK_OUTBOX_FREE ? 1 : 0;
+    }
+    return used;
+}
+
+static void raise_to(uint32_t *high, uint32_t used) {
+    *high = used > *high ? used : *high;
+}
+
+void pk_agent_note_high(struct pk_agent *a) {
+    raise_to(&a->high.runs, runs_used(&a->respond));
+    raise_to(&a->high.budgets, budgets_used(&a->respond.budget));
+    raise_to(&a->high.outbox_slots, slots_used(&a->outbox));
+    raise_to(&a->high.batch_bytes, a->batch.n);
+}
+
+void pk_agent_note_connections(struct pk_agent *a) {
+    raise_to(&a->high.connections, connections_used(a));
+}
+
 static uint64_t incidents_dropped(const struct pk_agent *a) {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < PK_SEV_COUNT; i++) {
@@ -54,16 +93,17 @@ static uint32_t add_links(const struct pk_agent *a, struct pk_agent_table *t, ui
     if (a->port->store.status != NULL) {
         a->port->store.status(a->port->store.ctx, &store);
     }
-    add(t, &n, "outbox_slots", PK_LIMIT_OUTBOX_SLOTS, 0, 0, outbox_lost(a), sizeof a->outbox);
+    add(t, &n, "outbox_slots", PK_LIMIT_OUTBOX_SLOTS, slots_used(&a->outbox), a->high.outbox_slots,
+        outbox_lost(a), sizeof a->outbox);
     add_known(t, &n, "links", PK_LINKS, pk_link_is_online(&a->links[0]) + pk_link_is_online(&a->links[1]), 0,
               sizeof a->links);
     add(t, &n, "command_ids", PK_LIMIT_REPLAY_JTI, a->gate.replay.count, a->gate.replay.high_count,
         a->gate.replay.refused_full_count, sizeof a->gate);
     add_known(t, &n, "command_keys", PK_LIMIT_KEYS_PUBLIC, a->keys[a->keys_index].count, 0, sizeof a->keys);
-    add(t, &n, "batch_bytes", sizeof a->batch_bytes, a->batch.n, a->batch.n, a->counters.batch_full,
+    add(t, &n, "batch_bytes", sizeof a->batch_bytes, a->batch.n, a->high.batch_bytes, a->counters.batch_full,
         sizeof a->batch_bytes);
-    add(t, &n, "connections", PK_LIMIT_CONNECTIONS, connections_used(a), 0, refused_local(a),
-        sizeof a->connections);
+    add(t, &n, "connections", PK_LIMIT_CONNECTIONS, connections_used(a), a->high.connections,
+        refused_local(a), sizeof a->connections);
     add(t, &n, "scratch_bytes", sizeof a->reply + sizeof a->payload, 0, 0, 0,
         sizeof a->reply + sizeof a->payload + sizeof a->remote + sizeof a->samples);
     add_known(t, &n, "configuration", PK_LIMIT_WATCHES, a->config.watch_count, a->counters.config_refused,
@@ -82,6 +122,8 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
     const struct pk_intake *in = &a->intake;
     const struct pk_engine *e = &a->engine;
     const struct pk_action_table *actions = pk_agent_actions(a);
+    const uint32_t text_bytes =
+        in->text.end < PK_LIMIT_TEXT_RING_BYTES ? in->text.end : PK_LIMIT_TEXT_RING_BYTES;
     uint32_t n = 0;
     add(t, &n, "event_types", PK_LIMIT_TYPES, in->types.count, in->types.count, in->types.refused_count,
         sizeof in->types);
@@ -89,7 +131,7 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
         in->sources.refused_count, sizeof in->sources);
     add(t, &n, "event_intake", PK_LIMIT_INTAKE_EVENTS, in->count, in->high,
         in->ledger.total[PK_LOSS_INTAKE_FULL], sizeof in->ring + sizeof in->dedupe);
-    add(t, &n, "event_text_bytes", PK_LIMIT_TEXT_RING_BYTES, 0, 0, 0, sizeof in->text);
+    add(t, &n, "event_text_bytes", PK_LIMIT_TEXT_RING_BYTES, text_bytes, text_bytes, 0, sizeof in->text);
     add(t, &n, "event_history", PK_LIMIT_EVENT_HISTORY, pk_history_count(&a->history, a->now.mono_ms),
         a->history.total < PK_LIMIT_EVENT_HISTORY ? a->history.total : PK_LIMIT_EVENT_HISTORY, 0,
         sizeof a->history);
@@ -107,10 +149,10 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
     add(t, &n, "timeline", PK_LIMIT_TIMELINE, a->incidents.timeline.count, a->incidents.timeline.count,
         a->incidents.timeline.lost_count, sizeof a->incidents.timeline);
     add_known(t, &n, "actions", PK_LIMIT_ACTIONS, actions->count, 0, sizeof a->actions);
-    add(t, &n, "action_runs", PK_LIMIT_RUNS, 0, 0, a->respond.full_count,
+    add(t, &n, "action_runs", PK_LIMIT_RUNS, runs_used(&a->respond), a->high.runs, a->respond.full_count,
         sizeof a->respond - sizeof a->respond.budget);
-    add(t, &n, "action_budgets", PK_LIMIT_BUDGETS, 0, 0, a->respond.budget.full_count,
-        sizeof a->respond.budget);
+    add(t, &n, "action_budgets", PK_LIMIT_BUDGETS, budgets_used(&a->respond.budget), a->high.budgets,
+        a->respond.budget.full_count, sizeof a->respond.budget);
     return add_links(a, t, n);
 }
 

@@ -112,6 +112,10 @@ def test_summary__comes_as_often_as_configured_and_stays_small():
         assert all(4.5 <= b - a <= 5.5 for a, b in zip(times, times[1:])), times
         for (_, earlier, _), (_, later, _) in zip(summaries(), summaries()[1:]):
             assert later["from"] == earlier["to"], (earlier, later)
+        gateway.send_events([{"type": "note", "source": "test", "message": "text"}])
+        tables = {t["table"]: t for t in gateway.result("memory")["tables"]}
+        for name in ("event_text_bytes", "batch_bytes", "connections"):
+            assert 0 < tables[name]["high"] <= tables[name]["capacity"], tables[name]
         assert max(n for _, _, n in summaries()) <= 1024, [n for _, _, n in summaries()]
 
 
