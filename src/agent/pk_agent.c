@@ -213,8 +213,9 @@ static bool was_store_moved(const struct pk_agent *a) {
 static void expect_heartbeats(struct pk_agent *a) {
     for (uint32_t i = 0; i < a->config.heartbeat_count; i++) {
         const struct pk_config_heartbeat *h = &a->config.heartbeats[i];
-        if (pk_sources_find(&a->intake.sources, pk_str_of(h->source)) >= 0) {
-            continue; /* it has spoken: its own promise holds */
+        const int source = pk_sources_find(&a->intake.sources, pk_str_of(h->source));
+        if (source >= 0 && pk_sources_state(&a->intake.sources, (uint16_t)source)->promised_ms > 0) {
+            continue; /* it has promised itself: that holds */
         }
         if (pk_event_sample("heartbeat", h->source, (double)h->interval_ms / 1000.0, PK_OK, &a->event_in) ==
             PK_OK) {
@@ -267,6 +268,22 @@ void pk_agent_apply_settings(struct pk_agent *a) {
                                                    .keys = &a->keys[a->keys_index]};
 }
 
+/* Nobody watches any more for the end of an incident whose rule went with the reload: say so, a person ends
+ * it. */
+static void remark_orphans(struct pk_agent *a) {
+    uint32_t active = 0, below = UINT32_MAX;
+    const struct pk_incident *i = NULL;
+    if (pk_incident_filter_parse(pk_str_of("active"), &active) < 0) {
+        return;
+    }
+    while ((i = pk_incidents_next(&a->incidents, active, PK_SEV_INFO, &below)) != NULL) {
+        if (pk_engine_find_rule(&a->engine, pk_str_of(i->rule_id)) < 0) {
+            pk_incidents_remark(&a->incidents, i->number, PK_TL_STATUS, PK_TL_BY_AGENT,
+                                pk_str_of("its rule is gone: a person has to end it"), &a->now);
+        }
+    }
+}
+
 static void reload(struct pk_agent *a) {
     struct pk_diag diag;
     const struct pk_config_broker before[PK_LINKS] = {a->config.broker[0], a->config.broker[1]};
@@ -284,6 +301,7 @@ static void reload(struct pk_agent *a) {
     a->diag = (struct pk_diag){0};
     pk_agent_apply_settings(a);
     expect_heartbeats(a);
+    remark_orphans(a);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         if (memcmp(&before[i], &a->config.broker[i], sizeof before[i]) != 0) {
             pk_agent_link_renew(a, i);

@@ -66,8 +66,8 @@ struct pk_agent_ack {
 };
 
 struct pk_agent_counters {
-    uint64_t ticks, topic_unknown, retained_event, replies_lost, watch_lost, slow_closed, config_refused,
-        reloads, offers_refused, runs_orphaned, batch_full, ipc_bad, log_suppressed;
+    uint64_t ticks, requests_refused, topic_unknown, retained_event, replies_lost, watch_lost, slow_closed,
+        config_refused, reloads, offers_refused, runs_orphaned, batch_full, ipc_bad, log_suppressed;
 };
 
 /* Keeps what a peer can cause from filling log and audit: so many at once, then one each period. */
@@ -160,8 +160,9 @@ struct pk_agent {
     uint8_t trim_bytes[4096];
     /* links, commands */
     struct pk_link links[PK_LINKS];
-    int64_t connected_wall_ms; /* of the newest connection of any link */
-    bool is_epoch_from_store;  /* the supervisor's number is behind the store's */
+    int64_t connected_wall_ms;       /* of the newest connection of any link */
+    uint64_t birth_due_ms[PK_LINKS]; /* UINT64_MAX: it is out */
+    bool is_epoch_from_store;        /* the supervisor's number is behind the store's */
     struct pk_agent_link_said link_said[PK_LINKS];
     bool link_has_more[PK_LINKS]; /* received messages wait until something else is done */
     struct pk_agent_muffle refusals, bad_events, unknown_topics;

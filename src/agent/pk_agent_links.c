@@ -15,7 +15,8 @@ enum {
     MESSAGES_PER_TICK = 1024,
     SENDS_PER_TICK = 256,
     /* Of the window, never taken by the outbox: the birth must go out however much is on its way again. */
-    WINDOW_RESERVE = 2
+    WINDOW_RESERVE = 2,
+    BIRTH_AGAIN_MS = 5000 /* after the broker refused it */
 };
 
 uint32_t pk_agent_link_for(const struct pk_agent *a, uint8_t role) {
@@ -92,18 +93,17 @@ static void prepare_will(struct pk_agent *a, uint32_t link) {
     }
 }
 
-static void publish_status(struct pk_agent *a, uint32_t link, bool is_online, const char *reason) {
+/* False: the client has no room for it now. */
+static bool publish_status(struct pk_agent *a, uint32_t link, bool is_online, const char *reason) {
     char topic[PK_TOPIC_BYTES];
     struct pk_ce_attributes attributes;
     struct pk_mqtt_user_property user[CE_USER_MAX];
-    if (topic_of(a, PK_TOPIC_STATUS, pk_str_make(NULL, 0), topic, sizeof topic) < 0) {
-        return;
+    const struct pk_ce ce = envelope(a, PK_CE_STATUS);
+    if (topic_of(a, PK_TOPIC_STATUS, pk_str_make(NULL, 0), topic, sizeof topic) < 0 ||
+        pk_ce_binary(&ce, &attributes) < 0) {
+        return true; /* site and gateway were checked with the configuration */
     }
     const struct pk_str json = status_json(a, link, is_online, reason);
-    const struct pk_ce ce = envelope(a, PK_CE_STATUS);
-    if (pk_ce_binary(&ce, &attributes) < 0) {
-        return;
-    }
     for (uint32_t i = 0; i < attributes.count; i++) {
         user[i] = (struct pk_mqtt_user_property){attributes.items[i].name, attributes.items[i].value};
     }
@@ -117,8 +117,13 @@ static void publish_status(struct pk_agent *a, uint32_t link, bool is_online, co
                                       .content_type = pk_str_of(PK_CE_CONTENT_TYPE_BINARY),
                                       .user = user,
                                       .user_count = attributes.count};
-    if (pk_mqtt_publish(&a->links[link].mqtt, &m, TOKEN_BIRTH) < 0) {
-        pk_agent_log(a, PK_LOG_ERROR, "the birth could not be sent");
+    return pk_mqtt_publish(&a->links[link].mqtt, &m, TOKEN_BIRTH) == PK_OK;
+}
+
+/* Until it is taken everybody believes the gateway offline. */
+static void give_birth(struct pk_agent *a, uint32_t link) {
+    if (a->now.mono_ms >= a->birth_due_ms[link] && publish_status(a, link, true, "")) {
+        a->birth_due_ms[link] = UINT64_MAX;
     }
 }
 
@@ -163,7 +168,8 @@ static void forget_own_messages(struct pk_link *l) {
 static void on_connected(struct pk_agent *a, uint32_t link, bool subscribe_again) {
     struct pk_link *l = &a->links[link];
     forget_own_messages(l);
-    publish_status(a, link, true, "");
+    a->birth_due_ms[link] = a->now.mono_ms;
+    give_birth(a, link);
     if (subscribe_again) {
         subscribe(a, link);
     }
@@ -280,7 +286,7 @@ void pk_agent_link_renew(struct pk_agent *a, uint32_t link) {
 void pk_agent_links_stop(struct pk_agent *a) {
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         if (pk_link_is_online(&a->links[i])) {
-            publish_status(a, i, false, "stopped");
+            (void)publish_status(a, i, false, "stopped"); /* else the will says it */
         }
         pk_link_stop(&a->links[i], a->now.mono_ms);
     }
@@ -452,6 +458,9 @@ static void on_mqtt_event(struct pk_agent *a, uint32_t link, const struct pk_mqt
         return;
     case PK_MQTT_EV_PUBLISHED:
         say_refused_publication(a, link, e->u.published.reason);
+        if (e->u.published.token == TOKEN_BIRTH && e->u.published.reason >= 0x80) {
+            a->birth_due_ms[link] = a->now.mono_ms + BIRTH_AGAIN_MS;
+        }
         if (e->u.published.token < TOKEN_BIRTH) {
             (void)pk_outbox_answered(&a->outbox, e->u.published.token, e->u.published.reason, a->now.mono_ms);
         }
@@ -793,6 +802,7 @@ void pk_agent_links_write(struct pk_agent *a) {
             pk_outbox_online(&a->outbox, false);
         }
         if (pk_link_is_online(l) && !a->is_stopping) {
+            give_birth(a, i);
             resend(a, l);
             if (i == incidents) {
                 send_outbox(a, l);
@@ -813,8 +823,13 @@ uint64_t pk_agent_links_next_ms(const struct pk_agent *a) {
     uint64_t next = UINT64_MAX;
     for (uint32_t i = 0; i < PK_LINKS && !is_epoch_unsure(a); i++) {
         const uint64_t ms = pk_link_next_ms(&a->links[i]);
+        const uint64_t birth_ms = a->birth_due_ms[i];
         if (ms < next) {
             next = ms;
+        }
+        /* One that is due and was not sent waits for room: the next acknowledgement ticks. */
+        if (pk_link_is_online(&a->links[i]) && birth_ms > a->now.mono_ms && birth_ms < next) {
+            next = birth_ms;
         }
     }
     return next;
