@@ -68,7 +68,10 @@ static bool is_new(struct hub_model *h, const struct broker_publish *m, const st
     }
     if (h->seen[i].name == name) {
         if (h->seen[i].content != content) {
-            breach(h, m->topic, "one CloudEvents id for two different things");
+            char what[80];
+            (void)snprintf(what, sizeof what, "the CloudEvents id %lu-%llu for two different things",
+                           (unsigned long)ce->boot, (unsigned long long)ce->seq);
+            breach(h, m->topic, what);
         }
         h->duplicate_count++;
         return h->skips_dedupe;

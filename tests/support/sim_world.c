@@ -220,6 +220,7 @@ static void init(struct world *w, uint64_t seed, bool is_calm, enum world_canary
         p->gateway.super.ended = ended;
         p->gateway.wrap = world_wrap;
         p->heals_by_restart = true;
+        p->is_press_dead = false;
         p->client_count = 0;
         p->offered_count = 0;
         for (uint32_t t = 0; t < WORLD_TIMERS; t++) {

@@ -356,7 +356,10 @@ void world_fault(struct world *w, struct world_place *p) {
         pk_sim_signal(&p->gateway.sim, PK_SIG_RELOAD | PK_SIG_DUMP);
         return;
     case WORLD_FAULT_EPOCH_LOST:
-        p->gateway.super.boot_epoch = UINT32_MAX; /* greeted with 0 */
+        /* Greeted with 0. Both counters lost at once is another matter: WIRE has a random epoch for it. */
+        if (p->gateway.is_up && p->gateway.agent.durable_seq > 0) {
+            p->gateway.super.boot_epoch = UINT32_MAX;
+        }
         return;
     case WORLD_FAULTS:
         return;
