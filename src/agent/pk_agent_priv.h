@@ -94,7 +94,8 @@ int pk_agent_doctor(struct pk_agent *a, struct pk_json_writer *w);
 struct pk_agent_table {
     const char *name;
     uint64_t capacity, used, high, drops, bytes;
-    bool is_known; /* its figures follow from the configuration, or stand in the summary elsewhere */
+    bool is_known; /* what it holds follows from the configuration, stands in the summary elsewhere, or is
+                      full by nature (rings, caches) */
 };
 enum { PK_AGENT_TABLES = 32 };
 /* Before a batch leaves: whatever fills these tables is in one. */

@@ -131,23 +131,22 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
         in->sources.refused_count, sizeof in->sources);
     add(t, &n, "event_intake", PK_LIMIT_INTAKE_EVENTS, in->count, in->high,
         in->ledger.total[PK_LOSS_INTAKE_FULL], sizeof in->ring + sizeof in->dedupe);
-    add(t, &n, "event_text_bytes", PK_LIMIT_TEXT_RING_BYTES, text_bytes, text_bytes, 0, sizeof in->text);
-    add(t, &n, "event_history", PK_LIMIT_EVENT_HISTORY, pk_history_count(&a->history, a->now.mono_ms),
-        a->history.total < PK_LIMIT_EVENT_HISTORY ? a->history.total : PK_LIMIT_EVENT_HISTORY, 0,
-        sizeof a->history);
+    add_known(t, &n, "event_text_bytes", PK_LIMIT_TEXT_RING_BYTES, text_bytes, 0, sizeof in->text);
+    add_known(t, &n, "event_history", PK_LIMIT_EVENT_HISTORY, pk_history_count(&a->history, a->now.mono_ms),
+              0, sizeof a->history);
     add(t, &n, "loss_ledger", PK_LIMIT_LEDGER, in->ledger.count, in->ledger.high, in->ledger.merged_count,
         sizeof in->ledger);
     add_known(t, &n, "rules", PK_LIMIT_RULES, e->rules.count, 0, sizeof e->rules + sizeof e->status);
     add(t, &n, "windows", PK_LIMIT_KEYS, e->windows.used, e->windows.high, e->windows.evicted_count,
         sizeof e->windows + sizeof e->wheel + sizeof e->nodes);
-    add(t, &n, "rule_lists", PK_ENGINE_LISTS, e->list_count, e->list_count, e->list_flush_count,
-        sizeof e->lists + sizeof e->list_rules + sizeof e->class_bits + sizeof e->source_class);
+    add_known(t, &n, "rule_lists", PK_ENGINE_LISTS, e->list_count, e->list_flush_count,
+              sizeof e->lists + sizeof e->list_rules + sizeof e->class_bits + sizeof e->source_class);
     add(t, &n, "findings", PK_ENGINE_FINDINGS, e->finding_count, e->finding_high, e->still_dropped_count,
         sizeof e->findings + sizeof e->active);
     add(t, &n, "incidents", PK_LIMIT_INCIDENTS, a->incidents.used_count, a->incidents.high_count,
         incidents_dropped(a), sizeof a->incidents - sizeof a->incidents.timeline);
-    add(t, &n, "timeline", PK_LIMIT_TIMELINE, a->incidents.timeline.count, a->incidents.timeline.count,
-        a->incidents.timeline.lost_count, sizeof a->incidents.timeline);
+    add_known(t, &n, "timeline", PK_LIMIT_TIMELINE, a->incidents.timeline.count,
+              a->incidents.timeline.lost_count, sizeof a->incidents.timeline);
     add_known(t, &n, "actions", PK_LIMIT_ACTIONS, actions->count, 0, sizeof a->actions);
     add(t, &n, "action_runs", PK_LIMIT_RUNS, runs_used(&a->respond), a->high.runs, a->respond.full_count,
         sizeof a->respond - sizeof a->respond.budget);
