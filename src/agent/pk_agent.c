@@ -328,6 +328,7 @@ static void handle_signals(struct pk_agent *a, uint32_t signals) {
     }
     if ((signals & PK_SIG_STOP) != 0 && !a->is_stopping) {
         a->is_stopping = true;
+        a->is_meta_dirty = true; /* no number is skipped after an orderly stop */
         a->stop_deadline_ms = a->now.mono_ms + PK_AGENT_STOP_MS;
         pk_agent_audit(a, 0, "boot", "agent", pk_str_of("agent stops on request"));
         pk_agent_links_stop(a);

@@ -139,6 +139,18 @@ static void on_cleared(struct pk_agent *a, const struct pk_rule *rule, const str
     }
 }
 
+/* The newest run of an incident failed: the fault goes on, so it is tried again, within cooldown, hourly
+ * budget and the iterations of the incident. What a person rejected or a policy refused is not asked again.
+ */
+static bool wants_another_try(const struct pk_agent *a, uint32_t number) {
+    uint32_t after = 0;
+    const struct pk_run *run = NULL, *newest = NULL;
+    while ((run = pk_respond_next(&a->respond, number, &after)) != NULL) {
+        newest = run->is_read_only ? newest : run;
+    }
+    return newest != NULL && (newest->state == PK_RUN_FAILED || newest->state == PK_RUN_TIMED_OUT);
+}
+
 static void on_finding(struct pk_agent *a, const struct pk_finding *f) {
     const struct pk_rule *rule = pk_engine_rule(&a->engine, f->rule_index);
     struct pk_incident_signal s;
@@ -164,7 +176,7 @@ static void on_finding(struct pk_agent *a, const struct pk_finding *f) {
         return;
     }
     const bool is_reopened = (kinds & (PK_INC_CHANGED_CREATED | PK_INC_CHANGED_STATUS)) != 0;
-    if (is_reopened) {
+    if (is_reopened || wants_another_try(a, (uint32_t)number)) {
         plan_actions(a, rule, f, (uint32_t)number);
     }
 }

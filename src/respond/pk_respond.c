@@ -371,7 +371,10 @@ void pk_respond_on_refused(struct pk_respond *r, uint32_t id, int error, uint32_
     if (run == NULL || run->step != PK_RUN_AT_STARTING) {
         return;
     }
-    if (is_passing(error) && run->retry_count < RETRY_MAX && !run->is_stop_wanted) {
+    /* The supervisor counts from the start itself, some milliseconds after us: its cooldown may last that
+     * much longer. */
+    if ((is_passing(error) || error == PK_E_COOLDOWN) && run->retry_count < RETRY_MAX &&
+        !run->is_stop_wanted) {
         run->retry_count++;
         run->step = PK_RUN_AT_START;
         run->not_before_ms = now->mono_ms + (retry_after_ms > RETRY_MS ? retry_after_ms : RETRY_MS);

@@ -55,14 +55,8 @@ static void decide(const struct pk_super_policy *p, const struct pk_ipc_run *run
     const bool is_approved = run->is_approved != 0;
     if (d.kind == PK_DECIDE_RUN) {
         answer(out, PK_OK, d.reason);
-    } else if (d.kind == PK_DECIDE_ASK && is_approved && d.risk < PK_RISK_CRITICAL) {
-        answer(out, PK_OK, "approved");
-    } else if (d.kind == PK_DECIDE_ASK_TWO && is_approved && p->mode == PK_MODE_AUTO) {
-        answer(out, PK_OK, "approved");
     } else if (d.kind == PK_DECIDE_ASK || d.kind == PK_DECIDE_ASK_TWO) {
-        const bool is_never = d.risk == PK_RISK_CRITICAL && p->mode != PK_MODE_AUTO;
-        answer(out, is_never ? PK_E_POLICY : PK_E_NEEDS_APPROVAL,
-               is_never ? "critical actions run in mode auto only" : "needs approval");
+        answer(out, is_approved ? PK_OK : PK_E_NEEDS_APPROVAL, is_approved ? "approved" : "needs approval");
     } else {
         answer(out, PK_E_POLICY, d.reason);
     }

@@ -82,4 +82,23 @@ def test_status_topic__birth_will_and_goodbye():
         await_true("goodbye", 5, lambda: [s for s in statuses() if not s["online"] and s["reason"] == "stopped"])
 
 
-main(test_killed_service__is_repaired_proved_and_reported, test_restart_of_picketd__incidents_and_timeline_are_still_there, test_status_topic__birth_will_and_goodbye)
+def test_failing_action__is_tried_again_within_its_budget():
+    with Rig() as rig:
+        rules = ("[rule gone]\nabout = x\non = type = process_up\nwhen = value < 1\ntype = service_down\nseverity = high\nclear = value >= 1 for 1s\n"
+                 "check_interval = 1s\nactions = restart_service\nauto = yes\n[rule process_lost]\nabout = off\non = type = process_up\nwhen = value < 0\n"
+                 "type = service_down\nseverity = low\nclear = never\nenabled = no\n")
+        count = rig.path("count")
+        gateway = Gateway(rig, rules=rules, actions=f"[action restart_service]\nrisk = low\nargv = /bin/mkdir {count}\nargv = /bin/false {{target}}\ntargets = demo\n"
+                          "cooldown = 1s\nper_hour = 3\n")
+        gateway.start_service()
+        gateway.start()
+        time.sleep(1.2)
+        gateway.kill_service()
+        runs = lambda: [a for i in gateway.incidents() for a in gateway.incident(i["incident_id"])["incident"]["actions"]]
+        await_true("three tries and then the budget", 20, lambda: [a for a in runs() if a["state"] == "refused"])
+        assert len([a for a in runs() if a["state"] == "failed"]) == 3, runs()
+        time.sleep(2.5)
+        assert len([a for a in runs() if a["state"] == "refused"]) == 1, "a refusal is not asked again and again: " + str(runs())
+
+
+main(test_failing_action__is_tried_again_within_its_budget, test_killed_service__is_repaired_proved_and_reported, test_restart_of_picketd__incidents_and_timeline_are_still_there, test_status_topic__birth_will_and_goodbye)

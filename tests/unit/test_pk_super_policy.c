@@ -71,7 +71,7 @@ PK_TEST(policy__mode_by_risk__whole_table) {
         [PK_MODE_SAFE] = {{PK_OK, PK_OK},
                           {PK_E_NEEDS_APPROVAL, PK_OK},
                           {PK_E_NEEDS_APPROVAL, PK_OK},
-                          {PK_E_POLICY, PK_E_POLICY}},
+                          {PK_E_NEEDS_APPROVAL, PK_OK}},
         [PK_MODE_AUTO] = {{PK_OK, PK_OK},
                           {PK_OK, PK_OK},
                           {PK_E_NEEDS_APPROVAL, PK_OK},
