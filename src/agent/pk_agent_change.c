@@ -42,7 +42,8 @@ static int step_failed(struct pk_agent *a, int err) {
     return pk_agent_fail(a, err, pk_err_text(err));
 }
 
-/* A person ended it: the rule's group starts afresh. */
+/* A person ended it: the rule's group starts afresh. Only then: the group of one that ended long ago may be
+ * firing for its successor. */
 static void release_rule(struct pk_agent *a, uint32_t number) {
     const struct pk_incident *i = pk_incidents_get(&a->incidents, number);
     if (i == NULL || pk_incident_status_is_active(i->status)) {
@@ -90,6 +91,7 @@ static int change_incident(struct pk_agent *a, const struct pk_request *q, struc
         return err;
     }
     const uint32_t number = i->number;
+    const bool was_active = pk_incident_status_is_active(i->status);
     if (q->cmd == PK_CMD_INCIDENTS_ACK) {
         err = pk_incidents_acknowledge(&a->incidents, number, actor_of(q), &a->now);
     }
@@ -120,7 +122,9 @@ static int change_incident(struct pk_agent *a, const struct pk_request *q, struc
     if (err < 0) {
         return step_failed(a, err);
     }
-    release_rule(a, number);
+    if (was_active) {
+        release_rule(a, number);
+    }
     answer_incident(a, w, number);
     return PK_OK;
 }
