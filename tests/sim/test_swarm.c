@@ -12,10 +12,13 @@
 int main(int argc, char **argv) {
     struct world_result r;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (argc == 3 && strcmp(argv[1], "--case") == 0) {
+    if (argc == 3 && (strcmp(argv[1], "--case") == 0 || strcmp(argv[1], "--explain") == 0)) {
         if (!world_run_case(argv[2], &r)) {
             printf("not a case: %s\n", argv[2]);
             return 2;
+        }
+        if (strcmp(argv[1], "--explain") == 0) {
+            world_explain();
         }
         world_print(argv[2], &r);
         return r.breach[0] != '\0' ? 1 : 0;

@@ -332,6 +332,31 @@ bool world_run_case(const char *id, struct world_result *out) {
     return false;
 }
 
+static void explain_open(struct gateway *g) {
+    uint32_t below = UINT32_MAX;
+    const struct pk_incident *i = NULL;
+    while ((i = pk_incidents_next(&g->agent.incidents, (1u << PK_INC_RESOLVED) - 1u, PK_SEV_INFO, &below)) !=
+           NULL) {
+        char args[160];
+        (void)snprintf(args, sizeof args, "{\"incident_id\":\"%s\",\"timeline\":true}", i->id);
+        const char *answer = gateway_command(g, 0, "incidents.get", args);
+        printf("# open: %s\n", answer != NULL ? answer : "no answer");
+        (void)snprintf(args, sizeof args, "{\"rule\":\"%s\"}", i->rule_id);
+        answer = gateway_command(g, 0, "rules.show", args);
+        printf("# rule: %s\n", answer != NULL ? answer : "no answer");
+    }
+}
+
+void world_explain(void) {
+    for (uint32_t i = 0; i < WORLD_GATEWAYS; i++) {
+        struct gateway *g = &world.places[i].gateway;
+        printf("# ---- %s, its log\n%.*s", g->name, (int)g->sim.log_bytes, g->sim.log);
+        if (g->is_up) {
+            explain_open(g);
+        }
+    }
+}
+
 void world_print(const char *id, const struct world_result *r) {
     printf("# %s: trace %016" PRIx64 ", %" PRIu64 " min, %" PRIu64 " ticks, %" PRIu64
            " starts of agents, %" PRIu64 " incidents, %" PRIu64 " actions, %" PRIu64 " publishes (%" PRIu64

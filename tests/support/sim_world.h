@@ -33,6 +33,8 @@ void world_run(uint64_t seed, uint32_t minutes, bool is_calm, enum world_canary 
                struct world_result *out);
 /* "swarm:mixed:SEED", "swarm:calm:SEED", "canary:WORD:SEED". False: not a case id. */
 bool world_run_case(const char *id, struct world_result *out);
+/* After a run: the agents' last log lines, and what is still open with its timeline and rule. */
+void world_explain(void);
 void world_print(const char *id, const struct world_result *r);
 /* Prints each failed case id; failed ones. */
 uint32_t world_swarm(uint64_t first_seed, uint32_t count, uint32_t minutes);
