@@ -12,6 +12,7 @@ enum {
     META_OP_BYTES = PK_RECORD_META_BYTES + 64,
     DELETE_OP_BYTES = 32,
     TRIM_SLICE = 8,
+    NUMBERS_AHEAD = PK_LIMIT_INCIDENTS,
     /* What deletes is never crowded out by what adds: a full store only gets well by deleting. */
     RESERVE_BYTES = META_OP_BYTES + DELETE_OP_BYTES * (PK_LIMIT_OUTBOX_SLOTS + PK_OUTBOX_GONE + TRIM_SLICE),
     TRIM_FROM_PCT = 70,   /* of the store's map: from here on the log gives way (DESIGN 11) */
@@ -31,7 +32,8 @@ static void put_meta(struct pk_agent *a) {
     uint8_t bytes[PK_RECORD_META_BYTES];
     struct pk_record_key key;
     a->meta.boot = a->now.boot;
-    a->meta.next_incident_number = a->incidents.next_number;
+    /* Ahead of what is used: a number that was seen in the moment before a crash is not given again. */
+    a->meta.next_incident_number = a->incidents.next_number + (a->is_stopping ? 0u : NUMBERS_AHEAD);
     pk_audit_log_meta(&a->audit, &a->meta);
     const uint32_t n = pk_record_meta_pack(&a->meta, bytes, sizeof bytes);
     pk_record_key_meta(&key);
