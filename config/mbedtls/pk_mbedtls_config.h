@@ -1,7 +1,7 @@
 /*
  * mbedTLS as Picket needs it: a TLS 1.2/1.3 client with certificates, ES256 and SHA-256. What is not named
- * here is off. Sizes follow the memory contract: everything lives in one static buffer, handed over by
- * mbedtls_memory_buffer_alloc_init() before anything else is called.
+ * here is off. Sizes follow the memory contract: everything lives in one static buffer, a heap of our own
+ * (port/heap.c).
  *
  * The port (port/mbedtls) owns three hooks:
  *   - mbedtls_psa_external_get_random(): the only source of randomness for PSA; the same function feeds the
@@ -20,14 +20,12 @@
 #define MBEDTLS_PLATFORM_C
 #define MBEDTLS_PLATFORM_MEMORY
 #define MBEDTLS_PLATFORM_TIME_ALT
-#define MBEDTLS_MEMORY_BUFFER_ALLOC_C
-/* For mbedtls_memory_buffer_alloc_max_get(): the high water mark of the table in `picketd --memory`. */
-#define MBEDTLS_MEMORY_DEBUG
-/* Pointers are 8 bytes on the 64-bit boards; the library's default of 4 would misalign them. */
-#define MBEDTLS_MEMORY_ALIGN_MULTIPLE 8
 
-/* TLS 1.3 is built on PSA; volatile keys only, in the fixed slot table. */
+/* TLS 1.3 is built on PSA; volatile keys only, in the fixed slot table, and only what its key schedule calls:
+ * without the list PSA offers all that is on below a second time. */
 #define MBEDTLS_PSA_CRYPTO_C
+#define MBEDTLS_PSA_CRYPTO_CONFIG
+#define MBEDTLS_PSA_CRYPTO_CONFIG_FILE "pk_psa_config.h"
 #define MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG
 #define MBEDTLS_PSA_KEY_SLOT_COUNT 16
 
@@ -43,11 +41,8 @@
 #define MBEDTLS_SSL_EXTENDED_MASTER_SECRET
 #define MBEDTLS_SSL_KEEP_PEER_CERTIFICATE
 #define MBEDTLS_SSL_SERVER_NAME_INDICATION
-#define MBEDTLS_SSL_ALPN
 #define MBEDTLS_SSL_ALL_ALERT_MESSAGES
-/* A broker may send full records unless it honours one of these two; we send at most 4 KiB at once. */
-#define MBEDTLS_SSL_MAX_FRAGMENT_LENGTH
-#define MBEDTLS_SSL_RECORD_SIZE_LIMIT
+/* A broker may send full records; we send at most 4 KiB at once. */
 #define MBEDTLS_SSL_IN_CONTENT_LEN 16384
 #define MBEDTLS_SSL_OUT_CONTENT_LEN 4096
 
@@ -89,10 +84,11 @@
 #define MBEDTLS_PKCS1_V15
 #define MBEDTLS_PKCS1_V21
 
-/* Certificates. PSS: without it a TLS 1.3 handshake with an RSA broker fails. */
+/* Certificates; nobody asks for a description of one. PSS: without it a TLS 1.3 handshake with an RSA broker fails. */
 #define MBEDTLS_X509_USE_C
 #define MBEDTLS_X509_CRT_PARSE_C
 #define MBEDTLS_X509_RSASSA_PSS_SUPPORT
+#define MBEDTLS_X509_REMOVE_INFO
 #define MBEDTLS_ASN1_PARSE_C
 #define MBEDTLS_ASN1_WRITE_C
 #define MBEDTLS_BASE64_C
@@ -101,8 +97,12 @@
 #define MBEDTLS_PK_C
 #define MBEDTLS_PK_PARSE_C
 
-/* `picketctl keygen` writes keys; the linker drops this from picketd. */
-#define MBEDTLS_PK_WRITE_C
-#define MBEDTLS_PEM_WRITE_C
+/* A board short of flash (board.cmake): loops instead of unrolled rounds, no ready-made multiples of the generators.
+ * 9 KB less; see ADR 0030 for what it costs. */
+#if defined(PK_SHORT_OF_FLASH)
+#define MBEDTLS_SHA256_SMALLER
+#define MBEDTLS_SHA512_SMALLER
+#define MBEDTLS_ECP_FIXED_POINT_OPTIM 0
+#endif
 
 #endif
