@@ -85,6 +85,7 @@ int pk_linux_ipc_take(struct pk_linux_ipc *i, uint32_t id);
 
 /* ---- local sockets */
 struct pk_linux_connection {
+    uint32_t accepted_round; /* of the loop: until the next one nothing is known about the peer */
     struct pk_fd socket;
     enum pk_listener listener;
     uint32_t round; /* of the loop in which READABLE was last reported */

@@ -44,16 +44,31 @@ static void read_groups(int fd, struct pk_serve_event *out) {
     }
 }
 
+static bool is_full_for(const struct pk_linux_serve *s, enum pk_listener which) {
+    return free_connection(s) == PK_LIMIT_CONNECTIONS ||
+           (which == PK_LISTEN_EVENTS && event_senders(s) >= PK_LIMIT_CONNECTIONS - PK_SERVE_CONTROL_RESERVE);
+}
+
+/* Whoever comes now need not be turned away: a peer has gone, and its place is free once that was read; or
+ * one is so new that it is not known yet whether it has gone, which the next round tells. */
+static bool is_place_coming(const struct pk_linux_serve *s, bool *out_next_round) {
+    bool is_coming = false;
+    *out_next_round = false;
+    for (uint32_t i = 0; i < PK_LIMIT_CONNECTIONS; i++) {
+        const struct pk_linux_connection *c = &s->connections[i];
+        is_coming = is_coming || (c->socket.fd >= 0 && c->socket.is_hung_up);
+        *out_next_round = *out_next_round || (c->socket.fd >= 0 && c->accepted_round == s->loop->round);
+    }
+    return is_coming || *out_next_round;
+}
+
 /* Takes fd in. PK_OK and *out, or it is closed and counted. */
 static int take_connection(struct pk_linux_serve *s, int fd, enum pk_listener which,
                            struct pk_serve_event *out) {
     const uint32_t index = free_connection(s);
-    const bool is_reserved =
-        which == PK_LISTEN_EVENTS && event_senders(s) >= PK_LIMIT_CONNECTIONS - PK_SERVE_CONTROL_RESERVE;
     struct ucred peer = {0};
     socklen_t peer_bytes = sizeof peer;
-    if (index == PK_LIMIT_CONNECTIONS || is_reserved ||
-        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_bytes) != 0 ||
+    if (is_full_for(s, which) || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_bytes) != 0 ||
         pk_linux_loop_add(s->loop, &s->connections[index].socket, fd, false) != PK_OK) {
         close(fd);
         s->refused_count++;
@@ -62,6 +77,7 @@ static int take_connection(struct pk_linux_serve *s, int fd, enum pk_listener wh
     struct pk_linux_connection *c = &s->connections[index];
     c->listener = which;
     c->round = s->loop->round - 1u;
+    c->accepted_round = s->loop->round;
     c->is_dead = false;
     c->is_dead_reported = false;
     *out = (struct pk_serve_event){
@@ -74,6 +90,11 @@ static int accept_next(struct pk_linux_serve *s, struct pk_serve_event *out) {
     for (uint32_t which = 0; which < PK_LISTENER_COUNT; which++) {
         struct pk_fd *l = &s->listeners[which];
         for (uint32_t tries = 0; l->fd >= 0 && l->is_readable && tries < ACCEPTS_A_CALL; tries++) {
+            bool is_next_round = false;
+            if (is_full_for(s, (enum pk_listener)which) && is_place_coming(s, &is_next_round)) {
+                l->is_unfinished = is_next_round; /* else it goes on when a place is given back */
+                break;
+            }
             const int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (fd < 0) {
                 /* Out of descriptors is not the end of the queue: try again at the next round. */
@@ -139,6 +160,9 @@ static int serve_send(void *ctx, uint32_t connection, const void *p, uint32_t n)
 static void serve_close_one(void *ctx, uint32_t connection) {
     struct pk_linux_serve *s = ctx;
     pk_linux_loop_drop(s->loop, &connection_of(s, connection)->socket);
+    for (uint32_t i = 0; i < PK_LISTENER_COUNT; i++) {
+        s->listeners[i].is_unfinished = s->listeners[i].fd >= 0 && s->listeners[i].is_readable;
+    }
 }
 
 static uint64_t serve_refused_count(void *ctx) {
