@@ -204,6 +204,7 @@ static void refuse(struct pk_agent *a, uint32_t index, uint64_t id, int err, con
     const struct pk_reply_to to = {.is_socket = true, .id = id};
     pk_buf_init(&b, a->reply, sizeof a->reply);
     pk_reply_error(&b, &to, err, message);
+    a->counters.requests_refused++;
     begin_reply(a, index, &b, false);
 }
 

@@ -117,6 +117,16 @@ static void status_counts(const struct pk_agent *a, struct pk_json_writer *w) {
     pk_jw_object_end(w);
 }
 
+static void status_local(const struct pk_agent *a, struct pk_json_writer *w) {
+    pk_jw_object(w, "local");
+    pk_jw_u64(w, "refused", a->counters.requests_refused);
+    pk_jw_u64(w, "connections_refused", a->port->serve.refused_count(a->port->serve.ctx));
+    pk_jw_u64(w, "slow_closed", a->counters.slow_closed);
+    pk_jw_u64(w, "replies_lost", a->counters.replies_lost);
+    pk_jw_u64(w, "watch_lost", a->counters.watch_lost);
+    pk_jw_object_end(w);
+}
+
 static int show_status(const struct pk_agent *a, struct pk_json_writer *w) {
     pk_jw_object(w, "result");
     pk_jw_cstr(w, "site", a->config.site);
@@ -142,6 +152,7 @@ static int show_status(const struct pk_agent *a, struct pk_json_writer *w) {
     status_counts(a, w);
     status_links(a, w);
     status_store(a, w);
+    status_local(a, w);
     pk_jw_object(w, "commands");
     pk_jw_u64(w, "accepted", a->gate.counters.accepted_count);
     pk_jw_u64(w, "refused", a->gate.counters.refused_count);
