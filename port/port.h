@@ -339,6 +339,4 @@ struct pk_arena_status {
     uint64_t failed_count;
 };
 void pk_platform_arena(struct pk_arena_status *libc_arena, struct pk_arena_status *tls_arena);
-/* Longest public-key step so far, microseconds. */
-uint32_t pk_platform_longest_crypto_us(void);
 #endif

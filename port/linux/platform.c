@@ -100,7 +100,3 @@ void pk_platform_arena(struct pk_arena_status *libc_arena, struct pk_arena_statu
         tls_arena->capacity_bytes = PK_LIMIT_TLS_HEAP_BYTES;
     }
 }
-
-uint32_t pk_platform_longest_crypto_us(void) {
-    return platform.crypto.longest_us;
-}

@@ -11,9 +11,6 @@ enum { TICK_FRAME_MS = 5000, FLOOR_SAVE_MS = 900000 };
 const struct pk_action_table *pk_agent_actions(const struct pk_agent *a) {
     return &a->actions[a->actions_index];
 }
-const struct pk_config *pk_agent_config(const struct pk_agent *a) {
-    return &a->config;
-}
 
 /* ---- log ---- */
 

@@ -21,7 +21,6 @@ bool pk_agent_may_say(const struct pk_agent *a, struct pk_agent_muffle *m, uint6
 struct pk_stamp pk_agent_stamp_at(const struct pk_agent *a, uint64_t mono_ms);
 struct pk_intake_clock pk_agent_intake_clock(const struct pk_agent *a);
 const struct pk_action_table *pk_agent_actions(const struct pk_agent *a);
-const struct pk_config *pk_agent_config(const struct pk_agent *a);
 void pk_agent_apply_settings(struct pk_agent *a);
 
 /* ---- clock ---- */

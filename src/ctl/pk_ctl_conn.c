@@ -65,10 +65,6 @@ static bool wait_for(const struct pk_ctl_conn *c, short events, bool has_deadlin
     }
 }
 
-bool pk_ctl_conn_wait(struct pk_ctl_conn *c, bool want_write, uint64_t timeout_ms) {
-    return wait_for(c, (short)(POLLIN | (want_write ? POLLOUT : 0)), true, pk_ctl_mono_ms() + timeout_ms);
-}
-
 static uint64_t deadline_of(const struct pk_ctl_conn *c) {
     return pk_ctl_mono_ms() + c->timeout_ms;
 }

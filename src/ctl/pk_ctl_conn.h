@@ -25,8 +25,6 @@ PK_MUST_USE int pk_ctl_conn_send(struct pk_ctl_conn *c, const char *p, size_t n)
 PK_MUST_USE int pk_ctl_conn_line(struct pk_ctl_conn *c, struct pk_str *out);
 /* The next line if it is there already: PK_OK, PK_E_AGAIN, or as above. Never waits. */
 PK_MUST_USE int pk_ctl_conn_try_line(struct pk_ctl_conn *c, struct pk_str *out);
-/* Waits until something can be read (true), written when want_write, or the time is over (false). */
-bool pk_ctl_conn_wait(struct pk_ctl_conn *c, bool want_write, uint64_t timeout_ms);
 /* Part of p that the socket takes now: bytes, 0 = none, PK_E_CLOSED. */
 PK_MUST_USE int pk_ctl_conn_try_send(struct pk_ctl_conn *c, const char *p, size_t n);
 void pk_ctl_conn_close(struct pk_ctl_conn *c);
