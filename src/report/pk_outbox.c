@@ -231,14 +231,15 @@ int pk_outbox_load(struct pk_outbox *ob, struct pk_str key, struct pk_str value)
     }
     l->count++;
     l->bytes += value.n;
-    if (!is_damaged && record.kind == PK_OUT_INCIDENT && record.subject != 0) {
-        pk_outbox_latest_note(ob, record.subject, lane, boot, seq, value.n);
+    const uint32_t subject = is_damaged ? 0 : pk_outbox_subject_of(&record);
+    if (subject != 0) {
+        pk_outbox_latest_note(ob, subject, lane, boot, seq, value.n);
     }
     /* A damaged one beyond what can be remembered stays counted and is met again when the lane is read back.
      */
     struct pk_outbox_slot *slot = is_damaged ? NULL : pk_outbox_slot_free(ob);
     if (slot != NULL) {
-        pk_outbox_slot_fill(ob, slot, lane, boot, seq, record.subject, value, PK_OUTBOX_WAITING);
+        pk_outbox_slot_fill(ob, slot, lane, boot, seq, subject, value, PK_OUTBOX_WAITING);
     } else if (!l->has_from) {
         l->has_from = true;
         l->from_boot = boot;
@@ -293,10 +294,7 @@ static struct pk_outbox_slot *slot_for_new(struct pk_outbox *ob, uint8_t lane) {
  */
 static const struct pk_outbox_latest *superseded_by(struct pk_outbox *ob,
                                                     const struct pk_out_record *record) {
-    if (record->kind != PK_OUT_INCIDENT) {
-        return NULL;
-    }
-    const struct pk_outbox_latest *old = pk_outbox_latest_of(ob, record->subject);
+    const struct pk_outbox_latest *old = pk_outbox_latest_of(ob, pk_outbox_subject_of(record));
     if (old == NULL) {
         return NULL;
     }
@@ -347,6 +345,7 @@ int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch, const s
     const uint8_t lane = pk_outbox_lane_of(record->severity, record->is_open);
     const uint32_t n = pk_record_outbox_pack(record, value, sizeof ob->scratch);
     PK_ASSERT(n > 0);
+    const uint32_t subject = pk_outbox_subject_of(record);
     const struct pk_outbox_latest *found = superseded_by(ob, record);
     if (is_over_cap(ob, lane, n, found)) {
         pk_outbox_lose(ob, PK_OUTBOX_LOSS_CAP, lane, ob->next_seq, n);
@@ -370,14 +369,14 @@ int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch, const s
     ob->lanes[lane].bytes += n;
     struct pk_outbox_slot *slot = slot_for_new(ob, lane);
     if (slot != NULL) {
-        pk_outbox_slot_fill(ob, slot, lane, ob->boot, ob->next_seq, record->subject,
+        pk_outbox_slot_fill(ob, slot, lane, ob->boot, ob->next_seq, subject,
                             pk_str_make((const char *)value, n), PK_OUTBOX_STAGED);
         slot->is_live = ob->is_online;
     } else {
         ob->has_staged_stored = true;
     }
-    if (record->kind == PK_OUT_INCIDENT && record->subject != 0) {
-        pk_outbox_latest_note(ob, record->subject, lane, ob->boot, ob->next_seq, n);
+    if (subject != 0) {
+        pk_outbox_latest_note(ob, subject, lane, ob->boot, ob->next_seq, n);
     }
     ob->counters.appended_count++;
     *out_seq = ob->next_seq++;
@@ -538,14 +537,11 @@ void pk_outbox_unsendable(struct pk_outbox *ob, uint64_t token) {
     finish_slot(ob, s);
 }
 
-/* A slot whose incident has a newer revision queued: sent (again) it could overwrite that one, or empty the
+/* A slot whose subject has a newer entry queued: sent (again) it could overwrite that one, or empty the
  * topic that one fills again. */
 static bool is_outdated(const struct pk_outbox *ob, const struct pk_outbox_slot *s) {
-    struct pk_outbox_view view;
     const struct pk_outbox_latest *latest = pk_outbox_latest_of(ob, s->subject);
-    view_slot(s, &view);
-    return view.record.kind == PK_OUT_INCIDENT && latest != NULL &&
-           pk_outbox_age_order(s->boot, s->seq, latest->boot, latest->seq) < 0;
+    return latest != NULL && pk_outbox_age_order(s->boot, s->seq, latest->boot, latest->seq) < 0;
 }
 
 static void drop_outdated(struct pk_outbox *ob, struct pk_outbox_slot *s) {

@@ -56,10 +56,10 @@ struct pk_outbox_slot {
     uint8_t value[PK_STORE_VALUE_BYTES]; /* packed struct pk_out_record */
 };
 
-/* Newest waiting revision of an incident, to supersede it. */
+/* Newest waiting entry of an incident or approval request, to supersede it. */
 struct pk_outbox_latest {
     uint64_t seq;
-    uint32_t subject; /* incident number, 0 = free */
+    uint32_t subject; /* incident number, or of an approval request's id; 0 = free */
     uint32_t boot;
     uint16_t value_bytes;
     uint8_t lane;

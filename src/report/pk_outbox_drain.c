@@ -127,8 +127,8 @@ static bool take_record(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint6
     if (pk_record_outbox_unpack(value, &record) != PK_OK) {
         return lose_stored(ob, lane, boot, seq, value.n, PK_OUTBOX_LOSS_DAMAGED);
     }
-    const struct pk_outbox_latest *latest =
-        record.kind == PK_OUT_INCIDENT ? pk_outbox_latest_of(ob, record.subject) : NULL;
+    const uint32_t subject = pk_outbox_subject_of(&record);
+    const struct pk_outbox_latest *latest = pk_outbox_latest_of(ob, subject);
     if (latest != NULL && pk_outbox_age_order(boot, seq, latest->boot, latest->seq) < 0) {
         /* Left from before a restart: a newer revision of the incident is queued. */
         ob->counters.superseded_count++;
@@ -141,7 +141,7 @@ static bool take_record(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint6
     if (slot == NULL) {
         return false;
     }
-    pk_outbox_slot_fill(ob, slot, lane, boot, seq, record.subject, value, PK_OUTBOX_WAITING);
+    pk_outbox_slot_fill(ob, slot, lane, boot, seq, subject, value, PK_OUTBOX_WAITING);
     ob->counters.fetched_count++;
     return true;
 }

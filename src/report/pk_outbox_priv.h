@@ -2,11 +2,18 @@
 #define PK_OUTBOX_PRIV_H
 /* What the two halves of the outbox share: pk_outbox.c queues and sends, pk_outbox_drain.c reads back and
  * drops. */
+#include "base/pk_hash.h"
 #include "report/pk_outbox.h"
 
 /* Lane of an entry: 0 is sent first and never dropped. */
 static inline uint8_t pk_outbox_lane_of(uint8_t severity, bool is_open) {
     return (uint8_t)(2u * ((unsigned)PK_SEV_CRITICAL - severity) + (is_open ? 0u : 1u));
+}
+
+/* What a newer entry replaces an older one of: an incident by its number, an approval request by its id (top
+ * bit set; numbers stay below it). 0: nothing. */
+static inline uint32_t pk_outbox_subject_of(const struct pk_out_record *r) {
+    return r->kind == PK_OUT_INCIDENT ? r->subject : 0x80000000u | pk_crc32c(0, r->id.p, r->id.n);
 }
 
 /* NULL when it is in no slot. */
