@@ -140,6 +140,7 @@ struct parse {
     uint8_t section;
     void *target; /* struct the offsets of the section count from; NULL for the section's own handling */
     uint32_t line, column;
+    uint32_t value_line, value_column; /* 0: as the key's */
 };
 
 const char *pk_mode_word(uint8_t mode) {
@@ -467,6 +468,8 @@ static int set_pair(struct parse *p, struct pk_str key, struct pk_str value) {
             continue;
         }
         if (pk_str_eq_c(key, KEYS[i].key)) {
+            p->line = p->value_line > 0 ? p->value_line : p->line;
+            p->column = p->value_column > 0 ? p->value_column : p->column;
             return set_value(p, &KEYS[i], value);
         }
         words[word_count++] = KEYS[i].key;
@@ -492,6 +495,8 @@ int pk_config_parse(struct pk_config *c, struct pk_str text, const char *file, s
         }
         p.line = item.line;
         p.column = item.column;
+        p.value_line = item.value_line;
+        p.value_column = item.value_column;
         int err = PK_OK;
         if (item.kind == PK_INI_SECTION) {
             err = open_section(&p, item.section_kind, item.section_name);
@@ -568,16 +573,16 @@ static int set_variable(struct parse *p, struct pk_str name, struct pk_str value
 }
 
 int pk_config_environment(struct pk_config *c, const char *const *environment, struct pk_diag *diag) {
-    struct parse p = {
-        .c = c, .diag = diag, .file = "environment", .section = S_COUNT, .line = 1, .column = 1};
+    char variable[sizeof diag->file];
+    struct parse p = {.c = c, .diag = diag, .file = variable, .section = S_COUNT, .line = 1, .column = 1};
     for (uint32_t i = 0; environment != NULL && environment[i] != NULL; i++) {
         struct pk_str value = pk_str_of(environment[i]);
         struct pk_str name;
         if (!pk_str_starts(value, "PICKET_") || !pk_str_split(&value, '=', &name)) {
             continue;
         }
+        (void)pk_str_copy_cut(name, variable, sizeof variable);
         name = pk_str_make(name.p + 7, name.n - 7);
-        p.line = i + 1;
         if (is_tool_variable(name)) {
             continue;
         }

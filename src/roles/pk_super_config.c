@@ -122,7 +122,7 @@ int pk_super_config_environment(struct pk_super_config *c, const char *const *en
             const char *wrong =
                 pk_str_eq_nocase(name, keys[k].variable) ? set_value(c, &keys[k], value) : NULL;
             if (wrong != NULL) {
-                pk_diag_set1(diag, "environment", i + 1u, 1, wrong, value);
+                pk_diag_set1(diag, keys[k].variable, 1, 1, wrong, value);
                 return PK_E_CONFIG;
             }
         }

@@ -79,7 +79,7 @@ PK_TEST(config__environment__beats_the_file) {
     CHECK_STR(the_config.state_dir, "/env");
     static const char *const bad[] = {"PICKET_AGENT_MODE=", NULL};
     CHECK_EQ_INT(pk_super_config_environment(&the_config, bad, &the_diag), PK_E_CONFIG);
-    CHECK_STR(the_diag.file, "environment");
+    CHECK_STR(the_diag.file, "PICKET_AGENT_MODE");
     CHECK_EQ_INT(pk_super_config_environment(&the_config, NULL, &the_diag), PK_OK);
 }
 
