@@ -24,8 +24,8 @@ const char GATEWAY_ACTIONS[] =
     "[action wipe]\nabout = Wipes\nrisk = high\nargv = /bin/wipe {target}\ntargets = web\ncooldown = 1m\n"
     "per_hour = 2\n";
 
-/* In place of the platform's: the heap of this process is not the gateway's, and what is on it depends on what
- * ran before. */
+/* In place of the platform's: the heap of this process is not the gateway's, and what is on it depends on
+ * what ran before. */
 void pk_platform_arena(struct pk_arena_status *libc_arena, struct pk_arena_status *tls_arena) {
     *libc_arena = (struct pk_arena_status){.capacity_bytes = PK_LIMIT_ARENA_BYTES};
     *tls_arena = (struct pk_arena_status){.capacity_bytes = PK_LIMIT_TLS_HEAP_BYTES};
@@ -233,8 +233,11 @@ static void step(struct gateway_site *site, uint64_t to_ms) {
         struct gateway *g = site->gateways[i];
         uint32_t count = 0;
         while (is_due(g)) {
+            /* What arrives in single bytes takes many ticks; what the agent wants by itself may not. */
+            const bool is_own_wish = !g->sim.is_event_due && g->sim.signals == 0 && !has_unfinished(g);
             tick(site, g);
-            if (++count == TICKS_AT_ONCE) {
+            count += is_own_wish ? 1u : 0u;
+            if (count == TICKS_AT_ONCE) {
                 breach(site, g, "the agent ticks without end and without time passing");
                 g->until_ms = mono_ms(g) + 1;
                 break;

@@ -148,6 +148,7 @@ static void ticked(void *arg, struct gateway *g) {
     if (!g->is_up || pk_agent_is_stopped(&g->agent)) {
         /* It ended by itself: the supervisor starts it again. */
         gateway_crash(g);
+        world_close_clients(w, &w->places[g->index]);
         w->places[g->index].timers[WORLD_BOOT] = w->site.now_ms + 500;
     }
 }
@@ -283,11 +284,13 @@ static bool is_quiet(void *arg) {
 
 void world_run(uint64_t seed, uint32_t minutes, bool is_calm, enum world_canary canary,
                struct world_result *out) {
-    enum { LIVENESS_MS = 75 * 60000 };
+    /* What rules hold back for their cooldown comes within the first minutes. */
+    enum { SETTLE_MS = 21 * 60000, LIVENESS_MS = 75 * 60000 };
     struct world *w = &world;
     init(w, seed, is_calm, canary);
     if (!gateway_site_until(&w->site, (uint64_t)minutes * 60000, is_over, w)) {
         heal(w);
+        (void)gateway_site_until(&w->site, SETTLE_MS, is_over, w);
         if (!gateway_site_until(&w->site, LIVENESS_MS, is_quiet, w)) {
             world_say_what_is_left(w);
         }

@@ -247,7 +247,7 @@ static void agent_dies(struct world *w, struct world_place *p, bool is_power) {
     if (!p->gateway.is_up) {
         return;
     }
-    p->client_count = 0;
+    world_close_clients(w, p);
     if (is_power) {
         gateway_power_cut(&p->gateway);
         p->gateway.sim.is_wall_synced = world_below(w, 2) == 0;
