@@ -6,6 +6,7 @@ not root says so and exits 77 (skipped).
 import concurrent.futures
 import json
 import os
+import random
 import re
 import select
 import shutil
@@ -42,9 +43,16 @@ def await_true(what, seconds, probe):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the range that outgoing connections are given ports from: one of those could take it while its server is away, or meet itself."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) != 0:
+                try:
+                    socket.create_server(("127.0.0.1", port)).close()
+                    return port
+                except OSError:
+                    pass
 
 
 class Rig:
