@@ -346,6 +346,25 @@ def test_broker_with_small_packets__what_it_can_never_take_is_counted():
         assert gateway.process.log().count("can never be sent") <= 3
 
 
+def test_broker_that_does_not_let_us_write__is_told_and_nothing_is_lost():
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        gateway = Gateway(rig, broker.port, rules=NO_RESOLVE, actions="", client="device").start()
+        gateway.await_online()
+        fault = {"type": "fault", "source": "press-7", "severity": "error"}
+        gateway.send_events([fault, fault])
+        await_true("the incident", 5, gateway.incidents)
+        await_true("the refusal is in the log", 5, lambda: "the broker refused a message: not_authorized" in gateway.process.log())
+        time.sleep(2.5)  # two tries more
+        assert gateway.process.log().count("the broker refused a message") == 1, gateway.process.log()
+        assert outbox(gateway) == 1 and link(gateway)["lost"] == 0
+        path = os.path.join(broker.dir, "acl")
+        with open(path, "a") as f:
+            f.write("user device\ntopic readwrite picket/v1/#\n")
+        os.kill(broker.process.pid, signal.SIGHUP)
+        await_true("it leaves as soon as it may", 20, lambda: outbox(gateway) == 0)
+
+
 def test_second_client_with_our_id__is_not_fought_but_reported():
     with Rig() as rig:
         broker = Broker(rig).start()

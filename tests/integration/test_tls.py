@@ -128,8 +128,8 @@ class Peer:
     """Accepts connections and treats each as `serve` says."""
 
     def __init__(self, rig, serve):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
+        self.port = free_port()
+        self.listener = socket.create_server(("127.0.0.1", self.port))
         self.serve, self.kept = serve, []
         rig.cleanups.append(self.stop)
         threading.Thread(target=self._run, daemon=True).start()
