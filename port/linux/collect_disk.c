@@ -1,6 +1,7 @@
 /* Room on watched mounts, as df counts it: what root keeps for itself is not free. */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "port/linux/pk_collect.h"
@@ -31,23 +32,48 @@ static void source_name(const struct pk_watch *w, char out[64]) {
     }
 }
 
+/* Whether another file system begins at the path. */
+static bool is_mount(const char *path) {
+    char parent[sizeof((struct pk_watch *)0)->path + 4];
+    struct pk_buf b;
+    struct stat here, above;
+    pk_buf_init(&b, parent, sizeof parent);
+    pk_buf_puts(&b, path);
+    pk_buf_puts(&b, "/..");
+    return stat(path, &here) == 0 && stat(parent, &above) == 0 && here.st_dev != above.st_dev;
+}
+
+/* PK_OK, or why the figures are not those of the watched file system. */
+static int look(struct pk_source_watch *w, struct statvfs *out) {
+    if (statvfs(w->watch.path, out) != 0) {
+        return errno == ENOENT || errno == ENOTDIR ? PK_E_NOT_FOUND : PK_E_IO;
+    }
+    const bool is_mounted = is_mount(w->watch.path);
+    if (w->was_mount && !is_mounted) {
+        return PK_E_NOT_FOUND; /* unmounted, or fallen off its bus: the folder beneath has room, but not ours
+                                */
+    }
+    w->was_mount = is_mounted;
+    return PK_OK;
+}
+
 int pk_collect_disk(struct pk_source *s, struct pk_sample *out, uint32_t cap_count) {
     uint32_t n = 0;
     for (uint32_t i = 0; i < s->watch_count && n + 2u <= cap_count; i++) {
-        const struct pk_watch *w = &s->watches[i].watch;
-        if (w->collector != PK_COLLECT_DISK) {
+        struct pk_source_watch *w = &s->watches[i];
+        if (w->watch.collector != PK_COLLECT_DISK) {
             continue;
         }
         char name[64];
         struct statvfs v;
         double pct = 0;
-        source_name(w, name);
-        if (statvfs(w->path, &v) != 0) {
-            const int err = errno == ENOENT || errno == ENOTDIR ? PK_E_NOT_FOUND : PK_E_IO;
+        source_name(&w->watch, name);
+        int err = look(w, &v);
+        if (err != PK_OK) {
             pk_collect_put(&out[n++], "disk_pct", name, 0, err);
             continue;
         }
-        int err = percent(v.f_blocks, v.f_bfree, v.f_bavail, &pct);
+        err = percent(v.f_blocks, v.f_bfree, v.f_bavail, &pct);
         pk_collect_put(&out[n++], "disk_pct", name, pct, err);
         if (v.f_files == 0) {
             continue; /* a file system without inodes cannot run out of them */

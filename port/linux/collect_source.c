@@ -157,9 +157,15 @@ static int source_watch(void *ctx, const struct pk_watch *list, uint32_t count) 
     if (count > PK_LIMIT_WATCHES) {
         return PK_E_FULL;
     }
-    memset(s->watches, 0, sizeof s->watches);
     for (uint32_t i = 0; i < count; i++) {
-        s->watches[i].watch = list[i];
+        struct pk_source_watch *w = &s->watches[i];
+        const bool is_same = i < s->watch_count && w->watch.collector == list[i].collector &&
+                             strcmp(w->watch.name, list[i].name) == 0 &&
+                             strcmp(w->watch.path, list[i].path) == 0;
+        if (!is_same) { /* what was learnt about the others holds across a reload */
+            memset(w, 0, sizeof *w);
+            w->watch = list[i];
+        }
     }
     s->watch_count = count;
     return PK_OK;

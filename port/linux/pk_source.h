@@ -14,7 +14,8 @@ struct pk_source_watch {
     uint64_t start_ticks;
     int64_t file_mtime_s, file_mtime_ns;
     uint64_t file_inode;
-    bool is_found; /* by name, in this measurement */
+    bool is_found;  /* by name, in this measurement */
+    bool was_mount; /* a file system of its own was seen here: what lies beneath it says nothing about it */
 };
 struct pk_source {
     char proc_root[PK_PROC_ROOT_BYTES];
