@@ -120,6 +120,11 @@ static void signal_of(const struct pk_agent *a, const struct pk_rule *rule, cons
     s->title = pk_engine_str(&a->engine, rule, rule->title);
     s->description = pk_str_of(f->words);
     s->component = finding_component(a, f);
+    for (uint32_t i = 1; i < f->component_count && s->more_component_count < PK_COUNT_OF(s->more_components);
+         i++) {
+        s->more_components[s->more_component_count++] =
+            pk_str_of(pk_sources_name(&a->intake.sources, f->components[i]));
+    }
     s->severity = f->severity;
     s->is_drill = f->is_drill;
     s->is_replayed = f->is_replayed;

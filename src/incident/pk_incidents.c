@@ -115,6 +115,13 @@ static void carry_mttf(struct pk_incidents *t, uint32_t old_slot, struct pk_inci
     }
 }
 
+static void add_components(struct pk_incident *i, const struct pk_incident_signal *s) {
+    pk_incident_add_component(i, s->component);
+    for (uint32_t k = 0; k < s->more_component_count && k < PK_COUNT_OF(s->more_components); k++) {
+        pk_incident_add_component(i, s->more_components[k]);
+    }
+}
+
 static void fill_record(struct pk_incident *i, const struct pk_incident_signal *s,
                         const struct pk_stamp *now) {
     pk_str_copy_cut(s->rule_id, i->rule_id, sizeof i->rule_id);
@@ -131,7 +138,7 @@ static void fill_record(struct pk_incident *i, const struct pk_incident_signal *
     i->detected = *now;
     i->event_count = s->event_count;
     pk_incident_add_events(i, s->event_refs, s->event_ref_count);
-    pk_incident_add_component(i, s->component);
+    add_components(i, s);
     pk_incident_make_title(i, s->title);
 }
 
@@ -179,7 +186,7 @@ static void absorb(struct pk_incident_slot *row, const struct pk_incident_signal
     row->episode_event_count = s->event_count;
     row->is_unconfirmed = false;
     pk_incident_add_events(&row->incident, s->event_refs, s->event_ref_count);
-    pk_incident_add_component(&row->incident, s->component);
+    add_components(&row->incident, s);
 }
 
 static uint32_t raise_severity(struct pk_incidents *t, uint32_t slot, uint8_t severity,

@@ -29,7 +29,10 @@ struct pk_incident_signal {
     bool is_drill, is_replayed;
     struct pk_stamp first_event; /* of the events that led to it */
     uint32_t event_count;        /* contributing events since the firing began, at least 1 */
-    uint32_t event_ref_count;    /* refs below, at most PK_INC_SOURCE_EVENTS */
+    /* Components beside the first one, as a condition across sources has them. */
+    struct pk_str more_components[PK_INC_COMPONENTS - 1];
+    uint32_t more_component_count;
+    uint32_t event_ref_count; /* refs below, at most PK_INC_SOURCE_EVENTS */
     struct pk_incident_event_ref event_refs[PK_INC_SOURCE_EVENTS];
 };
 
