@@ -13,7 +13,8 @@ static struct world world; /* 40 MB: one at a time */
 static const char *const CANARY_WORDS[WORLD_CANARY_COUNT] = {[WORLD_SOUND] = "sound",
                                                              [WORLD_STORE_LIES] = "store_lies",
                                                              [WORLD_STORE_LOSES_ENTRY] = "store_loses_entry",
-                                                             [WORLD_STORE_KEEPS] = "store_keeps",
+                                                             [WORLD_STORE_LOSES_OBJECT] =
+                                                                 "store_loses_object",
                                                              [WORLD_RUNS_TWICE] = "runs_twice",
                                                              [WORLD_RESTARTS_FORGET] = "restarts_forget",
                                                              [WORLD_HUB_COUNTS_TWICE] = "hub_counts_twice",
@@ -322,8 +323,10 @@ bool world_run_case(const char *id, struct world_result *out) {
     if (sscanf(id, "%15[a-z]:%31[a-z_]:%llu%n", suite, name, &seed, &n) != 3 || id[n] != '\0') {
         return false;
     }
-    if (strcmp(suite, "swarm") == 0 && (strcmp(name, "mixed") == 0 || strcmp(name, "calm") == 0)) {
-        world_run(seed, WORLD_MINUTES, name[0] == 'c', WORLD_SOUND, out);
+    const bool is_long = strcmp(name, "long") == 0;
+    const bool is_calm = strcmp(name, "calm") == 0;
+    if (strcmp(suite, "swarm") == 0 && (is_long || is_calm || strcmp(name, "mixed") == 0)) {
+        world_run(seed, is_long ? WORLD_LONG_MINUTES : WORLD_MINUTES, is_calm, WORLD_SOUND, out);
         return true;
     }
     for (uint32_t c = 0; strcmp(suite, "canary") == 0 && c < WORLD_CANARY_COUNT; c++) {
@@ -368,15 +371,15 @@ void world_print(const char *id, const struct world_result *r) {
            r->duplicates, r->commands, r->breach[0] != '\0' ? ": " : "", r->breach);
 }
 
-uint32_t world_swarm(uint64_t first_seed, uint32_t count, uint32_t minutes) {
+uint32_t world_swarm(uint64_t first_seed, uint32_t count, bool is_long) {
     struct world_result r;
     struct world_result sum = {0};
     uint32_t failed = 0;
     for (uint32_t i = 0; i < count; i++) {
         char id[48];
         const uint64_t seed = first_seed + i;
-        (void)snprintf(id, sizeof id, "swarm:mixed:%" PRIu64, seed);
-        world_run(seed, minutes, false, WORLD_SOUND, &r);
+        (void)snprintf(id, sizeof id, "swarm:%s:%" PRIu64, is_long ? "long" : "mixed", seed);
+        world_run(seed, is_long ? WORLD_LONG_MINUTES : WORLD_MINUTES, false, WORLD_SOUND, &r);
         if (r.breach[0] != '\0') {
             world_print(id, &r);
             failed++;

@@ -9,14 +9,14 @@
 
 enum world_canary { /* what is broken on purpose: the run must then end with a breach */
                     WORLD_SOUND,
-                    WORLD_STORE_LIES,        /* calls a batch durable when it was only handed over */
-                    WORLD_STORE_LOSES_ENTRY, /* leaves the newest log entry out of a batch now and then */
-                    WORLD_STORE_KEEPS,       /* never deletes */
-                    WORLD_RUNS_TWICE,        /* the supervisor runs what it was asked once a second time */
-                    WORLD_RESTARTS_FORGET,   /* the store hides what was intended before a crash: runs and
-                                                budgets */
-                    WORLD_HUB_COUNTS_TWICE,  /* the hub does not de-duplicate */
-                    WORLD_BROKER_FORGETS,    /* acknowledges and forgets */
+                    WORLD_STORE_LIES,         /* calls a batch durable when it was only handed over */
+                    WORLD_STORE_LOSES_ENTRY,  /* leaves the newest log entry out of a batch now and then */
+                    WORLD_STORE_LOSES_OBJECT, /* never deletes */
+                    WORLD_RUNS_TWICE,         /* the supervisor runs what it was asked once a second time */
+                    WORLD_RESTARTS_FORGET,    /* the store hides what was intended before a crash: runs and
+                                                 budgets */
+                    WORLD_HUB_COUNTS_TWICE,   /* the hub does not de-duplicate */
+                    WORLD_BROKER_FORGETS,     /* acknowledges and forgets */
                     WORLD_CLOCK_GOES_BACK,
                     WORLD_CANARY_COUNT
 };
@@ -31,13 +31,14 @@ struct world_result {
 /* minutes: of the first phase. */
 void world_run(uint64_t seed, uint32_t minutes, bool is_calm, enum world_canary canary,
                struct world_result *out);
-/* "swarm:mixed:SEED", "swarm:calm:SEED", "canary:WORD:SEED". False: not a case id. */
+/* "swarm:mixed:SEED", "swarm:long:SEED" (eight hours), "swarm:calm:SEED", "canary:WORD:SEED". False: not a
+ * case id. */
 bool world_run_case(const char *id, struct world_result *out);
 /* After a run: the agents' last log lines, and what is still open with its timeline and rule. */
 void world_explain(void);
 void world_print(const char *id, const struct world_result *r);
 /* Prints each failed case id; failed ones. */
-uint32_t world_swarm(uint64_t first_seed, uint32_t count, uint32_t minutes);
+uint32_t world_swarm(uint64_t first_seed, uint32_t count, bool is_long);
 
-enum { WORLD_MINUTES = 180 };
+enum { WORLD_MINUTES = 180, WORLD_LONG_MINUTES = 480 };
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/pk_batch.h"
+#include "base/pk_hash.h"
 #include "support/sim_world_priv.h"
 
 static struct pk_sim *sim_of(void *ctx) {
@@ -41,16 +42,17 @@ static bool is_some_entry(const struct pk_batch_op *op) {
            (op->key.p[op->key.n - 1] & 31) == 7;
 }
 
-static bool is_delete(const struct pk_batch_op *op) {
-    return op->is_delete;
+static bool is_some_incident(const struct pk_batch_op *op) {
+    return !op->is_delete && op->tree == PK_TREE_OBJECTS && op->key.n == 5 && op->key.p[0] == 'i' &&
+           pk_crc32c(0, op->value.p, op->value.n) % 4 == 0;
 }
 
 static int losing_submit(void *ctx, const struct pk_store_batch *batch, uint64_t *out_seq) {
     return filtered_submit(ctx, batch, out_seq, is_some_entry);
 }
 
-static int keeping_submit(void *ctx, const struct pk_store_batch *batch, uint64_t *out_seq) {
-    return filtered_submit(ctx, batch, out_seq, is_delete);
+static int incident_losing_submit(void *ctx, const struct pk_store_batch *batch, uint64_t *out_seq) {
+    return filtered_submit(ctx, batch, out_seq, is_some_incident);
 }
 
 struct hiding {
@@ -87,8 +89,8 @@ void world_wrap(struct gateway *g) {
     case WORLD_STORE_LOSES_ENTRY:
         g->port.store.submit = losing_submit;
         return;
-    case WORLD_STORE_KEEPS:
-        g->port.store.submit = keeping_submit;
+    case WORLD_STORE_LOSES_OBJECT:
+        g->port.store.submit = incident_losing_submit;
         return;
     case WORLD_RESTARTS_FORGET:
         g->port.store.load = hiding_load;
@@ -114,7 +116,8 @@ void world_set_canary(struct world *w) {
     for (uint32_t i = 0; i < WORLD_GATEWAYS; i++) {
         w->places[i].gateway.super.weights.twice = w->canary == WORLD_RUNS_TWICE ? 1000 : 0;
     }
-    if (w->canary == WORLD_STORE_LIES || w->canary == WORLD_RESTARTS_FORGET) {
+    if (w->canary == WORLD_STORE_LIES || w->canary == WORLD_STORE_LOSES_OBJECT ||
+        w->canary == WORLD_RESTARTS_FORGET) {
         w->fault_weights[WORLD_FAULT_CRASH] = 10;
         w->fault_weights[WORLD_FAULT_SLOW_STORE] = 10;
         w->fault_every_ms = 60000;
