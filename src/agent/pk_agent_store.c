@@ -539,6 +539,10 @@ static void watch_store(struct pk_agent *a) {
 void pk_agent_durable(struct pk_agent *a) {
     const uint64_t durable = a->port->store.durable(a->port->store.ctx);
     if (durable > a->durable_seq) {
+        if (a->durable_seq == 0) {
+            /* An incident of the process before may wait for this word. */
+            pk_agent_report_store(a, "store_failing", 0.0);
+        }
         a->durable_seq = durable;
         pk_respond_on_durable(&a->respond, durable);
         pk_outbox_durable(&a->outbox, durable);
