@@ -59,6 +59,24 @@ static int parse(struct book *b, const char *path, uint32_t base, uint32_t n) {
     }
 }
 
+/* Comments and alignment stay behind: the text is 8 KB of the program. */
+static uint32_t tightened(char *text, uint32_t n) {
+    uint32_t kept = 0;
+    for (uint32_t at = 0; at < n;) {
+        const char *end = memchr(text + at, '\n', n - at);
+        const uint32_t next = end != NULL ? (uint32_t)(end - text) + 1u : n;
+        if (text[at] == '#' || text[at] == '\n') {
+            at = next;
+        }
+        for (; at < next; at++) {
+            if (text[at] != ' ' || at + 1u >= n || text[at + 1u] != ' ') {
+                text[kept++] = text[at];
+            }
+        }
+    }
+    return kept;
+}
+
 static int read_file(struct book *b, const char *path) {
     FILE *f = fopen(path, "rb");
     if (f == NULL) {
@@ -85,12 +103,13 @@ static void put_text(FILE *out, const struct book *b) {
     fputs("\n};\n\n", out);
 }
 
-static int write_book(const char *path, const struct book *b) {
+static int write_book(const char *path, struct book *b) {
     FILE *out = fopen(path, "wb");
     if (out == NULL) {
         return fail("cannot be written", path);
     }
     fputs("/* Made by tools/gen_rules.c from config/rules. */\n#include \"detect/pk_ruleset.h\"\n\n", out);
+    b->text_bytes = tightened(b->text, b->text_bytes);
     put_text(out, b);
     fprintf(out, "_Static_assert(%uu <= PK_LIMIT_RULES, \"the board holds the shipped rules\");\n\n",
             (unsigned)b->count);

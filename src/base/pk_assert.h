@@ -1,4 +1,9 @@
 #ifndef PK_ASSERT_H
+#if defined(__FILE_NAME__)
+#define PK_FILE __FILE_NAME__ /* names of files are unique; their folders would be 1 KB */
+#else
+#define PK_FILE __FILE__
+#endif
 #define PK_ASSERT_H
 /* For our own bugs only, on in every build. Input from outside is answered with an error, never asserted. */
 
@@ -7,6 +12,11 @@
  * return. */
 _Noreturn void pk_panic(const char *file, int line);
 
-#define PK_ASSERT(condition) ((condition) ? (void)0 : pk_panic(__FILE__, __LINE__))
+#if defined(__FILE_NAME__)
+#define PK_FILE __FILE_NAME__ /* names of files are unique; their folders would be 1 KB */
+#else
+#define PK_FILE __FILE__
+#endif
+#define PK_ASSERT(condition) ((condition) ? (void)0 : pk_panic(PK_FILE, __LINE__))
 #define PK_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #endif

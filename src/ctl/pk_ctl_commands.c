@@ -54,7 +54,7 @@ const char *pk_ctl_option_help(const struct pk_ctl_option *option) {
     const struct pk_cmd_arg_row *rows = pk_cmd_args(cmd, &count);
     for (uint32_t i = 0; i < count; i++) {
         if (strcmp(rows[i].name, option->arg) == 0) {
-            return rows[i].help;
+            return pk_cmd_arg_help(&rows[i]);
         }
     }
     PK_ASSERT(false);

@@ -3,7 +3,7 @@
 #include "base/pk_assert.h"
 
 static const struct pk_cmd_row ROWS[PK_CMD_COUNT] = {
-#define PK_CMD(symbol, name, role, flags, help) [PK_CMD_##symbol] = {name, PK_ROLE_##role, flags, help},
+#define PK_CMD(symbol, name, role, flags, help) [PK_CMD_##symbol] = {name, PK_ROLE_##role, flags},
 #define PK_CMD_ARG(symbol, name, type, flags, max_bytes, help)
 #include "report/pk_cmd_table.def"
 #undef PK_CMD
@@ -13,7 +13,23 @@ static const struct pk_cmd_row ROWS[PK_CMD_COUNT] = {
 static const struct pk_cmd_arg_row ARG_ROWS[] = {
 #define PK_CMD(symbol, name, role, flags, help)
 #define PK_CMD_ARG(symbol, name, type, flags, max_bytes, help)                                               \
-    {PK_CMD_##symbol, name, type, flags, max_bytes, help},
+    {name, max_bytes, PK_CMD_##symbol, type, flags},
+#include "report/pk_cmd_table.def"
+#undef PK_CMD
+#undef PK_CMD_ARG
+};
+
+static const char *const HELP[PK_CMD_COUNT] = {
+#define PK_CMD(symbol, name, role, flags, help) [PK_CMD_##symbol] = help,
+#define PK_CMD_ARG(symbol, name, type, flags, max_bytes, help)
+#include "report/pk_cmd_table.def"
+#undef PK_CMD
+#undef PK_CMD_ARG
+};
+
+static const char *const ARG_HELP[] = {
+#define PK_CMD(symbol, name, role, flags, help)
+#define PK_CMD_ARG(symbol, name, type, flags, max_bytes, help) help,
 #include "report/pk_cmd_table.def"
 #undef PK_CMD
 #undef PK_CMD_ARG
@@ -58,6 +74,16 @@ const struct pk_cmd_arg_row *pk_cmd_args(enum pk_cmd cmd, uint32_t *out_count) {
     return first;
 }
 
+const char *pk_cmd_help(enum pk_cmd cmd) {
+    PK_ASSERT((unsigned)cmd < PK_CMD_COUNT);
+    return HELP[cmd];
+}
+
+const char *pk_cmd_arg_help(const struct pk_cmd_arg_row *row) {
+    PK_ASSERT(row >= ARG_ROWS && row < ARG_ROWS + PK_COUNT_OF(ARG_ROWS));
+    return ARG_HELP[row - ARG_ROWS];
+}
+
 const char *pk_arg_type_word(enum pk_arg_type type) {
     switch (type) {
     case PK_ARG_TEXT:
@@ -78,5 +104,5 @@ int pk_cmd_role_check(enum pk_cmd cmd, enum pk_role role) {
     if (role == PK_ROLE_HUB) {
         return (row->flags & PK_CMD_HUB) != 0 ? PK_OK : PK_E_DENIED;
     }
-    return pk_role_reaches(role, row->role) ? PK_OK : PK_E_DENIED;
+    return pk_role_reaches(role, (enum pk_role)row->role) ? PK_OK : PK_E_DENIED;
 }

@@ -29,19 +29,17 @@ enum pk_arg_type {
 enum pk_arg_flag { PK_ARG_REQUIRED = 1 };
 
 struct pk_cmd_arg_row {
-    enum pk_cmd cmd;
     const char *name;
-    enum pk_arg_type type;
-    uint32_t flags;     /* enum pk_arg_flag */
-    uint32_t max_bytes; /* of the text or object */
-    const char *help;
+    uint16_t max_bytes; /* of the text or object */
+    uint8_t cmd;        /* enum pk_cmd */
+    uint8_t type;       /* enum pk_arg_type */
+    uint8_t flags;      /* enum pk_arg_flag */
 };
 struct pk_cmd_row {
     const char *name;
-    enum pk_role
-        role; /* least role; some commands need more, by the risk of what they ask for: their handler says */
-    uint32_t flags; /* enum pk_cmd_flag */
-    const char *help;
+    uint8_t role; /* enum pk_role, the least; some commands need more, by the risk of what they ask for: their
+                     handler says */
+    uint8_t flags; /* enum pk_cmd_flag */
 };
 
 const struct pk_cmd_row *pk_cmd_row(enum pk_cmd cmd);
@@ -51,6 +49,10 @@ PK_MUST_USE int pk_cmd_find(struct pk_str name, enum pk_cmd *out);
 const char *pk_cmd_suggest(struct pk_str name);
 /* The argument rows of a command, in the order of the table; NULL and *out_count 0 when it takes none. */
 const struct pk_cmd_arg_row *pk_cmd_args(enum pk_cmd cmd, uint32_t *out_count);
+/* One line for people. Texts of their own, so that the daemon, which shows them to nobody, does not hold
+ * them. */
+const char *pk_cmd_help(enum pk_cmd cmd);
+const char *pk_cmd_arg_help(const struct pk_cmd_arg_row *row);
 const char *pk_arg_type_word(enum pk_arg_type type); /* "text" "number" "yes/no" "object" */
 
 /* PK_OK or PK_E_DENIED: may this role call it at all (the hub's flag included). */

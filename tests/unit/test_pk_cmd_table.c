@@ -9,7 +9,7 @@ PK_TEST(cmd_table__names__are_unique_and_found) {
     for (unsigned i = 0; i < PK_CMD_COUNT; i++) {
         enum pk_cmd found = PK_CMD_COUNT;
         const struct pk_cmd_row *row = pk_cmd_row((enum pk_cmd)i);
-        CHECK(row->help[0] != '\0');
+        CHECK(pk_cmd_help((enum pk_cmd)i)[0] != '\0');
         CHECK(strlen(row->name) < 32);
         CHECK_EQ_INT(pk_cmd_find(pk_str_of(row->name), &found), PK_OK);
         CHECK_EQ_INT(found, i);
@@ -33,6 +33,7 @@ PK_TEST(cmd_table__arguments__fit_what_is_kept_of_them) {
             CHECK((rows[k].type == PK_ARG_TEXT || rows[k].type == PK_ARG_OBJECT) == (rows[k].max_bytes > 0));
             text_bytes += rows[k].type == PK_ARG_TEXT ? rows[k].max_bytes + 1 : 0;
             CHECK(pk_arg_type_word(rows[k].type)[0] != '\0');
+            CHECK(pk_cmd_arg_help(&rows[k])[0] != '\0');
             CHECK(strlen(rows[k].name) < PK_ARGS_FIELD_BYTES);
         }
         CHECK(text_bytes < PK_ARGS_TEXT_BYTES);
