@@ -79,7 +79,9 @@ struct pk_agent_muffle {
 /* What was said about a link last, so that each reason is said once and not at each try. */
 struct pk_agent_link_said {
     uint64_t end_count; /* failures and losses seen so far */
-    bool is_online;     /* the last line said so */
+    uint64_t lost_count;
+    struct pk_agent_muffle ends;
+    bool is_online; /* the last line said so */
     bool is_contested;
     uint8_t refusal; /* reason of the last refused publication */
     char error[96];

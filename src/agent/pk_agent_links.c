@@ -194,7 +194,8 @@ static void report_contested(struct pk_agent *a) {
 static void judge_contest(struct pk_agent *a, uint32_t link) {
     const struct pk_link *l = &a->links[link];
     struct pk_agent_link_said *said = &a->link_said[link];
-    const bool is_contested = pk_link_is_contested(l);
+    const bool is_contested = pk_link_is_contested(l) && l->lost_count != said->lost_count;
+    said->lost_count = l->lost_count;
     if (is_contested) {
         report_contested(a);
     }
@@ -213,6 +214,7 @@ static void watch_link(struct pk_agent *a, uint32_t link) {
     const struct pk_link *l = &a->links[link];
     struct pk_agent_link_said *said = &a->link_said[link];
     const uint64_t end_count = l->failure_count + l->lost_count;
+    uint64_t more = 0;
     if (end_count == said->end_count) {
         return;
     }
@@ -222,7 +224,7 @@ static void watch_link(struct pk_agent *a, uint32_t link) {
     if (l->short_count == 0 && was_online) {
         said->error[0] = '\0';
     }
-    if (strcmp(said->error, l->error) == 0) {
+    if (strcmp(said->error, l->error) == 0 || !pk_agent_may_say(a, &said->ends, &more)) {
         a->counters.log_suppressed++;
         return;
     }
@@ -269,6 +271,7 @@ void pk_agent_link_renew(struct pk_agent *a, uint32_t link) {
     /* Not in this tick: its certificates are read after it. */
     pk_link_init(&a->links[link], &a->config.broker[link], &a->port->link[link], a->config.gateway,
                  seed + link, a->now.mono_ms + 1);
+    a->link_said[link] = (struct pk_agent_link_said){0};
     a->resolve_id[link] = 0;
     for (uint32_t i = 0; i < a->ack_count; i++) {
         struct pk_agent_ack *k = &a->acks[(a->ack_head + i) % PK_AGENT_ACKS];

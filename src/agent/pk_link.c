@@ -127,6 +127,7 @@ void pk_link_drop(struct pk_link *l, const char *why, uint64_t now_ms) {
         judge_connection(l, now_ms);
     } else {
         l->failure_count++;
+        l->short_count = 0; /* who fights for our name does not keep us from being let in */
     }
     close_stream(l);
     if (l->is_stopping) {
