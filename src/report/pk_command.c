@@ -5,6 +5,7 @@
 #include "base/pk_assert.h"
 #include "base/pk_time.h"
 #include "base/pk_zero.h"
+#include "wire/pk_topic.h"
 
 enum { MINUTE_MS = 60000, TOKEN_MILLI = 1000 };
 
@@ -65,6 +66,12 @@ static bool keep_reply_address(struct pk_request *r, const struct pk_command_inp
         }
     }
     if (in->response_topic.n > 0 && in->response_topic.p[0] == '$') {
+        return false;
+    }
+    /* Anybody who may send a command could have an answer of ours published as an incident or a status. */
+    struct pk_topic topic;
+    if (pk_str_starts(in->response_topic, "picket/") &&
+        (pk_topic_parse(in->response_topic, &topic) != PK_OK || topic.kind != PK_TOPIC_REPLY)) {
         return false;
     }
     return pk_str_copy(in->response_topic, r->reply_topic, sizeof r->reply_topic) >= 0;

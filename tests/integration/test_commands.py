@@ -163,6 +163,21 @@ def test_good_command__is_answered_where_it_asked():
             assert reply and reply["ok"], (branch, audience, reply)
 
 
+def test_answer_cannot_be_sent_where_the_hub_takes_it_for_something_else():
+    with Rig() as rig:
+        w = World(rig).start()
+        for topic in (f"{ROOT}/incident/inc_1", f"{ROOT}/status", f"{ROOT}/cmd/ping", "picket/v2/x", "$SYS/x"):
+            refused = w.counts()["refused"]
+            sent = subprocess.run(["mosquitto_pub", *w.broker.tls("operator"), "-q", "1", "-t", f"{ROOT}/cmd/incidents.ack", "-m", w.ack(w.alice), "-D", "publish", "response-topic",
+                                   topic], capture_output=True, timeout=10)
+            if sent.returncode == 0:  # else the sender's library refused it
+                await_true(f"{topic} is refused", 5, lambda: w.counts()["refused"] == refused + 1)
+            assert not w.is_acked()
+        seen = subprocess.run(["mosquitto_sub", *w.broker.tls("hub"), "-t", f"{ROOT}/incident/inc_1", "-W", "1"], capture_output=True, timeout=10)
+        assert seen.stdout == b""
+        w.expect_good()
+
+
 def test_times():
     with Rig() as rig:
         w = World(rig).start()
