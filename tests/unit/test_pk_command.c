@@ -259,8 +259,14 @@ PK_TEST(command__retained_or_wrong_topic_or_bad_reply__is_refused) {
     input.name = pk_str_of("status");
     CHECK_EQ_INT(pk_command_take(&gate, &input, &now), PK_E_BAD_FIELD);
     pk_command_done(&gate);
-    static const char *const BAD_TOPICS[] = {"a/#", "a/+/b", "$SYS/x", "a\nb"};
-    for (unsigned i = 0; i < 4; i++) {
+    static const char *const BAD_TOPICS[] = {"a/#",
+                                             "a/+/b",
+                                             "$SYS/x",
+                                             "a\nb",
+                                             "picket/v1/lab/gw-01/incident/inc_1",
+                                             "picket/v1/lab/gw-01/status",
+                                             "picket/v9/x"};
+    for (unsigned i = 0; i < sizeof BAD_TOPICS / sizeof BAD_TOPICS[0]; i++) {
         input = input_of("good");
         input.response_topic = pk_str_of(BAD_TOPICS[i]);
         CHECK_EQ_INT(pk_command_take(&gate, &input, &now), PK_E_BAD_FIELD);
@@ -271,6 +277,11 @@ PK_TEST(command__retained_or_wrong_topic_or_bad_reply__is_refused) {
     input.response_topic = pk_str_of(longest);
     CHECK_EQ_INT(pk_command_take(&gate, &input, &now), PK_E_BAD_FIELD);
     pk_command_done(&gate);
+    input = input_of("good");
+    input.response_topic = pk_str_of("picket/v1/lab/hub/reply/1");
+    CHECK_EQ_INT(pk_command_take(&gate, &input, &now), PK_OK);
+    pk_command_done(&gate);
+    pk_replay_init(&gate.replay);
     input = input_of("good");
     input.response_topic = pk_str_of("replies/me");
     input.correlation = pk_str_make("\0\1\2", 3);
