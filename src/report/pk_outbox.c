@@ -215,6 +215,30 @@ void pk_outbox_latest_note(struct pk_outbox *ob, uint32_t subject, uint8_t lane,
  * ------------------------------------------------------------------------------------------------------------------------
  */
 
+/* Two entries of one subject were left by a crash: sent, and not yet deleted when the newer one was queued.
+ * The older one goes, or it would come last and undo the newer. Of `subject`, (boot, seq) is the entry at
+ * hand; true when that is the older one. */
+static bool drop_older(struct pk_outbox *ob, uint32_t subject, uint8_t lane, uint32_t boot, uint64_t seq) {
+    const struct pk_outbox_latest *found = pk_outbox_latest_of(ob, subject);
+    if (found == NULL) {
+        return false;
+    }
+    const struct pk_outbox_latest other = *found;
+    if (pk_outbox_age_order(boot, seq, other.boot, other.seq) < 0) {
+        return pk_outbox_gone_add(ob, lane, boot, seq, PK_OUTBOX_GONE_WANTED);
+    }
+    struct pk_outbox_slot *slot = pk_outbox_slot_by_id(ob, other.boot, other.seq);
+    if (slot != NULL) {
+        finish_slot(ob, slot);
+    } else if (pk_outbox_gone_add(ob, other.lane, other.boot, other.seq, PK_OUTBOX_GONE_WANTED)) {
+        pk_outbox_uncount(ob, other.lane, other.value_bytes);
+    } else {
+        return false; /* it is met again when its lane is read back */
+    }
+    ob->counters.superseded_count++;
+    return false;
+}
+
 int pk_outbox_load(struct pk_outbox *ob, struct pk_str key, struct pk_str value) {
     struct pk_out_record record;
     uint8_t lane = 0;
@@ -229,9 +253,13 @@ int pk_outbox_load(struct pk_outbox *ob, struct pk_str key, struct pk_str value)
         pk_outbox_lose(ob, PK_OUTBOX_LOSS_DAMAGED, lane, seq, value.n);
         return PK_E_BAD_MSG;
     }
+    const uint32_t subject = is_damaged ? 0 : pk_outbox_subject_of(&record);
+    if (subject != 0 && drop_older(ob, subject, lane, boot, seq)) {
+        ob->counters.superseded_count++;
+        return PK_OK;
+    }
     l->count++;
     l->bytes += value.n;
-    const uint32_t subject = is_damaged ? 0 : pk_outbox_subject_of(&record);
     if (subject != 0) {
         pk_outbox_latest_note(ob, subject, lane, boot, seq, value.n);
     }
@@ -290,8 +318,7 @@ static struct pk_outbox_slot *slot_for_new(struct pk_outbox *ob, uint8_t lane) {
     return last;
 }
 
-/* The waiting revision that the new one makes needless, NULL when there is none or it is already on its way.
- */
+/* The waiting entry that the new one makes needless, NULL when there is none or it is already on its way. */
 static const struct pk_outbox_latest *superseded_by(struct pk_outbox *ob,
                                                     const struct pk_out_record *record) {
     const struct pk_outbox_latest *old = pk_outbox_latest_of(ob, pk_outbox_subject_of(record));
@@ -300,7 +327,7 @@ static const struct pk_outbox_latest *superseded_by(struct pk_outbox *ob,
     }
     const struct pk_outbox_slot *slot = pk_outbox_slot_by_id(ob, old->boot, old->seq);
     if (slot == NULL) {
-        return pk_outbox_gone_is_full(ob) ? NULL : old;
+        return old;
     }
     const bool is_waiting = slot->state == PK_OUTBOX_STAGED || slot->state == PK_OUTBOX_SYNCING ||
                             slot->state == PK_OUTBOX_WAITING;
@@ -347,6 +374,11 @@ int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch, const s
     PK_ASSERT(n > 0);
     const uint32_t subject = pk_outbox_subject_of(record);
     const struct pk_outbox_latest *found = superseded_by(ob, record);
+    if (found != NULL && pk_outbox_slot_by_id(ob, found->boot, found->seq) == NULL &&
+        pk_outbox_gone_is_full(ob)) {
+        return PK_E_FULL; /* the older one must be remembered as deleted; that has room after the next commit
+                           */
+    }
     if (is_over_cap(ob, lane, n, found)) {
         pk_outbox_lose(ob, PK_OUTBOX_LOSS_CAP, lane, ob->next_seq, n);
         return PK_E_NO_SPACE;

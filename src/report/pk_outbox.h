@@ -138,9 +138,10 @@ void pk_outbox_init(struct pk_outbox *ob, uint32_t boot, uint64_t cap_bytes);
 PK_MUST_USE int pk_outbox_load(struct pk_outbox *ob, struct pk_str key, struct pk_str value);
 
 /* Queues an entry: gives it the next sequence number (*out_seq; id "<boot>-<seq>"), puts its record and what
- * it supersedes into the batch. PK_OK; PK_E_FULL: the batch has no room, nothing happened, try with the next
- * one; PK_E_NO_SPACE: over the byte cap, dropped and counted (never an open critical one as long as the
- * reserve lasts). The body is at most PK_OUTBOX_BODY_BYTES (asserted: pk_record_incident_pack bounds it). */
+ * it supersedes into the batch. PK_OK; PK_E_FULL: no room in the batch, or for what it supersedes; nothing
+ * happened, try with the next one; PK_E_NO_SPACE: over the byte cap, dropped and counted (never an open
+ * critical one as long as the reserve lasts). The body is at most PK_OUTBOX_BODY_BYTES (asserted:
+ * pk_record_incident_pack bounds it). */
 PK_MUST_USE int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch,
                                  const struct pk_out_record *record, uint64_t *out_seq);
 /* Puts deletes of acknowledged, superseded and dropped entries into the batch. PK_OK or PK_E_FULL: the rest
