@@ -1,0 +1,281 @@
+/* A link against a stream that does what the test says: addresses, back-off, and who is let in and thrown out
+ * again. */
+#include "agent/pk_link.h"
+
+#include <string.h>
+
+#include "support/pk_test.h"
+
+static struct {
+    int open_result, poll_result, recv_result;
+    uint8_t in[64];
+    uint32_t in_bytes;
+    uint8_t out[4096];
+    uint32_t out_bytes, open_count, close_count;
+    struct pk_endpoint endpoint;
+} fake;
+
+static int fake_open(void *ctx, const struct pk_endpoint *endpoint) {
+    (void)ctx;
+    fake.open_count++;
+    fake.endpoint = *endpoint;
+    return fake.open_result;
+}
+
+static int fake_poll(void *ctx) {
+    (void)ctx;
+    return fake.poll_result;
+}
+
+static int fake_send(void *ctx, const void *p, uint32_t n) {
+    (void)ctx;
+    const uint32_t room = (uint32_t)sizeof fake.out - fake.out_bytes;
+    const uint32_t taken = n < room ? n : room;
+    memcpy(fake.out + fake.out_bytes, p, taken);
+    fake.out_bytes += taken;
+    return (int)taken;
+}
+
+static int fake_recv(void *ctx, void *out, uint32_t cap_bytes) {
+    (void)ctx;
+    if (fake.in_bytes == 0) {
+        return fake.recv_result;
+    }
+    const uint32_t n = fake.in_bytes < cap_bytes ? fake.in_bytes : cap_bytes;
+    memcpy(out, fake.in, n);
+    fake.in_bytes = 0;
+    return (int)n;
+}
+
+static void fake_close(void *ctx) {
+    (void)ctx;
+    fake.close_count++;
+}
+
+static const char *fake_error(void *ctx) {
+    (void)ctx;
+    return "connect: connection refused";
+}
+
+static const struct pk_port_stream STREAM = {.open = fake_open,
+                                             .poll = fake_poll,
+                                             .send = fake_send,
+                                             .recv = fake_recv,
+                                             .close = fake_close,
+                                             .error_text = fake_error};
+static struct pk_config_broker config;
+static struct pk_link link_;
+static uint64_t now_ms;
+
+static const uint8_t CONNACK[] = {0x20, 0x03, 0x00, 0x00, 0x00};
+static const uint8_t TAKEN_OVER[] = {0xE0, 0x02, 0x8E, 0x00};
+
+static void start(const char *host, uint64_t seed) {
+    memset(&fake, 0, sizeof fake);
+    config = (struct pk_config_broker){
+        .is_set = true, .port = 8883, .use_tls = true, .keep_alive_ms = 60000, .reconnect_max_ms = 8000};
+    (void)pk_str_copy_cut(pk_str_of(host), config.host, sizeof config.host);
+    now_ms = 1000000;
+    pk_link_init(&link_, &config, &STREAM, "gw-01", seed, now_ms);
+}
+
+static void feed(const uint8_t *p, uint32_t n) {
+    memcpy(fake.in, p, n);
+    fake.in_bytes = n;
+}
+
+static void turn(void) {
+    struct pk_mqtt_event e;
+    (void)pk_link_step(&link_, now_ms);
+    while (pk_link_next(&link_, &e, now_ms)) {
+    }
+    pk_link_flush(&link_, now_ms);
+}
+
+/* Waits for the next try and gets it accepted. */
+static void come_online(void) {
+    now_ms = pk_link_next_ms(&link_);
+    turn();
+    turn();
+    feed(CONNACK, sizeof CONNACK);
+    turn();
+    CHECK(pk_link_is_online(&link_));
+}
+
+static void lose_after(uint64_t ms) {
+    now_ms += ms;
+    fake.recv_result = PK_E_CLOSED;
+    turn();
+    fake.recv_result = 0;
+    CHECK_EQ_INT(link_.state, PK_LINK_WAITING);
+}
+
+PK_TEST(link__not_configured__stays_off) {
+    start("192.0.2.1", 1);
+    config.is_set = false;
+    pk_link_init(&link_, &config, &STREAM, "gw-01", 1, now_ms);
+    turn();
+    CHECK_EQ_INT(link_.state, PK_LINK_OFF);
+    CHECK_EQ_U64(pk_link_next_ms(&link_), UINT64_MAX);
+    CHECK_EQ_U64(fake.open_count, 0);
+}
+
+PK_TEST(link__numeric_address__needs_no_resolver) {
+    static const char *const HOSTS[] = {"192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"};
+    for (unsigned i = 0; i < sizeof HOSTS / sizeof HOSTS[0]; i++) {
+        start(HOSTS[i], 1);
+        CHECK(!pk_link_step(&link_, now_ms));
+        CHECK_STR(fake.endpoint.address, HOSTS[i]);
+        CHECK_STR(fake.endpoint.server_name, HOSTS[i]);
+    }
+    static const char *const NAMES[] = {"broker", "broker.example", "abc.de", "1a2b"};
+    for (unsigned i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        start(NAMES[i], 1);
+        CHECK(pk_link_step(&link_, now_ms));
+        CHECK_EQ_U64(fake.open_count, 0);
+        CHECK(!pk_link_step(&link_, now_ms)); /* asked once */
+    }
+}
+
+PK_TEST(link__resolved_addresses__are_tried_in_turn) {
+    static const char ADDRESSES[2][PK_ADDRESS_BYTES] = {"192.0.2.1", "192.0.2.2"};
+    start("broker.example", 1);
+    fake.open_result = PK_E_UNREACHABLE;
+    for (unsigned i = 0; i < 4; i++) {
+        now_ms = pk_link_next_ms(&link_);
+        CHECK(pk_link_step(&link_, now_ms));
+        pk_link_resolved(&link_, PK_OK, ADDRESSES, 2, now_ms);
+        CHECK_STR(fake.endpoint.address, ADDRESSES[i % 2]);
+        CHECK_STR(fake.endpoint.server_name, "broker.example");
+        CHECK_STR(link_.error, "connect: connection refused");
+    }
+    CHECK_EQ_U64(link_.failure_count, 4);
+    now_ms = pk_link_next_ms(&link_);
+    CHECK(pk_link_step(&link_, now_ms));
+    pk_link_resolved(&link_, PK_E_NOT_FOUND, NULL, 0, now_ms);
+    CHECK_EQ_INT(link_.state, PK_LINK_WAITING);
+    pk_link_resolved(&link_, PK_OK, ADDRESSES, 2, now_ms); /* too late: nobody waits for it */
+    CHECK_EQ_INT(link_.state, PK_LINK_WAITING);
+    now_ms = pk_link_next_ms(&link_);
+    CHECK(pk_link_step(&link_, now_ms));
+    now_ms += PK_LINK_RESOLVE_TIMEOUT_MS;
+    turn();
+    CHECK_EQ_INT(link_.state, PK_LINK_WAITING);
+}
+
+PK_TEST(link__back_off__doubles_to_its_bound_with_full_jitter) {
+    uint64_t low = UINT64_MAX, high = 0;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        start("192.0.2.1", seed);
+        fake.poll_result = PK_E_UNREACHABLE;
+        for (uint64_t i = 0; i < 12; i++) {
+            now_ms = pk_link_next_ms(&link_);
+            turn();
+            turn();
+            CHECK_EQ_U64(link_.failure_count, i + 1);
+            const uint64_t wait_ms = pk_link_next_ms(&link_) - now_ms;
+            const uint64_t bound_ms = i < 3 ? (uint64_t)PK_LINK_FIRST_DELAY_MS << i : config.reconnect_max_ms;
+            CHECK(wait_ms >= 1 && wait_ms <= bound_ms);
+            if (i >= 3) {
+                low = wait_ms < low ? wait_ms : low;
+                high = wait_ms > high ? wait_ms : high;
+            }
+        }
+        CHECK_EQ_U64(fake.close_count, 12);
+    }
+    CHECK(low < config.reconnect_max_ms / 10 && high > config.reconnect_max_ms / 10 * 9);
+}
+
+PK_TEST(link__peer_that_does_not_answer__is_given_up) {
+    start("192.0.2.1", 1);
+    fake.poll_result = PK_E_AGAIN;
+    turn();
+    CHECK_EQ_INT(link_.state, PK_LINK_CONNECTING);
+    now_ms += PK_LINK_CONNECT_TIMEOUT_MS;
+    turn();
+    CHECK_STR(link_.error, "connecting timed out");
+    fake.poll_result = PK_OK;
+    now_ms = pk_link_next_ms(&link_);
+    turn();
+    turn();
+    CHECK_EQ_INT(link_.state, PK_LINK_GREETING);
+    now_ms = pk_link_next_ms(&link_);
+    turn();
+    turn();
+    CHECK_EQ_INT(link_.state, PK_LINK_WAITING);
+    CHECK_STR(link_.error, "no CONNACK in time");
+}
+
+PK_TEST(link__short_connections_in_a_row__are_contested) {
+    start("192.0.2.1", 1);
+    for (uint32_t i = 1; i <= PK_LINK_CONTESTED_COUNT; i++) {
+        CHECK(!pk_link_is_contested(&link_));
+        come_online();
+        CHECK_STR(link_.error, "");
+        lose_after(PK_LINK_STABLE_MS - 1);
+        CHECK_EQ_U64(link_.lost_count, i);
+    }
+    CHECK(pk_link_is_contested(&link_));
+    const uint64_t most_ms = (uint64_t)config.reconnect_max_ms * PK_LINK_CONTESTED_FACTOR;
+    const uint64_t wait_ms = pk_link_next_ms(&link_) - now_ms;
+    CHECK(wait_ms >= most_ms / 2 && wait_ms <= most_ms);
+    come_online();
+    lose_after(PK_LINK_STABLE_MS);
+    CHECK(!pk_link_is_contested(&link_));
+    CHECK(pk_link_next_ms(&link_) - now_ms <= PK_LINK_FIRST_DELAY_MS);
+}
+
+PK_TEST(link__try_that_is_not_let_in__is_no_contest) {
+    start("192.0.2.1", 1);
+    for (uint32_t i = 0; i < PK_LINK_CONTESTED_COUNT; i++) {
+        come_online();
+        lose_after(100);
+    }
+    CHECK(pk_link_is_contested(&link_));
+    fake.poll_result = PK_E_UNREACHABLE;
+    now_ms = pk_link_next_ms(&link_);
+    turn();
+    turn();
+    CHECK(!pk_link_is_contested(&link_));
+    CHECK(pk_link_next_ms(&link_) - now_ms <= config.reconnect_max_ms);
+}
+
+PK_TEST(link__taken_over__is_believed_at_once) {
+    start("192.0.2.1", 1);
+    come_online();
+    now_ms += 3 * PK_LINK_STABLE_MS;
+    feed(TAKEN_OVER, sizeof TAKEN_OVER);
+    turn();
+    turn();
+    CHECK_EQ_INT(link_.state, PK_LINK_WAITING);
+    CHECK(pk_link_is_contested(&link_));
+    CHECK_STR(link_.error, "the broker disconnected: session_taken_over");
+    CHECK(pk_link_next_ms(&link_) - now_ms >= config.reconnect_max_ms * 2);
+    come_online();
+    CHECK(!pk_link_is_contested(&link_));
+}
+
+PK_TEST(link__stop__says_goodbye_and_ends) {
+    start("192.0.2.1", 1);
+    come_online();
+    fake.out_bytes = 0;
+    pk_link_stop(&link_, now_ms);
+    turn();
+    CHECK_EQ_INT(link_.state, PK_LINK_OFF);
+    CHECK(fake.out_bytes >= 2);
+    CHECK_EQ_INT(fake.out[0], 0xE0);
+    CHECK_EQ_U64(fake.close_count, 1);
+    now_ms += 1000000;
+    turn();
+    CHECK_EQ_INT(link_.state, PK_LINK_OFF);
+    start("192.0.2.1", 1);
+    pk_link_stop(&link_, now_ms); /* between two tries there is nothing to say */
+    CHECK_EQ_INT(link_.state, PK_LINK_OFF);
+}
+
+PK_TEST_MAIN(link__not_configured__stays_off, link__numeric_address__needs_no_resolver,
+             link__resolved_addresses__are_tried_in_turn,
+             link__back_off__doubles_to_its_bound_with_full_jitter,
+             link__peer_that_does_not_answer__is_given_up, link__short_connections_in_a_row__are_contested,
+             link__try_that_is_not_let_in__is_no_contest, link__taken_over__is_believed_at_once,
+             link__stop__says_goodbye_and_ends)
