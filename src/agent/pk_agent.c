@@ -4,6 +4,7 @@
 
 #include "agent/pk_agent_priv.h"
 #include "base/pk_assert.h"
+#include "base/pk_hash.h"
 #include "base/pk_zero.h"
 
 enum { TICK_FRAME_MS = 5000, FLOOR_SAVE_MS = 900000 };
@@ -283,7 +284,10 @@ static void remark_orphans(struct pk_agent *a) {
 
 static void reload(struct pk_agent *a) {
     struct pk_diag diag;
-    const struct pk_config_broker before[PK_LINKS] = {a->config.broker[0], a->config.broker[1]};
+    uint32_t before[PK_LINKS];
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        before[i] = pk_crc32c(0, &a->config.broker[i], sizeof a->config.broker[i]);
+    }
     if (pk_agent_load(a, a->config_path, a->environment, &diag) < 0) {
         char text[sizeof diag + 32];
         struct pk_buf b;
@@ -300,7 +304,7 @@ static void reload(struct pk_agent *a) {
     expect_heartbeats(a);
     remark_orphans(a);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
-        if (memcmp(&before[i], &a->config.broker[i], sizeof before[i]) != 0) {
+        if (before[i] != pk_crc32c(0, &a->config.broker[i], sizeof a->config.broker[i])) {
             pk_agent_link_renew(a, i);
         }
         pk_agent_link_password(a, i);

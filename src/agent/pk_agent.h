@@ -23,9 +23,12 @@
 #include "report/pk_command.h"
 #include "report/pk_outbox.h"
 #include "respond/pk_respond.h"
+#include "wire/pk_summary_json.h"
 
 struct pk_agent_identity {
     const char *version, *isa, *board;
+    /* Fixed memory of third-party code in this process, as pk_platform_arena; NULL: there is none. */
+    void (*arena)(struct pk_arena_status *libc_arena, struct pk_arena_status *tls_arena);
 };
 
 struct pk_agent_start {
@@ -107,6 +110,17 @@ struct pk_agent_remote {
     char reply_topic[PK_TOPIC_BYTES + 64];
     uint8_t correlation[PK_COMMAND_CORRELATION_BYTES];
     uint32_t correlation_bytes;
+};
+
+enum { PK_AGENT_TABLES = 32 };
+/* What the summary is made from. */
+struct pk_agent_summary {
+    struct pk_summary_table tables[PK_AGENT_TABLES];
+    struct pk_summary_type types[PK_INC_TYPE_COUNT];
+    struct pk_summary_loss losses[16];
+    struct pk_summary_action actions[PK_LIMIT_ACTIONS];
+
+    struct pk_summary summary;
 };
 
 struct pk_agent {
@@ -192,6 +206,7 @@ struct pk_agent {
     uint64_t tick_sent_ms;
     struct pk_agent_counters counters;
     /* scratch of one call */
+    struct pk_agent_summary summary;
     struct pk_event_in event_in;
     struct pk_incident incident;
     char payload[PK_LIMIT_PAYLOAD_BYTES];

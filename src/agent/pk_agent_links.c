@@ -760,7 +760,7 @@ static void send_outbox(struct pk_agent *a, struct pk_link *l) {
 
 static void send_summary(struct pk_agent *a, struct pk_link *l) {
     char topic[PK_TOPIC_BYTES];
-    struct pk_agent_summary s;
+    struct pk_agent_summary *s = &a->summary;
     struct pk_ce_attributes attributes;
     struct pk_mqtt_user_property user[CE_USER_MAX];
     struct pk_buf b;
@@ -769,10 +769,10 @@ static void send_summary(struct pk_agent *a, struct pk_link *l) {
         return;
     }
     a->summary_due_ms = a->now.mono_ms + a->config.summary_ms;
-    pk_agent_summary(a, &s);
+    pk_agent_summary(a, s);
     pk_buf_init(&b, a->payload, sizeof a->payload);
     pk_jw_init(&w, &b);
-    pk_summary_json_write(&w, NULL, &s.summary);
+    pk_summary_json_write(&w, NULL, &s->summary);
     const struct pk_ce ce = envelope(a, PK_CE_SUMMARY);
     if (b.is_cut || topic_of(a, PK_TOPIC_SUMMARY, pk_str_make(NULL, 0), topic, sizeof topic) < 0 ||
         pk_ce_binary(&ce, &attributes) < 0) {
@@ -792,7 +792,7 @@ static void send_summary(struct pk_agent *a, struct pk_link *l) {
                                       .user_count = attributes.count};
     if (pk_mqtt_publish(&l->mqtt, &m, TOKEN_SUMMARY) == PK_OK) {
         a->summary_from_wall_ms = a->now.wall_ms;
-        pk_ledger_drop(&a->intake.ledger, s.summary.loss_count);
+        pk_ledger_drop(&a->intake.ledger, s->summary.loss_count);
     }
 }
 

@@ -6,11 +6,14 @@
 
 /* Rule files must all be in memory for the check; they share the reply scratch behind the part that reads one
  * file. */
+enum { RULE_NAME_BYTES = 64 };
+_Static_assert(PK_FILES_LIST_MAX * 64u <= PK_LIMIT_PAYLOAD_BYTES,
+               "the names of all rule files fit the scratch");
 struct rule_files {
     struct pk_agent *a;
     const char *dir;
     struct pk_rule_file files[PK_FILES_LIST_MAX];
-    char names[PK_FILES_LIST_MAX][64];
+    char (*names)[RULE_NAME_BYTES]; /* in the payload scratch */
     uint32_t count, used_bytes;
     struct pk_diag *diag;
     int err;
@@ -51,7 +54,11 @@ static void read_rule_file(void *arg, const char *name) {
 }
 
 static int load_rules(struct pk_agent *a, const struct pk_config *c, struct pk_diag *diag) {
-    struct rule_files r = {.a = a, .dir = c->rules_dir, .diag = diag, .err = PK_OK};
+    struct rule_files r = {.a = a,
+                           .dir = c->rules_dir,
+                           .names = (char(*)[RULE_NAME_BYTES])a->payload,
+                           .diag = diag,
+                           .err = PK_OK};
     const struct pk_port_files *f = &a->port->files;
     const int err = f->list(f->ctx, c->rules_dir, ".rules", read_rule_file, &r);
     if (r.err < 0) {

@@ -96,20 +96,11 @@ struct pk_agent_table {
     bool is_known; /* what it holds follows from the configuration, stands in the summary elsewhere, or is
                       full by nature (rings, caches) */
 };
-enum { PK_AGENT_TABLES = 32 };
 /* Before a batch leaves: whatever fills these tables is in one. */
 void pk_agent_note_high(struct pk_agent *a);
 void pk_agent_note_connections(struct pk_agent *a);
 uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table out[PK_AGENT_TABLES]);
 /* Fills *out; the arrays live in the caller's struct. */
-struct pk_agent_summary {
-    struct pk_summary_table tables[PK_AGENT_TABLES];
-    struct pk_summary_type types[PK_INC_TYPE_COUNT];
-    struct pk_summary_loss losses[16];
-    struct pk_summary_action actions[PK_LIMIT_ACTIONS];
-
-    struct pk_summary summary;
-};
 void pk_agent_summary(struct pk_agent *a, struct pk_agent_summary *out);
 void pk_agent_status(const struct pk_agent *a, struct pk_status *out, bool is_online, uint32_t link,
                      const char *reason);

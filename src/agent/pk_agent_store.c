@@ -284,10 +284,10 @@ static void journal_timeline(struct pk_agent *a) {
 }
 
 static int queue_incident(struct pk_agent *a, const struct pk_incident *i) {
-    uint8_t body[PK_OUTBOX_BODY_BYTES];
+    uint8_t *body = (uint8_t *)a->payload; /* scratch: the batch copies */
     uint64_t seq = 0;
     const bool is_open = pk_incident_status_is_active(i->status);
-    const uint32_t n = pk_record_incident_pack(i, body, sizeof body);
+    const uint32_t n = pk_record_incident_pack(i, body, PK_OUTBOX_BODY_BYTES);
     const struct pk_out_record record = {.kind = PK_OUT_INCIDENT,
                                          .severity = i->severity,
                                          .is_open = is_open,
@@ -308,8 +308,8 @@ static int store_change(struct pk_agent *a, const struct pk_incident_change *c) 
         pk_budget_forget_incident(&a->respond.budget, c->number);
         return pk_batch_delete(&a->batch, PK_TREE_OBJECTS, pk_record_key_str(&key));
     }
-    uint8_t value[PK_STORE_VALUE_BYTES];
-    const uint32_t n = pk_record_incident_pack(c->incident, value, sizeof value);
+    uint8_t *value = (uint8_t *)a->payload;
+    const uint32_t n = pk_record_incident_pack(c->incident, value, PK_STORE_VALUE_BYTES);
     int err = put(a, &key, value, n);
     if (err == PK_OK) {
         err = queue_incident(a, c->incident);

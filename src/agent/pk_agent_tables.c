@@ -88,7 +88,11 @@ static void add_known(struct pk_agent_table *t, uint32_t *n, const char *name, u
 static uint32_t add_links(const struct pk_agent *a, struct pk_agent_table *t, uint32_t n) {
     struct pk_arena_status heap, tls;
     struct pk_store_status store;
-    pk_platform_arena(&heap, &tls);
+    memset(&heap, 0, sizeof heap);
+    memset(&tls, 0, sizeof tls);
+    if (a->identity.arena != NULL) {
+        a->identity.arena(&heap, &tls);
+    }
     memset(&store, 0, sizeof store);
     if (a->port->store.status != NULL) {
         a->port->store.status(a->port->store.ctx, &store);

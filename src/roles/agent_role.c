@@ -40,7 +40,8 @@ static struct {
 #error "name this instruction set"
 #endif
 
-static const struct pk_agent_identity IDENTITY = {.version = PK_VERSION, .isa = ISA_NAME, .board = PK_BOARD};
+static const struct pk_agent_identity IDENTITY = {
+    .version = PK_VERSION, .isa = ISA_NAME, .board = PK_BOARD, .arena = pk_platform_arena};
 
 static void say(enum pk_log_level level, const char *text, const char *detail) {
     const char severity[] = {'<', (char)('0' + (int)level), '>', '\0'};
