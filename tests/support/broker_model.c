@@ -87,7 +87,9 @@ static void cut(struct broker_model *b, struct broker_client *c) {
 }
 
 static void send_bytes(struct broker_model *b, struct broker_client *c, const uint8_t *p, uint32_t n) {
-    if (pk_sim_peer_send(c->sim, c->link, p, n) < n) {
+    /* A client that said all it had and closed may still be read; what it is told is lost. */
+    const bool is_there = c->sim->links[c->link].state == PK_SIM_OPEN;
+    if (is_there && pk_sim_peer_send(c->sim, c->link, p, n) < n) {
         cut(b, c); /* its buffers are full: as good as gone */
     }
 }

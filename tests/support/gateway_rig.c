@@ -24,13 +24,6 @@ const char GATEWAY_ACTIONS[] =
     "[action wipe]\nabout = Wipes\nrisk = high\nargv = /bin/wipe {target}\ntargets = web\ncooldown = 1m\n"
     "per_hour = 2\n";
 
-/* In place of the platform's: the heap of this process is not the gateway's, and what is on it depends on
- * what ran before. */
-void pk_platform_arena(struct pk_arena_status *libc_arena, struct pk_arena_status *tls_arena) {
-    *libc_arena = (struct pk_arena_status){.capacity_bytes = PK_LIMIT_ARENA_BYTES};
-    *tls_arena = (struct pk_arena_status){.capacity_bytes = PK_LIMIT_TLS_HEAP_BYTES};
-}
-
 static const struct pk_agent_identity IDENTITY = {.version = "1.0.0", .isa = "sim", .board = "sim"};
 
 static void on_frame(void *arg, struct pk_sim *sim, const struct pk_ipc_frame *frame) {

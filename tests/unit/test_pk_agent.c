@@ -1,34 +1,16 @@
 #include "agent/pk_agent.h"
 
-#include <string.h>
-
-#include "support/gateway_rig.h"
-#include "support/pk_test.h"
-
-static struct broker_model broker;
-static struct hub_model hub;
-static struct gateway_site site;
-static struct gateway gw;
-
-static void begin(const struct gateway_setup *setup) {
-    static const struct gateway_setup PLAIN = {.seed = 1};
-    gateway_site_init(&site, &broker, &hub, 5);
-    gateway_init(&gw, &site, setup != NULL ? setup : &PLAIN);
-}
+#include "support/gateway_test.h"
 
 /* The longest story: a process dies, is restarted, and the hub knows all of it. */
 PK_TEST(agent__process_dies__incident_action_verification_resolution_reach_the_hub) {
     begin(NULL);
-    REQUIRE(gateway_boot(&gw));
-    REQUIRE(gateway_run_until_online(&gw));
-    gateway_process(&gw, "web", false);
-    gateway_site_run(&site, 7000);
-    const struct pk_incident *i = gateway_incident(&gw, "process_lost");
+    const struct pk_incident *i = open_incident();
     REQUIRE(i != NULL);
     CHECK_EQ_INT(i->severity, PK_SEV_CRITICAL);
     CHECK_EQ_U64(super_model_starts_of(&gw.super, "restart_service"), 1);
     gateway_process(&gw, "web", true);
-    gateway_site_run(&site, 30000);
+    wait_ms(30000);
     CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
     const struct hub_incident *known = hub_model_find(&hub, i->id);
     REQUIRE(known != NULL);
@@ -36,11 +18,178 @@ PK_TEST(agent__process_dies__incident_action_verification_resolution_reach_the_h
     CHECK_EQ_INT(known->status, PK_INC_RESOLVED);
     CHECK_EQ_U64(pk_outbox_depth(&gw.agent.outbox), 0);
     CHECK(hub_model_gateway(&hub, "gw-1")->is_online);
-    CHECK_STR(broker.breach, "");
-    CHECK_STR(hub.breach, "");
-    CHECK_STR(gw.super.breach, "");
-    CHECK_STR(site.breach, "");
     CHECK(gateway_verify_log(&gw) > 5);
+    check_sound();
 }
 
-PK_TEST_MAIN(agent__process_dies__incident_action_verification_resolution_reach_the_hub)
+PK_TEST(tick__nothing_happens__few_ticks_and_always_a_later_deadline) {
+    begin(NULL);
+    wait_ms(60000);
+    const uint64_t before = gw.tick_count;
+    wait_ms(600000);
+    /* Two collectors, the watchdog frame, summary and keep-alive: below one tick in two seconds. */
+    CHECK(gw.tick_count - before < 300);
+    CHECK(gw.until_ms > gw.agent.now.mono_ms);
+    CHECK(gw.super.tick_frames > 100);
+    check_sound();
+}
+
+PK_TEST(tick__no_broker_for_hours__neither_busy_nor_blind) {
+    prepare(&(struct gateway_setup){.seed = 2, .has_no_broker = true});
+    REQUIRE(gateway_boot(&gw));
+    wait_ms(3600000);
+    const uint64_t before = gw.tick_count;
+    wait_ms(3600000);
+    CHECK(gw.tick_count - before < 3000);
+    CHECK(open_incident() != NULL);
+    CHECK_STR(site.breach, "");
+}
+
+PK_TEST(summary__comes_each_minute_and_not_while_offline) {
+    begin(NULL);
+    wait_ms(301000);
+    const uint64_t count = hub_model_gateway(&hub, "gw-1")->summaries;
+    CHECK(count >= 4 && count <= 6);
+    gw.sim.links[1].answer = PK_SIM_REFUSE;
+    pk_sim_peer_reset(&gw.sim, 1);
+    wait_ms(600000);
+    CHECK_EQ_U64(hub_model_gateway(&hub, "gw-1")->summaries, count);
+    gw.sim.links[1].answer = PK_SIM_ACCEPT;
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(1000);
+    CHECK_EQ_U64(hub_model_gateway(&hub, "gw-1")->summaries, count + 1);
+    check_sound();
+}
+
+PK_TEST(stop__says_goodbye_and_leaves_everything_durable) {
+    begin(NULL);
+    REQUIRE(open_incident() != NULL);
+    REQUIRE(gateway_stop(&gw));
+    CHECK_EQ_U64(gw.agent.durable_seq, gw.agent.submitted_seq);
+    CHECK_EQ_INT(gw.agent.links[1].state, PK_LINK_OFF);
+    wait_ms(100);
+    CHECK(!hub_model_gateway(&hub, "gw-1")->is_online);
+    const struct broker_retained *status = broker_find_retained(&broker, "picket/v1/lab/gw-1/status");
+    REQUIRE(status != NULL);
+    CHECK(strstr((const char *)status->payload, "\"reason\":\"stopped\"") != NULL);
+    CHECK(!broker.clients[0].is_will_due);
+    check_sound();
+}
+
+PK_TEST(stop__disk_is_full__ends_at_its_deadline_all_the_same) {
+    begin(NULL);
+    gw.sim.store.is_disk_full = true;
+    REQUIRE(open_incident() != NULL);
+    const uint64_t start_ms = site.now_ms;
+    REQUIRE(gateway_stop(&gw));
+    CHECK(site.now_ms - start_ms <= PK_AGENT_STOP_MS + 10);
+    CHECK(gw.agent.durable_seq < gw.agent.submitted_seq);
+}
+
+PK_TEST(supervisor_gone__agent_ends) {
+    begin(NULL);
+    gw.sim.is_supervisor_gone = true;
+    wait_ms(PK_AGENT_STOP_MS + 6000);
+    CHECK(!gw.is_up);
+    CHECK(gateway_log_has(&gw, "the supervisor is gone"));
+}
+
+PK_TEST(signals__log_level_and_dump) {
+    begin(NULL);
+    const uint8_t before = gw.agent.log_level;
+    pk_sim_signal(&gw.sim, PK_SIG_LOG_LEVEL);
+    wait_ms(10);
+    CHECK_EQ_INT(gw.agent.log_level, before + 1);
+    for (int i = 0; i < 5; i++) {
+        pk_sim_signal(&gw.sim, PK_SIG_LOG_LEVEL);
+        wait_ms(10);
+    }
+    CHECK(gw.agent.log_level >= PK_LOG_ERROR && gw.agent.log_level <= PK_LOG_DEBUG);
+    pk_sim_signal(&gw.sim, PK_SIG_DUMP);
+    wait_ms(10);
+    static char text[PK_SIM_FILE_BYTES];
+    const int n = gw.port.files.read(gw.port.files.ctx, "/var/lib/picket/dump.json", text, sizeof text - 1);
+    REQUIRE(n > 100);
+    text[n] = '\0';
+    CHECK(text[0] == '{' && strstr(text, "\"memory\"") != NULL &&
+          strstr(text, "\"gateway\":\"gw-1\"") != NULL);
+}
+
+PK_TEST(clock__becomes_good__earlier_records_are_corrected) {
+    prepare(NULL);
+    gw.sim.is_wall_synced = false;
+    gw.sim.wall_offset_ms = -1700000000000;
+    REQUIRE(gateway_boot(&gw));
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    CHECK_EQ_INT(i->detected.quality, PK_TIME_UNSET);
+    const uint64_t mono_ms = i->detected.mono_ms;
+    gw.sim.is_wall_synced = true;
+    gw.sim.wall_offset_ms = 0;
+    wait_ms(5000);
+    CHECK_EQ_INT(i->detected.quality, PK_TIME_NTP);
+    CHECK_EQ_INT(i->detected.wall_ms, gw.sim.config.wall_ms + (int64_t)mono_ms);
+}
+
+PK_TEST(clock__last_good_time_is_a_floor_over_a_power_cut) {
+    begin(NULL);
+    wait_ms(60000);
+    const int64_t good_ms = gw.agent.now.wall_ms;
+    gateway_power_cut(&gw);
+    gw.sim.is_wall_synced = false;
+    gw.sim.wall_offset_ms = -1700000000000;
+    REQUIRE(gateway_boot(&gw));
+    CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_UNSET);
+    wait_ms(1000);
+    CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_FLOOR);
+    CHECK(gw.agent.now.wall_ms >= good_ms - 900000);
+}
+
+PK_TEST(clock__jump__fires_nothing) {
+    begin(NULL);
+    wait_ms(120000);
+    const uint32_t before = gw.agent.incidents.next_number;
+    gw.sim.wall_offset_ms = 86400000;
+    wait_ms(60000);
+    gw.sim.wall_offset_ms = -86400000;
+    wait_ms(60000);
+    /* Only the heartbeat that never came at all. */
+    CHECK(gw.agent.incidents.next_number <= before + 1);
+    CHECK_STR(site.breach, "");
+}
+
+PK_TEST(start__configured_heartbeat_that_never_comes__is_an_incident) {
+    begin(NULL);
+    wait_ms(90000);
+    const struct pk_incident *i = gateway_incident(&gw, "heartbeat_lost");
+    REQUIRE(i != NULL);
+    CHECK_STR(i->group_key, "press-7");
+}
+
+PK_TEST(start__store_moved_aside__is_an_incident_of_its_own) {
+    prepare(NULL);
+    struct pk_agent_start start = {.boot_epoch = 3, .last_exit = UINT32_MAX, .is_store_moved_aside = true};
+    pk_agent_init(&gw.agent, &gw.port,
+                  &(struct pk_agent_identity){.version = "1", .isa = "sim", .board = "sim"});
+    REQUIRE(pk_agent_load(&gw.agent, "/etc/picket/picketd.conf", NULL, &gw.diag) == PK_OK);
+    REQUIRE(pk_agent_start(&gw.agent, &start) == PK_OK);
+    CHECK_EQ_U64(gw.agent.now.boot, 3);
+    (void)pk_agent_tick(&gw.agent, 0);
+    uint32_t below = UINT32_MAX;
+    const struct pk_incident *i =
+        pk_incidents_next(&gw.agent.incidents, (1u << PK_INC_STATUS_COUNT) - 1u, PK_SEV_INFO, &below);
+    REQUIRE(i != NULL);
+    CHECK(strstr(i->rule_id, "store") != NULL);
+    CHECK(gateway_log_has(&gw, "moved aside"));
+}
+
+PK_TEST_MAIN(agent__process_dies__incident_action_verification_resolution_reach_the_hub,
+             tick__nothing_happens__few_ticks_and_always_a_later_deadline,
+             tick__no_broker_for_hours__neither_busy_nor_blind,
+             summary__comes_each_minute_and_not_while_offline,
+             stop__says_goodbye_and_leaves_everything_durable,
+             stop__disk_is_full__ends_at_its_deadline_all_the_same, supervisor_gone__agent_ends,
+             signals__log_level_and_dump, clock__becomes_good__earlier_records_are_corrected,
+             clock__last_good_time_is_a_floor_over_a_power_cut, clock__jump__fires_nothing,
+             start__configured_heartbeat_that_never_comes__is_an_incident,
+             start__store_moved_aside__is_an_incident_of_its_own)

@@ -1,0 +1,244 @@
+#include "agent/pk_agent_priv.h"
+
+#include "support/gateway_test.h"
+
+PK_TEST(restore__crash_at_any_moment__nothing_published_is_forgotten_and_the_chain_holds) {
+    uint32_t with_incident = 0;
+    for (uint64_t cut_ms = 0; cut_ms < 12000; cut_ms += 97) {
+        prepare(&(struct gateway_setup){.seed = cut_ms + 1});
+        gw.sim.store.delay_min_ms = 20;
+        gw.sim.store.delay_max_ms = 400;
+        REQUIRE(gateway_boot(&gw));
+        gateway_process(&gw, "web", false);
+        wait_ms(cut_ms);
+        gateway_crash(&gw);
+        REQUIRE(gateway_verify_log(&gw) >= 0);
+        REQUIRE(gateway_boot(&gw));
+        for (uint32_t i = 0; i < hub.incident_count; i++) {
+            const struct pk_incident *own = NULL;
+            REQUIRE(pk_incidents_find(&gw.agent.incidents, pk_str_of(hub.incidents[i].id), &own) == PK_OK);
+            CHECK(own->rev >= hub.incidents[i].rev);
+            with_incident++;
+        }
+        wait_ms(3000);
+        CHECK_STR(gw.super.breach, "");
+        CHECK_STR(hub.breach, "");
+    }
+    CHECK(with_incident > 10);
+}
+
+PK_TEST(restore__open_incident__its_rule_watches_on_and_the_hub_hears_the_end) {
+    begin(NULL);
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    char id[PK_INC_ID_BYTES];
+    memcpy(id, i->id, sizeof id);
+    wait_ms(2000);
+    gateway_crash(&gw);
+    gateway_process(&gw, "web", true);
+    REQUIRE(gateway_boot(&gw));
+    wait_ms(60000);
+    const struct pk_incident *own = NULL;
+    REQUIRE(pk_incidents_find(&gw.agent.incidents, pk_str_of(id), &own) == PK_OK);
+    CHECK_EQ_INT(own->status, PK_INC_RESOLVED);
+    const struct hub_incident *known = hub_model_find(&hub, id);
+    REQUIRE(known != NULL);
+    CHECK_EQ_INT(known->status, PK_INC_RESOLVED);
+    CHECK_EQ_U64(hub.incident_count >= 1, 1);
+    check_sound();
+}
+
+PK_TEST(restore__epoch__follows_the_supervisor_and_the_store_whichever_is_ahead) {
+    begin(NULL);
+    CHECK_EQ_U64(gw.agent.now.boot, 1);
+    wait_ms(1000);
+    gateway_crash(&gw);
+    gw.super.boot_epoch = 40;
+    REQUIRE(gateway_boot(&gw));
+    CHECK_EQ_U64(gw.agent.now.boot, 41);
+    wait_ms(1000);
+    gateway_crash(&gw);
+    gw.super.boot_epoch = UINT32_MAX; /* its file is lost: greeted with 0 */
+    REQUIRE(gateway_boot(&gw));
+    CHECK_EQ_U64(gw.agent.now.boot, 42);
+    /* Only the store knows 42: not a word to the broker before it is durable. */
+    gw.sim.store.is_disk_full = true;
+    wait_ms(20000);
+    CHECK(!gateway_is_online(&gw));
+    gw.sim.store.is_disk_full = false;
+    REQUIRE(gateway_run_until_online(&gw));
+    check_sound();
+}
+
+PK_TEST(restore__both_counters_lost__random_epoch_with_the_top_bit) {
+    prepare(NULL);
+    gw.super.boot_epoch = UINT32_MAX;
+    REQUIRE(gateway_boot(&gw));
+    CHECK((gw.agent.now.boot & 0x80000000u) != 0);
+    REQUIRE(gateway_run_until_online(&gw));
+}
+
+PK_TEST(restore__store_of_later_software__is_refused) {
+    begin(NULL);
+    wait_ms(1000);
+    gateway_crash(&gw);
+    for (uint32_t i = 0; i < gw.sim.store.record_count; i++) {
+        struct pk_sim_record *r = &gw.sim.store.records[gw.sim.store.order[i]];
+        if (r->key_bytes == 6 && memcmp(r->key, "schema", 6) == 0) {
+            r->value_bytes =
+                (uint16_t)pk_record_schema_pack(PK_SCHEMA_VERSION + 1, r->value, sizeof r->value);
+        }
+    }
+    CHECK(!gateway_boot(&gw));
+    CHECK_EQ_INT(gw.start_error, PK_E_UNSUPPORTED);
+}
+
+PK_TEST(restore__damaged_records__are_counted_and_budgets_count_as_spent) {
+    begin(NULL);
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    wait_ms(2000);
+    gateway_crash(&gw);
+    for (uint32_t k = 0; k < gw.sim.store.record_count; k++) {
+        struct pk_sim_record *r = &gw.sim.store.records[gw.sim.store.order[k]];
+        if (r->tree == PK_TREE_OBJECTS && r->key[0] == 'i') {
+            r->value_bytes = 3;
+        }
+    }
+    REQUIRE(gateway_boot(&gw));
+    CHECK(gateway_log_has(&gw, "stored records could not be read"));
+    gateway_process(&gw, "web", true);
+    wait_ms(200000);
+    gateway_process(&gw, "web", false);
+    const uint32_t before = super_model_starts_of(&gw.super, "restart_service");
+    wait_ms(60000);
+    CHECK_EQ_U64(super_model_starts_of(&gw.super, "restart_service"), before);
+}
+
+PK_TEST(disk_full__waits_says_so_and_heals_without_losing_anything) {
+    begin(NULL);
+    gw.sim.store.is_disk_full = true;
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    wait_ms(60000);
+    /* Nothing that is not durable is published, and no action starts. */
+    CHECK(hub_model_find(&hub, i->id) == NULL);
+    CHECK_EQ_U64(gw.super.start_count, 0);
+    CHECK(gateway_log_has(&gw, "the store cannot be written"));
+    gw.sim.store.is_disk_full = false;
+    wait_ms(20000);
+    CHECK(hub_model_find(&hub, i->id) != NULL);
+    CHECK(gw.super.start_count > 0);
+    check_sound();
+}
+
+/* Fills the map with log entries: each command that changes something is one. */
+static void fill(uint32_t count, uint32_t number) {
+    char args[120];
+    for (uint32_t i = 0; i < count; i++) {
+        (void)snprintf(args, sizeof args, "{\"incident_id\":\"inc_%05u\",\"note\":\"note %u\"}", number, i);
+        (void)gateway_command(&gw, 0, "incidents.note", args);
+    }
+}
+
+PK_TEST(map_full__log_gives_way_and_everything_goes_on) {
+    prepare(&(struct gateway_setup){.seed = 3, .map_bytes = 200000});
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    bool was_tight = false;
+    for (uint32_t round = 0; round < 12; round++) {
+        fill(50, i->number);
+        was_tight = was_tight || gw.sim.store.status.used_bytes > 120000;
+    }
+    CHECK(was_tight);
+    CHECK(gw.agent.audit.trimmed_count > 0);
+    wait_ms(60000);
+    CHECK(!gw.sim.store.status.is_map_full);
+    CHECK_EQ_U64(gw.agent.durable_seq, gw.agent.submitted_seq);
+    CHECK_EQ_U64(hub_model_find(&hub, i->id)->rev, i->rev);
+    check_sound();
+}
+
+PK_TEST(map_full__offline__never_wedges) {
+    prepare(&(struct gateway_setup){.seed = 3, .map_bytes = 60000, .has_no_broker = true});
+    REQUIRE(gateway_boot(&gw));
+    for (uint32_t n = 0; n < 60; n++) {
+        char lines[1200];
+        int at = 0;
+        for (int k = 0; k < 3; k++) {
+            at += snprintf(
+                lines + at, sizeof lines - (size_t)at,
+                "{\"type\":\"database_connection_error\",\"source\":\"db-%u\",\"severity\":\"high\"}\n", n);
+        }
+        (void)gateway_events(&gw, lines);
+        wait_ms(20000);
+    }
+    wait_ms(600000);
+    /* Full or not: the store took something in the end, and the agent lives. */
+    CHECK(gw.is_up);
+    CHECK(gw.sim.store.status.used_bytes <= 60000);
+    CHECK(gateway_command(&gw, 0, "status", "{}") != NULL);
+    CHECK_STR(site.breach, "");
+}
+
+PK_TEST(trim__passes_a_gap_in_the_log) {
+    prepare(&(struct gateway_setup){
+        .seed = 4,
+        .config = "[gateway]\nsite = lab\ngateway = @\n[sources]\nprocess = 5s\n[process web]\n"
+                  "[store]\njournal_keep = 100\n"});
+    REQUIRE(gateway_boot(&gw));
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    fill(60, i->number);
+    gateway_crash(&gw);
+    /* Thirty entries in a row are gone: longer than one slice of trimming. */
+    uint32_t removed = 0;
+    for (uint32_t k = 0; k < gw.sim.store.record_count; k++) {
+        struct pk_sim_record *r = &gw.sim.store.records[gw.sim.store.order[k]];
+        if (r->tree == PK_TREE_JOURNAL && r->key[0] == 'L' && removed < 30) {
+            r->is_damaged = true;
+            removed++;
+        }
+    }
+    REQUIRE(gateway_boot(&gw));
+    fill(150, i->number);
+    wait_ms(60000);
+    CHECK(gw.agent.audit.trimmed_count > 20);
+    CHECK(pk_audit_log_excess(&gw.agent.audit, 100) < 40);
+}
+
+PK_TEST(acknowledgements__wait_for_the_medium_and_not_for_a_commit_that_never_comes) {
+    begin(NULL);
+    wait_ms(1000);
+    /* Causes nothing to be stored: acknowledged at once, again and again. */
+    for (uint32_t i = 0; i < 40; i++) {
+        CHECK_EQ_U64(broker_publish(&broker, "picket/v1/lab/gw-1/in/sensor/temperature", "21", 2, ""), 1);
+        wait_ms(100);
+        CHECK_EQ_U64(broker.clients[0].queue_count, 0);
+    }
+    gw.sim.store.is_disk_full = true;
+    for (uint32_t i = 0; i < 3; i++) {
+        (void)broker_publish(&broker, "picket/v1/lab/gw-1/in/db/database_connection_error",
+                             "{\"severity\":\"high\"}", 19, "");
+    }
+    wait_ms(5000);
+    REQUIRE(gateway_incident(&gw, "database_connection_fail") != NULL);
+    CHECK(broker.clients[0].queue_count > 0);
+    gw.sim.store.is_disk_full = false;
+    wait_ms(20000);
+    CHECK_EQ_U64(broker.clients[0].queue_count, 0);
+    check_sound();
+}
+
+PK_TEST_MAIN(restore__crash_at_any_moment__nothing_published_is_forgotten_and_the_chain_holds,
+             restore__open_incident__its_rule_watches_on_and_the_hub_hears_the_end,
+             restore__epoch__follows_the_supervisor_and_the_store_whichever_is_ahead,
+             restore__both_counters_lost__random_epoch_with_the_top_bit,
+             restore__store_of_later_software__is_refused,
+             restore__damaged_records__are_counted_and_budgets_count_as_spent,
+             disk_full__waits_says_so_and_heals_without_losing_anything,
+             map_full__log_gives_way_and_everything_goes_on, map_full__offline__never_wedges,
+             trim__passes_a_gap_in_the_log,
+             acknowledgements__wait_for_the_medium_and_not_for_a_commit_that_never_comes)
