@@ -20,11 +20,30 @@
  * up, and a listing of readers nobody calls; with them all of printf is out of the ARMv7 file, and the texts
  * of 57 conditions: 12 KB.
  */
+#include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 _Noreturn void pk_panic(const char *file, int line);
 #undef sprintf
 #undef fprintf
 #define sprintf(text, ...) ((text)[0] = '\0')
 #define fprintf(stream, ...) pk_panic(file, line)
+
+/*
+ * Opened with MDB_NOLOCK: there is no lock file, no table of readers and no mutex between processes. What
+ * sets them up says that it cannot, so that the compiler and the linker can leave out the rest: 2 KB with
+ * libc's part.
+ */
+#define MDB_USE_ROBUST 0
+#define pthread_key_create(key, destructor) ENOSYS
+#define pthread_key_delete(key) ((void)0)
+#define pthread_getspecific(key) NULL
+#define pthread_setspecific(key, value) ENOSYS
+#define pthread_mutexattr_init(attributes) ENOSYS
+#define pthread_mutexattr_setpshared(attributes, is_shared) ENOSYS
+#define pthread_mutexattr_destroy(attributes) ((void)0)
+/* The page size as libc already has it. */
+#define sysconf(name) getpagesize()
 
 #endif

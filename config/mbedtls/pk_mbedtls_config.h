@@ -3,11 +3,12 @@
  * here is off. Sizes follow the memory contract: everything lives in one static buffer, a heap of our own
  * (port/heap.c).
  *
- * The port (port/mbedtls) owns three hooks:
+ * The port (port/mbedtls) owns hooks:
  *   - mbedtls_psa_external_get_random(): the only source of randomness for PSA; the same function feeds the
  * TLS and ECDSA calls that take an RNG argument. There is no DRBG and no entropy pool in the library.
  *   - mbedtls_platform_set_time(): certificate dates are judged by the clock of the clock port, with its
  * quality.
+ *   - mbedtls_platform_gmtime_r(): our calendar.
  *   - files: the library reads none; keys and certificates are passed as bytes.
  */
 #ifndef PK_MBEDTLS_CONFIG_H
@@ -20,6 +21,7 @@
 #define MBEDTLS_PLATFORM_C
 #define MBEDTLS_PLATFORM_MEMORY
 #define MBEDTLS_PLATFORM_TIME_ALT
+#define MBEDTLS_PLATFORM_GMTIME_R_ALT
 
 /* TLS 1.3 is built on PSA; volatile keys only, in the fixed slot table, and only what its key schedule calls:
  * without the list PSA offers all that is on below a second time. */

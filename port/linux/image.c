@@ -24,7 +24,7 @@ extern const image_header __ehdr_start __attribute__((visibility("hidden")));
 /* Position-independent programs only: there addresses in the file are offsets from the header. */
 static void find_segments(struct pk_image *image) {
     const uintptr_t base = (uintptr_t)&__ehdr_start;
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t page = (uintptr_t)getpagesize();
     const image_segment *s = (const image_segment *)(const void *)(base + __ehdr_start.e_phoff);
     for (unsigned i = 0; i < __ehdr_start.e_phnum && __ehdr_start.e_type == ET_DYN; i++) {
         if (s[i].p_type != PT_LOAD || (s[i].p_flags & PF_W) != 0 ||

@@ -418,7 +418,7 @@ static int check_sizes(struct checker *c) {
     if (fstat(c->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         return bad(c, "not a regular file", PK_MDB_NO_PAGE);
     }
-    if (c->page_bytes != (uint32_t)sysconf(_SC_PAGESIZE)) {
+    if (c->page_bytes != (uint32_t)getpagesize()) {
         return bad(c, "made with another page size", PK_MDB_NO_PAGE);
     }
     const uint64_t pages = (uint64_t)st.st_size / c->page_bytes;

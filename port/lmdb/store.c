@@ -360,7 +360,7 @@ int pk_lmdb_open(struct pk_lmdb *s, const struct pk_lmdb_config *config, struct 
     }
     s->wake_fd = config->wake_fd;
     s->now_us = config->now_us;
-    s->page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
+    s->page_bytes = (uint32_t)getpagesize();
     s->map_bytes = config->map_bytes > LEAST_MAP_BYTES ? config->map_bytes : (uint64_t)LEAST_MAP_BYTES;
     s->map_bytes -= s->map_bytes % s->page_bytes;
     s->is_stopping = false;

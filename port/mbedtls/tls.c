@@ -3,11 +3,14 @@
 #include "port/mbedtls/pk_tls.h"
 
 #include <string.h>
+#include <time.h>
 
 #include <mbedtls/platform.h>
 #include <mbedtls/platform_time.h>
 #include <mbedtls/platform_util.h>
 #include <psa/crypto.h>
+
+#include "base/pk_time.h"
 
 #include "port/mbedtls/tls_error.h"
 
@@ -35,6 +38,19 @@ static int library_random(void *ctx, unsigned char *out, size_t n) {
     return mbedtls_psa_external_get_random(NULL, out, n, &got) == PSA_SUCCESS
                ? 0
                : MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+}
+
+struct tm *mbedtls_platform_gmtime_r(const mbedtls_time_t *seconds, struct tm *out) {
+    int year = 0;
+    unsigned month = 0, day = 0, hour = 0, minute = 0, second = 0;
+    pk_time_to_civil((int64_t)*seconds * 1000, &year, &month, &day, &hour, &minute, &second);
+    *out = (struct tm){.tm_year = year - 1900,
+                       .tm_mon = (int)month - 1,
+                       .tm_mday = (int)day,
+                       .tm_hour = (int)hour,
+                       .tm_min = (int)minute,
+                       .tm_sec = (int)second};
+    return out;
 }
 
 static mbedtls_time_t library_time(mbedtls_time_t *out) {
