@@ -15,9 +15,13 @@ foreach(pk_file IN ITEMS picketd.conf actions.conf topology.conf)
         install(FILES config/${pk_file} DESTINATION etc/picket PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
     endif()
 endforeach()
+# The shipped rules are in the program; their text is here to be read and copied from.
 if(EXISTS ${CMAKE_SOURCE_DIR}/config/rules)
-    install(DIRECTORY config/rules DESTINATION etc/picket FILES_MATCHING PATTERN "*.rules")
+    install(DIRECTORY config/rules DESTINATION usr/share/picket FILES_MATCHING PATTERN "*.rules" PATTERN "README.md")
 endif()
+foreach(pk_folder IN ITEMS conf.d rules.d keys tls)
+    install(DIRECTORY DESTINATION etc/picket/${pk_folder})
+endforeach()
 
 # The service file of the board's init system.
 function(pk_install_service source target)

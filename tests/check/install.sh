@@ -17,6 +17,10 @@ has 755 usr/bin/picketctl
 has 644 etc/picket/picketd.conf
 has 644 etc/picket/actions.conf
 has 644 usr/lib/systemd/system/picketd.service
-ls "$work"/etc/picket/rules/*.rules >/dev/null 2>&1 || complain "etc/picket/rules holds no rules"
+ls "$work"/usr/share/picket/rules/*.rules >/dev/null 2>&1 || complain "usr/share/picket/rules holds no rules"
+for folder in conf.d rules.d keys tls; do
+    [ -d "$work/etc/picket/$folder" ] || complain "etc/picket/$folder is missing"
+    [ -z "$(ls "$work/etc/picket/$folder" 2>/dev/null)" ] || complain "etc/picket/$folder is not empty"
+done
 complain_lines < <(cd "$work" && find . -perm /022 ! -type l -printf '%P: writable by others\n' | grep -v '^:')
 finish
