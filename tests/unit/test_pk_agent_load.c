@@ -1,0 +1,55 @@
+#include "agent/pk_agent_priv.h"
+
+#include "support/gateway_test.h"
+
+static bool boots(const char *config, const char *actions, const char *rules, const char *keys) {
+    prepare(&(struct gateway_setup){
+        .seed = 4, .config = config, .actions = actions, .rules = rules, .keys = keys});
+    return gateway_boot(&gw);
+}
+
+static const char *refusal(const char *config, const char *actions, const char *rules, const char *keys) {
+    static char text[400];
+    struct pk_buf b;
+    CHECK(!boots(config, actions, rules, keys));
+    pk_buf_init(&b, text, sizeof text);
+    pk_diag_format(&gw.diag, &b);
+    return text;
+}
+
+PK_TEST(load__each_file_may_refuse__with_its_name_and_place) {
+    CHECK(strstr(refusal("[agnet]\n", NULL, NULL, NULL), ":1:") != NULL);
+    CHECK(strstr(refusal(NULL, "[action x]\nrisk = dreadful\n", NULL, NULL),
+                 "risk is low, medium, high or critical") != NULL);
+    CHECK(strstr(refusal(NULL, NULL, "[rule x]\nabout = y\nwhne = value > 1\n", NULL), "did you mean") !=
+          NULL);
+    CHECK(strstr(refusal(NULL, NULL, NULL, "[key a]\nrole = king\n"), ":2:") != NULL);
+}
+
+PK_TEST(load__operator_rule__replaces_the_shipped_one) {
+    REQUIRE(boots(
+        NULL, NULL,
+        "[rule process_lost]\nabout = mine\non = type = process_up\nwhen = value < 1\ntype = service_down\n"
+        "severity = low\nclear = value >= 1 for 1s\n",
+        NULL));
+    const int index = pk_engine_find_rule(&gw.agent.engine, pk_str_of("process_lost"));
+    REQUIRE(index >= 0);
+    CHECK_EQ_INT(pk_engine_rule(&gw.agent.engine, (uint32_t)index)->severity, PK_SEV_LOW);
+    CHECK(pk_engine_rule(&gw.agent.engine, (uint32_t)index)->is_own);
+}
+
+PK_TEST(load_again__refused__changes_nothing) {
+    struct pk_diag diag;
+    begin(NULL);
+    const uint32_t rules = pk_engine_rule_count(&gw.agent.engine), crc = pk_agent_actions_crc(&gw.agent);
+    const uint8_t mode = gw.agent.config.mode;
+    CHECK_EQ_INT(pk_agent_load(&gw.agent, "/no/such/file.conf", NULL, &diag), PK_E_CONFIG);
+    CHECK_STR(diag.file, "/no/such/file.conf");
+    CHECK_EQ_U64(pk_engine_rule_count(&gw.agent.engine), rules);
+    CHECK_EQ_U64(pk_agent_actions_crc(&gw.agent), crc);
+    CHECK_EQ_INT(gw.agent.config.mode, mode);
+    CHECK(open_incident() != NULL); /* it goes on */
+}
+
+PK_TEST_MAIN(load__each_file_may_refuse__with_its_name_and_place,
+             load__operator_rule__replaces_the_shipped_one, load_again__refused__changes_nothing)
