@@ -86,7 +86,8 @@
 #define MBEDTLS_PKCS1_V15
 #define MBEDTLS_PKCS1_V21
 
-/* Certificates; nobody asks for a description of one. PSS: without it a TLS 1.3 handshake with an RSA broker fails. */
+/* Certificates; nobody asks for a description of one. PSS: without it a TLS 1.3 handshake with an RSA broker
+ * fails. */
 #define MBEDTLS_X509_USE_C
 #define MBEDTLS_X509_CRT_PARSE_C
 #define MBEDTLS_X509_RSASSA_PSS_SUPPORT
@@ -99,8 +100,8 @@
 #define MBEDTLS_PK_C
 #define MBEDTLS_PK_PARSE_C
 
-/* A board short of flash (board.cmake): loops instead of unrolled rounds, no ready-made multiples of the generators.
- * 9 KB less; see ADR 0030 for what it costs. */
+/* A board short of flash (board.cmake): loops instead of unrolled rounds, no ready-made multiples of the
+ * generators. 9 KB less; see ADR 0030 for what it costs. */
 #if defined(PK_SHORT_OF_FLASH)
 #define MBEDTLS_SHA256_SMALLER
 #define MBEDTLS_SHA512_SMALLER

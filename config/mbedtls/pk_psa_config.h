@@ -1,5 +1,5 @@
-/* What TLS 1.3 of mbedTLS asks of PSA: hashes, HKDF and the key exchange. Signatures, certificates and records go the
- * library's own way. */
+/* What TLS 1.3 of mbedTLS asks of PSA: hashes, HKDF and the key exchange. Signatures, certificates and
+ * records go the library's own way. */
 #ifndef PK_PSA_CONFIG_H
 #define PK_PSA_CONFIG_H
 

@@ -595,7 +595,8 @@ PK_TEST(supervisor__damaged_store__is_moved_aside_and_said) {
         REQUIRE(rig_open(&r));
         rig_start(&r, "crash", kinds[i]);
         CHECK(await_log(&r, "moved 1\n", 5));
-        CHECK(log_has(&r, geteuid() == 0 ? "move 0\n" : "move ")); /* as root: whoever owns the damaged file */
+        CHECK(
+            log_has(&r, geteuid() == 0 ? "move 0\n" : "move ")); /* as root: whoever owns the damaged file */
         (void)kill(r.pid, SIGTERM);
         CHECK_EQ_INT(await_exit(&r, 5), 0);
         rig_close(&r);

@@ -2,42 +2,73 @@
 
 #include "support/gateway_test.h"
 
-PK_TEST(doctor__sound_gateway__has_no_error) {
+#define OK_ALL "doctor", "{}"
+
+PK_TEST(doctor__sound_gateway__finds_nothing) {
     begin(NULL);
-    wait_ms(3000);
-    const char *answer = gateway_command(&gw, 1000, "doctor", "{}");
-    REQUIRE(answer != NULL);
-    CHECK(strstr(answer, "\"check\":\"broker central\",\"verdict\":\"ok\"") != NULL);
-    CHECK(strstr(answer, "\"check\":\"store\",\"verdict\":\"ok\"") != NULL);
-    CHECK(strstr(answer, "\"check\":\"rules\",\"verdict\":\"ok\"") != NULL);
-    CHECK(strstr(answer, "\"check\":\"broker central\",\"verdict\":\"error\"") == NULL);
+    (void)broker_publish(&broker, "picket/v1/lab/gw-1/in/press-7/heartbeat", "30", 2, "");
+    wait_ms(35000);
+    const char *a = gateway_command(&gw, 1000, OK_ALL);
+    REQUIRE(a != NULL);
+    CHECK(strstr(a, "\"verdict\":\"error\"") == NULL);
+    static const char *const CHECKS[] = {"clock", "broker central", "store", "seal", "rules", "actions"};
+    for (uint32_t i = 0; i < PK_COUNT_OF(CHECKS); i++) {
+        char want[60];
+        (void)snprintf(want, sizeof want, "{\"check\":\"%s\",\"verdict\":\"ok\"", CHECKS[i]);
+        CHECK(strstr(a, want) != NULL);
+    }
 }
 
-PK_TEST(doctor__broker_away__says_why_and_what_to_do) {
-    begin(NULL);
-    gw.sim.links[1].answer = PK_SIM_REFUSE;
-    pk_sim_peer_reset(&gw.sim, 1);
-    wait_ms(5000);
-    CHECK(says(1000, "doctor", "{}", "\"check\":\"broker central\",\"verdict\":\"error\""));
-    CHECK(says(1000, "doctor", "{}", "check host, port, certificates"));
-}
-
-PK_TEST(doctor__no_broker__is_a_warning) {
-    prepare(
-        &(struct gateway_setup){.seed = 3,
-                                .has_no_broker = true,
-                                .config = "[gateway]\nsite = s\ngateway = gw-1\n[agent]\nmode = observe\n"});
+PK_TEST(doctor__names_what_is_wrong_and_its_cure) {
+    prepare(&(struct gateway_setup){
+        .seed = 1,
+        .config = "[gateway]\nsite = lab\ngateway = @\n[agent]\nmode = observe\n[sources]\nprocess = 5s\n"});
+    gw.sim.is_wall_synced = false;
     REQUIRE(gateway_boot(&gw));
-    wait_ms(1000);
-    CHECK(says(0, "doctor", "{}", "\"check\":\"broker\",\"verdict\":\"warning\""));
-    CHECK(says(0, "doctor", "{}", "the mode lets no action run"));
+    gw.agent.start.seal_bits = 0;
+    wait_ms(100);
+    gw.sim.store.is_disk_full = true;
+    gateway_process(&gw, "web", false);
+    wait_ms(6000);
+    const char *a = gateway_command(&gw, 1000, OK_ALL);
+    REQUIRE(a != NULL);
+    CHECK(strstr(a, "{\"check\":\"clock\",\"verdict\":\"warning\"") != NULL);
+    CHECK(strstr(a, "{\"check\":\"broker\",\"verdict\":\"warning\"") != NULL);
+    CHECK(strstr(a, "{\"check\":\"store\",\"verdict\":\"error\"") != NULL);
+    CHECK(strstr(a, "{\"check\":\"seal\",\"verdict\":\"error\"") != NULL);
+    CHECK(strstr(a, "{\"check\":\"actions\",\"verdict\":\"warning\"") != NULL);
+    CHECK(strstr(a, "\"cure\":\"\"") == NULL || strstr(a, "\"verdict\":\"ok\"") != NULL);
 }
 
-PK_TEST(doctor__events_lost__is_said) {
+PK_TEST(doctor__broker_that_refuses__is_an_error_with_the_reason) {
+    prepare(NULL);
+    gw.sim.links[1].answer = PK_SIM_TLS_FAILS;
+    REQUIRE(gateway_boot(&gw));
+    wait_ms(20000);
+    CHECK(says(1000, "doctor", "{}", "{\"check\":\"broker central\",\"verdict\":\"error\""));
+    CHECK(says(1000, "doctor", "{}", "certificate"));
+}
+
+PK_TEST(doctor__refused_reload_and_lost_events_are_shown) {
     begin(NULL);
-    CHECK(gateway_events(&gw, "{\"type\":\"x\"}\nnot json\n") != NULL);
-    CHECK(says(0, "doctor", "{}", "\"check\":\"losses\",\"verdict\":\"warning\""));
+    (void)pk_sim_file_set(&gw.sim, "/etc/picket/picketd.conf", "[nonsense]\n", 11);
+    pk_sim_signal(&gw.sim, PK_SIG_RELOAD);
+    (void)gateway_events(&gw, "rubbish\n");
+    wait_ms(10);
+    CHECK(says(1000, "doctor", "{}", "{\"check\":\"configuration\",\"verdict\":\"error\""));
+    CHECK(says(1000, "doctor", "{}", "picketd.conf:1"));
+    CHECK(says(1000, "doctor", "{}", "{\"check\":\"losses\",\"verdict\":\"warning\""));
 }
 
-PK_TEST_MAIN(doctor__sound_gateway__has_no_error, doctor__broker_away__says_why_and_what_to_do,
-             doctor__no_broker__is_a_warning, doctor__events_lost__is_said)
+PK_TEST(doctor__source_that_cannot_be_measured__is_a_warning) {
+    begin(NULL);
+    gw.sim.collector_error[PK_COLLECT_PROCESS] = PK_E_IO;
+    (void)pk_sim_sample_set(&gw.sim, PK_COLLECT_DISK, "disk_pct", "root", 0.0, PK_E_IO);
+    wait_ms(40000);
+    CHECK(says(1000, "doctor", "{}", "{\"check\":\"rules\",\"verdict\":\"warning\""));
+}
+
+PK_TEST_MAIN(doctor__sound_gateway__finds_nothing, doctor__names_what_is_wrong_and_its_cure,
+             doctor__broker_that_refuses__is_an_error_with_the_reason,
+             doctor__refused_reload_and_lost_events_are_shown,
+             doctor__source_that_cannot_be_measured__is_a_warning)
