@@ -50,6 +50,14 @@ pk_add_folder(pk_mqtt src/mqtt pk_base)
 pk_add_folder(pk_report src/report pk_respond pk_mqtt)
 pk_add_folder(pk_agent src/agent pk_report)
 set(PK_CORE_MODULES base event detect incident wire respond mqtt report agent)
+# Where flash is short, the guard stands where foreign bytes are taken apart: base, event, wire, mqtt, report, TLS and network.
+# These work on records of our own making.
+if(PK_BOARD_IS_SHORT_OF_FLASH)
+    file(GLOB pk_inner CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/detect/*.c ${CMAKE_SOURCE_DIR}/src/incident/*.c
+        ${CMAKE_SOURCE_DIR}/src/respond/*.c ${CMAKE_SOURCE_DIR}/src/agent/*.c ${CMAKE_SOURCE_DIR}/src/roles/*.c
+        ${CMAKE_SOURCE_DIR}/port/lmdb/*.c)
+    set_source_files_properties(${pk_inner} PROPERTIES COMPILE_OPTIONS -fno-stack-protector)
+endif()
 
 pk_add_folder(pk_port_mbedtls port/mbedtls pk_port mbedtls)
 pk_add_folder(pk_port_lmdb port/lmdb pk_port lmdb Threads::Threads)

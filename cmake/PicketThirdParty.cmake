@@ -16,6 +16,8 @@ target_include_directories(mbedtls SYSTEM PUBLIC ${PK_MBEDTLS_DIR}/include ${CMA
 target_compile_definitions(mbedtls PUBLIC MBEDTLS_CONFIG_FILE="pk_mbedtls_config.h")
 if(PK_BOARD_IS_SHORT_OF_FLASH)
     target_compile_definitions(mbedtls PUBLIC PK_SHORT_OF_FLASH)
+    # 5 KB: the guard stays on our own parsers, which are younger.
+    set_source_files_properties(${pk_mbedtls_sources} PROPERTIES COMPILE_OPTIONS -fno-stack-protector)
 endif()
 target_compile_options(mbedtls PRIVATE -w -Os)
 if(PK_BOARD_OPTIMIZE STREQUAL "-O2")
@@ -28,6 +30,9 @@ target_link_libraries(mbedtls PRIVATE pk_flags)
 
 # Its page lists and the size of a transaction in memory: config/lmdb/pk_lmdb_config.h says why.
 set(pk_lmdb_sources ${PK_LMDB_DIR}/mdb.c ${PK_LMDB_DIR}/midl.c)
+if(PK_BOARD_IS_SHORT_OF_FLASH)
+    set_source_files_properties(${pk_lmdb_sources} PROPERTIES COMPILE_OPTIONS -fno-stack-protector)
+endif()
 add_library(lmdb STATIC ${pk_lmdb_sources})
 # The same library with every write going through the functions of config/lmdb/pk_lmdb_hooks.h; tests only.
 add_library(lmdb_hooked STATIC EXCLUDE_FROM_ALL ${pk_lmdb_sources})

@@ -70,7 +70,9 @@ PK_TEST(assign_and_note__bounds) {
     CHECK_EQ_INT(pk_incidents_assign(&t, 1, pk_str_of("bob"), ANN, &now), PK_OK);
     CHECK_STR(i->assigned_to, "bob");
     CHECK_STR(last_line(), "assigned to bob by ann");
-    CHECK_EQ_INT(pk_incidents_assign(&t, 1, pk_str_of(""), ANN, &now), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_incidents_assign(&t, 1, pk_str_of("ann"), ANN, &now), PK_OK);
+    CHECK_EQ_INT(pk_incidents_assign(&t, 1, pk_str_of(""), ANN, &now), PK_OK); /* nobody */
+    CHECK_STR(pk_incidents_get(&t, 1)->assigned_to, "");
     CHECK_EQ_INT(pk_incidents_assign(&t, 1, pk_str_make(text, PK_INC_USER_BYTES), ANN, &now), PK_E_TOO_BIG);
     CHECK_EQ_INT(pk_incidents_assign(&t, 9, pk_str_of("bob"), ANN, &now), PK_E_NOT_FOUND);
     CHECK_EQ_INT(pk_incidents_note(&t, 1, pk_str_of("looked at it"), ANN, &now), PK_OK);

@@ -1,5 +1,6 @@
 #include "agent/pk_selftest.h"
 
+#include "base/pk_assert.h"
 #include "support/gateway_test.h"
 
 static uint32_t run(char *text, uint32_t cap) {
