@@ -52,7 +52,7 @@ int pk_incidents_assign(struct pk_incidents *t, uint32_t number, struct pk_str a
     if (slot == PK_INCIDENT_NO_SLOT) {
         return PK_E_NOT_FOUND;
     }
-    const int err = check_text(assignee, PK_INC_USER_BYTES);
+    const int err = assignee.n == 0 ? PK_OK : check_text(assignee, PK_INC_USER_BYTES);
     if (err != PK_OK) {
         return err;
     }
@@ -63,7 +63,7 @@ int pk_incidents_assign(struct pk_incidents *t, uint32_t number, struct pk_str a
     pk_str_copy_cut(assignee, i->assigned_to, sizeof i->assigned_to);
     pk_buf_init(&b, text, sizeof text);
     pk_buf_puts(&b, "assigned to ");
-    pk_buf_puts(&b, i->assigned_to);
+    pk_buf_puts(&b, assignee.n == 0 ? "nobody" : i->assigned_to);
     pk_buf_putc(&b, ' ');
     put_actor(&b, by);
     pk_incident_table_say(t, slot, PK_TL_ASSIGNED, by.source, now, pk_str_trim(pk_buf_str(&b)));

@@ -12,6 +12,7 @@ struct pk_incident_actor {
  * PK_E_BAD_FIELD (text empty or not UTF-8), PK_E_TOO_BIG. */
 PK_MUST_USE int pk_incidents_acknowledge(struct pk_incidents *t, uint32_t number, struct pk_incident_actor by,
                                          const struct pk_stamp *now);
+/* assignee empty: nobody. */
 PK_MUST_USE int pk_incidents_assign(struct pk_incidents *t, uint32_t number, struct pk_str assignee,
                                     struct pk_incident_actor by, const struct pk_stamp *now);
 PK_MUST_USE int pk_incidents_note(struct pk_incidents *t, uint32_t number, struct pk_str text,
