@@ -2,65 +2,102 @@
 
 #include "support/gateway_test.h"
 
-PK_TEST(process__gone_and_back__opens_acts_and_resolves) {
+PK_TEST(collector__aligned_to_its_period_and_off_when_asked) {
     begin(NULL);
-    const struct pk_incident *i = open_incident();
-    REQUIRE(i != NULL);
-    CHECK_STR(i->components[0], "web");
-    CHECK_EQ_INT(i->recommended_count, 1);
-    CHECK_STR(i->recommended[0], "restart_service");
-    CHECK_EQ_U64(super_model_starts_of(&gw.super, "restart_service"), 1);
-    check_sound();
-}
-
-PK_TEST(error_burst__tenth_event_opens_it_and_not_the_ninth) {
-    begin(NULL);
-    for (int n = 0; n < 9; n++) {
-        CHECK(gateway_events(&gw, "{\"type\":\"api_error\",\"source\":\"api\",\"severity\":\"high\"}\n") !=
-              NULL);
-    }
-    CHECK(gateway_incident(&gw, "error_burst") == NULL);
-    CHECK(gateway_events(&gw, "{\"type\":\"api_error\",\"source\":\"api\",\"severity\":\"high\"}\n") != NULL);
-    const struct pk_incident *i = gateway_incident(&gw, "error_burst");
-    REQUIRE(i != NULL);
-    CHECK_EQ_INT(i->source_event_count, PK_INC_SOURCE_EVENTS);
-    CHECK_EQ_U64(i->event_count, 10);
-    check_sound();
-}
-
-PK_TEST(heartbeat__configured_and_never_seen__is_lost_in_time) {
-    begin(NULL);
-    wait_ms(50000);
-    CHECK(gateway_incident(&gw, "heartbeat_lost") == NULL);
-    wait_ms(20000); /* 2 x 30 s after the start */
-    const struct pk_incident *i = gateway_incident(&gw, "heartbeat_lost");
-    REQUIRE(i != NULL);
-    CHECK_STR(i->group_key, "press-7");
-    CHECK(gateway_events(&gw, "{\"type\":\"heartbeat\",\"source\":\"press-7\",\"value\":30}\n") != NULL);
-    wait_ms(15000);
-    CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
-    check_sound();
-}
-
-PK_TEST(replayed_heartbeat__does_not_count_as_life) {
-    begin(NULL);
-    wait_ms(40000);
-    CHECK(gateway_events(
-              &gw, "{\"type\":\"heartbeat\",\"source\":\"press-7\",\"value\":30,\"replayed\":true}\n") !=
-          NULL);
-    wait_ms(25000);
-    CHECK(gateway_incident(&gw, "heartbeat_lost") != NULL);
-}
-
-PK_TEST(collectors__due_times_are_aligned) {
-    begin(NULL);
-    wait_ms(3000);
-    CHECK_EQ_U64(gw.agent.collect_due_ms[PK_COLLECT_PROCESS] % gw.agent.config.collect_ms[PK_COLLECT_PROCESS],
-                 0);
+    wait_ms(60000);
+    CHECK(gw.agent.collect_is_off[PK_COLLECT_CPU]);
+    CHECK(!gw.agent.collect_is_off[PK_COLLECT_PROCESS]);
+    CHECK_EQ_U64(gw.agent.collect_due_ms[PK_COLLECT_PROCESS] % 5000, 0);
+    CHECK_EQ_U64(gw.agent.collect_due_ms[PK_COLLECT_DISK] % 30000, 0);
     CHECK(pk_agent_collect_next_ms(&gw.agent) > gw.agent.now.mono_ms);
 }
 
-PK_TEST_MAIN(process__gone_and_back__opens_acts_and_resolves,
-             error_burst__tenth_event_opens_it_and_not_the_ninth,
-             heartbeat__configured_and_never_seen__is_lost_in_time,
-             replayed_heartbeat__does_not_count_as_life, collectors__due_times_are_aligned)
+PK_TEST(collector__kernel_without_it__is_switched_off_and_said_once) {
+    prepare(NULL);
+    gw.sim.collector_error[PK_COLLECT_DISK] = PK_E_UNSUPPORTED;
+    REQUIRE(gateway_boot(&gw));
+    wait_ms(120000);
+    CHECK(gw.agent.collect_is_off[PK_COLLECT_DISK]);
+    CHECK(gateway_log_has(&gw, "its collector is off: disk_pct"));
+}
+
+PK_TEST(collector__cannot_be_read__is_a_fault_never_healthy) {
+    begin(NULL);
+    wait_ms(20000);
+    gw.sim.collector_error[PK_COLLECT_PROCESS] = PK_E_IO;
+    wait_ms(20000);
+    CHECK(gateway_incident(&gw, "process_lost") == NULL); /* unknown is not down */
+    CHECK(!gw.agent.collect_is_off[PK_COLLECT_PROCESS]);
+    const int rule = pk_engine_find_rule(&gw.agent.engine, pk_str_of("process_lost"));
+    REQUIRE(rule >= 0);
+    gw.sim.collector_error[PK_COLLECT_PROCESS] = PK_OK;
+    CHECK(open_incident() != NULL); /* and it works again afterwards */
+}
+
+PK_TEST(finding__carries_evidence_component_severity_and_the_first_moment) {
+    begin(NULL);
+    wait_ms(10000);
+    char lines[2000] = "";
+    for (int i = 0; i < 10; i++) {
+        strcat(lines, "{\"type\":\"request_failed\",\"source\":\"api\",\"severity\":\"high\"}\n");
+    }
+    const uint64_t start_ms = gw.agent.now.mono_ms;
+    (void)gateway_events(&gw, lines);
+    wait_ms(10);
+    const struct pk_incident *i = gateway_incident(&gw, "error_burst");
+    REQUIRE(i != NULL);
+    CHECK_STR(i->group_key, "api");
+    CHECK_STR(i->components[0], "api");
+    CHECK_EQ_INT(i->severity, PK_SEV_HIGH);
+    CHECK_EQ_U64(i->event_count, 10);
+    CHECK(i->source_event_count > 0 && i->source_events[0].boot == 1);
+    CHECK(i->first_event.mono_ms >= start_ms && i->first_event.mono_ms <= i->detected.mono_ms);
+    CHECK(strstr(i->title, "[high]") == i->title);
+    CHECK_EQ_U64(i->recommended_count, 2);
+    CHECK(gw.agent.first_rule_ms > 0);
+    /* Both actions of the rule were tried and refused where everybody sees why. */
+    CHECK_EQ_U64(i->action_count, 2);
+    CHECK_EQ_INT(i->actions[0].state, PK_RUN_REFUSED);
+    check_sound();
+}
+
+PK_TEST(finding__raised__raises_and_does_not_plan_again) {
+    begin(NULL);
+    (void)pk_sim_sample_set(&gw.sim, PK_COLLECT_DISK, "disk_pct", "root", 92.0, PK_OK);
+    wait_ms(35000);
+    const struct pk_incident *i = gateway_incident(&gw, "disk_space_low");
+    REQUIRE(i != NULL);
+    CHECK_EQ_INT(i->severity, PK_SEV_HIGH);
+    const uint8_t actions = i->action_count;
+    (void)pk_sim_sample_set(&gw.sim, PK_COLLECT_DISK, "disk_pct", "root", 97.0, PK_OK);
+    wait_ms(35000);
+    CHECK_EQ_INT(i->severity, PK_SEV_CRITICAL);
+    CHECK_EQ_U64(i->action_count, actions);
+    (void)pk_sim_sample_set(&gw.sim, PK_COLLECT_DISK, "disk_pct", "root", 50.0, PK_OK);
+    wait_ms(120000);
+    CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
+    CHECK_EQ_U64(gw.agent.incidents.open_count, 1); /* the heartbeat that never came */
+    check_sound();
+}
+
+PK_TEST(device_event__from_the_broker_counts_like_any_other_a_retained_one_does_not) {
+    begin(NULL);
+    wait_ms(100);
+    static const char TOPIC[] = "picket/v1/lab/gw-1/in/db/deadlock";
+    CHECK_EQ_U64(broker_publish(&broker, TOPIC, "", 0, ""), 1);
+    wait_ms(1000);
+    CHECK(gateway_incident(&gw, "deadlock_detected") != NULL);
+    (void)broker_publish(&broker, "picket/v1/lab/gw-1/in/db/temperature", "{\"value\":", 9, "");
+    (void)broker_publish(&broker, "picket/v1/lab/gw-1/in/db/temperature", "21.5", 4, "");
+    wait_ms(1000);
+    CHECK_EQ_U64(gw.agent.intake.bad_count, 1);
+    CHECK(says(1000, "events.list", "{\"type\":\"temperature\"}", "21.5"));
+    check_sound();
+}
+
+PK_TEST_MAIN(collector__aligned_to_its_period_and_off_when_asked,
+             collector__kernel_without_it__is_switched_off_and_said_once,
+             collector__cannot_be_read__is_a_fault_never_healthy,
+             finding__carries_evidence_component_severity_and_the_first_moment,
+             finding__raised__raises_and_does_not_plan_again,
+             device_event__from_the_broker_counts_like_any_other_a_retained_one_does_not)

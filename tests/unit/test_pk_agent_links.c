@@ -1,53 +1,329 @@
 #include "agent/pk_agent_priv.h"
 
 #include "support/gateway_test.h"
+#include "wire/pk_jws.h"
 
-PK_TEST(birth__comes_before_anything_else_and_the_hub_knows_us) {
-    prepare(NULL);
+/* What the broker took, in order. */
+enum { SEEN = 400 };
+static struct {
+    char topic[BROKER_TOPIC_BYTES];
+    uint32_t bytes;
+    bool is_retained, is_dup, is_will;
+    char id[40];
+} seen[SEEN];
+static uint32_t seen_count;
+
+static void on_accepted(void *arg, const struct broker_publish *m) {
+    struct pk_str name, value;
+    uint32_t at = 0;
+    if (seen_count < SEEN) {
+        (void)pk_str_copy_cut(m->topic, seen[seen_count].topic, sizeof seen[0].topic);
+        seen[seen_count].bytes = m->payload.n;
+        seen[seen_count].is_retained = m->is_retained;
+        seen[seen_count].is_dup = m->is_dup;
+        seen[seen_count].is_will = m->is_will;
+        seen[seen_count].id[0] = '\0';
+        while (pk_mqtt_user_property_next(&m->props, &at, &name, &value)) {
+            if (pk_str_eq_c(name, "id")) {
+                (void)pk_str_copy_cut(value, seen[seen_count].id, sizeof seen[0].id);
+            }
+        }
+        seen_count++;
+    }
+    (void)arg;
+    hub_model_accept(&hub, m);
+}
+
+static void listen(const struct gateway_setup *setup) {
+    prepare(setup);
+    seen_count = 0;
+    broker.accepted = on_accepted;
+}
+
+static uint32_t first_of(const char *part) {
+    for (uint32_t i = 0; i < seen_count; i++) {
+        if (strstr(seen[i].topic, part) != NULL) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+PK_TEST(birth__comes_first_retained_and_before_a_backlog) {
+    listen(NULL);
     gw.sim.links[1].answer = PK_SIM_REFUSE;
     REQUIRE(gateway_boot(&gw));
-    CHECK(open_incident() != NULL); /* a backlog before the first connection */
+    REQUIRE(open_incident() != NULL);
     gw.sim.links[1].answer = PK_SIM_ACCEPT;
     REQUIRE(gateway_run_until_online(&gw));
-    wait_ms(3000);
-    CHECK(hub_model_gateway(&hub, "gw-1")->is_online);
-    CHECK_EQ_U64(pk_outbox_depth(&gw.agent.outbox), 0);
-    check_sound(); /* the models judge the order */
+    wait_ms(500);
+    CHECK_EQ_U64(first_of("/status"), 0);
+    CHECK(seen[0].is_retained);
+    CHECK(first_of("/incident/") < UINT32_MAX);
+    check_sound();
 }
 
-PK_TEST(connection_lost__everything_arrives_once_after_the_next) {
-    begin(NULL);
+PK_TEST(birth__refused__comes_again) {
+    listen(NULL);
+    broker.weights.refuse_publish = 1000;
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(2000);
+    CHECK_EQ_U64(seen_count, 0);
+    broker.weights.refuse_publish = 0;
+    wait_ms(10000);
+    CHECK_EQ_U64(first_of("/status"), 0);
+    CHECK(hub_model_gateway(&hub, "gw-1")->is_online);
+    CHECK_STR(site.breach, "");
+}
+
+PK_TEST(ids__of_birth_will_summary_and_incidents_are_one_sequence) {
+    listen(NULL);
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    REQUIRE(open_incident() != NULL);
+    wait_ms(70000);
+    gw.sim.links[1].is_cut = true; /* silently: the will speaks */
+    gw.sim.links[1].answer = PK_SIM_REFUSE;
+    wait_ms(200000);
+    const uint32_t before = seen_count;
+    gw.sim.links[1].answer = PK_SIM_ACCEPT;
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(1000);
+    CHECK(seen_count > before);
+    bool has_will = false;
+    for (uint32_t i = 0; i < seen_count; i++) {
+        has_will = has_will || seen[i].is_will;
+        if (seen[i].bytes == 0) {
+            continue;
+        }
+        CHECK(strncmp(seen[i].id, "1-", 2) == 0);
+        for (uint32_t k = 0; k < i; k++) {
+            CHECK(strcmp(seen[i].id, seen[k].id) != 0 || seen[i].is_dup);
+        }
+    }
+    CHECK(has_will);
+    check_sound();
+}
+
+PK_TEST(incident__is_retained_while_open_and_emptied_when_it_is_over) {
+    listen(NULL);
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
     const struct pk_incident *i = open_incident();
     REQUIRE(i != NULL);
-    for (int n = 0; n < 5; n++) {
-        pk_sim_peer_reset(&gw.sim, 1);
-        gateway_process(&gw, "web", n % 2 == 0);
-        wait_ms(20000);
-    }
+    wait_ms(100);
+    char topic[160];
+    (void)snprintf(topic, sizeof topic, "picket/v1/lab/gw-1/incident/%s", i->id);
+    CHECK(broker_find_retained(&broker, topic) != NULL);
+    gateway_process(&gw, "web", true);
+    wait_ms(30000);
+    CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
+    CHECK(broker_find_retained(&broker, topic) == NULL);
+    CHECK_EQ_INT(hub_model_find(&hub, i->id)->status, PK_INC_RESOLVED);
+    /* It comes back within the flap window: retained again. */
+    gateway_process(&gw, "web", false);
+    wait_ms(10000);
+    CHECK(pk_incident_status_is_active(i->status));
+    CHECK(broker_find_retained(&broker, topic) != NULL);
+    check_sound();
+}
+
+PK_TEST(connection_lost_before_the_answer__is_sent_again_with_its_own_id) {
+    listen(NULL);
+    REQUIRE(gateway_boot(&gw));
     REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(100);
+    broker.weights.cut_before_ack = 1000;
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    wait_ms(20000);
+    broker.weights.cut_before_ack = 0;
     wait_ms(60000);
-    const struct hub_incident *known = hub_model_find(&hub, i->id);
-    REQUIRE(known != NULL);
-    CHECK_EQ_U64(known->rev, i->rev);
+    CHECK(broker.dup_count > 0);
+    CHECK(hub.duplicate_count > 0);
+    CHECK_EQ_U64(hub_model_find(&hub, i->id)->rev, i->rev);
     CHECK_EQ_U64(pk_outbox_depth(&gw.agent.outbox), 0);
     check_sound();
 }
 
-PK_TEST(stop__says_goodbye) {
-    begin(NULL);
-    CHECK(gateway_stop(&gw));
-    wait_ms(1000);
-    CHECK(!hub_model_gateway(&hub, "gw-1")->is_online);
+PK_TEST(broker_without_its_sessions__is_subscribed_to_again) {
+    listen(NULL);
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(100);
+    CHECK_EQ_U64(broker.clients[0].filter_count, 4);
+    broker_restart(&broker, false);
+    wait_ms(30000);
+    REQUIRE(gateway_is_online(&gw));
+    CHECK_EQ_U64(broker.clients[0].filter_count, 4);
+    broker_restart(&broker, true);
+    wait_ms(30000);
+    REQUIRE(gateway_is_online(&gw));
+    CHECK_EQ_U64(broker_publish(&broker, "picket/v1/lab/gw-1/in/s/t", "1", 1, ""), 1);
     check_sound();
 }
 
-PK_TEST(link_for__gives_each_role_to_its_broker) {
-    begin(NULL);
-    CHECK_EQ_U64(pk_agent_link_for(&gw.agent, PK_BROKER_INCIDENTS), 1);
-    CHECK_EQ_U64(pk_agent_link_for(&gw.agent, PK_BROKER_COMMANDS), 1);
-    CHECK_EQ_U64(pk_agent_link_for(&gw.agent, 0x80), PK_LINKS);
+PK_TEST(narrow_window__everything_still_arrives_in_time) {
+    listen(NULL);
+    broker.server_receive_maximum = 1;
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    for (uint32_t n = 0; n < 10; n++) {
+        char line[120];
+        (void)snprintf(line, sizeof line, "{\"type\":\"deadlock\",\"source\":\"d-%u\"}\n", n);
+        (void)gateway_events(&gw, line);
+    }
+    wait_ms(10000);
+    CHECK(hub.incident_count >= 10);
+    CHECK_EQ_U64(pk_outbox_depth(&gw.agent.outbox), 0);
+    check_sound();
 }
 
-PK_TEST_MAIN(birth__comes_before_anything_else_and_the_hub_knows_us,
-             connection_lost__everything_arrives_once_after_the_next, stop__says_goodbye,
-             link_for__gives_each_role_to_its_broker)
+PK_TEST(small_packets__what_can_never_be_sent_is_dropped_and_counted) {
+    listen(NULL);
+    broker.server_max_packet = 700;
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    REQUIRE(open_incident() != NULL);
+    wait_ms(5000);
+    CHECK(gw.agent.outbox.losses[PK_OUTBOX_LOSS_TOO_BIG].count > 0);
+    CHECK(gateway_log_has(&gw, "can never be sent"));
+    CHECK_EQ_U64(hub.incident_count, 0);
+    CHECK(gateway_is_online(&gw));
+    CHECK_STR(broker.breach, "");
+    CHECK_STR(site.breach, "");
+}
+
+/* ---- commands */
+static uint8_t private_key[PK_ES256_PRIVATE_BYTES];
+static char key_file[512];
+
+static void make_key(void) {
+    struct pk_key key = {.kid = "alice", .owner = "alice", .role = PK_ROLE_APPROVER};
+    struct pk_buf b;
+    prepare(NULL); /* only for its cryptography */
+    CHECK_EQ_INT(gw.port.crypto.es256_keygen(gw.port.crypto.ctx, private_key, key.public_key), PK_OK);
+    pk_buf_init(&b, key_file, sizeof key_file);
+    pk_keys_write(&b, &key);
+}
+
+static char signed_text[PK_JWS_BYTES_MAX + 100];
+
+static const char *sign(const char *cmd, const char *args, const char *jti, const char *aud, int64_t age_s) {
+    char payload[1024];
+    uint8_t signature[PK_ES256_SIGNATURE_BYTES];
+    struct pk_buf b;
+    struct pk_claims c = {.iss = "alice", .args = pk_str_of(args)};
+    c.iat_s = (gw.sim.config.wall_ms + (int64_t)site.now_ms) / 1000 - age_s;
+    c.exp_s = c.iat_s + 120;
+    (void)snprintf(c.aud, sizeof c.aud, "%s", aud);
+    (void)snprintf(c.cmd, sizeof c.cmd, "%s", cmd);
+    (void)snprintf(c.jti, sizeof c.jti, "%s", jti);
+    pk_buf_init(&b, payload, sizeof payload);
+    pk_claims_write(&b, &c);
+    const struct pk_str body = pk_buf_str(&b);
+    pk_buf_init(&b, signed_text, sizeof signed_text);
+    CHECK_EQ_INT(pk_jws_signing_input(&b, pk_str_of("alice"), body), PK_OK);
+    CHECK_EQ_INT(gw.port.crypto.es256_sign(gw.port.crypto.ctx, private_key, pk_buf_str(&b), signature),
+                 PK_OK);
+    pk_jws_finish(&b, signature);
+    return signed_text;
+}
+
+static void send(const char *cmd, const char *text, const char *reply_topic) {
+    char topic[BROKER_TOPIC_BYTES];
+    (void)snprintf(topic, sizeof topic, "picket/v1/lab/gw-1/cmd/%s", cmd);
+    CHECK_EQ_U64(broker_publish(&broker, topic, text, (uint32_t)strlen(text), reply_topic), 1);
+    wait_ms(1000);
+}
+
+static void begin_with_key(void) {
+    make_key();
+    listen(&(struct gateway_setup){.seed = 1, .keys = key_file});
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(500);
+}
+
+PK_TEST(command__signed__is_carried_out_once_and_answered) {
+    begin_with_key();
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    char args[120];
+    (void)snprintf(args, sizeof args, "{\"incident_id\":\"%s\"}", i->id);
+    sign("incidents.ack", args, "j1", "gw-1", 0);
+    send("incidents.ack", signed_text, "");
+    CHECK(i->is_acked);
+    CHECK(hub_model_has_reply(&hub, "j1"));
+    send("incidents.ack", signed_text, ""); /* again */
+    CHECK_EQ_U64(hub.reply_ok_count, 1);
+    CHECK(gateway_log_has(&gw, "command refused (replayed)"));
+    /* Nor after a restart. */
+    gateway_crash(&gw);
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(500);
+    send("incidents.ack", signed_text, "");
+    CHECK_EQ_U64(hub.reply_ok_count, 1);
+    check_sound();
+}
+
+PK_TEST(command__bad_ones__are_refused_answered_audited_and_change_nothing) {
+    begin_with_key();
+    sign("ping", "{}", "b1", "gw-9", 0);
+    send("ping", signed_text, "");
+    CHECK(gateway_log_has(&gw, "wrong_audience"));
+    sign("ping", "{}", "b2", "gw-1", 4000);
+    send("ping", signed_text, "");
+    CHECK(gateway_log_has(&gw, "command refused (expired)"));
+    sign("ping", "{}", "b3", "gw-1", 0);
+    char *last = signed_text + strlen(signed_text) - 3;
+    *last = *last == 'A' ? 'B' : 'A';
+    send("ping", signed_text, "");
+    CHECK(gateway_log_has(&gw, "bad_signature"));
+    send("ping", "not a jws at all", "");
+    send("ping", "", "");
+    sign("mode.set", "{\"mode\":\"off\"}", "b4", "gw-1", 0); /* role and [remote] both say no */
+    send("mode.set", signed_text, "");
+    CHECK_EQ_INT(gw.agent.mode, PK_MODE_SAFE);
+    gw.sim.is_wall_synced = false;
+    wait_ms(5000);
+    sign("ping", "{}", "b5", "gw-1", 0);
+    send("ping", signed_text, "");
+    CHECK(gateway_log_has(&gw, "clock_unsure"));
+    CHECK_EQ_U64(hub.reply_ok_count, 0);
+    CHECK(hub.reply_error_count >= 4);
+    gw.sim.is_wall_synced = true;
+    wait_ms(5000);
+    sign("ping", "{}", "b6", "gw-1", 0);
+    send("ping", signed_text, "");
+    CHECK(hub_model_has_reply(&hub, "b6"));
+    check_sound();
+}
+
+PK_TEST(unknown_topics__are_counted_and_acknowledged) {
+    listen(NULL);
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(200);
+    (void)broker_publish(&broker, "picket/v1/lab/gw-1/in/bad source/t", "1", 1, "");
+    (void)broker_publish(&broker, "picket/v1/lab/gw-1/cmd/", "1", 1, "");
+    wait_ms(1000);
+    CHECK(gw.agent.counters.topic_unknown + gw.agent.intake.bad_count +
+              gw.agent.gate.counters.refused_count >=
+          1);
+    CHECK_EQ_U64(broker.clients[0].queue_count, 0);
+    check_sound();
+}
+
+PK_TEST_MAIN(birth__comes_first_retained_and_before_a_backlog, birth__refused__comes_again,
+             ids__of_birth_will_summary_and_incidents_are_one_sequence,
+             incident__is_retained_while_open_and_emptied_when_it_is_over,
+             connection_lost_before_the_answer__is_sent_again_with_its_own_id,
+             broker_without_its_sessions__is_subscribed_to_again,
+             narrow_window__everything_still_arrives_in_time,
+             small_packets__what_can_never_be_sent_is_dropped_and_counted,
+             command__signed__is_carried_out_once_and_answered,
+             command__bad_ones__are_refused_answered_audited_and_change_nothing,
+             unknown_topics__are_counted_and_acknowledged)

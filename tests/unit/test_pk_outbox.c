@@ -367,7 +367,97 @@ PK_TEST(outbox__numbers__are_shared_with_what_is_not_kept) {
     CHECK_EQ_U64(pk_outbox_depth(&ob), 2);
 }
 
+/* An entry of subject 1, its reopening or its end. */
+static void append_of(uint8_t kind, const char *id, bool is_open) {
+    uint64_t seq = 0;
+    struct pk_out_record record = record_of(1, PK_SEV_HIGH, is_open);
+    record.kind = kind;
+    record.id = pk_str_of(id);
+    record.then_clear = !is_open;
+    CHECK_EQ_INT(pk_outbox_append(&ob, &batch, &record, &seq), PK_OK);
+}
+
+PK_TEST(outbox__reopened_while_its_topic_is_to_be_emptied__is_not_emptied) {
+    struct pk_outbox_view view;
+    uint64_t token = 0;
+    start();
+    pk_outbox_online(&ob, true);
+    append_of(PK_OUT_INCIDENT, "inc_gw-1_7_00001", false);
+    commit();
+    CHECK_EQ_U64(send_next(&token), 1);
+    CHECK_EQ_INT(pk_outbox_answered(&ob, token, 0, 0), PK_OK); /* now it waits to be emptied */
+    append_of(PK_OUT_INCIDENT, "inc_gw-1_7_00001", true);
+    commit();
+    REQUIRE(pk_outbox_peek(&ob, 0, &view));
+    CHECK_EQ_U64(view.seq, 2);
+    CHECK(view.is_retained && !view.is_clearing);
+    CHECK_EQ_U64(send_next(&token), 2);
+    CHECK_EQ_INT(pk_outbox_answered(&ob, token, 0, 0), PK_OK);
+    CHECK_EQ_U64(pk_outbox_depth(&ob), 0);
+    /* The end is on its way when it reopens: its answer empties nothing. */
+    append_of(PK_OUT_INCIDENT, "inc_gw-1_7_00001", false);
+    commit();
+    CHECK_EQ_U64(send_next(&token), 3);
+    append_of(PK_OUT_INCIDENT, "inc_gw-1_7_00001", true);
+    commit();
+    CHECK_EQ_INT(pk_outbox_answered(&ob, token, 0, 0), PK_OK);
+    REQUIRE(pk_outbox_peek(&ob, 0, &view));
+    CHECK(!view.is_clearing && view.record.is_open);
+}
+
+PK_TEST(outbox__approval_decided__replaces_the_open_request_also_a_refused_one) {
+    uint64_t open_token = 0, token = 0;
+    start();
+    pk_outbox_online(&ob, true);
+    append_of(PK_OUT_APPROVAL, "apr_7_1", true);
+    append_of(PK_OUT_APPROVAL, "apr_7_2", true); /* another one of the same incident stays */
+    CHECK_EQ_U64(pk_outbox_depth(&ob), 2);
+    commit();
+    CHECK_EQ_U64(send_next(&open_token), 1);
+    append_of(PK_OUT_APPROVAL, "apr_7_1", false);
+    commit();
+    CHECK_EQ_INT(pk_outbox_answered(&ob, open_token, 0x97, 0), PK_OK); /* refused: not tried again */
+    CHECK_EQ_U64(pk_outbox_depth(&ob), 2);
+    CHECK_EQ_U64(send_next(&token), 2);
+    CHECK_EQ_U64(send_next(&token), 3);
+    CHECK_EQ_U64(send_next(&token), 0);
+}
+
+static uint32_t pack(struct pk_record_key *key, uint8_t *value, uint32_t cap, uint8_t lane, uint32_t boot,
+                     uint64_t seq, bool is_open) {
+    const struct pk_out_record record = record_of(1, PK_SEV_HIGH, is_open);
+    pk_record_key_outbox(key, lane, boot, seq);
+    return pk_record_outbox_pack(&record, value, cap);
+}
+
+static void load(uint8_t lane, uint32_t boot, uint64_t seq, bool is_open) {
+    struct pk_record_key key;
+    uint8_t value[PK_STORE_VALUE_BYTES];
+    const uint32_t n = pack(&key, value, sizeof value, lane, boot, seq, is_open);
+    CHECK_EQ_INT(pk_outbox_load(&ob, pk_record_key_str(&key), pk_str_make((const char *)value, n)), PK_OK);
+}
+
+PK_TEST(outbox__load__of_two_entries_of_one_incident_the_older_goes) {
+    uint64_t token = 0;
+    /* Lane 2 is high and open, 3 high and over: key order brings the older or the newer one first. */
+    for (uint32_t newer_first = 0; newer_first < 2; newer_first++) {
+        start();
+        load(2, newer_first ? 6 : 5, 9, true);
+        load(3, newer_first ? 5 : 6, 1, false);
+        pk_outbox_online(&ob, true);
+        CHECK_EQ_U64(pk_outbox_depth(&ob), 1);
+        CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
+        CHECK_EQ_U64(count_ops(true), 1);
+        CHECK_EQ_U64(send_next(&token), newer_first ? 9 : 1);
+        CHECK_EQ_U64(send_next(&token), 0);
+        CHECK_EQ_U64(ob.counters.superseded_count, 1);
+    }
+}
+
 PK_TEST_MAIN(
+    outbox__reopened_while_its_topic_is_to_be_emptied__is_not_emptied,
+    outbox__approval_decided__replaces_the_open_request_also_a_refused_one,
+    outbox__load__of_two_entries_of_one_incident_the_older_goes,
     outbox__numbers__are_shared_with_what_is_not_kept, outbox__entry__is_sent_only_when_durable_and_online,
     outbox__order__live_first_then_severity_then_age, outbox__acknowledged__is_deleted_in_the_next_batch,
     outbox__flush__into_a_full_batch__keeps_the_rest_for_the_next,
