@@ -1,3 +1,4 @@
+/* ctest: timeout=180 */
 #include "agent/pk_agent_priv.h"
 
 #include "support/gateway_test.h"
