@@ -171,6 +171,11 @@ static int64_t judging_s(const struct pk_command_time *now) {
     return is_clock_sure(now) ? now->wall_ms / 1000 : 0;
 }
 
+/* The last second in which it is taken; its id is kept through it. */
+static int64_t last_accepted_s(const struct pk_claims *c) {
+    return c->exp_s + PK_COMMAND_SKEW_S;
+}
+
 static int check_time(struct pk_command_gate *g, const struct pk_command_time *now) {
     const struct pk_claims *c = &g->request.claims;
     const int64_t now_s = now->wall_ms / 1000;
@@ -182,12 +187,12 @@ static int check_time(struct pk_command_gate *g, const struct pk_command_time *n
                           pk_time_quality_word((enum pk_time_quality)now->quality));
         }
         /* An unsure clock is a lower bound at least: what was over then is over. */
-        if (now->quality == PK_TIME_FLOOR && c->exp_s + PK_COMMAND_SKEW_S < now_s) {
+        if (now->quality == PK_TIME_FLOOR && last_accepted_s(c) < now_s) {
             return refuse(g, PK_E_EXPIRED, "expired before the last known time", NULL);
         }
         return PK_OK;
     }
-    if (c->exp_s + PK_COMMAND_SKEW_S < now_s) {
+    if (last_accepted_s(c) < now_s) {
         return refuse(g, PK_E_EXPIRED, "expired", NULL);
     }
     if (c->iat_s - PK_COMMAND_SKEW_S > now_s) {
@@ -404,8 +409,8 @@ int pk_command_step(struct pk_command_gate *g, const struct pk_port_crypto *cryp
         return PK_E_AGAIN;
     }
     /* From here on it is genuine, and used up, whatever becomes of it. */
-    int err = pk_replay_add(&g->replay, pk_str_of(g->request.jti),
-                            g->request.claims.exp_s + PK_COMMAND_SKEW_S, judging_s(now));
+    int err = pk_replay_add(&g->replay, pk_str_of(g->request.jti), last_accepted_s(&g->request.claims) + 1,
+                            judging_s(now));
     if (err != PK_OK) {
         return refuse(g, err, "its id could not be kept", g->request.jti);
     }

@@ -108,6 +108,22 @@ PK_TEST(command__good__is_carried_out_once) {
     CHECK_EQ_U64(gate.counters.verify_count, 1);
 }
 
+/* swarm:mixed:20368 of the simulation. */
+PK_TEST(command__played_again_in_its_last_second__is_refused) {
+    start();
+    CHECK_EQ_INT(run("good"), PK_OK);
+    const int64_t last_s = gate.request.claims.exp_s + PK_COMMAND_SKEW_S;
+    start();
+    now.wall_ms = last_s * 1000 + 400;
+    CHECK_EQ_INT(run("good"), PK_OK);
+    pk_command_done(&gate);
+    now.wall_ms = last_s * 1000 + 900;
+    CHECK_EQ_INT(run("good"), PK_E_REPLAYED);
+    pk_command_done(&gate);
+    now.wall_ms = (last_s + 1) * 1000;
+    CHECK_EQ_INT(run("good"), PK_E_EXPIRED);
+}
+
 PK_TEST(command__audiences__gateway_site_and_fleet) {
     start();
     allow_all();
@@ -377,7 +393,8 @@ PK_TEST(command_local__role_and_arguments__are_checked) {
     CHECK_EQ_INT(pk_command_local(pk_str_of("ping"), pk_str_of("{}"), PK_ROLE_NONE, &r, why), PK_E_DENIED);
 }
 
-PK_TEST_MAIN(command__good__is_carried_out_once, command__audiences__gateway_site_and_fleet,
+PK_TEST_MAIN(command__good__is_carried_out_once, command__played_again_in_its_last_second__is_refused,
+             command__audiences__gateway_site_and_fleet,
              command__every_bad_vector__has_its_error_and_costs_no_signature,
              command__two_operators__one_signature_check_a_step,
              command__keys_read_anew_under_way__are_not_trusted, command__clock__decides_what_may_come,
