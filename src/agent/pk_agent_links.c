@@ -406,6 +406,15 @@ static void refuse_remote(struct pk_agent *a, int err) {
     stage_reply(a, &b);
 }
 
+/* While nothing disciplines the clock, all that is certain is the last good time: a clock that is ahead must
+ * not call the hub's correction expired. */
+static struct pk_command_time command_time(const struct pk_agent *a) {
+    const bool is_floor = a->now.quality == PK_TIME_FLOOR;
+    return (struct pk_command_time){.mono_ms = a->now.mono_ms,
+                                    .wall_ms = is_floor ? a->meta.wall_floor_ms : a->now.wall_ms,
+                                    .quality = a->now.quality};
+}
+
 static void on_command(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e,
                        const struct pk_topic *topic) {
     const struct pk_command_input in = {
@@ -414,8 +423,7 @@ static void on_command(struct pk_agent *a, uint32_t link, const struct pk_mqtt_e
         .is_retained = e->u.message.is_retained,
         .response_topic = e->props.response_topic,
         .correlation = e->props.correlation};
-    const struct pk_command_time now = {
-        .mono_ms = a->now.mono_ms, .wall_ms = a->now.wall_ms, .quality = a->now.quality};
+    const struct pk_command_time now = command_time(a);
     a->remote.link = (uint8_t)link;
     a->remote.handle = e->u.message.handle;
     const int err = pk_command_take(&a->gate, &in, &now);
@@ -623,8 +631,7 @@ static void execute_remote(struct pk_agent *a) {
 /* Checked, its id stored and durable, then carried out: a command is never carried out twice, not even over a
  * crash. */
 void pk_agent_remote(struct pk_agent *a) {
-    const struct pk_command_time now = {
-        .mono_ms = a->now.mono_ms, .wall_ms = a->now.wall_ms, .quality = a->now.quality};
+    const struct pk_command_time now = command_time(a);
     if (a->remote.step == PK_REMOTE_IDLE && pk_command_is_busy(&a->gate)) {
         const int err = pk_command_step(&a->gate, &a->port->crypto, &now);
         if (err == PK_OK) {

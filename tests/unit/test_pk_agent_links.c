@@ -198,9 +198,10 @@ PK_TEST(small_packets__what_can_never_be_sent_is_dropped_and_counted) {
 /* ---- commands */
 static uint8_t private_key[PK_ES256_PRIVATE_BYTES];
 static char key_file[512];
+static uint8_t key_role = PK_ROLE_APPROVER;
 
 static void make_key(void) {
-    struct pk_key key = {.kid = "alice", .owner = "alice", .role = PK_ROLE_APPROVER};
+    struct pk_key key = {.kid = "alice", .owner = "alice", .role = key_role};
     struct pk_buf b;
     prepare(NULL); /* only for its cryptography */
     CHECK_EQ_INT(gw.port.crypto.es256_keygen(gw.port.crypto.ctx, private_key, key.public_key), PK_OK);
@@ -302,6 +303,29 @@ PK_TEST(command__bad_ones__are_refused_answered_audited_and_change_nothing) {
     check_sound();
 }
 
+static const char HUB_CONFIG[] = "[gateway]\nsite = lab\ngateway = @\n"
+                                 "[broker central]\nhost = b.example\ntls = no\nreconnect_max = 20s\n"
+                                 "[sources]\nprocess = 5s\n[remote]\ncommands = list\nallow = time.set\n";
+
+PK_TEST(time_set__from_the_hub__corrects_a_clock_that_is_ahead) {
+    key_role = PK_ROLE_HUB;
+    make_key();
+    key_role = PK_ROLE_APPROVER;
+    listen(&(struct gateway_setup){.seed = 1, .keys = key_file, .config = HUB_CONFIG});
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(1000); /* a good time is the floor now */
+    gw.sim.is_wall_synced = false;
+    gw.sim.wall_offset_ms = 40ll * 86400000;
+    wait_ms(5000);
+    CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_FLOOR);
+    sign("time.set", "{\"time\":\"2026-09-21T14:14:00Z\"}", "t1", "gw-1", 0);
+    send("time.set", signed_text, "");
+    CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_HUB);
+    CHECK(hub_model_has_reply(&hub, "t1"));
+    check_sound();
+}
+
 PK_TEST(unknown_topics__are_counted_and_acknowledged) {
     listen(NULL);
     REQUIRE(gateway_boot(&gw));
@@ -326,4 +350,5 @@ PK_TEST_MAIN(birth__comes_first_retained_and_before_a_backlog, birth__refused__c
              small_packets__what_can_never_be_sent_is_dropped_and_counted,
              command__signed__is_carried_out_once_and_answered,
              command__bad_ones__are_refused_answered_audited_and_change_nothing,
+             time_set__from_the_hub__corrects_a_clock_that_is_ahead,
              unknown_topics__are_counted_and_acknowledged)
