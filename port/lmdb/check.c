@@ -16,9 +16,10 @@ enum tree_kind { KIND_FREE, KIND_MAIN, KIND_OURS };
 struct checker {
     int fd;
     uint32_t page_bytes;
-    struct pk_mdb_meta meta;
-    uint8_t *seen; /* a bit per page */
-    uint8_t *page; /* the page being looked at */
+    struct pk_mdb_meta meta, before; /* the newest head, and the one of the transaction before it */
+    size_t newest_free_txn;          /* of the free lists seen in one tree */
+    uint8_t *seen;                   /* a bit per page */
+    uint8_t *page;                   /* the page being looked at */
     size_t page_number;
     struct pk_store_counts *counts;
     struct pk_buf *why;
@@ -202,6 +203,9 @@ static int check_free_list(struct walk *w, const uint8_t *p, size_t n, size_t tx
     if (n < sizeof count || n % sizeof count != 0 || txn > c->meta.txn) {
         return bad(c, "a free list has an impossible shape", c->page_number);
     }
+    if (txn > c->newest_free_txn) {
+        c->newest_free_txn = txn;
+    }
     memcpy(&count, p, sizeof count);
     if (count == 0 || count > n / sizeof count - 1u) {
         return bad(c, "a free list has an impossible length", c->page_number);
@@ -362,6 +366,9 @@ static int descend(struct walk *w) {
 
 static int check_tree(struct checker *c, enum tree_kind kind, enum pk_tree tree,
                       const struct pk_mdb_tree *db) {
+    if ((db->flags & PK_MDB_TREE_FORM) != (kind == KIND_FREE ? PK_MDB_INTEGER_KEYS : 0)) {
+        return bad(c, "a tree is of an unknown form", PK_MDB_NO_PAGE);
+    }
     if (db->root == PK_MDB_NO_PAGE) {
         return db->depth == 0 && db->entries == 0 ? PK_OK
                                                   : bad(c, "an empty tree has entries", PK_MDB_NO_PAGE);
@@ -384,6 +391,17 @@ static int check_tree(struct checker *c, enum tree_kind kind, enum pk_tree tree,
 /* ---- meta pages */
 static bool is_power_of_two(uint32_t v) {
     return v != 0 && (v & (v - 1u)) == 0;
+}
+
+/* Transaction n writes the head n % 2, so the two heads of a store are neighbours. Nothing else guards these
+ * numbers: with a wrong one, an older state would be opened as if it were the newest. */
+static bool are_neighbours(const struct pk_mdb_meta metas[PK_MDB_METAS]) {
+    const size_t even = metas[0].txn;
+    const size_t odd = metas[1].txn;
+    if (even == 0 && odd == 0) {
+        return true; /* made, but nothing was committed yet */
+    }
+    return even % 2 == 0 && odd % 2 == 1 && (odd == even + 1 || even == odd + 1);
 }
 
 static int read_metas(struct checker *c) {
@@ -409,7 +427,12 @@ static int read_metas(struct checker *c) {
         }
         c->page_bytes = page_bytes;
     }
-    c->meta = metas[metas[0].txn < metas[1].txn ? 1 : 0];
+    if (!are_neighbours(metas)) {
+        return bad(c, "the numbers of the last two transactions do not fit together", 0);
+    }
+    const uint32_t newest = metas[0].txn < metas[1].txn ? 1 : 0;
+    c->meta = metas[newest];
+    c->before = metas[1u - newest];
     return PK_OK;
 }
 
@@ -465,7 +488,33 @@ static int open_file(struct checker *c, const char *path) {
     return err != PK_OK ? err : check_sizes(c);
 }
 
+/* Every transaction but the first replaces a root page, so it leaves a free list under its own number: a head
+ * whose number was changed is found by it. */
+static int check_free_tree(struct checker *c) {
+    c->newest_free_txn = 0;
+    const int err = check_tree(c, KIND_FREE, PK_TREE_COUNT, &c->meta.trees[0]);
+    if (err == PK_OK && c->meta.txn > 1 && c->newest_free_txn != c->meta.txn) {
+        return bad(c, "a head has the number of another transaction", PK_MDB_NO_PAGE);
+    }
+    return err;
+}
+
+/* LMDB keeps the state before the newest whole. */
+static int check_before(struct checker *c, size_t bitmap_bytes) {
+    struct pk_store_counts counts = {0};
+    struct pk_store_counts *out = c->counts;
+    memset(c->seen, 0, bitmap_bytes);
+    c->meta = c->before;
+    c->counts = &counts;
+    const int err = check_free_tree(c);
+    c->counts = out;
+    return err;
+}
+
 static int check_all(struct checker *c) {
+    if (c->before.last_page > c->meta.last_page) {
+        return bad(c, "the store was larger a transaction ago", PK_MDB_NO_PAGE);
+    }
     const size_t bitmap_bytes = c->meta.last_page / 8u + 1u;
     c->seen = calloc(1, bitmap_bytes);
     c->page = malloc(c->page_bytes);
@@ -481,7 +530,10 @@ static int check_all(struct checker *c) {
             err = check_tree(c, KIND_OURS, (enum pk_tree)i, &c->ours[i]);
         }
     }
-    return err == PK_OK ? check_tree(c, KIND_FREE, PK_TREE_COUNT, &c->meta.trees[0]) : err;
+    if (err == PK_OK) {
+        err = check_free_tree(c);
+    }
+    return err == PK_OK ? check_before(c, bitmap_bytes) : err;
 }
 
 int pk_store_check(const char *path, struct pk_store_counts *out, struct pk_buf *why) {

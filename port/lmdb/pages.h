@@ -7,6 +7,7 @@
 
 enum { PK_MDB_BRANCH = 1, PK_MDB_LEAF = 2, PK_MDB_OVERFLOW = 4, PK_MDB_META = 8 };
 enum { PK_MDB_NODE_BIG = 1, PK_MDB_NODE_SUB = 2 };
+enum { PK_MDB_INTEGER_KEYS = 8, PK_MDB_TREE_FORM = 0x7f }; /* the low bits of a tree's flags */
 enum {
     PK_MDB_NODE_BYTES = 8,
     PK_MDB_METAS = 2,
