@@ -164,11 +164,6 @@ static int net_poll(void *ctx) {
             n->socket.is_unfinished = err == PK_E_BUSY;
             return PK_E_AGAIN;
         }
-        if (err == PK_E_CLOSED) {
-            return fail(
-                n, err,
-                "the peer closed the connection in the TLS handshake: does it speak TLS on this port?", 0);
-        }
         if (err != PK_OK) {
             return fail_tls(n, err);
         }

@@ -28,6 +28,7 @@ struct pk_tls {
     uint32_t current;
     bool has_next;
     bool is_begun, is_over; /* memory of a connection is held; its handshake is done */
+    bool is_shown;          /* our part of the handshake came to our certificate */
     bool is_flushing;       /* a record we accepted waits for room in the transport */
     mbedtls_ssl_config config;
     mbedtls_ssl_context ssl;

@@ -93,6 +93,12 @@ static int fail(struct pk_tls *t, int code) {
         pk_tls_verify_text(&b, flags, t->server_name);
     } else if (code == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE && t->ssl.in_msg != NULL) {
         pk_tls_alert_text(&b, t->ssl.in_msg[1]);
+    } else if (code == MBEDTLS_ERR_SSL_CONN_EOF && !t->is_over) {
+        /* Its alert is lost when the connection is reset, or comes under keys we do not have yet. */
+        pk_buf_puts(
+            &b, t->is_shown
+                    ? "the peer closed the connection at our certificate: is it signed by a CA it knows?"
+                    : "the peer closed the connection in the TLS handshake: does it speak TLS on this port?");
     } else {
         pk_tls_code_text(&b, code);
     }
@@ -270,6 +276,7 @@ int pk_tls_step(struct pk_tls *t) {
     }
     for (uint32_t i = 0; i < STEPS_A_CALL && !t->is_over; i++) {
         const uint64_t start_us = t->crypto->now_us != NULL ? t->crypto->now_us() : 0;
+        t->is_shown = t->is_shown || t->ssl.state == MBEDTLS_SSL_CLIENT_CERTIFICATE;
         const int code = mbedtls_ssl_handshake_step(&t->ssl);
         pk_crypto_note_step(t->crypto, start_us);
         if (code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_WANT_WRITE) {
@@ -364,6 +371,7 @@ void pk_tls_end(struct pk_tls *t, bool may_send) {
     mbedtls_ssl_config_init(&t->config);
     t->is_begun = false;
     t->is_over = false;
+    t->is_shown = false;
     t->is_flushing = false;
 }
 

@@ -128,8 +128,9 @@ static void give_birth(struct pk_agent *a, uint32_t link) {
 }
 
 static void subscribe(struct pk_agent *a, uint32_t link) {
-    char text[PK_TOPIC_FILTER_COUNT][PK_TOPIC_BYTES];
-    struct pk_mqtt_filter filters[PK_TOPIC_FILTER_COUNT];
+    enum { ASKED_MAX = PK_TOPIC_FILTER_COUNT - 1 }; /* the hub's acknowledgements are not asked for */
+    char text[ASKED_MAX][PK_TOPIC_BYTES];
+    struct pk_mqtt_filter filters[ASKED_MAX];
     uint32_t count = 0;
     const uint8_t roles = a->config.broker[link].roles;
     for (uint32_t i = 0; i < PK_TOPIC_FILTER_COUNT; i++) {
@@ -138,7 +139,7 @@ static void subscribe(struct pk_agent *a, uint32_t link) {
         if ((roles & (is_event ? PK_BROKER_EVENTS : PK_BROKER_COMMANDS)) == 0 || i == PK_TOPIC_FILTER_ACK) {
             continue;
         }
-        pk_buf_init(&b, text[i], sizeof text[i]);
+        pk_buf_init(&b, text[count], sizeof text[count]);
         if (pk_topic_filter_build(&b, (enum pk_topic_filter)i, pk_str_of(a->config.site),
                                   pk_str_of(a->config.gateway)) < 0) {
             continue;

@@ -79,7 +79,8 @@ static bool test_rules(const struct pk_port *port) {
     struct pk_rule_price price;
     struct pk_diag diag;
     (void)port;
-    return pk_ruleset_check(&PK_SHIPPED_RULES, NULL, 0, NULL, &price, &diag) == PK_OK && price.rules > 0;
+    return pk_ruleset_check(&PK_SHIPPED_RULES, NULL, 0, NULL, NULL, &price, &diag) == PK_OK &&
+           price.rules > 0;
 }
 
 static const struct {

@@ -161,7 +161,7 @@ int pk_engine_load(struct pk_engine *e, const struct pk_rule_book *shipped, cons
     struct pk_rule_price price;
     uint16_t new_index[PK_LIMIT_RULES];
     const uint32_t old_count = e->rules.count;
-    int err = pk_ruleset_check(shipped, files, file_count, NULL, &price, out_diag);
+    int err = pk_ruleset_check(shipped, files, file_count, &e->rules.own_ids, NULL, &price, out_diag);
     if (err != PK_OK) {
         return err;
     }
@@ -356,5 +356,5 @@ uint32_t pk_engine_rule_bytes(const struct pk_engine *e, uint32_t rule_index) {
         return 0;
     }
     const struct pk_rule *r = e->rules.rows[rule_index];
-    return pk_rule_price_bytes(r) / r->keys * e->windows.rule_keys[rule_index];
+    return pk_rule_price_bytes(r) / r->keys * e->windows.rows.keys[rule_index];
 }

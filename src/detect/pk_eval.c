@@ -144,10 +144,10 @@ uint32_t pk_eval_get(struct pk_engine *e, uint16_t rule, uint64_t key, uint16_t 
     const bool is_source = r->across > 0 && (key & ~PK_MATCH_REPLAYED) != 0;
     const uint8_t ring_class = is_source ? (uint8_t)PK_WINDOW_NO_RING : r->ring_class;
     slot = pk_windows_make(&e->windows, rule, key, ring_class, r->keys);
-    if (slot == PK_WINDOW_NONE && e->windows.oldest[rule] != PK_WINDOW_NONE &&
+    if (slot == PK_WINDOW_NONE && e->windows.rows.oldest[rule] != PK_WINDOW_NONE &&
         ring_class != PK_WINDOW_NO_RING) {
         /* Pages are cut up so that no ring of this size is left: one of our own makes room. */
-        pk_eval_drop(e, e->windows.oldest[rule], true);
+        pk_eval_drop(e, e->windows.rows.oldest[rule], true);
         slot = pk_windows_make(&e->windows, rule, key, ring_class, r->keys);
     }
     if (slot != PK_WINDOW_NONE) {

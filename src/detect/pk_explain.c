@@ -20,7 +20,7 @@ static bool is_unknown(const struct pk_engine *e, uint16_t rule) {
         return false;
     }
     bool has_any = false;
-    for (uint32_t s = e->windows.newest[rule]; s != PK_WINDOW_NONE; s = e->windows.slots[s].older) {
+    for (uint32_t s = e->windows.rows.newest[rule]; s != PK_WINDOW_NONE; s = e->windows.slots[s].older) {
         has_any = true;
         if (pk_judge_when(e, s, e->now_ms).verdict == PK_STALE) {
             return true;
@@ -166,11 +166,11 @@ static void put_status(struct pk_buf *b, const struct pk_engine *e, uint32_t rul
     pk_buf_puts(b, ", held back by cooldown ");
     pk_buf_put_u64(b, s->held_back_count);
     pk_buf_puts(b, ", groups ");
-    pk_buf_put_u64(b, e->windows.rule_keys[rule]);
+    pk_buf_put_u64(b, e->windows.rows.keys[rule]);
     pk_buf_puts(b, " of ");
     pk_buf_put_u64(b, e->rules.rows[rule]->keys);
     pk_buf_puts(b, ", evicted ");
-    pk_buf_put_u64(b, e->windows.evicted[rule]);
+    pk_buf_put_u64(b, e->windows.rows.evicted[rule]);
     pk_buf_putc(b, '\n');
 }
 
@@ -241,7 +241,7 @@ void pk_engine_explain(const struct pk_engine *e, uint32_t rule_index, uint64_t 
             shown++;
         }
     }
-    for (uint32_t s = e->windows.newest[rule_index]; s != PK_WINDOW_NONE && shown < GROUPS_SHOWN;
+    for (uint32_t s = e->windows.rows.newest[rule_index]; s != PK_WINDOW_NONE && shown < GROUPS_SHOWN;
          s = e->windows.slots[s].older) {
         put_window(out, e, s, now_ms);
         shown++;

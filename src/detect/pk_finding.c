@@ -82,7 +82,7 @@ static void collect(const struct pk_engine *e, const struct pk_window *w, const 
 
 /* Sources of an across rule that hold now. */
 static void collect_children(const struct pk_engine *e, uint16_t rule, struct pk_finding *f) {
-    for (uint32_t s = e->windows.newest[rule]; s != PK_WINDOW_NONE; s = e->windows.slots[s].older) {
+    for (uint32_t s = e->windows.rows.newest[rule]; s != PK_WINDOW_NONE; s = e->windows.slots[s].older) {
         if (e->windows.slots[s].held > 0 && pk_judge_is_child(e->rules.rows[rule], &e->windows.slots[s])) {
             add_component(f, e->windows.slots[s].source_id);
         }

@@ -48,7 +48,7 @@ uint32_t pk_judge_sources(const struct pk_engine *e, uint16_t rule, uint64_t rep
                           uint32_t within_ms, uint32_t *out_first_left_ms) {
     uint32_t count = 0;
     uint32_t oldest_age_ms = 0;
-    for (uint32_t s = e->windows.newest[rule]; s != PK_WINDOW_NONE; s = e->windows.slots[s].older) {
+    for (uint32_t s = e->windows.rows.newest[rule]; s != PK_WINDOW_NONE; s = e->windows.slots[s].older) {
         const struct pk_window *w = &e->windows.slots[s];
         const uint32_t age_ms = now_ms - w->last_ms;
         if ((w->key & PK_MATCH_REPLAYED) != replay_bit || (w->key & ~PK_MATCH_REPLAYED) == 0 ||
@@ -121,7 +121,7 @@ static struct pk_judgement when_absent(const struct pk_engine *e, uint32_t slot,
 static struct pk_judgement when_held(const struct pk_engine *e, uint32_t slot, uint64_t now_ms) {
     const struct pk_window *w = &e->windows.slots[slot];
     const struct pk_rule *r = rule_of(e, slot);
-    const uint32_t known = e->windows.rule_keys[w->rule] - 1u;
+    const uint32_t known = e->windows.rows.keys[w->rule] - 1u;
     if (w->held >= r->across) {
         return judgement(PK_TRUE, now_ms, UINT64_MAX);
     }

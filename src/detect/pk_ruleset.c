@@ -13,8 +13,7 @@ struct check {
     const struct pk_rule_book *shipped;
     const struct pk_rule_file *files;
     uint32_t file_count;
-    uint64_t ids[PK_LIMIT_RULES]; /* hashes of the operator's rule ids */
-    uint32_t own_count;
+    struct pk_rule_ids *own;
     struct pk_rule_price sum;
     struct pk_buf *prices;
     struct pk_diag *diag;
@@ -25,8 +24,8 @@ static uint64_t id_hash(struct pk_str id) {
 }
 
 static bool is_own_id(const struct check *c, uint64_t hash) {
-    for (uint32_t i = 0; i < c->own_count; i++) {
-        if (c->ids[i] == hash) {
+    for (uint32_t i = 0; c->own != NULL && i < c->own->count; i++) {
+        if (c->own->hashes[i] == hash) {
             return true;
         }
     }
@@ -44,10 +43,10 @@ static int note_id(struct check *c, const char *file, const struct pk_rule *r, s
     if (is_own_id(c, hash)) {
         return fail(c->diag, file, r, "rule '{}' is defined twice", id);
     }
-    if (c->own_count >= PK_LIMIT_RULES) {
+    if (c->own->count >= PK_LIMIT_RULES) {
         return fail(c->diag, file, r, "rule '{}' does not fit: the table of rules is full", id);
     }
-    c->ids[c->own_count++] = hash;
+    c->own->hashes[c->own->count++] = hash;
     return PK_OK;
 }
 
@@ -150,10 +149,18 @@ static int fits_text(const struct check *c) {
 }
 
 int pk_ruleset_check(const struct pk_rule_book *shipped, const struct pk_rule_file *files,
-                     uint32_t file_count, struct pk_buf *prices, struct pk_rule_price *out_price,
-                     struct pk_diag *out_diag) {
-    struct check c = {
-        .shipped = shipped, .files = files, .file_count = file_count, .prices = prices, .diag = out_diag};
+                     uint32_t file_count, struct pk_rule_ids *ids, struct pk_buf *prices,
+                     struct pk_rule_price *out_price, struct pk_diag *out_diag) {
+    struct check c = {.shipped = shipped,
+                      .files = files,
+                      .file_count = file_count,
+                      .own = ids,
+                      .prices = prices,
+                      .diag = out_diag};
+    PK_ASSERT(file_count == 0 || ids != NULL);
+    if (ids != NULL) {
+        ids->count = 0;
+    }
     int err = fits_text(&c);
     err = err != PK_OK ? err : walk(&c, note_id);
     err = err != PK_OK ? err : price_shipped(&c);
@@ -238,7 +245,7 @@ static void add_shipped(struct pk_ruleset *s) {
 int pk_ruleset_load(struct pk_ruleset *s, const struct pk_rule_book *shipped,
                     const struct pk_rule_file *files, uint32_t file_count, struct pk_diag *out_diag) {
     struct pk_rule_price price;
-    const int err = pk_ruleset_check(shipped, files, file_count, NULL, &price, out_diag);
+    const int err = pk_ruleset_check(shipped, files, file_count, &s->own_ids, NULL, &price, out_diag);
     if (err != PK_OK) {
         return err;
     }

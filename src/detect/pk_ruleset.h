@@ -14,6 +14,12 @@ struct pk_rule_file {
     struct pk_str text;
 };
 
+/* Hashes of the operator's rule ids, while files are checked. */
+struct pk_rule_ids {
+    uint64_t hashes[PK_LIMIT_RULES];
+    uint32_t count;
+};
+
 struct pk_ruleset { /* must not be moved after init: rows point into it */
     const struct pk_rule_book *shipped;
     struct pk_rule
@@ -22,6 +28,7 @@ struct pk_ruleset { /* must not be moved after init: rows point into it */
     uint32_t own_count, parsed_count, own_text_bytes;
     const struct pk_rule *rows[PK_LIMIT_RULES];
     uint32_t count;
+    struct pk_rule_ids own_ids;
     uint64_t hash; /* of all rows in order: rules_hash of status and summary */
 };
 
@@ -34,10 +41,10 @@ struct pk_rule_price {
 void pk_ruleset_init(struct pk_ruleset *s);
 /* Changes nothing. PK_OK or PK_E_CONFIG with *out_diag: syntax, unknown words with a suggestion, impossible
  * numbers, duplicate ids, too many rules or text, or windows over the memory budget. prices (may be NULL)
- * receives one line for each rule and the totals. shipped may be NULL. */
+ * receives one line for each rule and the totals. shipped may be NULL. ids: work space, needed with files. */
 PK_MUST_USE int pk_ruleset_check(const struct pk_rule_book *shipped, const struct pk_rule_file *files,
-                                 uint32_t file_count, struct pk_buf *prices, struct pk_rule_price *out_price,
-                                 struct pk_diag *out_diag);
+                                 uint32_t file_count, struct pk_rule_ids *ids, struct pk_buf *prices,
+                                 struct pk_rule_price *out_price, struct pk_diag *out_diag);
 /* Checks, then replaces the rows. On PK_E_CONFIG the set is as before. File texts are copied. */
 PK_MUST_USE int pk_ruleset_load(struct pk_ruleset *s, const struct pk_rule_book *shipped,
                                 const struct pk_rule_file *files, uint32_t file_count,

@@ -100,8 +100,8 @@ static void ring_give(struct pk_windows *w, uint32_t ring, uint8_t ring_class) {
 void pk_windows_init(struct pk_windows *w) {
     pk_zero(w, sizeof *w);
     memset(w->buckets, 0xFF, sizeof w->buckets);
-    memset(w->newest, 0xFF, sizeof w->newest);
-    memset(w->oldest, 0xFF, sizeof w->oldest);
+    memset(w->rows.newest, 0xFF, sizeof w->rows.newest);
+    memset(w->rows.oldest, 0xFF, sizeof w->rows.oldest);
     memset(w->page_lists, 0xFF, sizeof w->page_lists);
     for (uint32_t i = PK_WINDOW_PAGES; i > 0; i--) {
         page_link(w, i - 1u, PK_WINDOW_CLASSES);
@@ -136,25 +136,25 @@ static void lru_unlink(struct pk_windows *w, uint32_t slot) {
     if (s->newer != PK_WINDOW_NONE) {
         w->slots[s->newer].older = s->older;
     } else {
-        w->newest[s->rule] = s->older;
+        w->rows.newest[s->rule] = s->older;
     }
     if (s->older != PK_WINDOW_NONE) {
         w->slots[s->older].newer = s->newer;
     } else {
-        w->oldest[s->rule] = s->newer;
+        w->rows.oldest[s->rule] = s->newer;
     }
 }
 
 static void lru_link_newest(struct pk_windows *w, uint32_t slot) {
     struct pk_window *s = &w->slots[slot];
     s->newer = PK_WINDOW_NONE;
-    s->older = w->newest[s->rule];
+    s->older = w->rows.newest[s->rule];
     if (s->older != PK_WINDOW_NONE) {
         w->slots[s->older].newer = slot;
     } else {
-        w->oldest[s->rule] = slot;
+        w->rows.oldest[s->rule] = slot;
     }
-    w->newest[s->rule] = slot;
+    w->rows.newest[s->rule] = slot;
 }
 
 static bool is_pinned(const struct pk_window *s) {
@@ -180,7 +180,7 @@ void pk_windows_free(struct pk_windows *w, uint32_t slot) {
     if (s->ring != PK_WINDOW_NONE) {
         ring_give(w, s->ring, s->ring_class);
     }
-    w->rule_keys[s->rule]--;
+    w->rows.keys[s->rule]--;
     s->state = FREE_SLOT;
     s->chain = w->free_head;
     w->free_head = slot;
@@ -188,15 +188,15 @@ void pk_windows_free(struct pk_windows *w, uint32_t slot) {
 }
 
 uint32_t pk_windows_victim(const struct pk_windows *w, uint16_t rule, uint16_t keys_max) {
-    const bool is_full = w->rule_keys[rule] >= keys_max || w->free_head == PK_WINDOW_NONE;
-    return is_full ? w->oldest[rule] : PK_WINDOW_NONE;
+    const bool is_full = w->rows.keys[rule] >= keys_max || w->free_head == PK_WINDOW_NONE;
+    return is_full ? w->rows.oldest[rule] : PK_WINDOW_NONE;
 }
 
 uint32_t pk_windows_make(struct pk_windows *w, uint16_t rule, uint64_t key, uint8_t ring_class,
                          uint16_t keys_max) {
     PK_ASSERT(rule < PK_LIMIT_RULES && keys_max >= 1u);
     const uint32_t slot = w->free_head;
-    if (slot == PK_WINDOW_NONE || w->rule_keys[rule] >= keys_max) {
+    if (slot == PK_WINDOW_NONE || w->rows.keys[rule] >= keys_max) {
         w->refused_count++;
         return PK_WINDOW_NONE;
     }
@@ -221,7 +221,7 @@ uint32_t pk_windows_make(struct pk_windows *w, uint16_t rule, uint64_t key, uint
     s->chain = *bucket;
     *bucket = slot;
     lru_link_newest(w, slot);
-    w->rule_keys[rule]++;
+    w->rows.keys[rule]++;
     w->made_count++;
     w->used++;
     w->high = w->used > w->high ? w->used : w->high;
@@ -229,7 +229,7 @@ uint32_t pk_windows_make(struct pk_windows *w, uint16_t rule, uint64_t key, uint
 }
 
 void pk_windows_evict(struct pk_windows *w, uint32_t slot) {
-    w->evicted[w->slots[slot].rule]++;
+    w->rows.evicted[w->slots[slot].rule]++;
     w->evicted_count++;
     pk_windows_free(w, slot);
 }
@@ -321,27 +321,21 @@ void pk_windows_clear_times(struct pk_windows *w, uint32_t slot) {
 /* Chains and the order of use are by rule index, so both are made anew. */
 void pk_windows_renumber(struct pk_windows *w, const uint16_t new_index[PK_LIMIT_RULES]) {
     const struct pk_window *const slots = w->slots;
-    uint64_t evicted[PK_LIMIT_RULES];
-    uint32_t newest[PK_LIMIT_RULES];
-    uint32_t oldest[PK_LIMIT_RULES];
-    uint16_t keys[PK_LIMIT_RULES];
-    memset(evicted, 0, sizeof evicted);
-    memset(newest, 0xFF, sizeof newest);
-    memset(oldest, 0xFF, sizeof oldest);
-    memset(keys, 0, sizeof keys);
+    struct pk_window_rows *const to = &w->moved;
+    const struct pk_window_rows *const from = &w->rows;
+    memset(to, 0, sizeof *to);
+    memset(to->newest, 0xFF, sizeof to->newest);
+    memset(to->oldest, 0xFF, sizeof to->oldest);
     for (uint32_t i = 0; i < PK_LIMIT_RULES; i++) {
-        PK_ASSERT(new_index[i] < PK_LIMIT_RULES || w->rule_keys[i] == 0);
+        PK_ASSERT(new_index[i] < PK_LIMIT_RULES || from->keys[i] == 0);
         if (new_index[i] < PK_LIMIT_RULES) {
-            evicted[new_index[i]] = w->evicted[i];
-            newest[new_index[i]] = w->newest[i];
-            oldest[new_index[i]] = w->oldest[i];
-            keys[new_index[i]] = w->rule_keys[i];
+            to->evicted[new_index[i]] = from->evicted[i];
+            to->newest[new_index[i]] = from->newest[i];
+            to->oldest[new_index[i]] = from->oldest[i];
+            to->keys[new_index[i]] = from->keys[i];
         }
     }
-    memcpy(w->evicted, evicted, sizeof evicted);
-    memcpy(w->newest, newest, sizeof newest);
-    memcpy(w->oldest, oldest, sizeof oldest);
-    memcpy(w->rule_keys, keys, sizeof keys);
+    w->rows = *to;
     memset(w->buckets, 0xFF, sizeof w->buckets);
     for (uint32_t i = 0; i < PK_LIMIT_KEYS; i++) {
         if (slots[i].state == FREE_SLOT) {

@@ -47,15 +47,22 @@ struct pk_window_page {
     uint8_t list;        /* 0..4: largest aligned free run is 0, 1, 2, 4, 8 eighths */
 };
 
+struct pk_window_rows { /* what is kept for each rule */
+    uint64_t evicted[PK_LIMIT_RULES];
+    uint32_t newest[PK_LIMIT_RULES], oldest[PK_LIMIT_RULES]; /* order of use; firing windows are not in it */
+    uint16_t keys[PK_LIMIT_RULES];                           /* windows held */
+};
+
 struct pk_windows {
     struct pk_window slots[PK_LIMIT_KEYS];
-    uint32_t buckets[PK_LIMIT_KEYS];
+    union {
+        uint32_t buckets[PK_LIMIT_KEYS];
+        struct pk_window_rows moved; /* the chains are made anew after a renumbering: its work space */
+    };
     uint32_t times[PK_WINDOW_PAGES * PK_WINDOW_PAGE_TIMES];
     struct pk_window_page pages[PK_WINDOW_PAGES];
     uint32_t page_lists[5];
-    uint32_t newest[PK_LIMIT_RULES], oldest[PK_LIMIT_RULES]; /* order of use; firing windows are not in it */
-    uint16_t rule_keys[PK_LIMIT_RULES];                      /* windows held */
-    uint64_t evicted[PK_LIMIT_RULES];
+    struct pk_window_rows rows;
     uint32_t free_head, used, high, times_used, times_high;
     uint64_t evicted_count, refused_count, made_count;
 };

@@ -454,7 +454,7 @@ PK_TEST(tls__heap_exhausted__is_a_counted_error_and_heals) {
     start_server("-cert server.pem -key server.key -tls1_3 -rev");
     REQUIRE(set_tls("ca.pem", NULL, NULL, false) == PK_OK);
     void *hog = NULL;
-    for (size_t n = 60000; n > 8000 && hog == NULL; n -= 2000) {
+    for (size_t n = pk_mbedtls_heap.status.capacity_bytes; n > 8000 && hog == NULL; n -= 2000) {
         hog = pk_heap_alloc(&pk_mbedtls_heap, n);
     }
     REQUIRE(hog != NULL);

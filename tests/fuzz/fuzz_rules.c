@@ -58,13 +58,14 @@ static void drive(void) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static char out[8192];
+    static struct pk_rule_ids ids;
     struct pk_diag diag;
     struct pk_rule_price price;
     struct pk_buf b;
     const struct pk_rule_file file = {"fuzz.rules", pk_str_make((const char *)data, size)};
     memset(&diag, 0, sizeof diag);
     pk_buf_init(&b, out, sizeof out);
-    const int checked = pk_ruleset_check(NULL, &file, 1, &b, &price, &diag);
+    const int checked = pk_ruleset_check(NULL, &file, 1, &ids, &b, &price, &diag);
     start();
     const int loaded = pk_engine_load(&engine, NULL, &file, 1, 1000, &diag);
     PK_ASSERT(checked == loaded);

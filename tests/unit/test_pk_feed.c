@@ -89,13 +89,13 @@ PK_TEST(absent__a_fault__is_no_sign_of_life__and_silly_promises_are_bounded) {
     CHECK_EQ_U64(rig.engine.windows.used, 0);
     e = detect_rig_value(&rig, "heartbeat", "a", 1e300);
     detect_rig_give(&rig, &e);
-    CHECK_EQ_U64(rig.engine.windows.slots[rig.engine.windows.newest[0]].gap_ms, 604800000);
+    CHECK_EQ_U64(rig.engine.windows.slots[rig.engine.windows.rows.newest[0]].gap_ms, 604800000);
     e = detect_rig_value(&rig, "heartbeat", "a", 1e-9);
     detect_rig_give(&rig, &e);
-    CHECK_EQ_U64(rig.engine.windows.slots[rig.engine.windows.newest[0]].gap_ms, 1);
+    CHECK_EQ_U64(rig.engine.windows.slots[rig.engine.windows.rows.newest[0]].gap_ms, 1);
     e = detect_rig_value(&rig, "heartbeat", "a", -3);
     detect_rig_give(&rig, &e);
-    CHECK_EQ_U64(rig.engine.windows.slots[rig.engine.windows.newest[0]].gap_ms, 30000);
+    CHECK_EQ_U64(rig.engine.windows.slots[rig.engine.windows.rows.newest[0]].gap_ms, 30000);
 }
 
 PK_TEST(across_absent__silent_sources_add_up) {

@@ -6,7 +6,7 @@
 static struct detect_rig rig;
 
 static uint32_t only_slot(void) {
-    return rig.engine.windows.newest[0];
+    return rig.engine.windows.rows.newest[0];
 }
 
 PK_TEST(full_ms__the_last_moment_with_these_bits) {

@@ -7,6 +7,7 @@
 
 static struct pk_ruleset set;
 static struct pk_diag diag;
+static struct pk_rule_ids ids;
 static struct pk_rule_price price;
 static char big[PK_LIMIT_RULE_TEXT_BYTES + 100];
 static char prices[8192];
@@ -91,7 +92,7 @@ PK_TEST(check__over_the_memory_budget__names_rule_and_prices) {
         pk_buf_putc(&b, '\n');
     }
     const struct pk_rule_file file = {"big.rules", pk_buf_str(&b)};
-    CHECK_EQ_INT(pk_ruleset_check(NULL, &file, 1, &out, &price, &diag), PK_E_CONFIG);
+    CHECK_EQ_INT(pk_ruleset_check(NULL, &file, 1, &ids, &out, &price, &diag), PK_E_CONFIG);
     CHECK_STR(diag.file, "big.rules");
     CHECK_EQ_U64(diag.line, 15);
     CHECK(strstr(diag.message, "rule 'c' is over the memory budget, with it the set takes rules 3 of ") ==
@@ -109,14 +110,14 @@ PK_TEST(check__too_many_rules_or_too_much_text__is_refused) {
         pk_buf_puts(&b, "]\non = any\nwhen = count >= 1 in 5m\ntype = custom\nseverity = low\n");
     }
     struct pk_rule_file file = {"many.rules", pk_buf_str(&b)};
-    CHECK_EQ_INT(pk_ruleset_check(NULL, &file, 1, NULL, &price, &diag), PK_E_CONFIG);
+    CHECK_EQ_INT(pk_ruleset_check(NULL, &file, 1, &ids, NULL, &price, &diag), PK_E_CONFIG);
     CHECK(strstr(diag.message, "the table of rules is full") != NULL);
     memset(big, '\n', sizeof big);
     file.text = pk_str_make(big, PK_LIMIT_RULE_TEXT_BYTES);
-    CHECK_EQ_INT(pk_ruleset_check(NULL, &file, 1, NULL, &price, &diag), PK_E_CONFIG);
+    CHECK_EQ_INT(pk_ruleset_check(NULL, &file, 1, &ids, NULL, &price, &diag), PK_E_CONFIG);
     CHECK_STR(diag.message, "the rule files together are larger than this board keeps");
     file.text = pk_str_make(big, PK_LIMIT_RULE_TEXT_BYTES - 1u);
-    CHECK_EQ_INT(pk_ruleset_check(NULL, &file, 1, NULL, &price, &diag), PK_OK);
+    CHECK_EQ_INT(pk_ruleset_check(NULL, &file, 1, &ids, NULL, &price, &diag), PK_OK);
     CHECK_EQ_U64(price.rules, 0);
 }
 

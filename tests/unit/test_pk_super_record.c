@@ -63,7 +63,7 @@ PK_TEST(record__every_damage__is_seen_and_fails_closed) {
     REQUIRE(n > 0);
     for (uint32_t at = 0; at < (uint32_t)n; at++) {
         struct pk_super_record back = {.boot_epoch = 1};
-        struct pk_budget counters;
+        static struct pk_budget counters;
         pk_budget_init(&counters);
         the_bytes[at] ^= 0x10;
         CHECK_EQ_INT(pk_super_record_unpack(&back, &counters, the_bytes, (uint32_t)n, &the_now),

@@ -40,7 +40,7 @@ PK_TEST(make__rule_has_all_it_may__is_refused_until_the_victim_went) {
     CHECK_EQ_U64(pk_windows_victim(&w, 0, 2), PK_WINDOW_NONE);
     pk_windows_unpin(&w, a);
     pk_windows_evict(&w, a);
-    CHECK_EQ_U64(w.evicted[0], 1);
+    CHECK_EQ_U64(w.rows.evicted[0], 1);
     CHECK(pk_windows_make(&w, 0, 3, 0, 2) != PK_WINDOW_NONE);
 }
 
@@ -137,11 +137,11 @@ PK_TEST(renumber__rules_get_other_indices__windows_are_found_there) {
     CHECK_EQ_U64(pk_windows_find(&w, 5, 1), a);
     CHECK_EQ_U64(pk_windows_find(&w, 5, 2), b);
     CHECK_EQ_U64(pk_windows_find(&w, 0, 1), c);
-    CHECK_EQ_U64(w.rule_keys[5], 2);
+    CHECK_EQ_U64(w.rows.keys[5], 2);
     CHECK_EQ_U64(pk_windows_victim(&w, 5, 2), a);
     pk_windows_free(&w, b);
     pk_windows_free(&w, a);
-    CHECK_EQ_U64(w.rule_keys[5], 0);
+    CHECK_EQ_U64(w.rows.keys[5], 0);
     map[0] = 0xFFFF;
     CHECK_PANICS(pk_windows_renumber(&w, map)); /* a rule that has windows must go somewhere */
 }
