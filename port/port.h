@@ -244,11 +244,11 @@ struct pk_port_serve {
 typedef void pk_file_name(void *arg, const char *name);
 struct pk_port_files {
     void *ctx;
-    /* Whole regular file. Bytes, PK_E_NOT_FOUND, PK_E_DENIED, PK_E_TOO_BIG, PK_E_IO. May touch the disk:
-     * start and reload only. */
+    /* Whole regular file, also through a link. Bytes, PK_E_NOT_FOUND, PK_E_DENIED, PK_E_TOO_BIG, PK_E_IO. May
+     * touch the disk: start and reload only. */
     int (*read)(void *ctx, const char *path, void *out, uint32_t cap_bytes);
-    /* Names of the regular files in a directory that end in `suffix`, in byte order, at most
-     * PK_FILES_LIST_MAX. Count or PK_E_NOT_FOUND, PK_E_DENIED, PK_E_FULL. */
+    /* Names of the regular files, and of links that do not lead elsewhere, in a directory that end in
+     * `suffix`, in byte order, at most PK_FILES_LIST_MAX. Count or PK_E_NOT_FOUND, PK_E_DENIED, PK_E_FULL. */
     int (*list)(void *ctx, const char *dir, const char *suffix, pk_file_name *each, void *arg);
     /* Replaces a file whole (temporary, fsync, rename). PK_OK, PK_E_NOT_FOUND (no such directory),
      * PK_E_DENIED, PK_E_NO_SPACE, PK_E_IO. Start, reload and --dump-state only. */

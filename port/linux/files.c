@@ -18,7 +18,7 @@ static int error_of(int number) {
     case EACCES:
     case EPERM:
     case EROFS:
-    case ELOOP: /* a symbolic link where a file has to be */
+    case ELOOP:
     case ENXIO:
         return PK_E_DENIED;
     case ENOSPC:
@@ -55,8 +55,9 @@ static int read_open(int fd, void *out, uint32_t cap_bytes) {
 
 static int files_read(void *ctx, const char *path, void *out, uint32_t cap_bytes) {
     (void)ctx;
-    /* O_NONBLOCK: opening a FIFO must not hang. */
-    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    /* O_NONBLOCK: opening a FIFO must not hang. Links are followed, as certificate tools make them: who may
+     * put one here may also put a file here. */
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         return error_of(errno);
     }
@@ -96,8 +97,11 @@ static int files_list(void *ctx, const char *dir, const char *suffix, pk_file_na
     int err = PK_OK;
     for (struct dirent *e = readdir(d); e != NULL && err == PK_OK; e = readdir(d)) {
         struct stat st;
-        if (!ends_with(e->d_name, suffix) || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-            !S_ISREG(st.st_mode)) {
+        if (!ends_with(e->d_name, suffix)) {
+            continue;
+        }
+        /* A link to nothing is named, so that reading it says so. */
+        if (fstatat(dirfd(d), e->d_name, &st, 0) == 0 && !S_ISREG(st.st_mode)) {
             continue;
         }
         err = insert_name(names, count, e->d_name);

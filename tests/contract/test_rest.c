@@ -161,7 +161,7 @@ ON_BOTH(files__list__sorted_and_only_the_suffix) {
     CHECK_EQ_INT(f->list(f->ctx, rig->dir, ".none", add_name, &b), 0);
 }
 
-PK_TEST(files__links_folders_and_fifos__are_refused) {
+PK_TEST(files__links_are_followed__folders_and_fifos_are_refused) {
     struct rig *r = &rig_only;
     rig_open(r, false);
     const struct pk_port_files *f = &r->port.files;
@@ -172,8 +172,11 @@ PK_TEST(files__links_folders_and_fifos__are_refused) {
     rig_path(r, "real.rules", path);
     rig_path(r, "link.rules", other);
     REQUIRE(symlink(path, other) == 0);
-    CHECK_EQ_INT(f->read(f->ctx, other, text, sizeof text), PK_E_DENIED);
-    CHECK_EQ_INT(f->replace(f->ctx, other, "y", 1), PK_E_DENIED);
+    CHECK_EQ_INT(f->read(f->ctx, other, text, sizeof text), 1);
+    CHECK_EQ_INT(f->replace(f->ctx, other, "y", 1), PK_E_DENIED); /* it would no longer be a link */
+    rig_path(r, "lost.rules", other);
+    REQUIRE(symlink("/nonexistent/file", other) == 0);
+    CHECK_EQ_INT(f->read(f->ctx, other, text, sizeof text), PK_E_NOT_FOUND);
     CHECK_EQ_INT(f->read(f->ctx, r->dir, text, sizeof text), PK_E_DENIED);
     rig_path(r, "fifo.rules", other);
     REQUIRE(mkfifo(other, 0600) == 0);
@@ -181,8 +184,8 @@ PK_TEST(files__links_folders_and_fifos__are_refused) {
     struct pk_buf b;
     char names[64];
     pk_buf_init(&b, names, sizeof names);
-    CHECK_EQ_INT(f->list(f->ctx, r->dir, ".rules", add_name, &b), 1);
-    CHECK_STR(names, "real.rules ");
+    CHECK_EQ_INT(f->list(f->ctx, r->dir, ".rules", add_name, &b), 3);
+    CHECK_STR(names, "link.rules lost.rules real.rules ");
     /* Access rights stay as they were, and nothing is left behind. */
     REQUIRE(chmod(path, 0640) == 0);
     CHECK_EQ_INT(f->replace(f->ctx, path, "y", 1), PK_OK);
@@ -242,5 +245,6 @@ CONTRACT_MAIN(BOTH(clock__mono_rises_and_wall_is_plausible),
               BOTH(loop__a_signal__ends_the_wait_with_its_bit), BOTH(loop__the_store_finishes__ends_the_wait),
               BOTH(loop__an_unread_frame__does_not_spin), BOTH(log__level_in_front_and_one_line),
               log__full_pipe__drops_counts_and_says_so, BOTH(files__replace_then_read),
-              BOTH(files__list__sorted_and_only_the_suffix), files__links_folders_and_fifos__are_refused,
+              BOTH(files__list__sorted_and_only_the_suffix),
+              files__links_are_followed__folders_and_fifos_are_refused,
               BOTH(source__memory_at_once_cpu_after_two_calls), BOTH(port__is_whole))
