@@ -59,10 +59,14 @@ bool pk_mqtt_queue_due_releases(struct pk_mqtt_client *c) {
     return true;
 }
 
+/* A DISCONNECT of 3.1.1 withholds the will (3.14.4 there): with another reason than success it is left out.
+ */
 static void queue_disconnect(struct pk_mqtt_client *c, uint8_t reason) {
-    uint8_t *p = pk_mqtt_tx_room(c, 3, 0);
-    PK_ASSERT(p != NULL);
-    c->tx_end += pk_mqtt_encode_disconnect(p, reason, pk_mqtt_version_of(c));
+    if (reason == PK_MQTT_SUCCESS || pk_mqtt_is_v5(c)) {
+        uint8_t *p = pk_mqtt_tx_room(c, 3, 0);
+        PK_ASSERT(p != NULL);
+        c->tx_end += pk_mqtt_encode_disconnect(p, reason, pk_mqtt_version_of(c));
+    }
     c->state = PK_MQTT_CLOSING;
     c->closing_ms = c->now_ms;
 }

@@ -195,8 +195,8 @@ void pk_mqtt_init(struct pk_mqtt_client *c, const struct pk_mqtt_config *config,
  * buffer, PK_E_BAD_FIELD when the configuration holds something that cannot be sent (bad topic, text that is
  * not UTF-8, QoS > 2): state stays IDLE. */
 PK_MUST_USE int pk_mqtt_start(struct pk_mqtt_client *c, uint64_t now_ms);
-/* Queues DISCONNECT with PK_MQTT_SUCCESS, or PK_MQTT_DISCONNECT_WITH_WILL to have the will sent. No effect
- * unless connecting or connected. */
+/* Queues DISCONNECT with PK_MQTT_SUCCESS, or PK_MQTT_DISCONNECT_WITH_WILL to have the will sent (in 3.1.1 the
+ * connection then ends without a DISCONNECT). No effect unless connecting or connected. */
 void pk_mqtt_stop(struct pk_mqtt_client *c, uint8_t reason, uint64_t now_ms);
 /* The transport is gone, whoever closed it. Unread events are lost, the session is kept. Always ends in IDLE.
  */
@@ -228,9 +228,9 @@ void pk_mqtt_tick(struct pk_mqtt_client *c, uint64_t now_ms);
 /* When pk_mqtt_tick has something to do; UINT64_MAX when never. */
 uint64_t pk_mqtt_next_deadline_ms(const struct pk_mqtt_client *c);
 
-/* The application has stored (or refuses, reason >= 0x80) the message: PUBACK or PUBREC leaves with the next
- * output, in the order of arrival whatever the order of calls (MQTT-4.6.0-2). PK_OK (handle 0 too);
- * PK_E_STALE when the message came on an earlier connection and the server will send it again. */
+/* The application has stored (or refuses, with a failure of table 3-4) the message: PUBACK or PUBREC leaves
+ * with the next output, in the order of arrival whatever the order of calls (MQTT-4.6.0-2). PK_OK (handle 0
+ * too); PK_E_STALE when the message came on an earlier connection and the server will send it again. */
 int pk_mqtt_ack(struct pk_mqtt_client *c, uint32_t handle, uint8_t reason);
 /* The same for every message that was pulled so far and not acknowledged: the count. */
 uint32_t pk_mqtt_ack_all(struct pk_mqtt_client *c);

@@ -85,12 +85,18 @@ uint16_t pk_mqtt_out_due(const struct pk_mqtt_out *o) {
     if (o->due == 0) {
         return NONE;
     }
-    uint16_t i = o->head;
-    while (i != NONE && o->slots[i].state != PK_MQTT_OUT_RELEASE_DUE) {
-        i = o->slots[i].next;
+    uint16_t first = NONE;
+    for (uint16_t i = o->head; i != NONE; i = o->slots[i].next) {
+        if (o->slots[i].state != PK_MQTT_OUT_RELEASE_DUE) {
+            continue;
+        }
+        if (first == NONE || /* turns wrap around */
+            (int16_t)(uint16_t)(o->slots[i].release_turn - o->slots[first].release_turn) < 0) {
+            first = i;
+        }
     }
-    PK_ASSERT(i != NONE);
-    return i;
+    PK_ASSERT(first != NONE);
+    return first;
 }
 
 /* First WAITING slot from `from` on. */
@@ -112,6 +118,9 @@ static void count_state(struct pk_mqtt_out *o, uint8_t state, int step) {
 void pk_mqtt_out_set_state(struct pk_mqtt_out *o, uint16_t slot, enum pk_mqtt_out_state state) {
     struct pk_mqtt_out_slot *s = &o->slots[slot];
     PK_ASSERT(s->state != PK_MQTT_OUT_FREE && state != PK_MQTT_OUT_FREE);
+    if (s->state <= PK_MQTT_OUT_WAITING && state > PK_MQTT_OUT_WAITING) {
+        s->release_turn = o->release_turn++;
+    }
     count_state(o, s->state, -1);
     s->state = (uint8_t)state;
     count_state(o, s->state, 1);
@@ -246,20 +255,21 @@ static void hold(struct pk_mqtt_in *in, uint16_t slot) {
     in->held_tail = slot;
 }
 
-/* Takes the slot of this QoS 2 id out of the held list; NONE when it is not there. */
-static uint16_t take_held(struct pk_mqtt_in *in, uint16_t packet_id) {
+/* Takes the slot of this QoS 2 id, in this state or a later one, out of a list; NONE when it is not there. */
+static uint16_t take(struct pk_mqtt_in *in, uint16_t *head, uint16_t *tail, uint16_t packet_id,
+                     enum pk_mqtt_in_state from) {
     uint16_t prev = NONE;
-    for (uint16_t i = in->held; i != NONE; prev = i, i = in->slots[i].next) {
-        if (in->slots[i].packet_id != packet_id) {
+    for (uint16_t i = *head; i != NONE; prev = i, i = in->slots[i].next) {
+        if (in->slots[i].packet_id != packet_id || in->slots[i].state < from) {
             continue;
         }
         if (prev == NONE) {
-            in->held = in->slots[i].next;
+            *head = in->slots[i].next;
         } else {
             in->slots[prev].next = in->slots[i].next;
         }
-        if (in->held_tail == i) {
-            in->held_tail = prev;
+        if (*tail == i) {
+            *tail = prev;
         }
         return i;
     }
@@ -274,13 +284,12 @@ bool pk_mqtt_in_recognise(struct pk_mqtt_in *in, uint16_t packet_id, bool *is_ou
             return true;
         }
     }
-    const uint16_t slot = take_held(in, packet_id);
+    const uint16_t slot = take(in, &in->held, &in->held_tail, packet_id, PK_MQTT_IN_DELIVERED);
     if (slot == NONE) {
         return false;
     }
     if (in->slots[slot].state == PK_MQTT_IN_RELEASE) {
-        in->slots[slot].state = PK_MQTT_IN_ANSWERED;
-        in->slots[slot].reason = 0;
+        in->slots[slot].state = PK_MQTT_IN_REPEATED;
     }
     append(in, slot);
     return true;
@@ -331,7 +340,7 @@ uint32_t pk_mqtt_in_answer_all(struct pk_mqtt_in *in) {
 }
 
 const struct pk_mqtt_in_slot *pk_mqtt_in_ready(const struct pk_mqtt_in *in) {
-    if (in->head == NONE || in->slots[in->head].state != PK_MQTT_IN_ANSWERED) {
+    if (in->head == NONE || in->slots[in->head].state == PK_MQTT_IN_DELIVERED) {
         return NULL;
     }
     return &in->slots[in->head];
@@ -339,7 +348,7 @@ const struct pk_mqtt_in_slot *pk_mqtt_in_ready(const struct pk_mqtt_in *in) {
 
 void pk_mqtt_in_sent(struct pk_mqtt_in *in) {
     const uint16_t slot = in->head;
-    PK_ASSERT(slot != NONE && in->slots[slot].state == PK_MQTT_IN_ANSWERED && in->unanswered != slot);
+    PK_ASSERT(pk_mqtt_in_ready(in) != NULL && in->unanswered != slot);
     struct pk_mqtt_in_slot *s = &in->slots[slot];
     in->head = s->next;
     if (in->head == NONE) {
@@ -355,13 +364,14 @@ void pk_mqtt_in_sent(struct pk_mqtt_in *in) {
 }
 
 bool pk_mqtt_in_release(struct pk_mqtt_in *in, uint16_t packet_id) {
-    const uint16_t slot = take_held(in, packet_id);
+    /* Before REPEATED no PUBREC was sent: not this message. */
+    uint16_t slot = take(in, &in->held, &in->held_tail, packet_id, PK_MQTT_IN_REPEATED);
     if (slot == NONE) {
-        return false;
-    }
-    if (in->slots[slot].state != PK_MQTT_IN_RELEASE) { /* no PUBREC was sent: not this message */
-        hold(in, slot);
-        return false;
+        slot = take(in, &in->head, &in->tail, packet_id, PK_MQTT_IN_REPEATED);
+        if (slot == NONE) {
+            return false;
+        }
+        in->pending--;
     }
     give_in(in, slot);
     return true;

@@ -30,7 +30,8 @@ struct pk_mqtt_out_slot {
     uint16_t next, prev; /* in the order of first sending; free list uses next */
     uint8_t state;       /* enum pk_mqtt_out_state */
     uint8_t qos;
-    bool is_forgotten; /* QoS 2: the exchange is ended for the server's sake, nobody waits for it */
+    uint16_t release_turn; /* QoS 2 past PUBREC: PUBRELs leave in the order of the PUBRECs (MQTT-4.6.0-4) */
+    bool is_forgotten;     /* QoS 2: the exchange is ended for the server's sake, nobody waits for it */
 };
 
 struct pk_mqtt_out {
@@ -42,6 +43,7 @@ struct pk_mqtt_out {
     uint16_t resend;  /* oldest WAITING slot, or PK_MQTT_NO_SLOT */
     uint16_t waiting; /* WAITING slots */
     uint16_t due;     /* RELEASE_DUE slots */
+    uint16_t release_turn;
     uint16_t high;
 };
 
@@ -49,6 +51,7 @@ enum pk_mqtt_in_state {
     PK_MQTT_IN_FREE,
     PK_MQTT_IN_DELIVERED, /* the application has it and has not answered */
     PK_MQTT_IN_ANSWERED,  /* the application answered; PUBACK or PUBREC waits for its turn */
+    PK_MQTT_IN_REPEATED,  /* QoS 2: PUBREC was sent, then the message came again; PUBREC waits for its turn */
     PK_MQTT_IN_RELEASE    /* QoS 2: PUBREC sent, waits for PUBREL */
 };
 
@@ -90,7 +93,7 @@ void pk_mqtt_out_lost(struct pk_mqtt_out *o);
 /* A connection is there: with the session, half-finished QoS 2 exchanges go on with PUBREL; without it, all
  * start again. */
 void pk_mqtt_out_resume(struct pk_mqtt_out *o, bool session_present);
-/* Oldest slot whose PUBREL is due, or PK_MQTT_NO_SLOT. */
+/* The slot whose PUBREL is due next, in the order of the PUBRECs, or PK_MQTT_NO_SLOT. */
 uint16_t pk_mqtt_out_due(const struct pk_mqtt_out *o);
 
 void pk_mqtt_in_init(struct pk_mqtt_in *in, struct pk_mqtt_in_slot *slots, uint32_t count);

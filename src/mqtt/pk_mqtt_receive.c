@@ -75,6 +75,9 @@ static enum step on_connack(struct pk_mqtt_client *c, const uint8_t *p, uint32_t
         return fail_protocol(c, PK_MQTT_PROTOCOL_ERROR, "session present after a clean start");
     }
     take_limits(c, &ack.props);
+    if (c->limits.max_packet_bytes < PK_MQTT_SHORT_BYTES_MAX) { /* MQTT-3.2.2-15 would forbid acknowledging */
+        return fail_protocol(c, PK_MQTT_PACKET_TOO_LARGE, "maximum packet size too small");
+    }
     c->session_present = ack.session_present;
     c->has_session = true;
     c->state = PK_MQTT_CONNECTED;
@@ -339,6 +342,9 @@ static enum step on_oversized(struct pk_mqtt_client *c, const struct pk_mqtt_fra
         }
         const uint8_t *id = c->rx + c->rx_at + need - 2;
         const uint16_t packet_id = (uint16_t)((unsigned)id[0] << 8 | id[1]);
+        if (packet_id == 0) {
+            return fail_protocol(c, PK_MQTT_PROTOCOL_ERROR, "packet identifier zero");
+        }
         bool is_outstanding = false;
         const bool is_known = qos == 2 && pk_mqtt_in_recognise(&c->in, packet_id, &is_outstanding);
         if (!is_known && !pk_mqtt_in_push(&c->in, 0, packet_id, qos, PK_MQTT_IN_ANSWERED)) {
