@@ -1,31 +1,42 @@
 #include "mqtt/pk_mqtt_reason.h"
 
+#include <string.h>
+
 #include "base/pk_assert.h"
 
-struct row {
-    uint8_t value;
-    const char *word;
-};
-
-static const struct row ROWS[] = {
-#define PK_MQTT_REASON(symbol, value, word) {(value), (word)},
+static const uint8_t VALUES[] = {
+#define PK_MQTT_REASON(symbol, value, word) (value),
 #include "mqtt/pk_mqtt_reason.def"
 #undef PK_MQTT_REASON
 };
 
-_Static_assert(PK_COUNT_OF(ROWS) == PK_MQTT_REASON_UNKNOWN_SLOT, "one slot a row, and one for the unknown");
+/* One text in the order of VALUES, words ended by zero: a table of pointers would be relocated, two words a
+ * row. */
+static const char WORDS[] =
+#define PK_MQTT_REASON(symbol, value, word) word "\0"
+#include "mqtt/pk_mqtt_reason.def"
+#undef PK_MQTT_REASON
+    ;
+
+_Static_assert(PK_COUNT_OF(VALUES) == PK_MQTT_REASON_UNKNOWN_SLOT, "one slot a row, and one for the unknown");
 
 uint32_t pk_mqtt_reason_slot(uint8_t reason) {
-    for (uint32_t i = 0; i < PK_COUNT_OF(ROWS); i++) {
-        if (ROWS[i].value == reason) {
-            return i;
-        }
+    uint32_t slot = 0;
+    while (slot < PK_COUNT_OF(VALUES) && VALUES[slot] != reason) {
+        slot++;
     }
-    return PK_MQTT_REASON_UNKNOWN_SLOT;
+    return slot;
 }
 
 const char *pk_mqtt_reason_slot_word(uint32_t slot) {
-    return slot < PK_COUNT_OF(ROWS) ? ROWS[slot].word : "unknown";
+    if (slot >= PK_COUNT_OF(VALUES)) {
+        return "unknown";
+    }
+    const char *word = WORDS;
+    for (; slot > 0; slot--) {
+        word += strlen(word) + 1;
+    }
+    return word;
 }
 
 const char *pk_mqtt_reason_word(uint8_t reason) {
