@@ -7,6 +7,7 @@
 #include "mqtt/pk_mqtt_client.h"
 #include "support/mqtt_rig.h"
 #include "support/pk_test.h"
+#include "support/pk_test_panic.h"
 
 static struct mqtt_rig rig;
 
@@ -732,6 +733,23 @@ PK_TEST(qos_2_in__refused__ends_and_the_id_names_a_new_message) {
     CHECK_EQ_INT(rig.client.in.used, 0);
 }
 
+PK_TEST(ack__reason_that_is_no_answer__stops) {
+    static const char ALLOWED[] =
+        "00 80 83 87 90 97 99"; /* tables 3-4 and 3-5, of a receiver that is a client */
+    static unsigned reason;
+    for (reason = 0; reason < 256; reason++) {
+        rig_init(&rig, PK_MQTT_V5);
+        CHECK(rig_connect(&rig, false));
+        rig_feed(&rig, "32 06 00 01 't' 00 07 00");
+        CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_MESSAGE);
+        if (lists(ALLOWED, (uint8_t)reason)) {
+            CHECK_EQ_INT(pk_mqtt_ack(&rig.client, rig.event.u.message.handle, (uint8_t)reason), PK_OK);
+        } else {
+            CHECK_PANICS((void)pk_mqtt_ack(&rig.client, rig.event.u.message.handle, (uint8_t)reason));
+        }
+    }
+}
+
 PK_TEST(answers__in_the_order_of_arrival__of_both_qualities) {
     uint32_t handle[5];
     rig_init(&rig, PK_MQTT_V5);
@@ -902,4 +920,5 @@ PK_TEST_MAIN(
     qos_2_in__pubrel_before_our_pubrec__releases_nothing,
     subscription_ids__several_of_one_message__are_read_up_to_the_largest,
     suback__codes_and_ids__are_matched_to_their_request, message__a_packet_of_exactly_our_maximum__is_taken,
-    message__too_large_in_311_without_a_packet_id__is_an_error, user_properties__received__keep_their_order)
+    message__too_large_in_311_without_a_packet_id__is_an_error, user_properties__received__keep_their_order,
+    ack__reason_that_is_no_answer__stops)
