@@ -13,11 +13,10 @@ struct err_row {
 static const struct err_row ERR_ROWS[] = {
 #define PK_ERR(symbol, value, word, exit_code, text) [-(value)] = {(word), (text), (exit_code)},
 #include "base/pk_err.def"
-#undef PK_ERR
 };
 
 static const struct err_row *row_of(int err) {
-    static const struct err_row UNKNOWN = {"unknown", "unknown error", 1};
+    static const struct err_row UNKNOWN = {"unknown", "unknown error", PK_EXIT_FAILED};
     if (err > 0 || err <= -(int)PK_COUNT_OF(ERR_ROWS)) {
         return &UNKNOWN;
     }

@@ -5,7 +5,10 @@
 enum pk_err {
 #define PK_ERR(symbol, value, word, exit_code, text) symbol = (value),
 #include "base/pk_err.def"
-#undef PK_ERR
+};
+enum pk_exit {
+#define PK_EXIT(symbol, value) symbol = (value),
+#include "base/pk_err.def"
 };
 
 #define PK_MUST_USE __attribute__((warn_unused_result))

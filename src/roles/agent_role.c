@@ -55,7 +55,7 @@ static int refuse_config(const struct pk_diag *diag) {
     pk_buf_init(&b, text, sizeof text);
     pk_diag_format(diag, &b);
     (void)pk_say(STDERR_FILENO, "<3>", text, "\n", NULL);
-    return PK_EXIT_CONFIG;
+    return PK_EXIT_DAEMON_CONFIG;
 }
 
 /* ---- the supervisor's greeting ---- */
@@ -257,14 +257,14 @@ static int bring_up(const struct pk_options *options, struct pk_agent_start *sta
         return PK_EXIT_FAILED;
     }
     if (prepare_links(true) != PK_OK) {
-        return PK_EXIT_CONFIG;
+        return PK_EXIT_DAEMON_CONFIG;
     }
     err = pk_platform_open_store(&role.port, a->config.state_dir, a->config.store_map_bytes);
     if (err == PK_E_UNSUPPORTED) {
         /* Starting again does not help, and moving it aside would lose what the later version knows. */
         say(PK_LOG_ERROR, "the store was written by a later version of picketd; it is left as it is",
             a->config.state_dir);
-        return PK_EXIT_CONFIG;
+        return PK_EXIT_DAEMON_CONFIG;
     }
     if (err != PK_OK) {
         say(PK_LOG_ERROR, "the store cannot be opened", pk_err_text(err));
@@ -284,7 +284,7 @@ int pk_agent_role_main(const struct pk_options *options) {
     if (!is_seal_enough(start.seal_bits)) {
         say(PK_LOG_ERROR, "this kernel cannot seal the agent",
             "seal = best-effort in [agent] runs it all the same");
-        return PK_EXIT_CONFIG;
+        return PK_EXIT_DAEMON_CONFIG;
     }
     const int err = pk_agent_start(a, &start);
     if (err != PK_OK) {
@@ -335,7 +335,7 @@ int pk_agent_try_config(const struct pk_options *options) {
     if (exit_code != PK_EXIT_OK) {
         return exit_code;
     }
-    return prepare_links(false) == PK_OK ? PK_EXIT_OK : PK_EXIT_CONFIG;
+    return prepare_links(false) == PK_OK ? PK_EXIT_OK : PK_EXIT_DAEMON_CONFIG;
 }
 
 int pk_agent_check_config(const struct pk_options *options) {

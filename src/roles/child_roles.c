@@ -31,7 +31,7 @@ static int load_config(const struct pk_options *options, struct pk_super_config 
 int pk_check_store_main(const struct pk_options *options) {
     struct pk_super_config config;
     if (load_config(options, &config) != PK_OK) {
-        return PK_EXIT_CONFIG;
+        return PK_EXIT_DAEMON_CONFIG;
     }
     char text[200];
     struct pk_buf why;
@@ -42,13 +42,13 @@ int pk_check_store_main(const struct pk_options *options) {
     }
     (void)pk_say(STDERR_FILENO, "<3>picketd check-store: ", pk_err_text(err), ": ", text, "\n", NULL);
     /* Only damage is damage: a disk that cannot be read now must not cost the records on it. */
-    return err == PK_E_CORRUPT ? PK_EXIT_FAILED : PK_EXIT_CONFIG;
+    return err == PK_E_CORRUPT ? PK_EXIT_FAILED : PK_EXIT_DAEMON_CONFIG;
 }
 
 int pk_move_store_main(const struct pk_options *options) {
     struct pk_super_config config;
     if (load_config(options, &config) != PK_OK) {
-        return PK_EXIT_CONFIG;
+        return PK_EXIT_DAEMON_CONFIG;
     }
     const int err = pk_platform_move_store_aside(config.state_dir);
     if (err != PK_OK) {
@@ -121,7 +121,7 @@ int pk_dump_state_main(const struct pk_options *options) {
     char path[200];
     if (load_config(options, &config) != PK_OK ||
         !path_of(path, sizeof path, config.state_dir, PK_DUMP_FILE)) {
-        return PK_EXIT_CONFIG;
+        return PK_EXIT_DAEMON_CONFIG;
     }
     struct stat before, now;
     memset(&before, 0, sizeof before);

@@ -2,15 +2,14 @@
 #define PK_ROLES_H
 /* Entry points of the processes and tasks main.c chooses between. Each returns the exit code of the process
  * (CONVENTIONS E.9). */
+#include "base/pk_err.h"
 #include "roles/pk_options.h"
-
-enum pk_exit { PK_EXIT_OK = 0, PK_EXIT_FAILED = 1, PK_EXIT_USAGE = 2, PK_EXIT_CONFIG = 78 };
 
 /* Descriptor every re-executed role finds its socket to the supervisor at. */
 enum { PK_ROLE_FD = 3 };
 
-/* Exit 0 after SIGTERM, PK_EXIT_CONFIG when the configuration is refused (the supervisor then ends too, with
- * the same code). Anything else is a crash: it is restarted. */
+/* Exit 0 after SIGTERM, PK_EXIT_DAEMON_CONFIG when the configuration is refused (the supervisor then ends
+ * too, with the same code). Anything else is a crash: it is restarted. */
 int pk_agent_role_main(const struct pk_options *options);
 /* -t: checks everything the agent reads, prints errors as file:line:column: message and the memory budget. */
 int pk_agent_check_config(const struct pk_options *options);
@@ -22,7 +21,8 @@ int pk_agent_memory(const struct pk_options *options);
 int pk_agent_selftest(const struct pk_options *options);
 
 int pk_supervisor_main(const struct pk_options *options);
-/* `picketd -t` as root: reads the files as the supervisor does. PK_EXIT_OK or PK_EXIT_CONFIG, said on stderr.
+/* `picketd -t` as root: reads the files as the supervisor does. PK_EXIT_OK or PK_EXIT_DAEMON_CONFIG, said on
+ * stderr.
  */
 int pk_supervisor_check(const struct pk_options *options);
 int pk_check_store_main(const struct pk_options *options);

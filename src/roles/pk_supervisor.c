@@ -162,7 +162,7 @@ static void config_check_ended(struct pk_supervisor *s, int32_t exit_code) {
     }
     pk_super_log(s, PK_LOG_ERROR, "configuration refused, the old one stays; check ended with ",
                  (uint64_t)exit_code);
-    if (exit_code == PK_EXIT_CONFIG) { /* it refuses too, and keeps the reason for `doctor` */
+    if (exit_code == PK_EXIT_DAEMON_CONFIG) { /* it refuses too, and keeps the reason for `doctor` */
         s->port->kill(s->port->ctx, PK_SUPER_AGENT, PK_SUPER_KILL_RELOAD);
     }
     s->port->notify(s->port->ctx, "READY=1");
@@ -265,9 +265,9 @@ static void agent_ended(struct pk_supervisor *s, const struct pk_super_exit *end
     if (s->state == PK_SUPER_STOPPING) {
         s->record.is_clean = ended->exit_code == PK_EXIT_OK;
         s->record.crash_count = s->record.is_clean ? 0u : s->record.crash_count;
-    } else if (ended->exit_code == PK_EXIT_CONFIG && !s->was_ready) {
+    } else if (ended->exit_code == PK_EXIT_DAEMON_CONFIG && !s->was_ready) {
         s->record.is_clean = true; /* it never got as far as the store, or left it whole */
-        done(s, PK_EXIT_CONFIG);
+        done(s, PK_EXIT_DAEMON_CONFIG);
     } else {
         agent_crashed(s, ended, now_ms);
     }

@@ -10,7 +10,7 @@ static struct pk_supervisor the_supervisor;
 
 static int fail(int err, const char *text) {
     (void)pk_say(STDERR_FILENO, "<3>picketd: ", text, "\n", NULL);
-    return err == PK_E_CONFIG ? PK_EXIT_CONFIG : PK_EXIT_FAILED;
+    return err == PK_E_CONFIG ? PK_EXIT_DAEMON_CONFIG : PK_EXIT_FAILED;
 }
 
 static struct pk_super_platform_config platform_config(const struct pk_supervisor *s) {

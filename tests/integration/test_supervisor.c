@@ -264,7 +264,7 @@ static int role_agent(void) {
     } else if (strcmp(script, "hostile") == 0) {
         script_hostile();
     } else if (strcmp(script, "config") == 0) {
-        return PK_EXIT_CONFIG;
+        return PK_EXIT_DAEMON_CONFIG;
     } else if (strcmp(script, "deaf") == 0) {
         (void)signal(SIGTERM, SIG_IGN);
         (void)hello();

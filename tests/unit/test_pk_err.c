@@ -8,7 +8,6 @@ PK_TEST(err_word__every_error__reads_back_as_itself) {
     static const int ERRORS[] = {
 #define PK_ERR(symbol, value, word, exit_code, text) symbol,
 #include "base/pk_err.def"
-#undef PK_ERR
     };
     for (size_t i = 0; i < sizeof ERRORS / sizeof ERRORS[0]; i++) {
         CHECK_EQ_INT(pk_err_from_word(pk_err_word(ERRORS[i])), ERRORS[i]);

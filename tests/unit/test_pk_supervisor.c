@@ -162,10 +162,10 @@ PK_TEST(supervisor__what_counts_as_a_damaged_store) {
 
 PK_TEST(supervisor__refused_configuration__ends_both) {
     struct super_rig *r = running();
-    super_rig_child_ends(r, PK_SUPER_AGENT, PK_EXIT_CONFIG, false);
+    super_rig_child_ends(r, PK_SUPER_AGENT, PK_EXIT_DAEMON_CONFIG, false);
     super_rig_step(r, 0, 0);
     CHECK_EQ_INT(the_supervisor.state, PK_SUPER_DONE);
-    CHECK_EQ_INT(the_supervisor.exit_code, PK_EXIT_CONFIG);
+    CHECK_EQ_INT(the_supervisor.exit_code, PK_EXIT_DAEMON_CONFIG);
 }
 
 PK_TEST(supervisor__configuration_refused_by_a_later_agent__keeps_trying) {
@@ -178,7 +178,8 @@ PK_TEST(supervisor__configuration_refused_by_a_later_agent__keeps_trying) {
     super_rig_child_ends(r, PK_SUPER_CHECK_STORE, 0, false);
     super_rig_step(r, 0, 0);
     CHECK_EQ_INT(the_supervisor.state, PK_SUPER_RUNNING);
-    super_rig_child_ends(r, PK_SUPER_AGENT, PK_EXIT_CONFIG, false); /* edited meanwhile; may be mended */
+    super_rig_child_ends(r, PK_SUPER_AGENT, PK_EXIT_DAEMON_CONFIG,
+                         false); /* edited meanwhile; may be mended */
     super_rig_step(r, 0, 0);
     CHECK_EQ_INT(the_supervisor.state, PK_SUPER_BACKOFF);
 }
@@ -285,7 +286,7 @@ PK_TEST(supervisor__reload__is_checked_as_the_agent_would_before_anybody_takes_i
 PK_TEST(supervisor__reload_refused_by_the_check__changes_neither_side) {
     struct super_rig *r = running();
     super_rig_step(r, 1, PK_SIG_RELOAD);
-    super_rig_child_ends(r, PK_SUPER_CHECK_CONFIG, PK_EXIT_CONFIG, false);
+    super_rig_child_ends(r, PK_SUPER_CHECK_CONFIG, PK_EXIT_DAEMON_CONFIG, false);
     super_rig_step(r, 1, 0);
     CHECK_EQ_INT(the_supervisor.policy.mode, PK_MODE_SAFE);
     CHECK_EQ_INT(the_supervisor.policy.actions->count, 1);
@@ -319,7 +320,7 @@ PK_TEST(supervisor__reload_asked_again_during_the_check__is_checked_again) {
     super_rig_step(r, 1, 0);
     CHECK_EQ_INT(r->spawn_count[PK_SUPER_CHECK_CONFIG], 2);
     CHECK(!the_supervisor.is_reload_pending);
-    super_rig_child_ends(r, PK_SUPER_CHECK_CONFIG, PK_EXIT_CONFIG, false);
+    super_rig_child_ends(r, PK_SUPER_CHECK_CONFIG, PK_EXIT_DAEMON_CONFIG, false);
     super_rig_step(r, 1, 0);
     CHECK_EQ_INT(the_supervisor.policy.actions->count, 1);
 }
