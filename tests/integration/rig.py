@@ -133,19 +133,25 @@ class Process:
             return self.popen.wait()
 
 
-class Broker:
-    """Mosquitto with the shipped configuration: TLS 1.3, client certificates, access list."""
+def shipped(name):
+    """A file of config/mosquitto, for our site."""
+    with open(os.path.join(SOURCE, "config", "mosquitto", name)) as f:
+        return f.read().replace("site1", SITE)
 
-    def __init__(self, rig, name="broker", port=None, extra="", certificate="broker", keeps_data=True):
+
+class Broker:
+    """Mosquitto with the shipped configuration (central.conf or site.conf): TLS, client certificates, access list."""
+
+    def __init__(self, rig, name="broker", port=None, extra="", certificate="broker", keeps_data=True, config="central"):
         self.rig, self.name, self.extra, self.keeps_data = rig, name, extra, keeps_data
         self.port = port or free_port()
         self.dir = rig.path(name)
         os.makedirs(os.path.join(self.dir, "data"), exist_ok=True)
         for source, target in (("ca.crt", "ca.crt"), (f"{certificate}.crt", "broker.crt"), (f"{certificate}.key", "broker.key")):
             shutil.copy(os.path.join(rig.pki, source), os.path.join(self.dir, target))
-        shutil.copy(os.path.join(SOURCE, "config", "mosquitto", "acl"), os.path.join(self.dir, "acl"))
-        with open(os.path.join(SOURCE, "config", "mosquitto", "central.conf")) as f:
-            text = f.read()
+        with open(os.path.join(self.dir, "acl"), "w") as f:
+            f.write(shipped("acl"))
+        text = shipped(f"{config}.conf")
         text = re.sub(r"^listener 8883", f"listener {self.port} 127.0.0.1", text, flags=re.M)
         text = text.replace("/etc/mosquitto/picket/", self.dir + "/").replace("/var/lib/mosquitto/", self.dir + "/data/")
         text = re.sub(r"^autosave_interval .*", "autosave_interval 1", text, flags=re.M)
