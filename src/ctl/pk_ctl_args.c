@@ -81,9 +81,17 @@ static int add(struct parse *p, const struct pk_ctl_option *option, const char *
     return PK_OK;
 }
 
-/* The word behind an option may be its value: that the command is not known yet makes it matter which options
- * take one. Options of all commands agree on that per name (a test holds them to it). */
-static bool takes_value(struct pk_str name) {
+/* The word behind an option may be its value. The command that was named so far tells; before it, options of
+ * all commands agree per name (a test holds them to it), but for --events, whose first meaning is taken. */
+static bool takes_value(const struct parse *p, struct pk_str name) {
+    enum pk_ctl_command_id command = PK_CTL_GLOBAL;
+    uint32_t used = 0;
+    if (p->word_count > 0 && pk_ctl_command_find(p->words, p->word_count, &command, &used) == PK_OK) {
+        const struct pk_ctl_option *o = find_option(command, name);
+        if (o != NULL) {
+            return o->kind != PK_CTL_FLAG;
+        }
+    }
     for (unsigned c = 0; c < PK_CTL_COMMAND_COUNT; c++) {
         const struct pk_ctl_option *o = find_option((enum pk_ctl_command_id)c, name);
         if (o != NULL) {
@@ -116,7 +124,7 @@ static int collect_words(struct parse *p, int argc, char *const *argv) {
             continue;
         }
         if (!is_over && split_option(argv[i], &name, &value)) {
-            i += value == NULL && takes_value(name) ? 1 : 0;
+            i += value == NULL && takes_value(p, name) ? 1 : 0;
             continue;
         }
         if (p->word_count == WORDS_MAX) {

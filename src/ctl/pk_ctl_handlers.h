@@ -22,6 +22,8 @@ int pk_ctl_do_events_send(struct pk_ctl *c); /* pk_ctl_events.c */
 int pk_ctl_do_keygen(struct pk_ctl *c);      /* pk_ctl_keygen.c */
 int pk_ctl_do_sign(struct pk_ctl *c);        /* pk_ctl_sign.c */
 int pk_ctl_do_verify(struct pk_ctl *c);      /* pk_ctl_verify.c */
+int pk_ctl_do_replay(struct pk_ctl *c);      /* pk_ctl_replay.c */
+int pk_ctl_do_test_rule(struct pk_ctl *c);   /* pk_ctl_test_rule.c */
 /* pk_ctl_help.c */
 int pk_ctl_do_help(struct pk_ctl *c);
 int pk_ctl_do_version(struct pk_ctl *c);

@@ -52,7 +52,7 @@ PK_TEST(find__refuses_what_is_none_and_has_a_suggestion) {
     CHECK(pk_ctl_command_suggest(far_off, 1) == NULL);
 }
 
-/* The command line is cut into words before the command is known. */
+/* The command line is cut into words before the command is known, but for options behind it. */
 PK_TEST(options__of_one_name_agree_on_taking_a_value) {
     for (unsigned a = 0; a < PK_CTL_COMMAND_COUNT; a++) {
         uint32_t count = 0;
@@ -62,6 +62,10 @@ PK_TEST(options__of_one_name_agree_on_taking_a_value) {
             const struct pk_ctl_option *others = pk_ctl_options((enum pk_ctl_command_id)b, &other_count);
             for (uint32_t i = 0; i < count * other_count; i++) {
                 const struct pk_ctl_option *x = &rows[i / other_count], *y = &others[i % other_count];
+                /* A flag of `watch`, a file of `test-rule`: told by the command that stands before it. */
+                if (pk_str_eq_c(pk_ctl_option_name(x), "events")) {
+                    continue;
+                }
                 const bool both = (x->flags & PK_CTL_POSITIONAL) == 0 && (y->flags & PK_CTL_POSITIONAL) == 0;
                 if (both && pk_str_eq(pk_ctl_option_name(x), pk_ctl_option_name(y))) {
                     CHECK_EQ_INT(x->kind == PK_CTL_FLAG, y->kind == PK_CTL_FLAG);

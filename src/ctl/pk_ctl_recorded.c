@@ -1,0 +1,142 @@
+#include "ctl/pk_ctl_recorded.h"
+
+#include <string.h>
+
+#include "event/pk_event_json.h"
+
+int pk_ctl_recorded_open(struct pk_ctl *c, const char *path, struct pk_ctl_input *out) {
+    const int err = pk_ctl_input_open(out, path, c->in_fd);
+    return err == PK_OK            ? 0
+           : err == PK_E_NOT_FOUND ? pk_ctl_fail(c, err, "there is no file {}", pk_str_of(path))
+           : err == PK_E_TOO_BIG   ? pk_ctl_fail(c, err, "{} does not fit into memory", pk_str_of(path))
+                                   : pk_ctl_fail(c, err, "cannot read {}", pk_str_of(path));
+}
+
+/* ---- rules ---- */
+
+int pk_ctl_recorded_rules(struct pk_ctl *c, struct pk_ctl_rules *out) {
+    out->count = 0;
+    for (uint32_t i = 0; i < c->args.count; i++) {
+        const char *path = c->args.values[i].value;
+        if (!pk_str_eq_c(pk_ctl_option_name(c->args.values[i].option), "rules")) {
+            continue;
+        }
+        if (out->count == PK_CTL_RULES_FILES_MAX) {
+            return pk_ctl_fail(c, PK_E_USAGE, "more than 16 rules files", pk_str_make(NULL, 0));
+        }
+        struct pk_ctl_input *in = &out->inputs[out->count];
+        const int exit_code = pk_ctl_recorded_open(c, path, in);
+        if (exit_code != 0) {
+            return exit_code;
+        }
+        out->files[out->count++] = (struct pk_rule_file){path, pk_str_make(in->p, in->n)};
+        if (in->n > PK_LIMIT_RULE_TEXT_BYTES) {
+            return pk_ctl_fail(c, PK_E_CONFIG, "{} is larger than the text of rules may be", pk_str_of(path));
+        }
+    }
+    return 0;
+}
+
+void pk_ctl_recorded_rules_close(struct pk_ctl_rules *rules) {
+    for (uint32_t i = 0; i < rules->count; i++) {
+        pk_ctl_input_close(&rules->inputs[i]);
+    }
+    rules->count = 0;
+}
+
+int pk_ctl_recorded_lab(struct pk_ctl *c, const struct pk_ctl_rules *rules, struct pk_ctl_lab **out) {
+    struct pk_diag diag;
+    char text[320];
+    struct pk_buf b;
+    *out = pk_ctl_lab_open(&c->port.crypto);
+    if (*out == NULL) {
+        return pk_ctl_fail(c, PK_E_FULL, "out of memory", pk_str_make(NULL, 0));
+    }
+    const int err =
+        pk_ctl_lab_rules(*out, rules != NULL ? rules->files : NULL, rules != NULL ? rules->count : 0, &diag);
+    if (err == PK_OK) {
+        return 0;
+    }
+    pk_buf_init(&b, text, sizeof text);
+    pk_diag_format(&diag, &b);
+    pk_ctl_lab_close(*out);
+    *out = NULL;
+    return pk_ctl_fail(c, err, "{}", pk_buf_str(&b));
+}
+
+/* ---- events ---- */
+
+static int fail_at(struct pk_ctl *c, const char *path, uint64_t line, const struct pk_event_error *error) {
+    char text[512];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, path);
+    pk_buf_putc(&b, ':');
+    pk_buf_put_u64(&b, line);
+    pk_buf_puts(&b, ": ");
+    if (error->field[0] != '\0') {
+        pk_buf_puts(&b, error->field);
+        pk_buf_puts(&b, ": ");
+    }
+    pk_buf_puts(&b, error->message);
+    return pk_ctl_fail(c, error->err, "{}", pk_buf_str(&b));
+}
+
+static bool is_blank(struct pk_str s) {
+    return pk_str_trim(s).n == 0;
+}
+
+static int take_lines(struct pk_ctl *c, const char *path, const struct pk_ctl_input *in,
+                      void (*take)(void *, struct pk_event_in *), void *ctx) {
+    struct pk_ctl_input_lines lines = {.in = in};
+    struct pk_event_in event;
+    struct pk_event_error error;
+    struct pk_str line;
+    while (pk_ctl_input_next(&lines, &line)) {
+        if (is_blank(line)) {
+            continue;
+        }
+        if (pk_event_json_parse(line, &event, &error) != PK_OK) {
+            return fail_at(c, path, lines.line, &error);
+        }
+        take(ctx, &event);
+    }
+    return 0;
+}
+
+static int take_array(struct pk_ctl *c, const char *path, const struct pk_ctl_input *in,
+                      void (*take)(void *, struct pk_event_in *), void *ctx) {
+    struct pk_json_reader r;
+    struct pk_json_token t;
+    struct pk_event_in event;
+    struct pk_event_error error;
+    if (in->n > UINT32_MAX) {
+        return pk_ctl_fail(c, PK_E_TOO_BIG, "{} is larger than 4 GB: write JSON lines", pk_str_of(path));
+    }
+    pk_json_init(&r, in->p, (uint32_t)in->n);
+    int err = pk_json_next(&r, &t); /* the opening bracket, seen before */
+    while (err == PK_OK && (err = pk_json_next(&r, &t)) == PK_OK && t.kind != PK_JSON_CLOSE) {
+        const uint32_t at = t.at_byte;
+        err = pk_json_skip(&r, &t);
+        if (err == PK_OK &&
+            pk_event_json_parse(pk_str_make(in->p + at, r.at_byte - at), &event, &error) != PK_OK) {
+            return fail_at(c, path, pk_ctl_input_line_at(in, at + error.at_byte), &error);
+        }
+        if (err == PK_OK) {
+            take(ctx, &event);
+        }
+    }
+    err = err == PK_OK ? pk_json_next(&r, &t) : err;
+    error = (struct pk_event_error){.err = PK_E_BAD_MSG, .message = "not valid JSON"};
+    return err == PK_OK ? 0 : fail_at(c, path, pk_ctl_input_line_at(in, r.at_byte), &error);
+}
+
+int pk_ctl_recorded_events(struct pk_ctl *c, const char *path, const struct pk_ctl_input *in,
+                           void (*take)(void *ctx, struct pk_event_in *event), void *ctx) {
+    size_t at = 0;
+    while (at < in->n && strchr(" \t\r\n", in->p[at]) != NULL && in->p[at] != '\0') {
+        at++;
+    }
+    return at < in->n && in->p[at] == '[' ? take_array(c, path, in, take, ctx)
+                                          : take_lines(c, path, in, take, ctx);
+}

@@ -1,0 +1,29 @@
+#ifndef PK_CTL_RECORDED_H
+#define PK_CTL_RECORDED_H
+/* What replay and test-rule have in common: events and rules out of files, errors with their place. */
+#include "ctl/pk_ctl.h"
+#include "ctl/pk_ctl_input.h"
+#include "ctl/pk_ctl_lab.h"
+
+/* Opens what the argument names; a failure is said. Exit code. */
+int pk_ctl_recorded_open(struct pk_ctl *c, const char *path, struct pk_ctl_input *out);
+
+/* Rules files of the command line. */
+enum { PK_CTL_RULES_FILES_MAX = 16 };
+struct pk_ctl_rules {
+    struct pk_ctl_input inputs[PK_CTL_RULES_FILES_MAX];
+    struct pk_rule_file files[PK_CTL_RULES_FILES_MAX];
+    uint32_t count;
+};
+/* Reads every --rules. Exit code; close it in any case. */
+int pk_ctl_recorded_rules(struct pk_ctl *c, struct pk_ctl_rules *out);
+void pk_ctl_recorded_rules_close(struct pk_ctl_rules *rules);
+/* A lab with the shipped rules and these (NULL = none). Exit code, a failure is said as file:line:column:
+ * message. */
+int pk_ctl_recorded_lab(struct pk_ctl *c, const struct pk_ctl_rules *rules, struct pk_ctl_lab **out);
+
+/* Calls take() for each event of JSON lines or of one array. Exit code; the first bad one is said as
+ * file:line: message, and nothing behind it is read. */
+int pk_ctl_recorded_events(struct pk_ctl *c, const char *path, const struct pk_ctl_input *in,
+                           void (*take)(void *ctx, struct pk_event_in *event), void *ctx);
+#endif

@@ -1,0 +1,157 @@
+#include "event/pk_logevent.h"
+
+#include <string.h>
+
+#include "base/pk_assert.h"
+
+struct context {
+    const struct pk_patterns *patterns;
+    const struct pk_logline *line;
+    struct pk_pattern_fields fields;
+};
+
+/* A field of the text, or one that every line has. */
+static struct pk_str field_of(const struct context *c, struct pk_str name) {
+    const struct pk_str value = pk_pattern_field(&c->fields, name);
+    if (value.n > 0) {
+        return value;
+    }
+    return pk_str_eq_c(name, "program") ? c->line->program
+           : pk_str_eq_c(name, "host")  ? c->line->host
+           : pk_str_eq_c(name, "ip")    ? c->line->ip
+                                        : (struct pk_str){NULL, 0};
+}
+
+static bool is_name_byte(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c != '\0' && strchr("_.:@-", c) != NULL);
+}
+
+/* Names are of few characters; others become '_'. */
+static void put_name(struct pk_buf *b, struct pk_str s) {
+    for (uint32_t i = 0; i < s.n && b->n + 1u < b->cap_bytes; i++) {
+        pk_buf_putc(b, is_name_byte(s.p[i]) ? s.p[i] : '_');
+    }
+}
+
+static void put_source(const struct context *c, struct pk_str template, struct pk_event_in *out) {
+    struct pk_pattern_piece piece;
+    struct pk_buf b;
+    bool is_missing = template.n == 0;
+    pk_buf_init(&b, out->source, sizeof out->source);
+    while (pk_pattern_piece_next(&template, &piece) == PK_OK) {
+        if (piece.has_field) {
+            const struct pk_str value = field_of(c, piece.name);
+            is_missing = is_missing || value.n == 0;
+            put_name(&b, value);
+        }
+        put_name(&b, piece.literal);
+    }
+    if (!is_missing && b.n > 0) {
+        return;
+    }
+    pk_buf_init(&b, out->source, sizeof out->source);
+    put_name(&b, c->line->program.n > 0 ? c->line->program : c->line->host);
+    if (b.n == 0) {
+        pk_buf_puts(&b, "log");
+    }
+}
+
+/* Text for people: what a terminal would obey and what is no UTF-8 becomes '?'. */
+static void put_message(struct pk_str s, struct pk_event_in *out) {
+    uint32_t n = 0, at = 0;
+    while (at < s.n) {
+        const uint32_t bytes = pk_utf8_len(s.p + at, s.n - at);
+        const bool is_control = (unsigned char)s.p[at] < ' ' || s.p[at] == 0x7F;
+        const uint32_t step = bytes > 0 ? bytes : 1u;
+        if (n + step > PK_EVENT_MESSAGE_BYTES) {
+            out->cut_count++;
+            break;
+        }
+        memcpy(out->message + n, s.p + at, step);
+        if (bytes == 0 || is_control) {
+            out->message[n] = s.p[at] == '\t' ? ' ' : '?';
+        }
+        n += step;
+        at += step;
+    }
+    out->message[n] = '\0';
+    out->message_bytes = (uint16_t)n;
+}
+
+static void put_field(struct pk_event_in *out, uint32_t *io_bytes, uint32_t *io_count, struct pk_str name,
+                      struct pk_str value, enum pk_field_kind kind) {
+    enum { VALUE_BYTES_MAX = 128 };
+    if (value.n == 0 || *io_count >= PK_EVENT_FIELDS_MAX || !pk_text_is_utf8(value)) {
+        return;
+    }
+    char cut[VALUE_BYTES_MAX + 1];
+    const struct pk_field field = {
+        .kind = kind, .name = name, .value = {cut, pk_str_copy_cut(value, cut, sizeof cut)}};
+    if (pk_field_pack(out->fields, sizeof out->fields, io_bytes, &field) == PK_OK) {
+        (*io_count)++;
+    }
+}
+
+static void put_fields(const struct context *c, struct pk_str pattern_id, struct pk_event_in *out) {
+    uint32_t bytes = 0, count = 0;
+    /* Last first: the walk found those before the anchor from behind, and what is short of room is told last.
+     */
+    for (uint32_t i = 0; i < c->fields.count && i < PK_PATTERN_FIELDS_MAX; i++) {
+        const struct pk_pattern_field *f = &c->fields.items[i];
+        const bool is_number = pk_str_eq_c(f->name, "value");
+        put_field(out, &bytes, &count, f->name, f->value, is_number ? PK_FIELD_NUMBER : PK_FIELD_STRING);
+    }
+    if (pk_pattern_field(&c->fields, pk_str_of("ip")).n == 0) {
+        put_field(out, &bytes, &count, pk_str_of("ip"), c->line->ip, PK_FIELD_STRING);
+    }
+    put_field(out, &bytes, &count, pk_str_of("program"), c->line->program, PK_FIELD_STRING);
+    put_field(out, &bytes, &count, pk_str_of("pattern"), pattern_id, PK_FIELD_STRING);
+    put_field(out, &bytes, &count, pk_str_of("host"), c->line->host, PK_FIELD_STRING);
+    out->field_bytes = (uint16_t)bytes;
+}
+
+static void put_value(const struct context *c, const struct pk_pattern *row, struct pk_event_in *out) {
+    if (!row->has_value) {
+        return;
+    }
+    const struct pk_str name = pk_pattern_ref_str(c->patterns->text, row->value);
+    out->value = (double)row->value_whole;
+    out->has_value = name.n == 0 || pk_parse_double(pk_pattern_field(&c->fields, name), &out->value) == PK_OK;
+}
+
+int pk_logevent_make(const struct pk_patterns *patterns, const struct pk_logline *line,
+                     struct pk_event_in *out, int *out_row) {
+    struct context c = {.patterns = patterns, .line = line};
+    const struct pk_patterns_query query = {line->message, line->program, line->format};
+    const int row = pk_patterns_find(patterns, &query, &c.fields);
+    *out_row = row >= 0 ? row : -1;
+    if (row < 0 && (!line->has_severity || line->severity < PK_SEV_HIGH)) {
+        return PK_E_NOT_FOUND;
+    }
+    static const struct pk_pattern UNKNOWN = {.severity = PK_SEV_COUNT};
+    const struct pk_pattern *p = row >= 0 ? &patterns->rows[row] : &UNKNOWN;
+    const struct pk_str event =
+        row >= 0 ? pk_pattern_ref_str(patterns->text, p->event) : pk_str_of(PK_LOGEVENT_ERROR);
+    if (pk_str_eq_c(event, PK_LOGEVENT_NONE)) {
+        return PK_E_NOT_FOUND;
+    }
+    /* Field by field: the struct is 2.6 KB, and a line of a log is soon told. */
+    out->message_bytes = out->field_bytes = 0;
+    out->correlation[0] = '\0';
+    out->has_value = out->is_replayed = out->is_drill = out->is_fault = false;
+    out->is_local = true;
+    out->event_id_hash = 0;
+    out->unknown_count = out->cut_count = 0;
+    out->has_time = line->has_time;
+    out->wall_ms = line->wall_ms;
+    (void)pk_str_copy_cut(event, out->type, sizeof out->type);
+    out->severity = p->severity < PK_SEV_COUNT ? p->severity
+                    : line->has_severity       ? line->severity
+                                               : PK_SEV_MEDIUM;
+    put_source(&c, pk_pattern_ref_str(patterns->text, p->source), out);
+    put_message(line->message, out);
+    put_value(&c, p, out);
+    put_fields(&c, pk_pattern_ref_str(patterns->text, p->id), out);
+    return PK_OK;
+}

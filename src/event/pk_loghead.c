@@ -1,0 +1,428 @@
+#include "event/pk_loghead.h"
+
+#include <string.h>
+
+#include "base/pk_assert.h"
+
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
+
+static struct pk_str behind(struct pk_str s, uint32_t n) {
+    return (struct pk_str){s.p + n, s.n - n};
+}
+
+static struct pk_str skip(struct pk_str s, const char *any_of) {
+    while (s.n > 0 && s.p[0] != '\0' && strchr(any_of, s.p[0]) != NULL) {
+        s = behind(s, 1);
+    }
+    return s;
+}
+
+static struct pk_str drop_end(struct pk_str s, const char *any_of) {
+    while (s.n > 0 && s.p[s.n - 1u] != '\0' && strchr(any_of, s.p[s.n - 1u]) != NULL) {
+        s.n--;
+    }
+    return s;
+}
+
+struct pk_str pk_loghead_word(struct pk_str *rest) {
+    *rest = skip(*rest, " \t");
+    uint32_t n = 0;
+    while (n < rest->n && !is_blank(rest->p[n])) {
+        n++;
+    }
+    const struct pk_str word = {rest->p, n};
+    *rest = behind(*rest, n);
+    return word;
+}
+
+static bool is_upper(char c) {
+    return c >= 'A' && c <= 'Z';
+}
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+static bool is_letter(char c) {
+    return is_upper(c) || (c >= 'a' && c <= 'z');
+}
+
+static bool contains(struct pk_str s, char c) {
+    return s.n > 0 && memchr(s.p, c, s.n) != NULL;
+}
+
+static bool level_of(struct pk_str word, uint8_t *out_severity) {
+    static const struct {
+        const char *word;
+        uint8_t severity;
+    } MORE[] = {
+        {"trace", PK_SEV_INFO},     {"fine", PK_SEV_INFO},   {"verbose", PK_SEV_INFO},
+        {"log", PK_SEV_INFO},       {"note", PK_SEV_INFO},   {"system", PK_SEV_INFO},
+        {"statement", PK_SEV_INFO}, {"detail", PK_SEV_INFO}, {"hint", PK_SEV_INFO},
+        {"context", PK_SEV_INFO},   {"severe", PK_SEV_HIGH}, {"failure", PK_SEV_HIGH},
+        {"panic", PK_SEV_CRITICAL},
+    };
+    enum pk_severity severity = PK_SEV_INFO;
+    if (word.n < 3u || word.n > 13u || !is_letter(word.p[0])) {
+        return false;
+    }
+    if (!is_digit(word.p[1]) && !pk_str_eq_nocase(word, "low") && !pk_str_eq_nocase(word, "high") &&
+        !pk_str_eq_nocase(word, "medium") && pk_severity_parse(word, &severity) == PK_OK) {
+        *out_severity = (uint8_t)severity;
+        return true;
+    }
+    for (size_t i = 0; i < PK_COUNT_OF(MORE); i++) {
+        if (pk_str_eq_nocase(word, MORE[i].word)) {
+            *out_severity = MORE[i].severity;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool pk_loghead_level(struct pk_str word, uint8_t *out_severity) {
+    const bool is_marked = word.n > 0 && (word.p[0] == '[' || word.p[0] == '<' || word.p[0] == '(');
+    bool is_assigned = false;
+    static const char *const ASSIGNED[] = {"level=", "lvl=", "severity="};
+    for (size_t i = 0; i < PK_COUNT_OF(ASSIGNED); i++) {
+        if (pk_str_starts(word, ASSIGNED[i])) {
+            word = behind(word, pk_str_of(ASSIGNED[i]).n);
+            is_assigned = true;
+        }
+    }
+    word = drop_end(skip(word, "[<(\""), "]>):,|\"-");
+    const char *colon = is_marked && word.n > 0 ? memchr(word.p, ':', word.n) : NULL;
+    if (colon != NULL) {
+        word = behind(word, (uint32_t)(colon - word.p) + 1u); /* Apache's [module:level] */
+    }
+    /* Outside brackets a level is written in capitals, or begins with one: "error" is a word of any sentence.
+     */
+    return (is_marked || is_assigned || (word.n > 0 && is_upper(word.p[0]))) && level_of(word, out_severity);
+}
+
+uint8_t pk_loghead_syslog_severity(unsigned priority) {
+    static const uint8_t MAP[8] = {PK_SEV_CRITICAL, PK_SEV_CRITICAL, PK_SEV_CRITICAL, PK_SEV_HIGH,
+                                   PK_SEV_MEDIUM,   PK_SEV_LOW,      PK_SEV_INFO,     PK_SEV_INFO};
+    return MAP[priority & 7u];
+}
+
+/* ---- syslog ---- */
+
+/* "kernel: [12345.678901] text" */
+static struct pk_str without_uptime(struct pk_str s) {
+    if (s.n < 8u || s.p[0] != '[') {
+        return s;
+    }
+    for (uint32_t i = 1; i < s.n && i < 24u; i++) {
+        if (s.p[i] == ']') {
+            return skip(behind(s, i + 1u), " ");
+        }
+        if (!is_digit(s.p[i]) && s.p[i] != '.' && s.p[i] != ' ') {
+            return s;
+        }
+    }
+    return s;
+}
+
+/* tag[pid]: message, tag(module)[pid]: message, tag: message; anything else is all message. */
+static void take_tag(struct pk_str rest, struct pk_logline *out) {
+    uint32_t n = 0;
+    out->message = rest;
+    while (n < rest.n && n < PK_LOG_NAME_BYTES_MAX && !is_blank(rest.p[n]) &&
+           strchr("[(:", rest.p[n]) == NULL) {
+        n++;
+    }
+    if (n == 0 || n >= rest.n) {
+        return;
+    }
+    if (is_blank(rest.p[n])) {
+        const bool is_repeated =
+            pk_str_starts(rest, "last message") || pk_str_starts(rest, "message repeated");
+        out->program = is_repeated ? out->program : (struct pk_str){rest.p, n};
+        return;
+    }
+    uint32_t end = n;
+    while (end < rest.n && rest.p[end] != ':' && !is_blank(rest.p[end]) && end - n < PK_LOG_NAME_BYTES_MAX) {
+        end++;
+    }
+    out->program = (struct pk_str){rest.p, n};
+    if (end < rest.n && rest.p[end] == ':') {
+        out->message = skip(behind(rest, end + 1u), " ");
+    }
+    if (pk_str_eq_c(out->program, "kernel")) {
+        out->message = without_uptime(out->message);
+    }
+}
+
+static bool is_tag(struct pk_str word) {
+    return word.n > 1u && word.p[word.n - 1u] == ':';
+}
+
+/* "daemon.err" of logread */
+static bool take_facility(struct pk_str word, struct pk_logline *out) {
+    static const char *const FACILITIES[] = {
+        "kern", "user", "mail",   "daemon", "auth",   "authpriv", "syslog", "lpr",    "news",   "uucp",
+        "cron", "ftp",  "local0", "local1", "local2", "local3",   "local4", "local5", "local6", "local7"};
+    struct pk_str rest = word, facility;
+    if (!contains(word, '.') || !pk_str_split(&rest, '.', &facility)) {
+        return false;
+    }
+    for (size_t i = 0; i < PK_COUNT_OF(FACILITIES); i++) {
+        if (pk_str_eq_c(facility, FACILITIES[i]) && level_of(rest, &out->severity)) {
+            out->has_severity = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+void pk_loghead_syslog(struct pk_str rest, struct pk_logline *out) {
+    rest = skip(rest, " :");
+    struct pk_str after = rest;
+    const struct pk_str word = pk_loghead_word(&after);
+    if (take_facility(word, out)) {
+        take_tag(skip(after, " \t"), out);
+        return;
+    }
+    /* Without a host when written to the local socket. */
+    if (is_tag(word) || contains(word, '[')) {
+        take_tag(rest, out);
+        return;
+    }
+    out->host = word;
+    take_tag(skip(after, " \t"), out);
+}
+
+/* ---- levels, threads, classes ---- */
+
+/* org.apache.hadoop.mapreduce.v2.app.MRAppMaster$Inner -> MRAppMaster */
+static struct pk_str short_class(struct pk_str s) {
+    for (uint32_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '$' || s.p[i] == '@') {
+            s.n = i;
+        }
+    }
+    uint32_t at = s.n;
+    while (at > 0 && s.p[at - 1u] != '.' && s.p[at - 1u] != ':' && s.p[at - 1u] != '/') {
+        at--;
+    }
+    /* A name of two parts such as eth0.100 or nova.api is short enough. */
+    const bool is_class = at < s.n && is_upper(s.p[at]);
+    return is_class ? behind(s, at) : s;
+}
+
+static bool is_name(struct pk_str s) {
+    if (s.n < 2u || s.n > 2u * PK_LOG_NAME_BYTES_MAX || !is_letter(s.p[0])) {
+        return false;
+    }
+    for (uint32_t i = 0; i < s.n; i++) {
+        const char c = s.p[i];
+        if (!is_letter(c) && !is_digit(c) && strchr("._-$/:", c) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Length of a bracketed piece at the start, brackets nested or not; 0 = none. */
+static uint32_t bracket_length(struct pk_str s) {
+    uint32_t depth = 0;
+    for (uint32_t i = 0; i < s.n && i < 256u; i++) {
+        if (s.p[i] == '[') {
+            depth++;
+        } else if (s.p[i] == ']' && --depth == 0) {
+            return i + 1u;
+        }
+        if (depth == 0) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* [thread:Class@line] of log4j: the class. */
+static void take_bracket(struct pk_str inner, struct pk_logline *out) {
+    const char *at = inner.n > 0 ? memchr(inner.p, '@', inner.n) : NULL;
+    for (const char *next = at; next != NULL;) {
+        at = next;
+        next = memchr(at + 1, '@', inner.n - (uint32_t)(at + 1 - inner.p));
+    }
+    if (at == NULL || at + 1 >= inner.p + inner.n || !is_digit(at[1])) {
+        return;
+    }
+    const struct pk_str name = short_class((struct pk_str){inner.p, (uint32_t)(at - inner.p)});
+    if (is_name(name)) {
+        out->program = name;
+    }
+}
+
+/* "1234#5678: " of nginx, "[MY-010119] [Server]" of MySQL, "[12] " thread numbers: names the program when it
+ * tells. */
+static struct pk_str skip_marks(struct pk_str rest, struct pk_logline *out) {
+    for (;;) {
+        rest = skip(rest, " \t-:|");
+        const uint32_t n = bracket_length(rest);
+        if (n > 0) {
+            const struct pk_str inner = {rest.p + 1, n - 2u};
+            if (pk_str_starts(inner, "MY-")) {
+                out->program = pk_str_of("mysqld");
+            }
+            if (pk_str_starts(inner, "client ")) {
+                return rest; /* of Apache: whoever reads the text wants to know */
+            }
+            take_bracket(inner, out);
+            rest = behind(rest, n);
+            continue;
+        }
+        struct pk_str after = rest;
+        const struct pk_str word = pk_loghead_word(&after);
+        if (word.n > 3u && is_digit(word.p[0]) && contains(word, '#') && is_tag(word)) {
+            out->program = pk_str_of("nginx");
+            rest = after;
+            continue;
+        }
+        return rest;
+    }
+}
+
+/* "Class: text" or "package.Class text" behind the level. */
+static void take_component(struct pk_str rest, struct pk_logline *out) {
+    rest = skip_marks(rest, out);
+    struct pk_str after = rest;
+    const struct pk_str word = pk_loghead_word(&after);
+    const struct pk_str name = drop_end(word, ":");
+    const bool is_dotted = contains(name, '.') && name.p[name.n - 1u] != '.' && !contains(name, '/');
+    if (out->program.n == 0 && is_name(name) && (name.n < word.n || is_dotted) && after.n > 0) {
+        out->program = short_class(name);
+        rest = skip_marks(after, out);
+    } else if (out->program.n == 0 && is_name(word) && after.n > 3u && after.p[0] == ' ' &&
+               after.p[1] == ' ') {
+        out->program = word; /* a column, as Windows' CBS log has it */
+        rest = skip(after, " ");
+    }
+    out->message = rest;
+}
+
+/* Words of PostgreSQL end with a colon and two blanks. */
+static bool is_postgres(struct pk_str word, struct pk_str after) {
+    return is_tag(word) && word.p[0] != '[' && is_upper(word.p[1]) && after.n >= 2u && after.p[0] == ' ' &&
+           after.p[1] == ' ';
+}
+
+/* Looks for the level among the first words. */
+static bool take_level(struct pk_str rest, struct pk_logline *out) {
+    struct pk_str name = {NULL, 0};
+    for (uint32_t i = 0; i < 10u && rest.n > 0; i++) {
+        const struct pk_str start = skip(rest, " \t");
+        const struct pk_str word = pk_loghead_word(&rest);
+        if (pk_loghead_level(word, &out->severity)) {
+            out->has_severity = true;
+            if (is_postgres(word, rest)) {
+                out->program = pk_str_of("postgresql");
+            } else if (name.n > 0) {
+                out->program = short_class(name);
+            }
+            take_component(rest, out);
+            return true;
+        }
+        const uint32_t n = bracket_length(start);
+        if (n > word.n) {
+            rest = behind(start, n); /* a thread's name with blanks in it */
+        }
+        if (is_tag(word) && i > 1u) {
+            return false; /* the text has begun */
+        }
+        const bool is_candidate = is_name(word) && contains(word, '.') && !is_digit(word.p[word.n - 1u]);
+        name = is_candidate || (i == 1u && start.p > word.p) ? word : name;
+    }
+    return false;
+}
+
+/* "stdout F " in front of what a container said */
+static struct pk_str without_stream(struct pk_str rest) {
+    struct pk_str after = rest;
+    const struct pk_str stream = pk_loghead_word(&after), part = pk_loghead_word(&after);
+    const bool is_stream = pk_str_eq_c(stream, "stdout") || pk_str_eq_c(stream, "stderr");
+    return is_stream && part.n == 1u ? skip(after, " ") : rest;
+}
+
+/* "1702  2395 D WindowManager: text" of Android */
+static bool take_logcat(struct pk_str rest, struct pk_logline *out) {
+    static const char LETTERS[] = "VDIWEF";
+    static const uint8_t SEVERITIES[] = {PK_SEV_INFO,   PK_SEV_INFO, PK_SEV_INFO,
+                                         PK_SEV_MEDIUM, PK_SEV_HIGH, PK_SEV_CRITICAL};
+    uint64_t number = 0;
+    if (pk_parse_u64(pk_loghead_word(&rest), &number) != PK_OK ||
+        pk_parse_u64(pk_loghead_word(&rest), &number) != PK_OK) {
+        return false;
+    }
+    const struct pk_str letter = pk_loghead_word(&rest);
+    const char *found = letter.n == 1u ? strchr(LETTERS, letter.p[0]) : NULL;
+    if (found == NULL) {
+        return false;
+    }
+    out->severity = SEVERITIES[found - LETTERS];
+    out->has_severity = true;
+    take_component(rest, out);
+    return true;
+}
+
+/* "host tag[pid]: text" behind an ISO time, as rsyslog and journalctl write it. */
+static bool take_iso_syslog(struct pk_str rest, struct pk_logline *out) {
+    uint8_t severity = 0;
+    struct pk_str after = rest;
+    const struct pk_str host = pk_loghead_word(&after);
+    struct pk_str behind_tag = after;
+    const struct pk_str tag = pk_loghead_word(&behind_tag);
+    const struct pk_str plain = drop_end(tag, ":");
+    if (!is_tag(tag) || !is_letter(tag.p[0]) || host.n == 0 || strchr("[(<\"", host.p[0]) != NULL ||
+        is_tag(host) || pk_loghead_level(host, &severity) || pk_loghead_level(tag, &severity) ||
+        contains(host, '=') || contains(plain, '=')) {
+        return false;
+    }
+    pk_loghead_syslog(rest, out);
+    return true;
+}
+
+/* "Step_LSC|30002312|text" */
+static bool take_bars(struct pk_str rest, struct pk_logline *out) {
+    struct pk_str name, number;
+    if (rest.n == 0 || rest.p[0] != '|') {
+        return false;
+    }
+    rest = behind(rest, 1);
+    if (!pk_str_split(&rest, '|', &name) || rest.p == NULL || !pk_str_split(&rest, '|', &number) ||
+        rest.p == NULL) {
+        return false;
+    }
+    out->program = name;
+    out->message = rest;
+    return true;
+}
+
+void pk_loghead_stamped(struct pk_str rest, struct pk_logline *out) {
+    if (take_bars(rest, out)) {
+        return;
+    }
+    rest = skip(rest, "]\" \t,-:|");
+    rest = without_stream(rest);
+    out->message = rest;
+    if (take_logcat(rest, out) || take_iso_syslog(rest, out) || take_level(rest, out)) {
+        return;
+    }
+    out->message = skip_marks(rest, out);
+}
+
+void pk_loghead_httpd(struct pk_str rest, struct pk_logline *out) {
+    out->program = pk_str_of("httpd");
+    rest = skip(rest, " ");
+    struct pk_str after = rest;
+    const struct pk_str word = pk_loghead_word(&after);
+    if (word.n > 2u && word.p[0] == '[' && pk_loghead_level(word, &out->severity)) {
+        out->has_severity = true;
+        rest = after;
+    }
+    out->message = skip_marks(rest, out);
+}

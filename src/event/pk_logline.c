@@ -1,0 +1,328 @@
+#include "event/pk_logline.h"
+
+#include <string.h>
+
+#include "base/pk_assert.h"
+#include "event/pk_loghead.h"
+#include "event/pk_logjson.h"
+#include "event/pk_logtime.h"
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+static struct pk_str behind(struct pk_str s, uint32_t n) {
+    return (struct pk_str){s.p + n, s.n - n};
+}
+
+static struct pk_str skip_blanks(struct pk_str s) {
+    while (s.n > 0 && s.p[0] == ' ') {
+        s = behind(s, 1);
+    }
+    return s;
+}
+
+/* ---- time ---- */
+
+/* Lines come in order but for some of the month before that are late; further back means that a year ended.
+ */
+static int year_of(struct pk_log_reader *r, unsigned month) {
+    if (r->month == 1 && month == 12u) {
+        return r->year != 0 ? r->year - 1 : 0;
+    }
+    if (month + 1u < r->month) {
+        r->wrap_count++;
+        r->year += r->year != 0 ? 1 : 0;
+    }
+    if (month + 1u != r->month) {
+        r->month = (uint8_t)month;
+    }
+    return r->year;
+}
+
+static void take_time(struct pk_log_reader *r, struct pk_logtime *t, struct pk_logline *out) {
+    if (t->is_uptime) {
+        r->uptime_ms = t->uptime_ms;
+        out->has_time = r->boot_wall_ms != 0;
+        out->wall_ms = r->boot_wall_ms + (int64_t)t->uptime_ms;
+        return;
+    }
+    if (t->needs_year) {
+        const int year = year_of(r, t->month);
+        if (year == 0) {
+            return;
+        }
+        pk_logtime_set_year(t, year);
+    }
+    out->has_time = t->wall_ms > 0;
+    out->wall_ms = t->wall_ms;
+}
+
+/* ---- forms, by how they begin ---- */
+
+static bool is_syslog_time(struct pk_str line, const struct pk_logtime *t) {
+    const char c = line.p[0];
+    return c >= 'A' && c <= 'Z' && (!t->has_weekday || line.p[3] == ' ');
+}
+
+static bool take_at_start(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
+    struct pk_logtime t;
+    const uint32_t n = pk_logtime_parse(line, &t);
+    if (n == 0) {
+        return false;
+    }
+    take_time(r, &t, out);
+    if (is_syslog_time(line, &t)) {
+        out->format = PK_LOG_FORMAT_SYSLOG;
+        pk_loghead_syslog(behind(line, n), out);
+        return true;
+    }
+    out->format = PK_LOG_FORMAT_STAMPED;
+    pk_loghead_stamped(behind(line, n), out);
+    return true;
+}
+
+/* [   12.345678] text */
+static bool take_dmesg(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
+    struct pk_logtime t;
+    if (line.n < 4u || line.p[0] != '[') {
+        return false;
+    }
+    const struct pk_str inner = behind(line, 1);
+    const uint32_t n = pk_logtime_parse_uptime(inner, &t);
+    if (n == 0 || n >= inner.n || inner.p[n] != ']') {
+        return false;
+    }
+    take_time(r, &t, out);
+    out->format = PK_LOG_FORMAT_KERNEL;
+    out->program = pk_str_of("kernel");
+    out->message = skip_blanks(behind(inner, n + 1u));
+    return true;
+}
+
+/* [Sun Dec 04 04:47:44 2005] [error] text; other times in brackets are those of applications. */
+static bool take_bracketed(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
+    struct pk_logtime t;
+    if (line.n < 12u || line.p[0] != '[') {
+        return false;
+    }
+    const struct pk_str inner = behind(line, 1);
+    const uint32_t n = pk_logtime_parse(inner, &t);
+    const char *end = n > 0 ? memchr(inner.p + n, ']', inner.n - n) : NULL;
+    if (end == NULL || end - (inner.p + n) > 8) {
+        return false;
+    }
+    take_time(r, &t, out);
+    const struct pk_str rest = behind(inner, (uint32_t)(end - inner.p) + 1u);
+    if (t.has_weekday) {
+        out->format = PK_LOG_FORMAT_HTTPD;
+        pk_loghead_httpd(rest, out);
+        return true;
+    }
+    out->format = PK_LOG_FORMAT_STAMPED;
+    pk_loghead_stamped(rest, out);
+    return true;
+}
+
+/* 6,1234,5678901,-;text of /dev/kmsg */
+static bool take_kmsg(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
+    struct pk_str rest = line, piece;
+    uint64_t numbers[3] = {0};
+    if (line.n < 8u || !is_digit(line.p[0])) {
+        return false;
+    }
+    for (unsigned i = 0; i < 3u; i++) {
+        if (!pk_str_split(&rest, ',', &piece) || rest.p == NULL ||
+            pk_parse_u64(piece, &numbers[i]) != PK_OK) {
+            return false;
+        }
+    }
+    const char *text = rest.n > 0 ? memchr(rest.p, ';', rest.n) : NULL;
+    if (text == NULL) {
+        return false;
+    }
+    struct pk_logtime t = {.is_uptime = true, .uptime_ms = numbers[2] / 1000u};
+    take_time(r, &t, out);
+    out->format = PK_LOG_FORMAT_KERNEL;
+    out->program = pk_str_of("kernel");
+    out->severity = pk_loghead_syslog_severity((unsigned)(numbers[0] & 7u));
+    out->has_severity = true;
+    out->message = behind(rest, (uint32_t)(text - rest.p) + 1u);
+    return true;
+}
+
+/* 1 2003-10-11T22:14:15.003Z host app procid msgid [data] text, behind the priority */
+static bool take_syslog5(struct pk_log_reader *r, struct pk_str rest, struct pk_logline *out) {
+    struct pk_logtime t;
+    if (rest.n < 8u || rest.p[0] != '1' || rest.p[1] != ' ') {
+        return false;
+    }
+    rest = behind(rest, 2);
+    const struct pk_str stamp = pk_loghead_word(&rest);
+    if (!pk_str_eq_c(stamp, "-")) {
+        if (pk_logtime_parse(stamp, &t) == 0) {
+            return false;
+        }
+        take_time(r, &t, out);
+    }
+    out->format = PK_LOG_FORMAT_SYSLOG5;
+    const struct pk_str host = pk_loghead_word(&rest), program = pk_loghead_word(&rest);
+    out->host = pk_str_eq_c(host, "-") ? out->host : host;
+    out->program = pk_str_eq_c(program, "-") ? out->program : program;
+    (void)pk_loghead_word(&rest); /* process */
+    (void)pk_loghead_word(&rest); /* kind of message */
+    rest = skip_blanks(rest);
+    while (rest.n > 0 && rest.p[0] == '[') { /* structured data: quoted values may hold brackets */
+        uint32_t n = 1;
+        for (bool is_quoted = false; n < rest.n && (is_quoted || rest.p[n] != ']'); n++) {
+            is_quoted = rest.p[n] == '"' && rest.p[n - 1u] != '\\' ? !is_quoted : is_quoted;
+        }
+        rest = behind(rest, n < rest.n ? n + 1u : n);
+    }
+    rest = rest.n > 0 && rest.p[0] == '-' ? behind(rest, 1) : rest;
+    rest = skip_blanks(rest);
+    out->message = pk_str_starts(rest, "\xEF\xBB\xBF") ? behind(rest, 3) : rest;
+    return true;
+}
+
+/* <34>... */
+static bool take_priority(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
+    uint32_t n = 1;
+    unsigned priority = 0;
+    if (line.n < 4u || line.p[0] != '<' || !is_digit(line.p[1])) {
+        return false;
+    }
+    for (; n < 5u && n < line.n && is_digit(line.p[n]); n++) {
+        priority = priority * 10u + (unsigned)(line.p[n] - '0');
+    }
+    if (n >= line.n || line.p[n] != '>' || priority > 191u) {
+        return false;
+    }
+    const struct pk_str rest = behind(line, n + 1u);
+    if (!take_syslog5(r, rest, out) && !take_dmesg(r, rest, out) && !take_at_start(r, rest, out)) {
+        out->format = PK_LOG_FORMAT_SYSLOG;
+        out->message = skip_blanks(rest);
+    }
+    out->severity = pk_loghead_syslog_severity(priority);
+    out->has_severity = true;
+    return true;
+}
+
+/* 192.0.2.1 - user [21/Nov/2026:05:04:50 +0000] "GET / HTTP/1.1" 200 12 */
+static bool take_access(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
+    struct pk_logtime t;
+    const char *bracket = memchr(line.p, '[', line.n < 512u ? line.n : 512u);
+    if (bracket == NULL || bracket == line.p || bracket + 24 > line.p + line.n || bracket[3] != '/') {
+        return false;
+    }
+    const struct pk_str inner = behind(line, (uint32_t)(bracket - line.p) + 1u);
+    const uint32_t n = pk_logtime_parse(inner, &t);
+    if (n == 0 || n + 2u >= inner.n || inner.p[n] != ']') {
+        return false;
+    }
+    struct pk_str rest = line;
+    take_time(r, &t, out);
+    out->format = PK_LOG_FORMAT_ACCESS;
+    out->ip = pk_loghead_word(&rest);
+    out->program = pk_str_of("http");
+    out->message = behind(inner, n + 2u);
+    return true;
+}
+
+/* E0521 12:34:56.789012    1 file.go:123] text */
+static bool take_klog(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
+    static const char LETTERS[] = "IWEF";
+    static const uint8_t SEVERITIES[] = {PK_SEV_INFO, PK_SEV_MEDIUM, PK_SEV_HIGH, PK_SEV_CRITICAL};
+    char stamp[16];
+    struct pk_logtime t;
+    const char *letter = line.n > 22u && line.p[0] != '\0' ? strchr(LETTERS, line.p[0]) : NULL;
+    if (letter == NULL || !is_digit(line.p[1]) || !is_digit(line.p[4]) || line.p[5] != ' ') {
+        return false;
+    }
+    memcpy(stamp, line.p + 1, 2);
+    stamp[2] = '-';
+    memcpy(stamp + 3, line.p + 3, 2);
+    memcpy(stamp + 5, line.p + 5, 9);
+    if (pk_logtime_parse(pk_str_make(stamp, 14), &t) == 0) {
+        return false;
+    }
+    take_time(r, &t, out);
+    out->format = PK_LOG_FORMAT_STAMPED;
+    out->severity = SEVERITIES[letter - LETTERS];
+    out->has_severity = true;
+    out->message = behind(line, 14);
+    const char *end = memchr(out->message.p, ']', out->message.n);
+    if (end != NULL) {
+        out->message = skip_blanks(behind(out->message, (uint32_t)(end - out->message.p) + 1u));
+    }
+    return true;
+}
+
+/* A time behind some words, as big machines write it: "- 1117838570 2005.06.03 R02-M1 ..." */
+static bool take_further_on(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
+    struct pk_str rest = line;
+    if (line.n == 0 || line.p[0] == ' ' || line.p[0] == '\t') {
+        return false; /* the line before goes on */
+    }
+    for (unsigned words = 0; words < 5u && rest.n > 0; words++) {
+        struct pk_logtime t;
+        struct pk_str candidate = rest;
+        /* time="..." of logfmt */
+        const struct pk_str word = pk_loghead_word(&rest);
+        const char *equals = word.n > 0 ? memchr(word.p, '=', word.n < 10u ? word.n : 10u) : NULL;
+        candidate = equals != NULL ? behind(candidate, (uint32_t)(equals - candidate.p) + 1u)
+                                   : skip_blanks(candidate);
+        candidate = candidate.n > 0 && (candidate.p[0] == '"' || candidate.p[0] == '[') ? behind(candidate, 1)
+                                                                                        : candidate;
+        const uint32_t n = pk_logtime_parse(candidate, &t);
+        if (n == 0) {
+            continue;
+        }
+        take_time(r, &t, out);
+        out->format = PK_LOG_FORMAT_STAMPED;
+        struct pk_str tail = behind(candidate, n), inner = tail;
+        /* Thunderbird: "- 1131566461 2005.11.09 dn228 Nov 9 12:01:01 dn228/dn228 crond[2915]: text" */
+        (void)pk_loghead_word(&inner);
+        (void)pk_loghead_word(&inner);
+        inner = skip_blanks(inner);
+        const uint32_t again = inner.n > 0 && !is_digit(inner.p[0]) ? pk_logtime_parse(inner, &t) : 0;
+        if (again > 0) {
+            pk_loghead_syslog(behind(inner, again), out);
+        } else {
+            pk_loghead_stamped(tail, out);
+        }
+        return true;
+    }
+    return false;
+}
+
+static bool is_odd(struct pk_str line) {
+    return line.n > 0 && (memchr(line.p, '\0', line.n) != NULL || !pk_text_is_utf8(line));
+}
+
+void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
+    memset(out, 0, sizeof *out);
+    r->line_count++;
+    if (line.n > PK_LOG_LINE_BYTES_MAX) {
+        line.n = PK_LOG_LINE_BYTES_MAX;
+        r->cut_count++;
+    }
+    r->odd_byte_count += is_odd(line) ? 1u : 0u;
+    while (line.n > 0 && (line.p[line.n - 1u] == '\r' || line.p[line.n - 1u] == '\0')) {
+        line.n--;
+    }
+    /* A hole in a file that was cut while it was written reads as NUL bytes. */
+    while (line.n > 0 && line.p[0] == '\0') {
+        line = behind(line, 1);
+    }
+    line = pk_str_starts(line, "\xEF\xBB\xBF") ? behind(line, 3) : line;
+    out->message = line;
+    out->format = PK_LOG_FORMAT_PLAIN;
+    if (line.n > 0 && !pk_logjson_parse(r, line, out) && !take_priority(r, line, out) &&
+        !take_kmsg(r, line, out) && !take_dmesg(r, line, out) && !take_at_start(r, line, out) &&
+        !take_bracketed(r, line, out) && !take_access(r, line, out) && !take_klog(r, line, out)) {
+        (void)take_further_on(r, line, out);
+    }
+    r->time_count += out->has_time ? 1u : 0u;
+    r->format_count[out->format]++;
+}

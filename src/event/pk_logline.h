@@ -1,0 +1,41 @@
+#ifndef PK_LOGLINE_H
+#define PK_LOGLINE_H
+/* One line of a log taken apart: when, where, who, how bad, what. The form is recognised line by line;
+ * nothing is configured. Lines are hostile input: any bytes, any length; nothing is refused, what cannot be
+ * told stays empty. */
+#include "base/pk_severity.h"
+#include "event/pk_pattern.h"
+
+enum {
+    PK_LOG_LINE_BYTES_MAX = 8192, /* of a line that are looked at */
+    PK_LOG_NAME_BYTES_MAX = 64    /* host and program */
+};
+
+struct pk_logline {
+    struct pk_str message;           /* slices of the line, or of the reader: until the next line */
+    struct pk_str host, program, ip; /* ip: client of an access log */
+    int64_t wall_ms;                 /* has_time */
+    uint8_t format;                  /* enum pk_log_format */
+    uint8_t severity;                /* enum pk_severity, meaningful when has_severity */
+    bool has_time, has_severity;
+};
+
+/* What must be remembered from line to line of one file. Belongs to the caller; zero it, or use the
+ * initializer. */
+struct pk_log_reader {
+    int year;             /* of the next line that names none; 0 = not known, such a line has no time */
+    uint8_t month;        /* of the last such line; 0 = none yet */
+    uint32_t wrap_count;  /* times such lines went from December to January */
+    int64_t boot_wall_ms; /* when the kernel's clock was 0; 0 = not known */
+    uint64_t uptime_ms;   /* newest the kernel's lines said; 0 = none yet */
+    uint64_t line_count, cut_count /* longer than PK_LOG_LINE_BYTES_MAX */,
+        odd_byte_count /* lines with NUL or not UTF-8 */;
+    uint64_t time_count; /* lines with a time of their own */
+    uint64_t format_count[PK_LOG_FORMAT_COUNT];
+    char decoded[PK_LOG_LINE_BYTES_MAX]; /* message of a JSON line */
+    char names[2][PK_LOG_NAME_BYTES_MAX];
+};
+
+/* line without its end. Fills *out whole. */
+void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out);
+#endif

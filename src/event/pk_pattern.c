@@ -1,0 +1,240 @@
+#include "event/pk_pattern.h"
+
+#include <string.h>
+
+#include "base/pk_assert.h"
+
+const char *pk_log_format_word(enum pk_log_format f) {
+    static const char *const WORDS[PK_LOG_FORMAT_COUNT] = {"plain", "syslog", "syslog5", "kernel",
+                                                           "json",  "access", "httpd",   "stamped"};
+    PK_ASSERT((unsigned)f < PK_LOG_FORMAT_COUNT);
+    return WORDS[f];
+}
+
+struct pk_str pk_pattern_ref_str(const char *text, struct pk_pattern_ref ref) {
+    return (struct pk_str){text + ref.at, ref.n};
+}
+
+static bool is_field_letter(char c) {
+    return (c >= 'a' && c <= 'z') || c == '_';
+}
+
+int pk_pattern_piece_next(struct pk_str *rest, struct pk_pattern_piece *out) {
+    memset(out, 0, sizeof *out);
+    if (rest->n == 0) {
+        return PK_E_NOT_FOUND;
+    }
+    uint32_t at = 0;
+    if (rest->p[0] == '{') {
+        for (at = 1; at < rest->n && is_field_letter(rest->p[at]);) {
+            at++;
+        }
+        if (at >= rest->n || rest->p[at] != '}') {
+            return PK_E_BAD_FIELD;
+        }
+        out->has_field = true;
+        out->name = (struct pk_str){rest->p + 1, at - 1u};
+        at++;
+    }
+    const char *brace = at < rest->n ? memchr(rest->p + at, '{', rest->n - at) : NULL;
+    const uint32_t end = brace != NULL ? (uint32_t)(brace - rest->p) : rest->n;
+    out->literal = (struct pk_str){rest->p + at, end - at};
+    *rest = (struct pk_str){rest->p + end, rest->n - end};
+    return PK_OK;
+}
+
+struct pk_str pk_pattern_anchor(struct pk_str match) {
+    struct pk_str best = {match.p, 0};
+    struct pk_pattern_piece piece;
+    while (pk_pattern_piece_next(&match, &piece) == PK_OK) {
+        if (piece.literal.n > best.n) {
+            best = piece.literal;
+        }
+    }
+    return best;
+}
+
+/* ---- the walk ---- */
+
+static char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+static bool is_literal_at(struct pk_str message, uint32_t at, struct pk_str literal) {
+    if (literal.n > message.n - at) {
+        return false;
+    }
+    for (uint32_t i = 0; i < literal.n; i++) {
+        if (lower(message.p[at + i]) != lower(literal.p[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/* Letters of host names as well: servers that look names up log those. */
+static bool is_ip_byte(char c) {
+    return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '.' || c == ':' || c == '-' ||
+           c == '_' || c == '%';
+}
+
+static bool is_value_byte(char c) {
+    return is_digit(c) || c == '.' || c == '-' || c == '+';
+}
+
+static bool is_word_byte(char c) {
+    return (unsigned char)c > ' ' && c != '"' && c != '\'' && c != '(' && c != ')' && c != '[' && c != ']' &&
+           c != ',' && c != ';' && c != '<' && c != '>';
+}
+
+enum field_kind { FIELD_ANY, FIELD_IP, FIELD_VALUE, FIELD_TEXT };
+
+static enum field_kind kind_of(struct pk_str name) {
+    return pk_str_eq_c(name, "ip")      ? FIELD_IP
+           : pk_str_eq_c(name, "value") ? FIELD_VALUE
+           : pk_str_eq_c(name, "text")  ? FIELD_TEXT
+                                        : FIELD_ANY;
+}
+
+static bool is_field_byte(enum field_kind kind, char c) {
+    switch (kind) {
+    case FIELD_IP:
+        return is_ip_byte(c);
+    case FIELD_VALUE:
+        return is_value_byte(c);
+    case FIELD_TEXT:
+        return true;
+    case FIELD_ANY:
+        break;
+    }
+    return is_word_byte(c);
+}
+
+static void keep(struct pk_pattern_fields *out, struct pk_str name, struct pk_str value) {
+    if (name.n == 0 || value.n == 0) {
+        return;
+    }
+    PK_ASSERT(out->count < PK_PATTERN_FIELDS_MAX);
+    out->items[out->count++] = (struct pk_pattern_field){name, value};
+}
+
+/* A number has digits, an address something before its last colon. */
+static bool is_good(enum field_kind kind, struct pk_str value) {
+    if (kind == FIELD_IP) {
+        return value.n > 0;
+    }
+    double number = 0;
+    return kind != FIELD_VALUE || pk_parse_double(value, &number) == PK_OK;
+}
+
+/* Length of the field at `at` with `literal` behind it; UINT32_MAX = it does not fit. */
+static uint32_t field_length(struct pk_str message, uint32_t at, enum field_kind kind,
+                             struct pk_str literal) {
+    const uint32_t left = message.n - at;
+    const uint32_t most = left < PK_PATTERN_GAP_BYTES_MAX ? left : PK_PATTERN_GAP_BYTES_MAX;
+    uint32_t n = 0;
+    if (kind == FIELD_ANY && literal.n > 0) {
+        for (; n + literal.n <= left && n <= most; n++) {
+            if (is_literal_at(message, at + n, literal)) {
+                return n;
+            }
+        }
+        return UINT32_MAX;
+    }
+    while (n < most && is_field_byte(kind, message.p[at + n])) {
+        n++;
+    }
+    /* The sentence's colon or full stop is no part of an address or a number. */
+    while (n > 0 && kind != FIELD_TEXT && (message.p[at + n - 1u] == '.' || message.p[at + n - 1u] == ':')) {
+        n--;
+    }
+    return is_literal_at(message, at + n, literal) ? n : UINT32_MAX;
+}
+
+static bool walk_forward(struct pk_str rest, struct pk_str message, uint32_t at,
+                         struct pk_pattern_fields *out) {
+    struct pk_pattern_piece piece;
+    while (pk_pattern_piece_next(&rest, &piece) == PK_OK) {
+        const enum field_kind kind = kind_of(piece.name);
+        const uint32_t n = field_length(message, at, kind, piece.literal);
+        if (n == UINT32_MAX || !is_good(kind, (struct pk_str){message.p + at, n})) {
+            return false;
+        }
+        keep(out, piece.name, (struct pk_str){message.p + at, n});
+        at += n + piece.literal.n;
+    }
+    return true;
+}
+
+/* Start of the field that ends at `end`, with `literal` in front of it; UINT32_MAX = it does not fit. */
+static uint32_t field_start(struct pk_str message, uint32_t end, enum field_kind kind,
+                            struct pk_str literal) {
+    const uint32_t least = end > PK_PATTERN_GAP_BYTES_MAX ? end - PK_PATTERN_GAP_BYTES_MAX : 0;
+    uint32_t at = end;
+    if (kind == FIELD_ANY && literal.n > 0) {
+        for (; at >= least && at >= literal.n; at--) {
+            if (is_literal_at((struct pk_str){message.p, end}, at - literal.n, literal)) {
+                return at;
+            }
+        }
+        return UINT32_MAX;
+    }
+    while (at > least && is_field_byte(kind, message.p[at - 1u])) {
+        at--;
+    }
+    const bool fits = at >= literal.n && is_literal_at(message, at - literal.n, literal);
+    return fits ? at : UINT32_MAX;
+}
+
+/* Everything before the anchor: pieces from the last one back. Few of them, so each is looked up from the
+ * start. */
+static bool walk_back(struct pk_str head, bool is_at_start, struct pk_str message, uint32_t end,
+                      struct pk_pattern_fields *out) {
+    struct pk_str rest = head;
+    struct pk_pattern_piece piece, pieces[PK_PATTERN_FIELDS_MAX + 2];
+    uint32_t count = 0;
+    while (count < PK_COUNT_OF(pieces) && pk_pattern_piece_next(&rest, &piece) == PK_OK) {
+        pieces[count++] = piece;
+    }
+    /* The last piece's literal is the anchor, which stands behind `head`. */
+    for (uint32_t i = count; i > 0; i--) {
+        const struct pk_pattern_piece *p = &pieces[i - 1u];
+        if (!p->has_field) {
+            break; /* its literal was looked at with the field behind it */
+        }
+        const enum field_kind kind = kind_of(p->name);
+        const struct pk_str before = i > 1u ? pieces[i - 2u].literal : (struct pk_str){head.p, 0};
+        const uint32_t start = field_start(message, end, kind, before);
+        if (start == UINT32_MAX || !is_good(kind, (struct pk_str){message.p + start, end - start})) {
+            return false;
+        }
+        keep(out, p->name, (struct pk_str){message.p + start, end - start});
+        end = start - before.n;
+    }
+    return !is_at_start || end == 0;
+}
+
+bool pk_pattern_walk(struct pk_str match, bool is_at_start, struct pk_str message, uint32_t at,
+                     struct pk_pattern_fields *out) {
+    const struct pk_str anchor = pk_pattern_anchor(match);
+    const uint32_t head_bytes = (uint32_t)(anchor.p - match.p);
+    const uint32_t tail_at = head_bytes + anchor.n;
+    out->count = 0;
+    PK_ASSERT(at <= message.n);
+    return is_literal_at(message, at, anchor) &&
+           walk_back((struct pk_str){match.p, head_bytes}, is_at_start, message, at, out) &&
+           walk_forward((struct pk_str){match.p + tail_at, match.n - tail_at}, message, at + anchor.n, out);
+}
+
+struct pk_str pk_pattern_field(const struct pk_pattern_fields *fields, struct pk_str name) {
+    for (uint32_t i = 0; i < fields->count; i++) {
+        if (pk_str_eq(fields->items[i].name, name)) {
+            return fields->items[i].value;
+        }
+    }
+    return (struct pk_str){NULL, 0};
+}

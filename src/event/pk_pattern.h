@@ -1,0 +1,80 @@
+#ifndef PK_PATTERN_H
+#define PK_PATTERN_H
+/* What a line of a log means: literal texts with fields between them, e.g. "Failed password for {user} from
+ * {ip} port". The model and the walk over one message; pk_pattern_parse.h reads config/patterns/ (grammar in
+ * its README), pk_patterns.h finds the row of a message among all of them at once. */
+#include "base/pk_severity.h"
+#include "base/pk_text.h"
+
+enum {
+    PK_PATTERN_FIELDS_MAX = 6,      /* named fields of one text */
+    PK_PATTERN_GAP_BYTES_MAX = 256, /* longest field */
+    PK_PATTERN_LITERAL_BYTES_MIN =
+        4 /* of the longest literal of a text: shorter ones would be met everywhere */
+};
+
+/* How a line was written; a bit each in pk_pattern.formats. */
+enum pk_log_format {
+    PK_LOG_FORMAT_PLAIN,   /* no time */
+    PK_LOG_FORMAT_SYSLOG,  /* RFC 3164 and what programs write like it */
+    PK_LOG_FORMAT_SYSLOG5, /* RFC 5424 */
+    PK_LOG_FORMAT_KERNEL,  /* kmsg, dmesg */
+    PK_LOG_FORMAT_JSON,    /* journalctl -o json and programs that write objects */
+    PK_LOG_FORMAT_ACCESS,  /* common and combined log of web servers */
+    PK_LOG_FORMAT_HTTPD,   /* error log of Apache: [time] [level] text */
+    PK_LOG_FORMAT_STAMPED, /* a time, then text of any form: log4j, databases, containers */
+    PK_LOG_FORMAT_COUNT
+};
+const char *pk_log_format_word(enum pk_log_format f); /* "plain" "syslog" ... */
+
+struct pk_pattern_ref { /* bytes of the book's text */
+    uint16_t at, n;
+};
+
+struct pk_pattern { /* 32 bytes */
+    struct pk_pattern_ref id, match, event, source, programs;
+    struct pk_pattern_ref value; /* name of the field it is in; n 0: value_whole when has_value */
+    int32_t value_whole;
+    uint8_t formats;  /* 1 << enum pk_log_format; 0 = all */
+    uint8_t severity; /* enum pk_severity; PK_SEV_COUNT = that of the line */
+    bool is_at_start; /* text begins where the message does */
+    bool has_value;
+};
+_Static_assert(sizeof(struct pk_pattern) == 32u, "no holes: the table is read-only data of small boards");
+
+/* Rows and their strings; memory belongs to the caller. */
+struct pk_pattern_book {
+    struct pk_pattern *rows;
+    char *text;
+    uint32_t row_count, row_cap, text_bytes, text_cap; /* text_cap <= 65536 */
+};
+struct pk_str pk_pattern_ref_str(const char *text, struct pk_pattern_ref ref);
+
+/* One piece of a text: a field, then the literal behind it. */
+struct pk_pattern_piece {
+    bool has_field;        /* false only in front of a text that begins with a literal */
+    struct pk_str name;    /* empty: a gap nobody wants */
+    struct pk_str literal; /* empty: the text ends with the field */
+};
+/* Cuts the next piece off *rest. PK_OK; PK_E_NOT_FOUND at the end; PK_E_BAD_FIELD (brace not closed, or a
+ * name that is not [a-z_]). */
+PK_MUST_USE int pk_pattern_piece_next(struct pk_str *rest, struct pk_pattern_piece *out);
+/* The literal that is searched for: the longest, the first of equal ones; empty when there is none. */
+struct pk_str pk_pattern_anchor(struct pk_str match);
+
+struct pk_pattern_field {
+    struct pk_str name, value; /* into the pattern's and the message's text */
+};
+struct pk_pattern_fields {
+    struct pk_pattern_field items[PK_PATTERN_FIELDS_MAX];
+    uint32_t count;
+};
+/* The anchor of `match` stands at message.p + at: walks the rest to both sides. ASCII letters match in both
+ * cases. `ip` takes digits, letters and . : _ -, `value` a decimal number, `text` the rest of the line; any
+ * other field everything up to the literal behind it, or to the next blank, quote or bracket where none
+ * follows. */
+bool pk_pattern_walk(struct pk_str match, bool is_at_start, struct pk_str message, uint32_t at,
+                     struct pk_pattern_fields *out);
+/* Empty when there is no such field. */
+struct pk_str pk_pattern_field(const struct pk_pattern_fields *fields, struct pk_str name);
+#endif

@@ -1,0 +1,107 @@
+#include "event/pk_logevent.h"
+
+#include <string.h>
+
+#include "event/pk_pattern_parse.h"
+#include "support/pk_test.h"
+
+static struct pk_pattern rows[16];
+static char text[2048];
+static struct pk_patterns_build build;
+static struct pk_patterns patterns;
+static struct pk_logline line;
+static struct pk_event_in event;
+static int row;
+
+static void begin(void) {
+    struct pk_diag diag;
+    struct pk_pattern_book book = {.rows = rows, .text = text, .row_cap = 16, .text_cap = sizeof text};
+    CHECK_EQ_INT(pk_pattern_parse(
+                     &book, "x",
+                     pk_str_of("[pattern login]\nevent = auth_failed\nseverity = medium\nsource = {ip}\n"
+                               "match = bad login of {user} from {ip}\n"
+                               "[pattern full]\nevent = disk_pct\nseverity = line\nvalue = {value}\n"
+                               "source = disk.{path}\nmatch = {path} is {value}% full\n"
+                               "[pattern noise]\nevent = none\nmatch = nobody cares\n"
+                               "[pattern oom]\nevent = memory_high\nvalue = 100\nmatch = out of memory\n"),
+                     &diag),
+                 PK_OK);
+    CHECK_EQ_INT(pk_patterns_build(&build, &book, &patterns), PK_OK);
+}
+
+static int make(const char *program, const char *message, int severity) {
+    memset(&line, 0, sizeof line);
+    memset(&event, 0xA5, sizeof event);
+    line.program = pk_str_of(program);
+    line.message = pk_str_of(message);
+    line.has_severity = severity >= 0;
+    line.severity = (uint8_t)severity;
+    line.has_time = true;
+    line.wall_ms = 1795237490123;
+    return pk_logevent_make(&patterns, &line, &event, &row);
+}
+
+static bool has_field(const char *name, const char *want) {
+    struct pk_field f;
+    return pk_field_find(pk_str_make((const char *)event.fields, event.field_bytes), pk_str_of(name), &f) &&
+           pk_str_eq_c(f.value, want);
+}
+
+PK_TEST(make__fills_the_event) {
+    begin();
+    CHECK_EQ_INT(make("ftpd", "bad login of root from 192.0.2.7", -1), PK_OK);
+    CHECK_EQ_INT(row, 0);
+    CHECK_STR(event.type, "auth_failed");
+    CHECK_STR(event.source, "192.0.2.7");
+    CHECK_STR(event.message, "bad login of root from 192.0.2.7");
+    CHECK_EQ_INT(event.severity, PK_SEV_MEDIUM);
+    CHECK(event.has_time && event.wall_ms == 1795237490123 && !event.has_value && !event.is_replayed &&
+          !event.is_fault);
+    CHECK(has_field("user", "root") && has_field("ip", "192.0.2.7"));
+    CHECK(has_field("program", "ftpd") && has_field("pattern", "login"));
+    CHECK(!has_field("host", ""));
+}
+
+PK_TEST(make__takes_value_source_and_severity_of_the_line) {
+    begin();
+    CHECK_EQ_INT(make("df", "/var/log is 97.5% full", PK_SEV_LOW), PK_OK);
+    CHECK_STR(event.source, "disk._var_log");
+    CHECK_EQ_INT(event.severity, PK_SEV_LOW);
+    CHECK(event.has_value && event.value == 97.5);
+    CHECK_EQ_INT(make("df", "/ is 1% full", -1), PK_OK);
+    CHECK_EQ_INT(event.severity, PK_SEV_MEDIUM);
+    CHECK_EQ_INT(make("app", "out of memory", -1), PK_OK);
+    CHECK(event.has_value && event.value == 100.0);
+    CHECK_STR(event.source, "app");
+    CHECK_EQ_INT(make("", "out of memory", -1), PK_OK);
+    CHECK_STR(event.source, "log");
+}
+
+PK_TEST(make__errors_without_a_pattern_are_events_too) {
+    begin();
+    CHECK_EQ_INT(make("my app/1", "broken", PK_SEV_HIGH), PK_OK);
+    CHECK_EQ_INT(row, -1);
+    CHECK_STR(event.type, "log_error");
+    CHECK_STR(event.source, "my_app_1");
+    CHECK_EQ_INT(event.severity, PK_SEV_HIGH);
+    CHECK_EQ_INT(make("app", "broken", PK_SEV_MEDIUM), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(make("app", "broken", -1), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(make("app", "nobody cares", PK_SEV_HIGH), PK_E_NOT_FOUND);
+}
+
+PK_TEST(make__keeps_to_the_limits) {
+    static char message[2000];
+    begin();
+    memset(message, 'y', sizeof message - 1);
+    memcpy(message, "out of memory \x01\xFF\t", 17);
+    CHECK_EQ_INT(
+        make("a-program-with-a-name-that-is-much-longer-than-a-source-name-can-ever-be", message, -1), PK_OK);
+    CHECK_EQ_U64(strlen(event.source), 64);
+    CHECK_EQ_U64(event.message_bytes, PK_EVENT_MESSAGE_BYTES);
+    CHECK_EQ_U64(event.cut_count, 1);
+    CHECK(memcmp(event.message, "out of memory ?? y", 18) == 0);
+    CHECK(pk_text_is_utf8(pk_str_make(event.message, event.message_bytes)));
+}
+
+PK_TEST_MAIN(make__fills_the_event, make__takes_value_source_and_severity_of_the_line,
+             make__errors_without_a_pattern_are_events_too, make__keeps_to_the_limits)

@@ -1,0 +1,145 @@
+#include "event/pk_logline.h"
+
+#include <string.h>
+
+#include "base/pk_time.h"
+#include "support/pk_test.h"
+
+static struct pk_log_reader reader;
+static struct pk_logline line;
+static char program[80], message[256], when[PK_TIME_TEXT_BYTES];
+
+static void take(const char *text) {
+    pk_logline_parse(&reader, pk_str_of(text), &line);
+    (void)pk_str_copy_cut(line.program, program, sizeof program);
+    (void)pk_str_copy_cut(line.message, message, sizeof message);
+    pk_time_format(line.has_time ? line.wall_ms : 0, when);
+}
+
+static void begin(void) {
+    memset(&reader, 0, sizeof reader);
+    reader.year = 2024;
+    reader.boot_wall_ms = pk_time_from_civil(2024, 1, 1, 0, 0, 0);
+}
+
+PK_TEST(parse__recognises_the_forms) {
+    static const struct {
+        const char *text;
+        enum pk_log_format format;
+        const char *program, *message, *when;
+        int severity;
+    } ROWS[] = {
+        {"Jun 14 15:16:01 combo sshd[1]: x y", PK_LOG_FORMAT_SYSLOG, "sshd", "x y",
+         "2024-06-14T15:16:01.000Z", -1},
+        {"<34>Oct 11 22:14:15 mymachine su: 'su root' failed", PK_LOG_FORMAT_SYSLOG, "su", "'su root' failed",
+         "2024-10-11T22:14:15.000Z", PK_SEV_CRITICAL},
+        {"<165>1 2003-10-11T22:14:15.003Z host app 12 ID47 [a b=\"]\"][c] \xEF\xBB\xBFtext",
+         PK_LOG_FORMAT_SYSLOG5, "app", "text", "2003-10-11T22:14:15.003Z", PK_SEV_LOW},
+        {"<13>1 - - - - - - text", PK_LOG_FORMAT_SYSLOG5, "", "text", "1970-01-01T00:00:00.000Z", PK_SEV_LOW},
+        {"[Sun Dec 04 04:47:44 2005] [error] mod_jk x", PK_LOG_FORMAT_HTTPD, "httpd", "mod_jk x",
+         "2005-12-04T04:47:44.000Z", PK_SEV_HIGH},
+        {"192.0.2.7 - bob [21/Nov/2026:05:04:50 +0000] \"GET / HTTP/1.1\" 200 12", PK_LOG_FORMAT_ACCESS,
+         "http", "\"GET / HTTP/1.1\" 200 12", "2026-11-21T05:04:50.000Z", -1},
+        {"[   12.345678] usb 1-1: gone", PK_LOG_FORMAT_KERNEL, "kernel", "usb 1-1: gone",
+         "2024-01-01T00:00:12.345Z", -1},
+        {"<3>[   12.345678] usb 1-1: gone", PK_LOG_FORMAT_KERNEL, "kernel", "usb 1-1: gone",
+         "2024-01-01T00:00:12.345Z", PK_SEV_HIGH},
+        {"6,339,5140900,-;NET: Registered", PK_LOG_FORMAT_KERNEL, "kernel", "NET: Registered",
+         "2024-01-01T00:00:05.140Z", PK_SEV_INFO},
+        {"2015-07-29 17:41:44,747 - WARN  [main:Quorum@774] - late", PK_LOG_FORMAT_STAMPED, "Quorum", "late",
+         "2015-07-29T17:41:44.747Z", PK_SEV_MEDIUM},
+        {"E0521 12:34:56.789012    1 pod.go:12] it failed", PK_LOG_FORMAT_STAMPED, "", "it failed",
+         "2024-05-21T12:34:56.000Z", PK_SEV_HIGH},
+        {"time=\"2024-01-02T03:04:05Z\" level=error msg=x", PK_LOG_FORMAT_STAMPED, "", "msg=x",
+         "2024-01-02T03:04:05.000Z", PK_SEV_HIGH},
+        {"- 1117838570 2005.06.03 R02 2005-06-03-15.42.50.363779 R02 RAS KERNEL INFO cache parity",
+         PK_LOG_FORMAT_STAMPED, "", "cache parity", "2005-06-03T22:42:50.000Z", PK_SEV_INFO},
+        {"- 1131566461 2005.11.09 dn228 Nov 9 12:01:01 dn228/dn228 crond(pam_unix)[2915]: session closed",
+         PK_LOG_FORMAT_STAMPED, "crond", "session closed", "2005-11-09T20:01:01.000Z", -1},
+        {"134681 node-246 unix.hw state_change 1077804742 1 Component State", PK_LOG_FORMAT_STAMPED, "",
+         "1 Component State", "2004-02-26T14:12:22.000Z", -1},
+        {"just words", PK_LOG_FORMAT_PLAIN, "", "just words", "1970-01-01T00:00:00.000Z", -1},
+        {"\tat org.example.Main(Main.java:12) 2024-01-01 00:00:00", PK_LOG_FORMAT_PLAIN, "",
+         "\tat org.example.Main(Main.java:12) 2024-01-01 00:00:00", "1970-01-01T00:00:00.000Z", -1},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        begin();
+        take(ROWS[i].text);
+        CHECK_STR(pk_log_format_word((enum pk_log_format)line.format), pk_log_format_word(ROWS[i].format));
+        CHECK_STR(message, ROWS[i].message);
+        CHECK_STR(when, ROWS[i].when);
+        CHECK_EQ_INT(line.has_severity ? line.severity : -1, ROWS[i].severity);
+        if (ROWS[i].program[0] != '\0') {
+            CHECK_STR(program, ROWS[i].program);
+        }
+        CHECK_EQ_U64(reader.format_count[ROWS[i].format], 1);
+    }
+}
+
+PK_TEST(year__goes_over_the_new_year_and_back_for_late_lines) {
+    begin();
+    take("Dec 31 23:59:59 h a: x");
+    CHECK_STR(when, "2024-12-31T23:59:59.000Z");
+    take("Jan  1 00:00:01 h a: x");
+    CHECK_STR(when, "2025-01-01T00:00:01.000Z");
+    take("Dec 31 23:59:58 h a: late");
+    CHECK_STR(when, "2024-12-31T23:59:58.000Z");
+    take("Jan  1 00:00:02 h a: x");
+    CHECK_STR(when, "2025-01-01T00:00:02.000Z");
+    CHECK_EQ_U64(reader.wrap_count, 1);
+    /* Years may have months without a line; a line of the month before is only late. */
+    take("Aug  2 00:00:00 h a: x");
+    take("Jul 31 00:00:00 h a: late");
+    CHECK_STR(when, "2025-07-31T00:00:00.000Z");
+    take("Mar  2 00:00:00 h a: x");
+    CHECK_STR(when, "2026-03-02T00:00:00.000Z");
+    memset(&reader, 0, sizeof reader);
+    take("Jan  1 00:00:02 h a: x");
+    CHECK(!line.has_time);
+    CHECK_STR(message, "x");
+}
+
+PK_TEST(odd_bytes__are_counted_and_harmless) {
+    begin();
+    pk_logline_parse(&reader, pk_str_make("a\0b", 3), &line);
+    CHECK_EQ_U64(reader.odd_byte_count, 1);
+    take("Jun 14 15:16:01 h app: caf\xE9");
+    CHECK_EQ_U64(reader.odd_byte_count, 2);
+    CHECK_STR(program, "app");
+    pk_logline_parse(&reader, pk_str_make("\0\0\0Jun 14 15:16:01 h app: x\r", 29), &line);
+    CHECK(line.has_time);
+    CHECK(pk_str_eq_c(line.message, "x"));
+    static char long_line[1 << 20];
+    memset(long_line, 'x', sizeof long_line);
+    memcpy(long_line, "Jun 14 15:16:01 h app: ", 23);
+    pk_logline_parse(&reader, pk_str_make(long_line, sizeof long_line), &line);
+    CHECK_EQ_U64(reader.cut_count, 1);
+    CHECK_EQ_U64(line.message.n, PK_LOG_LINE_BYTES_MAX - 23);
+    pk_logline_parse(&reader, pk_str_make(NULL, 0), &line);
+    CHECK_EQ_U64(line.message.n, 0);
+    CHECK_EQ_U64(reader.line_count, 5);
+}
+
+/* Every beginning of a line is a line. */
+PK_TEST(parse__takes_any_cut) {
+    static const char *const LINES[] = {
+        "<165>1 2003-10-11T22:14:15.003Z host app 12 ID47 [a b=\"c\"] text",
+        "6,339,5140900,-;NET: x",
+        "192.0.2.7 - bob [21/Nov/2026:05:04:50 +0000] \"GET / HTTP/1.1\" 200 12",
+        "E0521 12:34:56.789012    1 pod.go:12] it",
+        "[Sun Dec 04 04:47:44 2005] [core:error] [pid 1:tid 2] [client 192.0.2.7] x",
+        "2015-07-29 17:41:44,747 - WARN  [main:Quorum@774] - late",
+        "{\"MESSAGE\":\"x\",\"PRIORITY\":\"3\"}"};
+    begin();
+    for (size_t i = 0; i < sizeof LINES / sizeof LINES[0]; i++) {
+        for (uint32_t n = 0; n <= strlen(LINES[i]); n++) {
+            char copy[128];
+            memcpy(copy, LINES[i], n);
+            pk_logline_parse(&reader, pk_str_make(copy, n), &line);
+            CHECK(line.message.n <= n);
+        }
+    }
+}
+
+PK_TEST_MAIN(parse__recognises_the_forms, year__goes_over_the_new_year_and_back_for_late_lines,
+             odd_bytes__are_counted_and_harmless, parse__takes_any_cut)

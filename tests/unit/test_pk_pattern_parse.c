@@ -1,0 +1,110 @@
+#include "event/pk_pattern_parse.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "support/pk_test.h"
+
+static struct pk_pattern rows[8];
+static char text[1024];
+static struct pk_pattern_book book;
+static struct pk_diag diag;
+
+static int parse(const char *patterns) {
+    book = (struct pk_pattern_book){.rows = rows, .text = text, .row_cap = 8, .text_cap = sizeof text};
+    memset(&diag, 0, sizeof diag);
+    return pk_pattern_parse(&book, "x.patterns", pk_str_of(patterns), &diag);
+}
+
+static bool is(struct pk_pattern_ref r, const char *want) {
+    return pk_str_eq_c(pk_pattern_ref_str(text, r), want);
+}
+
+PK_TEST(parse__makes_a_row_of_each_match) {
+    CHECK_EQ_INT(
+        parse("[pattern one]\nabout = x\nmatch = ^gone: {ip}\nmatch = \"say \\\"{user}\\\" to {ip}\"\n"
+              "event = auth_failed\nseverity = error\nsource = from.{ip}\nprograms = a | b*\n"
+              "formats = syslog | json\nvalue = -3\n[pattern two]\nmatch = load {value}%\nevent = e\n"
+              "value = {value}\n"),
+        PK_OK);
+    REQUIRE(book.row_count == 3);
+    CHECK(rows[0].is_at_start && is(rows[0].match, "gone: {ip}"));
+    CHECK(!rows[1].is_at_start && is(rows[1].match, "say \"{user}\" to {ip}"));
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK(is(rows[i].id, "one") && is(rows[i].event, "auth_failed") && is(rows[i].source, "from.{ip}"));
+        CHECK(is(rows[i].programs, "a | b*"));
+        CHECK_EQ_INT(rows[i].severity, PK_SEV_HIGH);
+        CHECK_EQ_INT(rows[i].formats, 1 << PK_LOG_FORMAT_SYSLOG | 1 << PK_LOG_FORMAT_JSON);
+        CHECK(rows[i].has_value && rows[i].value.n == 0);
+        CHECK_EQ_INT(rows[i].value_whole, -3);
+    }
+    CHECK(is(rows[2].value, "value") && rows[2].has_value);
+    CHECK_EQ_INT(rows[2].severity, PK_SEV_COUNT);
+    CHECK_EQ_INT(rows[2].formats, 0);
+}
+
+PK_TEST(parse__says_where_and_what) {
+    static const struct {
+        const char *text, *message;
+        unsigned line, column;
+    } ROWS[] = {
+        {"match = abcd\n", "'match' stands before the first [pattern NAME]", 1, 1},
+        {"[patern x]\n", "unknown section 'patern'; did you mean 'pattern'", 1, 1},
+        {"[pattern]\n", "a pattern needs a name of letters, digits, _ and -: [pattern NAME]", 1, 1},
+        {"[pattern x]\nmatch = abcd\n", "pattern 'x' has no event", 1, 1},
+        {"[pattern x]\nevent = e\n", "pattern 'x' has no match", 1, 1},
+        {"[pattern x]\nevnt = e\n", "unknown key 'evnt'; did you mean 'event'", 2, 1},
+        {"[pattern x]\nevent =\n", "'event' has no value", 2, 1},
+        {"[pattern x]\nevent = a b\n", "an event type is 1 to 64 of A-Z a-z 0-9 _ . : @ -, not 'a b'", 2, 9},
+        {"[pattern x]\nseverity = hihg\n", "unknown severity 'hihg'; did you mean 'high'", 2, 12},
+        {"[pattern x]\nformats = syslog | acess\n", "unknown log format 'acess'; did you mean 'access'", 2,
+         11},
+        {"[pattern x]\nmatch = abc\n", "needs four or more characters in a row that are no field: 'abc'", 2,
+         9},
+        {"[pattern x]\nmatch = {a}{b} text\n", "two fields need text between them", 2, 9},
+        {"[pattern x]\nmatch = {text} more\n", "{text} takes the rest of the line, so it stands at the end",
+         2, 9},
+        {"[pattern x]\nmatch = some {Text\n",
+         "a field is {name}, of a to z and _, or a pair of braces for text nobody wants", 2, 9},
+        {"[pattern x]\nmatch = text {a} {b} {c} {d} {e} {f} {g}\n", "more than six fields in one text", 2, 9},
+        {"[pattern x]\nvalue = much\n", "value is a whole number or {field}, not 'much'", 2, 9},
+        {"[pattern x]\nmatch = abcd\nevent = e\nsource = {ip}\n",
+         "source takes ip from a text that does not have it", 4, 10},
+        {"[pattern x]\nmatch = abcd\nevent = e\nvalue = {value}\n",
+         "value takes value from a text that does not have it", 4, 9},
+        {"[pattern x]\nmatch = abcd\nevent = e\n[pattern x]\n", "pattern 'x' is defined twice", 4, 1},
+        {"[pattern x]\nmatch = \"abcd\n", "quote is not closed on this line", 2, 9},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        CHECK_EQ_INT(parse(ROWS[i].text), PK_E_CONFIG);
+        CHECK_STR(diag.message, ROWS[i].message);
+        CHECK_STR(diag.file, "x.patterns");
+        CHECK_EQ_U64(diag.line, ROWS[i].line);
+        CHECK_EQ_U64(diag.column, ROWS[i].column);
+        CHECK_EQ_U64(book.row_count, 0);
+        CHECK_EQ_U64(book.text_bytes, 0);
+    }
+}
+
+PK_TEST(parse__refuses_a_file_that_does_not_fit_and_keeps_the_ones_before) {
+    char many[1024];
+    struct pk_buf b;
+    CHECK_EQ_INT(parse("[pattern x]\nmatch = abcd\nevent = e\n"), PK_OK);
+    pk_buf_init(&b, many, sizeof many);
+    pk_buf_puts(&b, "[pattern y]\nevent = e\n");
+    for (unsigned i = 0; i < 8; i++) {
+        pk_buf_puts(&b, "match = abcdef\n");
+    }
+    CHECK_EQ_INT(pk_pattern_parse(&book, "y", pk_buf_str(&b), &diag), PK_E_CONFIG);
+    CHECK_STR(diag.message, "no room for another pattern");
+    CHECK_EQ_U64(book.row_count, 1);
+    book.text_cap = book.text_bytes + 4;
+    CHECK_EQ_INT(pk_pattern_parse(&book, "y", pk_str_of("[pattern y]\nmatch = abcdef\n"), &diag),
+                 PK_E_CONFIG);
+    CHECK_STR(diag.message, "the patterns together are too long");
+    CHECK_EQ_U64(book.row_count, 1);
+    CHECK(is(rows[0].match, "abcd"));
+}
+
+PK_TEST_MAIN(parse__makes_a_row_of_each_match, parse__says_where_and_what,
+             parse__refuses_a_file_that_does_not_fit_and_keeps_the_ones_before)

@@ -1,0 +1,137 @@
+/* Build tool: reads *.patterns with the parser of the run time and writes rows and automaton as constants in
+ * C. A pattern that is wrong fails the build. gen_patterns OUT.c FILE.patterns... */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pk_assert.h"
+#include "event/pk_pattern_parse.h"
+#include "event/pk_patterns.h"
+
+enum { TEXT_BYTES_MAX = 65536, FILE_BYTES_MAX = 1 << 20 };
+
+_Noreturn void pk_panic(const char *file, int line) {
+    fprintf(stderr, "%s:%d: assertion failed\n", file, line);
+    abort();
+}
+
+struct work {
+    struct pk_pattern_book book;
+    struct pk_pattern rows[PK_PATTERNS_ROWS_MAX];
+    char text[TEXT_BYTES_MAX];
+    char file[FILE_BYTES_MAX];
+    struct pk_patterns_build build;
+};
+
+static int fail(const char *what, const char *name) {
+    fprintf(stderr, "gen_patterns: %s: %s\n", name, what);
+    return 1;
+}
+
+static int read_file(struct work *w, const char *path) {
+    struct pk_diag diag;
+    FILE *f = fopen(path, "rb");
+    if (f == NULL) {
+        return fail("cannot be opened", path);
+    }
+    const size_t n = fread(w->file, 1, sizeof w->file, f);
+    const int is_cut = !feof(f);
+    fclose(f);
+    if (is_cut) {
+        return fail("the file is too large", path);
+    }
+    if (pk_pattern_parse(&w->book, path, pk_str_make(w->file, n), &diag) != PK_OK) {
+        fprintf(stderr, "%s:%u:%u: %s\n", path, (unsigned)diag.line, (unsigned)diag.column, diag.message);
+        return 1;
+    }
+    return 0;
+}
+
+static void put_bytes(FILE *out, const char *name, const char *type, const char *p, uint32_t n) {
+    fprintf(out, "static const %s %s[] = {", type, name);
+    for (uint32_t i = 0; i < n; i++) {
+        fprintf(out, "%s%d,", i % 24u == 0 ? "\n    " : "", type[0] == 'c' ? p[i] : (uint8_t)p[i]);
+    }
+    fputs("\n};\n\n", out);
+}
+
+static void put_ref(FILE *out, struct pk_pattern_ref r) {
+    fprintf(out, "{%u, %u}, ", (unsigned)r.at, (unsigned)r.n);
+}
+
+static void put_rows(FILE *out, const struct work *w) {
+    fputs("static const struct pk_pattern ROWS[] = {\n", out);
+    for (uint32_t i = 0; i < w->book.row_count; i++) {
+        const struct pk_pattern *r = &w->rows[i];
+        fputs("    {", out);
+        put_ref(out, r->id);
+        put_ref(out, r->match);
+        put_ref(out, r->event);
+        put_ref(out, r->source);
+        put_ref(out, r->programs);
+        put_ref(out, r->value);
+        fprintf(out, "%ld, %u, %u, %s, %s},\n", (long)r->value_whole, (unsigned)r->formats,
+                (unsigned)r->severity, r->is_at_start ? "true" : "false", r->has_value ? "true" : "false");
+    }
+    fputs("};\n\n", out);
+}
+
+static void put_automaton(FILE *out, const struct work *w, const struct pk_patterns *p) {
+    fputs("static const struct pk_patterns_cell CELLS[] = {", out);
+    for (uint32_t i = 0; i < p->cell_count; i++) {
+        const struct pk_patterns_cell *c = &p->cells[i];
+        fprintf(out, "%s{%u, %u, %u, %u},", i % 6u == 0 ? "\n    " : "", (unsigned)c->base, (unsigned)c->fail,
+                (unsigned)c->label, (unsigned)c->flags);
+    }
+    fputs("\n};\n\nstatic const struct pk_patterns_end ENDS[] = {", out);
+    for (uint32_t i = 0; i < p->row_count; i++) {
+        fprintf(out, "%s{%u, %u},", i % 10u == 0 ? "\n    " : "", (unsigned)p->ends[i].state,
+                (unsigned)p->ends[i].row);
+    }
+    fputs("\n};\n\n", out);
+    put_bytes(out, "CLASSES", "uint8_t", (const char *)w->build.classes, 256);
+}
+
+static int write_patterns(const char *path, struct work *w) {
+    struct pk_patterns p;
+    if (pk_patterns_build(&w->build, &w->book, &p) != PK_OK) {
+        return fail("too many patterns", path);
+    }
+    FILE *out = fopen(path, "wb");
+    if (out == NULL) {
+        return fail("cannot be written", path);
+    }
+    fputs("/* Made by tools/gen_patterns.c from config/patterns. */\n#include \"event/pk_patterns.h\"\n\n",
+          out);
+    put_bytes(out, "TEXT", "char", w->text, w->book.text_bytes);
+    put_rows(out, w);
+    put_automaton(out, w, &p);
+    fprintf(out,
+            "const struct pk_patterns PK_SHIPPED_PATTERNS = {ROWS, TEXT, CELLS, ENDS, CLASSES, %uu, %uu};\n",
+            (unsigned)p.row_count, (unsigned)p.cell_count);
+    const int is_bad = ferror(out);
+    return fclose(out) != 0 || is_bad ? fail("cannot be written", path) : 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 3) {
+        fputs("usage: gen_patterns OUT.c FILE.patterns...\n", stderr);
+        return 2;
+    }
+    struct work *w = calloc(1, sizeof *w);
+    if (w == NULL) {
+        return fail("no memory", argv[0]);
+    }
+    w->book = (struct pk_pattern_book){
+        .rows = w->rows, .text = w->text, .row_cap = PK_PATTERNS_ROWS_MAX, .text_cap = TEXT_BYTES_MAX};
+    int failed = 0;
+    for (int i = 2; i < argc && failed == 0; i++) {
+        failed = read_file(w, argv[i]);
+    }
+    if (failed == 0 && w->book.row_count == 0) {
+        failed = fail("no pattern", argv[2]);
+    }
+    failed = failed != 0 ? failed : write_patterns(argv[1], w);
+    free(w);
+    return failed;
+}
