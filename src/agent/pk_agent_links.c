@@ -702,9 +702,9 @@ static int publish_entry(struct pk_agent *a, struct pk_link *l, const struct pk_
             pk_buf_put_str(&b, v->record.body);
         }
     }
-    if (err < 0) {
-        return PK_E_TOO_BIG;
-    } /* a stored entry that can never be sent */
+    if (err != PK_OK) {
+        return PK_E_TOO_BIG; /* a stored entry that can never be sent */
+    }
     const uint32_t user_count = v->is_clearing ? 0 : attributes.count;
     for (uint32_t i = 0; i < user_count; i++) {
         user[i] = (struct pk_mqtt_user_property){attributes.items[i].name, attributes.items[i].value};

@@ -201,15 +201,15 @@ static enum step on_ack(struct pk_mqtt_client *c, enum pk_mqtt_type type, const 
         return on_pubrel(c, &ack);
     }
     const uint16_t slot = pk_mqtt_out_find(&c->out, ack.packet_id);
-    const struct pk_mqtt_out_slot *s = slot == PK_MQTT_NO_SLOT ? NULL : &c->out.slots[slot];
-    if (s != NULL && (s->qos == 1) != (type == PK_MQTT_PUBACK)) {
+    const bool is_known = slot != PK_MQTT_NO_SLOT;
+    if (is_known && (c->out.slots[slot].qos == 1) != (type == PK_MQTT_PUBACK)) {
         return fail_protocol(c, PK_MQTT_PROTOCOL_ERROR, "acknowledgement of another quality of service");
     }
     if (type == PK_MQTT_PUBREC) {
         return on_pubrec(c, slot, &ack, event);
     }
     const uint8_t awaited = type == PK_MQTT_PUBACK ? PK_MQTT_OUT_SENT : PK_MQTT_OUT_RELEASED;
-    if (s == NULL || s->state != awaited) {
+    if (!is_known || c->out.slots[slot].state != awaited) {
         c->counters.acks_unknown++;
         return STEP_ON;
     }
