@@ -1,25 +1,18 @@
 /* The MQTT client against a real Mosquitto, with mosquitto_pub and mosquitto_sub as the independent ends.
  * Skipped where the programs are not installed.
  * ctest: lane=default timeout=120 */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "mqtt/pk_mqtt_client.h"
+#include "support/mqtt_link.h"
 #include "support/pk_test.h"
 
-enum { MESSAGES_MAX = 4096, WAIT_MS = 5000, PATH_BYTES = 128 };
+enum { PATH_BYTES = 128 };
 
 /* ---- processes ---- */
 
@@ -30,71 +23,23 @@ struct broker {
     uint16_t port;
 };
 
-static uint64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
-}
-
-static void nap_ms(long ms) {
-    const struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-    nanosleep(&t, NULL);
-}
-
 static bool has_programs(void) {
     return access("/usr/sbin/mosquitto", X_OK) == 0 && access("/usr/bin/mosquitto_pub", X_OK) == 0 &&
            access("/usr/bin/mosquitto_sub", X_OK) == 0;
-}
-
-static uint16_t free_port(void) {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof a;
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    const bool is_bound =
-        bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && getsockname(fd, (struct sockaddr *)&a, &n) == 0;
-    close(fd);
-    return is_bound ? ntohs(a.sin_port) : 0;
-}
-
-static int dial(uint16_t port) {
-    const struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const int on = 1;
-    if (connect(fd, (const struct sockaddr *)&a, sizeof a) != 0) {
-        close(fd);
-        return -1;
-    }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    fcntl(fd, F_SETFL, O_NONBLOCK);
-    return fd;
-}
-
-/* argv[0] with its standard output and error in `log`. */
-static pid_t spawn(const char *log, char *const *argv) {
-    const pid_t pid = fork();
-    if (pid != 0) {
-        return pid;
-    }
-    const int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    dup2(fd, 1);
-    dup2(fd, 2);
-    execv(argv[0], argv);
-    _exit(127);
 }
 
 static bool broker_run(struct broker *b) {
     char log[PATH_BYTES + 16];
     snprintf(log, sizeof log, "%s/broker.log", b->folder);
     char *argv[] = {"/usr/sbin/mosquitto", "-c", b->config_path, NULL};
-    b->pid = spawn(log, argv);
+    b->pid = link_spawn(log, argv);
     for (int i = 0; i < 100; i++) {
-        const int fd = dial(b->port);
+        const int fd = link_dial(b->port);
         if (fd >= 0) {
             close(fd);
             return true;
         }
-        nap_ms(20);
+        link_nap_ms(20);
     }
     return false;
 }
@@ -107,7 +52,7 @@ static bool broker_start(struct broker *b, const char *options) {
         return false;
     }
     chmod(b->folder, 0777); /* as root, Mosquitto writes its database as its own user */
-    b->port = free_port();
+    b->port = link_free_port();
     snprintf(b->config_path, sizeof b->config_path, "%s/broker.conf", b->folder);
     FILE *f = fopen(b->config_path, "w");
     if (f == NULL) {
@@ -151,7 +96,7 @@ static bool mosquitto_pub(struct broker *b, char *const *arguments) {
         argv[n++] = arguments[i];
     }
     int status = -1;
-    waitpid(spawn(log, argv), &status, 0);
+    waitpid(link_spawn(log, argv), &status, 0);
     return status == 0;
 }
 
@@ -176,8 +121,8 @@ static pid_t mosquitto_sub(struct broker *b, const char *filter, const char *qos
                     "-W",
                     "20",
                     NULL};
-    const pid_t pid = spawn(log, argv);
-    nap_ms(200);
+    const pid_t pid = link_spawn(log, argv);
+    link_nap_ms(200);
     return pid;
 }
 
@@ -186,7 +131,7 @@ static const char *sub_lines(struct broker *b, int lines) {
     static char text[1 << 16];
     char path[PATH_BYTES + 16];
     snprintf(path, sizeof path, "%s/sub.out", b->folder);
-    for (const uint64_t end = now_ms() + WAIT_MS; now_ms() < end; nap_ms(10)) {
+    for (const uint64_t end = link_now_ms() + LINK_WAIT_MS; link_now_ms() < end; link_nap_ms(10)) {
         FILE *f = fopen(path, "r");
         size_t n = f != NULL ? fread(text, 1, sizeof text - 1, f) : 0;
         text[n] = '\0';
@@ -202,184 +147,6 @@ static const char *sub_lines(struct broker *b, int lines) {
         }
     }
     return text;
-}
-
-static void end(pid_t pid) {
-    kill(pid, SIGTERM);
-    waitpid(pid, NULL, 0);
-}
-
-/* ---- the client on a socket ---- */
-
-struct link {
-    struct pk_mqtt_client client;
-    struct pk_mqtt_config config;
-    uint8_t rx[65536], tx[65536];
-    struct pk_mqtt_out_slot out[64];
-    struct pk_mqtt_in_slot in[64];
-    int fd;
-    bool is_session_present, is_refusing_to_ack;
-    uint8_t last_reason, last_code;
-    int connected, subscribed, disconnected, refused, errors;
-    uint64_t done_tokens[MESSAGES_MAX];
-    int done;
-    char message[8192]; /* the last one */
-    struct pk_mqtt_event last;
-    char topic[256], content_type[64], response_topic[64], correlation[64], user[128];
-    int messages;
-};
-
-static void link_init(struct link *l, const char *client_id, enum pk_mqtt_version version) {
-    memset(l, 0, sizeof *l);
-    l->fd = -1;
-    l->config = (struct pk_mqtt_config){.version = (uint8_t)version,
-                                        .client_id = pk_str_of(client_id),
-                                        .session_expiry_s = 60,
-                                        .resumes_session = true,
-                                        .accepts_qos2 = true,
-                                        .keep_alive_s = 30,
-                                        .connect_timeout_ms = 3000};
-    const struct pk_mqtt_memory memory = {l->rx, sizeof l->rx, l->tx, sizeof l->tx, l->out, 64, l->in, 64};
-    pk_mqtt_init(&l->client, &l->config, &memory);
-}
-
-static void copy_text(struct pk_str s, char *out, size_t cap_bytes) {
-    (void)pk_str_copy_cut(s, out, cap_bytes);
-}
-
-static void on_message(struct link *l, const struct pk_mqtt_event *e) {
-    l->messages++;
-    l->last = *e;
-    copy_text(pk_str_make((const char *)e->u.message.payload, e->u.message.payload_bytes), l->message,
-              sizeof l->message);
-    copy_text(e->u.message.topic, l->topic, sizeof l->topic);
-    copy_text(e->props.content_type, l->content_type, sizeof l->content_type);
-    copy_text(e->props.response_topic, l->response_topic, sizeof l->response_topic);
-    copy_text(e->props.correlation, l->correlation, sizeof l->correlation);
-    struct pk_str name, value;
-    uint32_t at = 0;
-    l->user[0] = '\0';
-    while (pk_mqtt_user_property_next(&e->props, &at, &name, &value)) {
-        const size_t n = strlen(l->user);
-        snprintf(l->user + n, sizeof l->user - n, "%.*s=%.*s;", (int)name.n, name.p, (int)value.n, value.p);
-    }
-    if (!l->is_refusing_to_ack) {
-        (void)pk_mqtt_ack(&l->client, e->u.message.handle, PK_MQTT_SUCCESS);
-    }
-}
-
-static void on_event(struct link *l, const struct pk_mqtt_event *e) {
-    switch (e->kind) {
-    case PK_MQTT_EV_CONNECTED:
-        l->connected++;
-        l->is_session_present = e->u.connected.session_present;
-        break;
-    case PK_MQTT_EV_MESSAGE:
-        on_message(l, e);
-        break;
-    case PK_MQTT_EV_PUBLISHED:
-        if (l->done < MESSAGES_MAX) {
-            l->done_tokens[l->done] = e->u.published.token;
-        }
-        l->done++;
-        l->last_reason = e->u.published.reason;
-        break;
-    case PK_MQTT_EV_SUBSCRIBED:
-    case PK_MQTT_EV_UNSUBSCRIBED:
-        l->subscribed++;
-        l->last_code = e->u.answered.codes != NULL ? e->u.answered.codes[0] : 0;
-        break;
-    case PK_MQTT_EV_REFUSED:
-        l->refused++;
-        l->last_reason = e->u.refused.reason;
-        break;
-    case PK_MQTT_EV_DISCONNECTED:
-        l->disconnected++;
-        l->last_reason = e->u.refused.reason;
-        break;
-    case PK_MQTT_EV_ERROR:
-        l->errors++;
-        l->last_reason = e->u.error.reason;
-        printf("# error: %s\n", e->u.error.what);
-        break;
-    }
-}
-
-static void link_close(struct link *l) {
-    if (l->fd >= 0) {
-        close(l->fd);
-        l->fd = -1;
-    }
-    pk_mqtt_lost(&l->client);
-}
-
-static void link_write(struct link *l) {
-    const uint8_t *p;
-    const uint32_t n = pk_mqtt_output(&l->client, &p);
-    const ssize_t sent = n > 0 ? send(l->fd, p, n, MSG_NOSIGNAL) : 0;
-    pk_mqtt_output_done(&l->client, sent > 0 ? (uint32_t)sent : 0, now_ms());
-}
-
-/* One turn, waiting at most wait_ms for bytes. */
-static void link_turn(struct link *l, int wait_ms) {
-    if (l->fd < 0) {
-        nap_ms(wait_ms);
-        return;
-    }
-    link_write(l);
-    struct pollfd pfd = {.fd = l->fd, .events = POLLIN};
-    (void)poll(&pfd, 1, wait_ms);
-    uint32_t cap = 0;
-    uint8_t *space = pk_mqtt_rx_space(&l->client, &cap);
-    const ssize_t n = cap > 0 ? recv(l->fd, space, cap, 0) : -1;
-    pk_mqtt_rx_done(&l->client, n > 0 ? (uint32_t)n : 0, now_ms());
-    struct pk_mqtt_event event;
-    while (pk_mqtt_next(&l->client, &event)) {
-        on_event(l, &event);
-    }
-    pk_mqtt_tick(&l->client, now_ms());
-    while (pk_mqtt_next(&l->client, &event)) {
-        on_event(l, &event);
-    }
-    link_write(l);
-    if (n == 0 || (n < 0 && cap > 0 && errno != EAGAIN) || pk_mqtt_is_finished(&l->client)) {
-        link_close(l);
-    }
-}
-
-static bool link_until(struct link *l, const int *counter, int want) {
-    for (const uint64_t end_ms = now_ms() + WAIT_MS; *counter < want && now_ms() < end_ms;) {
-        link_turn(l, 20);
-    }
-    return *counter >= want;
-}
-
-static bool link_open(struct link *l, uint16_t port) {
-    l->fd = dial(port);
-    l->connected = 0;
-    return l->fd >= 0 && pk_mqtt_start(&l->client, now_ms()) == PK_OK && link_until(l, &l->connected, 1);
-}
-
-static void link_leave(struct link *l) {
-    pk_mqtt_stop(&l->client, PK_MQTT_SUCCESS, now_ms());
-    for (int i = 0; i < 50 && l->fd >= 0; i++) {
-        link_turn(l, 10);
-    }
-    link_close(l);
-}
-
-static bool subscribe(struct link *l, const char *filter, uint8_t qos) {
-    const struct pk_mqtt_filter f = {.filter = pk_str_of(filter), .qos = qos};
-    const int want = l->subscribed + 1;
-    return pk_mqtt_subscribe(&l->client, &f, 1, 0, 1) == PK_OK && link_until(l, &l->subscribed, want) &&
-           l->last_code == qos;
-}
-
-static struct pk_mqtt_publish text_message(const char *topic, const char *payload, uint8_t qos) {
-    return (struct pk_mqtt_publish){.topic = pk_str_of(topic),
-                                    .payload = payload,
-                                    .payload_bytes = (uint32_t)strlen(payload),
-                                    .qos = qos};
 }
 
 static struct link L;
@@ -398,11 +165,11 @@ static void check_publish(enum pk_mqtt_version version) {
     CHECK(link_open(&L, B.port));
     const pid_t sub = mosquitto_sub(&B, "out/#", "2", "%t %q %p");
     const char *const want = "out/0 0 zero\nout/1 1 one\nout/2 2 two\n";
-    struct pk_mqtt_publish m = text_message("out/0", "zero", 0);
+    struct pk_mqtt_publish m = link_message("out/0", "zero", 0);
     CHECK_EQ_INT(pk_mqtt_publish(&L.client, &m, 1), PK_OK);
-    m = text_message("out/1", "one", 1);
+    m = link_message("out/1", "one", 1);
     CHECK_EQ_INT(pk_mqtt_publish(&L.client, &m, 2), PK_OK);
-    m = text_message("out/2", "two", 2);
+    m = link_message("out/2", "two", 2);
     CHECK_EQ_INT(pk_mqtt_publish(&L.client, &m, 3), PK_OK);
     CHECK(link_until(&L, &L.done, 2));
     CHECK_EQ_INT(pk_mqtt_inflight_count(&L.client), 0);
@@ -410,7 +177,7 @@ static void check_publish(enum pk_mqtt_version version) {
     CHECK(strstr(got, "out/0 0 zero\n") != NULL && strstr(got, "out/1 1 one\n") != NULL &&
           strstr(got, "out/2 2 two\n") != NULL);
     CHECK_EQ_INT(strlen(got), strlen(want));
-    end(sub);
+    link_end_process(sub);
     link_leave(&L);
     CHECK_EQ_INT(L.errors, 0);
 }
@@ -434,7 +201,7 @@ PK_TEST(publish__properties__arrive_as_they_are) {
     const pid_t sub = mosquitto_sub(&B, "p", "1", "%C|%R|%D|%F|%P|%p");
     const struct pk_mqtt_user_property user[] = {{pk_str_of("specversion"), pk_str_of("1.0")},
                                                  {pk_str_of("id"), pk_str_of("7-1")}};
-    struct pk_mqtt_publish m = text_message("p", "{}", 1);
+    struct pk_mqtt_publish m = link_message("p", "{}", 1);
     m.content_type = pk_str_of("application/json");
     m.response_topic = pk_str_of("reply/here");
     m.has_correlation = true;
@@ -447,7 +214,7 @@ PK_TEST(publish__properties__arrive_as_they_are) {
     CHECK(link_until(&L, &L.done, 1));
     const char *got = sub_lines(&B, 1);
     CHECK_STR(got, "application/json|reply/here|corr-1|1|specversion:1.0 id:7-1|{}\n");
-    end(sub);
+    link_end_process(sub);
     link_leave(&L);
     broker_stop(&B);
 }
@@ -455,7 +222,7 @@ PK_TEST(publish__properties__arrive_as_they_are) {
 static void check_receive(enum pk_mqtt_version version) {
     link_init(&L, "gw", version);
     CHECK(link_open(&L, B.port));
-    CHECK(subscribe(&L, "in/#", 2));
+    CHECK(link_subscribe(&L, "in/#", 2));
     for (int qos = 0; qos <= 2; qos++) {
         char q[2] = {(char)('0' + qos), '\0'};
         char *arguments[] = {"-t", "in/a", "-q", q, "-m", "hello", NULL};
@@ -532,10 +299,10 @@ PK_TEST(will__connection_cut__is_published_and_retained) {
     const pid_t sub = mosquitto_sub(&B, "status", "1", "%p");
     link_close(&L); /* no DISCONNECT */
     CHECK_STR(sub_lines(&B, 1), "offline\n");
-    end(sub);
+    link_end_process(sub);
     const pid_t late = mosquitto_sub(&B, "status", "1", "late %r %p");
     CHECK_STR(sub_lines(&B, 2), "offline\nlate 1 offline\n");
-    end(late);
+    link_end_process(late);
     broker_stop(&B);
 }
 
@@ -543,7 +310,7 @@ PK_TEST(session__unacknowledged_message__comes_again_with_dup) {
     BEGIN("");
     link_init(&L, "gw", PK_MQTT_V5);
     REQUIRE(link_open(&L, B.port));
-    REQUIRE(subscribe(&L, "in/#", 1));
+    REQUIRE(link_subscribe(&L, "in/#", 1));
     L.is_refusing_to_ack = true;
     char *arguments[] = {"-t", "in/a", "-q", "1", "-m", "once", NULL};
     CHECK(mosquitto_pub(&B, arguments));
@@ -570,7 +337,7 @@ PK_TEST(session__unacknowledged_message__comes_again_with_dup) {
 static void send_numbers(struct link *l, int *next, int count) {
     uint64_t token = 0;
     char payload[16] = "";
-    struct pk_mqtt_publish m = text_message("n", payload, 1);
+    struct pk_mqtt_publish m = link_message("n", payload, 1);
     while (pk_mqtt_resend_peek(&l->client, &token)) {
         m.payload_bytes = (uint32_t)snprintf(payload, sizeof payload, "%u", (unsigned)token);
         if (pk_mqtt_resend(&l->client, &m, token) != PK_OK) {
@@ -593,8 +360,8 @@ static void check_broker_killed(int signal) {
     int next = 0, restarts = 0;
     link_init(&L, "gw", PK_MQTT_V5);
     link_init(&peer, "peer", PK_MQTT_V5);
-    CHECK(link_open(&L, B.port) && link_open(&peer, B.port) && subscribe(&peer, "n", 1));
-    for (const uint64_t end_ms = now_ms() + 20000; L.done < COUNT && now_ms() < end_ms;) {
+    CHECK(link_open(&L, B.port) && link_open(&peer, B.port) && link_subscribe(&peer, "n", 1));
+    for (const uint64_t end_ms = link_now_ms() + 20000; L.done < COUNT && link_now_ms() < end_ms;) {
         send_numbers(&L, &next, COUNT);
         link_turn(&L, 1);
         link_turn(&peer, 0);
@@ -605,7 +372,7 @@ static void check_broker_killed(int signal) {
             broker_kill(&B, signal);
             link_close(&L);
             link_close(&peer);
-            CHECK(broker_run(&B) && link_open(&peer, B.port) && subscribe(&peer, "n", 1) &&
+            CHECK(broker_run(&B) && link_open(&peer, B.port) && link_subscribe(&peer, "n", 1) &&
                   link_open(&L, B.port));
         }
     }
@@ -614,7 +381,7 @@ static void check_broker_killed(int signal) {
     CHECK_EQ_INT(pk_mqtt_inflight_count(&L.client), 0);
     static bool seen[COUNT];
     memset(seen, 0, sizeof seen);
-    for (int i = 0; i < L.done && i < MESSAGES_MAX; i++) {
+    for (int i = 0; i < L.done && i < LINK_TOKENS_MAX; i++) {
         seen[L.done_tokens[i]] = true;
     }
     int missing = 0;
@@ -647,11 +414,11 @@ PK_TEST(limits__of_the_server__are_kept) {
     CHECK_EQ_U64(L.client.limits.max_packet_bytes, 2000);
     static char big[4000];
     memset(big, 'x', sizeof big - 1);
-    struct pk_mqtt_publish m = text_message("a", big, 1);
+    struct pk_mqtt_publish m = link_message("a", big, 1);
     CHECK_EQ_INT(pk_mqtt_publish(&L.client, &m, 1), PK_E_TOO_BIG);
-    m = text_message("a", "x", 2);
+    m = link_message("a", "x", 2);
     CHECK_EQ_INT(pk_mqtt_publish(&L.client, &m, 1), PK_E_UNSUPPORTED);
-    m = text_message("a", "x", 1);
+    m = link_message("a", "x", 1);
     m.is_retained = true;
     CHECK_EQ_INT(pk_mqtt_publish(&L.client, &m, 1), PK_E_UNSUPPORTED);
     m.is_retained = false;
@@ -673,7 +440,7 @@ PK_TEST(receive_maximum__ours__bounds_what_is_outstanding) {
     link_init(&L, "gw", PK_MQTT_V5);
     L.config.receive_maximum = 2;
     REQUIRE(link_open(&L, B.port));
-    REQUIRE(subscribe(&L, "in", 1));
+    REQUIRE(link_subscribe(&L, "in", 1));
     L.is_refusing_to_ack = true;
     for (int i = 0; i < 5; i++) {
         char *arguments[] = {"-t", "in", "-q", "1", "-m", "x", NULL};
@@ -696,8 +463,8 @@ PK_TEST(keep_alive__idle_link__lives_by_pings) {
     link_init(&L, "gw", PK_MQTT_V5);
     L.config.keep_alive_s = 1;
     REQUIRE(link_open(&L, B.port));
-    for (const uint64_t end_ms = now_ms() + 4000; now_ms() < end_ms;) {
-        const uint64_t deadline = pk_mqtt_next_deadline_ms(&L.client), now = now_ms();
+    for (const uint64_t end_ms = link_now_ms() + 4000; link_now_ms() < end_ms;) {
+        const uint64_t deadline = pk_mqtt_next_deadline_ms(&L.client), now = link_now_ms();
         link_turn(&L, deadline > now && deadline - now < 1000 ? (int)(deadline - now) : 1);
     }
     CHECK(pk_mqtt_is_connected(&L.client));
@@ -728,7 +495,7 @@ PK_TEST(session__taken_over_by_the_same_client_id__ends_the_older_connection) {
     link_init(&other, "gw", PK_MQTT_V5);
     CHECK(link_open(&L, B.port) && link_open(&other, B.port));
     CHECK(other.is_session_present);
-    for (const uint64_t end_ms = now_ms() + WAIT_MS; L.fd >= 0 && now_ms() < end_ms;) {
+    for (const uint64_t end_ms = link_now_ms() + LINK_WAIT_MS; L.fd >= 0 && link_now_ms() < end_ms;) {
         link_turn(&L, 20);
     }
     CHECK_EQ_INT(L.fd, -1);
@@ -751,8 +518,8 @@ PK_TEST(connect__wrong_password__is_refused_by_name) {
         L.config.has_username = L.config.has_password = true;
         L.config.username = pk_str_of("u");
         L.config.password = pk_str_of("p");
-        L.fd = dial(B.port);
-        CHECK_EQ_INT(pk_mqtt_start(&L.client, now_ms()), PK_OK);
+        L.fd = link_dial(B.port);
+        CHECK_EQ_INT(pk_mqtt_start(&L.client, link_now_ms()), PK_OK);
         CHECK(link_until(&L, &L.refused, 1));
         CHECK_EQ_INT(L.last_reason, PK_MQTT_NOT_AUTHORIZED);
         link_close(&L);
@@ -766,12 +533,13 @@ PK_TEST(subscribe__shared__is_split_between_two) {
     link_init(&L, "one", PK_MQTT_V5);
     link_init(&other, "two", PK_MQTT_V5);
     REQUIRE(link_open(&L, B.port) && link_open(&other, B.port));
-    REQUIRE(subscribe(&L, "$share/hub/in/#", 1) && subscribe(&other, "$share/hub/in/#", 1));
+    REQUIRE(link_subscribe(&L, "$share/hub/in/#", 1) && link_subscribe(&other, "$share/hub/in/#", 1));
     for (int i = 0; i < 6; i++) {
         char *arguments[] = {"-t", "in/a", "-q", "1", "-m", "x", NULL};
         CHECK(mosquitto_pub(&B, arguments));
     }
-    for (const uint64_t end_ms = now_ms() + WAIT_MS; L.messages + other.messages < 6 && now_ms() < end_ms;) {
+    for (const uint64_t end_ms = link_now_ms() + LINK_WAIT_MS;
+         L.messages + other.messages < 6 && link_now_ms() < end_ms;) {
         link_turn(&L, 5);
         link_turn(&other, 5);
     }
