@@ -119,7 +119,6 @@ bool gateway_boot(struct gateway *g) {
     if (g->wrap != NULL) {
         g->wrap(g);
     }
-    memset(a, 0, sizeof *a); /* as the kernel gives a process its memory */
     pk_agent_init(a, &g->port, &IDENTITY);
     if (pk_agent_load(a, "/etc/picket/picketd.conf", NULL, &g->diag) != PK_OK) {
         return false;
