@@ -68,10 +68,10 @@ static double band_novelty(struct pk_anomaly *a, float v, const struct pk_anomal
 
 static float expected(struct pk_anomaly *a, float v, const struct pk_anomaly_moment *at) {
     if (at != NULL) {
-        return pk_anomaly_days_push(&a->season.days, v, at, a->slow_mean);
+        return pk_anomaly_days_push(&a->season.days, v, at);
     }
     if (a->has_clock) {
-        return a->slow_mean;
+        return v;
     }
     const unsigned phase = a->phase;
     a->phase = (uint16_t)(phase + 1u < PK_ANOMALY_PHASES ? phase + 1u : 0);

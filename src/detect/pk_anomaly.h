@@ -60,7 +60,7 @@ _Static_assert(sizeof(struct pk_anomaly) <= 512, "the price of a series");
 
 void pk_anomaly_init(struct pk_anomaly *a);
 
-/* Takes the next value and says how unusual it is: *score is 0 (nothing new, or already reported) to below 1.
+/* Takes the next value and says how unusual it is: *score is 0 (nothing new, or already reported) to 1.
  * wall_ms: Unix time, UTC or local, looked at only when has_clock. Nothing but its time of day and day of the
  * week is used, so gaps, repeats and steps back are harmless; of a series that once had a clock, a point
  * without one is judged without its season. The first point with a clock drops what was learned about cycles.

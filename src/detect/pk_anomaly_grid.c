@@ -25,7 +25,7 @@ static unsigned moved(unsigned i, unsigned count, const struct pk_anomaly_grid *
     return cell_of((double)from->low + ((double)i + 0.5) / count * width, low, high, count);
 }
 
-static uint16_t moved_rows(uint16_t rows, const struct pk_anomaly_grid *from, double low, double high) {
+static uint16_t moved_rows(unsigned rows, const struct pk_anomaly_grid *from, double low, double high) {
     unsigned out = 0;
     for (unsigned r = 0; r < ROWS; r++) {
         if (rows >> r & 1u) {
@@ -56,7 +56,7 @@ static void widen(struct pk_anomaly_grid *g, float v, bool is_by_mean) {
 }
 
 /* Rows between `row` and the nearest visited cell of a column; FAR when it is empty. */
-static unsigned rows_apart(uint16_t rows, unsigned row) {
+static unsigned rows_apart(unsigned rows, unsigned row) {
     for (unsigned d = 0; d < ROWS; d++) {
         const unsigned above = row + d < ROWS ? rows >> (row + d) & 1u : 0;
         const unsigned below = row >= d ? rows >> (row - d) & 1u : 0;
@@ -88,7 +88,7 @@ static double mark(struct pk_anomaly_grid *g, float v, unsigned column, bool is_
     const unsigned row = cell_of((double)v, low, high, ROWS);
     const unsigned bit = 1u << row;
     double share = 0;
-    if (!(g->column[column] & bit) && !is_new_range) {
+    if (!(g->column[column] & bit) && !is_new_range && high > low) {
         const unsigned d = apart(g, column, row, is_cyclic);
         share = d > 1u && d < FAR ? (d - 1u) / (double)ROWS : 0;
     }

@@ -35,12 +35,11 @@ static void learn(float *usual, uint8_t *seen_count, float v) {
     *usual = (float)((double)*usual + rate * ((double)v - (double)*usual));
 }
 
-float pk_anomaly_days_push(struct pk_anomaly_days *d, float v, const struct pk_anomaly_moment *at,
-                           float slow_mean) {
+float pk_anomaly_days_push(struct pk_anomaly_days *d, float v, const struct pk_anomaly_moment *at) {
     const unsigned kind = at->is_weekend ? WEEKEND : WORKING_DAYS;
     const unsigned bin = at->ms_of_day / (PK_ANOMALY_DAY_MS / PK_ANOMALY_DAY_BINS);
     const float any_day = d->usual[ALL_DAYS][bin];
-    float expected = d->seen_count[ALL_DAYS][bin] > 0 ? any_day : slow_mean;
+    float expected = d->seen_count[ALL_DAYS][bin] > 0 ? any_day : v;
     if (d->seen_count[kind][bin] > 0 && !(distance(v, any_day) < distance(v, d->usual[kind][bin]))) {
         expected = d->usual[kind][bin];
     }

@@ -35,9 +35,9 @@ struct pk_anomaly_moment {
 /* Of a Unix time, UTC or local. */
 struct pk_anomaly_moment pk_anomaly_moment_of(int64_t wall_ms);
 
-/* All zero is the start of each. Both return what was to be expected before they learn v. */
-float pk_anomaly_days_push(struct pk_anomaly_days *d, float v, const struct pk_anomaly_moment *at,
-                           float slow_mean);
+/* All zero is the start of each. Both return what was to be expected before they learn v. At a time of day
+ * that was never seen that is v itself: what has no season yet cannot deviate from it. */
+float pk_anomaly_days_push(struct pk_anomaly_days *d, float v, const struct pk_anomaly_moment *at);
 /* before_count: points of the series before this one; phase: the same modulo PK_ANOMALY_PHASES, kept apart
  * because the count stops at its limit. error: mean distance of the series from its slow mean. */
 float pk_anomaly_cycles_push(struct pk_anomaly_cycles *c, float v, uint32_t before_count, unsigned phase,

@@ -20,7 +20,7 @@ static double larger(double a, double b) {
     return a > b ? a : b;
 }
 
-/* Exponentially weighted mean and variance of block tops (West 1979; Finch 2009, eq. 143). */
+/* Exponentially weighted mean and variance of block tops (West 1979; Finch 2009, section 9). */
 static void close_block(struct pk_anomaly_side *s, double range, uint32_t block_count) {
     const double wide = (double)s->wide;
     const double d_max = CLIP_WIDES * (wide + WIDE_FLOOR * range);
