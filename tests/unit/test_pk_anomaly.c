@@ -18,16 +18,17 @@ struct series {
     double highest;
 };
 
+static void reset_counts(struct series *s) {
+    s->alert_count = 0;
+    s->highest = 0;
+}
+
 static void start(struct series *s, uint64_t seed, bool has_clock) {
     pk_anomaly_init(&s->a);
     pk_rng_seed(&s->rng, seed);
     s->has_clock = has_clock;
     s->wall_ms = START_MS;
-}
-
-static void reset_counts(struct series *s) {
-    s->alert_count = 0;
-    s->highest = 0;
+    reset_counts(s);
 }
 
 static double push(struct series *s, double v) {
