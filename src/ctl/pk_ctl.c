@@ -47,6 +47,18 @@ int pk_ctl_fail(struct pk_ctl *c, int err, const char *message, struct pk_str ar
     return pk_err_exit_code(err);
 }
 
+int pk_ctl_write_file(struct pk_ctl *c, const char *path, const struct pk_ctl_text *text) {
+    if (text->is_cut || text->n > UINT32_MAX) {
+        return pk_ctl_fail(c, PK_E_FULL, "out of memory", pk_str_make(NULL, 0));
+    }
+    const int err = c->port.files.replace(c->port.files.ctx, path, text->p, (uint32_t)text->n);
+    if (err < 0) {
+        (void)pk_ctl_fail(c, err, "cannot write {}", pk_str_of(path));
+        return pk_ctl_fail(c, err, "{}", pk_str_of(pk_err_text(err)));
+    }
+    return 0;
+}
+
 void pk_ctl_show(struct pk_ctl *c, const struct pk_ctl_view *view, struct pk_str result) {
     switch (c->format) {
     case PK_CTL_TABLE:
@@ -106,6 +118,9 @@ static int carry_out(struct pk_ctl *c, int argc, char *const *argv) {
     char why[PK_CTL_WHY_BYTES];
     const int err = pk_ctl_args_parse(&c->args, argc, argv, why);
     c->command = pk_ctl_command(c->args.command);
+    if (err != PK_OK && c->args.command == PK_CTL_CHECK) {
+        return pk_ctl_check_usage(c, why);
+    }
     if (err != PK_OK) {
         const int exit_code = pk_ctl_fail(c, err, "{}", pk_str_of(why));
         pk_ctl_text_puts(&c->err, "Try 'picketctl help'.\n");
@@ -113,7 +128,9 @@ static int carry_out(struct pk_ctl *c, int argc, char *const *argv) {
     }
     const int exit_code = take_globals(c);
     if (exit_code != 0) {
-        return exit_code;
+        return c->args.command == PK_CTL_CHECK
+                   ? pk_ctl_check_usage(c, "wrong --format or --timeout") /* what is wrong was said */
+                   : exit_code;
     }
     return pk_ctl_args_has(&c->args, "help") ? pk_ctl_do_help(c) : c->command->handler(c);
 }

@@ -44,6 +44,9 @@ bool pk_ctl_flush(struct pk_ctl *c);
 /* Says "picketctl: message" on standard error, the first "{}" in it replaced by `argument`, and gives the
  * exit code of err. */
 int pk_ctl_fail(struct pk_ctl *c, int err, const char *message, struct pk_str argument);
+/* Puts the text into a file, whole or not at all, in place of what was there. Exit code; a failure is said.
+ */
+int pk_ctl_write_file(struct pk_ctl *c, const char *path, const struct pk_ctl_text *text);
 /* The answer in the format asked for. */
 void pk_ctl_show(struct pk_ctl *c, const struct pk_ctl_view *view, struct pk_str result);
 #endif

@@ -57,21 +57,3 @@ int pk_ctl_do_mode(struct pk_ctl *c) {
     pk_ctl_text_free(&mode);
     return 0;
 }
-
-/* Exit 1 when something is in error, so that a script can ask. */
-int pk_ctl_do_doctor(struct pk_ctl *c) {
-    struct pk_str result;
-    struct pk_ctl_walk walk;
-    struct pk_ctl_value finding;
-    bool has_error = false;
-    const int exit_code = pk_ctl_ask_or_fail(c, PK_CMD_DOCTOR, pk_str_of("{}"), &result);
-    if (exit_code != 0) {
-        return exit_code;
-    }
-    pk_ctl_walk_init(&walk, pk_ctl_member(result, "findings").json);
-    while (pk_ctl_walk_next(&walk, &finding)) {
-        has_error = has_error || pk_str_eq_c(pk_ctl_word(pk_ctl_member(finding.json, "verdict")), "error");
-    }
-    pk_ctl_show(c, c->command->view, result);
-    return has_error ? 1 : 0;
-}

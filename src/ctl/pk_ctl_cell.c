@@ -2,6 +2,7 @@
 
 #include "base/pk_severity.h"
 #include "base/pk_time.h"
+#include "incident/pk_incident_id.h"
 
 bool pk_ctl_cell_is_right(enum pk_ctl_cell cell) {
     return cell == PK_CTL_CELL_NUMBER || cell == PK_CTL_CELL_BYTES;
@@ -83,6 +84,22 @@ void pk_ctl_put_clock(struct pk_ctl_text *t, struct pk_ctl_value time) {
     pk_ctl_text_putc(t, 'Z');
 }
 
+/* inc_GATEWAY_BOOT_00001 -> inc_00001; anything else as it stands. */
+static void put_incident(struct pk_ctl_text *t, struct pk_ctl_value v) {
+    struct pk_incident_ref ref;
+    const struct pk_str id = pk_ctl_word(v);
+    if (pk_incident_id_parse(id, &ref) != PK_OK) {
+        pk_ctl_put_value(t, v, false);
+        return;
+    }
+    uint32_t at = id.n;
+    while (at > 0 && id.p[at - 1] != '_') {
+        at--;
+    }
+    pk_ctl_text_puts(t, "inc_");
+    pk_ctl_text_put(t, id.p + at, id.n - at);
+}
+
 void pk_ctl_put_cell(struct pk_ctl_text *t, enum pk_ctl_cell cell, struct pk_str row, const char *path,
                      const struct pk_ctl_look *look) {
     const struct pk_ctl_value v = pk_ctl_member(row, path);
@@ -91,6 +108,9 @@ void pk_ctl_put_cell(struct pk_ctl_text *t, enum pk_ctl_cell cell, struct pk_str
     case PK_CTL_CELL_TEXT:
     case PK_CTL_CELL_NUMBER:
         pk_ctl_put_value(t, v, false);
+        return;
+    case PK_CTL_CELL_INCIDENT:
+        put_incident(t, v);
         return;
     case PK_CTL_CELL_LINES:
         pk_ctl_put_value(t, v, true);

@@ -13,6 +13,8 @@ enum pk_ctl_cell {
     PK_CTL_CELL_AGO,      /* seconds since, "5m ago" */
     PK_CTL_CELL_AGE,      /* RFC 3339, "5m ago"; takes the row's age_seconds where there is one */
     PK_CTL_CELL_CLOCK,    /* RFC 3339, "HH:MM:SSZ" */
+    PK_CTL_CELL_INCIDENT, /* an incident's id in its short form, inc_00001: its number is unique on a gateway
+                           */
     PK_CTL_CELL_LINES     /* text that keeps its line ends */
 };
 

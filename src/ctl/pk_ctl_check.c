@@ -26,19 +26,29 @@ static void say(struct check *k, const char *words) {
 }
 
 /* The '|' starts the figures, so no foreign text may bring one. */
+static void no_bars(struct pk_ctl_text *t, size_t from) {
+    for (size_t i = from; i < t->n; i++) {
+        t->p[i] = t->p[i] == '|' ? '/' : t->p[i];
+    }
+}
+
 static void say_foreign(struct check *k, struct pk_ctl_value v) {
     const size_t from = k->text.n;
     pk_ctl_put_value(&k->text, v, false);
-    for (size_t i = from; i < k->text.n; i++) {
-        k->text.p[i] = k->text.p[i] == '|' ? '/' : k->text.p[i];
-    }
+    no_bars(&k->text, from);
 }
 
 static void perf(struct check *k, const char *label, struct pk_ctl_value v, const char *unit) {
     pk_ctl_text_puts(&k->perf, k->perf.n > 0 ? " " : "");
     pk_ctl_text_puts(&k->perf, label);
     pk_ctl_text_putc(&k->perf, '=');
-    pk_ctl_text_put_u64(&k->perf, pk_ctl_u64(v, 0));
+    const uint64_t number = pk_ctl_u64(v, UINT64_MAX);
+    if (number == UINT64_MAX) {
+        /* The convention's word for a figure that is not known: nobody may take it for none. */
+        pk_ctl_text_putc(&k->perf, 'U');
+        return;
+    }
+    pk_ctl_text_put_u64(&k->perf, number);
     pk_ctl_text_puts(&k->perf, unit);
 }
 
@@ -46,8 +56,14 @@ static void judge_status(struct check *k, struct pk_str status) {
     struct pk_ctl_walk walk;
     struct pk_ctl_value link;
     const struct pk_ctl_value store = pk_ctl_member(status, "store.state");
-    pk_ctl_text_put_u64(&k->text, pk_ctl_u64(pk_ctl_member(status, "incidents.active"), 0));
-    pk_ctl_text_puts(&k->text, " active incidents");
+    const struct pk_ctl_value active = pk_ctl_member(status, "incidents.active");
+    if (pk_ctl_u64(active, UINT64_MAX) == UINT64_MAX) {
+        worsen(k, STATE_UNKNOWN);
+        pk_ctl_text_puts(&k->text, "the agent does not say how many incidents are active");
+    } else {
+        pk_ctl_text_put_u64(&k->text, pk_ctl_u64(active, 0));
+        pk_ctl_text_puts(&k->text, " active incidents");
+    }
     pk_ctl_walk_init(&walk, pk_ctl_member(status, "links").json);
     while (pk_ctl_walk_next(&walk, &link)) {
         const struct pk_ctl_value state = pk_ctl_member(link.json, "state");
@@ -110,6 +126,28 @@ static enum state state_of_silence(int exit_code) {
                : STATE_UNKNOWN;
 }
 
+/* One line, and frees. */
+static void put_line(struct pk_ctl *c, struct check *k) {
+    pk_ctl_text_puts(&c->out, WORDS[k->state]);
+    pk_ctl_text_puts(&c->out, " - ");
+    pk_ctl_text_put_str(&c->out, pk_ctl_text_str(&k->text));
+    if (k->perf.n > 0) {
+        pk_ctl_text_puts(&c->out, " | ");
+        pk_ctl_text_put_str(&c->out, pk_ctl_text_str(&k->perf));
+    }
+    pk_ctl_text_putc(&c->out, '\n');
+    pk_ctl_text_free(&k->text);
+    pk_ctl_text_free(&k->perf);
+}
+
+int pk_ctl_check_usage(struct pk_ctl *c, const char *why) {
+    struct check k = {.state = STATE_UNKNOWN};
+    pk_ctl_text_put_safe(&k.text, pk_str_of(why), false);
+    no_bars(&k.text, 0);
+    put_line(c, &k);
+    return (int)k.state;
+}
+
 int pk_ctl_do_check(struct pk_ctl *c) {
     struct check k = {.state = STATE_OK};
     struct pk_ctl_answer answer;
@@ -122,20 +160,9 @@ int pk_ctl_do_check(struct pk_ctl *c) {
     if (!is_answered) {
         k.state = state_of_silence(answer.exit_code);
         k.text.n = k.perf.n = 0;
-        for (char *p = answer.why; *p != '\0'; p++) {
-            *p = *p == '|' ? '/' : *p;
-        }
         pk_ctl_text_puts(&k.text, answer.why);
+        no_bars(&k.text, 0);
     }
-    pk_ctl_text_puts(&c->out, WORDS[k.state]);
-    pk_ctl_text_puts(&c->out, " - ");
-    pk_ctl_text_put_str(&c->out, pk_ctl_text_str(&k.text));
-    if (k.perf.n > 0) {
-        pk_ctl_text_puts(&c->out, " | ");
-        pk_ctl_text_put_str(&c->out, pk_ctl_text_str(&k.perf));
-    }
-    pk_ctl_text_putc(&c->out, '\n');
-    pk_ctl_text_free(&k.text);
-    pk_ctl_text_free(&k.perf);
+    put_line(c, &k);
     return (int)k.state;
 }

@@ -5,19 +5,30 @@ struct pk_ctl;
 
 int pk_ctl_do_call(struct pk_ctl *c); /* pk_ctl_call.c: asks the daemon, shows the answer */
 /* pk_ctl_incidents.c */
+int pk_ctl_do_list(struct pk_ctl *c);
 int pk_ctl_do_incident(struct pk_ctl *c);
 int pk_ctl_do_timeline(struct pk_ctl *c);
 int pk_ctl_do_assign(struct pk_ctl *c);
 int pk_ctl_do_update(struct pk_ctl *c);
-int pk_ctl_do_mitigate(struct pk_ctl *c);
-int pk_ctl_do_stats(struct pk_ctl *c); /* pk_ctl_stats.c */
+int pk_ctl_do_mitigate(struct pk_ctl *c);   /* pk_ctl_mitigate.c */
+int pk_ctl_do_postmortem(struct pk_ctl *c); /* pk_ctl_postmortem.c */
+int pk_ctl_do_report(struct pk_ctl *c);     /* pk_ctl_report.c */
+int pk_ctl_do_stats(struct pk_ctl *c);      /* pk_ctl_stats.c */
+/* pk_ctl_explain.c */
+int pk_ctl_do_explain_incident(struct pk_ctl *c);
+int pk_ctl_do_explain_action(struct pk_ctl *c);
+int pk_ctl_do_explain_any(struct pk_ctl *c);
 /* pk_ctl_agent.c */
 int pk_ctl_do_rules(struct pk_ctl *c);
 int pk_ctl_do_decide(struct pk_ctl *c);
 int pk_ctl_do_mode(struct pk_ctl *c);
-int pk_ctl_do_doctor(struct pk_ctl *c);
-int pk_ctl_do_watch(struct pk_ctl *c);       /* pk_ctl_watch.c */
-int pk_ctl_do_check(struct pk_ctl *c);       /* pk_ctl_check.c */
+int pk_ctl_do_doctor(struct pk_ctl *c); /* pk_ctl_doctor.c */
+int pk_ctl_do_watch(struct pk_ctl *c);  /* pk_ctl_watch.c */
+/* pk_ctl_check.c */
+int pk_ctl_do_check(struct pk_ctl *c);
+/* A monitoring system takes exit 2 for critical, and reads standard output: a wrong command line is UNKNOWN
+ * there. */
+int pk_ctl_check_usage(struct pk_ctl *c, const char *why);
 int pk_ctl_do_events_send(struct pk_ctl *c); /* pk_ctl_events.c */
 int pk_ctl_do_keygen(struct pk_ctl *c);      /* pk_ctl_keygen.c */
 int pk_ctl_do_sign(struct pk_ctl *c);        /* pk_ctl_sign.c */

@@ -3,6 +3,7 @@
 
 #include "ctl/pk_ctl.h"
 #include "ctl/pk_ctl_handlers.h"
+#include "ctl/pk_ctl_reference.h"
 
 enum { NAME_WIDTH = 24, OPTION_WIDTH = 22, WORDS_MAX = 4, TEXT_BYTES = 96 };
 
@@ -129,6 +130,10 @@ int pk_ctl_do_help(struct pk_ctl *c) {
     const char *asked = c->args.command == PK_CTL_HELP ? pk_ctl_args_text(&c->args, "command") : NULL;
     enum pk_ctl_command_id id = c->args.command;
     const char *near = NULL;
+    if (c->args.command == PK_CTL_HELP && pk_ctl_args_has(&c->args, "markdown")) {
+        pk_ctl_reference(&c->out);
+        return 0;
+    }
     if (asked == NULL && (id == PK_CTL_HELP || id == PK_CTL_GLOBAL)) {
         help_all(&c->out);
         return 0;

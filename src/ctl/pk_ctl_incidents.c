@@ -1,8 +1,11 @@
 /* Commands about one incident that are more than one question and its answer. */
 #include <string.h>
 
-#include "ctl/pk_ctl_call.h"
 #include "ctl/pk_ctl_handlers.h"
+#include "ctl/pk_ctl_pages.h"
+#include "ctl/pk_ctl_pm.h"
+
+enum { LIST_LIMIT = 20 };
 
 /* {"timeline":true} beside the id, whatever the command line said. */
 static int ask_incident(struct pk_ctl *c, bool with_timeline, struct pk_str *out_result) {
@@ -19,29 +22,54 @@ static int ask_incident(struct pk_ctl *c, bool with_timeline, struct pk_str *out
     return pk_ctl_ask_or_fail(c, PK_CMD_INCIDENTS_GET, args_json, out_result);
 }
 
-/* The incident and its timeline as one object (REQUIREMENTS S1-67). */
-static void join_detail(struct pk_ctl_text *t, struct pk_str result) {
-    const struct pk_ctl_value incident = pk_ctl_member(result, "incident"),
-                              timeline = pk_ctl_member(result, "timeline"),
-                              is_cut = pk_ctl_member(result, "timeline_cut");
-    if (incident.kind != PK_JSON_OBJECT || timeline.kind == PK_JSON_END) {
-        pk_ctl_text_put_str(t, incident.kind == PK_JSON_OBJECT ? incident.json : result);
-        return;
+/* With the post-mortem the whole case is asked for (REQUIREMENTS S1-67). */
+static int show_with_postmortem(struct pk_ctl *c, bool with_timeline) {
+    struct pk_ctl_case k;
+    struct pk_ctl_text detail = {0}, text = {0};
+    const int exit_code = pk_ctl_case_open(c, &k, pk_ctl_args_text(&c->args, "id"));
+    if (exit_code == 0) {
+        const struct pk_str timeline = pk_ctl_text_str(&k.timeline);
+        pk_ctl_pm_write(&text, &k, PK_CTL_PM_SHORT, c->look.now_ms);
+        if (with_timeline) {
+            pk_ctl_put_detail(&detail, pk_ctl_text_str(&k.incident), timeline, k.is_timeline_cut);
+        } else {
+            pk_ctl_text_put_str(&detail, pk_ctl_text_str(&k.incident));
+        }
+        detail.n -= 1; /* the closing brace */
+        pk_ctl_text_puts(&detail, ",\"postmortem\":");
+        pk_ctl_text_put_quoted(&detail, pk_ctl_text_str(&text));
+        pk_ctl_text_putc(&detail, '}');
+        pk_ctl_show(c, c->command->view, pk_ctl_text_str(&detail));
     }
-    pk_ctl_text_put(t, incident.json.p, incident.json.n - 1);
-    pk_ctl_text_puts(t, ",\"timeline\":");
-    pk_ctl_text_put_str(t, timeline.json);
-    pk_ctl_text_puts(t, pk_ctl_is_true(is_cut) ? ",\"timeline_cut\":true}" : "}");
+    if (exit_code == 0 && c->format == PK_CTL_TABLE) {
+        if (with_timeline) {
+            pk_ctl_text_putc(&c->out, '\n');
+            pk_ctl_view_table(&c->out, &PK_CTL_VIEW_timeline, pk_ctl_text_str(&detail), &c->look);
+        }
+        pk_ctl_text_putc(&c->out, '\n');
+        pk_ctl_text_put_str(&c->out, pk_ctl_text_str(&text));
+    }
+    pk_ctl_text_free(&text);
+    pk_ctl_text_free(&detail);
+    pk_ctl_case_free(&k);
+    return exit_code;
 }
 
-int pk_ctl_do_incident(struct pk_ctl *c) {
+static int show_incident(struct pk_ctl *c) {
     struct pk_str result;
     struct pk_ctl_text detail = {0};
     const int exit_code = ask_incident(c, false, &result);
     if (exit_code != 0) {
         return exit_code;
     }
-    join_detail(&detail, result);
+    const struct pk_ctl_value incident = pk_ctl_member(result, "incident"),
+                              timeline = pk_ctl_member(result, "timeline");
+    if (incident.kind == PK_JSON_OBJECT && timeline.kind == PK_JSON_ARRAY) {
+        pk_ctl_put_detail(&detail, incident.json, timeline.json,
+                          pk_ctl_is_true(pk_ctl_member(result, "timeline_cut")));
+    } else {
+        pk_ctl_text_put_str(&detail, incident.kind == PK_JSON_OBJECT ? incident.json : result);
+    }
     pk_ctl_show(c, c->command->view, pk_ctl_text_str(&detail));
     pk_ctl_text_free(&detail);
     if (c->format == PK_CTL_TABLE && pk_ctl_args_has(&c->args, "timeline")) {
@@ -49,6 +77,51 @@ int pk_ctl_do_incident(struct pk_ctl *c) {
         pk_ctl_view_table(&c->out, &PK_CTL_VIEW_timeline, result, &c->look);
     }
     return 0;
+}
+
+int pk_ctl_do_incident(struct pk_ctl *c) {
+    const bool is_full = pk_ctl_args_has(&c->args, "full");
+    if (is_full || pk_ctl_args_has(&c->args, "postmortem")) {
+        return show_with_postmortem(c, is_full || pk_ctl_args_has(&c->args, "timeline"));
+    }
+    return show_incident(c);
+}
+
+/* ---- list ---- */
+
+/* As many rows as were asked for, however few go into one answer. */
+int pk_ctl_do_list(struct pk_ctl *c) {
+    struct pk_ctl_pages pages;
+    struct pk_ctl_text kept = {0};
+    struct pk_str filter, row;
+    char filter_bytes[PK_CTL_PAGES_FILTER_BYTES];
+    const uint64_t limit = pk_ctl_args_u64(&c->args, "limit", LIST_LIMIT);
+    uint64_t count = 0;
+    int exit_code = pk_ctl_args_json(c, &filter);
+    if (exit_code != 0) {
+        return exit_code;
+    }
+    /* The pages are asked for from where the arguments are now. */
+    if (pk_str_copy(filter, filter_bytes, sizeof filter_bytes) < 0) {
+        return pk_ctl_fail(c, PK_E_USAGE, "the arguments are too long", pk_str_make(NULL, 0));
+    }
+    pk_ctl_pages_init(c, &pages, pk_str_of(filter_bytes), pk_ctl_args_text(&c->args, "before"));
+    pages.rows = limit < PK_CTL_PAGE_ROWS ? (uint32_t)limit : PK_CTL_PAGE_ROWS;
+    pk_ctl_text_puts(&kept, "{\"incidents\":[");
+    while (count < limit && pk_ctl_pages_next(c, &pages, &row)) {
+        pk_ctl_text_puts(&kept, count > 0 ? "," : "");
+        pk_ctl_text_put_str(&kept, row);
+        count++;
+    }
+    const bool has_more = count == limit && pk_ctl_pages_has_more(&pages);
+    exit_code = pages.exit_code;
+    pk_ctl_text_puts(&kept, has_more ? "],\"more\":true}" : "],\"more\":false}");
+    if (exit_code == 0) {
+        pk_ctl_show(c, c->command->view, pk_ctl_text_str(&kept));
+    }
+    pk_ctl_text_free(&kept);
+    pk_ctl_pages_free(&pages);
+    return exit_code;
 }
 
 /* ---- timeline ---- */
@@ -147,57 +220,4 @@ int pk_ctl_do_update(struct pk_ctl *c) {
     }
     const int exit_code = pk_ctl_do_call(c);
     return exit_code != 0 || user == NULL ? exit_code : assign_too(c, user, false);
-}
-
-/* ---- mitigate ---- */
-
-static int list_actions(struct pk_ctl *c) {
-    struct pk_str result;
-    struct pk_ctl_text recommended = {0};
-    int exit_code = ask_incident(c, false, &result);
-    if (exit_code != 0) {
-        return exit_code;
-    }
-    /* The answer is gone with the next question. */
-    pk_ctl_put_value(&recommended, pk_ctl_member(result, "incident.recommended"), false);
-    exit_code = pk_ctl_ask_or_fail(c, PK_CMD_ACTIONS_LIST, pk_str_of("{}"), &result);
-    if (exit_code == 0) {
-        if (c->format == PK_CTL_TABLE && !pk_str_eq_c(pk_ctl_text_str(&recommended), "-")) {
-            pk_ctl_text_puts(&c->out, "recommended: ");
-            pk_ctl_text_put_str(&c->out, pk_ctl_text_str(&recommended));
-            pk_ctl_text_puts(&c->out, "\n\n");
-        }
-        pk_ctl_show(c, &PK_CTL_VIEW_actions, result);
-    }
-    pk_ctl_text_free(&recommended);
-    return exit_code;
-}
-
-int pk_ctl_do_mitigate(struct pk_ctl *c) {
-    struct pk_ctl_args_writer w;
-    struct pk_str args_json, result;
-    const bool is_list = pk_ctl_args_has(&c->args, "list-actions");
-    if (is_list == pk_ctl_args_has(&c->args, "action")) {
-        return pk_ctl_fail(c, PK_E_USAGE, "say either --list-actions or --action A", pk_str_make(NULL, 0));
-    }
-    if (is_list) {
-        return list_actions(c);
-    }
-    pk_ctl_args_begin(c, &w);
-    if (c->is_dry_run) {
-        /* The agent knows mode, budget and targets: it says what would happen. */
-        pk_jw_bool(&w.w, "dry_run", true);
-    }
-    if (pk_ctl_args_end(&w, &args_json) != PK_OK) {
-        return pk_ctl_fail(c, PK_E_USAGE, "the arguments are too long", pk_str_make(NULL, 0));
-    }
-    const int exit_code = pk_ctl_ask_or_fail(c, PK_CMD_MITIGATE, args_json, &result);
-    if (exit_code != 0) {
-        return exit_code;
-    }
-    pk_ctl_show(c, c->command->view, result);
-    /* It was taken, but does not run before somebody says so. */
-    return pk_str_eq_c(pk_ctl_word(pk_ctl_member(result, "state")), "awaiting_approval")
-               ? pk_err_exit_code(PK_E_NEEDS_APPROVAL)
-               : 0;
 }

@@ -1,28 +1,37 @@
-/* `incidents stats`: counts over all pages of the incident list. */
+/* `incidents stats`: counts and means over all pages of the incident list (REQUIREMENTS S0-76, S1-57). */
 #include <string.h>
 
-#include "base/pk_assert.h"
-#include "base/pk_time.h"
-#include "ctl/pk_ctl_call.h"
+#include "ctl/pk_ctl_case.h"
 #include "ctl/pk_ctl_handlers.h"
+#include "ctl/pk_ctl_pages.h"
+#include "incident/pk_incident_words.h"
 
-enum { PAGE_ROWS = 200, WORDS_MAX = 40, WORD_BYTES = 32, ID_BYTES = 80 };
+enum { WORDS_MAX = 32, WORD_BYTES = 32 };
+enum { BY_STATUS, BY_SEVERITY, BY_TYPE, BY_COUNT };
+enum { MTTD, MTTA, MTTR, MEAN_COUNT };
 
 struct tally {
     char words[WORDS_MAX][WORD_BYTES];
     uint64_t counts[WORDS_MAX];
     uint32_t count;
 };
-struct stats {
-    struct tally by[3];
-    bool has_since;
-    uint64_t since_ms;
-    uint64_t total;
-    char before[ID_BYTES]; /* last id of the page */
+struct mean {
+    uint64_t sum_ms, count;
 };
-enum { BY_STATUS, BY_SEVERITY, BY_TYPE };
-static const char *const MEMBERS[] = {"status", "severity", "incident_type"};
-static const char *const NAMES[] = {"status", "severity", "type"};
+struct stats {
+    struct tally by[BY_COUNT];
+    struct mean means[MEAN_COUNT];
+    uint64_t total, active, resolved, auto_resolved, resolver_unknown, events;
+};
+static const char *const MEMBERS[BY_COUNT] = {"status", "severity", "incident_type"};
+static const char *const NAMES[BY_COUNT] = {"status", "severity", "type"};
+static const struct {
+    const char *member, *name, *count_name, *formula;
+} MEANS[MEAN_COUNT] = {
+    {"mttd_seconds", "avg_mttd_seconds", "mttd_count", "mean(detected - first contributing event)"},
+    {"mtta_seconds", "avg_mtta_seconds", "mtta_count", "mean(acknowledged - detected)"},
+    {"mttr_seconds", "avg_mttr_seconds", "mttr_count", "mean(resolved - detected)"},
+};
 
 static void add(struct tally *t, struct pk_str word) {
     uint32_t i = 0;
@@ -38,53 +47,65 @@ static void add(struct tally *t, struct pk_str word) {
     t->counts[i < WORDS_MAX ? i : WORDS_MAX - 1]++;
 }
 
-static bool is_recent(const struct pk_ctl *c, const struct stats *s, struct pk_str row) {
-    uint64_t age_ms = 0;
-    int64_t at_ms = 0;
-    if (!s->has_since ||
-        (pk_ctl_seconds_ms(pk_ctl_member(row, "age_seconds"), &age_ms) && age_ms <= s->since_ms)) {
-        return true;
+/* The last step to resolved was taken by the agent itself, or by a person. */
+static void take_resolver(struct stats *s, struct pk_str timeline) {
+    struct pk_ctl_walk walk;
+    struct pk_ctl_value entry;
+    bool is_known = false, is_auto = false;
+    pk_ctl_walk_init(&walk, timeline);
+    while (pk_ctl_walk_next(&walk, &entry)) {
+        const struct pk_str source = pk_ctl_word(pk_ctl_member(entry.json, "source"));
+        if (pk_str_eq_c(pk_ctl_word(pk_ctl_member(entry.json, "event")), "status") &&
+            pk_ctl_leads_to(pk_ctl_member(entry.json, "message").json, "resolved")) {
+            is_known = true;
+            is_auto = !pk_str_eq_c(source, "operator") && !pk_str_eq_c(source, "hub");
+        }
     }
-    return pk_time_parse(pk_ctl_word(pk_ctl_member(row, "detected_at")), &at_ms) == PK_OK &&
-           c->look.now_ms - at_ms <= (int64_t)s->since_ms;
+    s->auto_resolved += is_known && is_auto ? 1 : 0;
+    s->resolver_unknown += is_known ? 0 : 1;
 }
 
-static int take_page(struct pk_ctl *c, struct stats *s, bool *out_has_more) {
+static int take_incident(struct pk_ctl *c, struct stats *s, struct pk_str row) {
+    char args[160];
     struct pk_buf b;
     struct pk_json_writer w;
-    struct pk_str result;
-    struct pk_ctl_walk walk;
-    struct pk_ctl_value row;
-    pk_buf_init(&b, c->args_json, sizeof c->args_json);
+    struct pk_ctl_answer answer;
+    uint64_t ms = 0;
+    uint8_t status = PK_INC_STATUS_COUNT, stage = 0;
+    s->total++;
+    for (uint32_t k = 0; k < BY_COUNT; k++) {
+        add(&s->by[k], pk_ctl_word(pk_ctl_member(row, MEMBERS[k])));
+    }
+    const int err = pk_incident_status_parse(pk_ctl_word(pk_ctl_member(row, "status")), &status, &stage);
+    const bool is_resolved = status == PK_INC_RESOLVED || status == PK_INC_CLOSED;
+    s->active += err == PK_OK && pk_incident_status_is_active(status) ? 1 : 0;
+    s->resolved += is_resolved ? 1 : 0;
+    pk_buf_init(&b, args, sizeof args);
     pk_jw_init(&w, &b);
     pk_jw_object(&w, NULL);
-    pk_jw_u64(&w, "limit", PAGE_ROWS);
-    if (s->before[0] != '\0') {
-        pk_jw_cstr(&w, "before", s->before);
-    }
+    pk_jw_str(&w, "incident_id", pk_ctl_word(pk_ctl_member(row, "incident_id")));
+    pk_jw_bool(&w, "timeline", is_resolved);
     pk_jw_object_end(&w);
-    const int exit_code = pk_ctl_ask_or_fail(c, PK_CMD_INCIDENTS_LIST, pk_buf_str(&b), &result);
-    if (exit_code != 0) {
-        return exit_code;
+    pk_ctl_ask(c, PK_CMD_INCIDENTS_GET, pk_buf_str(&b), &answer);
+    /* It may have made room for another since the list was made. */
+    if (answer.exit_code != 0 && answer.exit_code != pk_err_exit_code(PK_E_NOT_FOUND)) {
+        (void)pk_ctl_fail(c, PK_OK, "{}", pk_str_of(answer.why));
+        return answer.exit_code;
     }
-    char last[ID_BYTES];
-    memcpy(last, s->before, sizeof last);
-    pk_ctl_walk_init(&walk, pk_ctl_member(result, "incidents").json);
-    while (pk_ctl_walk_next(&walk, &row)) {
-        (void)pk_str_copy_cut(pk_ctl_word(pk_ctl_member(row.json, "incident_id")), s->before,
-                              sizeof s->before);
-        if (!is_recent(c, s, row.json)) {
-            continue;
-        }
-        s->total++;
-        for (uint32_t k = 0; k < PK_COUNT_OF(MEMBERS); k++) {
-            add(&s->by[k], pk_ctl_word(pk_ctl_member(row.json, MEMBERS[k])));
+    for (uint32_t k = 0; k < MEAN_COUNT; k++) {
+        if (pk_ctl_seconds_ms(pk_ctl_member(pk_ctl_member(answer.result, "incident").json, MEANS[k].member),
+                              &ms)) {
+            s->means[k].sum_ms += ms;
+            s->means[k].count++;
         }
     }
-    /* A page that leads nowhere must not be asked for again. */
-    *out_has_more = strcmp(last, s->before) != 0 && pk_ctl_is_true(pk_ctl_member(result, "more"));
+    if (is_resolved) {
+        take_resolver(s, pk_ctl_member(answer.result, "timeline").json);
+    }
     return 0;
 }
+
+/* ---- showing ---- */
 
 static void put_tally(struct pk_ctl_text *t, const struct tally *tally, const char *name) {
     char row[WORD_BYTES * 6 + 64];
@@ -103,43 +124,93 @@ static void put_tally(struct pk_ctl_text *t, const struct tally *tally, const ch
     }
 }
 
-static void show(struct pk_ctl *c, const struct stats *s) {
-    struct pk_ctl_text t = {0};
+static void put_means(struct pk_json_writer *w, const struct stats *s) {
+    for (uint32_t k = 0; k < MEAN_COUNT; k++) {
+        const struct mean *m = &s->means[k];
+        if (m->count == 0) {
+            pk_jw_null(w, MEANS[k].name);
+        } else {
+            pk_jw_ms_as_seconds(w, MEANS[k].name, m->sum_ms / m->count);
+        }
+        pk_jw_u64(w, MEANS[k].count_name, m->count);
+    }
+    pk_jw_object(w, "formulas");
+    for (uint32_t k = 0; k < MEAN_COUNT; k++) {
+        pk_jw_cstr(w, MEANS[k].name, MEANS[k].formula);
+    }
+    pk_jw_object_end(w);
+}
+
+static void put_counts(struct pk_ctl *c, struct pk_ctl_text *t, const struct stats *s) {
     const bool by_type = pk_ctl_args_has(&c->args, "by-type");
     const bool by_severity = pk_ctl_args_has(&c->args, "by-severity");
-    pk_ctl_text_puts(&t, "{\"total\":");
-    pk_ctl_text_put_u64(&t, s->total);
-    pk_ctl_text_puts(&t, ",\"counts\":[");
+    pk_ctl_text_puts(t, ",\"counts\":[");
     if (!by_type && !by_severity) {
-        put_tally(&t, &s->by[BY_STATUS], NAMES[BY_STATUS]);
+        put_tally(t, &s->by[BY_STATUS], NAMES[BY_STATUS]);
     }
     if (by_severity) {
-        put_tally(&t, &s->by[BY_SEVERITY], NAMES[BY_SEVERITY]);
+        put_tally(t, &s->by[BY_SEVERITY], NAMES[BY_SEVERITY]);
     }
     if (by_type) {
-        put_tally(&t, &s->by[BY_TYPE], NAMES[BY_TYPE]);
+        put_tally(t, &s->by[BY_TYPE], NAMES[BY_TYPE]);
     }
-    pk_ctl_text_puts(&t, "]}");
+    pk_ctl_text_puts(t, "]}");
+}
+
+static void show(struct pk_ctl *c, const struct stats *s) {
+    struct pk_buf b;
+    struct pk_json_writer w;
+    struct pk_ctl_text t = {0};
+    /* Nothing more is asked. */
+    pk_buf_init(&b, c->args_json, sizeof c->args_json);
+    pk_jw_init(&w, &b);
+    pk_jw_object(&w, NULL);
+    pk_jw_u64(&w, "total", s->total);
+    pk_jw_u64(&w, "total_incidents", s->total);
+    pk_jw_u64(&w, "incidents_detected", s->total);
+    pk_jw_u64(&w, "active_incidents", s->active);
+    pk_jw_u64(&w, "resolved_incidents", s->resolved);
+    pk_jw_u64(&w, "incidents_auto_resolved", s->auto_resolved);
+    pk_jw_u64(&w, "resolver_unknown", s->resolver_unknown);
+    pk_jw_u64(&w, "events_processed", s->events);
+    put_means(&w, s);
+    /* The object stays open. */
+    pk_ctl_text_put_str(&t, pk_buf_str(&b));
+    put_counts(c, &t, s);
     pk_ctl_show(c, c->command->view, pk_ctl_text_str(&t));
     pk_ctl_text_free(&t);
 }
 
+/* Of the whole time since the agent started: it keeps no count of a day. */
+static int take_events(struct pk_ctl *c, struct stats *s) {
+    struct pk_str result;
+    const int exit_code = pk_ctl_ask_or_fail(c, PK_CMD_STATUS, pk_str_of("{}"), &result);
+    s->events = exit_code == 0 ? pk_ctl_u64(pk_ctl_member(result, "events.taken"), 0) : 0;
+    return exit_code;
+}
+
 int pk_ctl_do_stats(struct pk_ctl *c) {
     struct stats s;
-    bool has_more = true;
+    struct pk_ctl_pages pages;
+    struct pk_str row;
+    bool has_since = false;
+    uint64_t since_ms = 0;
     memset(&s, 0, sizeof s);
-    const char *since = pk_ctl_args_text(&c->args, "since");
-    s.has_since = since != NULL;
-    if (since != NULL && pk_parse_duration_ms(pk_str_of(since), &s.since_ms) != PK_OK) {
-        return pk_ctl_fail(c, PK_E_USAGE, "--since takes a time such as 24h or 7d, not '{}'",
-                           pk_str_of(since));
+    int exit_code = pk_ctl_take_since(c, &has_since, &since_ms);
+    if (exit_code != 0) {
+        return exit_code;
     }
-    while (has_more) {
-        const int exit_code = take_page(c, &s, &has_more);
-        if (exit_code != 0) {
-            return exit_code;
+    pk_ctl_pages_init(c, &pages, pk_str_make(NULL, 0), NULL);
+    while (exit_code == 0 && pk_ctl_pages_next(c, &pages, &row)) {
+        if (!has_since || pk_ctl_row_is_recent(c, row, since_ms)) {
+            exit_code = take_incident(c, &s, row);
         }
     }
-    show(c, &s);
-    return 0;
+    exit_code = exit_code != 0 ? exit_code : pages.exit_code;
+    pk_ctl_pages_free(&pages);
+    exit_code = exit_code != 0 ? exit_code : take_events(c, &s);
+    if (exit_code == 0) {
+        show(c, &s);
+    }
+    return exit_code;
 }

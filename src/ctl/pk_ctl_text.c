@@ -153,6 +153,27 @@ void pk_ctl_text_put_json(struct pk_ctl_text *t, struct pk_str json) {
     }
 }
 
+void pk_ctl_text_put_quoted(struct pk_ctl_text *t, struct pk_str s) {
+    uint32_t at = 0;
+    pk_ctl_text_putc(t, '"');
+    while (at < s.n) {
+        const char c = s.p[at];
+        const uint32_t length = pk_utf8_len(s.p + at, s.n - at);
+        if (length == 0) {
+            put_escape(t, 0xFFFDu);
+        } else if (c == '\n') {
+            pk_ctl_text_puts(t, "\\n");
+        } else if ((uint8_t)c < 0x20) {
+            put_escape(t, (uint8_t)c);
+        } else {
+            pk_ctl_text_puts(t, c == '"' || c == '\\' ? "\\" : "");
+            pk_ctl_text_put(t, s.p + at, length);
+        }
+        at += length == 0 ? 1 : length;
+    }
+    pk_ctl_text_putc(t, '"');
+}
+
 uint32_t pk_ctl_text_columns(struct pk_str s) {
     uint32_t columns = 0;
     for (uint32_t i = 0; i < s.n; i++) {

@@ -26,6 +26,8 @@ uint32_t pk_ctl_text_hostile(const char *p, size_t n);
 void pk_ctl_text_put_safe(struct pk_ctl_text *t, struct pk_str s, bool keep_lines);
 /* JSON as it stands, hostile characters inside its strings as \u escapes: the same document. */
 void pk_ctl_text_put_json(struct pk_ctl_text *t, struct pk_str json);
+/* A string of JSON with its quotes; bytes that are not UTF-8 become U+FFFD. */
+void pk_ctl_text_put_quoted(struct pk_ctl_text *t, struct pk_str s);
 /* Terminal columns: characters, without regard to wide ones. */
 uint32_t pk_ctl_text_columns(struct pk_str s);
 #endif

@@ -38,7 +38,7 @@ static const struct pk_ctl_line STATUS_LINES[] = {
 const struct pk_ctl_view PK_CTL_VIEW_status = {LINES(STATUS_LINES)};
 
 static const struct pk_ctl_column INCIDENT_COLUMNS[] = {
-    {"ID", "incident_id", PK_CTL_CELL_TEXT, false},
+    {"INCIDENT ID", "incident_id", PK_CTL_CELL_INCIDENT, false},
     {"TITLE", "title", PK_CTL_CELL_TEXT, false},
     {"SEVERITY", "severity", PK_CTL_CELL_SEVERITY, false},
     {"STATUS", "status", PK_CTL_CELL_WORD, false},
@@ -99,7 +99,20 @@ static const struct pk_ctl_column STATS_COLUMNS[] = {
     {"WORD", "word", PK_CTL_CELL_TEXT, false},
     {"COUNT", "count", PK_CTL_CELL_NUMBER, false},
 };
-static const struct pk_ctl_line STATS_LINES[] = {{"", NULL, NULL, "{total} in all"}};
+static const struct pk_ctl_line STATS_LINES[] = {
+    {"", NULL, NULL,
+     "{total_incidents} in all, {active_incidents} active, {resolved_incidents} resolved, "
+     "{incidents_auto_resolved} of them without a person"},
+    {"", NULL, "resolver_unknown",
+     "{resolver_unknown} resolved by nobody knows whom: their timeline is gone"},
+    {"", NULL, "avg_mttd_seconds",
+     "to detect    {avg_mttd_seconds:seconds}  {formulas.avg_mttd_seconds}, over {mttd_count}"},
+    {"", NULL, "avg_mtta_seconds",
+     "to acknowledge {avg_mtta_seconds:seconds}  {formulas.avg_mtta_seconds}, over {mtta_count}"},
+    {"", NULL, "avg_mttr_seconds",
+     "to resolve   {avg_mttr_seconds:seconds}  {formulas.avg_mttr_seconds}, over {mttr_count}"},
+    {"", NULL, NULL, "{events_processed} events processed since the agent started"},
+};
 const struct pk_ctl_view PK_CTL_VIEW_stats = {
     .list = "counts", COLUMNS(STATS_COLUMNS), .empty = "no incidents", LINES(STATS_LINES)};
 
@@ -142,6 +155,7 @@ const struct pk_ctl_view PK_CTL_VIEW_explain = {LINES(EXPLAIN_LINES)};
 
 static const struct pk_ctl_column ACTION_COLUMNS[] = {
     {"ACTION", "action", PK_CTL_CELL_TEXT, false},
+    {"RECOMMENDED", "recommended", PK_CTL_CELL_TEXT, true},
     {"RISK", "risk", PK_CTL_CELL_SEVERITY, false},
     {"COST", "cost", PK_CTL_CELL_TEXT, false},
     {"ENABLED", "enabled", PK_CTL_CELL_TEXT, false},
@@ -191,6 +205,25 @@ static const struct pk_ctl_line DOCTOR_LINES[] = {
 };
 const struct pk_ctl_view PK_CTL_VIEW_doctor = {
     .list = "findings", COLUMNS(DOCTOR_COLUMNS), .empty = "no findings", LINES(DOCTOR_LINES)};
+
+static const struct pk_ctl_column REPORT_COLUMNS[] = {
+    {"INCIDENT", "incident_id", PK_CTL_CELL_TEXT, false},
+    {"BYTES", "bytes", PK_CTL_CELL_BYTES, false},
+    {"FILE", "file", PK_CTL_CELL_TEXT, false},
+};
+const struct pk_ctl_view PK_CTL_VIEW_reports = {
+    .list = "reports", COLUMNS(REPORT_COLUMNS), .empty = "no incident in this time"};
+
+static const struct pk_ctl_column EXPLAINED_COLUMNS[] = {
+    {NULL, "about", PK_CTL_CELL_TEXT, false},
+    {NULL, "text", PK_CTL_CELL_TEXT, false},
+};
+static const struct pk_ctl_line EXPLAINED_LINES[] = {
+    {"", NULL, NULL, "{subject}"},
+    {"", "because", NULL, "  {about}: {text}"},
+};
+const struct pk_ctl_view PK_CTL_VIEW_explained = {
+    .list = "because", COLUMNS(EXPLAINED_COLUMNS), LINES(EXPLAINED_LINES)};
 
 static const struct pk_ctl_line SENT_LINES[] = {
     {"", NULL, "id", "event {id}"},

@@ -66,12 +66,37 @@ static void flood(int fd) {
     }
 }
 
+static bool is_for(const struct ctl_rig_step *step, const char *line) {
+    char word[80];
+    (void)snprintf(word, sizeof word, "\"cmd\":\"%s\"", step->cmd);
+    return strstr(line, word) != NULL && (step->args == NULL || strstr(line, step->args) != NULL);
+}
+
+/* NULL: silence. */
+static const struct ctl_rig_step *next_step(struct play *p, const char *line) {
+    static const struct ctl_rig_step NONE = CTL_RIG_REFUSED(3, "not_found", "there is no such thing here");
+    bool all_named = p->step_count > 0;
+    for (uint32_t i = 0; i < p->step_count; i++) {
+        if (p->steps[i].cmd != NULL && is_for(&p->steps[i], line)) {
+            return &p->steps[i];
+        }
+        all_named = all_named && p->steps[i].cmd != NULL;
+    }
+    while (p->at < p->step_count && p->steps[p->at].cmd != NULL) {
+        p->at++;
+    }
+    if (p->at < p->step_count) {
+        return &p->steps[p->at++];
+    }
+    return all_named ? &NONE : NULL;
+}
+
 /* False: hang up. */
 static bool answer_control(struct play *p, int fd, const char *line) {
-    if (p->at >= p->step_count) {
+    const struct ctl_rig_step *step = next_step(p, line);
+    if (step == NULL) {
         return true;
     }
-    const struct ctl_rig_step *step = &p->steps[p->at++];
     if (step->delay_ms > 0) {
         (void)poll(NULL, 0, (int)step->delay_ms);
     }

@@ -5,14 +5,22 @@
 
 #include "ctl/pk_ctl.h"
 
-/* What the daemon does with the next request line. A zeroed step answers nothing. */
+/* What the daemon does with the next request line. A zeroed step answers nothing. A step with a `cmd` is no
+ * part of the order: it answers every request for that command (and with `args` in it, when that is given);
+ * the first that fits. Where all steps are of that kind, what fits none is answered "not_found". */
 struct ctl_rig_step {
+    const char *cmd, *args;
     const char *reply; /* sent with its line end; "$ID" is the id of the request */
     bool is_torn;      /* without the line end */
     bool closes;       /* hangs up after it */
     bool floods;       /* 70,000 bytes without a line end instead of a reply */
     uint32_t delay_ms;
 };
+/* Answers every request for a command; for one with these words in its arguments. */
+#define CTL_RIG_FOR(command, json)                                                                           \
+    { .cmd = command, .reply = "{\"id\":$ID,\"ok\":true,\"result\":" json "}" }
+#define CTL_RIG_FOR_ARGS(command, words, json)                                                               \
+    { .cmd = command, .args = words, .reply = "{\"id\":$ID,\"ok\":true,\"result\":" json "}" }
 /* A reply whose result is this JSON. */
 #define CTL_RIG_OK(json)                                                                                     \
     { .reply = "{\"id\":$ID,\"ok\":true,\"result\":" json "}" }

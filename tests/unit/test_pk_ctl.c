@@ -15,8 +15,8 @@ static const struct ctl_rig_step LIST[] = {CTL_RIG_OK(ROWS_JSON)};
 
 PK_TEST(format__each_form_of_the_same_answer) {
     CHECK_EQ_INT(ctl_rig_once(&rig, LIST, 1, "incidents list --format table"), 0);
-    CHECK_STR(rig.out, "ID              TITLE                      SEVERITY  STATUS    DETECTED\n"
-                       "inc_gw_1_00002  [high] Error burst on api  HIGH      DETECTED  1m 5s ago\n");
+    CHECK_STR(rig.out, "INCIDENT ID  TITLE                      SEVERITY  STATUS    DETECTED\n"
+                       "inc_00002    [high] Error burst on api  HIGH      DETECTED  1m 5s ago\n");
     CHECK_EQ_INT(ctl_rig_once(&rig, LIST, 1, "incidents list --format CSV"), 0);
     CHECK(strstr(rig.out, "incident_id,title,severity,status,detected_at,") == rig.out);
     CHECK(strstr(rig.out,

@@ -36,17 +36,4 @@ PK_TEST(mode__shown_and_set) {
     CHECK(strstr(rig.requests, "\"cmd\":\"mode.set\",\"args\":{\"mode\":\"off\"}") != NULL);
 }
 
-PK_TEST(doctor__fails_on_errors_only) {
-    const struct ctl_rig_step well[] = {
-        CTL_RIG_OK("{\"findings\":[{\"check\":\"clock\",\"verdict\":\"warning\",\"what\":\"unsure\",\"cure\":"
-                   "\"start NTP\"}]}")};
-    const struct ctl_rig_step ill[] = {CTL_RIG_OK(
-        "{\"findings\":[{\"check\":\"store\",\"verdict\":\"error\",\"what\":\"full\",\"cure\":\"\"}]}")};
-    CHECK_EQ_INT(ctl_rig_once(&rig, well, 1, "doctor --format table"), 0);
-    CHECK_STR(rig.out, "WARNING  clock: unsure\nto do         clock: start NTP\n");
-    CHECK_EQ_INT(ctl_rig_once(&rig, ill, 1, "doctor"), 1);
-    CHECK(strstr(rig.out, "full") != NULL);
-}
-
-PK_TEST_MAIN(rules__only_the_enabled_ones, decide__both_ways, mode__shown_and_set,
-             doctor__fails_on_errors_only)
+PK_TEST_MAIN(rules__only_the_enabled_ones, decide__both_ways, mode__shown_and_set)

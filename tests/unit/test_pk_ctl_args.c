@@ -47,7 +47,7 @@ PK_TEST(parse__positional_arguments) {
     CHECK_STR(pk_ctl_args_text(&args, "id"), "inc_7");
     CHECK(pk_ctl_args_has(&args, "timeline"));
     CHECK_EQ_INT(parse("incidents get --full inc_7"), PK_OK);
-    CHECK(pk_ctl_args_has(&args, "timeline"));
+    CHECK(pk_ctl_args_has(&args, "full") && !pk_ctl_args_has(&args, "timeline"));
 }
 
 PK_TEST(parse__rest_joins_words) {

@@ -8,11 +8,11 @@
 static struct ctl_rig rig;
 
 PK_TEST(call__arguments_become_the_daemons) {
-    const struct ctl_rig_step steps[] = {CTL_RIG_OK("{\"incidents\":[],\"more\":false}")};
-    CHECK_EQ_INT(ctl_rig_once(&rig, steps, 1, "incidents list --status active --limit 3 --format json"), 0);
+    const struct ctl_rig_step steps[] = {CTL_RIG_OK("{\"events\":[],\"more\":false}")};
+    CHECK_EQ_INT(ctl_rig_once(&rig, steps, 1, "events list --source api* --limit 3 --format json"), 0);
     CHECK_STR(rig.requests,
-              "{\"v\":1,\"id\":1,\"cmd\":\"incidents.list\",\"args\":{\"status\":\"active\",\"limit\":3}}\n");
-    CHECK_STR(rig.out, "{\"v\":1,\"incidents\":[],\"more\":false}\n");
+              "{\"v\":1,\"id\":1,\"cmd\":\"events.list\",\"args\":{\"source\":\"api*\",\"limit\":3}}\n");
+    CHECK_STR(rig.out, "{\"v\":1,\"events\":[],\"more\":false}\n");
     CHECK_STR(rig.err, "");
 }
 

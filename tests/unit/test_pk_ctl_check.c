@@ -62,5 +62,24 @@ PK_TEST(check__an_answer_that_says_nothing_is_unknown) {
     CHECK_STR(rig.out, "UNKNOWN - not / allowed\n");
 }
 
-PK_TEST_MAIN(check__all_is_well, check__the_worst_incident_decides, check__link_and_store_warn,
+PK_TEST(check__a_wrong_command_line_is_unknown) {
+    ctl_rig_begin_alone(&rig);
+    CHECK_EQ_INT(ctl_rig_run(&rig, "check --crit|ical 3"), 3);
+    CHECK(strstr(rig.out, "UNKNOWN - unknown option --crit/ical") == rig.out);
+    CHECK_EQ_INT(ctl_rig_run(&rig, "check --timeout soon"), 3);
+    CHECK(strstr(rig.out, "UNKNOWN - ") == rig.out);
+    CHECK_EQ_INT(ctl_rig_run(&rig, "check please"), 3);
+    CHECK_EQ_INT(ctl_rig_run(&rig, "check --help"), 0);
+    ctl_rig_end(&rig);
+}
+
+PK_TEST(check__figures_that_are_missing_are_not_none) {
+    const struct ctl_rig_step steps[] = {CTL_RIG_OK("{\"links\":[]}"), NONE, NONE, NONE, NONE, NONE};
+    CHECK_EQ_INT(ctl_rig_once(&rig, steps, 6, "check"), 3);
+    CHECK_STR(rig.out, "UNKNOWN - the agent does not say how many incidents are active | active=U events=U "
+                       "lost=U outbox=U\n");
+}
+
+PK_TEST_MAIN(check__a_wrong_command_line_is_unknown, check__figures_that_are_missing_are_not_none,
+             check__all_is_well, check__the_worst_incident_decides, check__link_and_store_warn,
              check__an_agent_that_does_not_answer_is_critical, check__an_answer_that_says_nothing_is_unknown)

@@ -96,23 +96,16 @@ PK_TEST(update__may_assign_as_well) {
     CHECK(strstr(rig.out, "\"rev\":4") != NULL);
 }
 
-PK_TEST(mitigate__lists_runs_and_tries) {
-    const struct ctl_rig_step list[] = {
-        GET[0],
-        CTL_RIG_OK(
-            "{\"actions\":[{\"action\":\"restart_service\",\"risk\":\"low\",\"targets\":[\"web\"]}]}")};
-    const struct ctl_rig_step waits[] = {CTL_RIG_OK(
-        "{\"run\":4,\"state\":\"awaiting_approval\",\"action\":\"restart_service\",\"target\":\"web\"}")};
-    const struct ctl_rig_step tries[] = {CTL_RIG_OK("{\"would\":\"cooling_down\",\"why\":\"ran 5 s ago\"}")};
-    CHECK_EQ_INT(ctl_rig_once(&rig, list, 2, "mitigate inc_2 --list-actions --format table"), 0);
-    CHECK(strstr(rig.out, "recommended: restart_service\n\nACTION ") == rig.out);
-    CHECK_EQ_INT(ctl_rig_once(&rig, waits, 1, "mitigate inc_2 --action restart_service --target web"), 4);
-    CHECK(strstr(rig.out, "awaiting_approval") != NULL);
-    CHECK_EQ_INT(ctl_rig_once(&rig, tries, 1, "mitigate inc_2 --action restart_service --dry-run"), 0);
-    CHECK(strstr(rig.requests, "\"action\":\"restart_service\",\"dry_run\":true}") != NULL);
-    CHECK(strstr(rig.out, "ran 5 s ago") != NULL);
-    CHECK_EQ_INT(ctl_rig_once(&rig, tries, 1, "mitigate inc_2"), 2);
-    CHECK_EQ_INT(ctl_rig_once(&rig, tries, 1, "mitigate inc_2 --list-actions --action x"), 2);
+PK_TEST(get__with_its_postmortem) {
+    const struct ctl_rig_step steps[] = {CTL_RIG_FOR(
+        "incidents.get", "{\"incident\":" INCIDENT ",\"timeline\":" TIMELINE ",\"timeline_cut\":false}")};
+    CHECK_EQ_INT(ctl_rig_once(&rig, steps, 1, "incidents get inc_2 --postmortem"), 0);
+    CHECK(strstr(rig.out, "\"postmortem\":\"# Post-mortem: ") != NULL);
+    CHECK(strstr(rig.out, "\"timeline\":[") == NULL);
+    CHECK_EQ_INT(ctl_rig_once(&rig, steps, 1, "get inc_2 --full"), 0);
+    CHECK(strstr(rig.out, "\"timeline\":[") != NULL && strstr(rig.out, "\"postmortem\":\"# ") != NULL);
+    CHECK_EQ_INT(ctl_rig_once(&rig, steps, 1, "get inc_2 --full --format table"), 0);
+    CHECK(strstr(rig.out, "00:00:03Z [INFO] operator: looking\n\n# Post-mortem: ") != NULL);
 }
 
 PK_TEST(incident__that_is_not_there) {
@@ -124,5 +117,5 @@ PK_TEST(incident__that_is_not_there) {
 }
 
 PK_TEST_MAIN(get__is_one_object_with_its_timeline, get__for_people, timeline__is_filtered_here,
-             assign__to_one_or_to_nobody, update__may_assign_as_well, mitigate__lists_runs_and_tries,
+             assign__to_one_or_to_nobody, update__may_assign_as_well, get__with_its_postmortem,
              incident__that_is_not_there)

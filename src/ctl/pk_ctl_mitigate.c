@@ -1,0 +1,161 @@
+/* `incidents mitigate`: what can be run for an incident, and running it. */
+#include "ctl/pk_ctl_call.h"
+#include "ctl/pk_ctl_handlers.h"
+
+static bool has_item(struct pk_str array, struct pk_str word) {
+    struct pk_ctl_walk walk;
+    struct pk_ctl_value item;
+    pk_ctl_walk_init(&walk, array);
+    while (pk_ctl_walk_next(&walk, &item)) {
+        if (pk_str_eq(pk_ctl_word(item), word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_rows(struct pk_ctl_text *t, struct pk_str actions, struct pk_str recommended,
+                     bool is_recommended) {
+    struct pk_ctl_walk walk;
+    struct pk_ctl_value row;
+    pk_ctl_walk_init(&walk, actions);
+    while (pk_ctl_walk_next(&walk, &row)) {
+        if (row.kind != PK_JSON_OBJECT ||
+            has_item(recommended, pk_ctl_word(pk_ctl_member(row.json, "action"))) != is_recommended) {
+            continue;
+        }
+        pk_ctl_text_puts(t, t->p[t->n - 1] == '[' ? "" : ",");
+        pk_ctl_text_put(t, row.json.p, row.json.n - 1);
+        pk_ctl_text_puts(t, is_recommended ? ",\"recommended\":true}" : ",\"recommended\":false}");
+    }
+}
+
+/* Recommended ones first. */
+static int list_actions(struct pk_ctl *c) {
+    struct pk_str args_json, result;
+    struct pk_ctl_text recommended = {0}, rows = {0};
+    int exit_code = pk_ctl_args_json(c, &args_json);
+    if (exit_code == 0) {
+        exit_code = pk_ctl_ask_or_fail(c, PK_CMD_INCIDENTS_GET, args_json, &result);
+    }
+    if (exit_code != 0) {
+        return exit_code;
+    }
+    /* The answer is gone with the next question. */
+    pk_ctl_text_put_str(&recommended, pk_ctl_member(result, "incident.recommended").json);
+    exit_code = pk_ctl_ask_or_fail(c, PK_CMD_ACTIONS_LIST, pk_str_of("{}"), &result);
+    if (exit_code == 0) {
+        const struct pk_str actions = pk_ctl_member(result, "actions").json;
+        pk_ctl_text_puts(&rows, "{\"actions\":[");
+        put_rows(&rows, actions, pk_ctl_text_str(&recommended), true);
+        put_rows(&rows, actions, pk_ctl_text_str(&recommended), false);
+        pk_ctl_text_puts(&rows, "]}");
+        pk_ctl_show(c, &PK_CTL_VIEW_actions, pk_ctl_text_str(&rows));
+    }
+    pk_ctl_text_free(&rows);
+    pk_ctl_text_free(&recommended);
+    return exit_code;
+}
+
+/* ---- running ---- */
+
+static int put_reason(struct pk_ctl_args_writer *w, const char *user, char *out, size_t cap_bytes) {
+    struct pk_buf b;
+    pk_buf_init(&b, out, cap_bytes);
+    pk_buf_puts(&b, "approved by ");
+    pk_buf_puts(&b, user);
+    pk_jw_str(&w->w, "reason", pk_buf_str(&b));
+    return b.is_cut ? PK_E_TOO_BIG : PK_OK;
+}
+
+/* The open request of this run: its id ends in "_RUN". */
+static int find_approval(struct pk_ctl *c, uint64_t run, char *out_id, size_t cap_bytes) {
+    struct pk_str result;
+    struct pk_ctl_walk walk;
+    struct pk_ctl_value row;
+    const int exit_code = pk_ctl_ask_or_fail(c, PK_CMD_APPROVAL_LIST, pk_str_of("{}"), &result);
+    if (exit_code != 0) {
+        return exit_code;
+    }
+    pk_ctl_walk_init(&walk, pk_ctl_member(result, "approvals").json);
+    while (pk_ctl_walk_next(&walk, &row)) {
+        const struct pk_str id = pk_ctl_word(pk_ctl_member(row.json, "approval_id"));
+        uint32_t at = id.n;
+        uint64_t number = 0;
+        while (at > 0 && id.p[at - 1] != '_') {
+            at--;
+        }
+        if (pk_parse_u64(pk_str_make(id.p + at, id.n - at), &number) == PK_OK && number == run &&
+            pk_str_copy(id, out_id, cap_bytes) > 0) {
+            return 0;
+        }
+    }
+    return pk_ctl_fail(c, PK_E_NOT_FOUND, "its approval request is not open any more", pk_str_make(NULL, 0));
+}
+
+/* Says yes with the rights of whoever called us; `user` is for the record. */
+static int approve(struct pk_ctl *c, uint64_t run, const char *user, struct pk_str *out_result) {
+    char id[80], reason[PK_CTL_WHY_BYTES];
+    struct pk_ctl_args_writer w;
+    struct pk_str args_json;
+    const int exit_code = find_approval(c, run, id, sizeof id);
+    if (exit_code != 0) {
+        return exit_code;
+    }
+    pk_buf_init(&w.b, c->args_json, sizeof c->args_json);
+    pk_jw_init(&w.w, &w.b);
+    pk_jw_object(&w.w, NULL);
+    pk_jw_cstr(&w.w, "approval_id", id);
+    pk_jw_cstr(&w.w, "decision", "approve");
+    if (put_reason(&w, user, reason, sizeof reason) != PK_OK || pk_ctl_args_end(&w, &args_json) != PK_OK) {
+        return pk_ctl_fail(c, PK_E_USAGE, "--approved-by is too long", pk_str_make(NULL, 0));
+    }
+    return pk_ctl_ask_or_fail(c, PK_CMD_APPROVAL_DECIDE, args_json, out_result);
+}
+
+static bool awaits_approval(struct pk_str result) {
+    return pk_str_eq_c(pk_ctl_word(pk_ctl_member(result, "state")), "awaiting_approval");
+}
+
+static int run_args(struct pk_ctl *c, const char *user, struct pk_str *out_json) {
+    struct pk_ctl_args_writer w;
+    char reason[PK_CTL_WHY_BYTES];
+    int err = PK_OK;
+    pk_ctl_args_begin(c, &w);
+    if (user != NULL && !pk_ctl_args_has(&c->args, "reason")) {
+        err = put_reason(&w, user, reason, sizeof reason);
+    }
+    if (c->is_dry_run) {
+        /* The agent knows mode, budget and targets: it says what would happen. */
+        pk_jw_bool(&w.w, "dry_run", true);
+    }
+    if (pk_ctl_args_end(&w, out_json) != PK_OK || err != PK_OK) {
+        return pk_ctl_fail(c, PK_E_USAGE, "the arguments are too long", pk_str_make(NULL, 0));
+    }
+    return 0;
+}
+
+int pk_ctl_do_mitigate(struct pk_ctl *c) {
+    struct pk_str args_json, result;
+    const char *user = pk_ctl_args_text(&c->args, "approved-by");
+    const bool is_list = pk_ctl_args_has(&c->args, "list-actions");
+    if (is_list == pk_ctl_args_has(&c->args, "action")) {
+        return pk_ctl_fail(c, PK_E_USAGE, "say either --list-actions or --action A", pk_str_make(NULL, 0));
+    }
+    if (is_list) {
+        return list_actions(c);
+    }
+    int exit_code = run_args(c, user, &args_json);
+    if (exit_code == 0) {
+        exit_code = pk_ctl_ask_or_fail(c, PK_CMD_MITIGATE, args_json, &result);
+    }
+    if (exit_code == 0 && user != NULL && awaits_approval(result)) {
+        exit_code = approve(c, pk_ctl_u64(pk_ctl_member(result, "run"), UINT64_MAX), user, &result);
+    }
+    if (exit_code != 0) {
+        return exit_code;
+    }
+    pk_ctl_show(c, c->command->view, result);
+    /* It was taken, but does not run before somebody says so. */
+    return awaits_approval(result) ? pk_err_exit_code(PK_E_NEEDS_APPROVAL) : 0;
+}
