@@ -1,6 +1,9 @@
 /* `incidents mitigate`: what can be run for an incident, and running it. */
 #include "ctl/pk_ctl_call.h"
 #include "ctl/pk_ctl_handlers.h"
+#include "incident/pk_incident_id.h"
+
+enum { ID_BYTES = 80 };
 
 static bool has_item(struct pk_str array, struct pk_str word) {
     struct pk_ctl_walk walk;
@@ -68,40 +71,60 @@ static int put_reason(struct pk_ctl_args_writer *w, const char *user, char *out,
     return b.is_cut ? PK_E_TOO_BIG : PK_OK;
 }
 
-/* The open request of this run: its id ends in "_RUN". */
-static int find_approval(struct pk_ctl *c, uint64_t run, char *out_id, size_t cap_bytes) {
-    struct pk_str result;
+/* Which open request is meant: that of this run, or one that waits for this action and incident already. */
+struct wanted {
+    uint64_t run; /* UINT64_MAX: by action and incident */
+    const char *action, *incident_id;
+};
+
+/* Ids are equal, or one is the short form of the other. */
+static bool is_incident(struct pk_str id, const char *wanted_id) {
+    struct pk_incident_ref a, b;
+    if (pk_str_eq_c(id, wanted_id)) {
+        return true;
+    }
+    return pk_incident_id_parse(id, &a) == PK_OK && pk_incident_id_parse(pk_str_of(wanted_id), &b) == PK_OK &&
+           (a.is_short || b.is_short) && a.number == b.number;
+}
+
+/* The id of a request ends in "_RUN". */
+static bool is_run(struct pk_str approval_id, uint64_t run) {
+    uint32_t at = approval_id.n;
+    uint64_t number = 0;
+    while (at > 0 && approval_id.p[at - 1] != '_') {
+        at--;
+    }
+    return pk_parse_u64(pk_str_make(approval_id.p + at, approval_id.n - at), &number) == PK_OK &&
+           number == run;
+}
+
+static bool is_wanted(struct pk_str row, const struct wanted *w) {
+    if (w->run != UINT64_MAX) {
+        return is_run(pk_ctl_word(pk_ctl_member(row, "approval_id")), w->run);
+    }
+    return pk_str_eq_c(pk_ctl_word(pk_ctl_member(row, "action")), w->action) &&
+           is_incident(pk_ctl_word(pk_ctl_member(row, "incident_id")), w->incident_id);
+}
+
+static bool find_approval(struct pk_ctl *c, const struct wanted *w, char *out_id, size_t cap_bytes) {
+    struct pk_ctl_answer answer;
     struct pk_ctl_walk walk;
     struct pk_ctl_value row;
-    const int exit_code = pk_ctl_ask_or_fail(c, PK_CMD_APPROVAL_LIST, pk_str_of("{}"), &result);
-    if (exit_code != 0) {
-        return exit_code;
-    }
-    pk_ctl_walk_init(&walk, pk_ctl_member(result, "approvals").json);
+    pk_ctl_ask(c, PK_CMD_APPROVAL_LIST, pk_str_of("{}"), &answer);
+    pk_ctl_walk_init(&walk, pk_ctl_member(answer.result, "approvals").json);
     while (pk_ctl_walk_next(&walk, &row)) {
-        const struct pk_str id = pk_ctl_word(pk_ctl_member(row.json, "approval_id"));
-        uint32_t at = id.n;
-        uint64_t number = 0;
-        while (at > 0 && id.p[at - 1] != '_') {
-            at--;
-        }
-        if (pk_parse_u64(pk_str_make(id.p + at, id.n - at), &number) == PK_OK && number == run &&
-            pk_str_copy(id, out_id, cap_bytes) > 0) {
-            return 0;
+        if (is_wanted(row.json, w)) {
+            return pk_str_copy(pk_ctl_word(pk_ctl_member(row.json, "approval_id")), out_id, cap_bytes) > 0;
         }
     }
-    return pk_ctl_fail(c, PK_E_NOT_FOUND, "its approval request is not open any more", pk_str_make(NULL, 0));
+    return false;
 }
 
 /* Says yes with the rights of whoever called us; `user` is for the record. */
-static int approve(struct pk_ctl *c, uint64_t run, const char *user, struct pk_str *out_result) {
-    char id[80], reason[PK_CTL_WHY_BYTES];
+static int approve(struct pk_ctl *c, const char *id, const char *user, struct pk_str *out_result) {
+    char reason[PK_CTL_WHY_BYTES];
     struct pk_ctl_args_writer w;
     struct pk_str args_json;
-    const int exit_code = find_approval(c, run, id, sizeof id);
-    if (exit_code != 0) {
-        return exit_code;
-    }
     pk_buf_init(&w.b, c->args_json, sizeof c->args_json);
     pk_jw_init(&w.w, &w.b);
     pk_jw_object(&w.w, NULL);
@@ -135,6 +158,48 @@ static int run_args(struct pk_ctl *c, const char *user, struct pk_str *out_json)
     return 0;
 }
 
+/* The agent has the action on its list for this incident: a rule that may not act by itself asked for it. */
+static int waits_already(struct pk_ctl *c, const char *user, const char *why, struct pk_str *out_result) {
+    char id[ID_BYTES];
+    const struct wanted w = {.run = UINT64_MAX,
+                             .action = pk_ctl_args_text(&c->args, "action"),
+                             .incident_id = pk_ctl_args_text(&c->args, "id")};
+    const int exit_code = pk_err_exit_code(PK_E_CONFLICT);
+    if (!find_approval(c, &w, id, sizeof id)) {
+        (void)pk_ctl_fail(c, PK_OK, "it runs or is planned already: {}", pk_str_of(why));
+        return exit_code;
+    }
+    if (user != NULL) {
+        return approve(c, id, user, out_result);
+    }
+    (void)pk_ctl_fail(c, PK_OK, "it waits for approval already: picketctl approve {}", pk_str_of(id));
+    return exit_code;
+}
+
+static int ask_for_it(struct pk_ctl *c, const char *user, struct pk_str args_json,
+                      struct pk_str *out_result) {
+    struct pk_ctl_answer answer;
+    char id[ID_BYTES];
+    pk_ctl_ask(c, PK_CMD_MITIGATE, args_json, &answer);
+    *out_result = answer.result;
+    if (answer.exit_code == pk_err_exit_code(PK_E_CONFLICT)) {
+        return waits_already(c, user, answer.why, out_result);
+    }
+    if (answer.exit_code != 0) {
+        (void)pk_ctl_fail(c, PK_OK, "{}", pk_str_of(answer.why));
+        return answer.exit_code;
+    }
+    if (user == NULL || !awaits_approval(answer.result)) {
+        return 0;
+    }
+    const struct wanted w = {.run = pk_ctl_u64(pk_ctl_member(answer.result, "run"), UINT64_MAX - 1)};
+    if (!find_approval(c, &w, id, sizeof id)) {
+        return pk_ctl_fail(c, PK_E_NOT_FOUND, "its approval request is not open any more",
+                           pk_str_make(NULL, 0));
+    }
+    return approve(c, id, user, out_result);
+}
+
 int pk_ctl_do_mitigate(struct pk_ctl *c) {
     struct pk_str args_json, result;
     const char *user = pk_ctl_args_text(&c->args, "approved-by");
@@ -146,12 +211,7 @@ int pk_ctl_do_mitigate(struct pk_ctl *c) {
         return list_actions(c);
     }
     int exit_code = run_args(c, user, &args_json);
-    if (exit_code == 0) {
-        exit_code = pk_ctl_ask_or_fail(c, PK_CMD_MITIGATE, args_json, &result);
-    }
-    if (exit_code == 0 && user != NULL && awaits_approval(result)) {
-        exit_code = approve(c, pk_ctl_u64(pk_ctl_member(result, "run"), UINT64_MAX), user, &result);
-    }
+    exit_code = exit_code != 0 ? exit_code : ask_for_it(c, user, args_json, &result);
     if (exit_code != 0) {
         return exit_code;
     }

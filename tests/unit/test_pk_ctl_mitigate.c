@@ -57,4 +57,23 @@ PK_TEST(mitigate__approved_by_answers_the_request) {
     CHECK_STR(rig.out, "");
 }
 
-PK_TEST_MAIN(mitigate__recommended_first, mitigate__runs_and_tries, mitigate__approved_by_answers_the_request)
+PK_TEST(mitigate__what_waits_already) {
+    const struct ctl_rig_step conflict = {
+        .cmd = "mitigate",
+        .reply = "{\"id\":$ID,\"ok\":false,\"code\":8,\"error\":\"conflict\",\"message\":"
+                 "\"low risk runs\"}"};
+    const struct ctl_rig_step steps[] = {conflict, CTL_RIG_FOR("approval.list", SAMPLE_APPROVALS),
+                                         CTL_RIG_FOR("approval.decide", "{\"state\":\"approved\"}")};
+    CHECK_EQ_INT(ctl_rig_once(&rig, steps, 3, "mitigate inc_00002 --action restart_service"), 8);
+    CHECK_STR(rig.err, "picketctl: it waits for approval already: picketctl approve apr_1_5\n");
+    CHECK_EQ_INT(
+        ctl_rig_once(&rig, steps, 3, "mitigate inc_00002 --action restart_service --approved-by ann"), 0);
+    CHECK(strstr(rig.requests, "\"approval_id\":\"apr_1_5\",\"decision\":\"approve\"") != NULL);
+    CHECK_EQ_INT(
+        ctl_rig_once(&rig, steps, 3, "mitigate inc_00003 --action restart_service --approved-by ann"), 8);
+    CHECK_STR(rig.err, "picketctl: it runs or is planned already: low risk runs\n");
+    CHECK_EQ_INT(ctl_rig_once(&rig, steps, 3, "mitigate inc_00002 --action clear_cache"), 8);
+}
+
+PK_TEST_MAIN(mitigate__recommended_first, mitigate__runs_and_tries, mitigate__approved_by_answers_the_request,
+             mitigate__what_waits_already)
