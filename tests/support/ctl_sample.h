@@ -35,7 +35,7 @@
     "\"action\",\"event\":\"action\",\"message\":\"clear_cache api: completed\"},{\"at\":"                   \
     "\"2026-01-01T00:03:00.000Z\",\"severity\":\"info\",\"source\":\"operator\",\"event\":\"note\","         \
     "\"message\":"                                                                                           \
-    "\"see https://evil.example and "                                                                        \
+    "\"see https://evil.example/ and "                                                                       \
     "[this](x)\"},{\"at\":\"2026-01-01T00:04:00.000Z\",\"severity\":\"high\","                               \
     "\"source\":\"detect\",\"event\":\"cleared\",\"message\":\"the clear condition holds\"},{\"at\":"        \
     "\"2026-01-01T00:05:00.000Z\",\"severity\":\"high\",\"source\":\"agent\",\"event\":\"status\","          \

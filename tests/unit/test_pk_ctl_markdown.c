@@ -47,7 +47,7 @@ PK_TEST(text__nothing_begins_a_block) {
 }
 
 PK_TEST(text__no_links_no_lines_no_controls) {
-    CHECK_STR(text("http://a.example and www.b.example"), "http\\://a.example and www\\.b.example");
+    CHECK_STR(text("http://a.example/ and www.b.example"), "http\\://a.example/ and www\\.b.example");
     CHECK_STR(text("a\n# b\r\n| c"), "a # b  \\| c");
     CHECK_STR(text("x\x1b[31my\xff"), "x?\\[31my?");
     CHECK_STR(text(""), "");

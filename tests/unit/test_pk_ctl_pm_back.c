@@ -45,7 +45,7 @@ PK_TEST(back__from_the_actions_to_the_sign_off) {
         at = strstr(at, SECTIONS[i]);
         REQUIRE(at != NULL);
     }
-    CHECK(said("| 2026-01-01T00:03:00.000Z | see https\\://evil.example and \\[this](x) | operator |\n"));
+    CHECK(said("| 2026-01-01T00:03:00.000Z | see https\\://evil.example/ and \\[this](x) | operator |\n"));
     CHECK(said("- An action completed and was verified.\n- It was resolved without a person.\n"));
     CHECK(said("| Item | Owner | Priority | Due | Status |\n"));
     CHECK(said("| `cpu_pct of cpu` | 20 | 97 | 12.5 | \n"));
