@@ -70,8 +70,9 @@ static void put_rows(FILE *out, const struct work *w) {
         put_ref(out, r->source);
         put_ref(out, r->programs);
         put_ref(out, r->value);
-        fprintf(out, "%ld, %u, %u, %s, %s},\n", (long)r->value_whole, (unsigned)r->formats,
-                (unsigned)r->severity, r->is_at_start ? "true" : "false", r->has_value ? "true" : "false");
+        fprintf(out, "%d, %u, %u, %u, %u, %s, %s},\n", r->value_whole, (unsigned)r->once,
+                (unsigned)r->once_member, (unsigned)r->formats, (unsigned)r->severity,
+                r->is_at_start ? "true" : "false", r->has_value ? "true" : "false");
     }
     fputs("};\n\n", out);
 }

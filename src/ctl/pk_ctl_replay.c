@@ -18,6 +18,7 @@ struct replay {
     struct pk_ctl_lab *with; /* and those of --rules; NULL without */
     struct pk_log_reader reader;
     struct pk_logline line;
+    struct pk_logevent_once once;
     struct pk_event_in event, copy;
     uint64_t event_count, pattern_count, partial_count;
     char json[INCIDENT_JSON_BYTES];
@@ -101,15 +102,15 @@ static void take_log(struct replay *r) {
     struct pk_ctl_input_lines lines = {.in = &r->input};
     struct pk_str line;
     int64_t last_ms = r->input.changed_ms;
-    bool has_last = false;
     look_ahead(r);
     while (pk_ctl_input_next(&lines, &line)) {
         int row = -1;
         pk_logline_parse(&r->reader, line, &r->line);
         /* A line without a time is of the time of the one before. */
         last_ms = r->line.has_time ? r->line.wall_ms : last_ms;
-        has_last = has_last || r->line.has_time;
-        if (pk_logevent_make(&PK_SHIPPED_PATTERNS, &r->line, &r->event, &row) != PK_OK) {
+        r->line.has_time = true;
+        r->line.wall_ms = last_ms;
+        if (pk_logevent_make(&PK_SHIPPED_PATTERNS, &r->line, &r->once, &r->event, &row) != PK_OK) {
             continue;
         }
         r->event.has_time = true;
@@ -119,7 +120,7 @@ static void take_log(struct replay *r) {
     }
     r->partial_count = lines.is_partial ? 1u : 0u;
     /* What the end of the log says is over, is over. */
-    if (has_last && r->lab != NULL) {
+    if (r->reader.line_count > 0 && r->lab != NULL) {
         pk_ctl_lab_advance(r->lab, last_ms);
         if (r->with != NULL) {
             pk_ctl_lab_advance(r->with, last_ms);

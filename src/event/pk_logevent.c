@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_hash.h"
 
 struct context {
     const struct pk_patterns *patterns;
@@ -120,8 +121,32 @@ static void put_value(const struct context *c, const struct pk_pattern *row, str
     out->has_value = name.n == 0 || pk_parse_double(pk_pattern_field(&c->fields, name), &out->value) == PK_OK;
 }
 
+/* Direct-mapped: a source that takes another's place starts over, and so does the other. */
+static bool is_new(struct pk_logevent_once *o, const struct pk_pattern *row, const struct pk_event_in *e) {
+    if (row->once == 0) {
+        return true;
+    }
+    const uint64_t hash = pk_hash64_mix(pk_hash64(e->source, strlen(e->source)), row->once);
+    const uint64_t key = hash != 0 ? hash : 1u;
+    const uint32_t slot = (uint32_t)(key % PK_LOGEVENT_ONCE_SLOTS);
+    const int64_t idle_ms = e->wall_ms - o->slots[slot].wall_ms;
+    if (o->slots[slot].key != key || idle_ms > PK_LOGEVENT_ONCE_MS || idle_ms < -PK_LOGEVENT_ONCE_MS) {
+        o->moved_count += o->slots[slot].key != 0 && o->slots[slot].key != key ? 1u : 0u;
+        memset(&o->slots[slot], 0, sizeof o->slots[slot]);
+        o->slots[slot].key = key;
+    }
+    o->slots[slot].wall_ms = e->wall_ms;
+    uint32_t *count = &o->slots[slot].counts[row->once_member];
+    if (++*count > o->slots[slot].most) {
+        o->slots[slot].most = *count;
+        return true;
+    }
+    o->same_count++;
+    return false;
+}
+
 int pk_logevent_make(const struct pk_patterns *patterns, const struct pk_logline *line,
-                     struct pk_event_in *out, int *out_row) {
+                     struct pk_logevent_once *once, struct pk_event_in *out, int *out_row) {
     struct context c = {.patterns = patterns, .line = line};
     const struct pk_patterns_query query = {line->message, line->program, line->format};
     const int row = pk_patterns_find(patterns, &query, &c.fields);
@@ -150,6 +175,9 @@ int pk_logevent_make(const struct pk_patterns *patterns, const struct pk_logline
                     : line->has_severity       ? line->severity
                                                : PK_SEV_MEDIUM;
     put_source(&c, pk_pattern_ref_str(patterns->text, p->source), out);
+    if (!is_new(once, p, out)) {
+        return PK_E_NOT_FOUND;
+    }
     put_message(line->message, out);
     put_value(&c, p, out);
     put_fields(&c, pk_pattern_ref_str(patterns->text, p->id), out);

@@ -10,8 +10,23 @@
 /* `event` of patterns whose lines are known and mean nothing. */
 #define PK_LOGEVENT_NONE "none"
 
-/* PK_OK and *out; PK_E_NOT_FOUND when the line says nothing. *out_row: row of the pattern, -1 = none. The
+/* One attempt may be told in several lines ("Invalid user", "authentication failure", "Failed password").
+ * Patterns with the same `once` word count apart for each source, and an event comes of a line only when its
+ * pattern's count rises above all others: as many events as the most talkative of them tells. Belongs to the
+ * caller, one for each log; zeroed. */
+enum { PK_LOGEVENT_ONCE_SLOTS = 64, PK_LOGEVENT_ONCE_MS = 300000 /* without a line: starts over */ };
+struct pk_logevent_once {
+    struct {
+        uint64_t key; /* hash of word and source; 0 = free */
+        int64_t wall_ms;
+        uint32_t counts[PK_PATTERN_ONCE_MAX], most;
+    } slots[PK_LOGEVENT_ONCE_SLOTS];
+    uint64_t same_count;  /* lines that told what was told already */
+    uint64_t moved_count; /* slots taken over by another source */
+};
+
+/* PK_OK and *out; PK_E_NOT_FOUND when the line says nothing new. *out_row: row of the pattern, -1 = none. The
  * source is what the pattern says, else the program, else "log"; has_time is that of the line. */
 PK_MUST_USE int pk_logevent_make(const struct pk_patterns *patterns, const struct pk_logline *line,
-                                 struct pk_event_in *out, int *out_row);
+                                 struct pk_logevent_once *once, struct pk_event_in *out, int *out_row);
 #endif

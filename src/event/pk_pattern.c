@@ -145,11 +145,21 @@ static uint32_t field_length(struct pk_str message, uint32_t at, enum field_kind
         }
         return UINT32_MAX;
     }
+    bool has_dot = false;
     while (n < most && is_field_byte(kind, message.p[at + n])) {
+        has_dot = has_dot || message.p[at + n] == '.';
+        if (kind == FIELD_IP && message.p[at + n] == ':' && has_dot &&
+            memchr(message.p + at, ':', n) == NULL) {
+            break; /* what follows 192.0.2.7 or a host's name is a port */
+        }
         n++;
     }
     /* The sentence's colon or full stop is no part of an address or a number. */
     while (n > 0 && kind != FIELD_TEXT && (message.p[at + n - 1u] == '.' || message.p[at + n - 1u] == ':')) {
+        n--;
+    }
+    /* "2001:db8::1:4711" when a colon is what stands behind the address. */
+    while (n > 1u && kind == FIELD_IP && !is_literal_at(message, at + n, literal)) {
         n--;
     }
     return is_literal_at(message, at + n, literal) ? n : UINT32_MAX;

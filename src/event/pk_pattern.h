@@ -8,6 +8,7 @@
 
 enum {
     PK_PATTERN_FIELDS_MAX = 6,      /* named fields of one text */
+    PK_PATTERN_ONCE_MAX = 4,        /* patterns of one `once` word */
     PK_PATTERN_GAP_BYTES_MAX = 256, /* longest field */
     PK_PATTERN_LITERAL_BYTES_MIN =
         4 /* of the longest literal of a text: shorter ones would be met everywhere */
@@ -34,10 +35,12 @@ struct pk_pattern_ref { /* bytes of the book's text */
 struct pk_pattern { /* 32 bytes */
     struct pk_pattern_ref id, match, event, source, programs;
     struct pk_pattern_ref value; /* name of the field it is in; n 0: value_whole when has_value */
-    int32_t value_whole;
-    uint8_t formats;  /* 1 << enum pk_log_format; 0 = all */
-    uint8_t severity; /* enum pk_severity; PK_SEV_COUNT = that of the line */
-    bool is_at_start; /* text begins where the message does */
+    int16_t value_whole;
+    uint8_t once;        /* patterns of one number say the same thing of a source in other words; 0 = none */
+    uint8_t once_member; /* which of them, 0 .. PK_PATTERN_ONCE_MAX - 1 */
+    uint8_t formats;     /* 1 << enum pk_log_format; 0 = all */
+    uint8_t severity;    /* enum pk_severity; PK_SEV_COUNT = that of the line */
+    bool is_at_start;    /* text begins where the message does */
     bool has_value;
 };
 _Static_assert(sizeof(struct pk_pattern) == 32u, "no holes: the table is read-only data of small boards");

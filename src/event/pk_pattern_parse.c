@@ -5,15 +5,21 @@
 #include "base/pk_assert.h"
 #include "event/pk_intern.h"
 
+enum { ONCE_GROUPS_MAX = 16 }; /* in one file */
+
 struct parse {
     struct pk_pattern_book *book;
     struct pk_diag *diag;
     const char *file;
     struct pk_pattern section; /* what every row of the section has */
     uint32_t first_row;
-    uint32_t line, column;            /* of the section */
-    struct pk_ini_item source, value; /* where they were said, for messages */
-    bool is_open, has_severity;
+    uint32_t line, column;               /* of the section */
+    struct pk_ini_item source, value;    /* where they were said, for messages */
+    struct pk_str once[ONCE_GROUPS_MAX]; /* words met in this file */
+    uint8_t once_count[ONCE_GROUPS_MAX]; /* members so far */
+    uint32_t group_count;
+    uint32_t group_first; /* number of this file's first word */
+    bool is_open;
 };
 
 static int fail(struct parse *p, uint32_t line, uint32_t column, const char *message,
@@ -144,7 +150,6 @@ static int take_event(struct parse *p, const struct pk_ini_item *item) {
 static int take_severity(struct parse *p, const struct pk_ini_item *item) {
     static const char *const WORDS[] = {"info", "low", "medium", "high", "critical", "line"};
     enum pk_severity severity = PK_SEV_COUNT;
-    p->has_severity = true;
     if (!pk_str_eq_c(item->value, "line") && pk_severity_parse(item->value, &severity) != PK_OK) {
         return fail_word(p, item->value_line, item->value_column, "severity", item->value, WORDS,
                          PK_COUNT_OF(WORDS));
@@ -161,10 +166,10 @@ static int take_value(struct parse *p, const struct pk_ini_item *item) {
         return store(p, item->value_line, item->value_column,
                      (struct pk_str){item->value.p + 1, item->value.n - 2u}, &p->section.value);
     }
-    if (pk_parse_i64(item->value, &whole) != PK_OK || whole < INT32_MIN || whole > INT32_MAX) {
-        return fail_value(p, item, "value is a whole number or {field}, not '{}'");
+    if (pk_parse_i64(item->value, &whole) != PK_OK || whole < INT16_MIN || whole > INT16_MAX) {
+        return fail_value(p, item, "value is a whole number to 32767 or {field}, not '{}'");
     }
-    p->section.value_whole = (int32_t)whole;
+    p->section.value_whole = (int16_t)whole;
     return PK_OK;
 }
 
@@ -189,6 +194,25 @@ static int take_formats(struct parse *p, const struct pk_ini_item *item) {
     return PK_OK;
 }
 
+/* Sections of one file with the same word; each is a member. */
+static int take_once(struct parse *p, const struct pk_ini_item *item) {
+    uint32_t i = 0;
+    while (i < p->group_count && !pk_str_eq(p->once[i], item->value)) {
+        i++;
+    }
+    if (i == ONCE_GROUPS_MAX || p->group_first + i > UINT8_MAX) {
+        return fail_value(p, item, "too many words of `once`");
+    }
+    if (i < p->group_count && p->once_count[i] == PK_PATTERN_ONCE_MAX) {
+        return fail_value(p, item, "more than four patterns are once = {}");
+    }
+    p->once[i] = item->value;
+    p->group_count += i == p->group_count ? 1u : 0u;
+    p->section.once = (uint8_t)(p->group_first + i);
+    p->section.once_member = p->once_count[i]++;
+    return PK_OK;
+}
+
 static int take_source(struct parse *p, const struct pk_ini_item *item) {
     p->source = *item;
     return store_value(p, item, &p->section.source);
@@ -205,11 +229,11 @@ static int take_about(struct parse *p, const struct pk_ini_item *item) {
 }
 
 static int take_pair(struct parse *p, const struct pk_ini_item *item) {
-    static const char *const KEYS[] = {"about",  "programs", "formats", "event",
-                                       "source", "severity", "value",   "match"};
+    static const char *const KEYS[] = {"about",    "programs", "formats", "event", "source",
+                                       "severity", "value",    "match",   "once"};
     static int (*const TAKE[])(struct parse *, const struct pk_ini_item *) = {
-        take_about,  take_programs, take_formats, take_event,
-        take_source, take_severity, take_value,   take_match};
+        take_about,    take_programs, take_formats, take_event, take_source,
+        take_severity, take_value,    take_match,   take_once};
     if (!p->is_open) {
         return fail(p, item->line, item->column, "'{}' stands before the first [pattern NAME]", item->key);
     }
@@ -235,7 +259,7 @@ static bool match_has_field(struct pk_str match, struct pk_str name) {
 }
 
 static bool is_field_of_line(struct pk_str name) {
-    return pk_str_eq_c(name, "program") || pk_str_eq_c(name, "host");
+    return pk_str_eq_c(name, "program") || pk_str_eq_c(name, "host") || pk_str_eq_c(name, "ip");
 }
 
 /* Every field that `source` or `value` takes is in each text of the section, or the line always has it. */
@@ -319,6 +343,10 @@ int pk_pattern_parse(struct pk_pattern_book *book, const char *file, struct pk_s
     struct pk_ini_reader ini;
     struct pk_ini_item item;
     PK_ASSERT(book->text_cap <= 65536u);
+    for (uint32_t i = 0; i < row_count; i++) {
+        p.group_first = book->rows[i].once > p.group_first ? book->rows[i].once : p.group_first;
+    }
+    p.group_first++;
     pk_ini_init(&ini, text.p, text.n);
     int err = PK_OK;
     do {

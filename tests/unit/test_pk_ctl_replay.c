@@ -61,7 +61,7 @@ PK_TEST(events_of_a_log__replay_to_the_same_incidents) {
     CHECK_EQ_INT(ctl_rig_run_with(&rig, "replay --log - --year 2026 --as-events", ssh_log()), 0);
     CHECK_EQ_INT(count_lines(rig.out), 11);
     CHECK(strstr(rig.out, "\"metadata\":{\"user\":\"root\",\"ip\":\"192.0.2.7\",\"program\":\"sshd\","
-                          "\"pattern\":\"sshd_failed\"") != NULL);
+                          "\"pattern\":\"ssh_failed\"") != NULL);
     (void)snprintf(text, sizeof text, "%s", rig.out);
     CHECK_EQ_INT(ctl_rig_run_with(&rig, "replay -", text), 0);
     CHECK_STR(rig.out, incidents);

@@ -11,21 +11,25 @@ static struct pk_patterns_build build;
 static struct pk_patterns patterns;
 static struct pk_logline line;
 static struct pk_event_in event;
+static struct pk_logevent_once once;
 static int row;
 
 static void begin(void) {
     struct pk_diag diag;
     struct pk_pattern_book book = {.rows = rows, .text = text, .row_cap = 16, .text_cap = sizeof text};
-    CHECK_EQ_INT(pk_pattern_parse(
-                     &book, "x",
-                     pk_str_of("[pattern login]\nevent = auth_failed\nseverity = medium\nsource = {ip}\n"
-                               "match = bad login of {user} from {ip}\n"
-                               "[pattern full]\nevent = disk_pct\nseverity = line\nvalue = {value}\n"
-                               "source = disk.{path}\nmatch = {path} is {value}% full\n"
-                               "[pattern noise]\nevent = none\nmatch = nobody cares\n"
-                               "[pattern oom]\nevent = memory_high\nvalue = 100\nmatch = out of memory\n"),
-                     &diag),
-                 PK_OK);
+    CHECK_EQ_INT(
+        pk_pattern_parse(
+            &book, "x",
+            pk_str_of("[pattern login]\nevent = auth_failed\nseverity = medium\nsource = {ip}\n"
+                      "match = bad login of {user} from {ip}\n"
+                      "[pattern full]\nevent = disk_pct\nseverity = line\nvalue = {value}\n"
+                      "source = disk.{path}\nmatch = {path} is {value}% full\n"
+                      "[pattern said]\nevent = auth_failed\nsource = {ip}\nonce = x\nmatch = said by {ip}\n"
+                      "[pattern heard]\nevent = auth_failed\nsource = {ip}\nonce = x\nmatch = heard of {ip}\n"
+                      "[pattern noise]\nevent = none\nmatch = nobody cares\n"
+                      "[pattern oom]\nevent = memory_high\nvalue = 100\nmatch = out of memory\n"),
+            &diag),
+        PK_OK);
     CHECK_EQ_INT(pk_patterns_build(&build, &book, &patterns), PK_OK);
 }
 
@@ -38,7 +42,7 @@ static int make(const char *program, const char *message, int severity) {
     line.severity = (uint8_t)severity;
     line.has_time = true;
     line.wall_ms = 1795237490123;
-    return pk_logevent_make(&patterns, &line, &event, &row);
+    return pk_logevent_make(&patterns, &line, &once, &event, &row);
 }
 
 static bool has_field(const char *name, const char *want) {
@@ -89,6 +93,33 @@ PK_TEST(make__errors_without_a_pattern_are_events_too) {
     CHECK_EQ_INT(make("app", "nobody cares", PK_SEV_HIGH), PK_E_NOT_FOUND);
 }
 
+/* As many events as the pattern that speaks most; each source for itself. */
+PK_TEST(once__counts_what_two_lines_say_once) {
+    static const struct {
+        const char *message;
+        int want;
+    } ROWS[] = {
+        {"said by 192.0.2.7", PK_OK},           {"heard of 192.0.2.7", PK_E_NOT_FOUND},
+        {"heard of 192.0.2.7", PK_OK},          {"said by 192.0.2.7", PK_E_NOT_FOUND},
+        {"said by 192.0.2.8", PK_OK},           {"said by 192.0.2.7", PK_OK},
+        {"heard of 192.0.2.7", PK_E_NOT_FOUND}, {"heard of 192.0.2.8", PK_E_NOT_FOUND},
+    };
+    begin();
+    memset(&once, 0, sizeof once);
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        CHECK_EQ_INT(make("app", ROWS[i].message, -1), ROWS[i].want);
+    }
+    CHECK_EQ_U64(once.same_count, 4);
+    /* After a pause both begin again. */
+    for (unsigned i = 0; i < 2; i++) {
+        memset(&line, 0, sizeof line);
+        line.message = pk_str_of(i == 0 ? "heard of 192.0.2.7" : "said by 192.0.2.7");
+        line.wall_ms = 1795237490123 + PK_LOGEVENT_ONCE_MS + 1;
+        CHECK_EQ_INT(pk_logevent_make(&patterns, &line, &once, &event, &row),
+                     i == 0 ? PK_OK : PK_E_NOT_FOUND);
+    }
+}
+
 PK_TEST(make__keeps_to_the_limits) {
     static char message[2000];
     begin();
@@ -104,4 +135,5 @@ PK_TEST(make__keeps_to_the_limits) {
 }
 
 PK_TEST_MAIN(make__fills_the_event, make__takes_value_source_and_severity_of_the_line,
-             make__errors_without_a_pattern_are_events_too, make__keeps_to_the_limits)
+             make__errors_without_a_pattern_are_events_too, once__counts_what_two_lines_say_once,
+             make__keeps_to_the_limits)

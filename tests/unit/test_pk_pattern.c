@@ -66,6 +66,11 @@ PK_TEST(walk__takes_fields_on_both_sides) {
 PK_TEST(walk__fields_end_where_they_must) {
     CHECK(walk("connect to {ip}", false, "cannot connect to db.example.com: refused"));
     CHECK_STR(field("ip"), "db.example.com");
+    CHECK(walk("peer {ip}", false, "peer 192.0.2.7:3888 is late"));
+    CHECK_STR(field("ip"), "192.0.2.7");
+    CHECK(walk("from {ip}:{port} gone", false, "from 2001:db8::1:22 gone"));
+    CHECK_STR(field("ip"), "2001:db8::1");
+    CHECK_STR(field("port"), "22");
     CHECK(walk("open \"{path}\" failed", false, "open \"/a b/c\" failed"));
     CHECK_STR(field("path"), "/a b/c");
     CHECK(walk("open {path}", false, "open /var/x, twice"));

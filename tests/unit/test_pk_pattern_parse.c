@@ -43,6 +43,27 @@ PK_TEST(parse__makes_a_row_of_each_match) {
     CHECK_EQ_INT(rows[2].formats, 0);
 }
 
+PK_TEST(once__numbers_words_and_members) {
+    CHECK_EQ_INT(parse("[pattern a]\nonce = x\nevent = e\nmatch = aaaa\nmatch = bbbb\n"
+                       "[pattern b]\nonce = y\nevent = e\nmatch = cccc\n[pattern c]\nonce = x\nevent = "
+                       "e\nmatch = dddd\n"),
+                 PK_OK);
+    CHECK(rows[0].once == rows[1].once && rows[0].once == rows[3].once && rows[0].once != rows[2].once);
+    CHECK(rows[0].once_member == rows[1].once_member && rows[0].once_member != rows[3].once_member);
+    /* The words of another file are others. */
+    CHECK_EQ_INT(
+        pk_pattern_parse(&book, "y", pk_str_of("[pattern d]\nonce = x\nevent = e\nmatch = eeee\n"), &diag),
+        PK_OK);
+    CHECK(rows[4].once > rows[2].once && rows[4].once > rows[0].once);
+    CHECK_EQ_INT(
+        parse(
+            "[pattern a]\nonce = x\nevent = e\nmatch = aaaa\n[pattern b]\nonce = x\nevent = e\nmatch = aaaa\n"
+            "[pattern c]\nonce = x\nevent = e\nmatch = aaaa\n[pattern d]\nonce = x\nevent = e\nmatch = aaaa\n"
+            "[pattern e]\nonce = x\n"),
+        PK_E_CONFIG);
+    CHECK_STR(diag.message, "more than four patterns are once = x");
+}
+
 PK_TEST(parse__says_where_and_what) {
     static const struct {
         const char *text, *message;
@@ -67,9 +88,9 @@ PK_TEST(parse__says_where_and_what) {
         {"[pattern x]\nmatch = some {Text\n",
          "a field is {name}, of a to z and _, or a pair of braces for text nobody wants", 2, 9},
         {"[pattern x]\nmatch = text {a} {b} {c} {d} {e} {f} {g}\n", "more than six fields in one text", 2, 9},
-        {"[pattern x]\nvalue = much\n", "value is a whole number or {field}, not 'much'", 2, 9},
-        {"[pattern x]\nmatch = abcd\nevent = e\nsource = {ip}\n",
-         "source takes ip from a text that does not have it", 4, 10},
+        {"[pattern x]\nvalue = much\n", "value is a whole number to 32767 or {field}, not 'much'", 2, 9},
+        {"[pattern x]\nmatch = abcd\nevent = e\nsource = {id}\n",
+         "source takes id from a text that does not have it", 4, 10},
         {"[pattern x]\nmatch = abcd\nevent = e\nvalue = {value}\n",
          "value takes value from a text that does not have it", 4, 9},
         {"[pattern x]\nmatch = abcd\nevent = e\n[pattern x]\n", "pattern 'x' is defined twice", 4, 1},
@@ -106,5 +127,5 @@ PK_TEST(parse__refuses_a_file_that_does_not_fit_and_keeps_the_ones_before) {
     CHECK(is(rows[0].match, "abcd"));
 }
 
-PK_TEST_MAIN(parse__makes_a_row_of_each_match, parse__says_where_and_what,
+PK_TEST_MAIN(parse__makes_a_row_of_each_match, once__numbers_words_and_members, parse__says_where_and_what,
              parse__refuses_a_file_that_does_not_fit_and_keeps_the_ones_before)
