@@ -24,3 +24,8 @@ add_custom_command(OUTPUT ${pk_patterns_generated}
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
     COMMENT "Compiling the shipped patterns" VERBATIM)
 target_sources(pk_event PRIVATE ${pk_patterns_generated})
+# Every byte of every log goes through these.
+if(NOT PK_BOARD_IS_SHORT_OF_FLASH)
+    file(GLOB pk_log_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/event/pk_log*.c ${CMAKE_SOURCE_DIR}/src/event/pk_pattern*.c)
+    set_source_files_properties(${pk_log_sources} PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-O2>)
+endif()

@@ -62,15 +62,17 @@ static void put_source(const struct context *c, struct pk_str template, struct p
 static void put_message(struct pk_str s, struct pk_event_in *out) {
     uint32_t n = 0, at = 0;
     while (at < s.n) {
-        const uint32_t bytes = pk_utf8_len(s.p + at, s.n - at);
-        const bool is_control = (unsigned char)s.p[at] < ' ' || s.p[at] == 0x7F;
+        const bool is_plain = s.p[at] >= ' ' && s.p[at] < 0x7F;
+        const uint32_t bytes = is_plain ? 1u : pk_utf8_len(s.p + at, s.n - at);
         const uint32_t step = bytes > 0 ? bytes : 1u;
         if (n + step > PK_EVENT_MESSAGE_BYTES) {
             out->cut_count++;
             break;
         }
-        memcpy(out->message + n, s.p + at, step);
-        if (bytes == 0 || is_control) {
+        for (uint32_t i = 0; i < step; i++) {
+            out->message[n + i] = s.p[at + i];
+        }
+        if (!is_plain && step == 1u) {
             out->message[n] = s.p[at] == '\t' ? ' ' : '?';
         }
         n += step;

@@ -53,29 +53,48 @@ static bool contains(struct pk_str s, char c) {
     return s.n > 0 && memchr(s.p, c, s.n) != NULL;
 }
 
+/* The words of base/pk_severity.h that logs use, and those of programs. */
 static bool level_of(struct pk_str word, uint8_t *out_severity) {
     static const struct {
-        const char *word;
-        uint8_t severity;
-    } MORE[] = {
-        {"trace", PK_SEV_INFO},     {"fine", PK_SEV_INFO},   {"verbose", PK_SEV_INFO},
-        {"log", PK_SEV_INFO},       {"note", PK_SEV_INFO},   {"system", PK_SEV_INFO},
-        {"statement", PK_SEV_INFO}, {"detail", PK_SEV_INFO}, {"hint", PK_SEV_INFO},
-        {"context", PK_SEV_INFO},   {"severe", PK_SEV_HIGH}, {"failure", PK_SEV_HIGH},
-        {"panic", PK_SEV_CRITICAL},
+        char word[14];
+        uint8_t n, severity;
+    } WORDS[] = {
+        {"info", 4, PK_SEV_INFO},
+        {"error", 5, PK_SEV_HIGH},
+        {"warn", 4, PK_SEV_MEDIUM},
+        {"warning", 7, PK_SEV_MEDIUM},
+        {"debug", 5, PK_SEV_INFO},
+        {"notice", 6, PK_SEV_LOW},
+        {"fatal", 5, PK_SEV_CRITICAL},
+        {"critical", 8, PK_SEV_CRITICAL},
+        {"crit", 4, PK_SEV_CRITICAL},
+        {"err", 3, PK_SEV_HIGH},
+        {"alert", 5, PK_SEV_CRITICAL},
+        {"emerg", 5, PK_SEV_CRITICAL},
+        {"emergency", 9, PK_SEV_CRITICAL},
+        {"information", 11, PK_SEV_INFO},
+        {"informational", 13, PK_SEV_INFO},
+        {"trace", 5, PK_SEV_INFO},
+        {"fine", 4, PK_SEV_INFO},
+        {"verbose", 7, PK_SEV_INFO},
+        {"log", 3, PK_SEV_INFO},
+        {"note", 4, PK_SEV_INFO},
+        {"system", 6, PK_SEV_INFO},
+        {"statement", 9, PK_SEV_INFO},
+        {"detail", 6, PK_SEV_INFO},
+        {"hint", 4, PK_SEV_INFO},
+        {"context", 7, PK_SEV_INFO},
+        {"severe", 6, PK_SEV_HIGH},
+        {"failure", 7, PK_SEV_HIGH},
+        {"panic", 5, PK_SEV_CRITICAL},
     };
-    enum pk_severity severity = PK_SEV_INFO;
     if (word.n < 3u || word.n > 13u || !is_letter(word.p[0])) {
         return false;
     }
-    if (!is_digit(word.p[1]) && !pk_str_eq_nocase(word, "low") && !pk_str_eq_nocase(word, "high") &&
-        !pk_str_eq_nocase(word, "medium") && pk_severity_parse(word, &severity) == PK_OK) {
-        *out_severity = (uint8_t)severity;
-        return true;
-    }
-    for (size_t i = 0; i < PK_COUNT_OF(MORE); i++) {
-        if (pk_str_eq_nocase(word, MORE[i].word)) {
-            *out_severity = MORE[i].severity;
+    const char first = (char)(word.p[0] | 0x20);
+    for (size_t i = 0; i < PK_COUNT_OF(WORDS); i++) {
+        if (WORDS[i].word[0] == first && WORDS[i].n == word.n && pk_str_eq_nocase(word, WORDS[i].word)) {
+            *out_severity = WORDS[i].severity;
             return true;
         }
     }
@@ -86,20 +105,24 @@ bool pk_loghead_level(struct pk_str word, uint8_t *out_severity) {
     const bool is_marked = word.n > 0 && (word.p[0] == '[' || word.p[0] == '<' || word.p[0] == '(');
     bool is_assigned = false;
     static const char *const ASSIGNED[] = {"level=", "lvl=", "severity="};
-    for (size_t i = 0; i < PK_COUNT_OF(ASSIGNED); i++) {
+    for (size_t i = 0; i < PK_COUNT_OF(ASSIGNED) && word.n > 4u && (word.p[0] == 'l' || word.p[0] == 's');
+         i++) {
         if (pk_str_starts(word, ASSIGNED[i])) {
-            word = behind(word, pk_str_of(ASSIGNED[i]).n);
+            word = behind(word, (uint32_t)strlen(ASSIGNED[i]));
             is_assigned = true;
         }
+    }
+    /* Outside brackets a level is written in capitals, or begins with one: "error" is a word of any sentence.
+     */
+    if (!is_marked && !is_assigned && (word.n == 0 || !is_upper(word.p[0]))) {
+        return false;
     }
     word = drop_end(skip(word, "[<(\""), "]>):,|\"-");
     const char *colon = is_marked && word.n > 0 ? memchr(word.p, ':', word.n) : NULL;
     if (colon != NULL) {
         word = behind(word, (uint32_t)(colon - word.p) + 1u); /* Apache's [module:level] */
     }
-    /* Outside brackets a level is written in capitals, or begins with one: "error" is a word of any sentence.
-     */
-    return (is_marked || is_assigned || (word.n > 0 && is_upper(word.p[0]))) && level_of(word, out_severity);
+    return level_of(word, out_severity);
 }
 
 uint8_t pk_loghead_syslog_severity(unsigned priority) {
@@ -219,7 +242,7 @@ static bool is_name(struct pk_str s) {
     }
     for (uint32_t i = 0; i < s.n; i++) {
         const char c = s.p[i];
-        if (!is_letter(c) && !is_digit(c) && strchr("._-$/:", c) == NULL) {
+        if (!is_letter(c) && !is_digit(c) && (c == '\0' || strchr("._-$/:", c) == NULL)) {
             return false;
         }
     }
@@ -359,7 +382,7 @@ static bool take_logcat(struct pk_str rest, struct pk_logline *out) {
         return false;
     }
     const struct pk_str letter = pk_loghead_word(&rest);
-    const char *found = letter.n == 1u ? strchr(LETTERS, letter.p[0]) : NULL;
+    const char *found = letter.n == 1u && letter.p[0] != '\0' ? strchr(LETTERS, letter.p[0]) : NULL;
     if (found == NULL) {
         return false;
     }

@@ -296,8 +296,20 @@ static bool take_further_on(struct pk_log_reader *r, struct pk_str line, struct 
     return false;
 }
 
+/* NUL, or not UTF-8. Most lines are plain ASCII, which eight bytes at a time tell. */
 static bool is_odd(struct pk_str line) {
-    return line.n > 0 && (memchr(line.p, '\0', line.n) != NULL || !pk_text_is_utf8(line));
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+    uint32_t at = 0;
+    for (; at + 8u <= line.n; at += 8u) {
+        uint64_t word = 0;
+        memcpy(&word, line.p + at, 8);
+        /* A top bit comes of a byte that has it, or of a NUL. */
+        if (((word | (word - ones)) & tops) != 0) {
+            break;
+        }
+    }
+    const struct pk_str rest = behind(line, at);
+    return rest.n > 0 && (memchr(rest.p, '\0', rest.n) != NULL || !pk_text_is_utf8(rest));
 }
 
 void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {

@@ -1,0 +1,61 @@
+/* Pattern files: a file is taken or refused with a place inside it; what is taken builds, and finds nothing
+ * outside the message. Behind a line of '=' the input is the message. */
+#include <string.h>
+
+#include "base/pk_assert.h"
+#include "event/pk_pattern_parse.h"
+#include "event/pk_patterns.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { ROWS = 64, TEXT_BYTES = 4096, INPUT_BYTES_MAX = 4096 };
+static struct pk_pattern rows[ROWS];
+static char text[TEXT_BYTES];
+static struct pk_patterns_build build;
+
+static struct pk_str split(const char *input, size_t size, struct pk_str *out_message) {
+    for (size_t i = 0; i + 3u <= size; i++) {
+        if (memcmp(input + i, "\n=\n", 3) == 0) {
+            *out_message = pk_str_make(input + i + 3u, size - i - 3u);
+            return pk_str_make(input, i + 1u);
+        }
+    }
+    *out_message = pk_str_make(input, size);
+    return *out_message;
+}
+
+static void check_fields(const struct pk_pattern_fields *fields, struct pk_str message) {
+    PK_ASSERT(fields->count <= PK_PATTERN_FIELDS_MAX);
+    for (uint32_t i = 0; i < fields->count; i++) {
+        const struct pk_str value = fields->items[i].value;
+        PK_ASSERT(value.n > 0 && value.p >= message.p && value.p + value.n <= message.p + message.n);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct pk_pattern_book book = {.rows = rows, .text = text, .row_cap = ROWS, .text_cap = TEXT_BYTES};
+    struct pk_patterns patterns;
+    struct pk_pattern_fields fields;
+    struct pk_diag diag;
+    struct pk_str message;
+    if (size > INPUT_BYTES_MAX) {
+        return 0;
+    }
+    const struct pk_str source = split((const char *)data, size, &message);
+    if (pk_pattern_parse(&book, "f", source, &diag) != PK_OK) {
+        PK_ASSERT(diag.line >= 1 && diag.column >= 1 && diag.message[0] != '\0');
+        PK_ASSERT(book.row_count == 0 && book.text_bytes == 0);
+        return 0;
+    }
+    const int err = pk_patterns_build(&build, &book, &patterns);
+    PK_ASSERT(err == PK_OK);
+    for (uint8_t format = 0; format < PK_LOG_FORMAT_COUNT; format++) {
+        const struct pk_patterns_query q = {message, pk_str_of(format % 2u == 0 ? "" : "app"), format};
+        const int row = pk_patterns_find(&patterns, &q, &fields);
+        PK_ASSERT(row == PK_E_NOT_FOUND || (row >= 0 && (uint32_t)row < book.row_count));
+        if (row >= 0) {
+            check_fields(&fields, message);
+        }
+    }
+    return 0;
+}
