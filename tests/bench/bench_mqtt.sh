@@ -27,5 +27,8 @@ broker=$!
 gcc -std=c11 -D_GNU_SOURCE -Os -ffp-contract=off -I"$root" -I"$root/src" -I"$root/boards/profiles/small" \
     "$root"/tests/bench/bench_mqtt.c "$root"/src/mqtt/*.c "$root"/src/base/*.c \
     -lmosquitto -o "$work/bench"
-for _ in $(seq 50); do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break || sleep 0.1; done
+for _ in $(seq 50); do
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+    sleep 0.1
+done
 "$work/bench" "$port" "$@"
