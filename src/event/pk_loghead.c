@@ -334,19 +334,44 @@ static bool is_postgres(struct pk_str word, struct pk_str after) {
            after.p[1] == ' ';
 }
 
+static bool is_number(struct pk_str s) {
+    uint64_t number = 0;
+    return pk_parse_u64(s, &number) == PK_OK;
+}
+
+static bool is_shouted(struct pk_str s) {
+    for (uint32_t i = 0; i < s.n; i++) {
+        if (!is_upper(s.p[i])) {
+            return false;
+        }
+    }
+    return s.n > 2u;
+}
+
+/* Who speaks, as far as what stands before the level tells. */
+static struct pk_str speaker(struct pk_str level, struct pk_str after, struct pk_str name,
+                             struct pk_str before) {
+    if (is_postgres(level, after)) {
+        return pk_str_of("postgresql");
+    }
+    if (level.p[0] == '[' && is_number(before)) {
+        return pk_str_of("mysqld"); /* thread number and level of MySQL and MariaDB */
+    }
+    if (name.n > 0) {
+        return short_class(name);
+    }
+    return is_shouted(before) ? before : (struct pk_str){NULL, 0}; /* "RAS KERNEL FATAL" */
+}
+
 /* Looks for the level among the first words. */
 static bool take_level(struct pk_str rest, struct pk_logline *out) {
-    struct pk_str name = {NULL, 0};
+    struct pk_str name = {NULL, 0}, before = {NULL, 0};
     for (uint32_t i = 0; i < 10u && rest.n > 0; i++) {
         const struct pk_str start = skip(rest, " \t");
         const struct pk_str word = pk_loghead_word(&rest);
         if (pk_loghead_level(word, &out->severity)) {
             out->has_severity = true;
-            if (is_postgres(word, rest)) {
-                out->program = pk_str_of("postgresql");
-            } else if (name.n > 0) {
-                out->program = short_class(name);
-            }
+            out->program = speaker(word, rest, name, before);
             take_component(rest, out);
             return true;
         }
@@ -359,6 +384,7 @@ static bool take_level(struct pk_str rest, struct pk_logline *out) {
         }
         const bool is_candidate = is_name(word) && contains(word, '.') && !is_digit(word.p[word.n - 1u]);
         name = is_candidate || (i == 1u && start.p > word.p) ? word : name;
+        before = word;
     }
     return false;
 }

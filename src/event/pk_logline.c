@@ -312,6 +312,19 @@ static bool is_odd(struct pk_str line) {
     return rest.n > 0 && (memchr(rest.p, '\0', rest.n) != NULL || !pk_text_is_utf8(rest));
 }
 
+/* A stack trace is of the program whose error it follows. */
+static void keep_program(struct pk_log_reader *r, struct pk_logline *out) {
+    if (out->format == PK_LOG_FORMAT_PLAIN) {
+        out->program = (struct pk_str){r->last_program, r->last_program_bytes};
+        return;
+    }
+    const struct pk_str p = out->program;
+    r->last_program_bytes = (uint8_t)(p.n < PK_LOG_NAME_BYTES_MAX ? p.n : PK_LOG_NAME_BYTES_MAX);
+    if (p.n > 0) {
+        memcpy(r->last_program, p.p, r->last_program_bytes);
+    }
+}
+
 void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
     memset(out, 0, sizeof *out);
     r->line_count++;
@@ -335,6 +348,7 @@ void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_log
         !take_bracketed(r, line, out) && !take_access(r, line, out) && !take_klog(r, line, out)) {
         (void)take_further_on(r, line, out);
     }
+    keep_program(r, out);
     r->time_count += out->has_time ? 1u : 0u;
     r->format_count[out->format]++;
 }

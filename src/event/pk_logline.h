@@ -32,8 +32,11 @@ struct pk_log_reader {
         odd_byte_count /* lines with NUL or not UTF-8 */;
     uint64_t time_count; /* lines with a time of their own */
     uint64_t format_count[PK_LOG_FORMAT_COUNT];
-    char decoded[PK_LOG_LINE_BYTES_MAX]; /* message of a JSON line */
-    char names[2][PK_LOG_NAME_BYTES_MAX];
+    char decoded[PK_LOG_LINE_BYTES_MAX];      /* message of a JSON line */
+    char names[2][PK_LOG_NAME_BYTES_MAX];     /* program and host of a JSON line */
+    char last_program[PK_LOG_NAME_BYTES_MAX]; /* of the last line that had a time: lines without go on with it
+                                               */
+    uint8_t last_program_bytes;
 };
 
 /* line without its end. Fills *out whole. */

@@ -6,7 +6,7 @@
 
 enum {
     PK_PATTERNS_ROWS_MAX = 1024,
-    PK_PATTERNS_ANCHOR_BYTES = 16, /* of an anchor that the automaton knows; the walk compares the rest */
+    PK_PATTERNS_ANCHOR_BYTES = 8, /* of an anchor that the automaton knows; the walk compares the rest */
     PK_PATTERNS_NODES_MAX = 16384,
     PK_PATTERNS_CELLS_MAX = 32768
 };

@@ -65,7 +65,7 @@ PK_TEST(stamped__finds_level_and_class) {
          "nova.osapi_compute.wsgi.server", "10.1 \"GET\"", PK_SEV_INFO},
         {" [12] user@db ERROR:  deadlock detected", "postgresql", "deadlock detected", PK_SEV_HIGH},
         {" 0 [ERROR] [MY-010119] [Server] Aborting", "mysqld", "Aborting", PK_SEV_HIGH},
-        {" 0 [Warning] InnoDB: slow", "InnoDB", "slow", PK_SEV_MEDIUM},
+        {" 0 [Warning] InnoDB: slow", "mysqld", "InnoDB: slow", PK_SEV_MEDIUM},
         {" [error] 12#12: *3 connect() failed", "nginx", "*3 connect() failed", PK_SEV_HIGH},
         {" level=error msg=\"it broke\"", "", "msg=\"it broke\"", PK_SEV_HIGH},
         {" stderr F something happened", "", "something happened", -1},
