@@ -11,7 +11,7 @@ enum {
     PK_ANOMALY_BLOCKS_MIN = 6 /* blocks seen before an extreme can be told from the usual */
 };
 /* What counts as one unit of novelty: this much of the range of a stream, and this much of its mean step. */
-#define PK_ANOMALY_UNIT_RANGE 0.05
+#define PK_ANOMALY_UNIT_RANGE 0.04
 #define PK_ANOMALY_UNIT_STEP 0.5
 
 struct pk_anomaly_side { /* 16 bytes; for the lower side everything is negated */
