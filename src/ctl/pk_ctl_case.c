@@ -112,25 +112,61 @@ static void add_items(struct pk_ctl_text *t, struct pk_str array, int64_t from_m
     }
 }
 
-static int ask_events(struct pk_ctl *c, const char *member, struct pk_str word, int64_t from_ms,
-                      int64_t to_ms, struct pk_ctl_text *out) {
+struct event_query {
+    const char *member; /* source or type */
+    struct pk_str word;
+    const char *severity; /* least one, or NULL */
+    int64_t from_ms, to_ms;
+};
+
+/* *out_oldest_ms: time of the last event of an answer that left some out; left alone else. */
+static int ask_events(struct pk_ctl *c, const struct event_query *q, struct pk_ctl_text *out,
+                      int64_t *out_oldest_ms) {
     char args[ARGS_BYTES];
     struct pk_buf b;
     struct pk_json_writer w;
     struct pk_str result;
+    struct pk_ctl_walk walk;
+    struct pk_ctl_value event;
     pk_buf_init(&b, args, sizeof args);
     pk_jw_init(&w, &b);
     pk_jw_object(&w, NULL);
-    pk_jw_str(&w, member, word);
+    pk_jw_str(&w, q->member, q->word);
+    if (q->severity != NULL) {
+        pk_jw_cstr(&w, "severity", q->severity);
+    }
     pk_jw_u64(&w, "limit", EVENT_LIMIT);
     pk_jw_object_end(&w);
     const int exit_code = ask(c, PK_CMD_EVENTS_LIST, pk_buf_str(&b), &result);
-    add_items(out, pk_ctl_member(result, "events").json, from_ms, to_ms);
+    const struct pk_str events = pk_ctl_member(result, "events").json;
+    add_items(out, events, q->from_ms, q->to_ms);
+    const bool has_more = pk_ctl_is_true(pk_ctl_member(result, "more"));
+    pk_ctl_walk_init(&walk, events);
+    while (has_more && pk_ctl_walk_next(&walk, &event)) {
+        int64_t at_ms = 0;
+        const struct pk_ctl_value time = pk_ctl_member(event.json, "time");
+        *out_oldest_ms = pk_time_parse(pk_ctl_word(time), &at_ms) == PK_OK ? at_ms : *out_oldest_ms;
+    }
     return exit_code;
 }
 
+/* The newest events, and behind them the errors alone: an answer that holds only those reaches further back.
+ */
+static int ask_component(struct pk_ctl *c, struct pk_str component, int64_t from_ms, int64_t to_ms,
+                         struct pk_ctl_text *out) {
+    struct event_query q = {.member = "source", .word = component, .from_ms = from_ms, .to_ms = to_ms};
+    int64_t oldest_ms = INT64_MIN, ignored_ms = 0;
+    const int exit_code = ask_events(c, &q, out, &oldest_ms);
+    if (exit_code != 0 || oldest_ms <= from_ms) {
+        return exit_code;
+    }
+    q.severity = "medium";
+    q.to_ms = oldest_ms - 1 < to_ms ? oldest_ms - 1 : to_ms;
+    return ask_events(c, &q, out, &ignored_ms);
+}
+
 static int ask_all_events(struct pk_ctl *c, struct pk_ctl_case *k) {
-    int64_t from_ms = 0, to_ms = 0;
+    int64_t from_ms = 0, to_ms = 0, ignored_ms = 0;
     int exit_code = 0;
     struct pk_ctl_walk walk;
     struct pk_ctl_value component;
@@ -140,12 +176,15 @@ static int ask_all_events(struct pk_ctl *c, struct pk_ctl_case *k) {
     pk_ctl_text_puts(&k->gauges, "[");
     pk_ctl_walk_init(&walk, pk_ctl_case_get(k, "affected_components").json);
     while (exit_code == 0 && count < COMPONENTS_MAX && pk_ctl_walk_next(&walk, &component)) {
-        exit_code = ask_events(c, "source", pk_ctl_word(component), from_ms - BEFORE_MS, to_ms, &k->events);
+        exit_code = ask_component(c, pk_ctl_word(component), from_ms - BEFORE_MS, to_ms, &k->events);
         count++;
     }
     for (uint32_t i = 0; exit_code == 0 && i < sizeof GAUGES / sizeof GAUGES[0]; i++) {
-        exit_code =
-            ask_events(c, "type", pk_str_of(GAUGES[i]), from_ms - BEFORE_MS, to_ms + BEFORE_MS, &k->gauges);
+        const struct event_query q = {.member = "type",
+                                      .word = pk_str_of(GAUGES[i]),
+                                      .from_ms = from_ms - BEFORE_MS,
+                                      .to_ms = to_ms + BEFORE_MS};
+        exit_code = ask_events(c, &q, &k->gauges, &ignored_ms);
     }
     pk_ctl_text_puts(&k->events, "]");
     pk_ctl_text_puts(&k->gauges, "]");

@@ -13,6 +13,8 @@ struct survey {
     struct pk_ctl_text actions; /* rows of actions.list */
     struct pk_ctl_text disabled, waiting, missing, asking, conflicts;
     uint32_t disabled_count, waiting_count, asking_count;
+    char faulty[NAMED_MAX][WORD_BYTES]; /* actions that were named already */
+    uint32_t faulty_count;
     struct handler *handlers; /* TYPES_MAX */
     uint32_t handler_count;
 };
@@ -44,24 +46,30 @@ static struct pk_str row_of(const struct survey *s, struct pk_str action) {
 static const char *fault_of(const struct survey *s, struct pk_str action) {
     const struct pk_str row = row_of(s, action);
     if (row.n == 0) {
-        return "is not configured";
+        return " is not configured";
     }
-    return pk_ctl_is_true(pk_ctl_member(row, "enabled")) ? "" : "is disabled";
+    return pk_ctl_is_true(pk_ctl_member(row, "enabled")) ? "" : " is disabled";
 }
 
+/* Each action once, with the first rule that names it. */
 static void check_actions(struct survey *s, const struct pk_ctl_rule_text *rule) {
     struct pk_str rest = rule->actions, action;
     while (pk_ctl_rule_next_action(&rest, &action)) {
         const char *fault = fault_of(s, action);
-        if (fault[0] == '\0') {
+        uint32_t i = 0;
+        while (i < s->faulty_count && !pk_str_eq_c(action, s->faulty[i])) {
+            i++;
+        }
+        if (fault[0] == '\0' || i < s->faulty_count || i == NAMED_MAX) {
             continue;
         }
+        (void)pk_str_copy_cut(action, s->faulty[s->faulty_count++], WORD_BYTES);
         pk_ctl_text_puts(&s->missing, s->missing.n > 0 ? "; " : "");
-        pk_ctl_text_put_str(&s->missing, rule->id);
-        pk_ctl_text_puts(&s->missing, " names ");
         pk_ctl_text_put_str(&s->missing, action);
-        pk_ctl_text_puts(&s->missing, ", which ");
         pk_ctl_text_puts(&s->missing, fault);
+        pk_ctl_text_puts(&s->missing, " (rule ");
+        pk_ctl_text_put_str(&s->missing, rule->id);
+        pk_ctl_text_puts(&s->missing, " names it)");
     }
 }
 

@@ -2,9 +2,8 @@
 
 #include <string.h>
 
-/* What starts markup anywhere in a line; '|' ends a cell, '&' starts an entity, '$' a formula. A bracket that
- * does not open needs no mark where it closes. */
-static const char OBEYED[] = "\\`*[<|~&$";
+/* What starts markup anywhere in a line; '|' ends a cell, '&' starts an entity, '$' a formula. */
+static const char OBEYED[] = "\\`*|~&$";
 
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
@@ -12,6 +11,16 @@ static bool is_digit(char c) {
 
 static bool is_word(char c) {
     return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* A tag needs its name right behind the '<', a link its address right behind the ']'. What stands behind the
+ * text is ours and begins neither. */
+static bool opens_tag_or_link(struct pk_str s, uint32_t at) {
+    const char next = at + 1 < s.n ? s.p[at + 1] : ' ';
+    if (s.p[at] == '<') {
+        return next != ' ' && next != '=';
+    }
+    return s.p[at] == ']' && (next == '(' || next == '[' || next == ':');
 }
 
 /* An underscore inside a word is a letter; elsewhere it emphasises. */
@@ -52,7 +61,7 @@ void pk_ctl_md_text(struct pk_ctl_text *t, struct pk_str s) {
         const char c = text.p[i];
         /* A plain search: strchr would find the terminator too. */
         if (memchr(OBEYED, c, sizeof OBEYED - 1) != NULL || emphasises(text, i) || opens_block(text, i) ||
-            opens_link(text, i)) {
+            opens_link(text, i) || opens_tag_or_link(text, i)) {
             pk_ctl_text_putc(t, '\\');
         }
         pk_ctl_text_putc(t, c);

@@ -39,7 +39,7 @@ static void put_timeline(struct pk_ctl_text *t, const struct pk_ctl_pm *p) {
         is_any = true;
         pk_ctl_text_puts(t, "- ");
         pk_ctl_put_clock(t, pk_ctl_member(entry.json, "at"));
-        pk_ctl_text_puts(t, " \\[");
+        pk_ctl_text_puts(t, " [");
         pk_ctl_pm_put_upper(t, entry.json, "severity");
         pk_ctl_text_puts(t, "] ");
         pk_ctl_md_value(t, pk_ctl_member(entry.json, "source"));

@@ -106,11 +106,11 @@ static const struct pk_ctl_line STATS_LINES[] = {
     {"", NULL, "resolver_unknown",
      "{resolver_unknown} resolved by nobody knows whom: their timeline is gone"},
     {"", NULL, "avg_mttd_seconds",
-     "to detect    {avg_mttd_seconds:seconds}  {formulas.avg_mttd_seconds}, over {mttd_count}"},
+     "to detect       {avg_mttd_seconds:seconds}  {formulas.avg_mttd_seconds}, over {mttd_count}"},
     {"", NULL, "avg_mtta_seconds",
-     "to acknowledge {avg_mtta_seconds:seconds}  {formulas.avg_mtta_seconds}, over {mtta_count}"},
+     "to acknowledge  {avg_mtta_seconds:seconds}  {formulas.avg_mtta_seconds}, over {mtta_count}"},
     {"", NULL, "avg_mttr_seconds",
-     "to resolve   {avg_mttr_seconds:seconds}  {formulas.avg_mttr_seconds}, over {mttr_count}"},
+     "to resolve      {avg_mttr_seconds:seconds}  {formulas.avg_mttr_seconds}, over {mttr_count}"},
     {"", NULL, NULL, "{events_processed} events processed since the agent started"},
 };
 const struct pk_ctl_view PK_CTL_VIEW_stats = {

@@ -26,7 +26,11 @@ static void check_text(struct pk_str s) {
     pk_ctl_md_text(&t, s);
     for (size_t i = 0; i < t.n; i++) {
         const bool is_marked = i > 0 && t.p[i - 1] == '\\';
-        if (t.p[i] == '\n' || (memchr("<`*[|~", t.p[i], 6) != NULL && !is_marked)) {
+        const char next = i + 1 < t.n ? t.p[i + 1] : ' ';
+        const bool is_obeyed = memchr("`*|~", t.p[i], 4) != NULL ||
+                               (t.p[i] == ']' && memchr("([:", next, 3) != NULL) ||
+                               (t.p[i] == '<' && next != ' ' && next != '=');
+        if (t.p[i] == '\n' || (is_obeyed && !is_marked)) {
             abort();
         }
         i += t.p[i] == '\\' && i + 1 < t.n && t.p[i + 1] == '\\' ? 1 : 0;

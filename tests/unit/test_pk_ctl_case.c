@@ -47,6 +47,21 @@ PK_TEST(case__an_agent_that_goes_away_is_no_blank) {
     CHECK_EQ_INT(ctl_rig_once(&rig, odd, 1, "postmortem inc_2"), 6);
 }
 
+PK_TEST(case__errors_are_looked_for_further_back) {
+    const struct ctl_rig_step steps[] = {
+        CTL_RIG_FOR("incidents.get", SAMPLE_GET),
+        CTL_RIG_FOR_ARGS(
+            "events.list", "\"severity\":\"medium\"",
+            "{\"events\":[" SAMPLE_EVENT("1-8", "new_error", "api", "high", "1", "04:30") "," SAMPLE_EVENT(
+                "1-6", "old_error", "api", "high", "1", "00:30") "],\"more\":false}"),
+        CTL_RIG_FOR_ARGS(
+            "events.list", "\"source\":\"api\"",
+            "{\"events\":[" SAMPLE_EVENT("1-8", "new_error", "api", "high", "1", "04:30") "," SAMPLE_EVENT(
+                "1-7", "calm", "api", "info", "1", "04:00") "],\"more\":true}")};
+    CHECK_EQ_INT(ctl_rig_once(&rig, steps, 3, "postmortem inc_2 --form long"), 0);
+    CHECK(said("- **Errors by type:** `new_error` 1, `old_error` 1\n"));
+}
+
 PK_TEST(case__rule_lines_and_arrows) {
     struct pk_ctl_case k = {.is_timeline_cut = false};
     struct pk_ctl_text buffer = {0};
@@ -66,4 +81,5 @@ PK_TEST(case__rule_lines_and_arrows) {
 }
 
 PK_TEST_MAIN(case__asks_for_all_of_it, case__what_is_refused_stays_unknown,
-             case__an_agent_that_goes_away_is_no_blank, case__rule_lines_and_arrows)
+             case__an_agent_that_goes_away_is_no_blank, case__errors_are_looked_for_further_back,
+             case__rule_lines_and_arrows)

@@ -19,9 +19,8 @@ PK_TEST(doctor_rules__what_cannot_find_or_act) {
     CHECK_EQ_INT(run("doctor --config /nonexistent --format table"), 0);
     CHECK(said("WARNING  rules enabled: these find nothing: gone\n"));
     CHECK(said("OK  rules with data: no data yet") && said(": quiet\n"));
-    CHECK(said("WARNING  actions of rules: quiet names off_one, which is disabled; quiet names missing_one, "
-               "which is not "
-               "configured\n"));
+    CHECK(said("WARNING  actions of rules: off_one is disabled (rule quiet names it); missing_one is not "
+               "configured (rule quiet names it)\n"));
     CHECK(said("OK  rules that act: these wait for a person (auto = no): quiet\n"));
     CHECK(said("WARNING  conflicting handlers: error_burst and other_burst both handle error_burst\n"));
     CHECK(said("              conflicting handlers: give rules of one incident type the same `actions`"));

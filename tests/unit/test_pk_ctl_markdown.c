@@ -30,7 +30,9 @@ PK_TEST(text__markup_is_text) {
     CHECK_STR(text("plain words, 3 > 2"), "plain words, 3 > 2");
     CHECK_STR(text("*a* `b` <c> | ~d~ &amp; $e$ \\"),
               "\\*a\\* \\`b\\` \\<c> \\| \\~d\\~ \\&amp; \\$e\\$ \\\\");
-    CHECK_STR(text("[x](y) ![z](w)"), "\\[x](y) !\\[z](w)");
+    CHECK_STR(text("[x](y) ![z][w] [v]: u"), "[x\\](y) ![z\\][w] [v\\]: u");
+    CHECK_STR(text("[high] a < b <= c"), "[high] a < b <= c");
+    CHECK_STR(text("<script> </b> <!-- <"), "\\<script> \\</b> \\<!-- <");
     CHECK_STR(text("snake_case _em_ __x"), "snake_case \\_em\\_ \\_\\_x");
 }
 
@@ -49,7 +51,7 @@ PK_TEST(text__nothing_begins_a_block) {
 PK_TEST(text__no_links_no_lines_no_controls) {
     CHECK_STR(text("http://a.example/ and www.b.example"), "http\\://a.example/ and www\\.b.example");
     CHECK_STR(text("a\n# b\r\n| c"), "a # b  \\| c");
-    CHECK_STR(text("x\x1b[31my\xff"), "x?\\[31my?");
+    CHECK_STR(text("x\x1b[31my\xff"), "x?[31my?");
     CHECK_STR(text(""), "");
     CHECK_STR(text("12:30 is a time"), "12:30 is a time");
 }

@@ -45,13 +45,13 @@ PK_TEST(back__from_the_actions_to_the_sign_off) {
         at = strstr(at, SECTIONS[i]);
         REQUIRE(at != NULL);
     }
-    CHECK(said("| 2026-01-01T00:03:00.000Z | see https\\://evil.example/ and \\[this](x) | operator |\n"));
+    CHECK(said("| 2026-01-01T00:03:00.000Z | see https\\://evil.example/ and [this\\](x) | operator |\n"));
     CHECK(said("- An action completed and was verified.\n- It was resolved without a person.\n"));
     CHECK(said("| Item | Owner | Priority | Due | Status |\n"));
     CHECK(said("| `cpu_pct of cpu` | 20 | 97 | 12.5 | \n"));
     CHECK(said("3 events lost by the agent since it started"));
     CHECK(said("| 2026-01-01T00:02:10.000Z | high | api | api_error | 1 | up\\|stream |\n"));
-    CHECK(said("| inc_gw_1_00003 | \\[low] Other | low | detected | 2026-01-01T00:01:30.000Z |\n"));
+    CHECK(said("| inc_gw_1_00003 | [low] Other | low | detected | 2026-01-01T00:01:30.000Z |\n"));
 }
 
 PK_TEST(back__tables_without_rows_say_so) {

@@ -27,8 +27,8 @@ PK_TEST(parts__numbers_come_with_their_formula) {
 
 PK_TEST(parts__foreign_text_stays_text) {
     CHECK_EQ_INT(run("postmortem inc_2"), 0);
-    CHECK(strstr(rig.out, "# Post-mortem: \\[high] \\<b>Burst\\</b> \\| on \\`api\\`\n") == rig.out);
-    CHECK(said("12 events in 5m?\\[31m"));
+    CHECK(strstr(rig.out, "# Post-mortem: [high] \\<b>Burst\\</b> \\| on \\`api\\`\n") == rig.out);
+    CHECK(said("12 events in 5m?[31m"));
     CHECK(strchr(rig.out, '\x1b') == NULL);
 }
 
@@ -40,7 +40,7 @@ PK_TEST(parts__causes_actions_and_how_it_ended) {
     CHECK(said("The record had no room for 2 more"));
     CHECK(said("Resolved at 2026-01-01T00:05:00.000Z by picketd (automatic): mitigated -> resolved: stayed "
                "clear. The "
-               "rule calls it over when: count \\< 2 in 5m for 5m.\n"));
+               "rule calls it over when: count < 2 in 5m for 5m.\n"));
 }
 
 PK_TEST(parts__follow_ups_come_from_the_record) {

@@ -28,7 +28,7 @@ PK_TEST(short__has_every_section) {
     CHECK(said("- **Affected components:** `api` and 3 more\n"));
     CHECK(said("- **Users affected:** _(to be filled in: a gateway does not see users)_\n"));
     CHECK(said("- **Duration:** 5m (resolved - first event)\n"));
-    CHECK(said("- 00:00:02Z \\[HIGH] detect: opened # \\| by rule\n"));
+    CHECK(said("- 00:00:02Z [HIGH] detect: opened # \\| by rule\n"));
 }
 
 PK_TEST(short__without_a_timeline) {

@@ -51,7 +51,7 @@ PK_TEST(stats__by_severity_and_type) {
                           "type      cpu_high          2\n"
                           "type      service_down      1\n"
                           "3 in all, 1 active, 2 resolved, 1 of them without a person\n") == rig.out);
-    CHECK(strstr(rig.out, "to resolve   15.500s  mean(resolved - detected), over 2\n") != NULL);
+    CHECK(strstr(rig.out, "to resolve      15.500s  mean(resolved - detected), over 2\n") != NULL);
     CHECK(strstr(rig.out, "to acknowledge") == NULL);
 }
 
