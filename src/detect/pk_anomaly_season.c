@@ -66,7 +66,8 @@ static double cycle_rate(unsigned i, uint32_t before_count, unsigned phase) {
         return CYCLE_RATE[i];
     }
     const unsigned bin_points = points / PK_ANOMALY_CYCLE_BINS;
-    return 1.0 / (before_count / points * bin_points + phase % bin_points + 1u);
+    const uint32_t visits = before_count / points * bin_points + phase % bin_points + 1u;
+    return 1.0 / visits;
 }
 
 float pk_anomaly_cycles_push(struct pk_anomaly_cycles *c, float v, uint32_t before_count, unsigned phase,
