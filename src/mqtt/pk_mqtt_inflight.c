@@ -276,11 +276,9 @@ static uint16_t take(struct pk_mqtt_in *in, uint16_t *head, uint16_t *tail, uint
     return NONE;
 }
 
-bool pk_mqtt_in_recognise(struct pk_mqtt_in *in, uint16_t packet_id, bool *is_outstanding) {
-    *is_outstanding = false;
+bool pk_mqtt_in_recognise(struct pk_mqtt_in *in, uint16_t packet_id) {
     for (uint16_t i = in->head; i != NONE; i = in->slots[i].next) {
         if (in->slots[i].qos == 2 && in->slots[i].packet_id == packet_id) {
-            *is_outstanding = true;
             return true;
         }
     }

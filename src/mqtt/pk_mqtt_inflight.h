@@ -101,9 +101,9 @@ void pk_mqtt_in_init(struct pk_mqtt_in *in, struct pk_mqtt_in_slot *slots, uint3
 bool pk_mqtt_in_push(struct pk_mqtt_in *in, uint32_t handle, uint16_t packet_id, uint8_t qos,
                      enum pk_mqtt_in_state state);
 /* QoS 2: true when this id is known already, so that the message must not be delivered again. One of an
- * earlier connection (or past its PUBREC) is put in line to be answered again; *is_outstanding says it was in
- * line already. */
-bool pk_mqtt_in_recognise(struct pk_mqtt_in *in, uint16_t packet_id, bool *is_outstanding);
+ * earlier connection (or past its PUBREC) is put in line to be answered again; one in line is answered once.
+ */
+bool pk_mqtt_in_recognise(struct pk_mqtt_in *in, uint16_t packet_id);
 /* The application's answer. false when the handle is of no unanswered message. */
 bool pk_mqtt_in_answer(struct pk_mqtt_in *in, uint32_t handle, uint8_t reason);
 uint32_t pk_mqtt_in_answer_all(struct pk_mqtt_in *in);

@@ -96,12 +96,8 @@ static enum step on_connack(struct pk_mqtt_client *c, const uint8_t *p, uint32_t
 
 /* A message of QoS 1 or 2 is entered among those to be acknowledged. STEP_EVENT: deliver it. */
 static enum step enter_message(struct pk_mqtt_client *c, const struct pk_mqtt_message *m, uint32_t handle) {
-    bool is_outstanding = false;
-    if (m->qos == 2 && pk_mqtt_in_recognise(&c->in, m->packet_id, &is_outstanding)) {
+    if (m->qos == 2 && pk_mqtt_in_recognise(&c->in, m->packet_id)) { /* MQTT-4.3.3-10, however often */
         c->counters.duplicates_in++;
-        if (is_outstanding && pk_mqtt_is_v5(c)) { /* MQTT-4.4.0-1: again only on a new connection */
-            return fail_protocol(c, PK_MQTT_PROTOCOL_ERROR, "packet identifier in use");
-        }
         return STEP_ON;
     }
     if (c->in.pending >= c->receive_maximum && pk_mqtt_is_v5(c)) { /* section 4.9 */
@@ -345,8 +341,7 @@ static enum step on_oversized(struct pk_mqtt_client *c, const struct pk_mqtt_fra
         if (packet_id == 0) {
             return fail_protocol(c, PK_MQTT_PROTOCOL_ERROR, "packet identifier zero");
         }
-        bool is_outstanding = false;
-        const bool is_known = qos == 2 && pk_mqtt_in_recognise(&c->in, packet_id, &is_outstanding);
+        const bool is_known = qos == 2 && pk_mqtt_in_recognise(&c->in, packet_id);
         if (!is_known && !pk_mqtt_in_push(&c->in, 0, packet_id, qos, PK_MQTT_IN_ANSWERED)) {
             c->is_stalled = true;
             return STEP_WAIT;

@@ -792,6 +792,30 @@ PK_TEST(qos_2_in__repeat_that_crossed_our_pubrec__does_not_keep_the_id) {
     CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_MESSAGE);
 }
 
+/* MQTT-4.3.3-10: a repeat is no new message and no error, whether PUBREC has left or not. */
+PK_TEST(qos_2_in__repeats_before_and_after_our_pubrec__are_one_message) {
+    rig_init(&rig, PK_MQTT_V5);
+    rig.config.accepts_qos2 = true;
+    REQUIRE(rig_connect(&rig, false));
+    rig_feed(&rig, "34 06 00 01 't' 00 05 00 3c 06 00 01 't' 00 05 00");
+    CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_MESSAGE);
+    const uint32_t handle = rig.event.u.message.handle;
+    CHECK_EQ_INT(rig_event(&rig), -1);
+    CHECK(rig_sends(&rig, "")); /* the application has not stored it */
+    CHECK_EQ_INT(pk_mqtt_ack(&rig.client, handle, PK_MQTT_SUCCESS), PK_OK);
+    rig_feed(&rig, "3c 06 00 01 't' 00 05 00");
+    CHECK_EQ_INT(rig_event(&rig), -1);
+    CHECK(rig_sends(&rig, "50 02 00 05"));
+    rig_feed(&rig, "3c 06 00 01 't' 00 05 00 3c 06 00 01 't' 00 05 00");
+    CHECK_EQ_INT(rig_event(&rig), -1);
+    CHECK(rig_sends(&rig, "50 02 00 05"));
+    rig_feed(&rig, "62 02 00 05");
+    CHECK_EQ_INT(rig_event(&rig), -1);
+    CHECK(rig_sends(&rig, "70 02 00 05"));
+    CHECK_EQ_U64(rig.client.counters.duplicates_in, 4);
+    CHECK_EQ_INT(rig.client.in.used, 0);
+}
+
 /* PUBREL of a message whose PUBREC never left releases nothing: the message is still to be answered. */
 PK_TEST(qos_2_in__pubrel_before_our_pubrec__releases_nothing) {
     rig_init(&rig, PK_MQTT_V5);
@@ -922,4 +946,4 @@ PK_TEST_MAIN(
     subscription_ids__several_of_one_message__are_read_up_to_the_largest,
     suback__codes_and_ids__are_matched_to_their_request, message__a_packet_of_exactly_our_maximum__is_taken,
     message__too_large_in_311_without_a_packet_id__is_an_error, user_properties__received__keep_their_order,
-    ack__reason_that_is_no_answer__stops)
+    ack__reason_that_is_no_answer__stops, qos_2_in__repeats_before_and_after_our_pubrec__are_one_message)
