@@ -17,7 +17,8 @@ _Noreturn void pk_panic(const char *file, int line) {
 
 struct work {
     struct pk_pattern_book book;
-    struct pk_pattern rows[PK_PATTERNS_ROWS_MAX];
+    struct pk_pattern patterns[PK_PATTERNS_MAX];
+    struct pk_pattern_row rows[PK_PATTERNS_ROWS_MAX];
     char text[TEXT_BYTES_MAX];
     char file[FILE_BYTES_MAX];
     struct pk_patterns_build build;
@@ -60,19 +61,25 @@ static void put_ref(FILE *out, struct pk_pattern_ref r) {
 }
 
 static void put_rows(FILE *out, const struct work *w) {
-    fputs("static const struct pk_pattern ROWS[] = {\n", out);
-    for (uint32_t i = 0; i < w->book.row_count; i++) {
-        const struct pk_pattern *r = &w->rows[i];
+    fputs("static const struct pk_pattern PATTERNS[] = {\n", out);
+    for (uint32_t i = 0; i < w->book.pattern_count; i++) {
+        const struct pk_pattern *p = &w->patterns[i];
         fputs("    {", out);
-        put_ref(out, r->id);
+        put_ref(out, p->id);
+        put_ref(out, p->event);
+        put_ref(out, p->source);
+        put_ref(out, p->programs);
+        put_ref(out, p->value);
+        fprintf(out, "%d, %u, %u, %u, %u, %s, 0},\n", p->value_whole, (unsigned)p->once,
+                (unsigned)p->once_member, (unsigned)p->formats, (unsigned)p->severity,
+                p->has_value ? "true" : "false");
+    }
+    fputs("};\n\nstatic const struct pk_pattern_row ROWS[] = {\n", out);
+    for (uint32_t i = 0; i < w->book.row_count; i++) {
+        const struct pk_pattern_row *r = &w->rows[i];
+        fputs("    {", out);
         put_ref(out, r->match);
-        put_ref(out, r->event);
-        put_ref(out, r->source);
-        put_ref(out, r->programs);
-        put_ref(out, r->value);
-        fprintf(out, "%d, %u, %u, %u, %u, %s, %s},\n", r->value_whole, (unsigned)r->once,
-                (unsigned)r->once_member, (unsigned)r->formats, (unsigned)r->severity,
-                r->is_at_start ? "true" : "false", r->has_value ? "true" : "false");
+        fprintf(out, "%u, %s, 0},\n", (unsigned)r->pattern, r->is_at_start ? "true" : "false");
     }
     fputs("};\n\n", out);
 }
@@ -108,7 +115,8 @@ static int write_patterns(const char *path, struct work *w) {
     put_rows(out, w);
     put_automaton(out, w, &p);
     fprintf(out,
-            "const struct pk_patterns PK_SHIPPED_PATTERNS = {ROWS, TEXT, CELLS, ENDS, CLASSES, %uu, %uu};\n",
+            "const struct pk_patterns PK_SHIPPED_PATTERNS = {PATTERNS, ROWS, TEXT, CELLS, ENDS, CLASSES, "
+            "%uu, %uu};\n",
             (unsigned)p.row_count, (unsigned)p.cell_count);
     const int is_bad = ferror(out);
     return fclose(out) != 0 || is_bad ? fail("cannot be written", path) : 0;
@@ -123,8 +131,12 @@ int main(int argc, char **argv) {
     if (w == NULL) {
         return fail("no memory", argv[0]);
     }
-    w->book = (struct pk_pattern_book){
-        .rows = w->rows, .text = w->text, .row_cap = PK_PATTERNS_ROWS_MAX, .text_cap = TEXT_BYTES_MAX};
+    w->book = (struct pk_pattern_book){.patterns = w->patterns,
+                                       .rows = w->rows,
+                                       .text = w->text,
+                                       .pattern_cap = PK_PATTERNS_MAX,
+                                       .row_cap = PK_PATTERNS_ROWS_MAX,
+                                       .text_cap = TEXT_BYTES_MAX};
     int failed = 0;
     for (int i = 2; i < argc && failed == 0; i++) {
         failed = read_file(w, argv[i]);

@@ -157,7 +157,7 @@ int pk_logevent_make(const struct pk_patterns *patterns, const struct pk_logline
         return PK_E_NOT_FOUND;
     }
     static const struct pk_pattern UNKNOWN = {.severity = PK_SEV_COUNT};
-    const struct pk_pattern *p = row >= 0 ? &patterns->rows[row] : &UNKNOWN;
+    const struct pk_pattern *p = row >= 0 ? &patterns->patterns[patterns->rows[row].pattern] : &UNKNOWN;
     const struct pk_str event =
         row >= 0 ? pk_pattern_ref_str(patterns->text, p->event) : pk_str_of(PK_LOGEVENT_ERROR);
     if (pk_str_eq_c(event, PK_LOGEVENT_NONE)) {

@@ -32,24 +32,32 @@ struct pk_pattern_ref { /* bytes of the book's text */
     uint16_t at, n;
 };
 
-struct pk_pattern { /* 32 bytes */
-    struct pk_pattern_ref id, match, event, source, programs;
+struct pk_pattern { /* what any of its texts means; 28 bytes */
+    struct pk_pattern_ref id, event, source, programs;
     struct pk_pattern_ref value; /* name of the field it is in; n 0: value_whole when has_value */
     int16_t value_whole;
     uint8_t once;        /* patterns of one number say the same thing of a source in other words; 0 = none */
     uint8_t once_member; /* which of them, 0 .. PK_PATTERN_ONCE_MAX - 1 */
     uint8_t formats;     /* 1 << enum pk_log_format; 0 = all */
     uint8_t severity;    /* enum pk_severity; PK_SEV_COUNT = that of the line */
-    bool is_at_start;    /* text begins where the message does */
     bool has_value;
+    uint8_t reserved;
 };
-_Static_assert(sizeof(struct pk_pattern) == 32u, "no holes: the table is read-only data of small boards");
+struct pk_pattern_row { /* one text; 8 bytes */
+    struct pk_pattern_ref match;
+    uint16_t pattern;
+    bool is_at_start; /* text begins where the message does */
+    uint8_t reserved;
+};
+_Static_assert(sizeof(struct pk_pattern) == 28u && sizeof(struct pk_pattern_row) == 8u,
+               "no holes: the tables are read-only data of small boards");
 
-/* Rows and their strings; memory belongs to the caller. */
+/* Patterns, their rows and their strings; memory belongs to the caller. */
 struct pk_pattern_book {
-    struct pk_pattern *rows;
+    struct pk_pattern *patterns;
+    struct pk_pattern_row *rows;
     char *text;
-    uint32_t row_count, row_cap, text_bytes, text_cap; /* text_cap <= 65536 */
+    uint32_t pattern_count, pattern_cap, row_count, row_cap, text_bytes, text_cap; /* text_cap <= 65536 */
 };
 struct pk_str pk_pattern_ref_str(const char *text, struct pk_pattern_ref ref);
 

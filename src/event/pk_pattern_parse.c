@@ -11,7 +11,7 @@ struct parse {
     struct pk_pattern_book *book;
     struct pk_diag *diag;
     const char *file;
-    struct pk_pattern section; /* what every row of the section has */
+    struct pk_pattern section;
     uint32_t first_row;
     uint32_t line, column;               /* of the section */
     struct pk_ini_item source, value;    /* where they were said, for messages */
@@ -125,8 +125,8 @@ static int take_match(struct parse *p, const struct pk_ini_item *item) {
     if (b->row_count >= b->row_cap) {
         return fail_value(p, item, "no room for another pattern");
     }
-    struct pk_pattern *row = &b->rows[b->row_count];
-    memset(row, 0, sizeof *row);
+    struct pk_pattern_row *row = &b->rows[b->row_count];
+    *row = (struct pk_pattern_row){.pattern = (uint16_t)b->pattern_count};
     struct pk_str s = item->value;
     row->is_at_start = s.n > 0 && s.p[0] == '^';
     if (row->is_at_start) {
@@ -298,17 +298,12 @@ static int end_section(struct parse *p) {
         return fail(p, p->line, p->column, "pattern '{}' has no match", id);
     }
     for (uint32_t i = p->first_row; i < b->row_count; i++) {
-        struct pk_pattern *row = &b->rows[i];
-        const struct pk_pattern_ref match = row->match;
-        const bool is_at_start = row->is_at_start;
-        const int err = check_fields(p, pk_pattern_ref_str(b->text, match));
+        const int err = check_fields(p, pk_pattern_ref_str(b->text, b->rows[i].match));
         if (err != PK_OK) {
             return err;
         }
-        *row = p->section;
-        row->match = match;
-        row->is_at_start = is_at_start;
     }
+    b->patterns[b->pattern_count++] = p->section;
     return PK_OK;
 }
 
@@ -322,10 +317,13 @@ static int begin_section(struct parse *p, const struct pk_ini_item *item) {
         return fail(p, item->line, item->column,
                     "a pattern needs a name of letters, digits, _ and -: [pattern NAME]", item->section_name);
     }
-    for (uint32_t i = 0; i < b->row_count; i++) {
-        if (pk_str_eq(pk_pattern_ref_str(b->text, b->rows[i].id), item->section_name)) {
+    for (uint32_t i = 0; i < b->pattern_count; i++) {
+        if (pk_str_eq(pk_pattern_ref_str(b->text, b->patterns[i].id), item->section_name)) {
             return fail(p, item->line, item->column, "pattern '{}' is defined twice", item->section_name);
         }
+    }
+    if (b->pattern_count >= b->pattern_cap) {
+        return fail(p, item->line, item->column, "no room for pattern '{}'", item->section_name);
     }
     memset(&p->section, 0, sizeof p->section);
     p->section.severity = PK_SEV_COUNT;
@@ -339,12 +337,14 @@ static int begin_section(struct parse *p, const struct pk_ini_item *item) {
 int pk_pattern_parse(struct pk_pattern_book *book, const char *file, struct pk_str text,
                      struct pk_diag *out_diag) {
     struct parse p = {.book = book, .diag = out_diag, .file = file};
-    const uint32_t row_count = book->row_count, text_bytes = book->text_bytes;
+    const uint32_t pattern_count = book->pattern_count, row_count = book->row_count;
+    const uint32_t text_bytes = book->text_bytes;
     struct pk_ini_reader ini;
     struct pk_ini_item item;
     PK_ASSERT(book->text_cap <= 65536u);
-    for (uint32_t i = 0; i < row_count; i++) {
-        p.group_first = book->rows[i].once > p.group_first ? book->rows[i].once : p.group_first;
+    for (uint32_t i = 0; i < pattern_count; i++) {
+        const uint8_t once = book->patterns[i].once;
+        p.group_first = once > p.group_first ? once : p.group_first;
     }
     p.group_first++;
     pk_ini_init(&ini, text.p, text.n);
@@ -362,6 +362,7 @@ int pk_pattern_parse(struct pk_pattern_book *book, const char *file, struct pk_s
         err = err == PK_OK && item.kind == PK_INI_SECTION ? begin_section(&p, &item) : err;
     } while (err == PK_OK && item.kind != PK_INI_END);
     if (err != PK_OK) {
+        book->pattern_count = pattern_count;
         book->row_count = row_count;
         book->text_bytes = text_bytes;
     }

@@ -21,6 +21,7 @@ static void make_classes(struct pk_patterns_build *b, const struct pk_pattern_bo
     for (unsigned c = 0; c < 256u; c++) {
         b->classes[c] = is_used[c] ? ++count : 0;
     }
+    b->class_count = count;
     for (unsigned c = 'A'; c <= 'Z'; c++) {
         b->classes[c] = b->classes[c + ('a' - 'A')];
     }
@@ -123,7 +124,7 @@ static int place(struct pk_patterns_build *b) {
 /* Leaves look for children behind the last cell, where there is none. */
 static int finish_cells(struct pk_patterns_build *b) {
     const uint32_t empty = b->cell_count;
-    b->cell_count += 256u;
+    b->cell_count += 1u + b->class_count;
     if (b->cell_count > PK_PATTERNS_CELLS_MAX) {
         return PK_E_FULL;
     }
@@ -174,7 +175,8 @@ int pk_patterns_build(struct pk_patterns_build *b, const struct pk_pattern_book 
         b->ends[i].state = b->nodes[b->ends[i].state].state;
     }
     sort_ends(b->ends, book->row_count);
-    *out = (struct pk_patterns){.rows = book->rows,
+    *out = (struct pk_patterns){.patterns = book->patterns,
+                                .rows = book->rows,
                                 .text = book->text,
                                 .cells = b->cells,
                                 .ends = b->ends,
@@ -193,8 +195,8 @@ struct search {
     uint32_t best; /* row_count = none yet */
 };
 
-static bool is_program(const struct pk_patterns *p, const struct pk_pattern *row, struct pk_str program) {
-    struct pk_str rest = pk_pattern_ref_str(p->text, row->programs), glob;
+static bool is_program(const struct pk_patterns *p, const struct pk_pattern *pattern, struct pk_str program) {
+    struct pk_str rest = pk_pattern_ref_str(p->text, pattern->programs), glob;
     if (rest.n == 0 || program.n == 0) {
         return true;
     }
@@ -208,12 +210,13 @@ static bool is_program(const struct pk_patterns *p, const struct pk_pattern *row
 
 /* A row whose anchor begins at `at`. */
 static void try_row(struct search *s, uint32_t index, uint32_t at) {
-    const struct pk_pattern *row = &s->p->rows[index];
+    const struct pk_pattern_row *row = &s->p->rows[index];
+    const struct pk_pattern *pattern = &s->p->patterns[row->pattern];
     struct pk_pattern_fields fields;
-    if (row->formats != 0 && (row->formats & (1u << s->q->format)) == 0) {
+    if (pattern->formats != 0 && (pattern->formats & (1u << s->q->format)) == 0) {
         return;
     }
-    if (!is_program(s->p, row, s->q->program) ||
+    if (!is_program(s->p, pattern, s->q->program) ||
         !pk_pattern_walk(pk_pattern_ref_str(s->p->text, row->match), row->is_at_start, s->q->message, at,
                          &fields)) {
         return;

@@ -5,6 +5,7 @@
 #include "event/pk_pattern.h"
 
 enum {
+    PK_PATTERNS_MAX = 256,
     PK_PATTERNS_ROWS_MAX = 1024,
     PK_PATTERNS_ANCHOR_BYTES = 8, /* of an anchor that the automaton knows; the walk compares the rest */
     PK_PATTERNS_NODES_MAX = 16384,
@@ -25,7 +26,8 @@ struct pk_patterns_end { /* ordered by state, then row */
 };
 
 struct pk_patterns {
-    const struct pk_pattern *rows;
+    const struct pk_pattern *patterns;
+    const struct pk_pattern_row *rows;
     const char *text;
     const struct pk_patterns_cell *cells;
     const struct pk_patterns_end *ends; /* one for each row */
@@ -43,7 +45,7 @@ struct pk_patterns_node {
 struct pk_patterns_build {
     struct pk_patterns_node nodes[PK_PATTERNS_NODES_MAX];
     uint16_t queue[PK_PATTERNS_NODES_MAX];
-    uint32_t node_count, cell_count;
+    uint32_t node_count, cell_count, class_count;
     uint8_t is_base[PK_PATTERNS_CELLS_MAX];
     struct pk_patterns_cell cells[PK_PATTERNS_CELLS_MAX];
     struct pk_patterns_end ends[PK_PATTERNS_ROWS_MAX];

@@ -9,7 +9,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { ROWS = 64, TEXT_BYTES = 4096, INPUT_BYTES_MAX = 4096 };
-static struct pk_pattern rows[ROWS];
+static struct pk_pattern meanings[ROWS];
+static struct pk_pattern_row rows[ROWS];
 static char text[TEXT_BYTES];
 static struct pk_patterns_build build;
 
@@ -33,7 +34,12 @@ static void check_fields(const struct pk_pattern_fields *fields, struct pk_str m
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    struct pk_pattern_book book = {.rows = rows, .text = text, .row_cap = ROWS, .text_cap = TEXT_BYTES};
+    struct pk_pattern_book book = {.patterns = meanings,
+                                   .rows = rows,
+                                   .text = text,
+                                   .pattern_cap = ROWS,
+                                   .row_cap = ROWS,
+                                   .text_cap = TEXT_BYTES};
     struct pk_patterns patterns;
     struct pk_pattern_fields fields;
     struct pk_diag diag;

@@ -5,7 +5,8 @@
 #include "event/pk_pattern_parse.h"
 #include "support/pk_test.h"
 
-static struct pk_pattern rows[16];
+static struct pk_pattern meanings[16];
+static struct pk_pattern_row rows[16];
 static char text[2048];
 static struct pk_patterns_build build;
 static struct pk_patterns patterns;
@@ -16,7 +17,12 @@ static int row;
 
 static void begin(void) {
     struct pk_diag diag;
-    struct pk_pattern_book book = {.rows = rows, .text = text, .row_cap = 16, .text_cap = sizeof text};
+    struct pk_pattern_book book = {.patterns = meanings,
+                                   .rows = rows,
+                                   .text = text,
+                                   .pattern_cap = 16,
+                                   .row_cap = 16,
+                                   .text_cap = sizeof text};
     CHECK_EQ_INT(
         pk_pattern_parse(
             &book, "x",

@@ -5,15 +5,25 @@
 
 #include "support/pk_test.h"
 
-static struct pk_pattern rows[8];
+static struct pk_pattern meanings[6];
+static struct pk_pattern_row rows[8];
 static char text[1024];
 static struct pk_pattern_book book;
 static struct pk_diag diag;
 
 static int parse(const char *patterns) {
-    book = (struct pk_pattern_book){.rows = rows, .text = text, .row_cap = 8, .text_cap = sizeof text};
+    book = (struct pk_pattern_book){.patterns = meanings,
+                                    .rows = rows,
+                                    .text = text,
+                                    .pattern_cap = 6,
+                                    .row_cap = 8,
+                                    .text_cap = sizeof text};
     memset(&diag, 0, sizeof diag);
     return pk_pattern_parse(&book, "x.patterns", pk_str_of(patterns), &diag);
+}
+
+static const struct pk_pattern *of(uint32_t row) {
+    return &meanings[rows[row].pattern];
 }
 
 static bool is(struct pk_pattern_ref r, const char *want) {
@@ -31,16 +41,16 @@ PK_TEST(parse__makes_a_row_of_each_match) {
     CHECK(rows[0].is_at_start && is(rows[0].match, "gone: {ip}"));
     CHECK(!rows[1].is_at_start && is(rows[1].match, "say \"{user}\" to {ip}"));
     for (unsigned i = 0; i < 2; i++) {
-        CHECK(is(rows[i].id, "one") && is(rows[i].event, "auth_failed") && is(rows[i].source, "from.{ip}"));
-        CHECK(is(rows[i].programs, "a | b*"));
-        CHECK_EQ_INT(rows[i].severity, PK_SEV_HIGH);
-        CHECK_EQ_INT(rows[i].formats, 1 << PK_LOG_FORMAT_SYSLOG | 1 << PK_LOG_FORMAT_JSON);
-        CHECK(rows[i].has_value && rows[i].value.n == 0);
-        CHECK_EQ_INT(rows[i].value_whole, -3);
+        CHECK(is(of(i)->id, "one") && is(of(i)->event, "auth_failed") && is(of(i)->source, "from.{ip}"));
+        CHECK(is(of(i)->programs, "a | b*"));
+        CHECK_EQ_INT(of(i)->severity, PK_SEV_HIGH);
+        CHECK_EQ_INT(of(i)->formats, 1 << PK_LOG_FORMAT_SYSLOG | 1 << PK_LOG_FORMAT_JSON);
+        CHECK(of(i)->has_value && of(i)->value.n == 0);
+        CHECK_EQ_INT(of(i)->value_whole, -3);
     }
-    CHECK(is(rows[2].value, "value") && rows[2].has_value);
-    CHECK_EQ_INT(rows[2].severity, PK_SEV_COUNT);
-    CHECK_EQ_INT(rows[2].formats, 0);
+    CHECK(is(of(2)->value, "value") && of(2)->has_value);
+    CHECK_EQ_INT(of(2)->severity, PK_SEV_COUNT);
+    CHECK_EQ_INT(of(2)->formats, 0);
 }
 
 PK_TEST(once__numbers_words_and_members) {
@@ -48,13 +58,13 @@ PK_TEST(once__numbers_words_and_members) {
                        "[pattern b]\nonce = y\nevent = e\nmatch = cccc\n[pattern c]\nonce = x\nevent = "
                        "e\nmatch = dddd\n"),
                  PK_OK);
-    CHECK(rows[0].once == rows[1].once && rows[0].once == rows[3].once && rows[0].once != rows[2].once);
-    CHECK(rows[0].once_member == rows[1].once_member && rows[0].once_member != rows[3].once_member);
+    CHECK(of(0)->once == of(1)->once && of(0)->once == of(3)->once && of(0)->once != of(2)->once);
+    CHECK(of(0)->once_member == of(1)->once_member && of(0)->once_member != of(3)->once_member);
     /* The words of another file are others. */
     CHECK_EQ_INT(
         pk_pattern_parse(&book, "y", pk_str_of("[pattern d]\nonce = x\nevent = e\nmatch = eeee\n"), &diag),
         PK_OK);
-    CHECK(rows[4].once > rows[2].once && rows[4].once > rows[0].once);
+    CHECK(of(4)->once > of(2)->once && of(4)->once > of(0)->once);
     CHECK_EQ_INT(
         parse(
             "[pattern a]\nonce = x\nevent = e\nmatch = aaaa\n[pattern b]\nonce = x\nevent = e\nmatch = aaaa\n"
@@ -125,6 +135,12 @@ PK_TEST(parse__refuses_a_file_that_does_not_fit_and_keeps_the_ones_before) {
     CHECK_STR(diag.message, "the patterns together are too long");
     CHECK_EQ_U64(book.row_count, 1);
     CHECK(is(rows[0].match, "abcd"));
+    book.text_cap = sizeof text;
+    book.pattern_cap = 1;
+    CHECK_EQ_INT(pk_pattern_parse(&book, "y", pk_str_of("[pattern y]\nmatch = abcdef\n"), &diag),
+                 PK_E_CONFIG);
+    CHECK_STR(diag.message, "no room for pattern 'y'");
+    CHECK_EQ_U64(book.pattern_count, 1);
 }
 
 PK_TEST_MAIN(parse__makes_a_row_of_each_match, once__numbers_words_and_members, parse__says_where_and_what,

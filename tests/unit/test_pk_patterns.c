@@ -8,7 +8,8 @@
 #include "support/pk_test.h"
 
 enum { ROWS = 300 };
-static struct pk_pattern rows[PK_PATTERNS_ROWS_MAX + 1];
+static struct pk_pattern meanings[PK_PATTERNS_MAX];
+static struct pk_pattern_row rows[PK_PATTERNS_ROWS_MAX + 1];
 static char text[65536];
 static struct pk_pattern_book book;
 static struct pk_patterns_build build;
@@ -17,8 +18,12 @@ static struct pk_pattern_fields fields;
 
 static int make(const char *source) {
     struct pk_diag diag;
-    book = (struct pk_pattern_book){
-        .rows = rows, .text = text, .row_cap = PK_PATTERNS_ROWS_MAX, .text_cap = sizeof text};
+    book = (struct pk_pattern_book){.patterns = meanings,
+                                    .rows = rows,
+                                    .text = text,
+                                    .pattern_cap = PK_PATTERNS_MAX,
+                                    .row_cap = PK_PATTERNS_ROWS_MAX,
+                                    .text_cap = sizeof text};
     const int err = pk_pattern_parse(&book, "x", pk_str_of(source), &diag);
     return err != PK_OK ? err : pk_patterns_build(&build, &book, &patterns);
 }
@@ -54,7 +59,7 @@ PK_TEST(find__sees_long_anchors_and_suffixes) {
     CHECK_EQ_INT(find("", "abcdxefgh", PK_LOG_FORMAT_PLAIN), 2);
 }
 
-static bool contains_at(const char *message, const struct pk_pattern *row) {
+static bool contains_at(const char *message, const struct pk_pattern_row *row) {
     const struct pk_str m = pk_pattern_ref_str(text, row->match);
     struct pk_pattern_fields f;
     for (uint32_t at = 0; at + m.n <= strlen(message); at++) {
@@ -128,7 +133,8 @@ PK_TEST(shipped__is_small_and_every_text_is_found_in_itself) {
             pk_buf_put_str(&b, piece.literal);
         }
         unsigned format = 0;
-        while (p->rows[i].formats != 0 && (p->rows[i].formats & (1u << format)) == 0) {
+        const uint8_t formats = p->patterns[p->rows[i].pattern].formats;
+        while (formats != 0 && (formats & (1u << format)) == 0) {
             format++;
         }
         const struct pk_patterns_query q = {pk_buf_str(&b), {NULL, 0}, (uint8_t)format};
