@@ -281,6 +281,11 @@ static void take_bracket(struct pk_str inner, struct pk_logline *out) {
     }
 }
 
+static bool is_number(struct pk_str s) {
+    uint64_t number = 0;
+    return pk_parse_u64(s, &number) == PK_OK;
+}
+
 /* "1234#5678: " of nginx, "[MY-010119] [Server]" of MySQL, "[12] " thread numbers: names the program when it
  * tells. */
 static struct pk_str skip_marks(struct pk_str rest, struct pk_logline *out) {
@@ -304,6 +309,10 @@ static struct pk_str skip_marks(struct pk_str rest, struct pk_logline *out) {
         if (word.n > 3u && is_digit(word.p[0]) && contains(word, '#') && is_tag(word)) {
             out->program = pk_str_of("nginx");
             rest = after;
+            continue;
+        }
+        if (pk_str_starts(after, " --- ") && is_number(word)) { /* "12 --- [main] Class : text" of Spring */
+            rest = behind(after, 5);
             continue;
         }
         return rest;
@@ -332,11 +341,6 @@ static void take_component(struct pk_str rest, struct pk_logline *out) {
 static bool is_postgres(struct pk_str word, struct pk_str after) {
     return is_tag(word) && word.p[0] != '[' && is_upper(word.p[1]) && after.n >= 2u && after.p[0] == ' ' &&
            after.p[1] == ' ';
-}
-
-static bool is_number(struct pk_str s) {
-    uint64_t number = 0;
-    return pk_parse_u64(s, &number) == PK_OK;
 }
 
 static bool is_shouted(struct pk_str s) {

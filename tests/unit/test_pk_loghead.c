@@ -73,6 +73,7 @@ PK_TEST(stamped__finds_level_and_class) {
         {" R02-M1 RAS KERNEL FATAL data storage interrupt", "", "data storage interrupt", PK_SEV_CRITICAL},
         {"|Step_LSC|30002312|onStand 3579", "Step_LSC", "onStand 3579", -1},
         {" host app[3]: it is up", "app", "it is up", -1},
+        {" ERROR 12 --- [exec-1] o.s.web.Foo  : it threw", "Foo", "it threw", PK_SEV_HIGH},
         {" myservice - ERROR - it broke", "", "it broke", PK_SEV_HIGH},
         {" the error in lower case is a word", "", "the error in lower case is a word", -1},
     };
