@@ -91,6 +91,9 @@ struct pk_super_platform_config {
     const char *watchdog_device;    /* empty: none */
     const char *const *environment; /* PICKET_* and the service manager's are taken from it */
 };
+/* Whether the user and group of the agent are there and may be used. PK_OK, or PK_E_CONFIG with a sentence.
+ */
+int pk_super_platform_check(const struct pk_super_platform_config *config, struct pk_buf *why);
 /* Makes run and state directories, takes the single-instance lock, writes the pid file, opens the listening
  * sockets, blocks and collects signals. One per process. PK_OK or negative with a sentence in *why. */
 int pk_super_platform_open(const struct pk_super_platform_config *config, struct pk_port_super *out,

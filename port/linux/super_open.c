@@ -239,6 +239,11 @@ static void close_all(struct pk_super_platform *p) {
     }
 }
 
+int pk_super_platform_check(const struct pk_super_platform_config *config, struct pk_buf *why) {
+    the_platform.config = *config;
+    return find_user(&the_platform, why);
+}
+
 int pk_super_platform_open(const struct pk_super_platform_config *config, struct pk_port_super *out,
                            struct pk_buf *why) {
     struct pk_super_platform *p = &the_platform;

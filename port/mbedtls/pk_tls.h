@@ -32,6 +32,7 @@ struct pk_tls {
     bool is_flushing;       /* a record we accepted waits for room in the transport */
     mbedtls_ssl_config config;
     mbedtls_ssl_context ssl;
+    uint64_t refused_before;  /* by the heap, when the connection was begun */
     uint64_t no_memory_count; /* connections lost because the heap was exhausted */
     char server_name[PK_HOST_BYTES];
     char error[PK_TLS_ERROR_BYTES];

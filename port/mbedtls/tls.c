@@ -81,7 +81,8 @@ static int fail(struct pk_tls *t, int code) {
     struct pk_buf b;
     pk_buf_init(&b, t->error, sizeof t->error);
     const uint32_t flags = mbedtls_ssl_get_verify_result(&t->ssl);
-    if (pk_tls_is_no_memory(code)) {
+    /* A check of the peer that lacked memory says something else. */
+    if (pk_tls_is_no_memory(code) || pk_mbedtls_heap.status.failed_count != t->refused_before) {
         t->no_memory_count++;
         pk_buf_puts(&b, "out of TLS memory: ");
         pk_buf_put_u64(&b, pk_mbedtls_heap.status.high_bytes);
@@ -259,6 +260,7 @@ int pk_tls_begin(struct pk_tls *t, const char *server_name) {
         return PK_E_TLS;
     }
     t->is_begun = true;
+    t->refused_before = pk_mbedtls_heap.status.failed_count;
     const int code = set_up(t, id);
     if (code != 0) {
         const int err = fail(t, code);

@@ -215,6 +215,9 @@ static void expect_heartbeats(struct pk_agent *a) {
         if (source >= 0 && pk_sources_state(&a->intake.sources, (uint16_t)source)->promised_ms > 0) {
             continue; /* it has promised itself: that holds */
         }
+        if (pk_engine_is_silent(&a->engine, pk_str_of(h->source))) {
+            continue; /* only a heartbeat of its own ends that */
+        }
         if (pk_event_sample("heartbeat", h->source, (double)h->interval_ms / 1000.0, PK_OK, &a->event_in) ==
             PK_OK) {
             pk_agent_offer(a);

@@ -308,8 +308,25 @@ int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct pk_str grou
     (void)pk_str_copy_cut(group_key, a->group_key, sizeof a->group_key);
     w->last_ms = is_new ? (uint32_t)e->now_ms : w->last_ms;
     w->state = PK_WIN_FIRING;
+    /* What was counted is lost with the last life. That nothing came is known only once a whole window
+     * passed. */
+    const uint32_t cap = pk_rule_ring_cap(r);
+    for (uint32_t i = 0; i < cap && is_new; i++) {
+        pk_windows_push(&e->windows, slot, cap, (uint32_t)e->now_ms);
+    }
     pk_eval_window(e, slot, NULL);
     return PK_OK;
+}
+
+bool pk_engine_is_silent(const struct pk_engine *e, struct pk_str source) {
+    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+        const struct pk_active *a = &e->active[i];
+        if (a->is_used && e->rules.rows[a->rule]->when.kind == PK_COND_ABSENT &&
+            pk_str_eq(pk_str_of(a->group_key), source)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int pk_engine_release(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key, uint64_t now_ms) {

@@ -167,6 +167,8 @@ bool pk_engine_next_finding(struct pk_engine *e, struct pk_finding *out);
  * CLEARED comes when it is over. PK_OK, PK_E_NOT_FOUND (rule, or disabled), PK_E_FULL. */
 PK_MUST_USE int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key,
                                 enum pk_severity severity, uint64_t now_ms);
+/* A rule of absence is firing for this source: it is known to be silent. */
+bool pk_engine_is_silent(const struct pk_engine *e, struct pk_str source);
 /* A person ended the incident: the group is idle again without a finding. When the condition goes on it fires
  * anew (after cooldown). PK_OK or PK_E_NOT_FOUND. */
 PK_MUST_USE int pk_engine_release(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key,

@@ -168,13 +168,13 @@ static enum pk_incident_event event_of_run(uint8_t old_state, uint8_t state) {
     case PK_RUN_INTERRUPTED:
     case PK_RUN_ROLLED_BACK:
     case PK_RUN_UNKNOWN:
+    case PK_RUN_REFUSED: /* by the supervisor, after the start was asked for */
         return old_state == PK_RUN_EXECUTING ? PK_INC_ON_ACTION_FAILED : PK_INC_EVENT_COUNT;
     case PK_RUN_PLANNED:
     case PK_RUN_AWAITING_APPROVAL:
     case PK_RUN_APPROVED:
     case PK_RUN_REJECTED:
     case PK_RUN_EXPIRED:
-    case PK_RUN_REFUSED:
     case PK_RUN_WOULD_RUN:
     case PK_RUN_STATE_COUNT:
         break;

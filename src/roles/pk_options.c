@@ -24,7 +24,7 @@ const char *pk_options_usage(void) {
            "  --memory       print every table with its capacity and bytes\n"
            "  --selftest     run the known-answer tests of codecs and cryptography\n"
            "  --dump-state   ask the running daemon for its state and print it\n"
-           "  --version      print version, board and limits profile\n"
+           "  --version      print version and board\n"
            "  -h, --help     print this\n"
            "\n"
            "Signals: HUP reload, USR1 dump state, USR2 next log level, TERM stop.\n"

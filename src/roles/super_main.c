@@ -31,11 +31,12 @@ int pk_supervisor_check(const struct pk_options *options) {
     char text[320];
     struct pk_buf b;
     pk_buf_init(&b, text, sizeof text);
-    if (pk_supervisor_load(&the_supervisor, options->config_path, options->environment, &diag) == PK_OK) {
-        return PK_EXIT_OK;
+    if (pk_supervisor_load(&the_supervisor, options->config_path, options->environment, &diag) != PK_OK) {
+        pk_diag_format(&diag, &b);
+        return fail(PK_E_CONFIG, text);
     }
-    pk_diag_format(&diag, &b);
-    return fail(PK_E_CONFIG, text);
+    const struct pk_super_platform_config config = platform_config(&the_supervisor);
+    return pk_super_platform_check(&config, &b) == PK_OK ? PK_EXIT_OK : fail(PK_E_CONFIG, text);
 }
 
 /* The roles start in "/": a relative path would mean another file to them. */

@@ -101,6 +101,20 @@ def test_rules_over_the_memory_budget__refused_with_prices():
         assert gateway.process.popen.wait(10) == 78
 
 
+def test_check__user_and_group_that_cannot_be_the_agents():
+    with Rig() as rig:
+        for name, setting, why in (("a", "user = ghost", "no such user: ghost"), ("b", "user = root", "must not run as root"), ("c", "group = ghost", "no such group: ghost")):
+            gateway = Gateway(rig, name=name)
+            with open(gateway.config_path) as f:
+                text = f.read()
+            key = setting.split()[0]
+            text = "".join(setting + "\n" if line.startswith(key + " =") else line for line in text.splitlines(True))
+            with open(gateway.config_path, "w") as f:
+                f.write(text)
+            out = check(gateway)
+            assert out.returncode == 78 and why in out.stderr, (setting, out.returncode, out.stderr)
+
+
 def test_ownership__what_others_may_write_is_not_obeyed():
     with Rig() as rig:
         for i, (path, spoil) in enumerate((
@@ -179,5 +193,5 @@ def test_signals__dump_and_log_level():
 
 
 main(test_check__good_prints_prices_and_budget, test_check__errors_name_place_and_reason, test_files__conf_d_in_byte_order_then_environment,
-     test_rules_over_the_memory_budget__refused_with_prices, test_ownership__what_others_may_write_is_not_obeyed, test_second_instance__is_refused_and_the_first_goes_on,
+     test_check__user_and_group_that_cannot_be_the_agents, test_rules_over_the_memory_budget__refused_with_prices, test_ownership__what_others_may_write_is_not_obeyed, test_second_instance__is_refused_and_the_first_goes_on,
      test_tasks_and_usage, test_signals__dump_and_log_level, at_once=4)

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from rig import SOURCE, Broker, Gateway, Process, Rig, await_true, free_port, main
+from rig import GATEWAY, SOURCE, Broker, Gateway, Process, Rig, await_true, free_port, main
 
 
 def link(gateway):
@@ -194,6 +194,23 @@ def test_tls_broker_on_a_plain_link():
         gateway = Gateway(rig, actions="", config=f"[broker central]\nhost = 127.0.0.1\nport = {broker.port}\ntls = no\nreconnect_max = 2s\n").start()
         await_true("a reason", 5, lambda: "reset by the peer" in link(gateway)["error"] or "closed" in link(gateway)["error"])
         assert link(gateway)["connects"] == 0
+
+
+def test_two_brokers__both_stay_connected_through_restarts():
+    with Rig() as rig:
+        brokers = [Broker(rig, name=name).start() for name in ("central", "site")]
+        tls = os.path.join(rig.dir, "gateway", "etc", "tls")
+        gateway = Gateway(rig, brokers[0].port, actions="", config=f"[broker site]\nhost = 127.0.0.1\nport = {brokers[1].port}\nca = {tls}/ca.crt\n"
+                          f"certificate = {tls}/{GATEWAY}.crt\nkey = {tls}/{GATEWAY}.key\nroles = events\nreconnect_max = 2s\n").start()
+        both = lambda: all(l["state"] == "online" for l in gateway.result("status")["links"])
+        await_true("both are online", 15, both)
+        for broker in brokers + brokers:
+            broker.kill()
+            await_true("it is noticed", 5, lambda: not both())
+            broker.start()
+            await_true("both are online again", 15, both)
+        heap = next(t for t in gateway.result("memory")["tables"] if t["table"] == "tls_arena_bytes")
+        assert heap["drops"] == 0, heap
 
 
 def test_name_that_does_not_resolve():

@@ -164,6 +164,17 @@ PK_TEST(start__configured_heartbeat_that_never_comes__is_an_incident) {
     const struct pk_incident *i = gateway_incident(&gw, "heartbeat_lost");
     REQUIRE(i != NULL);
     CHECK_STR(i->group_key, "press-7");
+    char id[PK_INC_ID_BYTES];
+    (void)snprintf(id, sizeof id, "%s", i->id);
+    for (int life = 0; life < 3; life++) { /* being started again is no sign of life of the press */
+        gateway_crash(&gw);
+        REQUIRE(gateway_boot(&gw));
+        wait_ms(90000);
+        i = gateway_incident(&gw, "heartbeat_lost");
+        REQUIRE(i != NULL);
+        CHECK_STR(i->id, id);
+        CHECK(i->status != PK_INC_RESOLVED);
+    }
 }
 
 PK_TEST(start__store_moved_aside__is_an_incident_of_its_own) {

@@ -131,6 +131,10 @@ PK_TEST(set_action__moves_the_status_as_the_run_goes) {
     set_action(3, PK_RUN_REFUSED, true);
     CHECK_EQ_INT(i->status, PK_INC_MITIGATED);
     CHECK_EQ_INT(i->action_count, 3);
+    i = fresh();
+    set_action(1, PK_RUN_EXECUTING, true);
+    set_action(1, PK_RUN_REFUSED, true); /* the supervisor did not start it */
+    CHECK_EQ_INT(i->status, PK_INC_INVESTIGATING);
 }
 
 PK_TEST(set_action__read_only_and_late_ones_only_list) {

@@ -54,7 +54,7 @@
 /* -- third-party memory -- */
 #define PK_TXN_PAGES 64u /* pages one store transaction may dirty */
 #define PK_LIMIT_ARENA_BYTES (61440u + 4200u * PK_TXN_PAGES + 65536u) /* DESIGN 5: LMDB and libc corners */
-#define PK_LIMIT_TLS_HEAP_BYTES 98304u                                /* one broker; 96 KB with two */
+#define PK_LIMIT_TLS_HEAP_BYTES 98304u                                /* two brokers */
 #define PK_LIMIT_STORE_QUEUE_BYTES 524288u                            /* batches waiting for the writer */
 
 #define PK_AGENT_RAM_MAX (64u * 1024u * 1024u) /* sizeof(struct agent) may not exceed it */

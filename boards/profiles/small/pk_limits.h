@@ -54,8 +54,8 @@
 /* -- third-party memory -- */
 #define PK_TXN_PAGES 64u /* pages one store transaction may dirty */
 #define PK_LIMIT_ARENA_BYTES (61440u + 4200u * PK_TXN_PAGES + 65536u) /* DESIGN 5: LMDB and libc corners */
-#define PK_LIMIT_TLS_HEAP_BYTES 65536u                                /* one broker; 96 KB with two */
-#define PK_LIMIT_STORE_QUEUE_BYTES 65536u                             /* batches waiting for the writer */
+#define PK_LIMIT_TLS_HEAP_BYTES 98304u    /* two brokers; what is not used costs no memory */
+#define PK_LIMIT_STORE_QUEUE_BYTES 65536u /* batches waiting for the writer */
 
 #define PK_AGENT_RAM_MAX (1152u * 1024u) /* sizeof(struct agent) may not exceed it */
 #endif
