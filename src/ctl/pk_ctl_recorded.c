@@ -4,6 +4,8 @@
 
 #include "event/pk_event_json.h"
 
+enum { INCIDENT_JSON_BYTES = 5120, EVENT_JSON_BYTES = 4608, FLUSH_BYTES = 1 << 20 };
+
 int pk_ctl_recorded_open(struct pk_ctl *c, const char *path, struct pk_ctl_input *out) {
     const int err = pk_ctl_input_open(out, path, c->in_fd);
     return err == PK_OK            ? 0
@@ -139,4 +141,62 @@ int pk_ctl_recorded_events(struct pk_ctl *c, const char *path, const struct pk_c
     }
     return at < in->n && in->p[at] == '[' ? take_array(c, path, in, take, ctx)
                                           : take_lines(c, path, in, take, ctx);
+}
+
+/* ---- output ---- */
+
+void pk_ctl_recorded_put_event(struct pk_ctl *c, const struct pk_event_in *e) {
+    char json[EVENT_JSON_BYTES];
+    struct pk_buf b;
+    struct pk_json_writer w;
+    struct pk_str rest = {(const char *)e->fields, e->field_bytes};
+    struct pk_field field;
+    pk_buf_init(&b, json, sizeof json);
+    pk_jw_init(&w, &b);
+    pk_jw_object(&w, NULL);
+    if (e->has_time) {
+        pk_jw_time(&w, "time", e->wall_ms);
+    }
+    pk_jw_cstr(&w, "type", e->type);
+    pk_jw_cstr(&w, "source", e->source);
+    pk_jw_cstr(&w, "severity", pk_severity_word((enum pk_severity)e->severity));
+    if (e->has_value) {
+        pk_jw_double(&w, "value", e->value);
+    }
+    pk_jw_str(&w, "message", pk_str_make(e->message, e->message_bytes));
+    if (e->field_bytes > 0) {
+        pk_jw_object(&w, "metadata");
+        while (pk_field_next(&rest, &field)) {
+            pk_jw_key(&w, field.name);
+            pk_jw_str(&w, NULL, field.value);
+        }
+        pk_jw_object_end(&w);
+    }
+    pk_jw_object_end(&w);
+    pk_ctl_text_put_json(&c->out, pk_buf_str(&b));
+    pk_ctl_text_putc(&c->out, '\n');
+    if (c->out.n > FLUSH_BYTES) {
+        (void)pk_ctl_flush(c);
+    }
+}
+
+void pk_ctl_recorded_put_incident(struct pk_ctl *c, const struct pk_incident *record, const char *change) {
+    char json[INCIDENT_JSON_BYTES];
+    struct pk_buf b;
+    pk_buf_init(&b, json, sizeof json);
+    if (!pk_ctl_lab_put(record, &b)) {
+        (void)pk_ctl_fail(c, PK_E_TOO_BIG, "incident {} is too long", pk_str_of(record->id));
+        return;
+    }
+    struct pk_ctl_text *out = &c->out;
+    if (change != NULL) {
+        pk_ctl_text_puts(out, "{\"change\":\"");
+        pk_ctl_text_puts(out, change);
+        pk_ctl_text_puts(out, "\",\"incident\":");
+    }
+    pk_ctl_text_put_json(out, pk_buf_str(&b));
+    pk_ctl_text_puts(out, change != NULL ? "}\n" : "\n");
+    if (out->n > FLUSH_BYTES) {
+        (void)pk_ctl_flush(c);
+    }
 }

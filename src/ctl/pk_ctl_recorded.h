@@ -26,4 +26,9 @@ int pk_ctl_recorded_lab(struct pk_ctl *c, const struct pk_ctl_rules *rules, stru
  * file:line: message, and nothing behind it is read. */
 int pk_ctl_recorded_events(struct pk_ctl *c, const char *path, const struct pk_ctl_input *in,
                            void (*take)(void *ctx, struct pk_event_in *event), void *ctx);
+
+/* One line each on standard output: the event as replay reads it; the incident, with what a change of rules
+ * did to it (NULL: nothing is said of that). */
+void pk_ctl_recorded_put_event(struct pk_ctl *c, const struct pk_event_in *e);
+void pk_ctl_recorded_put_incident(struct pk_ctl *c, const struct pk_incident *record, const char *change);
 #endif

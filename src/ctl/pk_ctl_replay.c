@@ -7,8 +7,6 @@
 #include "ctl/pk_ctl_recorded.h"
 #include "event/pk_logevent.h"
 
-enum { INCIDENT_JSON_BYTES = 32768, EVENT_JSON_BYTES = 8192, FLUSH_BYTES = 1 << 20 };
-
 struct replay {
     struct pk_ctl *c;
     const char *path;
@@ -21,51 +19,16 @@ struct replay {
     struct pk_logevent_once once;
     struct pk_event_in event, copy;
     uint64_t event_count, pattern_count, partial_count;
-    char json[INCIDENT_JSON_BYTES];
+    char json[512];
 };
 
 /* ---- events ---- */
-
-/* The event as replay reads it. */
-static void put_event(struct replay *r, const struct pk_event_in *e) {
-    struct pk_buf b;
-    struct pk_json_writer w;
-    struct pk_str rest = {(const char *)e->fields, e->field_bytes};
-    struct pk_field field;
-    pk_buf_init(&b, r->json, EVENT_JSON_BYTES);
-    pk_jw_init(&w, &b);
-    pk_jw_object(&w, NULL);
-    if (e->has_time) {
-        pk_jw_time(&w, "time", e->wall_ms);
-    }
-    pk_jw_cstr(&w, "type", e->type);
-    pk_jw_cstr(&w, "source", e->source);
-    pk_jw_cstr(&w, "severity", pk_severity_word((enum pk_severity)e->severity));
-    if (e->has_value) {
-        pk_jw_double(&w, "value", e->value);
-    }
-    pk_jw_str(&w, "message", pk_str_make(e->message, e->message_bytes));
-    if (e->field_bytes > 0) {
-        pk_jw_object(&w, "metadata");
-        while (pk_field_next(&rest, &field)) {
-            pk_jw_key(&w, field.name);
-            pk_jw_str(&w, NULL, field.value);
-        }
-        pk_jw_object_end(&w);
-    }
-    pk_jw_object_end(&w);
-    pk_ctl_text_put_json(&r->c->out, pk_buf_str(&b));
-    pk_ctl_text_putc(&r->c->out, '\n');
-    if (r->c->out.n > FLUSH_BYTES) {
-        (void)pk_ctl_flush(r->c);
-    }
-}
 
 static void give(void *ctx, struct pk_event_in *event) {
     struct replay *r = ctx;
     r->event_count++;
     if (r->lab == NULL) {
-        put_event(r, event);
+        pk_ctl_recorded_put_event(r->c, event);
         return;
     }
     if (r->with != NULL) {
@@ -168,30 +131,10 @@ static void put_summary(struct replay *r, bool is_log) {
 
 /* ---- incidents ---- */
 
-static void put_incident(struct replay *r, const struct pk_incident *record, const char *change) {
-    struct pk_buf b;
-    pk_buf_init(&b, r->json, sizeof r->json);
-    if (!pk_ctl_lab_put(record, &b)) {
-        (void)pk_ctl_fail(r->c, PK_E_TOO_BIG, "incident {} is too long", pk_str_of(record->id));
-        return;
-    }
-    struct pk_ctl_text *out = &r->c->out;
-    if (change != NULL) {
-        pk_ctl_text_puts(out, "{\"change\":\"");
-        pk_ctl_text_puts(out, change);
-        pk_ctl_text_puts(out, "\",\"incident\":");
-    }
-    pk_ctl_text_put_json(out, pk_buf_str(&b));
-    pk_ctl_text_puts(out, change != NULL ? "}\n" : "\n");
-    if (out->n > FLUSH_BYTES) {
-        (void)pk_ctl_flush(r->c);
-    }
-}
-
 static void put_incidents(struct replay *r) {
     for (uint32_t i = 0; i < r->lab->record_count; i++) {
         if (r->lab->records[i].number != 0) {
-            put_incident(r, &r->lab->records[i], NULL);
+            pk_ctl_recorded_put_incident(r->c, &r->lab->records[i], NULL);
         }
     }
 }
@@ -224,18 +167,18 @@ static void put_diff(struct replay *r) {
     uint32_t removed = 0, changed = 0, added = 0, same = 0;
     for (uint32_t i = 0; i < r->lab->record_count; i++) {
         if (same_in(r->with, r->lab, i) == NULL) {
-            put_incident(r, &r->lab->records[i], "removed");
+            pk_ctl_recorded_put_incident(r->c, &r->lab->records[i], "removed");
             removed++;
         }
     }
     for (uint32_t i = 0; i < r->with->record_count; i++) {
         const struct pk_incident *new = &r->with->records[i], *old = same_in(r->lab, r->with, i);
         if (old == NULL) {
-            put_incident(r, new, "added");
+            pk_ctl_recorded_put_incident(r->c, new, "added");
             added++;
         } else if (!is_same(old, new)) {
-            put_incident(r, old, "changed_from");
-            put_incident(r, new, "changed_to");
+            pk_ctl_recorded_put_incident(r->c, old, "changed_from");
+            pk_ctl_recorded_put_incident(r->c, new, "changed_to");
             changed++;
         } else {
             same++;

@@ -328,6 +328,7 @@ static void keep_program(struct pk_log_reader *r, struct pk_logline *out) {
 void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
     memset(out, 0, sizeof *out);
     r->line_count++;
+    line.p = line.n > 0 ? line.p : "";
     if (line.n > PK_LOG_LINE_BYTES_MAX) {
         line.n = PK_LOG_LINE_BYTES_MAX;
         r->cut_count++;
