@@ -305,7 +305,7 @@ class Proxy:
 class Control:
     """One connection to the control socket."""
 
-    def __init__(self, path, seconds=5):
+    def __init__(self, path, seconds=15):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(seconds)
         self.socket.connect(path)

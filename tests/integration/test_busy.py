@@ -64,7 +64,7 @@ def test_full_disk__answers_say_so_and_nobody_else_waits():
         assert reply and reply["error"] == "timeout", reply
         assert gateway.result("status")["links"][-1]["state"] == "online"
         os.unlink(filler)
-        await_true("the store works again", 15, lambda: gateway.ask("log.level", level="notice")["ok"])
+        await_true("the store works again", 15, lambda: control.ask("log.level", level="notice")["ok"])
         assert request(broker, "ping", operator.sign("ping"), 12)["ok"]
 
 
