@@ -35,6 +35,8 @@ void pk_ctl_pm_metric(struct pk_ctl_text *t, const struct pk_ctl_pm *p, const ch
                       const char *formula);
 /* MTTD, MTTA, MTTR, events, peak error rate as a list. */
 void pk_ctl_pm_metrics(struct pk_ctl_text *t, const struct pk_ctl_pm *p);
+/* Affected components, how many more there were, and the number of events, as a list. */
+void pk_ctl_pm_affected(struct pk_ctl_text *t, const struct pk_ctl_pm *p);
 /* In sentences: what, where, when, how it ended. */
 void pk_ctl_pm_summary(struct pk_ctl_text *t, const struct pk_ctl_pm *p);
 /* Root cause, or the candidates with their confidence, or a blank. */

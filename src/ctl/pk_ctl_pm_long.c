@@ -32,18 +32,7 @@ static void put_header(struct pk_ctl_text *t, const struct pk_ctl_pm *p) {
 
 static void put_impact(struct pk_ctl_text *t, const struct pk_ctl_pm *p) {
     pk_ctl_text_puts(t, "\n## Impact\n\n### Systems\n\n");
-    pk_ctl_pm_label(t, "Affected components");
-    pk_ctl_pm_put_code(t, p, "affected_components");
-    const uint64_t more = pk_ctl_u64(pk_ctl_case_get(p->k, "overflow.affected_components"), 0);
-    if (more > 0) {
-        pk_ctl_text_puts(t, " and ");
-        pk_ctl_text_put_u64(t, more);
-        pk_ctl_text_puts(t, " more");
-    }
-    pk_ctl_text_putc(t, '\n');
-    pk_ctl_pm_label(t, "Events");
-    pk_ctl_pm_put(t, p, "event_count");
-    pk_ctl_text_puts(t, "\n");
+    pk_ctl_pm_affected(t, p);
     pk_ctl_pm_blank_section(t, "Users", "a gateway does not see users");
     pk_ctl_text_puts(t, "\n### Geography\n\nSite ");
     pk_ctl_pm_put_code(t, p, "site");

@@ -163,6 +163,21 @@ void pk_ctl_pm_summary(struct pk_ctl_text *t, const struct pk_ctl_pm *p) {
     }
 }
 
+void pk_ctl_pm_affected(struct pk_ctl_text *t, const struct pk_ctl_pm *p) {
+    pk_ctl_pm_label(t, "Affected components");
+    pk_ctl_pm_put_code(t, p, "affected_components");
+    const uint64_t more = pk_ctl_u64(pk_ctl_case_get(p->k, "overflow.affected_components"), 0);
+    if (more > 0) {
+        pk_ctl_text_puts(t, " and ");
+        pk_ctl_text_put_u64(t, more);
+        pk_ctl_text_puts(t, " more");
+    }
+    pk_ctl_text_putc(t, '\n');
+    pk_ctl_pm_label(t, "Events");
+    pk_ctl_pm_put(t, p, "event_count");
+    pk_ctl_text_putc(t, '\n');
+}
+
 void pk_ctl_pm_causes(struct pk_ctl_text *t, const struct pk_ctl_pm *p) {
     struct pk_ctl_walk walk;
     struct pk_ctl_value cause;

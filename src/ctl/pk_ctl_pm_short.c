@@ -3,18 +3,7 @@
 #include "ctl/pk_ctl_pm.h"
 
 static void put_impact(struct pk_ctl_text *t, const struct pk_ctl_pm *p) {
-    pk_ctl_pm_label(t, "Affected components");
-    pk_ctl_pm_put_code(t, p, "affected_components");
-    const uint64_t more = pk_ctl_u64(pk_ctl_case_get(p->k, "overflow.affected_components"), 0);
-    if (more > 0) {
-        pk_ctl_text_puts(t, " and ");
-        pk_ctl_text_put_u64(t, more);
-        pk_ctl_text_puts(t, " more");
-    }
-    pk_ctl_text_putc(t, '\n');
-    pk_ctl_pm_label(t, "Events");
-    pk_ctl_pm_put(t, p, "event_count");
-    pk_ctl_text_putc(t, '\n');
+    pk_ctl_pm_affected(t, p);
     pk_ctl_pm_label(t, "Duration");
     pk_ctl_pm_duration(t, p);
     pk_ctl_text_putc(t, '\n');
