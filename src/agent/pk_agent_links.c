@@ -93,6 +93,13 @@ static void prepare_will(struct pk_agent *a, uint32_t link) {
     }
 }
 
+static void put_user_properties(const struct pk_ce_attributes *from,
+                                struct pk_mqtt_user_property to[CE_USER_MAX]) {
+    for (uint32_t i = 0; i < from->count; i++) {
+        to[i] = (struct pk_mqtt_user_property){from->items[i].name, from->items[i].value};
+    }
+}
+
 /* False: the client has no room for it now. */
 static bool publish_status(struct pk_agent *a, uint32_t link, bool is_online, const char *reason) {
     char topic[PK_TOPIC_BYTES];
@@ -104,9 +111,7 @@ static bool publish_status(struct pk_agent *a, uint32_t link, bool is_online, co
         return true; /* site and gateway were checked with the configuration */
     }
     const struct pk_str json = status_json(a, link, is_online, reason);
-    for (uint32_t i = 0; i < attributes.count; i++) {
-        user[i] = (struct pk_mqtt_user_property){attributes.items[i].name, attributes.items[i].value};
-    }
+    put_user_properties(&attributes, user);
     const struct pk_mqtt_publish m = {.topic = pk_str_of(topic),
                                       .payload = json.p,
                                       .payload_bytes = json.n,
@@ -705,10 +710,7 @@ static int publish_entry(struct pk_agent *a, struct pk_link *l, const struct pk_
     if (err != PK_OK) {
         return PK_E_TOO_BIG; /* a stored entry that can never be sent */
     }
-    const uint32_t user_count = v->is_clearing ? 0 : attributes.count;
-    for (uint32_t i = 0; i < user_count; i++) {
-        user[i] = (struct pk_mqtt_user_property){attributes.items[i].name, attributes.items[i].value};
-    }
+    put_user_properties(&attributes, user);
     const struct pk_mqtt_publish m = {.topic = pk_str_of(topic),
                                       .payload = b.p,
                                       .payload_bytes = b.n,
@@ -718,7 +720,7 @@ static int publish_entry(struct pk_agent *a, struct pk_link *l, const struct pk_
                                       .content_type =
                                           pk_str_of(v->is_clearing ? "" : PK_CE_CONTENT_TYPE_BINARY),
                                       .user = user,
-                                      .user_count = user_count};
+                                      .user_count = v->is_clearing ? 0 : attributes.count};
     return is_again ? pk_mqtt_resend(&l->mqtt, &m, v->token) : pk_mqtt_publish(&l->mqtt, &m, v->token);
 }
 
@@ -787,9 +789,7 @@ static void send_summary(struct pk_agent *a, struct pk_link *l) {
         pk_agent_log(a, PK_LOG_ERROR, "the summary does not fit its buffer");
         return;
     }
-    for (uint32_t i = 0; i < attributes.count; i++) {
-        user[i] = (struct pk_mqtt_user_property){attributes.items[i].name, attributes.items[i].value};
-    }
+    put_user_properties(&attributes, user);
     const struct pk_mqtt_publish m = {.topic = pk_str_of(topic),
                                       .payload = b.p,
                                       .payload_bytes = b.n,

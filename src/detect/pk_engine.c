@@ -158,16 +158,13 @@ static void drop_changed(struct pk_engine *e) {
 
 int pk_engine_load(struct pk_engine *e, const struct pk_rule_book *shipped, const struct pk_rule_file *files,
                    uint32_t file_count, uint64_t now_ms, struct pk_diag *out_diag) {
-    struct pk_rule_price price;
     uint16_t new_index[PK_LIMIT_RULES];
     const uint32_t old_count = e->rules.count;
-    int err = pk_ruleset_check(shipped, files, file_count, &e->rules.own_ids, NULL, &price, out_diag);
+    const int err = pk_ruleset_load(&e->rules, shipped, files, file_count, out_diag);
     if (err != PK_OK) {
         return err;
     }
     e->now_ms = now_ms > e->now_ms ? now_ms : e->now_ms;
-    err = pk_ruleset_load(&e->rules, shipped, files, file_count, out_diag);
-    PK_ASSERT(err == PK_OK);
     mark_changed(e, old_count, new_index);
     drop_changed(e);
     for (uint32_t i = 0; i < old_count; i++) {
