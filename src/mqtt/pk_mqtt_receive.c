@@ -100,11 +100,8 @@ static enum step enter_message(struct pk_mqtt_client *c, const struct pk_mqtt_me
         c->counters.duplicates_in++;
         return STEP_ON;
     }
-    if (c->in.pending >= c->receive_maximum && pk_mqtt_is_v5(c)) { /* section 4.9 */
-        return fail_protocol(c, PK_MQTT_RECEIVE_MAXIMUM_EXCEEDED, "more messages than our receive maximum");
-    }
     if (!pk_mqtt_in_push(&c->in, handle, m->packet_id, m->qos, PK_MQTT_IN_DELIVERED)) {
-        return fail_protocol(c, PK_MQTT_RECEIVE_MAXIMUM_EXCEEDED, "no slot left for a message");
+        return fail_protocol(c, PK_MQTT_RECEIVE_MAXIMUM_EXCEEDED, "more messages than our receive maximum");
     }
     return STEP_EVENT;
 }
@@ -354,8 +351,10 @@ static enum step on_oversized(struct pk_mqtt_client *c, const struct pk_mqtt_fra
 
 /* ---- events ---- */
 
-/* Packets that are answered at once wait until there is room for the answer; messages of 3.1.1, which knows
- * no receive maximum, until the application has acknowledged some. */
+/* Packets that are answered at once wait until there is room for the answer; messages until there is a slot.
+ * 3.1.1 knows no receive maximum, and Mosquitto 2.0.11 sends QoS 1 far beyond it when PUBACKs come several at
+ * a time: answered with DISCONNECT 147, as MQTT-3.3.4-9 would allow, it does so again after each reconnect.
+ * With nothing to acknowledge no slot will come free, and the server is wrong in earnest. */
 static bool can_take(struct pk_mqtt_client *c, const struct pk_mqtt_frame *frame) {
     if (frame->type == PK_MQTT_PUBREC || frame->type == PK_MQTT_PUBREL) {
         /* Our PUBREC of a repeated PUBLISH must be out before its PUBREL is looked at, or it would follow
@@ -366,10 +365,11 @@ static bool can_take(struct pk_mqtt_client *c, const struct pk_mqtt_frame *frame
         }
         return pk_mqtt_tx_room(c, PK_MQTT_SHORT_BYTES_MAX, PK_MQTT_LAST_WORDS_BYTES) != NULL;
     }
-    const bool takes_slot = frame->type == PK_MQTT_PUBLISH && (frame->flags & 6) != 0;
-    if (takes_slot && !pk_mqtt_is_v5(c) && c->in.free_head == PK_MQTT_NO_SLOT) {
+    const uint8_t qos = frame->type == PK_MQTT_PUBLISH ? frame->flags >> 1 & 3 : 0;
+    if (qos > 0 && c->in.free_head == PK_MQTT_NO_SLOT) {
         pk_mqtt_queue_ready_acks(c);
-        c->is_stalled = c->in.free_head == PK_MQTT_NO_SLOT;
+        const bool may_wait = !pk_mqtt_is_v5(c) || (qos == 1 && c->in.pending > 0);
+        c->is_stalled = may_wait && c->in.free_head == PK_MQTT_NO_SLOT;
         return !c->is_stalled;
     }
     return true;

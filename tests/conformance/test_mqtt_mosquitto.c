@@ -458,6 +458,25 @@ PK_TEST(receive_maximum__ours__bounds_what_is_outstanding) {
     broker_stop(&B);
 }
 
+/* Mosquitto 2.0.11 sends beyond it when it reads several PUBACKs at once. */
+PK_TEST(receive_maximum__passed_by_the_broker__loses_nothing) {
+    BEGIN("");
+    link_init(&L, "gw", PK_MQTT_V5);
+    REQUIRE(link_open(&L, B.port));
+    REQUIRE(link_subscribe(&L, "in", 1));
+    L.is_refusing_to_ack = true;
+    char *arguments[] = {"-t", "in", "-q", "1", "-m", "x", "--repeat", "400", NULL};
+    CHECK(mosquitto_pub(&B, arguments));
+    for (const uint64_t end_ms = link_now_ms() + LINK_WAIT_MS; L.messages < 400 && link_now_ms() < end_ms;) {
+        link_turn(&L, 1);
+        (void)pk_mqtt_ack_all(&L.client);
+    }
+    CHECK_EQ_INT(L.messages, 400);
+    CHECK_EQ_INT(L.errors + L.disconnected, 0);
+    link_leave(&L);
+    broker_stop(&B);
+}
+
 PK_TEST(keep_alive__idle_link__lives_by_pings) {
     BEGIN("");
     link_init(&L, "gw", PK_MQTT_V5);
@@ -563,6 +582,7 @@ PK_TEST_MAIN(publish__each_qos__reaches_mosquitto_sub, publish__each_qos_with_31
              session__broker_killed_between_publish_and_puback__every_message_is_acknowledged,
              session__broker_restarted_with_its_database__every_message_is_acknowledged,
              limits__of_the_server__are_kept, receive_maximum__ours__bounds_what_is_outstanding,
-             keep_alive__idle_link__lives_by_pings, keep_alive__broker_stopped_in_its_tracks__is_noticed,
+             receive_maximum__passed_by_the_broker__loses_nothing, keep_alive__idle_link__lives_by_pings,
+             keep_alive__broker_stopped_in_its_tracks__is_noticed,
              session__taken_over_by_the_same_client_id__ends_the_older_connection,
              connect__wrong_password__is_refused_by_name, subscribe__shared__is_split_between_two)

@@ -1,4 +1,5 @@
 /* Packets from the server: events, and what is answered to those it may not send (now). */
+#include <stdio.h>
 #include <string.h>
 
 #include "mqtt/pk_mqtt_client.h"
@@ -179,15 +180,44 @@ PK_TEST(message__acknowledged_after_a_reconnect__does_not_acknowledge_its_succes
     CHECK(rig_sends(&rig, "40 02 00 01"));
 }
 
-PK_TEST(message__more_than_our_receive_maximum__is_147) {
+PK_TEST(message__more_than_our_receive_maximum__waits_for_a_slot) {
     rig_init(&rig, PK_MQTT_V5);
     rig.config.receive_maximum = 2;
     REQUIRE(rig_connect(&rig, false));
-    rig_feed(&rig,
-             "32 06 00 01 't' 00 01 00 32 06 00 01 't' 00 02 00 30 04 00 01 't' 00 32 06 00 01 't' 00 03 00");
-    for (int i = 0; i < 3; i++) {
-        CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_MESSAGE); /* QoS 0 does not count */
+    for (int i = 1; i <= RIG_SLOTS; i++) {
+        char packet[48];
+        snprintf(packet, sizeof packet, "32 06 00 01 't' 00 %02x 00", i);
+        rig_feed(&rig, packet);
+        CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_MESSAGE);
     }
+    rig_feed(&rig, "32 06 00 01 't' 00 20 00 30 04 00 01 'u' 00");
+    CHECK_EQ_INT(rig_event(&rig), -1);
+    pk_mqtt_tick(&rig.client, rig.now_ms + 1000000);
+    CHECK(pk_mqtt_is_connected(&rig.client)); /* it is we who keep the server waiting */
+    CHECK_EQ_INT(pk_mqtt_ack_all(&rig.client), RIG_SLOTS);
+    CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_MESSAGE);
+    CHECK_EQ_INT(rig.event.u.message.packet_id, 0x20);
+    CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_MESSAGE);
+    CHECK_EQ_INT(rig.event.u.message.qos, 0);
+    CHECK_EQ_U64(rig.client.counters.errors, 0);
+}
+
+/* All slots wait for a PUBREL, and instead of it comes another message. */
+PK_TEST(message__more_than_our_receive_maximum_and_nothing_to_acknowledge__is_147) {
+    rig_init(&rig, PK_MQTT_V5);
+    rig.config.accepts_qos2 = true;
+    REQUIRE(rig_connect(&rig, false));
+    for (int i = 1; i <= RIG_SLOTS; i++) {
+        char packet[48];
+        snprintf(packet, sizeof packet, "34 06 00 01 't' 00 %02x 00", i);
+        rig_feed(&rig, packet);
+        CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_MESSAGE);
+    }
+    CHECK_EQ_INT(pk_mqtt_ack_all(&rig.client), RIG_SLOTS);
+    CHECK(rig_sends(
+        &rig,
+        "50 02 00 01 50 02 00 02 50 02 00 03 50 02 00 04 50 02 00 05 50 02 00 06 50 02 00 07 50 02 00 08"));
+    rig_feed(&rig, "32 06 00 01 't' 00 20 00");
     CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_ERROR);
     CHECK_EQ_INT(rig.event.u.error.reason, PK_MQTT_RECEIVE_MAXIMUM_EXCEEDED);
     CHECK(rig_sends(&rig, "e0 01 93"));
@@ -473,7 +503,9 @@ PK_TEST_MAIN(connack__limits__are_read_and_default, connack__refusal__is_an_even
              connack__subscriptions_not_confirmed__are_asked_for_again, message__fields_and_acknowledgement,
              message__acknowledged_only_when_the_application_says_so,
              message__acknowledged_after_a_reconnect__does_not_acknowledge_its_successor,
-             message__more_than_our_receive_maximum__is_147, message__larger_than_our_maximum__is_149,
+             message__more_than_our_receive_maximum__waits_for_a_slot,
+             message__more_than_our_receive_maximum_and_nothing_to_acknowledge__is_147,
+             message__larger_than_our_maximum__is_149,
              message__too_large_in_311__is_acknowledged_counted_and_skipped,
              message__more_than_slots_in_311__waits, qos_2__delivered_once_and_released,
              qos_2__answer_of_an_earlier_connection__serves_the_redelivery,
