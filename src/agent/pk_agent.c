@@ -206,25 +206,6 @@ static bool was_store_moved(const struct pk_agent *a) {
     return a->start.is_store_moved_aside || s.was_moved_aside;
 }
 
-/* A configured heartbeat is owed from the first moment: a source that never speaks is as silent as one that
- * stopped. */
-static void expect_heartbeats(struct pk_agent *a) {
-    for (uint32_t i = 0; i < a->config.heartbeat_count; i++) {
-        const struct pk_config_heartbeat *h = &a->config.heartbeats[i];
-        const int source = pk_sources_find(&a->intake.sources, pk_str_of(h->source));
-        if (source >= 0 && pk_sources_state(&a->intake.sources, (uint16_t)source)->promised_ms > 0) {
-            continue; /* it has promised itself: that holds */
-        }
-        if (pk_engine_is_silent(&a->engine, pk_str_of(h->source))) {
-            continue; /* only a heartbeat of its own ends that */
-        }
-        if (pk_event_sample("heartbeat", h->source, (double)h->interval_ms / 1000.0, PK_OK, &a->event_in) ==
-            PK_OK) {
-            pk_agent_offer(a);
-        }
-    }
-}
-
 int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
     PK_ASSERT(pk_port_missing(a->port) == NULL);
     a->start = *start;
@@ -237,7 +218,7 @@ int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
     if (a->start.is_store_moved_aside) {
         pk_agent_report_store(a, "store_moved_aside", 1.0);
     }
-    expect_heartbeats(a);
+    pk_agent_expect_heartbeats(a);
     announce_start(a);
     pk_agent_links_open(a);
     for (uint32_t i = 0; i < PK_COLLECT_COUNT; i++) {
@@ -304,7 +285,7 @@ static void reload(struct pk_agent *a) {
     }
     a->diag = (struct pk_diag){0};
     pk_agent_apply_settings(a);
-    expect_heartbeats(a);
+    pk_agent_expect_heartbeats(a);
     remark_orphans(a);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         if (before[i] != pk_crc32c(0, &a->config.broker[i], sizeof a->config.broker[i])) {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/pk_agent_priv.h"
+#include "detect/pk_expect.h"
 
 enum { EVENTS_PER_TICK = 4096 };
 
@@ -191,6 +192,45 @@ static void drain_findings(struct pk_agent *a) {
     while (pk_engine_next_finding(&a->engine, &f)) {
         on_finding(a, &f);
     }
+}
+
+/* ---- heartbeats ---- */
+
+/* Its section is gone: nobody waits any more, and what its silence opened is over. */
+static void expect_no_more(struct pk_agent *a, uint16_t source_id) {
+    struct pk_source *s = pk_sources_state(&a->intake.sources, source_id);
+    while (pk_expect_end(&a->engine, source_id, a->now.mono_ms) == PK_E_FULL) {
+        drain_findings(a);
+    }
+    s->expected_ms = 0;
+    s->promised_ms = 0; /* its next heartbeat promises anew */
+    pk_agent_log1(a, PK_LOG_NOTICE, "no heartbeat is expected any more",
+                  pk_str_of(pk_sources_name(&a->intake.sources, source_id)));
+}
+
+/* A configured heartbeat is owed from the first moment: a source that never speaks is as silent as one that
+ * stopped. */
+void pk_agent_expect_heartbeats(struct pk_agent *a) {
+    for (uint32_t i = 0; i < a->config.heartbeat_count; i++) {
+        const struct pk_config_heartbeat *h = &a->config.heartbeats[i];
+        const int id = pk_sources_intern(&a->intake.sources, pk_str_of(h->source));
+        if (id < 0) {
+            pk_agent_log1(a, PK_LOG_ERROR, "no room for a source that must report", pk_str_of(h->source));
+            continue;
+        }
+        struct pk_source *s = pk_sources_state(&a->intake.sources, (uint16_t)id);
+        s->is_listed = true;
+        s->expected_ms = h->interval_ms;
+        pk_expect_begin(&a->engine, (uint16_t)id, a->now.mono_ms);
+    }
+    for (uint32_t id = 0; id < a->intake.sources.count; id++) {
+        struct pk_source *s = &a->intake.sources.state[id];
+        if (s->expected_ms > 0 && !s->is_listed) {
+            expect_no_more(a, (uint16_t)id);
+        }
+        s->is_listed = false;
+    }
+    drain_findings(a);
 }
 
 void pk_agent_detect(struct pk_agent *a) {

@@ -35,6 +35,8 @@ void pk_agent_offer(struct pk_agent *a);
 void pk_agent_report_store(struct pk_agent *a, const char *type, double value);
 void pk_agent_collect(struct pk_agent *a);
 void pk_agent_detect(struct pk_agent *a);
+/* Waits for the sources that the configuration says must report, and for those alone. */
+void pk_agent_expect_heartbeats(struct pk_agent *a);
 uint64_t pk_agent_collect_next_ms(const struct pk_agent *a);
 
 /* ---- respond, supervisor ---- */

@@ -252,16 +252,18 @@ static int open_heartbeat(struct parse *p, struct pk_str name) {
     if (!pk_text_is_id(name, "_.:@-", 64)) {
         return fail(p, "'{}' is not a source name", name);
     }
+    const uint32_t hash = pk_crc32c(0, name.p, name.n);
     for (uint32_t i = 0; i < c->heartbeat_count; i++) {
-        if (pk_str_eq_c(name, c->heartbeats[i].source)) {
+        if (c->heartbeats[i].hash == hash && pk_str_eq_c(name, c->heartbeats[i].source)) {
             p->target = &c->heartbeats[i];
             return PK_OK;
         }
     }
-    if (c->heartbeat_count == PK_CONFIG_HEARTBEATS) {
-        return fail(p, "no room for heartbeat '{}'", name);
+    if (c->heartbeat_count == PK_LIMIT_HEARTBEATS) {
+        return fail(p, "no room for heartbeat '{}': this board watches no more", name);
     }
     struct pk_config_heartbeat *h = &c->heartbeats[c->heartbeat_count++];
+    h->hash = hash;
     h->interval_ms = 30000;
     (void)pk_str_copy_cut(name, h->source, sizeof h->source);
     p->target = h;

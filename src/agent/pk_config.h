@@ -21,8 +21,7 @@ enum {
     PK_CONFIG_PATH_BYTES = 160,
     PK_CONFIG_NAME_BYTES = 33,
     PK_CONFIG_ALLOW_MAX = 24,
-    PK_CONFIG_ROLE_RULES = 16,
-    PK_CONFIG_HEARTBEATS = 32
+    PK_CONFIG_ROLE_RULES = 16
 };
 
 struct pk_config_broker {
@@ -44,8 +43,9 @@ struct pk_config_role_rule {
 };
 
 struct pk_config_heartbeat {
-    char source[65];
     uint32_t interval_ms;
+    uint32_t hash; /* of source: a long list is looked through quickly */
+    char source[65];
 };
 
 struct pk_config {
@@ -64,7 +64,7 @@ struct pk_config {
     uint32_t collect_ms[PK_COLLECT_COUNT];    /* 0 = off */
     struct pk_watch watches[PK_LIMIT_WATCHES];
     uint32_t watch_count;
-    struct pk_config_heartbeat heartbeats[PK_CONFIG_HEARTBEATS];
+    struct pk_config_heartbeat heartbeats[PK_LIMIT_HEARTBEATS];
     uint32_t heartbeat_count;
     uint8_t remote; /* enum pk_remote */
     char remote_allow[PK_CONFIG_ALLOW_MAX][32];

@@ -6,6 +6,7 @@
 #include "base/pk_hash.h"
 #include "base/pk_zero.h"
 #include "detect/pk_eval.h"
+#include "detect/pk_expect.h"
 #include "detect/pk_feed.h"
 #include "detect/pk_judge.h"
 #include "detect/pk_match.h"
@@ -186,6 +187,7 @@ int pk_engine_load(struct pk_engine *e, const struct pk_rule_book *shipped, cons
             drop_windows(e, (uint16_t)i);
         }
     }
+    pk_expect_begin_all(e);
     return PK_OK;
 }
 
@@ -199,6 +201,7 @@ int pk_engine_enable(struct pk_engine *e, uint32_t rule_index, bool is_enabled, 
     if (!is_enabled) {
         drop_windows(e, (uint16_t)rule_index);
     }
+    pk_expect_begin_all(e);
     return PK_OK;
 }
 

@@ -162,7 +162,8 @@ static uint32_t promise_ms(const struct pk_engine *e, const struct pk_event *eve
         return 0;
     }
     if ((event->flags & PK_EVENT_HAS_VALUE) == 0 || !(event->value > 0.0)) {
-        return e->world.heartbeat_default_ms;
+        const uint32_t expected_ms = e->world.sources->state[event->source_id].expected_ms;
+        return expected_ms > 0 ? expected_ms : e->world.heartbeat_default_ms;
     }
     const double limit_s = (double)PROMISE_S_MAX;
     const uint32_t ms = event->value < limit_s ? (uint32_t)(event->value * 1000.0) : (uint32_t)PROMISE_MS_MAX;

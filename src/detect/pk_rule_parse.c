@@ -392,10 +392,13 @@ static int choose_ring(struct section *s) {
 static int read_keys(struct section *s) {
     struct pk_rule *r = s->rule;
     uint64_t keys = r->group == PK_GROUP_ALL && r->across == 0 ? 1u : PK_LIMIT_KEYS_PER_RULE;
-    const int err = read_number(s, KEY_KEYS, 1, KEYS_MAX, &keys);
+    const bool is_board =
+        has(s, KEY_KEYS) && pk_str_eq_c(pk_str_trim(s->values[KEY_KEYS].value), "heartbeats");
+    const int err = is_board ? PK_OK : read_number(s, KEY_KEYS, 1, KEYS_MAX, &keys);
     if (err != PK_OK) {
         return err;
     }
+    keys = is_board ? PK_LIMIT_HEARTBEATS : keys;
     if (r->across > keys) {
         return pk_rule_fail(&s->values[has(s, KEY_KEYS) ? KEY_KEYS : KEY_WHEN], 0,
                             "'keys' must be at least the sources of 'across'", pk_str_make(NULL, 0));

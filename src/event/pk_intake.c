@@ -111,7 +111,8 @@ static void remember(struct pk_intake *in, struct pk_source *s, const struct pk_
         return;
     }
     const bool is_promise = e->has_value && e->value > 0.0 && e->value <= 4000000.0;
-    s->promised_ms = is_promise ? (uint32_t)(e->value * 1000.0) : in->heartbeat_default_ms;
+    const uint32_t silent_ms = s->expected_ms > 0 ? s->expected_ms : in->heartbeat_default_ms;
+    s->promised_ms = is_promise ? (uint32_t)(e->value * 1000.0) : silent_ms;
     s->promised_ms = s->promised_ms > 0 ? s->promised_ms : 1u;
 }
 

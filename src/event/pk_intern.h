@@ -33,9 +33,13 @@ struct pk_source {         /* 64 bytes */
     uint32_t sequence;     /* last given; the next event offered is sequence + 1 */
     uint32_t promised_ms;  /* interval of its last heartbeat; 0 = never promised */
     uint32_t fault_count;
-    bool is_fault; /* its last event said that it could not measure */
-    uint8_t reserved[7];
+    uint32_t
+        expected_ms; /* configured: it must report so often unless it promises another interval; 0 = no */
+    bool is_fault;   /* its last event said that it could not measure */
+    bool is_listed;  /* while a configuration is taken: it still says so */
+    uint8_t reserved[2];
 };
+_Static_assert(sizeof(struct pk_source) == 64u, "one cache line");
 
 struct pk_sources {
     struct pk_name names[PK_LIMIT_SOURCES];

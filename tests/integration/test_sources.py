@@ -101,6 +101,26 @@ def test_heartbeats__promised_and_configured():
         assert gateway.stop() == 0
 
 
+def test_heartbeats__changed_while_it_runs():
+    """A never-heard source: its wait is no event, a new interval counts from the first start, and without its section the incident ends."""
+    with Rig() as rig:
+        gateway = Gateway(rig, actions="", config=QUIET + "[heartbeat gone]\ninterval = 1s\n[heartbeat slow]\ninterval = 1h\n[heartbeat other]\ninterval = 1h\n")
+        gateway.start_service()
+        gateway.start()
+        await_true("the one that is due", 5, lambda: active(gateway, "heartbeat_lost", "gone"))
+        assert not active(gateway, "heartbeat_lost", "slow")
+        assert gateway.result("events.list", type="heartbeat")["events"] == []
+        with open(gateway.config_path) as f:
+            text = f.read()
+        with open(gateway.config_path, "w") as f:
+            f.write(text.replace("[heartbeat gone]\ninterval = 1s\n", "").replace("[heartbeat slow]\ninterval = 1h", "[heartbeat slow]\ninterval = 1s"))
+        os.kill(gateway.process.pid, signal.SIGHUP)
+        await_true("the shorter interval counts", 5, lambda: active(gateway, "heartbeat_lost", "slow"))
+        assert all(i["status"] == "mitigated" for i in active(gateway, "heartbeat_lost", "gone")), active(gateway)
+        assert not active(gateway, "heartbeat_lost", "other")
+        assert gateway.stop() == 0
+
+
 def mount_small(rig, name, *options):
     image, path = rig.path(f"{name}.img"), rig.path(name)
     subprocess.run(["truncate", "-s", "4M", image], check=True)
@@ -247,5 +267,5 @@ def test_event_socket__answers_each_line():
         assert gateway.stop() == 0
 
 
-main(test_process__by_pid_file_and_by_name, test_heartbeats__promised_and_configured, test_disks__bytes_inodes_and_a_mount_that_goes_away, test_cpu__a_burning_core,
+main(test_process__by_pid_file_and_by_name, test_heartbeats__promised_and_configured, test_heartbeats__changed_while_it_runs, test_disks__bytes_inodes_and_a_mount_that_goes_away, test_cpu__a_burning_core,
      test_error_burst__on_exactly_the_tenth, test_across__so_many_sources, test_mqtt__device_topics, test_event_socket__answers_each_line, at_once=4)

@@ -50,6 +50,9 @@
 
 /* -- configuration -- */
 #define PK_LIMIT_WATCHES 128u /* watched disks and processes; 232 B each */
+#define PK_LIMIT_HEARTBEATS                                                                                  \
+    10240u /* sources that may be watched for silence; 16..20000; 72 B each, twice: in force                 \
+             and being read; and a window of the rule's `keys = heartbeats` */
 
 /* -- third-party memory -- */
 #define PK_TXN_PAGES 64u /* pages one store transaction may dirty */
