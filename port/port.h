@@ -190,8 +190,19 @@ enum pk_collector {
     PK_COLLECT_PSI,    /* psi_cpu_pct, psi_memory_pct, psi_io_pct ("some avg10") */
     PK_COLLECT_LOAD,   /* load_1m per core */
     PK_COLLECT_DISK, /* disk_pct, inodes_pct for each watched mount; source is the mount path with '/' written
-                        as in pk_sample */
+                        as in pk_sample. fs_readonly 1 or 0 once it was seen writable */
     PK_COLLECT_PROCESS, /* process_up 1 or 0 for each watched process (pid file or name) */
+    PK_COLLECT_USAGE,   /* process_cpu_pct of one core, process_rss_bytes, service_restarts of each watched
+                           process that is up */
+    PK_COLLECT_STORAGE, /* disk_errors of each block device, fs_errors of each ext4; emmc_life_pct (used, the
+                           upper end of the step the card tells), emmc_eol (1 normal, 2 warning, 3 urgent) */
+    PK_COLLECT_THERMAL, /* temperature_c of each zone; throttled: times the cores were slowed down, and 1 or 0
+                           as a board's firmware says */
+    PK_COLLECT_NETWORK, /* net_errors, net_drops, link_up of each interface that had a carrier since start */
+    PK_COLLECT_TASKS,   /* hung_tasks: in uninterruptible sleep for longer than watch() was
+                           told; zombies. Source "tasks" */
+    PK_COLLECT_OOM,     /* oom_kill, source "kernel" */
+    PK_COLLECT_GPU,     /* gpu_pct */
     PK_COLLECT_COUNT
 };
 struct pk_sample {
@@ -205,13 +216,16 @@ struct pk_watch {
     char name[64];               /* source name */
     char path[160];              /* mount path, or pid file; empty: match the process name */
 };
+/* What the kernel counts (errors, drops, restarts, kills, throttling) is given as the difference to the call
+ * before; a first look, and one at a counter that ran backwards, gives nothing. */
 struct pk_port_source {
     void *ctx;
     /* Takes one measurement. Samples written, or PK_E_IO (the whole collector cannot be read),
      * PK_E_UNSUPPORTED (this kernel has none). A CPU sample needs two calls: the first returns 0 samples. */
     int (*sample)(void *ctx, enum pk_collector which, struct pk_sample *out, uint32_t cap_count);
-    /* Replaces the watch list. PK_OK or PK_E_FULL. */
-    int (*watch)(void *ctx, const struct pk_watch *list, uint32_t count);
+    /* Replaces the watch list. hung_ms: uninterruptible sleep that long counts as hung. PK_OK or PK_E_FULL.
+     */
+    int (*watch)(void *ctx, const struct pk_watch *list, uint32_t count, uint32_t hung_ms);
 };
 
 /* ---- local sockets ---- */

@@ -59,7 +59,7 @@ static int look(struct pk_source_watch *w, struct statvfs *out) {
 
 int pk_collect_disk(struct pk_source *s, struct pk_sample *out, uint32_t cap_count) {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < s->watch_count && n + 2u <= cap_count; i++) {
+    for (uint32_t i = 0; i < s->watch_count && n + 3u <= cap_count; i++) {
         struct pk_source_watch *w = &s->watches[i];
         if (w->watch.collector != PK_COLLECT_DISK) {
             continue;
@@ -75,6 +75,12 @@ int pk_collect_disk(struct pk_source *s, struct pk_sample *out, uint32_t cap_cou
         }
         err = percent(v.f_blocks, v.f_bfree, v.f_bavail, &pct);
         pk_collect_put(&out[n++], "disk_pct", name, pct, err);
+        /* One that is read-only by design never was anything else. */
+        const bool is_readonly = (v.f_flag & ST_RDONLY) != 0;
+        w->was_writable = w->was_writable || !is_readonly;
+        if (w->was_writable) {
+            pk_collect_put(&out[n++], "fs_readonly", name, is_readonly ? 1.0 : 0.0, PK_OK);
+        }
         if (v.f_files == 0) {
             continue; /* a file system without inodes cannot run out of them */
         }

@@ -140,7 +140,8 @@ int pk_proc_parse_loadavg(struct pk_str text, double *out_load_1m) {
 }
 
 int pk_proc_parse_pid_stat(struct pk_str text, struct pk_proc_pid *out) {
-    enum { START_FIELD = 19 }; /* counted from the state, which is field 3 of proc(5); starttime is 22 */
+    /* Counted from the state, which is field 3 of proc(5). */
+    enum { USER_FIELD = 11, SYSTEM_FIELD = 12, START_FIELD = 19, RSS_FIELD = 21, FIELD_COUNT };
     uint32_t open = 0, shut = text.n;
     while (open < text.n && text.p[open] != '(') {
         open++;
@@ -153,17 +154,57 @@ int pk_proc_parse_pid_stat(struct pk_str text, struct pk_proc_pid *out) {
     }
     struct pk_str rest = pk_str_make(text.p + shut, text.n - shut);
     const struct pk_str state = next_word(&rest);
-    struct pk_str word = state;
-    for (uint32_t field = 0; field < START_FIELD; field++) {
-        word = next_word(&rest);
+    uint64_t values[FIELD_COUNT] = {0};
+    for (uint32_t field = 1; field < FIELD_COUNT; field++) {
+        const bool is_wanted = field == USER_FIELD || field == SYSTEM_FIELD || field >= START_FIELD;
+        const struct pk_str word = next_word(&rest);
+        if (word.n == 0 && field > START_FIELD) {
+            break; /* cut off behind what tells processes apart */
+        }
+        if (is_wanted && pk_parse_u64(word, &values[field]) != PK_OK) {
+            return PK_E_BAD_MSG;
+        }
     }
-    uint64_t start = 0;
-    if (state.n != 1 || pk_parse_u64(word, &start) != PK_OK) {
+    if (state.n != 1) {
         return PK_E_BAD_MSG;
     }
     (void)pk_str_copy_cut(pk_str_make(text.p + open + 1u, shut - open - 2u), out->comm, sizeof out->comm);
     out->state = state.p[0];
-    out->start_ticks = start;
+    out->start_ticks = values[START_FIELD];
+    out->used_ticks = values[USER_FIELD] + values[SYSTEM_FIELD];
+    out->rss_pages = values[RSS_FIELD];
+    return PK_OK;
+}
+
+int pk_proc_parse_oom_kill(struct pk_str text, uint64_t *out_count) {
+    struct pk_str rest = text, line;
+    while (pk_str_split(&rest, '\n', &line)) {
+        if (!pk_str_starts(line, "oom_kill ")) {
+            continue;
+        }
+        (void)next_word(&line);
+        return pk_parse_u64(next_word(&line), out_count) == PK_OK ? PK_OK : PK_E_BAD_MSG;
+    }
+    return PK_E_UNSUPPORTED;
+}
+
+int pk_sys_parse_life_time(struct pk_str text, uint32_t *out_pct) {
+    enum { STEPS = 11, STEP_PCT = 10 }; /* 0x0B: beyond its estimated life */
+    struct pk_str rest = text;
+    uint64_t worst = 0;
+    for (uint32_t i = 0; i < 2; i++) {
+        struct pk_str word = next_word(&rest);
+        uint64_t step = 0;
+        if (!pk_str_starts(word, "0x") ||
+            pk_parse_hex_u64(pk_str_make(word.p + 2, word.n - 2u), &step) != PK_OK || step > STEPS) {
+            return PK_E_BAD_MSG;
+        }
+        worst = step > worst ? step : worst;
+    }
+    if (worst == 0) {
+        return PK_E_UNSUPPORTED;
+    }
+    *out_pct = (uint32_t)worst * STEP_PCT;
     return PK_OK;
 }
 

@@ -26,8 +26,7 @@ static int read_text(const char *path, char *out, uint32_t cap_bytes, struct sta
     return has_stat ? (int)n : PK_E_IO;
 }
 
-/* PK_OK with *out; PK_E_NOT_FOUND when there is no such process; else why it cannot be told. */
-static int read_process(const struct pk_source *s, struct pk_str pid, struct pk_proc_pid *out) {
+int pk_collect_pid(const struct pk_source *s, struct pk_str pid, struct pk_proc_pid *out) {
     char path[PATH_BYTES], text[STAT_BYTES];
     struct pk_buf b;
     pk_buf_init(&b, path, sizeof path);
@@ -65,7 +64,7 @@ static int look_by_pid_file(const struct pk_source *s, struct pk_source_watch *w
     pk_buf_init(&b, digits, sizeof digits);
     pk_buf_put_u64(&b, pid);
     struct pk_proc_pid process;
-    const int err = read_process(s, pk_buf_str(&b), &process);
+    const int err = pk_collect_pid(s, pk_buf_str(&b), &process);
     if (err == PK_E_NOT_FOUND) {
         return 0;
     }
@@ -97,7 +96,7 @@ static bool is_still_there(const struct pk_source *s, const struct pk_source_wat
     struct pk_proc_pid process;
     pk_buf_init(&b, digits, sizeof digits);
     pk_buf_put_u64(&b, w->pid);
-    return w->pid != 0 && read_process(s, pk_buf_str(&b), &process) == PK_OK &&
+    return w->pid != 0 && pk_collect_pid(s, pk_buf_str(&b), &process) == PK_OK &&
            process.start_ticks == w->start_ticks && has_name(&process, w->watch.name) && is_up(&process);
 }
 
@@ -125,7 +124,7 @@ static int search_by_name(struct pk_source *s) {
             err = PK_E_TOO_BIG;
             break;
         }
-        if (read_process(s, pk_str_of(name), &process) != PK_OK || !is_up(&process)) {
+        if (pk_collect_pid(s, pk_str_of(name), &process) != PK_OK || !is_up(&process)) {
             continue; /* it ended meanwhile */
         }
         for (uint32_t i = 0; i < s->watch_count; i++) {
@@ -141,7 +140,7 @@ static int search_by_name(struct pk_source *s) {
     return err;
 }
 
-int pk_collect_process(struct pk_source *s, struct pk_sample *out, uint32_t cap_count) {
+void pk_collect_find(struct pk_source *s, int up[PK_LIMIT_WATCHES]) {
     bool is_any_missing = false;
     for (uint32_t i = 0; i < s->watch_count; i++) {
         struct pk_source_watch *w = &s->watches[i];
@@ -150,19 +149,79 @@ int pk_collect_process(struct pk_source *s, struct pk_sample *out, uint32_t cap_
         is_any_missing = is_any_missing || is_searched(w);
     }
     const int searched = is_any_missing ? search_by_name(s) : PK_OK;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < s->watch_count && n < cap_count; i++) {
+    for (uint32_t i = 0; i < s->watch_count; i++) {
         struct pk_source_watch *w = &s->watches[i];
+        up[i] = 0;
         if (w->watch.collector != PK_COLLECT_PROCESS) {
             continue;
         }
-        int up;
         if (w->watch.path[0] != '\0') {
-            up = look_by_pid_file(s, w);
+            up[i] = look_by_pid_file(s, w);
         } else {
-            up = w->is_found ? 1 : (searched == PK_OK ? 0 : searched);
+            up[i] = w->is_found ? 1 : (searched == PK_OK ? 0 : searched);
         }
-        pk_collect_put(&out[n++], "process_up", w->watch.name, up > 0 ? 1.0 : 0.0, up < 0 ? up : PK_OK);
+    }
+}
+
+int pk_collect_process(struct pk_source *s, struct pk_sample *out, uint32_t cap_count) {
+    int up[PK_LIMIT_WATCHES];
+    uint32_t n = 0;
+    pk_collect_find(s, up);
+    for (uint32_t i = 0; i < s->watch_count && n < cap_count; i++) {
+        const struct pk_source_watch *w = &s->watches[i];
+        if (w->watch.collector == PK_COLLECT_PROCESS) {
+            pk_collect_put(&out[n++], "process_up", w->watch.name, up[i] > 0 ? 1.0 : 0.0,
+                           up[i] < 0 ? up[i] : PK_OK);
+        }
     }
     return (int)n;
+}
+
+/* Since the last look at the same process. */
+static void put_cpu(const struct pk_source *s, const struct pk_source_watch *w, const struct pk_proc_pid *p,
+                    uint64_t now_us, struct pk_collect_out *o) {
+    if (now_us <= w->used_us || p->used_ticks < w->used_ticks || s->ticks_per_s == 0) {
+        return;
+    }
+    const double used_s = (double)(p->used_ticks - w->used_ticks) / (double)s->ticks_per_s;
+    pk_collect_add(o, "process_cpu_pct", w->watch.name, 1e8 * used_s / (double)(now_us - w->used_us), PK_OK);
+}
+
+static void use(struct pk_source *s, struct pk_source_watch *w, struct pk_collect_out *o) {
+    char digits[16];
+    struct pk_buf b;
+    struct pk_proc_pid p;
+    pk_buf_init(&b, digits, sizeof digits);
+    pk_buf_put_u64(&b, w->pid);
+    const int err = pk_collect_pid(s, pk_buf_str(&b), &p);
+    if (err != PK_OK || p.start_ticks != w->start_ticks) {
+        return; /* it ended since it was looked for: process_up says so */
+    }
+    const uint64_t now_us = s->now_us();
+    const bool is_same = w->used_pid == w->pid && w->used_start == w->start_ticks;
+    if (w->used_pid != 0) {
+        pk_collect_add(o, "service_restarts", w->watch.name, is_same ? 0.0 : 1.0, PK_OK);
+    }
+    if (is_same) {
+        put_cpu(s, w, &p, now_us, o);
+    }
+    pk_collect_add(o, "process_rss_bytes", w->watch.name, (double)(p.rss_pages * s->page_bytes), PK_OK);
+    w->used_pid = w->pid;
+    w->used_start = w->start_ticks;
+    w->used_ticks = p.used_ticks;
+    w->used_us = now_us;
+}
+
+int pk_collect_usage(struct pk_source *s, struct pk_sample *out, uint32_t cap_count) {
+    struct pk_collect_out o = {.p = out, .cap_count = cap_count, .n = 0};
+    int up[PK_LIMIT_WATCHES];
+    pk_collect_find(s, up);
+    for (uint32_t i = 0; i < s->watch_count; i++) {
+        if (up[i] > 0) {
+            use(s, &s->watches[i], &o);
+        } else if (up[i] < 0) {
+            pk_collect_add(&o, "process_rss_bytes", s->watches[i].watch.name, 0, up[i]);
+        }
+    }
+    return (int)o.n;
 }

@@ -6,8 +6,17 @@
 
 #include "base/pk_assert.h"
 #include "port/linux/pk_collect.h"
+#include "port/linux/pk_linux.h"
 
-enum proc_file { FILE_STAT, FILE_MEMINFO, FILE_LOADAVG, FILE_PSI_CPU, FILE_PSI_MEMORY, FILE_PSI_IO };
+enum proc_file {
+    FILE_STAT,
+    FILE_MEMINFO,
+    FILE_LOADAVG,
+    FILE_PSI_CPU,
+    FILE_PSI_MEMORY,
+    FILE_PSI_IO,
+    FILE_VMSTAT
+};
 /* /proc/stat of a machine with many cores is longer; its cpu lines come first. meminfo has 1.5 KB. */
 enum { TEXT_BYTES = 4096 };
 
@@ -18,6 +27,7 @@ static const char *const file_names[PK_PROC_FILES] = {
     [FILE_PSI_CPU] = "pressure/cpu",
     [FILE_PSI_MEMORY] = "pressure/memory",
     [FILE_PSI_IO] = "pressure/io",
+    [FILE_VMSTAT] = "vmstat",
 };
 
 void pk_collect_put(struct pk_sample *out, const char *type, const char *source, double value, int error) {
@@ -128,6 +138,43 @@ static int sample_load(struct pk_source *s, struct pk_sample *out, uint32_t cap_
     return 1;
 }
 
+/* vmstat is longer than the buffer on some kernels: it is read in pieces of whole lines. */
+static int read_oom_kill(const struct pk_source *s, uint64_t *out_count) {
+    enum { PIECES_MAX = 4 };
+    char text[TEXT_BYTES];
+    off_t at = 0;
+    if (s->fd[FILE_VMSTAT] < 0) {
+        return PK_E_UNSUPPORTED;
+    }
+    for (uint32_t i = 0; i < PIECES_MAX; i++) {
+        ssize_t n = pread(s->fd[FILE_VMSTAT], text, sizeof text, at);
+        if (n <= 0) {
+            return n < 0 || at == 0 ? PK_E_IO : PK_E_UNSUPPORTED;
+        }
+        const bool is_full = n == (ssize_t)sizeof text;
+        while (is_full && n > 0 && text[n - 1] != '\n') {
+            n--;
+        }
+        const int err = pk_proc_parse_oom_kill(pk_str_make(text, (size_t)n), out_count);
+        if (err != PK_E_UNSUPPORTED || n == 0 || !is_full) {
+            return err;
+        }
+        at += n;
+    }
+    return PK_E_UNSUPPORTED;
+}
+
+static int sample_oom(struct pk_source *s, struct pk_sample *out, uint32_t cap_count) {
+    struct pk_collect_out o = {.p = out, .cap_count = cap_count, .n = 0};
+    uint64_t count = 0;
+    const int err = read_oom_kill(s, &count);
+    if (err == PK_E_UNSUPPORTED || err == PK_E_IO) {
+        return err;
+    }
+    pk_collect_count(s, PK_COLLECT_OOM, &o, "oom_kill", "kernel", count, err);
+    return (int)o.n;
+}
+
 static int source_sample(void *ctx, enum pk_collector which, struct pk_sample *out, uint32_t cap_count) {
     struct pk_source *s = ctx;
     if (cap_count == 0) {
@@ -146,13 +193,27 @@ static int source_sample(void *ctx, enum pk_collector which, struct pk_sample *o
         return pk_collect_disk(s, out, cap_count);
     case PK_COLLECT_PROCESS:
         return pk_collect_process(s, out, cap_count);
+    case PK_COLLECT_USAGE:
+        return pk_collect_usage(s, out, cap_count);
+    case PK_COLLECT_STORAGE:
+        return pk_collect_storage(s, out, cap_count);
+    case PK_COLLECT_THERMAL:
+        return pk_collect_thermal(s, out, cap_count);
+    case PK_COLLECT_NETWORK:
+        return pk_collect_network(s, out, cap_count);
+    case PK_COLLECT_TASKS:
+        return pk_collect_tasks(s, out, cap_count);
+    case PK_COLLECT_OOM:
+        return sample_oom(s, out, cap_count);
+    case PK_COLLECT_GPU:
+        return pk_collect_gpu(s, out, cap_count);
     case PK_COLLECT_COUNT:
         break;
     }
     return PK_E_UNSUPPORTED;
 }
 
-static int source_watch(void *ctx, const struct pk_watch *list, uint32_t count) {
+static int source_watch(void *ctx, const struct pk_watch *list, uint32_t count, uint32_t hung_ms) {
     struct pk_source *s = ctx;
     if (count > PK_LIMIT_WATCHES) {
         return PK_E_FULL;
@@ -168,6 +229,7 @@ static int source_watch(void *ctx, const struct pk_watch *list, uint32_t count) 
         }
     }
     s->watch_count = count;
+    s->hung_ms = hung_ms;
     return PK_OK;
 }
 
@@ -202,8 +264,20 @@ static uint32_t count_cores(int fd) {
     return count;
 }
 
-void pk_source_open(struct pk_source *s, const char *proc_root, struct pk_port_source *out) {
+void pk_source_open(struct pk_source *s, const char *proc_root, const char *sys_root,
+                    struct pk_port_source *out) {
+    enum {
+        HUNG_MS = 120000,
+        TICKS_PER_S = 100,
+        PAGE_BYTES = 4096
+    }; /* as the kernel has them where we cannot ask */
+    const long ticks = sysconf(_SC_CLK_TCK), page_bytes = sysconf(_SC_PAGESIZE);
     memset(s, 0, sizeof *s);
+    s->now_us = pk_linux_mono_us;
+    s->hung_ms = HUNG_MS;
+    s->ticks_per_s = ticks > 0 ? (uint32_t)ticks : TICKS_PER_S;
+    s->page_bytes = page_bytes > 0 ? (uint32_t)page_bytes : PAGE_BYTES;
+    (void)pk_str_copy_cut(pk_str_of(sys_root), s->sys_root, sizeof s->sys_root);
     (void)pk_str_copy_cut(pk_str_of(proc_root), s->proc_root, sizeof s->proc_root);
     for (uint32_t i = 0; i < PK_PROC_FILES; i++) {
         s->fd[i] = open_file(s, file_names[i]);

@@ -57,7 +57,7 @@ int pk_platform_open(const struct pk_platform_config *config, struct pk_port *ou
         pk_net_open(&p->links[i], &p->loop, &p->crypto, &out->link[i]);
     }
     pk_linux_serve_open(&p->serve, &p->loop, &out->serve);
-    pk_source_open(&p->source, config->proc_root, &out->source);
+    pk_source_open(&p->source, config->proc_root, config->sys_root, &out->source);
     return PK_OK;
 }
 

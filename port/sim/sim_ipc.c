@@ -108,8 +108,9 @@ static int source_sample(void *ctx, enum pk_collector which, struct pk_sample *o
     return (int)count;
 }
 
-static int source_watch(void *ctx, const struct pk_watch *list, uint32_t count) {
+static int source_watch(void *ctx, const struct pk_watch *list, uint32_t count, uint32_t hung_ms) {
     struct pk_sim *sim = ctx;
+    (void)hung_ms; /* the test sets what is found */
     if (count > PK_LIMIT_WATCHES) {
         return PK_E_FULL;
     }

@@ -238,7 +238,8 @@ void pk_agent_apply_settings(struct pk_agent *a) {
     a->log_level = a->config.log_level;
     a->intake.rate_per_s = a->config.source_rate_per_s;
     a->intake.burst = a->config.source_burst_count;
-    (void)a->port->source.watch(a->port->source.ctx, a->config.watches, a->config.watch_count);
+    (void)a->port->source.watch(a->port->source.ctx, a->config.watches, a->config.watch_count,
+                                a->config.hung_ms);
     for (uint32_t i = 0; i < PK_COLLECT_COUNT; i++) {
         a->collect_is_off[i] = a->config.collect_ms[i] == 0;
     }

@@ -10,9 +10,19 @@ enum { EVENTS_PER_TICK = 4096 };
 static const struct {
     const char *type, *source;
 } COLLECTOR_FAULT[PK_COLLECT_COUNT] = {
-    [PK_COLLECT_CPU] = {"cpu_pct", "cpu"},     [PK_COLLECT_MEMORY] = {"memory_pct", "memory"},
-    [PK_COLLECT_PSI] = {"psi_cpu_pct", "psi"}, [PK_COLLECT_LOAD] = {"load_1m", "load"},
-    [PK_COLLECT_DISK] = {"disk_pct", "disk"},  [PK_COLLECT_PROCESS] = {"process_up", "process"},
+    [PK_COLLECT_CPU] = {"cpu_pct", "cpu"},
+    [PK_COLLECT_MEMORY] = {"memory_pct", "memory"},
+    [PK_COLLECT_PSI] = {"psi_cpu_pct", "psi"},
+    [PK_COLLECT_LOAD] = {"load_1m", "load"},
+    [PK_COLLECT_DISK] = {"disk_pct", "disk"},
+    [PK_COLLECT_PROCESS] = {"process_up", "process"},
+    [PK_COLLECT_USAGE] = {"process_rss_bytes", "process"},
+    [PK_COLLECT_STORAGE] = {"disk_errors", "storage"},
+    [PK_COLLECT_THERMAL] = {"temperature_c", "thermal"},
+    [PK_COLLECT_NETWORK] = {"link_up", "network"},
+    [PK_COLLECT_TASKS] = {"hung_tasks", "tasks"},
+    [PK_COLLECT_OOM] = {"oom_kill", "kernel"},
+    [PK_COLLECT_GPU] = {"gpu_pct", "gpu"},
 };
 
 uint64_t pk_agent_collect_next_ms(const struct pk_agent *a) {

@@ -112,6 +112,14 @@ static const struct key_row KEYS[] = {
     {S_SOURCES, V_DURATION, "load", COLLECT(PK_COLLECT_LOAD), 0, DAY_MS, NULL},
     {S_SOURCES, V_DURATION, "disk", COLLECT(PK_COLLECT_DISK), 0, DAY_MS, NULL},
     {S_SOURCES, V_DURATION, "process", COLLECT(PK_COLLECT_PROCESS), 0, DAY_MS, NULL},
+    {S_SOURCES, V_DURATION, "usage", COLLECT(PK_COLLECT_USAGE), 0, DAY_MS, NULL},
+    {S_SOURCES, V_DURATION, "storage", COLLECT(PK_COLLECT_STORAGE), 0, DAY_MS, NULL},
+    {S_SOURCES, V_DURATION, "thermal", COLLECT(PK_COLLECT_THERMAL), 0, DAY_MS, NULL},
+    {S_SOURCES, V_DURATION, "network", COLLECT(PK_COLLECT_NETWORK), 0, DAY_MS, NULL},
+    {S_SOURCES, V_DURATION, "tasks", COLLECT(PK_COLLECT_TASKS), 0, DAY_MS, NULL},
+    {S_SOURCES, V_DURATION, "oom", COLLECT(PK_COLLECT_OOM), 0, DAY_MS, NULL},
+    {S_SOURCES, V_DURATION, "gpu", COLLECT(PK_COLLECT_GPU), 0, DAY_MS, NULL},
+    {S_SOURCES, V_DURATION, "hung_after", C(hung_ms), 1000, DAY_MS, NULL},
     {S_SOURCES, V_U64, "rate", C(source_rate_per_s), 1, 1000000, NULL},
     {S_SOURCES, V_U64, "burst", C(source_burst_count), 1, 10000000, NULL},
     {S_DISK, V_WATCH_PATH, "path", 0, 0, 1, 159, NULL},
@@ -187,6 +195,14 @@ void pk_config_defaults(struct pk_config *c) {
     c->collect_ms[PK_COLLECT_LOAD] = 10000;
     c->collect_ms[PK_COLLECT_DISK] = 30000;
     c->collect_ms[PK_COLLECT_PROCESS] = 1000;
+    c->collect_ms[PK_COLLECT_USAGE] = 10000;
+    c->collect_ms[PK_COLLECT_STORAGE] = 30000;
+    c->collect_ms[PK_COLLECT_THERMAL] = 10000;
+    c->collect_ms[PK_COLLECT_NETWORK] = 10000;
+    c->collect_ms[PK_COLLECT_TASKS] = 30000;
+    c->collect_ms[PK_COLLECT_OOM] = 10000;
+    c->collect_ms[PK_COLLECT_GPU] = 10000;
+    c->hung_ms = 120000;
     c->source_rate_per_s = 1000;
     c->source_burst_count = 2000;
     c->store_map_bytes = 16u << 20;

@@ -62,6 +62,7 @@ struct pk_config {
         clock; /* enum pk_clock_policy: whether the wall clock counts as `ntp` without the kernel saying so */
     struct pk_config_broker broker[PK_LINKS]; /* [0] site, [1] central */
     uint32_t collect_ms[PK_COLLECT_COUNT];    /* 0 = off */
+    uint32_t hung_ms;                         /* a task that waits for a device longer than that is hung */
     struct pk_watch watches[PK_LIMIT_WATCHES];
     uint32_t watch_count;
     struct pk_config_heartbeat heartbeats[PK_LIMIT_HEARTBEATS];

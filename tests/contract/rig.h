@@ -169,7 +169,7 @@ static inline void rig_open_linux(struct rig *r) {
     pk_crypto_open(&r->crypto, &r->entropy, pk_linux_mono_us, &r->port.crypto);
     pk_net_open(&r->net, &r->loop, &r->crypto, &r->port.link[0]);
     r->port.link[1] = r->port.link[0];
-    pk_source_open(&r->source, "/proc", &r->port.source);
+    pk_source_open(&r->source, "/proc", "/sys", &r->port.source);
     pk_linux_serve_open(&r->serve, &r->loop, &r->port.serve);
     char path[RIG_PATH_BYTES];
     for (uint32_t i = 0; i < PK_LISTENER_COUNT; i++) {

@@ -222,12 +222,12 @@ ON_BOTH(source__memory_at_once_cpu_after_two_calls) {
     CHECK_STR(out[0].type, "cpu_pct");
     CHECK(out[0].value >= 0.0 && out[0].value <= 100.0);
     struct pk_watch watch = {.collector = PK_COLLECT_DISK, .name = "root", .path = "/"};
-    CHECK_EQ_INT(s->watch(s->ctx, &watch, 1), PK_OK);
+    CHECK_EQ_INT(s->watch(s->ctx, &watch, 1, 120000), PK_OK);
     static struct pk_watch too_many[PK_LIMIT_WATCHES + 1];
     for (uint32_t i = 0; i <= PK_LIMIT_WATCHES; i++) {
         too_many[i] = watch;
     }
-    CHECK_EQ_INT(s->watch(s->ctx, too_many, PK_LIMIT_WATCHES + 1), PK_E_FULL);
+    CHECK_EQ_INT(s->watch(s->ctx, too_many, PK_LIMIT_WATCHES + 1, 120000), PK_E_FULL);
 }
 
 ON_BOTH(port__is_whole) {

@@ -14,7 +14,8 @@ static void run(uint8_t which, struct pk_str text) {
     struct pk_proc_pid process;
     double v = 0;
     uint32_t pid = 0;
-    switch (which % 6) {
+    uint64_t count = 0;
+    switch (which % 8) {
     case 0:
         PK_ASSERT(pk_proc_parse_stat(text, &cpu) != PK_OK || cpu.busy <= cpu.total);
         break;
@@ -32,6 +33,12 @@ static void run(uint8_t which, struct pk_str text) {
     case 4:
         PK_ASSERT(pk_proc_parse_pid_stat(text, &process) != PK_OK ||
                   memchr(process.comm, '\0', sizeof process.comm) != NULL);
+        break;
+    case 5:
+        PK_ASSERT(pk_proc_parse_oom_kill(text, &count) != PK_OK || text.n > 9);
+        break;
+    case 6:
+        PK_ASSERT(pk_sys_parse_life_time(text, &pid) != PK_OK || (pid >= 10 && pid <= 110));
         break;
     default:
         PK_ASSERT(pk_proc_parse_pid_file(text, &pid) != PK_OK || (pid >= 1 && pid <= 4194304));

@@ -176,7 +176,7 @@ PK_TEST(source__cpu__needs_two_looks_and_survives_nonsense) {
     struct pk_port_source p;
     REQUIRE(tree());
     put("stat", "cpu  100 0 0 900 0 0 0 0 0 0\ncpu0 50 0 0 450\ncpu1 50 0 0 450\n");
-    pk_source_open(&s, the_root, &p);
+    pk_source_open(&s, the_root, the_root, &p);
     CHECK_EQ_INT(s.core_count, 2);
     CHECK_EQ_INT(p.sample(p.ctx, PK_COLLECT_CPU, the_samples, 16), 0);
     put("stat", "cpu  150 0 0 950 0 0 0 0 0 0\n");
@@ -213,7 +213,7 @@ PK_TEST(source__many_cores__are_counted_beyond_the_buffer) {
     (void)snprintf(text + n, sizeof text - n, "intr 5\n");
     put("stat", text);
     put("loadavg", "100.0 1 1 1/1 1\n");
-    pk_source_open(&s, the_root, &p);
+    pk_source_open(&s, the_root, the_root, &p);
     CHECK_EQ_INT(s.core_count, 200);
     CHECK_EQ_INT(p.sample(p.ctx, PK_COLLECT_LOAD, the_samples, 16), 1);
     CHECK(the_samples[0].value == 0.5);
@@ -230,7 +230,7 @@ PK_TEST(source__memory_and_pressure__are_read_anew_each_time) {
     put("meminfo", "MemTotal: 1000 kB\nMemAvailable: 250 kB\nSwapTotal: 100 kB\nSwapFree: 90 kB\n");
     make_dir("pressure");
     put("pressure/io", "some avg10=7.00 avg60=0 avg300=0 total=0\n");
-    pk_source_open(&s, the_root, &p);
+    pk_source_open(&s, the_root, the_root, &p);
     CHECK_EQ_INT(p.sample(p.ctx, PK_COLLECT_MEMORY, the_samples, 16), 2);
     CHECK_STR(the_samples[0].type, "memory_pct");
     CHECK(the_samples[0].value == 75.0);
@@ -275,8 +275,8 @@ PK_TEST(source__process_by_name__up_down_zombie) {
     put("not_a_pid", "");
     const struct pk_watch list[] = {watch_process("demo", ""), watch_process("a_very_long_name", ""),
                                     watch_process("dead", ""), watch_process("dem", "")};
-    pk_source_open(&s, the_root, &p);
-    CHECK_EQ_INT(p.watch(p.ctx, list, 4), PK_OK);
+    pk_source_open(&s, the_root, the_root, &p);
+    CHECK_EQ_INT(p.watch(p.ctx, list, 4, 120000), PK_OK);
     CHECK_EQ_INT(p.sample(p.ctx, PK_COLLECT_PROCESS, the_samples, 16), 4);
     CHECK_STR(the_samples[0].type, "process_up");
     CHECK_STR(the_samples[0].source, "demo");
@@ -306,8 +306,8 @@ PK_TEST(source__process_by_pid_file__a_reused_number_is_not_the_process) {
     REQUIRE(tree());
     (void)snprintf(path, sizeof path, "%s/demo.pid", the_root);
     const struct pk_watch list[] = {watch_process("demo", path)};
-    pk_source_open(&s, the_root, &p);
-    CHECK_EQ_INT(p.watch(p.ctx, list, 1), PK_OK);
+    pk_source_open(&s, the_root, the_root, &p);
+    CHECK_EQ_INT(p.watch(p.ctx, list, 1, 120000), PK_OK);
     CHECK_EQ_INT(p.sample(p.ctx, PK_COLLECT_PROCESS, the_samples, 16), 1);
     CHECK(the_samples[0].value == 0.0 && the_samples[0].error == PK_OK); /* no file: not running */
     put("demo.pid", "20\n");
@@ -348,8 +348,8 @@ PK_TEST(source__disk__percent_as_df_has_it) {
     (void)strcpy(list[1].path, "/dev/shm");
     (void)strcpy(list[1].name, "shm");
     (void)strcpy(list[2].path, "/does/not/exist");
-    pk_source_open(&s, "/proc", &p);
-    CHECK_EQ_INT(p.watch(p.ctx, list, 3), PK_OK);
+    pk_source_open(&s, "/proc", "/sys", &p);
+    CHECK_EQ_INT(p.watch(p.ctx, list, 3, 120000), PK_OK);
     const int n = p.sample(p.ctx, PK_COLLECT_DISK, the_samples, 16);
     REQUIRE(n >= 3);
     CHECK_STR(the_samples[0].type, "disk_pct");
@@ -370,7 +370,7 @@ PK_TEST(source__disk__percent_as_df_has_it) {
 PK_TEST(source__this_machine__every_collector) {
     struct pk_source s;
     struct pk_port_source p;
-    pk_source_open(&s, "/proc", &p);
+    pk_source_open(&s, "/proc", "/sys", &p);
     CHECK_EQ_INT(s.core_count, sysconf(_SC_NPROCESSORS_ONLN));
     CHECK_EQ_INT(p.sample(p.ctx, PK_COLLECT_CPU, the_samples, 16), 0);
     const int memory = p.sample(p.ctx, PK_COLLECT_MEMORY, the_samples, 16);
@@ -387,7 +387,7 @@ PK_TEST(source__this_machine__every_collector) {
         _exit(0);
     }
     const struct pk_watch list[] = {watch_process("pk_test_child", "")};
-    CHECK_EQ_INT(p.watch(p.ctx, list, 1), PK_OK);
+    CHECK_EQ_INT(p.watch(p.ctx, list, 1, 120000), PK_OK);
     bool is_seen = false;
     for (int i = 0; i < 200 && !is_seen; i++) {
         is_seen = p.sample(p.ctx, PK_COLLECT_PROCESS, the_samples, 16) == 1 && the_samples[0].value == 1.0;
@@ -401,7 +401,7 @@ PK_TEST(source__this_machine__every_collector) {
     (void)waitpid(pid, NULL, 0);
     struct pk_watch many[PK_LIMIT_WATCHES + 1];
     memset(many, 0, sizeof many);
-    CHECK_EQ_INT(p.watch(p.ctx, many, PK_LIMIT_WATCHES + 1), PK_E_FULL);
+    CHECK_EQ_INT(p.watch(p.ctx, many, PK_LIMIT_WATCHES + 1, 120000), PK_E_FULL);
     pk_source_close(&s);
 }
 

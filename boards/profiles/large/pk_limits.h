@@ -41,6 +41,10 @@
 #define PK_LIMIT_KEYS_PUBLIC 64u     /* command keys; 131 B each, twice */
 #define PK_LIMIT_BATCH_BYTES 98304u  /* store operations of one tick */
 
+/* -- measured sources -- */
+#define PK_LIMIT_COUNTERS                                                                                    \
+    512u /* kernel counters (errors, drops, throttling) as last seen; 16..1024; 24 B each */
+
 /* -- local sockets -- */
 #define PK_LIMIT_CONNECTIONS 32u /* control and event connections together */
 #define PK_LIMIT_LINE_BYTES                                                                                  \
