@@ -24,8 +24,13 @@ add_custom_command(OUTPUT ${pk_patterns_generated}
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
     COMMENT "Compiling the shipped patterns" VERBATIM)
 target_sources(pk_event PRIVATE ${pk_patterns_generated})
-# Every byte of every log goes through these.
+# Every byte of every log and of every event goes through these.
 if(NOT PK_BOARD_IS_SHORT_OF_FLASH)
-    file(GLOB pk_log_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/event/pk_log*.c ${CMAKE_SOURCE_DIR}/src/event/pk_pattern*.c)
-    set_source_files_properties(${pk_log_sources} PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-O2>)
+    file(GLOB pk_busy_sources CONFIGURE_DEPENDS
+        ${CMAKE_SOURCE_DIR}/src/event/pk_log*.c ${CMAKE_SOURCE_DIR}/src/event/pk_pattern*.c
+        ${CMAKE_SOURCE_DIR}/src/event/pk_event_json.c ${CMAKE_SOURCE_DIR}/src/event/pk_int*.c
+        ${CMAKE_SOURCE_DIR}/src/event/pk_textring.c
+        ${CMAKE_SOURCE_DIR}/src/base/pk_json.c ${CMAKE_SOURCE_DIR}/src/base/pk_hash.c ${CMAKE_SOURCE_DIR}/src/base/pk_copy.c
+        ${CMAKE_SOURCE_DIR}/src/base/pk_text.c ${CMAKE_SOURCE_DIR}/src/base/pk_decimal.c)
+    set_source_files_properties(${pk_busy_sources} PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-O2>)
 endif()

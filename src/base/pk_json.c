@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_copy.h"
 #include "base/pk_decimal.h"
 #include "base/pk_time.h"
 
@@ -35,10 +36,11 @@ static void skip_space(struct pk_json_reader *r) {
 }
 
 static uint64_t load_le64(const char *p) {
-    uint64_t v = 0;
-    for (unsigned i = 0; i < 8u; i++) {
-        v |= (uint64_t)(unsigned char)p[i] << (8u * i);
-    }
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    v = __builtin_bswap64(v);
+#endif
     return v;
 }
 
@@ -384,6 +386,15 @@ static int text_copy(struct pk_str raw, bool has_escape, char *out, size_t cap_b
     out[0] = '\0';
     while (raw.n > 0) {
         char character[4];
+        const uint32_t room = (uint32_t)(cap_bytes - n) - 1u;
+        const uint32_t plain = plain_run(raw.p, raw.n < room ? raw.n : room);
+        pk_copy(out + n, raw.p, plain);
+        n += plain;
+        out[n] = '\0';
+        raw = (struct pk_str){raw.p + plain, raw.n - plain};
+        if (raw.n == 0) {
+            break;
+        }
         const uint32_t len = next_character(&raw, character);
         if (len >= cap_bytes - n) {
             return PK_E_TOO_BIG;

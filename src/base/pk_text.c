@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_copy.h"
 #include "base/pk_decimal.h"
 
 enum { U64_DIGITS_MAX = 20, SUGGEST_WORD_MAX = 63, SUGGEST_DISTANCE_MAX = 2 };
@@ -78,9 +79,7 @@ int pk_str_copy(struct pk_str s, char *out, size_t cap_bytes) {
     if (s.n >= cap_bytes || s.n > INT32_MAX) {
         return PK_E_TOO_BIG;
     }
-    if (s.n > 0) {
-        memcpy(out, s.p, s.n);
-    }
+    pk_copy(out, s.p, s.n);
     out[s.n] = '\0';
     return (int)s.n;
 }
@@ -98,9 +97,7 @@ uint32_t pk_str_copy_cut(struct pk_str s, char *out, size_t cap_bytes) {
             s.n--;
         }
     }
-    if (s.n > 0) {
-        memcpy(out, s.p, s.n);
-    }
+    pk_copy(out, s.p, s.n);
     out[s.n] = '\0';
     return s.n;
 }
@@ -252,8 +249,8 @@ static char *reserve(struct pk_buf *b, size_t n) {
 
 void pk_buf_put(struct pk_buf *b, const char *p, size_t n) {
     char *room = reserve(b, n);
-    if (room != NULL && n > 0) {
-        memcpy(room, p, n);
+    if (room != NULL) {
+        pk_copy(room, p, (uint32_t)n); /* there was room for n */
     }
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_copy.h"
 #include "base/pk_hash.h"
 #include "base/pk_zero.h"
 
@@ -25,8 +26,19 @@ static struct table of_sources(struct pk_sources *s) {
     return (struct table){s->names, s->slots, PK_LIMIT_SOURCES, &s->count, &s->refused_count};
 }
 
+/* Bit per byte: A-Z a-z 0-9 _ . : @ - */
+static const uint32_t NAME_BYTES[256 / 32] = {0, 0x07FF6000u, 0x87FFFFFFu, 0x07FFFFFEu};
+
 bool pk_intern_is_name(struct pk_str s) {
-    return pk_text_is_id(s, ".:@", PK_EVENT_TYPE_BYTES - 1);
+    if (s.n == 0 || s.n >= PK_EVENT_TYPE_BYTES) {
+        return false;
+    }
+    uint32_t is_name = 1;
+    for (uint32_t i = 0; i < s.n; i++) {
+        const uint8_t c = (uint8_t)s.p[i];
+        is_name &= NAME_BYTES[c / 32u] >> (c % 32u);
+    }
+    return is_name != 0;
 }
 
 /* Slot of the name, or of the empty slot where it belongs: the table is at most half full, so one is met. */
@@ -39,7 +51,7 @@ static uint32_t probe(const struct pk_name *names, const uint16_t *slots, uint32
             return at;
         }
         const struct pk_name *have = &names[id];
-        if (have->hash == hash && have->n == name.n && memcmp(have->text, name.p, name.n) == 0) {
+        if (have->hash == hash && have->n == name.n && pk_is_same(have->text, name.p, name.n)) {
             return at;
         }
         at = at + 1 < slot_count ? at + 1 : 0;
@@ -48,8 +60,22 @@ static uint32_t probe(const struct pk_name *names, const uint16_t *slots, uint32
     return 0;
 }
 
+/* Eight bytes a step, the rest filled up with zeros. It only places a name in this table, so it need not be
+ * the same on every machine. */
 static uint32_t name_hash(struct pk_str name) {
-    return (uint32_t)(pk_hash64(name.p, name.n) >> 32);
+    uint64_t hash = name.n;
+    uint32_t at = 0;
+    uint64_t word = 0;
+    for (; name.n - at >= sizeof word; at += (uint32_t)sizeof word) {
+        memcpy(&word, name.p + at, sizeof word);
+        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 32;
+    }
+    word = 0;
+    for (uint32_t i = 0; at + i < name.n; i++) {
+        word |= (uint64_t)(uint8_t)name.p[at + i] << (8u * i);
+    }
+    return (uint32_t)(pk_hash64_scramble(hash ^ word) >> 32);
 }
 
 static int find(const struct pk_name *names, const uint16_t *slots, uint32_t slot_count, struct pk_str name) {
@@ -61,13 +87,16 @@ static int find(const struct pk_name *names, const uint16_t *slots, uint32_t slo
 }
 
 static int intern(const struct table *t, struct pk_str name) {
-    if (!pk_intern_is_name(name)) {
+    if (name.n == 0 || name.n >= PK_EVENT_TYPE_BYTES) {
         return PK_E_BAD_FIELD;
     }
     const uint32_t hash = name_hash(name);
     const uint32_t at = probe(t->names, t->slots, t->cap * 2u, name, hash);
     if (t->slots[at] != PK_INTERN_NONE) {
-        return (int)t->slots[at];
+        return (int)t->slots[at]; /* only names are in the table */
+    }
+    if (!pk_intern_is_name(name)) {
+        return PK_E_BAD_FIELD;
     }
     if (*t->count >= t->cap) {
         (*t->refused)++;

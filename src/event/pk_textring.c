@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_copy.h"
 #include "base/pk_zero.h"
 
 _Static_assert((PK_LIMIT_TEXT_RING_BYTES & (PK_LIMIT_TEXT_RING_BYTES - 1u)) == 0u, "positions wrap by mask");
@@ -25,12 +26,8 @@ uint32_t pk_textring_put(struct pk_textring *r, struct pk_str message, struct pk
     }
     const uint32_t at = r->end;
     uint8_t *to = &r->bytes[at & MASK];
-    if (message.n > 0) {
-        memcpy(to, message.p, message.n);
-    }
-    if (fields.n > 0) {
-        memcpy(to + message.n, fields.p, fields.n);
-    }
+    pk_copy(to, message.p, message.n);
+    pk_copy(to + message.n, fields.p, fields.n);
     r->end += n;
     return at;
 }
@@ -71,12 +68,8 @@ int pk_field_pack(uint8_t *out, uint32_t cap_bytes, uint32_t *io_n, const struct
     p[1] = (uint8_t)f->kind;
     p[2] = (uint8_t)(f->value.n & 0xFFu);
     p[3] = (uint8_t)(f->value.n >> 8);
-    if (f->name.n > 0) {
-        memcpy(p + PK_FIELD_HEADER_BYTES, f->name.p, f->name.n);
-    }
-    if (f->value.n > 0) {
-        memcpy(p + PK_FIELD_HEADER_BYTES + f->name.n, f->value.p, f->value.n);
-    }
+    pk_copy(p + PK_FIELD_HEADER_BYTES, f->name.p, f->name.n);
+    pk_copy(p + PK_FIELD_HEADER_BYTES + f->name.n, f->value.p, f->value.n);
     *io_n += need;
     return PK_OK;
 }
