@@ -7,14 +7,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench/event_lines.h"
 #include "detect/pk_engine.h"
 #include "event/pk_history.h"
 #include "event/pk_intake.h"
 
-enum { LINES = 1 << 14, LINE_BYTES = 320, RUN_NS = 500000000, START_MS = 1000000, REPLY_BYTES = 32768 };
+enum { LINES = 1 << 14, RUN_NS = 500000000, START_MS = 1000000, REPLY_BYTES = 32768 };
 
-static char bytes[LINES * LINE_BYTES];
-static char copies[LINES * LINE_BYTES];
+static char bytes[LINES * EVENT_LINE_BYTES_MAX];
+static char copies[LINES * EVENT_LINE_BYTES_MAX];
 static struct pk_str lines[LINES];
 static uint32_t byte_count;
 static struct pk_event_in parsed;
@@ -32,52 +33,9 @@ static uint64_t now_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* What gateways send: mostly gauges of devices, some errors of programs, now and then more. */
-static int put_line(char *out, size_t cap, unsigned i) {
-    const unsigned n = (i * 2654435761u) >> 8;
-    switch (i % 10u) {
-    case 0:
-    case 1:
-    case 2:
-        return snprintf(out, cap, "{\"type\":\"temperature\",\"source\":\"sensor-%u\",\"value\":%u.%u}",
-                        n % 100u, n % 70u, n % 10u);
-    case 3:
-    case 4:
-        return snprintf(out, cap,
-                        "{\"type\":\"vibration_rms\",\"source\":\"pump-%u\",\"value\":%u.%03u,\"time\":"
-                        "\"2026-10-20T08:00:%02u.%03uZ\"}",
-                        n % 40u, n % 9u, n % 1000u, n % 60u, n % 1000u);
-    case 5:
-        return snprintf(out, cap, "{\"type\":\"heartbeat\",\"source\":\"plc-%u\",\"value\":3600}", n % 20u);
-    case 6:
-        return snprintf(out, cap,
-                        "{\"type\":\"queue_depth\",\"source\":\"broker\",\"value\":%u,\"severity\":\"info\","
-                        "\"time\":%llu}",
-                        n % 300u, 1792496800000ull + i);
-    case 7:
-        return snprintf(
-            out, cap,
-            "{\"type\":\"http_error\",\"source\":\"api-%u\",\"severity\":\"warning\",\"message\":\"upstream "
-            "timed out after 30 s, retrying\",\"correlation_id\":\"req-%08x\"}",
-            n % 4u, n);
-    case 8:
-        return snprintf(out, cap,
-                        "{\"event_type\":\"job_done\", \"source_system\":\"batch\", \"severity\":\"low\", "
-                        "\"text\":\"nightly export \\\"orders\\\" finished\", "
-                        "\"data\":{\"rows\":%u,\"took_s\":12.5,\"ok\":true}}",
-                        n % 100000u);
-    default:
-        return snprintf(out, cap,
-                        "{\"type\":\"frame_quality\",\"source\":\"camera-%u\",\"value\":0.%04u,\"unit\":"
-                        "\"ratio\",\"event_id\":"
-                        "\"e%u\"}",
-                        n % 8u, n % 10000u, i);
-    }
-}
-
 static void make_lines(void) {
     for (uint32_t i = 0; i < LINES; i++) {
-        const int n = put_line(bytes + byte_count, LINE_BYTES, i);
+        const int n = event_line(bytes + byte_count, EVENT_LINE_BYTES_MAX, i);
         lines[i] = pk_str_make(bytes + byte_count, (size_t)n);
         byte_count += (uint32_t)n;
         bytes[byte_count++] = '\n';
