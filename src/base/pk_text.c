@@ -18,11 +18,19 @@ struct pk_str pk_str_make(const char *p, size_t n) {
 }
 
 bool pk_str_eq(struct pk_str a, struct pk_str b) {
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+    return a.n == b.n && pk_is_same(a.p, b.p, a.n);
 }
 
+/* The word is not measured first: most comparisons end at the first byte. */
 bool pk_str_eq_c(struct pk_str a, const char *terminated) {
-    return pk_str_eq(a, pk_str_of(terminated));
+    uint32_t i = 0;
+    if (terminated == NULL) {
+        return a.n == 0;
+    }
+    while (i < a.n && terminated[i] != '\0' && a.p[i] == terminated[i]) {
+        i++;
+    }
+    return i == a.n && terminated[i] == '\0';
 }
 
 static char lower(char c) {
@@ -38,8 +46,11 @@ bool pk_str_eq_nocase(struct pk_str a, const char *terminated) {
 }
 
 bool pk_str_starts(struct pk_str a, const char *terminated) {
-    const struct pk_str start = pk_str_of(terminated);
-    return a.n >= start.n && (start.n == 0 || memcmp(a.p, start.p, start.n) == 0);
+    uint32_t i = 0;
+    while (i < a.n && terminated[i] != '\0' && a.p[i] == terminated[i]) {
+        i++;
+    }
+    return terminated[i] == '\0';
 }
 
 static bool is_space(char c) {
@@ -439,9 +450,23 @@ uint32_t pk_utf8_len(const char *p, size_t n) {
     return len;
 }
 
+/* Bytes at the start that are ASCII, in steps of eight. */
+static uint32_t ascii_steps(struct pk_str s) {
+    const uint64_t tops = UINT64_C(0x8080808080808080);
+    uint32_t at = 0;
+    for (; s.n - at >= 8u; at += 8u) {
+        uint64_t word;
+        memcpy(&word, s.p + at, sizeof word);
+        if ((word & tops) != 0) {
+            break;
+        }
+    }
+    return at;
+}
+
 bool pk_text_is_utf8(struct pk_str s) {
-    for (uint32_t at = 0; at < s.n;) {
-        const uint32_t len = pk_utf8_len(s.p + at, s.n - at);
+    for (uint32_t at = ascii_steps(s); at < s.n;) {
+        const uint32_t len = (unsigned char)s.p[at] < 0x80u ? 1u : pk_utf8_len(s.p + at, s.n - at);
         if (len == 0) {
             return false;
         }

@@ -29,6 +29,10 @@ static struct table of_sources(struct pk_sources *s) {
 /* Bit per byte: A-Z a-z 0-9 _ . : @ - */
 static const uint32_t NAME_BYTES[256 / 32] = {0, 0x07FF6000u, 0x87FFFFFFu, 0x07FFFFFEu};
 
+bool pk_intern_is_name_byte(uint8_t c) {
+    return (NAME_BYTES[c / 32u] >> (c % 32u) & 1u) != 0;
+}
+
 bool pk_intern_is_name(struct pk_str s) {
     if (s.n == 0 || s.n >= PK_EVENT_TYPE_BYTES) {
         return false;

@@ -3,7 +3,11 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_copy.h"
 #include "base/pk_hash.h"
+
+static const struct pk_str IP = {"ip", 2}, PROGRAM = {"program", 7}, PATTERN = {"pattern", 7},
+                           HOST = {"host", 4};
 
 struct context {
     const struct pk_patterns *patterns;
@@ -17,22 +21,22 @@ static struct pk_str field_of(const struct context *c, struct pk_str name) {
     if (value.n > 0) {
         return value;
     }
-    return pk_str_eq_c(name, "program") ? c->line->program
-           : pk_str_eq_c(name, "host")  ? c->line->host
-           : pk_str_eq_c(name, "ip")    ? c->line->ip
-                                        : (struct pk_str){NULL, 0};
-}
-
-static bool is_name_byte(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c != '\0' && strchr("_.:@-", c) != NULL);
+    return pk_str_eq(name, PROGRAM) ? c->line->program
+           : pk_str_eq(name, HOST)  ? c->line->host
+           : pk_str_eq(name, IP)    ? c->line->ip
+                                    : (struct pk_str){NULL, 0};
 }
 
 /* Names are of few characters; others become '_'. */
 static void put_name(struct pk_buf *b, struct pk_str s) {
-    for (uint32_t i = 0; i < s.n && b->n + 1u < b->cap_bytes; i++) {
-        pk_buf_putc(b, is_name_byte(s.p[i]) ? s.p[i] : '_');
+    const uint32_t room = b->cap_bytes - b->n - 1u;
+    const uint32_t n = s.n < room ? s.n : room;
+    char *to = b->p + b->n;
+    for (uint32_t i = 0; i < n; i++) {
+        to[i] = pk_intern_is_name_byte((uint8_t)s.p[i]) ? s.p[i] : '_';
     }
+    to[n] = '\0';
+    b->n += n;
 }
 
 static void put_source(const struct context *c, struct pk_str template, struct pk_event_in *out) {
@@ -58,9 +62,30 @@ static void put_source(const struct context *c, struct pk_str template, struct p
     }
 }
 
+/* Bytes at the start that stand for themselves, from the blank to the tilde; eight a step: a top bit comes of
+ * a byte that has it, that is below the blank, or that is DEL. What a borrow spoils lies above a byte that is
+ * none. */
+static uint32_t plain_run(const char *p, uint32_t n) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint32_t at = 0;
+    for (; n - at >= 8u; at += 8u) {
+        uint64_t word = 0;
+        memcpy(&word, p + at, sizeof word);
+        if (((word | (word - ones * ' ') | (word + ones)) & tops) != 0) {
+            break;
+        }
+    }
+    while (at < n && p[at] >= ' ' && p[at] < 0x7F) {
+        at++;
+    }
+    return at;
+}
+
 /* Text for people: what a terminal would obey and what is no UTF-8 becomes '?'. */
 static void put_message(struct pk_str s, struct pk_event_in *out) {
-    uint32_t n = 0, at = 0;
+    const uint32_t plain = plain_run(s.p, s.n < PK_EVENT_MESSAGE_BYTES ? s.n : PK_EVENT_MESSAGE_BYTES);
+    uint32_t n = plain, at = plain;
+    pk_copy(out->message, s.p, plain);
     while (at < s.n) {
         const bool is_plain = s.p[at] >= ' ' && s.p[at] < 0x7F;
         const uint32_t bytes = is_plain ? 1u : pk_utf8_len(s.p + at, s.n - at);
@@ -89,8 +114,10 @@ static void put_field(struct pk_event_in *out, uint32_t *io_bytes, uint32_t *io_
         return;
     }
     char cut[VALUE_BYTES_MAX + 1];
-    const struct pk_field field = {
-        .kind = kind, .name = name, .value = {cut, pk_str_copy_cut(value, cut, sizeof cut)}};
+    struct pk_field field = {.kind = kind, .name = name, .value = value};
+    if (value.n > VALUE_BYTES_MAX) {
+        field.value = (struct pk_str){cut, pk_str_copy_cut(value, cut, sizeof cut)};
+    }
     if (pk_field_pack(out->fields, sizeof out->fields, io_bytes, &field) == PK_OK) {
         (*io_count)++;
     }
@@ -105,12 +132,12 @@ static void put_fields(const struct context *c, struct pk_str pattern_id, struct
         const bool is_number = pk_str_eq_c(f->name, "value");
         put_field(out, &bytes, &count, f->name, f->value, is_number ? PK_FIELD_NUMBER : PK_FIELD_STRING);
     }
-    if (pk_pattern_field(&c->fields, pk_str_of("ip")).n == 0) {
-        put_field(out, &bytes, &count, pk_str_of("ip"), c->line->ip, PK_FIELD_STRING);
+    if (pk_pattern_field(&c->fields, IP).n == 0) {
+        put_field(out, &bytes, &count, IP, c->line->ip, PK_FIELD_STRING);
     }
-    put_field(out, &bytes, &count, pk_str_of("program"), c->line->program, PK_FIELD_STRING);
-    put_field(out, &bytes, &count, pk_str_of("pattern"), pattern_id, PK_FIELD_STRING);
-    put_field(out, &bytes, &count, pk_str_of("host"), c->line->host, PK_FIELD_STRING);
+    put_field(out, &bytes, &count, PROGRAM, c->line->program, PK_FIELD_STRING);
+    put_field(out, &bytes, &count, PATTERN, pattern_id, PK_FIELD_STRING);
+    put_field(out, &bytes, &count, HOST, c->line->host, PK_FIELD_STRING);
     out->field_bytes = (uint16_t)bytes;
 }
 

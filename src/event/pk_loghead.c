@@ -12,22 +12,32 @@ static struct pk_str behind(struct pk_str s, uint32_t n) {
     return (struct pk_str){s.p + n, s.n - n};
 }
 
+/* The sets are short: walking one costs less than a call that measures it. */
+static bool is_one_of(char c, const char *any_of) {
+    while (*any_of != '\0' && *any_of != c) {
+        any_of++;
+    }
+    return *any_of != '\0';
+}
+
 static struct pk_str skip(struct pk_str s, const char *any_of) {
-    while (s.n > 0 && s.p[0] != '\0' && strchr(any_of, s.p[0]) != NULL) {
+    while (s.n > 0 && is_one_of(s.p[0], any_of)) {
         s = behind(s, 1);
     }
     return s;
 }
 
 static struct pk_str drop_end(struct pk_str s, const char *any_of) {
-    while (s.n > 0 && s.p[s.n - 1u] != '\0' && strchr(any_of, s.p[s.n - 1u]) != NULL) {
+    while (s.n > 0 && is_one_of(s.p[s.n - 1u], any_of)) {
         s.n--;
     }
     return s;
 }
 
 struct pk_str pk_loghead_word(struct pk_str *rest) {
-    *rest = skip(*rest, " \t");
+    while (rest->n > 0 && is_blank(rest->p[0])) {
+        *rest = behind(*rest, 1);
+    }
     uint32_t n = 0;
     while (n < rest->n && !is_blank(rest->p[n])) {
         n++;
@@ -153,8 +163,8 @@ static struct pk_str without_uptime(struct pk_str s) {
 static void take_tag(struct pk_str rest, struct pk_logline *out) {
     uint32_t n = 0;
     out->message = rest;
-    while (n < rest.n && n < PK_LOG_NAME_BYTES_MAX && !is_blank(rest.p[n]) &&
-           strchr("[(:", rest.p[n]) == NULL) {
+    while (n < rest.n && n < PK_LOG_NAME_BYTES_MAX && !is_blank(rest.p[n]) && rest.p[n] != '\0' &&
+           !is_one_of(rest.p[n], "[(:")) {
         n++;
     }
     if (n == 0 || n >= rest.n) {
@@ -242,7 +252,7 @@ static bool is_name(struct pk_str s) {
     }
     for (uint32_t i = 0; i < s.n; i++) {
         const char c = s.p[i];
-        if (!is_letter(c) && !is_digit(c) && (c == '\0' || strchr("._-$/:", c) == NULL)) {
+        if (!is_letter(c) && !is_digit(c) && !is_one_of(c, "._-$/:")) {
             return false;
         }
     }
@@ -396,6 +406,9 @@ static bool take_level(struct pk_str rest, struct pk_logline *out) {
 /* "stdout F " in front of what a container said */
 static struct pk_str without_stream(struct pk_str rest) {
     struct pk_str after = rest;
+    if (rest.n == 0 || rest.p[0] != 's') {
+        return rest;
+    }
     const struct pk_str stream = pk_loghead_word(&after), part = pk_loghead_word(&after);
     const bool is_stream = pk_str_eq_c(stream, "stdout") || pk_str_eq_c(stream, "stderr");
     return is_stream && part.n == 1u ? skip(after, " ") : rest;
@@ -407,6 +420,9 @@ static bool take_logcat(struct pk_str rest, struct pk_logline *out) {
     static const uint8_t SEVERITIES[] = {PK_SEV_INFO,   PK_SEV_INFO, PK_SEV_INFO,
                                          PK_SEV_MEDIUM, PK_SEV_HIGH, PK_SEV_CRITICAL};
     uint64_t number = 0;
+    if (rest.n == 0 || !is_digit(rest.p[0])) {
+        return false;
+    }
     if (pk_parse_u64(pk_loghead_word(&rest), &number) != PK_OK ||
         pk_parse_u64(pk_loghead_word(&rest), &number) != PK_OK) {
         return false;
@@ -430,9 +446,10 @@ static bool take_iso_syslog(struct pk_str rest, struct pk_logline *out) {
     struct pk_str behind_tag = after;
     const struct pk_str tag = pk_loghead_word(&behind_tag);
     const struct pk_str plain = drop_end(tag, ":");
-    if (!is_tag(tag) || !is_letter(tag.p[0]) || host.n == 0 || strchr("[(<\"", host.p[0]) != NULL ||
-        is_tag(host) || pk_loghead_level(host, &severity) || pk_loghead_level(tag, &severity) ||
-        contains(host, '=') || contains(plain, '=')) {
+    if (!is_tag(tag) || !is_letter(tag.p[0]) || host.n == 0 ||
+        (host.p[0] == '\0' || is_one_of(host.p[0], "[(<\"")) || is_tag(host) ||
+        pk_loghead_level(host, &severity) || pk_loghead_level(tag, &severity) || contains(host, '=') ||
+        contains(plain, '=')) {
         return false;
     }
     pk_loghead_syslog(rest, out);

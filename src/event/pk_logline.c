@@ -128,7 +128,11 @@ static bool take_bracketed(struct pk_log_reader *r, struct pk_str line, struct p
 static bool take_kmsg(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
     struct pk_str rest = line, piece;
     uint64_t numbers[3] = {0};
-    if (line.n < 8u || !is_digit(line.p[0])) {
+    uint32_t digits = 0;
+    while (digits < line.n && is_digit(line.p[digits])) {
+        digits++;
+    }
+    if (line.n < 8u || digits == 0 || digits == line.n || line.p[digits] != ',') {
         return false;
     }
     for (unsigned i = 0; i < 3u; i++) {

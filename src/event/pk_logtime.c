@@ -27,11 +27,12 @@ static bool take(struct cursor *c, char wanted) {
 
 static void want(struct cursor *c, const char *any_of) {
     const char found = peek(c);
-    if (found == '\0' || strchr(any_of, found) == NULL) {
-        c->is_bad = true;
-        return;
+    while (*any_of != '\0' && *any_of != found) {
+        any_of++;
     }
-    c->at++;
+    const bool is_there = found != '\0' && *any_of != '\0';
+    c->is_bad = c->is_bad || !is_there;
+    c->at += is_there ? 1u : 0u;
 }
 
 /* least..most digits. */

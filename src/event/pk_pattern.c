@@ -20,11 +20,12 @@ static bool is_field_letter(char c) {
 }
 
 int pk_pattern_piece_next(struct pk_str *rest, struct pk_pattern_piece *out) {
-    memset(out, 0, sizeof *out);
+    uint32_t at = 0;
+    out->has_field = false;
+    out->name = out->literal = (struct pk_str){NULL, 0};
     if (rest->n == 0) {
         return PK_E_NOT_FOUND;
     }
-    uint32_t at = 0;
     if (rest->p[0] == '{') {
         for (at = 1; at < rest->n && is_field_letter(rest->p[at]);) {
             at++;
@@ -36,8 +37,10 @@ int pk_pattern_piece_next(struct pk_str *rest, struct pk_pattern_piece *out) {
         out->name = (struct pk_str){rest->p + 1, at - 1u};
         at++;
     }
-    const char *brace = at < rest->n ? memchr(rest->p + at, '{', rest->n - at) : NULL;
-    const uint32_t end = brace != NULL ? (uint32_t)(brace - rest->p) : rest->n;
+    uint32_t end = at;
+    while (end < rest->n && rest->p[end] != '{') {
+        end++;
+    }
     out->literal = (struct pk_str){rest->p + at, end - at};
     *rest = (struct pk_str){rest->p + end, rest->n - end};
     return PK_OK;
@@ -61,8 +64,9 @@ static char lower(char c) {
 }
 
 static bool is_literal_at(struct pk_str message, uint32_t at, struct pk_str literal) {
-    if (literal.n > message.n - at) {
-        return false;
+    if (literal.n > message.n - at ||
+        (literal.n > 0 && ((message.p[at] ^ literal.p[0]) & ~('a' - 'A')) != 0)) {
+        return false; /* most places fail at the first letter, whatever its case */
     }
     for (uint32_t i = 0; i < literal.n; i++) {
         if (lower(message.p[at + i]) != lower(literal.p[i])) {
@@ -94,6 +98,9 @@ static bool is_word_byte(char c) {
 enum field_kind { FIELD_ANY, FIELD_IP, FIELD_VALUE, FIELD_TEXT };
 
 static enum field_kind kind_of(struct pk_str name) {
+    if (name.n != 2u && name.n != 4u && name.n != 5u) {
+        return FIELD_ANY;
+    }
     return pk_str_eq_c(name, "ip")      ? FIELD_IP
            : pk_str_eq_c(name, "value") ? FIELD_VALUE
            : pk_str_eq_c(name, "text")  ? FIELD_TEXT
