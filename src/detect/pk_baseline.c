@@ -1,0 +1,133 @@
+#include "detect/pk_baseline.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    DAYS = PK_BASELINE_DAYS,
+    HOURS = PK_BASELINE_HOURS,
+    PARTS = PK_BASELINE_PARTS,
+    LEAST = PK_BASELINE_LEAST,
+    TRIM_FROM = 3,
+    SIGN = 0x8000,
+    ZERO = 1 /* the smallest number above zero stands for it, as 0 is "nothing" */
+};
+static const double FAR_AWAY = 1e30;
+
+/* Sign, exponent and 7 bits of the fraction of a float, rounded to the nearest. */
+static uint16_t pack(float v) {
+    uint32_t bits = 0;
+    memcpy(&bits, &v, sizeof bits);
+    const uint16_t packed = (uint16_t)((bits + 0x8000u) >> 16);
+    return (packed & (SIGN - 1)) == 0 ? ZERO : packed;
+}
+
+static float unpack(uint16_t packed) {
+    const uint32_t bits = packed == ZERO ? 0u : (uint32_t)packed << 16;
+    float v = 0;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+/* Of n >= 1 numbers, which are put in order. */
+static float median(float *v, uint32_t n) {
+    for (uint32_t i = 1; i < n; i++) {
+        const float x = v[i];
+        uint32_t at = i;
+        while (at > 0 && v[at - 1u] > x) {
+            v[at] = v[at - 1u];
+            at--;
+        }
+        v[at] = x;
+    }
+    return n % 2u == 1u ? v[n / 2u] : (float)(((double)v[n / 2u - 1u] + (double)v[n / 2u]) / 2);
+}
+
+/* Every step-th hour before `hour`. */
+static uint32_t collect(const struct pk_baseline *b, uint64_t hour, uint32_t step, float *out) {
+    uint32_t n = 0;
+    for (uint32_t back = step; back <= HOURS && back <= hour; back += step) {
+        const uint16_t packed = b->hour[(hour - back) % HOURS];
+        if (packed != 0) {
+            out[n++] = unpack(packed);
+        }
+    }
+    return n;
+}
+
+static void find_usual(struct pk_baseline *b, uint64_t hour) {
+    float v[HOURS];
+    uint32_t n = collect(b, hour, HOURS / DAYS, v);
+    b->kind = PK_BASELINE_HOUR;
+    if (n < LEAST) {
+        n = collect(b, hour, 1, v);
+        b->kind = n < LEAST ? PK_BASELINE_UNKNOWN : PK_BASELINE_OVERALL;
+    }
+    b->usual = n > 0 ? median(v, n) : 0;
+}
+
+static uint64_t hour_of(uint64_t part_number) {
+    return part_number / PARTS;
+}
+
+static void complete_part(struct pk_baseline *b) {
+    const bool is_trimmed = b->count >= TRIM_FROM;
+    const double mean = is_trimmed ? b->inner / (double)(b->count - 2u) : (b->low + b->high) / 2;
+    b->part[b->part_count++] = (float)mean;
+    b->low = b->high = b->inner = 0;
+    b->count = 0;
+}
+
+/* Hours without a number leave nothing where what was a week before still is. */
+static void complete_hour(struct pk_baseline *b, uint64_t hour, uint64_t next) {
+    b->hour[hour % HOURS] = pack(median(b->part, b->part_count));
+    b->part_count = 0;
+    for (uint64_t h = hour + 1u; h < next && h - hour <= HOURS; h++) {
+        b->hour[h % HOURS] = 0;
+    }
+    find_usual(b, next);
+}
+
+static void put_in_part(struct pk_baseline *b, double v) {
+    double middle = v;
+    if (b->count == 0) {
+        b->low = v;
+        b->high = v;
+    } else if (v < b->low) {
+        middle = b->low;
+        b->low = v;
+    } else if (v > b->high) {
+        middle = b->high;
+        b->high = v;
+    }
+    b->inner += b->count > 1 ? middle : 0;
+    b->count++;
+}
+
+int pk_baseline_add(struct pk_baseline *b, uint64_t time_ms, double v) {
+    if (!isfinite(v)) {
+        return PK_E_BAD_FIELD;
+    }
+    const uint64_t number = time_ms / PK_BASELINE_PART_MS;
+    if (b->count > 0 && number < b->part_number) {
+        return PK_OK;
+    }
+    if (b->count > 0 && number > b->part_number) {
+        complete_part(b);
+        if (hour_of(number) > hour_of(b->part_number)) {
+            complete_hour(b, hour_of(b->part_number), hour_of(number));
+        }
+    }
+    b->part_number = number;
+    if (b->count < UINT32_MAX) {
+        put_in_part(b, v > FAR_AWAY ? FAR_AWAY : v < -FAR_AWAY ? -FAR_AWAY : v);
+    }
+    return PK_OK;
+}
+
+enum pk_baseline_kind pk_baseline_usual(const struct pk_baseline *b, double *out_usual) {
+    if (b->kind != PK_BASELINE_UNKNOWN) {
+        *out_usual = (double)b->usual;
+    }
+    return (enum pk_baseline_kind)b->kind;
+}

@@ -1,0 +1,175 @@
+#include "detect/pk_trend.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/pk_assert.h"
+
+enum { SLOTS = PK_TREND_SLOTS, TRIM_FROM = 3 };
+static const double FAR_AWAY = 1e150; /* sums and differences stay finite */
+
+static uint32_t width_of(uint32_t look_back_ms) {
+    PK_ASSERT(look_back_ms >= SLOTS);
+    return look_back_ms / SLOTS;
+}
+
+/* Of n >= 1 numbers, which are put in order. */
+static double median(double *v, uint32_t n) {
+    for (uint32_t i = 1; i < n; i++) {
+        const double x = v[i];
+        uint32_t at = i;
+        while (at > 0 && v[at - 1u] > x) {
+            v[at] = v[at - 1u];
+            at--;
+        }
+        v[at] = x;
+    }
+    return n % 2u == 1u ? v[n / 2u] : v[n / 2u - 1u] / 2 + v[n / 2u] / 2;
+}
+
+static double gap_ms(const struct pk_trend *t, uint32_t from, uint32_t to) {
+    return (double)(int32_t)(t->at_ms[to] - t->at_ms[from]);
+}
+
+static double repeated_median_slope(const struct pk_trend *t) {
+    double of_slot[SLOTS];
+    for (uint32_t i = 0; i < t->count; i++) {
+        double slope[SLOTS];
+        uint32_t n = 0;
+        for (uint32_t j = 0; j < t->count; j++) {
+            if (j != i) {
+                slope[n++] = (t->value[j] - t->value[i]) / gap_ms(t, i, j);
+            }
+        }
+        of_slot[i] = median(slope, n);
+    }
+    return median(of_slot, t->count);
+}
+
+static double kendall_tau(const struct pk_trend *t) {
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < t->count; i++) {
+        for (uint32_t j = i + 1u; j < t->count; j++) {
+            sum += t->value[j] > t->value[i] ? 1 : t->value[j] < t->value[i] ? -1 : 0;
+        }
+    }
+    return (double)sum / (double)(t->count * (t->count - 1u) / 2u);
+}
+
+static void estimate(struct pk_trend *t) {
+    t->is_known = t->count >= PK_TREND_SLOTS_MIN;
+    if (!t->is_known) {
+        return;
+    }
+    double rest[SLOTS];
+    t->slope_per_ms = repeated_median_slope(t);
+    for (uint32_t i = 0; i < t->count; i++) {
+        rest[i] = t->value[i] + t->slope_per_ms * gap_ms(t, i, t->count - 1u);
+    }
+    t->level = median(rest, t->count);
+    const double tau = kendall_tau(t);
+    const double agreed = t->slope_per_ms > 0 ? tau : t->slope_per_ms < 0 ? -tau : 0;
+    t->confidence = agreed > 0 ? agreed : 0;
+}
+
+static void drop_old(struct pk_trend *t, uint32_t look_back_ms, uint64_t now_ms) {
+    uint32_t old = 0;
+    while (old < t->count && (uint32_t)now_ms - t->at_ms[old] > look_back_ms) {
+        old++;
+    }
+    const uint32_t first = t->count - old == SLOTS ? 1u : old;
+    t->count = (uint8_t)(t->count - first);
+    memmove(t->value, &t->value[first], t->count * sizeof t->value[0]);
+    memmove(t->at_ms, &t->at_ms[first], t->count * sizeof t->at_ms[0]);
+}
+
+static void complete_slot(struct pk_trend *t, uint32_t look_back_ms) {
+    const struct pk_trend_slot *s = &t->slot;
+    const bool is_trimmed = s->count >= TRIM_FROM;
+    const uint64_t at_ms = s->number * width_of(look_back_ms) + s->offset_ms / s->count;
+    if (t->count > 0 && at_ms - t->made_ms > look_back_ms) {
+        t->count = 0; /* nothing left; and 32-bit times could not tell */
+    }
+    drop_old(t, look_back_ms, at_ms);
+    t->value[t->count] = is_trimmed ? s->inner / (double)(s->count - 2u) : (s->low + s->high) / 2;
+    t->at_ms[t->count] = (uint32_t)at_ms;
+    t->count++;
+    t->made_ms = at_ms;
+    estimate(t);
+}
+
+static void put_in_slot(struct pk_trend_slot *s, double v) {
+    double middle = v;
+    if (s->count == 0) {
+        s->low = v;
+        s->high = v;
+    } else if (v < s->low) {
+        middle = s->low;
+        s->low = v;
+    } else if (v > s->high) {
+        middle = s->high;
+        s->high = v;
+    }
+    s->inner += s->count > 1 ? middle : 0;
+    s->count++;
+}
+
+int pk_trend_add(struct pk_trend *t, uint32_t look_back_ms, uint64_t time_ms, double v) {
+    if (!isfinite(v) || fabs(v) >= FAR_AWAY) {
+        return PK_E_BAD_FIELD;
+    }
+    struct pk_trend_slot *s = &t->slot;
+    const uint32_t width_ms = width_of(look_back_ms);
+    const uint64_t number = time_ms / width_ms;
+    if (s->count > 0 && number < s->number) {
+        return PK_OK;
+    }
+    if (s->count > 0 && number > s->number) {
+        complete_slot(t, look_back_ms);
+        memset(s, 0, sizeof *s);
+    }
+    if (s->count == UINT32_MAX) {
+        return PK_OK;
+    }
+    put_in_slot(s, v);
+    s->number = number;
+    s->offset_ms += time_ms - number * width_ms;
+    return PK_OK;
+}
+
+bool pk_trend_is_known(const struct pk_trend *t, uint32_t look_back_ms, uint64_t now_ms) {
+    return t->is_known && (now_ms < t->made_ms || now_ms - t->made_ms <= look_back_ms);
+}
+
+double pk_trend_level(const struct pk_trend *t, uint64_t now_ms) {
+    const double passed_ms = now_ms > t->made_ms ? (double)(now_ms - t->made_ms) : 0;
+    return t->level + t->slope_per_ms * passed_ms;
+}
+
+/* By the estimate the look-back began on this side of the limit. */
+static bool was_before(const struct pk_trend *t, double limit, bool is_up) {
+    const double began = t->level - t->slope_per_ms * gap_ms(t, 0, t->count - 1u);
+    return is_up ? began < limit : began > limit;
+}
+
+bool pk_trend_reaches(const struct pk_trend *t, enum pk_trend_way way, double limit, uint64_t now_ms,
+                      uint32_t within_ms, uint64_t *out_left_ms) {
+    const double slope = t->slope_per_ms;
+    const double left = limit - pk_trend_level(t, now_ms);
+    const bool is_up = way == PK_TREND_UP || (way == PK_TREND_EITHER && slope > 0);
+    const bool is_passed = is_up ? left <= 0 : left >= 0;
+    const bool is_sure = t->confidence >= PK_TREND_CONFIDENCE_MIN;
+    *out_left_ms = 0;
+    if (is_passed) {
+        return way != PK_TREND_EITHER || (is_sure && was_before(t, limit, is_up));
+    }
+    if (!is_sure || (is_up ? !(slope > 0) : !(slope < 0))) {
+        return false;
+    }
+    const double wait_ms = left / slope;
+    if (!(wait_ms <= (double)within_ms)) {
+        return false;
+    }
+    *out_left_ms = (uint64_t)wait_ms;
+    return true;
+}
