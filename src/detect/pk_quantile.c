@@ -10,7 +10,7 @@ enum {
     CELLS = PK_QUANTILE_CELLS,
     GRID = PK_QUANTILE_GRID,
     PER_OCTAVE = 18, /* cells grow by 2^(1/18): the middle of one is within 1.97 % of everything in it */
-    ABOVE = 4 * PER_OCTAVE,
+    ABOVE = 3 * PER_OCTAVE,
     CELL_FULL = UINT16_MAX,
     FRACTION_BITS = 52
 };
@@ -221,11 +221,23 @@ static uint32_t cell_of_rank(const struct pk_quantile *q, const struct pk_quanti
 
 struct span {
     double low, high;
+    int side; /* enum pk_quantile_side */
 };
+
+/* Cuts before this one, in the order of the axis. */
+static uint32_t cuts_before(const struct pk_quantile_scale *s, uint32_t cut) {
+    uint32_t before = 0;
+    for (uint32_t c = 0; c < s->cut_count; c++) {
+        const bool is_same = s->cut[c].at <= s->cut[cut].at && s->cut[c].at >= s->cut[cut].at;
+        before += s->cut[c].at < s->cut[cut].at || (is_same && c < cut) ? 1u : 0u;
+    }
+    return before;
+}
 
 /* Of the axis, what is in this cell of the grid with exactly `beyond` cuts below it. */
 static struct span part_of(const struct pk_quantile_scale *s, uint32_t on_grid, uint32_t beyond) {
-    struct span p = {-INFINITY, INFINITY};
+    struct span p = {-INFINITY, INFINITY, PK_QUANTILE_IN};
+    p.side = on_grid == 0 ? PK_QUANTILE_BELOW : on_grid > GRID ? PK_QUANTILE_ABOVE : PK_QUANTILE_IN;
     if (on_grid > 0) {
         p.low = cell_edge(s->base + (int32_t)on_grid);
     }
@@ -233,14 +245,11 @@ static struct span part_of(const struct pk_quantile_scale *s, uint32_t on_grid, 
         p.high = cell_edge(s->base + (int32_t)on_grid + 1);
     }
     for (uint32_t c = 0; c < s->cut_count; c++) {
-        uint32_t below = 0; /* cuts before this one, in the order of the axis */
-        for (uint32_t o = 0; o < s->cut_count; o++) {
-            below += s->cut[o].at < s->cut[c].at || (s->cut[o].at <= s->cut[c].at && o < c) ? 1u : 0u;
-        }
-        if (below < beyond) {
-            p.low = s->cut[c].at > p.low ? s->cut[c].at : p.low;
+        const double at = s->cut[c].at;
+        if (cuts_before(s, c) < beyond) {
+            p.low = at > p.low ? at : p.low;
         } else {
-            p.high = s->cut[c].at < p.high ? s->cut[c].at : p.high;
+            p.high = at < p.high ? at : p.high;
         }
     }
     return p;
@@ -249,7 +258,7 @@ static struct span part_of(const struct pk_quantile_scale *s, uint32_t on_grid, 
 /* A cell of the histogram is a cell of the grid moved up by the cuts below it: only one of the ways to make
  * its number has anything in it. */
 static struct span span_of(const struct pk_quantile_scale *s, uint32_t cell) {
-    struct span point = {0, 0};
+    struct span point = {0, 0, PK_QUANTILE_IN};
     for (uint32_t beyond = 0; beyond <= s->cut_count && beyond <= cell; beyond++) {
         if (cell - beyond > GRID + 1) {
             continue;
@@ -272,10 +281,8 @@ bool pk_quantile_figure(const struct pk_quantile *q, const struct pk_quantile_sc
     }
     const struct span p = span_of(s, cell_of_rank(q, s, live, percent));
     double x = p.low + (p.high - p.low) / 2;
-    int side = PK_QUANTILE_IN;
-    if (!isfinite(p.low) || !isfinite(p.high)) {
-        side = isfinite(p.high) ? PK_QUANTILE_BELOW : PK_QUANTILE_ABOVE;
-        x = isfinite(p.high) ? p.high : p.low;
+    if (p.side != PK_QUANTILE_IN) {
+        x = p.side == PK_QUANTILE_BELOW ? p.high : p.low;
     }
     for (uint32_t c = 0; c < s->cut_count; c++) { /* where cells count only some, the cuts know better */
         const bool is_far = is_rank_beyond(q, s, live, count, percent, c);
@@ -283,7 +290,7 @@ bool pk_quantile_figure(const struct pk_quantile *q, const struct pk_quantile_sc
         x = (is_far && x < at) || (!is_far && x > at) ? at : x;
     }
     out->value = s->is_mirrored ? -x : x;
-    out->side = (enum pk_quantile_side)(s->is_mirrored ? -side : side);
+    out->side = (enum pk_quantile_side)(s->is_mirrored ? -p.side : p.side);
     return true;
 }
 

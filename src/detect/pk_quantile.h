@@ -6,22 +6,22 @@
  * A rule asks on which side of a few thresholds the percentile is, so two things are kept. Exact counts of
  * the numbers beyond each threshold ("cut"): the verdict has no error whatever the numbers are. And a
  * histogram of 18 cells to the octave around the first threshold X, cut open at every threshold: the figure
- * that is shown has a relative error of at most 2 % from |X| / 12 to |X| * 16, and is never on the other side
+ * that is shown has a relative error of at most 2 % from |X| / 9 to |X| * 8, and is never on the other side
  * of a threshold than the verdict; outside it is only told which side.
  *
- * The window is five slices: a number counts for at least four fifths of the window and never longer than the
- * whole. A slice counts up to 65,535 numbers in one cell one by one; from then on every second, fourth ...
- * one stands for all (in golden section steps, so that no period of the stream is favoured): the rank of the
- * shown figure then has a standard error below 0.2 points of percent. Counts of the verdict stop at 2^32 - 1
- * in a slice.
+ * The window is four slices: a number counts for at least three quarters of the window and never longer than
+ * the whole. A slice counts up to 65,535 numbers in one cell one by one; from then on every second, fourth
+ * ... one stands for all (in golden section steps, so that no period of the stream is favoured): the rank of
+ * the shown figure then has a standard error below 0.2 points of percent. Counts of the verdict stop at 2^32
+ * - 1 in a slice.
  *
  * Only comparisons and integer work on the bits of a double: equal on every instruction set. */
 #include "detect/pk_rule.h"
 
 enum {
-    PK_QUANTILE_SLICES = 5,
+    PK_QUANTILE_SLICES = 4,
     PK_QUANTILE_CUTS = 3,   /* of `when`, `clear` and the escalation clause */
-    PK_QUANTILE_GRID = 138, /* 7.7 octaves */
+    PK_QUANTILE_GRID = 113, /* 6.3 octaves */
     PK_QUANTILE_CELLS = PK_QUANTILE_GRID + 2 + PK_QUANTILE_CUTS /* one below the grid, one above */
 };
 
@@ -45,10 +45,9 @@ struct pk_quantile { /* all zero is the start */
     uint32_t given;  /* numbers that came to a slice that counts only some */
     uint32_t count[PK_QUANTILE_SLICES], beyond[PK_QUANTILE_SLICES][PK_QUANTILE_CUTS];
     uint8_t shift[PK_QUANTILE_SLICES]; /* one in a cell stands for 2^shift */
-    uint8_t reserved[5];
     uint16_t cell[PK_QUANTILE_SLICES][PK_QUANTILE_CELLS];
 };
-_Static_assert(sizeof(struct pk_quantile) <= 1536, "the price of a series");
+_Static_assert(sizeof(struct pk_quantile) == 1024, "the price of a series");
 
 enum pk_quantile_side { PK_QUANTILE_BELOW = -1, PK_QUANTILE_IN = 0, PK_QUANTILE_ABOVE = 1 };
 struct pk_quantile_figure {
