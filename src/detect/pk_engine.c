@@ -227,7 +227,7 @@ static void sweep(struct pk_engine *e) {
             continue;
         }
         w->last_ms = (uint32_t)e->now_ms - old_ms;
-        pk_windows_clear_times(&e->windows, slot);
+        pk_windows_clear_times(&e->windows, slot); /* blocks of other rules hold full times */
     }
 }
 
@@ -304,13 +304,14 @@ int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct pk_str grou
     a->fired_ms = e->now_ms;
     a->first_ms = e->now_ms;
     a->told_ms = e->now_ms;
+    a->adopted_ms = e->now_ms;
     a->severity = (uint8_t)severity;
     (void)pk_str_copy_cut(group_key, a->group_key, sizeof a->group_key);
     w->last_ms = is_new ? (uint32_t)e->now_ms : w->last_ms;
     w->state = PK_WIN_FIRING;
     /* What was counted is lost with the last life. That nothing came is known only once a whole window
      * passed. */
-    const uint32_t cap = pk_rule_ring_cap(r);
+    const uint32_t cap = r->is_plain ? pk_rule_ring_cap(r) : 0u;
     for (uint32_t i = 0; i < cap && is_new; i++) {
         pk_windows_push(&e->windows, slot, cap, (uint32_t)e->now_ms);
     }
@@ -372,6 +373,7 @@ uint32_t pk_engine_rule_bytes(const struct pk_engine *e, uint32_t rule_index) {
     if (rule_index >= e->rules.count) {
         return 0;
     }
-    const struct pk_rule *r = e->rules.rows[rule_index];
-    return pk_rule_price_bytes(r) / r->keys * e->windows.rows.keys[rule_index];
+    const uint32_t one =
+        (uint32_t)(sizeof(struct pk_window) + sizeof(struct pk_wheel_node) + sizeof(uint32_t));
+    return e->windows.rows.keys[rule_index] * one + e->windows.rows.block_bytes[rule_index];
 }

@@ -79,6 +79,7 @@ struct pk_rule_status {
 /* What a firing group needs beyond its window. */
 struct pk_active {
     uint64_t fired_ms, first_ms, told_ms; /* told: last finding */
+    uint64_t adopted_ms;                  /* 0 = not after a restart */
     double value;
     uint32_t slot, event_count;
     uint16_t rule;
@@ -183,7 +184,7 @@ enum pk_rule_state pk_engine_rule_state(const struct pk_engine *e, uint32_t rule
 struct pk_str pk_engine_str(const struct pk_engine *e, const struct pk_rule *r, struct pk_rule_ref ref);
 /* By id or alias; PK_E_NOT_FOUND. */
 PK_MUST_USE int pk_engine_find_rule(const struct pk_engine *e, struct pk_str id);
-/* Bytes of windows, times and timers the rule holds now. */
+/* Bytes of windows, blocks and timers the rule holds now. */
 uint32_t pk_engine_rule_bytes(const struct pk_engine *e, uint32_t rule_index);
 /* Each clause with its numbers, one line each: condition against threshold, groups by state, window and timer
  * left, cooldown, clear. */

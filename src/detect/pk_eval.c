@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "detect/pk_cond.h"
 #include "detect/pk_finding.h"
 #include "detect/pk_judge.h"
 #include "detect/pk_match.h"
@@ -120,14 +121,22 @@ void pk_eval_drop(struct pk_engine *e, uint32_t slot, bool is_eviction) {
     }
 }
 
-/* The stalest window that may go; the group of an across rule is not stale while its sources are there. */
-static uint32_t victim_of(const struct pk_engine *e, uint16_t rule, uint16_t keys_max) {
-    uint32_t slot = pk_windows_victim(&e->windows, rule, keys_max);
+/* The group of an across rule is not stale while its sources are there. */
+static uint32_t not_a_group(const struct pk_engine *e, uint16_t rule, uint32_t slot) {
     const bool has_parent = e->rules.rows[rule]->across > 0;
     while (has_parent && slot != PK_WINDOW_NONE && (e->windows.slots[slot].key & ~PK_MATCH_REPLAYED) == 0) {
         slot = e->windows.slots[slot].newer;
     }
     return slot;
+}
+
+/* Sources of an across rule have a block when they are judged one by one, their group when it counts. */
+static uint8_t block_class(const struct pk_rule *r, uint64_t key) {
+    const bool is_source = (key & ~PK_MATCH_REPLAYED) != 0;
+    if (r->across > 0 && is_source == pk_rule_is_counted_across(r)) {
+        return PK_WINDOW_NO_RING;
+    }
+    return r->ring_class;
 }
 
 uint32_t pk_eval_get(struct pk_engine *e, uint16_t rule, uint64_t key, uint16_t source_id, bool *out_is_new) {
@@ -137,21 +146,23 @@ uint32_t pk_eval_get(struct pk_engine *e, uint16_t rule, uint64_t key, uint16_t 
     if (slot != PK_WINDOW_NONE) {
         return slot;
     }
-    const uint32_t victim = victim_of(e, rule, r->keys);
+    const uint32_t victim = not_a_group(e, rule, pk_windows_victim(&e->windows, rule, r->keys));
     if (victim != PK_WINDOW_NONE) {
         pk_eval_drop(e, victim, true);
     }
-    const bool is_source = r->across > 0 && (key & ~PK_MATCH_REPLAYED) != 0;
-    const uint8_t ring_class = is_source ? (uint8_t)PK_WINDOW_NO_RING : r->ring_class;
+    const uint8_t ring_class = block_class(r, key);
     slot = pk_windows_make(&e->windows, rule, key, ring_class, r->keys);
-    if (slot == PK_WINDOW_NONE && e->windows.rows.oldest[rule] != PK_WINDOW_NONE &&
-        ring_class != PK_WINDOW_NO_RING) {
-        /* Pages are cut up so that no ring of this size is left: one of our own makes room. */
-        pk_eval_drop(e, e->windows.rows.oldest[rule], true);
+    const uint32_t other = not_a_group(e, rule, e->windows.rows.oldest[rule]);
+    if (slot == PK_WINDOW_NONE && other != PK_WINDOW_NONE && ring_class != PK_WINDOW_NO_RING) {
+        /* Pages are cut up so that no block of this size is left: one of our own makes room. */
+        pk_eval_drop(e, other, true);
         slot = pk_windows_make(&e->windows, rule, key, ring_class, r->keys);
     }
     if (slot != PK_WINDOW_NONE) {
         e->windows.slots[slot].source_id = source_id;
+        if (!r->is_plain && ring_class != PK_WINDOW_NO_RING) {
+            pk_cond_init(e, slot);
+        }
     }
     return slot;
 }
@@ -168,11 +179,18 @@ static void put_group(struct step *s, struct pk_active *a) {
     (void)pk_str_copy_cut(text, a->group_key, sizeof a->group_key);
 }
 
+static bool has_own_state(const struct step *s) {
+    return !s->r->is_plain && s->w->ring != PK_WINDOW_NONE;
+}
+
 /* First event that contributed: the oldest time inside the window, the start of the violation, the last sign
  * of life. */
 static uint64_t first_ms(const struct step *s, uint64_t from_ms) {
+    if (has_own_state(s)) {
+        return pk_cond_first_ms(s->e, s->slot, s->e->now_ms);
+    }
     const uint32_t cap = pk_rule_ring_cap(s->r);
-    if (s->r->when.kind != PK_COND_COUNT) {
+    if (s->r->when.kind != PK_COND_COUNT || !s->r->is_plain) {
         const bool is_silence = s->r->when.kind == PK_COND_ABSENT && s->r->across == 0;
         return is_silence ? pk_judge_full_ms(s->e->now_ms, s->w->last_ms) : from_ms;
     }
@@ -185,7 +203,11 @@ static uint64_t first_ms(const struct step *s, uint64_t from_ms) {
     return pk_judge_full_ms(s->e->now_ms, time_ms);
 }
 
+/* Contributing events so far; a rule that keeps no count of them takes those the history still has. */
 static uint32_t first_count(const struct step *s) {
+    if (!s->r->is_plain) {
+        return pk_finding_evidence_count(s->e, s->slot);
+    }
     if (s->r->when.kind == PK_COND_COUNT) {
         return pk_windows_count_within(&s->e->windows, s->slot, pk_rule_ring_cap(s->r),
                                        (uint32_t)s->e->now_ms, s->r->when.within_ms);
@@ -193,22 +215,27 @@ static uint32_t first_count(const struct step *s) {
     return s->r->when.kind == PK_COND_VALUE ? s->w->run : 0u;
 }
 
+/* The highest step that holds. */
 static void raise_if_due(struct step *s, bool is_silent) {
     struct pk_active *a = &s->e->active[s->w->active];
-    if (a->severity >= s->r->raised_severity) {
+    for (uint32_t i = s->r->raise_count; i > 0; i--) {
+        const struct pk_rule_raise *raise = &s->r->raises[i - 1u];
+        if (a->severity >= raise->severity) {
+            return;
+        }
+        const struct pk_judgement j = pk_judge_raise(s->e, s->slot, raise, s->e->now_ms);
+        look_again(s, j.until_ms);
+        if (j.verdict != PK_TRUE) {
+            continue;
+        }
+        const uint8_t before = a->severity;
+        a->severity = raise->severity;
+        if (!is_silent && !pk_finding_push(s->e, PK_FINDING_RAISED, s->slot, s->event)) {
+            a->severity = before;
+            s->e->finding_delayed_count++;
+            look_again(s, s->e->now_ms + RETRY_MS);
+        }
         return;
-    }
-    const struct pk_judgement j = pk_judge_raise(s->e, s->slot, s->e->now_ms);
-    look_again(s, j.until_ms);
-    if (j.verdict != PK_TRUE) {
-        return;
-    }
-    const uint8_t before = a->severity;
-    a->severity = s->r->raised_severity;
-    if (!is_silent && !pk_finding_push(s->e, PK_FINDING_RAISED, s->slot, s->event)) {
-        a->severity = before;
-        s->e->finding_delayed_count++;
-        look_again(s, s->e->now_ms + RETRY_MS);
     }
 }
 
@@ -224,9 +251,9 @@ static bool fire(struct step *s, uint64_t from_ms, bool is_replayed) {
     a->fired_ms = e->now_ms;
     a->told_ms = e->now_ms;
     a->first_ms = is_replayed && s->event != NULL ? s->event->receive_ms : first_ms(s, from_ms);
-    a->event_count = is_replayed ? s->r->when.count : first_count(s);
-    a->severity = s->r->severity;
     a->is_replayed = is_replayed;
+    a->event_count = is_replayed && s->r->is_plain ? s->r->when.count : first_count(s);
+    a->severity = s->r->severity;
     const struct pk_event *newest = s->event != NULL ? s->event : pk_finding_newest_event(e, s->slot);
     a->is_drill = newest != NULL && (newest->flags & PK_EVENT_DRILL) != 0;
     a->has_value = newest != NULL && (newest->flags & PK_EVENT_HAS_VALUE) != 0;
@@ -275,7 +302,7 @@ static void still_if_due(struct step *s) {
 /* State functions: true when the state changed and the new one has a say at this same moment. */
 static bool step_idle(struct step *s) {
     const struct pk_judgement j = pk_judge_when(s->e, s->slot, s->e->now_ms);
-    look_again(s, s->r->when.kind == PK_COND_ABSENT ? j.until_ms : UINT64_MAX);
+    look_again(s, s->r->when.kind == PK_COND_ABSENT || !s->r->is_plain ? j.until_ms : UINT64_MAX);
     if (j.verdict != PK_TRUE) {
         return false;
     }
@@ -286,13 +313,13 @@ static bool step_idle(struct step *s) {
 
 static bool step_pending(struct step *s) {
     const struct pk_judgement j = pk_judge_when(s->e, s->slot, s->e->now_ms);
-    const bool is_child = pk_judge_is_child(s->r, s->w) && s->r->when.kind != PK_COND_COUNT;
+    const bool is_counted = pk_rule_is_counted_across(s->r);
+    const bool is_child = pk_judge_is_child(s->r, s->w) && !is_counted;
     if (j.verdict != PK_TRUE) {
         set_state(s, PK_WIN_IDLE);
         return true;
     }
-    const bool is_timed = s->r->when.kind != PK_COND_ABSENT &&
-                          (s->r->across == 0 || is_child || s->r->when.kind == PK_COND_COUNT);
+    const bool is_timed = s->r->when.kind != PK_COND_ABSENT && (s->r->across == 0 || is_child || is_counted);
     const uint64_t since_ms = pk_judge_full_ms(s->e->now_ms, s->w->since_ms);
     const uint64_t due_ms = is_timed ? since_ms + s->r->when.for_ms : since_ms;
     if (s->e->now_ms < due_ms) {
@@ -403,6 +430,11 @@ static bool is_quiet(const struct pk_engine *e, uint32_t slot) {
     const struct pk_rule *r = e->rules.rows[w->rule];
     if (w->state != PK_WIN_IDLE || r->across > 0) {
         return false;
+    }
+    if (!r->is_plain) {
+        const struct pk_judgement j = pk_cond_judge_when(e, slot, e->now_ms);
+        return j.verdict != PK_TRUE && (j.until_ms == UINT64_MAX || (pk_wheel_is_armed(&e->wheel, slot) &&
+                                                                     e->nodes[slot].due_ms <= j.until_ms));
     }
     if (r->when.kind == PK_COND_COUNT) {
         return w->count < r->when.count;

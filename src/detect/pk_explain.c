@@ -1,7 +1,7 @@
 #include "detect/pk_explain.h"
 
 #include "base/pk_assert.h"
-#include "detect/pk_judge.h"
+#include "detect/pk_cond.h"
 #include "detect/pk_match.h"
 
 enum { GROUPS_SHOWN = 8 };
@@ -16,7 +16,7 @@ const char *pk_rule_state_word(enum pk_rule_state s) {
 /* A gauge or a heartbeat nobody sends is not healthy; counting nothing is. */
 static bool is_unknown(const struct pk_engine *e, uint16_t rule) {
     const struct pk_rule *r = e->rules.rows[rule];
-    if (r->when.kind == PK_COND_COUNT) {
+    if (pk_cond_empty_verdict(r) == PK_FALSE) {
         return false;
     }
     bool has_any = false;
@@ -57,66 +57,44 @@ static void put_ref(struct pk_buf *b, const struct pk_engine *e, const struct pk
     pk_buf_putc(b, '\n');
 }
 
-static void put_term(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r,
-                     const struct pk_rule_term *t) {
-    static const char *const FIELDS[] = {"type", "source", "severity", "value", "data."};
-    pk_buf_puts(b, FIELDS[t->field]);
-    if (t->field == PK_TERM_DATA) {
-        pk_buf_put_str(b, pk_ruleset_str(&e->rules, r, t->name));
-    }
-    pk_buf_putc(b, ' ');
-    pk_buf_puts(b, pk_cmp_word((enum pk_cmp)t->cmp));
-    pk_buf_putc(b, ' ');
-    if (t->field == PK_TERM_SEVERITY) {
-        pk_buf_puts(b, pk_severity_word((enum pk_severity)t->severity));
-    } else if (t->text.n > 0) {
-        pk_buf_put_str(b, pk_ruleset_str(&e->rules, r, t->text));
-    } else {
-        pk_buf_put_double(b, t->number);
-    }
-}
-
-static void put_terms(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r, uint8_t first,
-                      uint8_t count) {
-    for (uint32_t i = first; i < (uint32_t)first + count; i++) {
-        pk_buf_puts(b, i > first ? " and " : "");
-        put_term(b, e, r, &r->terms[i]);
+static void put_step(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r,
+                     const struct pk_rule_raise *raise) {
+    switch ((enum pk_raise_kind)raise->kind) {
+    case PK_RAISE_NONE:
+        break;
+    case PK_RAISE_RATIO:
+        pk_buf_puts(b, "ratio");
+        pk_cond_put_inner(b, e, r, raise->term_first, raise->term_count);
+        pk_buf_puts(b, " > ");
+        pk_buf_put_u64(b, raise->percent);
+        pk_buf_puts(b, "% min ");
+        pk_buf_put_u64(b, raise->min_count);
+        break;
+    case PK_RAISE_VALUE:
+        pk_buf_puts(b, "value ");
+        pk_buf_puts(b, pk_cmp_word((enum pk_cmp)raise->cmp));
+        pk_buf_putc(b, ' ');
+        pk_buf_put_double(b, raise->value);
+        break;
+    case PK_RAISE_COUNT:
+        pk_buf_puts(b, "count >= ");
+        pk_buf_put_u64(b, raise->min_count);
+        break;
+    case PK_RAISE_LASTING:
+        pk_buf_puts(b, "lasting ");
+        pk_buf_put_duration(b, raise->for_ms);
+        break;
     }
 }
 
 static void put_raise(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r) {
     pk_buf_puts(b, "severity: ");
     pk_buf_puts(b, pk_severity_word((enum pk_severity)r->severity));
-    if (r->raise.kind != PK_RAISE_NONE) {
-        pk_buf_puts(b, " -> ");
-        pk_buf_puts(b, pk_severity_word((enum pk_severity)r->raised_severity));
+    for (uint32_t i = 0; i < r->raise_count; i++) {
+        pk_buf_puts(b, i == 0 ? " -> " : ", ");
+        pk_buf_puts(b, pk_severity_word((enum pk_severity)r->raises[i].severity));
         pk_buf_puts(b, " if ");
-    }
-    switch ((enum pk_raise_kind)r->raise.kind) {
-    case PK_RAISE_NONE:
-        break;
-    case PK_RAISE_RATIO:
-        pk_buf_puts(b, "ratio(");
-        put_terms(b, e, r, r->raise.term_first, r->raise.term_count);
-        pk_buf_puts(b, ") > ");
-        pk_buf_put_u64(b, r->raise.percent);
-        pk_buf_puts(b, "% min ");
-        pk_buf_put_u64(b, r->raise.min_count);
-        break;
-    case PK_RAISE_VALUE:
-        pk_buf_puts(b, "value ");
-        pk_buf_puts(b, pk_cmp_word((enum pk_cmp)r->raise.cmp));
-        pk_buf_putc(b, ' ');
-        pk_buf_put_double(b, r->raise.value);
-        break;
-    case PK_RAISE_COUNT:
-        pk_buf_puts(b, "count >= ");
-        pk_buf_put_u64(b, r->raise.min_count);
-        break;
-    case PK_RAISE_LASTING:
-        pk_buf_puts(b, "lasting ");
-        pk_buf_put_duration(b, r->raise.for_ms);
-        break;
+        put_step(b, e, r, &r->raises[i]);
     }
     pk_buf_putc(b, '\n');
 }
@@ -125,20 +103,16 @@ static void put_definition(struct pk_buf *b, const struct pk_engine *e, const st
     put_ref(b, e, r, "about: ", r->about);
     pk_buf_puts(b, "on: ");
     pk_buf_puts(b, r->on_count == 0 ? "any" : "");
-    put_terms(b, e, r, 0, r->on_count);
+    pk_cond_put_terms(b, e, r, 0, r->on_count);
     pk_buf_puts(b, "\nwhen: ");
-    pk_rule_cond_put(b, &r->when, false);
-    if (r->when.term_count > 0) {
-        pk_buf_puts(b, ", counting ");
-        put_terms(b, e, r, r->when.term_first, r->when.term_count);
-    }
+    pk_cond_put(b, e, r, &r->when);
     if (r->across > 0) {
         pk_buf_puts(b, ", across ");
         pk_buf_put_u64(b, r->across);
         pk_buf_puts(b, " sources");
     }
     pk_buf_puts(b, "\nclear: ");
-    pk_rule_cond_put(b, &r->clear, true);
+    pk_cond_put(b, e, r, &r->clear);
     pk_buf_putc(b, '\n');
     put_raise(b, e, r);
 }
@@ -196,7 +170,9 @@ static void put_group(struct pk_buf *b, const struct pk_engine *e, const struct 
 static void put_numbers(struct pk_buf *b, const struct pk_engine *e, uint32_t slot, uint64_t now_ms) {
     const struct pk_window *w = &e->windows.slots[slot];
     const struct pk_rule *r = e->rules.rows[w->rule];
-    if (r->when.kind == PK_COND_COUNT && w->ring != PK_WINDOW_NONE) {
+    if (!r->is_plain && w->ring != PK_WINDOW_NONE && (w->key & PK_MATCH_REPLAYED) == 0) {
+        pk_cond_put_numbers(b, e, slot, now_ms, false);
+    } else if (r->is_plain && r->when.kind == PK_COND_COUNT && w->ring != PK_WINDOW_NONE) {
         const uint32_t cap = pk_rule_ring_cap(r);
         pk_buf_put_u64(b,
                        pk_windows_count_within(&e->windows, slot, cap, (uint32_t)now_ms, r->when.within_ms));
@@ -209,7 +185,8 @@ static void put_numbers(struct pk_buf *b, const struct pk_engine *e, uint32_t sl
         pk_buf_puts(b, " sources hold");
     } else {
         pk_buf_puts(b, "condition ");
-        pk_buf_puts(b, pk_verdict_word(pk_judge_when(e, slot, now_ms).verdict));
+        pk_buf_puts(b, pk_verdict_word(r->is_plain ? pk_judge_when(e, slot, now_ms).verdict
+                                                   : (enum pk_verdict)w->verdict));
     }
     put_ago(b, ", last event ", pk_judge_full_ms(now_ms, w->last_ms), now_ms);
     if (pk_wheel_is_armed(&e->wheel, slot) && e->nodes[slot].due_ms > now_ms) {

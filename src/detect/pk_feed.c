@@ -1,8 +1,7 @@
 #include "detect/pk_feed.h"
 
-#include "base/pk_assert.h"
+#include "detect/pk_cond.h"
 #include "detect/pk_eval.h"
-#include "detect/pk_judge.h"
 #include "detect/pk_match.h"
 
 enum { PROMISE_S_MAX = 7 * 24 * 3600, PROMISE_MS_MAX = PROMISE_S_MAX * 1000 };
@@ -13,10 +12,7 @@ static bool is_replayed(const struct pk_event *event) {
 
 /* The clock of the window: replayed events are among themselves, on the clock they were stamped with. */
 static uint32_t window_time(const struct pk_engine *e, const struct pk_event *event) {
-    if (is_replayed(event)) {
-        return (uint32_t)(uint64_t)event->wall_ms;
-    }
-    return (uint32_t)(event->event_ms < e->now_ms ? event->event_ms : e->now_ms);
+    return (uint32_t)pk_cond_clock(e, event);
 }
 
 static bool is_later(uint32_t a_ms, uint32_t b_ms) {
@@ -36,14 +32,22 @@ static void note_value(struct pk_engine *e, const struct pk_window *w, const str
     a->event_count += is_counted ? 1u : 0u;
 }
 
+/* Every event of `on` weighs in a ratio. */
+static void add_ratio(struct pk_engine *e, uint32_t slot, const struct pk_rule *r,
+                      const struct pk_event *event) {
+    const struct pk_rule_raise *raise = r->raise_count > 0 ? pk_rule_raise_of(r, PK_RAISE_RATIO) : NULL;
+    if (raise != NULL) {
+        pk_judge_ratio_add(&e->windows, slot, r->when.within_ms, pk_cond_clock(e, event),
+                           pk_match_terms(e, r, raise->term_first, raise->term_count, event));
+    }
+}
+
 /* An event of `on` outside count(...): it breaks a run, weighs in a ratio, and may show recovery. */
 static void feed_uncounted(struct pk_engine *e, uint32_t slot, const struct pk_rule *r,
                            const struct pk_event *event) {
     struct pk_window *w = &e->windows.slots[slot];
     const uint32_t time_ms = window_time(e, event);
-    if (r->raise.kind == PK_RAISE_RATIO) {
-        pk_judge_ratio_add(&e->windows, slot, r->when.within_ms, time_ms, false);
-    }
+    add_ratio(e, slot, r, event);
     if (r->consecutive > 0) {
         pk_windows_clear_times(&e->windows, slot);
     }
@@ -89,9 +93,7 @@ static void feed_count(struct pk_engine *e, uint16_t rule, const struct pk_rule 
     const uint32_t time_ms = window_time(e, event);
     const bool is_newest = is_new || !is_later(w->last_ms, time_ms);
     pk_windows_push(&e->windows, slot, pk_rule_ring_cap(r), time_ms);
-    if (r->raise.kind == PK_RAISE_RATIO) {
-        pk_judge_ratio_add(&e->windows, slot, r->when.within_ms, time_ms, true);
-    }
+    add_ratio(e, slot, r, event);
     if (is_newest) {
         pk_windows_touch(&e->windows, slot, time_ms);
     }
@@ -128,7 +130,8 @@ static enum pk_verdict sample_verdict(const struct pk_rule *r, const struct pk_e
 static void feed_value(struct pk_engine *e, uint16_t rule, const struct pk_rule *r,
                        const struct pk_event *event) {
     if ((event->flags & (PK_EVENT_HAS_VALUE | PK_EVENT_FAULT)) == 0 ||
-        (is_replayed(event) && r->across > 0)) {
+        (is_replayed(event) && r->across > 0) ||
+        !pk_match_terms(e, r, r->when.term_first, r->when.term_count, event)) {
         return;
     }
     bool is_new = false;
@@ -157,7 +160,7 @@ static void feed_value(struct pk_engine *e, uint16_t rule, const struct pk_rule 
     }
 }
 
-static uint32_t promise_ms(const struct pk_engine *e, const struct pk_event *event) {
+uint32_t pk_feed_promise_ms(const struct pk_engine *e, const struct pk_event *event) {
     if (event->type_id != e->world.heartbeat_type_id) {
         return 0;
     }
@@ -174,7 +177,8 @@ static uint32_t promise_ms(const struct pk_engine *e, const struct pk_event *eve
  */
 static void feed_absent(struct pk_engine *e, uint16_t rule, const struct pk_rule *r,
                         const struct pk_event *event) {
-    if (is_replayed(event) || (event->flags & PK_EVENT_FAULT) != 0) {
+    if (is_replayed(event) || (event->flags & PK_EVENT_FAULT) != 0 ||
+        !pk_match_terms(e, r, r->when.term_first, r->when.term_count, event)) {
         return;
     }
     const bool is_late = (event->flags & PK_EVENT_LATE) != 0;
@@ -191,7 +195,7 @@ static void feed_absent(struct pk_engine *e, uint16_t rule, const struct pk_rule
     if (!is_new && is_later(w->last_ms, time_ms)) {
         return;
     }
-    w->gap_ms = r->when.promised_factor > 0 ? promise_ms(e, event) : 0u;
+    w->gap_ms = r->when.promised_factor > 0 ? pk_feed_promise_ms(e, event) : 0u;
     pk_eval_set_verdict(e, slot, PK_FALSE);
     pk_windows_touch(&e->windows, slot, time_ms);
     note_value(e, w, event, false);
@@ -200,20 +204,13 @@ static void feed_absent(struct pk_engine *e, uint16_t rule, const struct pk_rule
 
 void pk_feed_rule(struct pk_engine *e, uint16_t rule_index, const struct pk_event *event) {
     const struct pk_rule *r = e->rules.rows[rule_index];
-    switch ((enum pk_cond_kind)r->when.kind) {
-    case PK_COND_COUNT:
+    if (!r->is_plain) {
+        pk_cond_feed(e, rule_index, event);
+    } else if (r->when.kind == PK_COND_COUNT) {
         feed_count(e, rule_index, r, event);
-        return;
-    case PK_COND_VALUE:
+    } else if (r->when.kind == PK_COND_VALUE) {
         feed_value(e, rule_index, r, event);
-        return;
-    case PK_COND_ABSENT:
+    } else {
         feed_absent(e, rule_index, r, event);
-        return;
-    case PK_COND_NONE:
-    case PK_COND_STABLE:
-    case PK_COND_NEVER:
-        break;
     }
-    PK_ASSERT(false);
 }

@@ -5,4 +5,6 @@
 
 /* The event matches `on` of the rule. */
 void pk_feed_rule(struct pk_engine *e, uint16_t rule_index, const struct pk_event *event);
+/* Interval a heartbeat promises; 0 when the event is none. */
+uint32_t pk_feed_promise_ms(const struct pk_engine *e, const struct pk_event *event);
 #endif

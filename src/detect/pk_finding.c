@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
-#include "detect/pk_judge.h"
+#include "detect/pk_cond.h"
 #include "detect/pk_match.h"
 
 const char *pk_finding_kind_word(enum pk_finding_kind k) {
@@ -16,8 +16,13 @@ const char *pk_finding_kind_word(enum pk_finding_kind k) {
 static bool is_evidence(const struct pk_engine *e, const struct pk_window *w, const struct pk_event *event) {
     const struct pk_rule *r = e->rules.rows[w->rule];
     uint64_t key = 0;
-    return pk_match_group(e, r, event, &key, NULL) && key == w->key && pk_match_event(e, w->rule, event) &&
-           pk_match_terms(e, r, r->when.term_first, r->when.term_count, event) &&
+    if (!pk_match_group(e, r, event, &key, NULL) || key != w->key || !pk_match_event(e, w->rule, event)) {
+        return false;
+    }
+    if (!r->is_plain) {
+        return pk_cond_is_evidence(e, r, event);
+    }
+    return pk_match_terms(e, r, r->when.term_first, r->when.term_count, event) &&
            (r->when.kind != PK_COND_VALUE ||
             ((event->flags & PK_EVENT_HAS_VALUE) != 0 &&
              pk_cmp_doubles(event->value, (enum pk_cmp)r->when.cmp, r->when.value)));
@@ -35,6 +40,27 @@ const struct pk_event *pk_finding_newest_event(const struct pk_engine *e, uint32
         }
     }
     return NULL;
+}
+
+/* Of the firing, as far back as the history is looked at. */
+static const struct pk_event *evidence_at(const struct pk_engine *e, uint32_t age,
+                                          const struct pk_active *a) {
+    const struct pk_event *event = pk_history_at(e->world.history, age);
+    return event == NULL || (!a->is_replayed && event->receive_ms < a->first_ms) ? NULL : event;
+}
+
+uint32_t pk_finding_evidence_count(const struct pk_engine *e, uint32_t slot) {
+    const struct pk_window *w = &e->windows.slots[slot];
+    const struct pk_active *a = &e->active[w->active];
+    uint32_t count = 0;
+    for (uint32_t age = 0; age < PK_ENGINE_EVIDENCE_SCAN; age++) {
+        const struct pk_event *event = evidence_at(e, age, a);
+        if (event == NULL) {
+            break;
+        }
+        count += is_evidence(e, w, event) ? 1u : 0u;
+    }
+    return count;
 }
 
 static void add_component(struct pk_finding *f, uint16_t source_id) {
@@ -68,8 +94,8 @@ static void reverse_numbers(struct pk_finding *f) {
 static void collect(const struct pk_engine *e, const struct pk_window *w, const struct pk_active *a,
                     struct pk_finding *f) {
     for (uint32_t age = 0; age < PK_ENGINE_EVIDENCE_SCAN; age++) {
-        const struct pk_event *event = pk_history_at(e->world.history, age);
-        if (event == NULL || (!a->is_replayed && event->receive_ms < a->first_ms)) {
+        const struct pk_event *event = evidence_at(e, age, a);
+        if (event == NULL) {
             break;
         }
         if (is_evidence(e, w, event)) {
@@ -107,13 +133,13 @@ static void put_fire_value(struct pk_buf *b, const struct pk_rule *r, const stru
     if (r->across > 0) {
         pk_buf_put_u64(b, w->held);
         pk_buf_puts(b, " sources with ");
-        pk_rule_cond_put(b, &r->when, false);
+        pk_cond_put(b, NULL, r, &r->when);
         return;
     }
     pk_buf_puts(b, "value ");
     pk_buf_put_double(b, a->value);
     pk_buf_puts(b, ", condition ");
-    pk_rule_cond_put(b, &r->when, false);
+    pk_cond_put(b, NULL, r, &r->when);
 }
 
 static void put_fire_absent(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r,
@@ -131,57 +157,73 @@ static void put_fire_absent(struct pk_buf *b, const struct pk_engine *e, const s
         pk_buf_put_duration(b, w->gap_ms);
     }
     pk_buf_puts(b, ", condition ");
-    pk_rule_cond_put(b, &r->when, false);
+    pk_cond_put(b, NULL, r, &r->when);
 }
 
-static void put_fire(struct pk_buf *b, const struct pk_engine *e, const struct pk_window *w,
-                     const struct pk_active *a) {
+/* A rule whose conditions have a state of their own. */
+static void put_fire_conds(struct pk_buf *b, const struct pk_engine *e, uint32_t slot,
+                           const struct pk_event *event) {
+    const struct pk_window *w = &e->windows.slots[slot];
     const struct pk_rule *r = e->rules.rows[w->rule];
-    switch ((enum pk_cond_kind)r->when.kind) {
-    case PK_COND_COUNT:
-        put_fire_count(b, r, a);
-        return;
-    case PK_COND_VALUE:
-        put_fire_value(b, r, w, a);
-        return;
-    case PK_COND_ABSENT:
-        put_fire_absent(b, e, r, w);
-        return;
-    case PK_COND_NONE:
-    case PK_COND_STABLE:
-    case PK_COND_NEVER:
-        break;
+    if (r->across > 0) {
+        pk_buf_put_u64(b, w->held);
+        pk_buf_puts(b, " sources, threshold ");
+        pk_buf_put_u64(b, r->across);
+    } else {
+        const bool is_replayed = event != NULL && (event->flags & PK_EVENT_REPLAYED) != 0;
+        pk_cond_put_numbers(b, e, slot, is_replayed ? pk_cond_clock(e, event) : e->now_ms, true);
     }
-    PK_ASSERT(false);
+    pk_buf_puts(b, ", condition ");
+    pk_cond_put(b, NULL, r, &r->when);
 }
 
+static void put_fire(struct pk_buf *b, const struct pk_engine *e, uint32_t slot, const struct pk_active *a,
+                     const struct pk_event *event) {
+    const struct pk_window *w = &e->windows.slots[slot];
+    const struct pk_rule *r = e->rules.rows[w->rule];
+    if (!r->is_plain) {
+        put_fire_conds(b, e, slot, event);
+    } else if (r->when.kind == PK_COND_COUNT) {
+        put_fire_count(b, r, a);
+    } else if (r->when.kind == PK_COND_VALUE) {
+        put_fire_value(b, r, w, a);
+    } else {
+        put_fire_absent(b, e, r, w);
+    }
+}
+
+/* The step that was taken is the one with the severity the firing has now. */
 static void put_raise(struct pk_buf *b, const struct pk_engine *e, uint32_t slot, const struct pk_active *a) {
     const struct pk_rule *r = e->rules.rows[e->windows.slots[slot].rule];
+    const struct pk_rule_raise *raise = &r->raises[0];
+    for (uint32_t i = 0; i < r->raise_count; i++) {
+        raise = r->raises[i].severity == a->severity ? &r->raises[i] : raise;
+    }
     uint32_t counted = 0;
     uint32_t all = 0;
-    switch ((enum pk_raise_kind)r->raise.kind) {
+    switch ((enum pk_raise_kind)raise->kind) {
     case PK_RAISE_NONE:
         return;
     case PK_RAISE_RATIO:
-        pk_judge_ratio_sums(&e->windows, slot, r->when.within_ms, (uint32_t)e->now_ms, &counted, &all);
+        pk_judge_ratio_sums(&e->windows, slot, r->when.within_ms, e->now_ms, &counted, &all);
         pk_buf_put_u64(b, counted);
         pk_buf_puts(b, " of ");
         pk_buf_put_u64(b, all);
         pk_buf_puts(b, " events, threshold above ");
-        pk_buf_put_u64(b, r->raise.percent);
+        pk_buf_put_u64(b, raise->percent);
         pk_buf_puts(b, "%");
         return;
     case PK_RAISE_VALUE:
         pk_buf_puts(b, "value ");
         pk_buf_put_double(b, a->value);
         pk_buf_puts(b, ", escalates at value ");
-        pk_buf_puts(b, pk_cmp_word((enum pk_cmp)r->raise.cmp));
+        pk_buf_puts(b, pk_cmp_word((enum pk_cmp)raise->cmp));
         pk_buf_putc(b, ' ');
-        pk_buf_put_double(b, r->raise.value);
+        pk_buf_put_double(b, raise->value);
         return;
     case PK_RAISE_COUNT:
         pk_buf_puts(b, "at least ");
-        pk_buf_put_u64(b, r->raise.min_count);
+        pk_buf_put_u64(b, raise->min_count);
         pk_buf_puts(b, " events in ");
         pk_buf_put_duration(b, r->when.within_ms);
         return;
@@ -189,20 +231,20 @@ static void put_raise(struct pk_buf *b, const struct pk_engine *e, uint32_t slot
         pk_buf_puts(b, "lasting for ");
         pk_buf_put_duration(b, e->now_ms - a->fired_ms);
         pk_buf_puts(b, ", escalates after ");
-        pk_buf_put_duration(b, r->raise.for_ms);
+        pk_buf_put_duration(b, raise->for_ms);
         return;
     }
 }
 
 static void put_words(struct pk_finding *f, const struct pk_engine *e, uint32_t slot,
-                      const struct pk_active *a) {
+                      const struct pk_active *a, const struct pk_event *event) {
     const struct pk_window *w = &e->windows.slots[slot];
     const struct pk_rule *r = e->rules.rows[w->rule];
     struct pk_buf b;
     pk_buf_init(&b, f->words, sizeof f->words);
     switch ((enum pk_finding_kind)f->kind) {
     case PK_FINDING_FIRE:
-        put_fire(&b, e, w, a);
+        put_fire(&b, e, slot, a, event);
         return;
     case PK_FINDING_RAISED:
         put_raise(&b, e, slot, a);
@@ -215,7 +257,7 @@ static void put_words(struct pk_finding *f, const struct pk_engine *e, uint32_t 
         return;
     case PK_FINDING_CLEARED:
         pk_buf_puts(&b, "clear condition held: ");
-        pk_rule_cond_put(&b, &r->clear, true);
+        pk_cond_put(&b, NULL, r, &r->clear);
         return;
     case PK_FINDING_KIND_COUNT:
         break;
@@ -251,7 +293,7 @@ static void fill(const struct pk_engine *e, uint32_t slot, const struct pk_event
     if (r->across > 0) {
         collect_children(e, w->rule, f);
     }
-    put_words(f, e, slot, a);
+    put_words(f, e, slot, a, event);
 }
 
 bool pk_finding_push(struct pk_engine *e, enum pk_finding_kind kind, uint32_t slot,

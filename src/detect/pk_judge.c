@@ -1,6 +1,7 @@
 #include "detect/pk_judge.h"
 
 #include "base/pk_assert.h"
+#include "detect/pk_cond.h"
 #include "detect/pk_match.h"
 
 enum { RATIO_BUCKETS = 4, RATIO_COUNT_MAX = 0xFFFF };
@@ -131,11 +132,14 @@ static struct pk_judgement when_held(const struct pk_engine *e, uint32_t slot, u
 struct pk_judgement pk_judge_when(const struct pk_engine *e, uint32_t slot, uint64_t now_ms) {
     const struct pk_window *w = &e->windows.slots[slot];
     const struct pk_rule *r = rule_of(e, slot);
-    if (r->when.kind == PK_COND_COUNT) {
+    if (r->is_plain && r->when.kind == PK_COND_COUNT) {
         return when_count(e, slot, now_ms);
     }
     if (r->across > 0 && !pk_judge_is_child(r, w)) {
         return when_held(e, slot, now_ms);
+    }
+    if (!r->is_plain) {
+        return pk_cond_judge_when(e, slot, now_ms);
     }
     return r->when.kind == PK_COND_VALUE ? when_value(e, slot, now_ms) : when_absent(e, slot, now_ms);
 }
@@ -165,24 +169,22 @@ static struct pk_judgement clear_value(const struct pk_engine *e, uint32_t slot,
 
 struct pk_judgement pk_judge_clear(const struct pk_engine *e, uint32_t slot, uint64_t now_ms) {
     const struct pk_rule *r = rule_of(e, slot);
-    switch ((enum pk_cond_kind)r->clear.kind) {
-    case PK_COND_STABLE:
-        return clear_stable(e, slot, now_ms);
-    case PK_COND_VALUE:
+    if (r->clear.kind == PK_COND_NEVER) {
+        return judgement(PK_FALSE, now_ms, UINT64_MAX);
+    }
+    const bool is_group_of_sources = r->across > 0 && !pk_judge_is_child(r, &e->windows.slots[slot]);
+    if (!r->is_plain && !is_group_of_sources) {
+        return pk_cond_judge_clear(e, slot, now_ms);
+    }
+    if (r->clear.kind == PK_COND_VALUE) {
         return clear_value(e, slot, now_ms);
-    case PK_COND_COUNT: {
+    }
+    if (r->clear.kind == PK_COND_COUNT) {
         struct pk_judgement j = count_holds(e, slot, r->clear.count, r->clear.within_ms, now_ms);
         j.verdict = (enum pk_verdict)PK_VERDICT_NOT[j.verdict];
         return j;
     }
-    case PK_COND_NEVER:
-        return judgement(PK_FALSE, now_ms, UINT64_MAX);
-    case PK_COND_NONE:
-    case PK_COND_ABSENT:
-        break;
-    }
-    PK_ASSERT(false);
-    return judgement(PK_FALSE, now_ms, UINT64_MAX);
+    return clear_stable(e, slot, now_ms);
 }
 
 static uint32_t ratio_at(const struct pk_windows *w, uint32_t slot) {
@@ -190,13 +192,14 @@ static uint32_t ratio_at(const struct pk_windows *w, uint32_t slot) {
     return s->ring + PK_WINDOW_CLASS_TIMES[s->ring_class] - PK_RULE_RATIO_TIMES;
 }
 
-static uint32_t bucket_number(uint32_t within_ms, uint32_t time_ms) {
+/* Of full times: the number of 32-bit ones would jump when they wrap. */
+static uint32_t bucket_number(uint32_t within_ms, uint64_t time_ms) {
     const uint32_t width_ms = within_ms / RATIO_BUCKETS;
-    return time_ms / (width_ms > 0 ? width_ms : 1u);
+    return (uint32_t)(time_ms / (width_ms > 0 ? width_ms : 1u));
 }
 
 /* Words 0..3: counted << 16 | all of a bucket; word 4: number of the newest bucket. */
-void pk_judge_ratio_add(struct pk_windows *w, uint32_t slot, uint32_t within_ms, uint32_t time_ms,
+void pk_judge_ratio_add(struct pk_windows *w, uint32_t slot, uint32_t within_ms, uint64_t time_ms,
                         bool is_counted) {
     uint32_t *block = &w->times[ratio_at(w, slot)];
     const uint32_t number = bucket_number(within_ms, time_ms);
@@ -215,7 +218,7 @@ void pk_judge_ratio_add(struct pk_windows *w, uint32_t slot, uint32_t within_ms,
     *bucket += 1u + (is_counted ? 1u << 16 : 0u);
 }
 
-void pk_judge_ratio_sums(const struct pk_windows *w, uint32_t slot, uint32_t within_ms, uint32_t now_ms,
+void pk_judge_ratio_sums(const struct pk_windows *w, uint32_t slot, uint32_t within_ms, uint64_t now_ms,
                          uint32_t *out_counted, uint32_t *out_all) {
     const uint32_t number = bucket_number(within_ms, now_ms);
     const uint32_t *block = &w->times[ratio_at(w, slot)];
@@ -229,34 +232,34 @@ void pk_judge_ratio_sums(const struct pk_windows *w, uint32_t slot, uint32_t wit
     }
 }
 
-static struct pk_judgement raise_ratio(const struct pk_engine *e, uint32_t slot, uint64_t now_ms) {
+static struct pk_judgement raise_ratio(const struct pk_engine *e, uint32_t slot,
+                                       const struct pk_rule_raise *raise, uint64_t now_ms) {
     const struct pk_rule *r = rule_of(e, slot);
     uint32_t counted = 0;
     uint32_t all = 0;
-    pk_judge_ratio_sums(&e->windows, slot, r->when.within_ms, (uint32_t)now_ms, &counted, &all);
-    const bool holds =
-        all >= r->raise.min_count && (uint64_t)counted * 100u > (uint64_t)all * r->raise.percent;
+    pk_judge_ratio_sums(&e->windows, slot, r->when.within_ms, now_ms, &counted, &all);
+    const bool holds = all >= raise->min_count && (uint64_t)counted * 100u > (uint64_t)all * raise->percent;
     return judgement(holds ? PK_TRUE : PK_FALSE, now_ms, UINT64_MAX);
 }
 
-struct pk_judgement pk_judge_raise(const struct pk_engine *e, uint32_t slot, uint64_t now_ms) {
+struct pk_judgement pk_judge_raise(const struct pk_engine *e, uint32_t slot,
+                                   const struct pk_rule_raise *raise, uint64_t now_ms) {
     const struct pk_window *w = &e->windows.slots[slot];
-    const struct pk_rule *r = rule_of(e, slot);
     const struct pk_active *a = w->active < PK_LIMIT_INCIDENTS ? &e->active[w->active] : NULL;
-    switch ((enum pk_raise_kind)r->raise.kind) {
+    switch ((enum pk_raise_kind)raise->kind) {
     case PK_RAISE_NONE:
         break;
     case PK_RAISE_RATIO:
-        return raise_ratio(e, slot, now_ms);
+        return raise_ratio(e, slot, raise, now_ms);
     case PK_RAISE_VALUE: {
         const bool holds =
-            a != NULL && a->has_value && pk_cmp_doubles(a->value, (enum pk_cmp)r->raise.cmp, r->raise.value);
+            a != NULL && a->has_value && pk_cmp_doubles(a->value, (enum pk_cmp)raise->cmp, raise->value);
         return judgement(holds ? PK_TRUE : PK_FALSE, now_ms, UINT64_MAX);
     }
     case PK_RAISE_COUNT:
-        return count_holds(e, slot, r->raise.min_count, r->when.within_ms, now_ms);
+        return count_holds(e, slot, raise->min_count, rule_of(e, slot)->when.within_ms, now_ms);
     case PK_RAISE_LASTING: {
-        const uint64_t due_ms = a != NULL ? a->fired_ms + r->raise.for_ms : UINT64_MAX;
+        const uint64_t due_ms = a != NULL ? a->fired_ms + raise->for_ms : UINT64_MAX;
         return due_ms <= now_ms ? judgement(PK_TRUE, due_ms, UINT64_MAX)
                                 : judgement(PK_FALSE, now_ms, due_ms);
     }

@@ -24,9 +24,10 @@ uint64_t pk_judge_deadline_ms(const struct pk_rule *r, const struct pk_window *w
 struct pk_judgement pk_judge_when(const struct pk_engine *e, uint32_t slot, uint64_t now_ms);
 /* Only of a window that is firing. */
 struct pk_judgement pk_judge_clear(const struct pk_engine *e, uint32_t slot, uint64_t now_ms);
-/* The escalation clause of a rule that has one. */
-struct pk_judgement pk_judge_raise(const struct pk_engine *e, uint32_t slot, uint64_t now_ms);
-/* Of replayed events: whether count holds around the newest time. */
+/* One escalation clause of the window's rule. */
+struct pk_judgement pk_judge_raise(const struct pk_engine *e, uint32_t slot,
+                                   const struct pk_rule_raise *raise, uint64_t now_ms);
+/* Of replayed events under a plain rule: whether count holds around the newest time. */
 bool pk_judge_replayed_count(const struct pk_engine *e, uint32_t slot);
 /* Sources of an across rule that had a counting event in (now - within, now]; *out_until_ms when the first of
  * them drops out. */
@@ -34,9 +35,9 @@ uint32_t pk_judge_sources(const struct pk_engine *e, uint16_t rule, uint64_t rep
                           uint32_t within_ms, uint32_t *out_first_left_ms);
 /* Counts of ratio(...): four buckets of a quarter window each, so it looks back three quarters to one window.
  */
-void pk_judge_ratio_add(struct pk_windows *w, uint32_t slot, uint32_t within_ms, uint32_t time_ms,
+void pk_judge_ratio_add(struct pk_windows *w, uint32_t slot, uint32_t within_ms, uint64_t time_ms,
                         bool is_counted);
-void pk_judge_ratio_sums(const struct pk_windows *w, uint32_t slot, uint32_t within_ms, uint32_t now_ms,
+void pk_judge_ratio_sums(const struct pk_windows *w, uint32_t slot, uint32_t within_ms, uint64_t now_ms,
                          uint32_t *out_counted, uint32_t *out_all);
 /* The window of a rule's group when it is of the children of an across rule (its own source), else not. */
 bool pk_judge_is_child(const struct pk_rule *r, const struct pk_window *w);

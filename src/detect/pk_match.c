@@ -162,12 +162,19 @@ static bool data_holds(const struct pk_engine *e, const struct pk_rule *r, const
     return pk_rule_globs_match(str(e, r, t->text), f.value) == (t->cmp == PK_CMP_EQ);
 }
 
+static bool name_holds(const struct pk_engine *e, const struct pk_rule *r, const struct pk_rule_term *t,
+                       const struct pk_event *event) {
+    const char *name = t->field == PK_TERM_TYPE ? pk_types_name(e->world.types, event->type_id)
+                                                : pk_sources_name(e->world.sources, event->source_id);
+    return pk_rule_globs_match(str(e, r, t->text), pk_str_of(name)) == (t->cmp == PK_CMP_EQ);
+}
+
 static bool term_holds(const struct pk_engine *e, const struct pk_rule *r, const struct pk_rule_term *t,
                        const struct pk_event *event) {
     switch ((enum pk_term_field)t->field) {
     case PK_TERM_TYPE:
     case PK_TERM_SOURCE:
-        return true; /* settled in the list */
+        return t < &r->terms[r->on_count] /* settled in the list */ || name_holds(e, r, t, event);
     case PK_TERM_SEVERITY:
         return severity_holds(t, event->severity);
     case PK_TERM_VALUE:

@@ -15,7 +15,7 @@ void pk_match_reset(struct pk_engine *e);
 void pk_match_find(struct pk_engine *e, const struct pk_event *event, struct pk_match_list *out);
 /* The source terms of `on`. */
 bool pk_match_source(const struct pk_engine *e, const struct pk_rule *r, uint16_t source_id);
-/* Terms [first, first + count) that are looked at for each event: severity, value, data. */
+/* Terms [first, first + count), without what the list settled: types and sources of `on`. */
 bool pk_match_terms(const struct pk_engine *e, const struct pk_rule *r, uint8_t first, uint8_t count,
                     const struct pk_event *event);
 /* All of `on`, without the cache. */

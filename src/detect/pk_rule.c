@@ -4,6 +4,8 @@
 #include "base/pk_wheel.h"
 #include "detect/pk_window.h"
 
+enum { GROUPS_OF_ALL = 2 /* live and replayed */ };
+
 /* A fault outweighs a value, no data outweighs yes: only "no" is sure whatever the other side is. */
 const uint8_t PK_VERDICT_AND[PK_VERDICT_COUNT][PK_VERDICT_COUNT] = {
     /*             FALSE     TRUE      STALE     FAULT */
@@ -69,50 +71,13 @@ bool pk_rule_globs_match(struct pk_str globs, struct pk_str text) {
     return false;
 }
 
-static void put_span(struct pk_buf *out, const char *word, uint32_t ms) {
-    pk_buf_puts(out, word);
-    pk_buf_put_duration(out, ms);
-}
-
-static void put_absent(struct pk_buf *out, const struct pk_rule_cond *c) {
-    pk_buf_puts(out, "absent for ");
-    if (c->promised_factor > 0) {
-        pk_buf_put_u64(out, c->promised_factor);
-        pk_buf_puts(out, "x promised else ");
+const struct pk_rule_raise *pk_rule_raise_of(const struct pk_rule *r, enum pk_raise_kind kind) {
+    for (uint32_t i = 0; i < r->raise_count; i++) {
+        if (r->raises[i].kind == (uint8_t)kind) {
+            return &r->raises[i];
+        }
     }
-    pk_buf_put_duration(out, c->for_ms);
-}
-
-void pk_rule_cond_put(struct pk_buf *out, const struct pk_rule_cond *c, bool is_clear) {
-    switch ((enum pk_cond_kind)c->kind) {
-    case PK_COND_NONE:
-        pk_buf_puts(out, "none");
-        return;
-    case PK_COND_COUNT:
-        pk_buf_puts(out, c->term_count > 0 ? "count(...)" : "count");
-        pk_buf_puts(out, is_clear ? " < " : " >= ");
-        pk_buf_put_u64(out, c->count);
-        put_span(out, " in ", c->within_ms);
-        break;
-    case PK_COND_VALUE:
-        pk_buf_puts(out, "value ");
-        pk_buf_puts(out, pk_cmp_word((enum pk_cmp)c->cmp));
-        pk_buf_putc(out, ' ');
-        pk_buf_put_double(out, c->value);
-        break;
-    case PK_COND_ABSENT:
-        put_absent(out, c);
-        return;
-    case PK_COND_STABLE:
-        pk_buf_puts(out, "stable");
-        break;
-    case PK_COND_NEVER:
-        pk_buf_puts(out, "never");
-        return;
-    }
-    if (c->for_ms > 0) {
-        put_span(out, " for ", c->for_ms);
-    }
+    return NULL;
 }
 
 uint32_t pk_rule_ring_cap(const struct pk_rule *r) {
@@ -120,17 +85,33 @@ uint32_t pk_rule_ring_cap(const struct pk_rule *r) {
     if (r->clear.kind == PK_COND_COUNT && r->clear.count > cap) {
         cap = r->clear.count;
     }
-    if (r->raise.kind == PK_RAISE_COUNT && r->raise.min_count > cap) {
-        cap = r->raise.min_count;
+    for (uint32_t i = 0; i < r->raise_count; i++) {
+        if (r->raises[i].kind == PK_RAISE_COUNT && r->raises[i].min_count > cap) {
+            cap = r->raises[i].min_count;
+        }
     }
     return cap;
 }
 
+bool pk_rule_is_counted_across(const struct pk_rule *r) {
+    return r->across > 0 && r->when.kind == PK_COND_COUNT && r->is_plain;
+}
+
+uint32_t pk_rule_block_bytes(const struct pk_rule *r) {
+    return r->ring_class == PK_WINDOW_NO_RING
+               ? 0u
+               : PK_WINDOW_CLASS_TIMES[r->ring_class] * (uint32_t)sizeof(uint32_t);
+}
+
+uint32_t pk_rule_blocks(const struct pk_rule *r) {
+    if (pk_rule_block_bytes(r) == 0 || r->across == 0) {
+        return r->ring_class == PK_WINDOW_NO_RING ? 0u : r->keys;
+    }
+    return pk_rule_is_counted_across(r) ? (uint32_t)GROUPS_OF_ALL : r->keys - 1u;
+}
+
 uint32_t pk_rule_price_bytes(const struct pk_rule *r) {
-    const uint32_t times = r->ring_class == PK_WINDOW_NO_RING
-                               ? 0u
-                               : PK_WINDOW_CLASS_TIMES[r->ring_class] * (uint32_t)sizeof(uint32_t);
     const uint32_t one =
         (uint32_t)(sizeof(struct pk_window) + sizeof(struct pk_wheel_node) + sizeof(uint32_t));
-    return r->keys * (one + times);
+    return r->keys * one + pk_rule_blocks(r) * pk_rule_block_bytes(r);
 }

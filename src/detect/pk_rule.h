@@ -8,8 +8,10 @@
 #include "pk_limits.h"
 
 enum {
-    PK_RULE_TERMS_MAX = 8,  /* of `on`, count(...) and ratio(...) together */
-    PK_RULE_COUNT_MAX = 64, /* N of count >= N: the largest window size class */
+    PK_RULE_TERMS_MAX = 12,  /* of `on` and all brackets together */
+    PK_RULE_CLAUSES_MAX = 4, /* of all of (...) and any of (...) */
+    PK_RULE_RAISES_MAX = 3,  /* steps of escalation */
+    PK_RULE_COUNT_MAX = 64,  /* N of count >= N: the largest window size class */
     PK_RULE_ACROSS_MAX = 64,
     PK_RULE_RATIO_TIMES = 8, /* words of a ring that ratio(...) keeps its counts in, behind the times */
     PK_RULE_ACTIONS_MAX = 4,
@@ -21,13 +23,17 @@ enum {
 enum pk_cmp { PK_CMP_EQ, PK_CMP_NE, PK_CMP_LT, PK_CMP_LE, PK_CMP_GT, PK_CMP_GE, PK_CMP_COUNT };
 enum pk_term_field { PK_TERM_TYPE, PK_TERM_SOURCE, PK_TERM_SEVERITY, PK_TERM_VALUE, PK_TERM_DATA };
 enum pk_group { PK_GROUP_ALL, PK_GROUP_SOURCE, PK_GROUP_CORRELATION, PK_GROUP_DATA, PK_GROUP_COUNT };
+/* Forms of conditions; how one is added: pk_cond.h. */
 enum pk_cond_kind {
     PK_COND_NONE,
     PK_COND_COUNT,
     PK_COND_VALUE,
     PK_COND_ABSENT,
-    PK_COND_STABLE,
-    PK_COND_NEVER
+    PK_COND_STABLE, /* only of `clear` */
+    PK_COND_NEVER,  /* only of `clear` */
+    PK_COND_ALL,
+    PK_COND_ANY,
+    PK_COND_KIND_COUNT
 };
 enum pk_raise_kind { PK_RAISE_NONE, PK_RAISE_RATIO, PK_RAISE_VALUE, PK_RAISE_COUNT, PK_RAISE_LASTING };
 
@@ -54,19 +60,27 @@ struct pk_rule_term {
 
 struct pk_rule_cond {
     uint8_t kind;                   /* enum pk_cond_kind */
-    uint8_t cmp;                    /* VALUE: enum pk_cmp */
-    uint8_t term_first, term_count; /* COUNT: what count(...) asks beyond `on` */
-    uint16_t count;                 /* COUNT: of `when` holds at >= count, of `clear` below it */
+    uint8_t cmp;                    /* enum pk_cmp; COUNT: PK_CMP_GE, of `clear` PK_CMP_LT */
+    uint8_t term_first, term_count; /* the events it takes: what its brackets ask beyond `on` */
+    uint8_t then_first, then_count; /* of a form with two brackets: the events of the second */
     uint8_t promised_factor;        /* ABSENT: times the promised interval; 0 = only for_ms */
-    uint8_t reserved;
-    uint32_t within_ms; /* COUNT: the window */
+    uint8_t option;                 /* the form's own */
+    uint16_t count;                 /* COUNT: N */
+    uint16_t state_at, state_words; /* its part of a window's block, in words of 4 bytes; at is even */
+    uint16_t reserved;
+    uint32_t within_ms; /* the window */
     uint32_t for_ms;    /* must hold so long; ABSENT: the silence (without a promise); STABLE: how long */
-    double value;       /* VALUE */
+    union {
+        double value;      /* threshold on event values */
+        uint64_t ahead_ms; /* a time longer than windows are */
+    };
+    struct pk_rule_ref field; /* name of a data field */
 };
 
 struct pk_rule_raise {
-    uint8_t kind; /* enum pk_raise_kind */
-    uint8_t cmp;
+    uint8_t kind;                   /* enum pk_raise_kind */
+    uint8_t cmp;                    /* VALUE */
+    uint8_t severity;               /* it becomes; each step above the one before */
     uint8_t term_first, term_count; /* RATIO: numerator; the denominator is all events of `on` */
     uint16_t percent, min_count;    /* RATIO: more than percent of at least min_count; COUNT: min_count in the
                                        window of `when` */
@@ -76,17 +90,21 @@ struct pk_rule_raise {
 
 struct pk_rule { /* one row; what each event touches comes first */
     struct pk_rule_cond when;
-    uint8_t group;                     /* enum pk_group */
-    uint8_t severity, raised_severity; /* enum pk_severity; equal when there is no escalation */
-    uint8_t on_count;                  /* terms[0..on_count) are `on` */
+    uint8_t group;       /* enum pk_group */
+    uint8_t severity;    /* enum pk_severity */
+    uint8_t on_count;    /* terms[0..on_count) are `on` */
     uint8_t consecutive; /* VALUE: so many violations in a row; COUNT: 1 = an event of `on` outside count(...)
                             starts over */
     uint8_t across;      /* least number of sources; 0 = not asked */
-    uint8_t ring_class;  /* index into PK_WINDOW_CLASS_TIMES; PK_WINDOW_NO_RING = none */
+    uint8_t ring_class;  /* block of a window: index into PK_WINDOW_CLASS_TIMES; PK_WINDOW_NO_RING = none */
+    bool is_plain;       /* count, value or absent alone, cleared by itself or by count or value: its window
+                            needs no more than times (pk_feed.c, pk_judge.c); others go through pk_cond.h */
     bool is_enabled;
     bool is_dynamic; /* `on` asks for value or data, which each event has its own */
+    uint8_t raise_count, clause_count, term_count;
     struct pk_rule_cond clear;
-    struct pk_rule_raise raise;
+    struct pk_rule_cond clauses[PK_RULE_CLAUSES_MAX]; /* of when.kind ALL or ANY */
+    struct pk_rule_raise raises[PK_RULE_RAISES_MAX];
     uint32_t cooldown_ms, repeat_ms /* check_interval */, stale_ms /* 0 = by the usual gap between samples */;
     uint16_t keys; /* windows it may hold */
     bool is_auto, is_own /* of the operator's book */;
@@ -112,11 +130,18 @@ const char *pk_cmp_word(enum pk_cmp c); /* ">=" */
 bool pk_cmp_doubles(double a, enum pk_cmp c, double b);
 /* True when one of the globs in "a | b*" matches. */
 bool pk_rule_globs_match(struct pk_str globs, struct pk_str text);
-/* The condition as the rule file writes it, e.g. "count >= 10 in 5m". */
-void pk_rule_cond_put(struct pk_buf *out, const struct pk_rule_cond *c, bool is_clear);
-/* Times a window of the rule keeps: the largest count of `when`, `clear` and escalation. 0 when it keeps
+/* The first escalation of the kind, or NULL. */
+const struct pk_rule_raise *pk_rule_raise_of(const struct pk_rule *r, enum pk_raise_kind kind);
+/* Times a window of a plain rule keeps: the largest count of `when`, `clear` and escalation. 0 when it keeps
  * none. */
 uint32_t pk_rule_ring_cap(const struct pk_rule *r);
-/* Bytes of RAM all windows of the rule may take (keys, times, timers). */
+/* An across rule that counts over all its sources: their windows only say when they were last seen. The
+ * sources of others are judged one by one, each in a window with a block. */
+bool pk_rule_is_counted_across(const struct pk_rule *r);
+/* Bytes of the block of one window; 0 when it has none. */
+uint32_t pk_rule_block_bytes(const struct pk_rule *r);
+/* Windows of the rule that have a block, of r->keys. */
+uint32_t pk_rule_blocks(const struct pk_rule *r);
+/* Bytes of RAM all windows of the rule may take (keys, blocks, timers). */
 uint32_t pk_rule_price_bytes(const struct pk_rule *r);
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
+#include "detect/pk_cond.h"
 #include "detect/pk_rule_expr.h"
 #include "detect/pk_window.h"
 
@@ -86,6 +87,7 @@ static const char *const TYPE_WORDS[] = {
 enum {
     LIST_ITEM_BYTES_MAX = 47,
     TEXT_BYTES_MAX = 512,
+    PLAIN_CLASSES = 4, /* blocks up to 64 times */
     SPAN_MS_MAX = 7 * 24 * 3600 * 1000,
     KEYS_MAX = PK_LIMIT_KEYS > 65000 ? 65000 : PK_LIMIT_KEYS - 2
 };
@@ -263,12 +265,12 @@ static int read_consecutive(struct section *s) {
         return PK_OK;
     }
     struct pk_rule_cursor *c = &s->values[KEY_CONSECUTIVE];
-    if (r->when.kind == PK_COND_VALUE) {
+    if (r->is_plain && r->when.kind == PK_COND_VALUE) {
         const int err = read_number(s, KEY_CONSECUTIVE, 1, 250, &run);
         r->consecutive = (uint8_t)run;
         return err;
     }
-    if (r->when.kind != PK_COND_COUNT || r->when.term_count == 0) {
+    if (!r->is_plain || r->when.kind != PK_COND_COUNT || r->when.term_count == 0) {
         return pk_rule_fail(
             c, 0, "'consecutive' needs 'value', or 'count(...)' that tells which events break the run",
             c->value);
@@ -285,7 +287,8 @@ static int read_components(struct section *s) {
     if (err != PK_OK || least <= 1) {
         return err;
     }
-    const bool is_by_all = r->when.kind != PK_COND_COUNT || r->group == PK_GROUP_ALL;
+    const bool is_by_all = r->group == PK_GROUP_ALL ||
+                           (r->group == PK_GROUP_SOURCE && (pk_cond_traits(r) & PK_COND_IS_OF_SOURCE) != 0);
     if (r->across != 0 || !is_by_all) {
         return pk_rule_fail(&s->values[KEY_MIN_COMPONENTS], 0,
                             "'min_components' cannot be combined with 'by' or 'across'",
@@ -318,23 +321,14 @@ static bool is_overlap(const struct pk_rule_cond *when, const struct pk_rule_con
     return pk_cmp_doubles(clear->value, (enum pk_cmp)when->cmp, when->value) && clear->cmp == PK_CMP_EQ;
 }
 
-static int read_clear(struct section *s) {
-    struct pk_rule *r = s->rule;
-    r->clear.kind = PK_COND_STABLE;
-    r->clear.for_ms = PK_RULE_STABLE_MS;
-    if (!has(s, KEY_CLEAR)) {
-        return PK_OK;
-    }
-    struct pk_rule_cursor *c = &s->values[KEY_CLEAR];
-    memset(&r->clear, 0, sizeof r->clear);
-    const int err = pk_rule_read_clear(c, r);
-    if (err != PK_OK) {
-        return err;
-    }
-    if (r->clear.kind == PK_COND_COUNT && r->when.kind != PK_COND_COUNT) {
+/* What would clear while the condition holds, and what can never be. */
+static int check_clear(struct section *s, struct pk_rule_cursor *c) {
+    const struct pk_rule *r = s->rule;
+    const bool is_gauge = r->when.kind == PK_COND_VALUE || r->when.kind == PK_COND_ABSENT;
+    if (r->clear.kind == PK_COND_COUNT && is_gauge) {
         return pk_rule_fail(c, 0, "'clear = count' needs 'when = count'", pk_str_make(NULL, 0));
     }
-    if (r->clear.kind == PK_COND_COUNT &&
+    if (r->clear.kind == PK_COND_COUNT && r->when.kind == PK_COND_COUNT &&
         (r->clear.count > r->when.count || r->clear.within_ms < r->when.within_ms)) {
         return pk_rule_fail(c, 0,
                             "the rule could clear while its condition holds: count no more, in no less time",
@@ -347,7 +341,23 @@ static int read_clear(struct section *s) {
         return pk_rule_fail(c, 0, "'clear = value' needs a condition on one source's values",
                             pk_str_make(NULL, 0));
     }
+    if (r->across > 0 && pk_cond_ops(r->clear.kind) != NULL && !r->is_plain) {
+        return pk_rule_fail(c, 0, "with 'across' only 'clear = stable' and 'never' are possible",
+                            pk_str_make(NULL, 0));
+    }
     return PK_OK;
+}
+
+static int read_clear(struct section *s) {
+    struct pk_rule *r = s->rule;
+    r->clear.kind = PK_COND_STABLE;
+    r->clear.for_ms = PK_RULE_STABLE_MS;
+    if (!has(s, KEY_CLEAR)) {
+        return PK_OK;
+    }
+    struct pk_rule_cursor *c = &s->values[KEY_CLEAR];
+    memset(&r->clear, 0, sizeof r->clear);
+    return pk_rule_read_clear(c, r);
 }
 
 static int read_severity(struct section *s) {
@@ -360,31 +370,69 @@ static int read_severity(struct section *s) {
     if (err != PK_OK) {
         return err;
     }
-    const bool is_counted = r->raise.kind == PK_RAISE_RATIO || r->raise.kind == PK_RAISE_COUNT;
-    if (is_counted && r->when.kind != PK_COND_COUNT) {
-        return pk_rule_fail(c, 0, "ratio and count need 'when = count'", pk_str_make(NULL, 0));
+    uint32_t ratio_count = 0;
+    for (uint32_t i = 0; i < r->raise_count; i++) {
+        const struct pk_rule_raise *raise = &r->raises[i];
+        const bool is_counted = raise->kind == PK_RAISE_RATIO || raise->kind == PK_RAISE_COUNT;
+        ratio_count += raise->kind == PK_RAISE_RATIO ? 1u : 0u;
+        if (is_counted && r->when.kind != PK_COND_COUNT) {
+            return pk_rule_fail(c, 0, "ratio and count need 'when = count'", pk_str_make(NULL, 0));
+        }
+        if (raise->kind == PK_RAISE_COUNT && raise->min_count <= r->when.count) {
+            return pk_rule_fail(c, 0, "the count after 'if' must be above the threshold",
+                                pk_str_make(NULL, 0));
+        }
     }
-    if (r->raise.kind == PK_RAISE_COUNT && r->raise.min_count <= r->when.count) {
-        return pk_rule_fail(c, 0, "the count after 'if' must be above the threshold", pk_str_make(NULL, 0));
-    }
-    return PK_OK;
+    return ratio_count <= 1 ? PK_OK : pk_rule_fail(c, 0, "a rule can have one ratio", pk_str_make(NULL, 0));
 }
 
-/* Smallest ring that holds what the conditions look back at. */
+/* Rules whose windows need no more than their times. */
+static bool is_plain(const struct pk_rule *r) {
+    const bool is_own_clear = r->clear.kind == r->when.kind && r->clear.term_first == r->when.term_first &&
+                              r->clear.term_count == r->when.term_count;
+    if (r->when.kind != PK_COND_COUNT && r->when.kind != PK_COND_VALUE && r->when.kind != PK_COND_ABSENT) {
+        return false;
+    }
+    return pk_cond_ops(r->clear.kind) == NULL || is_own_clear;
+}
+
+/* Bytes of a window's block: the times the conditions look back at, or the states of the conditions. */
+static uint32_t block_need(struct pk_rule *r) {
+    if (!r->is_plain) {
+        return pk_cond_lay_out(r);
+    }
+    if (r->when.kind != PK_COND_COUNT) {
+        return 0;
+    }
+    const bool has_ratio = pk_rule_raise_of(r, PK_RAISE_RATIO) != NULL;
+    return (pk_rule_ring_cap(r) + (has_ratio ? PK_RULE_RATIO_TIMES : 0u)) * (uint32_t)sizeof(uint32_t);
+}
+
+/* Smallest block that holds it. */
 static int choose_ring(struct section *s) {
     struct pk_rule *r = s->rule;
+    const uint32_t need_bytes = block_need(r);
+    const uint8_t classes = r->is_plain ? PLAIN_CLASSES : PK_WINDOW_CLASSES;
     r->ring_class = PK_WINDOW_NO_RING;
-    if (r->when.kind != PK_COND_COUNT) {
-        return PK_OK;
-    }
-    const uint32_t need = pk_rule_ring_cap(r) + (r->raise.kind == PK_RAISE_RATIO ? PK_RULE_RATIO_TIMES : 0u);
-    for (uint8_t i = 0; i < PK_WINDOW_CLASSES; i++) {
-        if (need <= PK_WINDOW_CLASS_TIMES[i]) {
+    for (uint8_t i = 0; i < classes && need_bytes > 0; i++) {
+        if (need_bytes <= PK_WINDOW_CLASS_TIMES[i] * sizeof(uint32_t)) {
             r->ring_class = i;
             return PK_OK;
         }
     }
-    return pk_rule_fail(&s->values[KEY_WHEN], 0, "with ratio, counts go up to 56", pk_str_make(NULL, 0));
+    if (need_bytes == 0) {
+        return PK_OK;
+    }
+    if (r->is_plain) {
+        return pk_rule_fail(&s->values[KEY_WHEN], 0, "with ratio, counts go up to 56", pk_str_make(NULL, 0));
+    }
+    char message[96];
+    struct pk_buf b;
+    pk_buf_init(&b, message, sizeof message);
+    pk_buf_puts(&b, "these conditions need ");
+    pk_buf_put_u64(&b, need_bytes);
+    pk_buf_puts(&b, " bytes for each group, at most 1024 are possible");
+    return pk_rule_fail(&s->values[KEY_WHEN], 0, message, pk_str_make(NULL, 0));
 }
 
 /* Windows: one live and one for replayed events when there is no group; children and their parent for across.
@@ -417,9 +465,11 @@ static int read_conditions(struct section *s) {
     int err = pk_rule_read_on(&s->values[KEY_ON], r);
     err = err != PK_OK ? err : pk_rule_read_when(&s->values[KEY_WHEN], r);
     err = err != PK_OK ? err : read_severity(s);
+    err = err != PK_OK ? err : read_clear(s);
+    r->is_plain = is_plain(r);
     err = err != PK_OK ? err : read_consecutive(s);
     err = err != PK_OK ? err : read_components(s);
-    err = err != PK_OK ? err : read_clear(s);
+    err = err != PK_OK || !has(s, KEY_CLEAR) ? err : check_clear(s, &s->values[KEY_CLEAR]);
     err = err != PK_OK ? err : choose_ring(s);
     return err != PK_OK ? err : read_keys(s);
 }

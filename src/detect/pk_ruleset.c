@@ -63,11 +63,10 @@ static void put_price(struct pk_buf *out, struct pk_str id, const struct pk_rule
 }
 
 static void add_price(struct check *c, struct pk_str id, const struct pk_rule *r) {
-    const uint32_t times = r->ring_class == PK_WINDOW_NO_RING ? 0u : PK_WINDOW_CLASS_TIMES[r->ring_class];
     put_price(c->prices, id, r);
     c->sum.rules++;
     c->sum.keys += r->keys;
-    c->sum.times_bytes += r->keys * times * (uint32_t)sizeof(uint32_t);
+    c->sum.times_bytes += pk_rule_blocks(r) * pk_rule_block_bytes(r);
     c->sum.total_bytes += pk_rule_price_bytes(r);
 }
 

@@ -6,13 +6,13 @@
 #include "base/pk_zero.h"
 
 _Static_assert(sizeof(struct pk_window) == 56u, "priced in pk_rule_price_bytes and pk_limits.h");
-_Static_assert(PK_LIMIT_WINDOW_BYTES % 256u == 0u, "whole pages");
+_Static_assert(PK_LIMIT_WINDOW_BYTES % 1024u == 0u, "whole pages");
 _Static_assert((int)PK_RULE_COUNT_MAX <= (int)PK_WINDOW_PAGE_TIMES, "the largest window fits a page");
 _Static_assert(PK_LIMIT_RULES < 0xFFFFu && PK_LIMIT_INCIDENTS < PK_WINDOW_NO_ACTIVE, "indices are 16 bits");
 
-enum { LISTS = PK_WINDOW_CLASSES + 1, EIGHTH = PK_WINDOW_PAGE_TIMES / 8, FREE_SLOT = 0xFF };
+enum { LISTS = PK_WINDOW_CLASSES + 1, UNITS = 32, UNIT = PK_WINDOW_PAGE_TIMES / UNITS, FREE_SLOT = 0xFF };
 
-const uint8_t PK_WINDOW_CLASS_TIMES[PK_WINDOW_CLASSES] = {8, 16, 32, 64};
+const uint16_t PK_WINDOW_CLASS_TIMES[PK_WINDOW_CLASSES] = {8, 16, 32, 64, 128, 256};
 
 static void page_link(struct pk_windows *w, uint32_t page, uint8_t list) {
     struct pk_window_page *p = &w->pages[page];
@@ -39,23 +39,23 @@ static void page_unlink(struct pk_windows *w, uint32_t page) {
 
 /* Bits of one block of the class at its first place. */
 static uint32_t class_bits(uint8_t ring_class) {
-    return (1u << (1u << ring_class)) - 1u;
+    return (uint32_t)((1ull << (1u << ring_class)) - 1u);
 }
 
-/* First free aligned place of the class in eighths, or 8. */
-static uint32_t page_place(uint8_t used_bits, uint8_t ring_class) {
+/* First free aligned place of the class in units, or UNITS. */
+static uint32_t page_place(uint32_t used_bits, uint8_t ring_class) {
     const uint32_t step = 1u << ring_class;
-    for (uint32_t at = 0; at < 8u; at += step) {
+    for (uint32_t at = 0; at < UNITS; at += step) {
         if ((used_bits & (class_bits(ring_class) << at)) == 0u) {
             return at;
         }
     }
-    return 8u;
+    return UNITS;
 }
 
-static uint8_t page_list_of(uint8_t used_bits) {
+static uint8_t page_list_of(uint32_t used_bits) {
     for (uint8_t c = PK_WINDOW_CLASSES; c > 0; c--) {
-        if (page_place(used_bits, (uint8_t)(c - 1u)) < 8u) {
+        if (page_place(used_bits, (uint8_t)(c - 1u)) < UNITS) {
             return c;
         }
     }
@@ -78,21 +78,21 @@ static uint32_t ring_take(struct pk_windows *w, uint8_t ring_class) {
             continue;
         }
         const uint32_t at = page_place(w->pages[page].used_bits, ring_class);
-        PK_ASSERT(at < 8u);
-        w->pages[page].used_bits |= (uint8_t)(class_bits(ring_class) << at);
+        PK_ASSERT(at < UNITS);
+        w->pages[page].used_bits |= class_bits(ring_class) << at;
         page_relist(w, page);
         w->times_used += PK_WINDOW_CLASS_TIMES[ring_class];
         w->times_high = w->times_used > w->times_high ? w->times_used : w->times_high;
-        return page * PK_WINDOW_PAGE_TIMES + at * EIGHTH;
+        return page * PK_WINDOW_PAGE_TIMES + at * UNIT;
     }
     return PK_WINDOW_NONE;
 }
 
 static void ring_give(struct pk_windows *w, uint32_t ring, uint8_t ring_class) {
     const uint32_t page = ring / PK_WINDOW_PAGE_TIMES;
-    const uint32_t bits = class_bits(ring_class) << ((ring % PK_WINDOW_PAGE_TIMES) / EIGHTH);
+    const uint32_t bits = class_bits(ring_class) << ((ring % PK_WINDOW_PAGE_TIMES) / UNIT);
     PK_ASSERT((w->pages[page].used_bits & bits) == bits);
-    w->pages[page].used_bits &= (uint8_t)~bits;
+    w->pages[page].used_bits &= ~bits;
     page_relist(w, page);
     w->times_used -= PK_WINDOW_CLASS_TIMES[ring_class];
 }
@@ -179,6 +179,7 @@ void pk_windows_free(struct pk_windows *w, uint32_t slot) {
     }
     if (s->ring != PK_WINDOW_NONE) {
         ring_give(w, s->ring, s->ring_class);
+        w->rows.block_bytes[s->rule] -= PK_WINDOW_CLASS_TIMES[s->ring_class] * (uint32_t)sizeof w->times[0];
     }
     w->rows.keys[s->rule]--;
     s->state = FREE_SLOT;
@@ -214,6 +215,7 @@ uint32_t pk_windows_make(struct pk_windows *w, uint16_t rule, uint64_t key, uint
     s->ring_class = ring_class;
     if (ring != PK_WINDOW_NONE) {
         memset(&w->times[ring], 0, PK_WINDOW_CLASS_TIMES[ring_class] * sizeof w->times[0]);
+        w->rows.block_bytes[rule] += PK_WINDOW_CLASS_TIMES[ring_class] * (uint32_t)sizeof w->times[0];
     }
     s->active = PK_WINDOW_NO_ACTIVE;
     s->verdict = PK_STALE;
@@ -333,6 +335,7 @@ void pk_windows_renumber(struct pk_windows *w, const uint16_t new_index[PK_LIMIT
             to->newest[new_index[i]] = from->newest[i];
             to->oldest[new_index[i]] = from->oldest[i];
             to->keys[new_index[i]] = from->keys[i];
+            to->block_bytes[new_index[i]] = from->block_bytes[i];
         }
     }
     w->rows = *to;

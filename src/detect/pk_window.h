@@ -1,20 +1,21 @@
 #ifndef PK_WINDOW_H
 #define PK_WINDOW_H
-/* The windows of all rules: one hashed pool of (rule, group) slots, and time rings of four sizes cut from
- * 256-byte pages, given on first match. When a rule has all the windows it asked for, its stalest one makes
- * room (counted); windows that are firing are never taken. */
+/* The windows of all rules: one hashed pool of (rule, group) slots, and blocks of six sizes cut from 1 KiB
+ * pages, given on first match: rings of times, or what the conditions of the rule keep (pk_cond.h). When a
+ * rule has all the windows it asked for, its stalest one makes room (counted); windows that are firing are
+ * never taken. */
 #include "detect/pk_rule.h"
 
 enum {
-    PK_WINDOW_CLASSES = 4,
+    PK_WINDOW_CLASSES = 6,
     PK_WINDOW_NO_RING = 0xFF,
-    PK_WINDOW_PAGE_TIMES = 64, /* a page holds 1 x 64, 2 x 32, 4 x 16 or 8 x 8 times */
+    PK_WINDOW_PAGE_TIMES = 256, /* a page holds 1 x 256, 2 x 128 ... or 32 x 8 times */
     PK_WINDOW_LRU_SHIFT =
         10 /* the order of use is kept to 1.024 s, so that a busy window is not re-linked for each event */
 };
-extern const uint8_t PK_WINDOW_CLASS_TIMES[PK_WINDOW_CLASSES]; /* 8 16 32 64 */
+extern const uint16_t PK_WINDOW_CLASS_TIMES[PK_WINDOW_CLASSES]; /* 8 16 32 64 128 256 words of 4 bytes */
 #define PK_WINDOW_NONE 0xFFFFFFFFu
-#define PK_WINDOW_PAGES (PK_LIMIT_WINDOW_BYTES / 256u)
+#define PK_WINDOW_PAGES (PK_LIMIT_WINDOW_BYTES / 1024u)
 
 enum pk_window_state {
     PK_WIN_IDLE,     /* the condition does not hold */
@@ -43,13 +44,14 @@ enum { PK_WINDOW_NO_ACTIVE = 0xFFFF };
 
 struct pk_window_page {
     uint32_t next, prev; /* list of pages with the same largest free run */
-    uint8_t used_bits;   /* bit per 8 times */
-    uint8_t list;        /* 0..4: largest aligned free run is 0, 1, 2, 4, 8 eighths */
+    uint32_t used_bits;  /* bit per unit of 8 times */
+    uint8_t list;        /* 0: full, n: the largest aligned free run is of class n - 1 */
 };
 
 struct pk_window_rows { /* what is kept for each rule */
     uint64_t evicted[PK_LIMIT_RULES];
     uint32_t newest[PK_LIMIT_RULES], oldest[PK_LIMIT_RULES]; /* order of use; firing windows are not in it */
+    uint32_t block_bytes[PK_LIMIT_RULES];                    /* of the windows held */
     uint16_t keys[PK_LIMIT_RULES];                           /* windows held */
 };
 
@@ -59,9 +61,10 @@ struct pk_windows {
         uint32_t buckets[PK_LIMIT_KEYS];
         struct pk_window_rows moved; /* the chains are made anew after a renumbering: its work space */
     };
-    uint32_t times[PK_WINDOW_PAGES * PK_WINDOW_PAGE_TIMES];
+    /* Blocks are zeroed when given. Each is used as one type as long as it is held. */
+    _Alignas(8) uint32_t times[PK_WINDOW_PAGES * PK_WINDOW_PAGE_TIMES];
     struct pk_window_page pages[PK_WINDOW_PAGES];
-    uint32_t page_lists[5];
+    uint32_t page_lists[PK_WINDOW_CLASSES + 1];
     struct pk_window_rows rows;
     uint32_t free_head, used, high, times_used, times_high;
     uint64_t evicted_count, refused_count, made_count;

@@ -144,9 +144,9 @@ PK_TEST(shipped__numbers__are_those_of_the_requirements) {
     check_count("memory_exhaustion", 3, 120, PK_SEV_CRITICAL);
     check_count("performance_degradation", 10, 300, PK_SEV_MEDIUM);
     const struct pk_rule *disk = rule("disk_space_low");
-    CHECK(disk->when.value > 89.9 && disk->when.value < 90.1 && disk->raise.value > 94.9 &&
-          disk->raise.value < 95.1);
-    CHECK_EQ_INT(disk->raised_severity, PK_SEV_CRITICAL);
+    CHECK(disk->when.value > 89.9 && disk->when.value < 90.1 && disk->raises[0].value > 94.9 &&
+          disk->raises[0].value < 95.1);
+    CHECK_EQ_INT(disk->raises[0].severity, PK_SEV_CRITICAL);
     const struct pk_rule *cpu = rule("cpu_high");
     CHECK(cpu->when.value > 84.9 && cpu->when.value < 85.1);
     CHECK_EQ_U64(cpu->when.for_ms, 300000);

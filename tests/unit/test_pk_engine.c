@@ -587,7 +587,7 @@ PK_TEST(load__a_wrong_file__changes_nothing) {
     CHECK_STR(rig.diag.file, "test.rules");
     CHECK_EQ_U64(rig.diag.line, 9);
     CHECK_EQ_U64(rig.diag.column, 8);
-    CHECK_STR(rig.diag.message, "'cuont' is not count, value or absent; did you mean 'count'?");
+    CHECK_STR(rig.diag.message, "'cuont' is not a condition; did you mean 'count'?");
     give("x", "api", PK_SEV_HIGH);
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
 }

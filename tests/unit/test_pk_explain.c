@@ -27,8 +27,8 @@ PK_TEST(explain__count__shows_numbers_and_time_left) {
     rig.now_ms += 2000;
     explain(0);
     CHECK(strstr(text, "rule: burst\nabout: Errors\non: type = api_* and severity >= high\n") == text);
-    CHECK(strstr(text, "when: count(...) >= 3 in 10s, counting value > 3\n") != NULL);
-    CHECK(strstr(text, "clear: count < 2 in 10s for 5s\n") != NULL);
+    CHECK(strstr(text, "when: count(value > 3) >= 3 in 10s\n") != NULL);
+    CHECK(strstr(text, "clear: count(value > 3) < 2 in 10s for 5s\n") != NULL);
     CHECK(strstr(text, "severity: high -> critical if ratio(value > 3) > 50% min 20\n") != NULL);
     CHECK(strstr(text, "state: ok, last evaluated 2s ago, last fired never\n") != NULL);
     CHECK(strstr(text, "group web: idle, 2 of 3 in 10s, last event 2s ago\n") != NULL);

@@ -44,31 +44,6 @@ PK_TEST(globs__alternatives__any_of_them) {
     CHECK(!pk_rule_globs_match(pk_str_of("a | b"), pk_str_of("ab")));
 }
 
-PK_TEST(cond_put__reads_like_the_rule_file) {
-    char text[96];
-    struct pk_buf b;
-    struct pk_rule_cond c;
-    memset(&c, 0, sizeof c);
-    c.kind = PK_COND_COUNT;
-    c.count = 10;
-    c.within_ms = 300000;
-    c.for_ms = 60000;
-    pk_buf_init(&b, text, sizeof text);
-    pk_rule_cond_put(&b, &c, false);
-    CHECK_STR(text, "count >= 10 in 5m for 1m");
-    pk_buf_init(&b, text, sizeof text);
-    pk_rule_cond_put(&b, &c, true);
-    CHECK_STR(text, "count < 10 in 5m for 1m");
-    c.kind = PK_COND_NEVER;
-    pk_buf_init(&b, text, sizeof text);
-    pk_rule_cond_put(&b, &c, true);
-    CHECK_STR(text, "never");
-    c.kind = PK_COND_ABSENT;
-    pk_buf_init(&b, text, sizeof text);
-    pk_rule_cond_put(&b, &c, false);
-    CHECK_STR(text, "absent for 1m");
-}
-
 PK_TEST(price__is_what_the_windows_take) {
     struct pk_rule r;
     memset(&r, 0, sizeof r);
@@ -81,11 +56,19 @@ PK_TEST(price__is_what_the_windows_take) {
     r.when.count = 5;
     r.clear.kind = PK_COND_COUNT;
     r.clear.count = 2;
-    r.raise.kind = PK_RAISE_COUNT;
-    r.raise.min_count = 9;
+    r.raise_count = 2;
+    r.raises[1].kind = PK_RAISE_COUNT;
+    r.raises[1].min_count = 9;
     CHECK_EQ_U64(pk_rule_ring_cap(&r), 9);
+    CHECK(pk_rule_raise_of(&r, PK_RAISE_COUNT) == &r.raises[1]);
+    CHECK(pk_rule_raise_of(&r, PK_RAISE_RATIO) == NULL);
+    r.across = 2;
+    r.is_plain = true;
+    CHECK_EQ_U64(pk_rule_blocks(&r), 2); /* the group, and that of replayed events */
+    r.is_plain = false;
+    CHECK_EQ_U64(pk_rule_blocks(&r), 9); /* each source; not their group */
 }
 
 PK_TEST_MAIN(verdict_tables__are_symmetric_and_unknown_never_looks_healthy,
              cmp__each_word_on_less_equal_more_and_nan, globs__alternatives__any_of_them,
-             cond_put__reads_like_the_rule_file, price__is_what_the_windows_take)
+             price__is_what_the_windows_take)

@@ -76,8 +76,8 @@ PK_TEST(on__defects__point_at_the_word) {
                 "a quoted text must not be empty and must end with a quote");
     check_fails(pk_rule_read_on,
                 "value>1 and value>1 and value>1 and value>1 and value>1 and value>1 and value>1 and value>1 "
-                "and value>1",
-                105, "a rule has at most 8 comparisons");
+                "and value>1 and value>1 and value>1 and value>1 and value>1",
+                153, "a rule has at most 12 comparisons");
 }
 
 PK_TEST(when__count_in_all_its_parts) {
@@ -117,7 +117,7 @@ PK_TEST(when__value_and_absent) {
 }
 
 PK_TEST(when__defects__point_at_the_word) {
-    check_fails(pk_rule_read_when, "", 9, "'' is not count, value or absent");
+    check_fails(pk_rule_read_when, "", 9, "'' is not a condition");
     check_fails(pk_rule_read_when, "count > 3 in 5m", 15, "expected '>=' before '>'");
     check_fails(pk_rule_read_when, "count >= 0 in 5m", 18, "0 is outside 1 .. 64");
     check_fails(pk_rule_read_when, "count >= 65 in 5m", 18, "65 is outside 1 .. 64");
@@ -131,15 +131,21 @@ PK_TEST(when__defects__point_at_the_word) {
     check_fails(pk_rule_read_when, "count >= 3 in 5m by source across 2 sources", 26,
                 "'by' and 'across' cannot be combined");
     check_fails(pk_rule_read_when, "count >= 3 in 5m across 1 sources", 33, "1 is outside 2 .. 64");
-    check_fails(pk_rule_read_when, "count(type = a) >= 3 in 5m", 25,
-                "type and source are told in 'on', not in brackets");
+    check_fails(pk_rule_read_when, "all of (count >= 3 in 5m)", 33,
+                "there is nothing to combine: a ',' and a second condition are missing");
+    check_fails(pk_rule_read_when, "all (count >= 3 in 5m)", 13, "expected 'of' before '('");
+    check_fails(pk_rule_read_when, "any of (value > 3 for 5m, value < 1)", 27,
+                "'for' stands behind the ')': it is of all conditions together");
+    check_fails(pk_rule_read_when, "any of (value > 3, any of (value < 1, value > 2))", 28,
+                "'any' is not a condition");
+    check_fails(pk_rule_read_when, "any of (value > 3, value > 4, value > 5, value > 6, value > 7)", 61,
+                "at most 4 conditions can be combined");
     check_fails(pk_rule_read_when, "count(value > 1 >= 3 in 5m", 25, "expected ')' before '>='");
     check_fails(pk_rule_read_when, "value > 1 by correlation", 19,
                 "value and absent are judged for each source: only 'by source' is possible");
     check_fails(pk_rule_read_when, "absent for 11x promised else 5s", 20, "'11x' must be 1x to 10x");
     check_fails(pk_rule_read_when, "absent for promised", 28, "expected 'else' at the end");
-    check_fails(pk_rule_read_when, "absnt for 5s", 9,
-                "'absnt' is not count, value or absent; did you mean 'absent'?");
+    check_fails(pk_rule_read_when, "absnt for 5s", 9, "'absnt' is not a condition; did you mean 'absent'?");
 }
 
 PK_TEST(severity__with_each_escalation) {
@@ -147,17 +153,23 @@ PK_TEST(severity__with_each_escalation) {
     REQUIRE(read_value(pk_rule_read_severity, "high -> critical if ratio(severity >= high) > 50% min 20") ==
             PK_OK);
     CHECK_EQ_INT(r.severity, PK_SEV_HIGH);
-    CHECK_EQ_INT(r.raised_severity, PK_SEV_CRITICAL);
-    CHECK_EQ_INT(r.raise.kind, PK_RAISE_RATIO);
-    CHECK_EQ_INT(r.raise.percent, 50);
-    CHECK_EQ_INT(r.raise.min_count, 20);
+    CHECK_EQ_INT(r.raises[0].severity, PK_SEV_CRITICAL);
+    CHECK_EQ_INT(r.raises[0].kind, PK_RAISE_RATIO);
+    CHECK_EQ_INT(r.raises[0].percent, 50);
+    CHECK_EQ_INT(r.raises[0].min_count, 20);
     fresh();
     REQUIRE(read_value(pk_rule_read_severity, "warning -> P0 if lasting 30m") == PK_OK);
     CHECK_EQ_INT(r.severity, PK_SEV_MEDIUM);
-    CHECK_EQ_U64(r.raise.for_ms, 1800000);
+    CHECK_EQ_U64(r.raises[0].for_ms, 1800000);
     fresh();
     REQUIRE(read_value(pk_rule_read_severity, "low") == PK_OK);
-    CHECK_EQ_INT(r.raised_severity, PK_SEV_LOW);
+    CHECK_EQ_INT(r.raise_count, 0);
+    fresh();
+    REQUIRE(read_value(pk_rule_read_severity, "low -> medium if value > 3, critical if lasting 5m") == PK_OK);
+    CHECK_EQ_INT(r.raise_count, 2);
+    CHECK_EQ_INT(r.raises[1].severity, PK_SEV_CRITICAL);
+    check_fails(pk_rule_read_severity, "low -> high if value > 3, medium if value > 4", 35,
+                "each severity must be higher than the one before");
     check_fails(pk_rule_read_severity, "high -> low if value > 3", 17,
                 "the severity after '->' must be higher");
     check_fails(pk_rule_read_severity, "high -> critical", 25, "expected 'if' at the end");
@@ -176,8 +188,9 @@ PK_TEST(clear__every_form_and_lines_of_a_long_value) {
     CHECK_EQ_U64(r.clear.for_ms, 120000);
     REQUIRE(read_value(pk_rule_read_clear, "count < 2 in 5m\n   for 1m") == PK_OK);
     CHECK_EQ_INT(r.clear.count, 2);
+    check_fails(pk_rule_read_clear, "absent for 5m", 9, "'absent' cannot be a recovery");
     check_fails(pk_rule_read_clear, "count >= 2 in 5m", 15, "expected '<' before '>='");
-    check_fails(pk_rule_read_clear, "always", 9, "'always' is not stable, count, value or never");
+    check_fails(pk_rule_read_clear, "always", 9, "'always' is not a condition");
     CHECK_EQ_INT(read_value(pk_rule_read_clear, "count < 2\n  on 5m"), PK_E_CONFIG);
     CHECK_EQ_U64(diag.line, 4);
     CHECK_EQ_U64(diag.column, 3);

@@ -81,7 +81,8 @@ PK_TEST(rings__of_all_classes__never_overlap_and_all_come_back) {
     }
     CHECK_EQ_U64(w.times_used, 0);
     uint32_t big = 0;
-    while (big < PK_WINDOW_PAGES && pk_windows_make(&w, 1, big, 3, UINT16_MAX) != PK_WINDOW_NONE) {
+    while (big < PK_WINDOW_PAGES &&
+           pk_windows_make(&w, 1, big, PK_WINDOW_CLASSES - 1, UINT16_MAX) != PK_WINDOW_NONE) {
         big++;
     }
     CHECK_EQ_U64(big, PK_WINDOW_PAGES); /* nothing stayed cut up */
