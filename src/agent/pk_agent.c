@@ -251,18 +251,20 @@ void pk_agent_apply_settings(struct pk_agent *a) {
                                                    .keys = &a->keys[a->keys_index]};
 }
 
-/* Nobody watches any more for the end of an incident whose rule went with the reload: say so, a person ends
- * it. */
-static void remark_orphans(struct pk_agent *a) {
+/* Say so: a person ends it. */
+void pk_agent_remark_orphans(struct pk_agent *a) {
     uint32_t active = 0, below = UINT32_MAX;
     const struct pk_incident *i = NULL;
     if (pk_incident_filter_parse(pk_str_of("active"), &active) < 0) {
         return;
     }
     while ((i = pk_incidents_next(&a->incidents, active, PK_SEV_INFO, &below)) != NULL) {
-        if (pk_engine_find_rule(&a->engine, pk_str_of(i->rule_id)) < 0) {
+        const int rule = pk_engine_find_rule(&a->engine, pk_str_of(i->rule_id));
+        if (rule < 0 || !pk_engine_rule_status(&a->engine, (uint32_t)rule)->is_enabled) {
             pk_incidents_remark(&a->incidents, i->number, PK_TL_STATUS, PK_TL_BY_AGENT,
-                                pk_str_of("its rule is gone: a person has to end it"), &a->now);
+                                pk_str_of(rule < 0 ? "its rule is gone: a person has to end it"
+                                                   : "its rule is disabled: a person has to end it"),
+                                &a->now);
         }
     }
 }
@@ -287,7 +289,7 @@ static void reload(struct pk_agent *a) {
     a->diag = (struct pk_diag){0};
     pk_agent_apply_settings(a);
     pk_agent_expect_heartbeats(a);
-    remark_orphans(a);
+    pk_agent_remark_orphans(a);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         if (before[i] != pk_crc32c(0, &a->config.broker[i], sizeof a->config.broker[i])) {
             pk_agent_link_renew(a, i);

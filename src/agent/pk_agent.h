@@ -139,6 +139,7 @@ struct pk_agent {
     bool is_reload_wanted; /* asked for while its scratch was in use */
     uint8_t mode, log_level;
     uint32_t rules_hash;
+    bool are_rules_off; /* those made at run time, as last reported */
     /* time */
     struct pk_stamp now;
     int64_t hub_offset_ms; /* wall - mono as the hub said */
@@ -200,6 +201,7 @@ struct pk_agent {
     uint64_t reply_after_seq; /* not sent before this is durable */
     uint64_t reply_since_ms;
     char why[PK_COMMAND_WHY_BYTES]; /* a handler's sentence on an error */
+    char rule_note[64];             /* the rules a command changed, for the audit */
     /* end */
     bool is_stopping, is_stopped;
     uint64_t stop_deadline_ms;

@@ -297,6 +297,12 @@ int pk_agent_change(struct pk_agent *a, const struct pk_request *q, struct pk_js
         return set_log_level(a, q, w);
     case PK_CMD_TIME_SET:
         return set_time(a, q, w);
+    case PK_CMD_RULES_CREATE:
+    case PK_CMD_RULES_UPDATE:
+    case PK_CMD_RULES_ENABLE:
+    case PK_CMD_RULES_DISABLE:
+    case PK_CMD_RULES_DELETE:
+        return pk_agent_rules_command(a, q, w);
     default:
         return pk_agent_fail(a, PK_E_UNKNOWN_CMD, "no such command");
     }
@@ -318,6 +324,10 @@ static void audit_command(struct pk_agent *a, const struct pk_request *q, int er
         pk_buf_puts(&b, ", jti ");
         pk_buf_puts(&b, q->jti);
     }
+    if (a->rule_note[0] != '\0') {
+        pk_buf_puts(&b, ", ");
+        pk_buf_puts(&b, a->rule_note);
+    }
     if ((q->cmd == PK_CMD_MITIGATE || q->cmd == PK_CMD_APPROVAL_DECIDE) && pk_args_has(&q->args, "reason")) {
         char reason[PK_AUDIT_TEXT_BYTES];
         pk_buf_puts(&b, ", reason: ");
@@ -330,6 +340,7 @@ static void audit_command(struct pk_agent *a, const struct pk_request *q, int er
 
 int pk_agent_execute(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
     a->why[0] = '\0';
+    a->rule_note[0] = '\0';
     const bool is_change = (pk_cmd_row(q->cmd)->flags & PK_CMD_MUTATES) != 0;
     const int err = is_change ? pk_agent_change(a, q, w) : pk_agent_query(a, q, w);
     audit_command(a, q, err);

@@ -135,7 +135,7 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
     a->command_config.keys = keys;
     a->config_path = path;
     a->environment = environment;
-    a->rules_hash = (uint32_t)(a->engine.rules.hash ^ (a->engine.rules.hash >> 32));
+    pk_agent_rules_changed(a);
     if (a->now.boot != 0) { /* running: hand the new tables on */
         pk_respond_set_actions(&a->respond, actions, &a->now);
         const struct pk_respond_settings settings = {

@@ -91,6 +91,17 @@ int pk_agent_change(struct pk_agent *a, const struct pk_request *request,
                     struct pk_json_writer *w); /* changing commands */
 int pk_agent_doctor(struct pk_agent *a, struct pk_json_writer *w);
 
+/* ---- rules made at run time ---- */
+int pk_agent_rules_command(struct pk_agent *a, const struct pk_request *request, struct pk_json_writer *w);
+/* At start: each stored record, then once; the reply scratch holds the texts meanwhile. */
+int pk_agent_rules_restore(struct pk_agent *a, struct pk_str value, uint32_t *used_bytes);
+void pk_agent_rules_restored(struct pk_agent *a, uint32_t used_bytes);
+/* After every change of the set: its hash, and whether the stored ones are in force. */
+void pk_agent_rules_changed(struct pk_agent *a);
+void pk_agent_rule_origin(const struct pk_agent *a, struct pk_json_writer *w, uint32_t index);
+/* Nobody watches any more for the end of an incident whose rule is gone or off. */
+void pk_agent_remark_orphans(struct pk_agent *a);
+
 /* ---- tables ---- */
 struct pk_agent_table {
     const char *name;

@@ -3,7 +3,12 @@
 
 #include "agent/pk_agent_priv.h"
 
-enum { LIST_LIMIT = 20, EVENT_ROW_BYTES = 900, INCIDENT_ROW_BYTES = 640 };
+enum {
+    LIST_LIMIT = 20,
+    EVENT_ROW_BYTES = 900,
+    INCIDENT_ROW_BYTES = 640,
+    RULE_ROW_BYTES = 1300 /* an `about` of 512 escaped bytes */
+};
 
 static void put_hex(struct pk_json_writer *w, const char *key, uint32_t v) {
     char text[12];
@@ -336,6 +341,7 @@ static void rule_row(const struct pk_agent *a, struct pk_json_writer *w, uint32_
     pk_jw_bool(w, "enabled", s->is_enabled);
     pk_jw_bool(w, "auto", r->is_auto);
     pk_jw_bool(w, "operator", r->is_own);
+    pk_agent_rule_origin(a, w, index);
     pk_jw_u64(w, "evaluations", s->evaluation_count);
     pk_jw_u64(w, "fires", s->fire_count);
     if (s->evaluated_ms > 0) {
@@ -352,12 +358,29 @@ static void rule_row(const struct pk_agent *a, struct pk_json_writer *w, uint32_
 }
 
 static int list_rules(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+    const struct pk_str after = pk_args_text(&q->args, "after");
+    const uint64_t limit = pk_args_u64(&q->args, "limit", PK_LIMIT_RULES);
+    const bool is_enabled_only = pk_args_bool(&q->args, "enabled");
+    const int before = after.n > 0 ? pk_engine_find_rule(&a->engine, after) : -1;
+    uint64_t count = 0;
+    bool has_more = false;
+    if (after.n > 0 && before < 0) {
+        return pk_agent_fail(a, PK_E_NOT_FOUND, "after is not a rule");
+    }
     pk_jw_object(w, "result");
     pk_jw_array(w, "rules");
-    for (uint32_t i = 0; i < pk_engine_rule_count(&a->engine); i++) {
-        rule_row(a, w, i, pk_args_bool(&q->args, "cost"));
+    for (uint32_t i = (uint32_t)(before + 1); i < pk_engine_rule_count(&a->engine) && !has_more; i++) {
+        if (is_enabled_only && !pk_engine_rule_status(&a->engine, i)->is_enabled) {
+            continue;
+        }
+        has_more = count == limit || !has_row_room(w, RULE_ROW_BYTES);
+        if (!has_more) {
+            rule_row(a, w, i, pk_args_bool(&q->args, "cost"));
+            count++;
+        }
     }
     pk_jw_array_end(w);
+    pk_jw_bool(w, "more", has_more);
     pk_jw_object_end(w);
     return PK_OK;
 }

@@ -47,6 +47,7 @@ struct restore {
     bool wants_open; /* first pass: open incidents, so that they never miss room */
     uint32_t schema;
     uint32_t bad_count;
+    uint32_t rule_bytes; /* texts of stored rules read so far */
 };
 
 static int restore_meta(void *arg, struct pk_str key, struct pk_str value) {
@@ -98,6 +99,9 @@ static int restore_object(void *arg, struct pk_str key, struct pk_str value) {
     }
     if (err < 0) {
         r->bad_count++;
+    }
+    if (key.n == 9 && key.p[0] == 'u' && pk_agent_rules_restore(a, value, &r->rule_bytes) < 0) {
+        pk_agent_log(a, PK_LOG_ERROR, "a rule made at run time could not be read and is not in force");
     }
     return PK_OK;
 }
@@ -239,6 +243,7 @@ int pk_agent_restore(struct pk_agent *a) {
         pk_agent_log(a, PK_LOG_ERROR,
                      "stored records could not be read; action budgets count as spent for an hour");
     }
+    pk_agent_rules_restored(a, r.rule_bytes);
     adopt_open_incidents(a);
     if (r.schema == 0) {
         uint8_t bytes[16];

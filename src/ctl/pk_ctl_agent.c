@@ -1,34 +1,24 @@
 /* Commands about the agent as a whole that are more than one question and its answer. */
 #include "ctl/pk_ctl_call.h"
 #include "ctl/pk_ctl_handlers.h"
+#include "ctl/pk_ctl_rule_text.h"
 
 int pk_ctl_do_rules(struct pk_ctl *c) {
-    struct pk_str args_json, result;
-    struct pk_ctl_walk walk;
-    struct pk_ctl_value row;
-    struct pk_ctl_text kept = {0};
-    const char *separator = "";
+    struct pk_str args_json;
+    struct pk_ctl_text rows = {0}, all = {0};
     int exit_code = pk_ctl_args_json(c, &args_json);
-    if (exit_code != 0 || !pk_ctl_args_has(&c->args, "enabled")) {
-        return exit_code != 0 ? exit_code : pk_ctl_ask_and_show(c, args_json);
+    if (exit_code == 0) {
+        exit_code = pk_ctl_rules_all(c, args_json, &rows);
     }
-    exit_code = pk_ctl_ask_or_fail(c, c->command->cmd, args_json, &result);
-    if (exit_code != 0) {
-        return exit_code;
+    if (exit_code == 0) {
+        pk_ctl_text_puts(&all, "{\"rules\":");
+        pk_ctl_text_put_str(&all, pk_ctl_text_str(&rows));
+        pk_ctl_text_puts(&all, "}");
+        pk_ctl_show(c, c->command->view, pk_ctl_text_str(&all));
     }
-    pk_ctl_text_puts(&kept, "{\"rules\":[");
-    pk_ctl_walk_init(&walk, pk_ctl_member(result, "rules").json);
-    while (pk_ctl_walk_next(&walk, &row)) {
-        if (pk_ctl_is_true(pk_ctl_member(row.json, "enabled"))) {
-            pk_ctl_text_puts(&kept, separator);
-            pk_ctl_text_put_str(&kept, row.json);
-            separator = ",";
-        }
-    }
-    pk_ctl_text_puts(&kept, "]}");
-    pk_ctl_show(c, c->command->view, pk_ctl_text_str(&kept));
-    pk_ctl_text_free(&kept);
-    return 0;
+    pk_ctl_text_free(&rows);
+    pk_ctl_text_free(&all);
+    return exit_code;
 }
 
 int pk_ctl_do_decide(struct pk_ctl *c) {

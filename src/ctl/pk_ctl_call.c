@@ -11,7 +11,7 @@ static void refuse(struct pk_ctl_answer *out, int exit_code, const char *before,
     out->exit_code = exit_code;
     out->result = pk_str_make(NULL, 0);
     pk_ctl_text_put_safe(&safe, what, false);
-    char cut[240];
+    char cut[360];
     (void)pk_str_copy_cut(pk_ctl_text_str(&safe), cut, sizeof cut);
     pk_ctl_text_free(&safe);
     pk_buf_init(&b, out->why, sizeof out->why);

@@ -7,7 +7,7 @@
 struct pk_ctl_answer {
     int exit_code;        /* 0: result is there */
     struct pk_str result; /* JSON, valid until the next question */
-    char why[320];        /* sentence when exit_code is not 0, harmless on a terminal */
+    char why[400];        /* sentence when exit_code is not 0, harmless on a terminal */
 };
 /* Connects when that was not done yet, asks, waits. */
 void pk_ctl_ask(struct pk_ctl *c, enum pk_cmd cmd, struct pk_str args_json, struct pk_ctl_answer *out);

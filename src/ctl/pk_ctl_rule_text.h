@@ -14,6 +14,9 @@ struct pk_ctl_rule_text { /* slices hold until the next rule */
     struct pk_ctl_text *source; /* the rule's text as the agent keeps it */
     struct pk_str actions;      /* value of `actions =`, may be empty */
 };
+/* Every page of rules.list as one array; args_json: an object with the filter. Exit code, a failure is said.
+ */
+int pk_ctl_rules_all(struct pk_ctl *c, struct pk_str args_json, struct pk_ctl_text *out);
 /* Exit code, a failure is said. Free in any case. */
 int pk_ctl_rules_open(struct pk_ctl *c, struct pk_ctl_rules *rules);
 /* false at the end, and after a failure (rules->exit_code, which was said). */

@@ -131,6 +131,7 @@ static const struct pk_ctl_column RULE_COLUMNS[] = {
     {"SEVERITY", "severity", PK_CTL_CELL_SEVERITY, false},
     {"STATE", "state", PK_CTL_CELL_WORD, false},
     {"ENABLED", "enabled", PK_CTL_CELL_TEXT, false},
+    {"ORIGIN", "origin", PK_CTL_CELL_TEXT, false},
     {"AUTO", "auto", PK_CTL_CELL_TEXT, false},
     {"FIRED", "fires", PK_CTL_CELL_NUMBER, false},
     {"LAST", "fired_seconds_ago", PK_CTL_CELL_AGO, true},
@@ -139,10 +140,17 @@ static const struct pk_ctl_column RULE_COLUMNS[] = {
     {"ABOUT", "about", PK_CTL_CELL_TEXT, false},
     {NULL, "incident_type", PK_CTL_CELL_TEXT, false},
     {NULL, "operator", PK_CTL_CELL_TEXT, false},
+    {NULL, "switched", PK_CTL_CELL_TEXT, false},
     {NULL, "evaluations", PK_CTL_CELL_NUMBER, false},
     {NULL, "evaluated_seconds_ago", PK_CTL_CELL_TEXT, false},
 };
 const struct pk_ctl_view PK_CTL_VIEW_rules = {.list = "rules", COLUMNS(RULE_COLUMNS), .empty = "no rules"};
+
+static const struct pk_ctl_column SWITCHED_COLUMNS[] = {{"RULE", "rule_id", PK_CTL_CELL_TEXT, false},
+                                                        {"ENABLED", "enabled", PK_CTL_CELL_TEXT, false},
+                                                        {"ORIGIN", "origin", PK_CTL_CELL_TEXT, false}};
+const struct pk_ctl_view PK_CTL_VIEW_switched = {
+    .list = "rules", COLUMNS(SWITCHED_COLUMNS), .empty = "no rules"};
 
 static const struct pk_ctl_line RULE_LINES[] = {
     {"", NULL, "text", "\n{text:lines}"},

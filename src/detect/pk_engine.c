@@ -114,7 +114,7 @@ static void sort_status(struct pk_engine *e) {
         e->status[i] = moved;
         e->status[i].id_hash = want;
         e->status[i].definition_hash = e->rules.rows[i]->hash;
-        e->status[i].is_enabled = e->rules.rows[i]->is_enabled;
+        e->status[i].is_enabled = pk_ruleset_is_enabled(&e->rules, i);
     }
 }
 
@@ -157,14 +157,9 @@ static void drop_changed(struct pk_engine *e) {
     }
 }
 
-int pk_engine_load(struct pk_engine *e, const struct pk_rule_book *shipped, const struct pk_rule_file *files,
-                   uint32_t file_count, uint64_t now_ms, struct pk_diag *out_diag) {
+/* The rows changed: what was known of each rule goes to where its rule now is. */
+static void relink(struct pk_engine *e, uint32_t old_count, uint64_t now_ms) {
     uint16_t new_index[PK_LIMIT_RULES];
-    const uint32_t old_count = e->rules.count;
-    const int err = pk_ruleset_load(&e->rules, shipped, files, file_count, out_diag);
-    if (err != PK_OK) {
-        return err;
-    }
     e->now_ms = now_ms > e->now_ms ? now_ms : e->now_ms;
     mark_changed(e, old_count, new_index);
     drop_changed(e);
@@ -188,12 +183,53 @@ int pk_engine_load(struct pk_engine *e, const struct pk_rule_book *shipped, cons
         }
     }
     pk_expect_begin_all(e);
-    return PK_OK;
+}
+
+int pk_engine_load(struct pk_engine *e, const struct pk_rule_book *shipped, const struct pk_rule_file *files,
+                   uint32_t file_count, uint64_t now_ms, struct pk_diag *out_diag) {
+    const uint32_t old_count = e->rules.count;
+    const int err = pk_ruleset_load(&e->rules, shipped, files, file_count, out_diag);
+    if (err == PK_OK) {
+        relink(e, old_count, now_ms);
+    }
+    return err;
+}
+
+int pk_engine_set_stored(struct pk_engine *e, struct pk_str text, uint64_t now_ms, struct pk_diag *out_diag) {
+    const uint32_t old_count = e->rules.count;
+    const int err = pk_ruleset_set_stored(&e->rules, text, out_diag);
+    relink(e, old_count, now_ms); /* switches may have been read before */
+    return err;
+}
+
+int pk_engine_put_rule(struct pk_engine *e, const char *name, struct pk_str text, uint64_t now_ms,
+                       struct pk_rule_put *out_put, struct pk_diag *out_diag) {
+    const uint32_t old_count = e->rules.count;
+    const int err = pk_ruleset_put(&e->rules, name, text, out_put, out_diag);
+    if (err == PK_OK) {
+        relink(e, old_count, now_ms);
+    }
+    return err;
+}
+
+int pk_engine_remove_rule(struct pk_engine *e, struct pk_str id, uint64_t now_ms, struct pk_diag *out_diag) {
+    const uint32_t old_count = e->rules.count;
+    const int err = pk_ruleset_remove(&e->rules, id, out_diag);
+    if (err == PK_OK) {
+        pk_ruleset_forget_switch(&e->rules, id);
+        relink(e, old_count, now_ms);
+    }
+    return err;
 }
 
 int pk_engine_enable(struct pk_engine *e, uint32_t rule_index, bool is_enabled, uint64_t now_ms) {
     if (rule_index >= e->rules.count) {
         return PK_E_NOT_FOUND;
+    }
+    const struct pk_rule *r = e->rules.rows[rule_index];
+    const int err = pk_ruleset_switch(&e->rules, pk_ruleset_str(&e->rules, r, r->id), is_enabled);
+    if (err != PK_OK) {
+        return err;
     }
     e->now_ms = now_ms > e->now_ms ? now_ms : e->now_ms;
     e->status[rule_index].is_enabled = is_enabled;

@@ -148,12 +148,20 @@ void pk_engine_init(struct pk_engine *e, const struct pk_engine_world *world, ui
 /* Takes a rule set whole or not at all (PK_E_CONFIG, *out_diag). Windows of rules whose text did not change
  * live on; of a changed rule only what is firing does, and is judged by the new text. Findings waiting to be
  * read keep their rule; those of removed rules go, and open incidents of removed rules are the caller's to
- * end. An enable/disable made at run time falls back to what the text says. */
+ * end. Stored rules and switches stay. */
 PK_MUST_USE int pk_engine_load(struct pk_engine *e, const struct pk_rule_book *shipped,
                                const struct pk_rule_file *files, uint32_t file_count, uint64_t now_ms,
                                struct pk_diag *out_diag);
-/* Until the next load. Disabling forgets the windows of the rule; its open incidents are the caller's to end.
- * PK_E_NOT_FOUND. */
+/* Changes of the stored rules, as pk_ruleset_set_stored, _put and _remove (which forgets the switch, too),
+ * with the same care for windows. */
+PK_MUST_USE int pk_engine_set_stored(struct pk_engine *e, struct pk_str text, uint64_t now_ms,
+                                     struct pk_diag *out_diag);
+PK_MUST_USE int pk_engine_put_rule(struct pk_engine *e, const char *name, struct pk_str text, uint64_t now_ms,
+                                   struct pk_rule_put *out_put, struct pk_diag *out_diag);
+PK_MUST_USE int pk_engine_remove_rule(struct pk_engine *e, struct pk_str id, uint64_t now_ms,
+                                      struct pk_diag *out_diag);
+/* A switch: holds over loads, whatever the rule's text says. Disabling forgets the windows of the rule; its
+ * open incidents are the caller's to end. PK_E_NOT_FOUND; PK_E_FULL: too many switches. */
 PK_MUST_USE int pk_engine_enable(struct pk_engine *e, uint32_t rule_index, bool is_enabled, uint64_t now_ms);
 /* One event, in the order they were taken. It must already be in the history when evidence is wanted. */
 void pk_engine_event(struct pk_engine *e, const struct pk_event *event, uint64_t now_ms);

@@ -27,7 +27,7 @@ static bool names_hold(const struct pk_engine *e, const struct pk_rule *r, enum 
         if (t->field != (uint8_t)field) {
             continue;
         }
-        const bool is_match = pk_rule_globs_match(str(e, r, t->text), pk_str_of(name));
+        const bool is_match = pk_rule_names_match(str(e, r, t->text), pk_str_of(name));
         if (is_match != (t->cmp == PK_CMP_EQ)) {
             return false;
         }

@@ -2,6 +2,7 @@
 
 #include "base/pk_assert.h"
 #include "base/pk_wheel.h"
+#include "detect/pk_rule_alias.h"
 #include "detect/pk_window.h"
 
 enum { GROUPS_OF_ALL = 2 /* live and replayed */ };
@@ -28,7 +29,8 @@ const char *pk_verdict_word(enum pk_verdict v) {
 }
 
 struct pk_str pk_rule_ref_str(const char *book_text, struct pk_rule_ref ref) {
-    return pk_str_make(ref.n > 0 ? book_text + ref.at : NULL, ref.n);
+    const char *base = ref.base == PK_RULE_IN_WORDS ? PK_RULE_ALIAS_TEXT : book_text;
+    return pk_str_make(ref.n > 0 ? base + ref.at : NULL, ref.n);
 }
 
 const char *pk_cmp_word(enum pk_cmp c) {
@@ -65,6 +67,16 @@ bool pk_rule_globs_match(struct pk_str globs, struct pk_str text) {
     struct pk_str one;
     while (pk_str_split(&globs, '|', &one)) {
         if (pk_glob_match(pk_str_trim(one), text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool pk_rule_names_match(struct pk_str globs, struct pk_str name) {
+    struct pk_str one;
+    while (pk_str_split(&globs, ',', &one)) {
+        if (pk_rule_globs_match(one, name)) {
             return true;
         }
     }

@@ -16,6 +16,7 @@ enum {
     PK_RULE_RATIO_TIMES = 8, /* words of a ring that ratio(...) keeps its counts in, behind the times */
     PK_RULE_ACTIONS_MAX = 4,
     PK_RULE_ID_BYTES_MAX = 47,
+    PK_RULE_SPAN_MS_MAX = 7 * 24 * 3600 * 1000, /* windows compare 32-bit times: far inside their 24 days */
     PK_RULE_STABLE_MS = 60000, /* default of `clear`: the condition does not hold for so long */
     PK_RULE_REPEAT_MS = 30000  /* default of `check_interval`: least time between STILL findings of a group */
 };
@@ -43,9 +44,10 @@ extern const uint8_t PK_VERDICT_AND[PK_VERDICT_COUNT][PK_VERDICT_COUNT];
 extern const uint8_t PK_VERDICT_NOT[PK_VERDICT_COUNT]; /* unknown stays unknown */
 const char *pk_verdict_word(enum pk_verdict v);        /* "no" "yes" "unknown" "fault" */
 
+enum pk_rule_ref_base { PK_RULE_IN_BOOK, PK_RULE_IN_WORDS /* PK_RULE_ALIAS_TEXT */ };
 struct pk_rule_ref { /* bytes at..at+n of the book's text */
     uint32_t at;
-    uint16_t n, reserved;
+    uint16_t n, base; /* enum pk_rule_ref_base */
 };
 
 struct pk_rule_term {
@@ -107,7 +109,7 @@ struct pk_rule { /* one row; what each event touches comes first */
     struct pk_rule_raise raises[PK_RULE_RAISES_MAX];
     uint32_t cooldown_ms, repeat_ms /* check_interval */, stale_ms /* 0 = by the usual gap between samples */;
     uint16_t keys; /* windows it may hold */
-    bool is_auto, is_own /* of the operator's book */;
+    bool is_auto, is_own /* of the operator's book */, is_stored /* and made at run time */;
     uint8_t action_count;
     uint32_t line; /* of its section */
     uint64_t hash; /* of its text: equal = unchanged */
@@ -130,6 +132,8 @@ const char *pk_cmp_word(enum pk_cmp c); /* ">=" */
 bool pk_cmp_doubles(double a, enum pk_cmp c, double b);
 /* True when one of the globs in "a | b*" matches. */
 bool pk_rule_globs_match(struct pk_str globs, struct pk_str text);
+/* The same for names, which hold no ',': it separates as well. */
+bool pk_rule_names_match(struct pk_str globs, struct pk_str name);
 /* The first escalation of the kind, or NULL. */
 const struct pk_rule_raise *pk_rule_raise_of(const struct pk_rule *r, enum pk_raise_kind kind);
 /* Times a window of a plain rule keeps: the largest count of `when`, `clear` and escalation. 0 when it keeps

@@ -5,7 +5,7 @@
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
 #include "detect/pk_cond.h"
-#include "detect/pk_rule_expr.h"
+#include "detect/pk_rule_alias.h"
 #include "detect/pk_window.h"
 
 enum key {
@@ -28,8 +28,33 @@ enum key {
     KEY_TAGS,
     KEY_METADATA,
     KEY_ALIASES,
+    KEY_OURS, /* before here */
+    /* other words, which pk_rule_alias.c reads */
+    KEY_RULE_ID = KEY_OURS,
+    KEY_RULE_TYPE,
+    KEY_PATTERN,
+    KEY_FILTER,
+    KEY_SYSTEMS,
+    KEY_THRESHOLD,
+    KEY_WINDOW,
+    KEY_RUN,
     KEY_COUNT
 };
+/* Words that only stand for a key. */
+static const struct {
+    const char *word;
+    uint8_t key;
+} OTHER_WORDS[] = {{"name", KEY_TITLE},
+                   {"description", KEY_ABOUT},
+                   {"incident_type", KEY_TYPE},
+                   {"check_interval_seconds", KEY_CHECK_INTERVAL},
+                   {"min_components_affected", KEY_MIN_COMPONENTS},
+                   {"auto_remediation", KEY_AUTO},
+                   {"remediation_actions", KEY_ACTIONS},
+                   {"confirmation_threshold", KEY_THRESHOLD},
+                   {"threshold_value", KEY_THRESHOLD},
+                   {"query", KEY_PATTERN}};
+enum { OTHER_COUNT = (int)PK_COUNT_OF(OTHER_WORDS) };
 
 static const char *const KEY_WORDS[KEY_COUNT] = {
     [KEY_ABOUT] = "about",
@@ -51,6 +76,14 @@ static const char *const KEY_WORDS[KEY_COUNT] = {
     [KEY_TAGS] = "tags",
     [KEY_METADATA] = "metadata",
     [KEY_ALIASES] = "aliases",
+    [KEY_RULE_ID] = "rule_id",
+    [KEY_RULE_TYPE] = "rule_type",
+    [KEY_PATTERN] = "event_pattern",
+    [KEY_FILTER] = "severity_filter",
+    [KEY_SYSTEMS] = "affected_systems",
+    [KEY_THRESHOLD] = "error_threshold",
+    [KEY_WINDOW] = "time_window_seconds",
+    [KEY_RUN] = "require_consecutive",
 };
 
 /* The 15 of REQUIREMENTS S1-22 and those WIRE adds. */
@@ -98,7 +131,8 @@ struct section {
     struct pk_rule_parser *parser;
     struct pk_diag *diag;
     struct pk_rule *rule;
-    struct pk_rule_cursor values[KEY_COUNT];
+    struct pk_rule_cursor values[KEY_OURS];
+    struct pk_rule_given others[KEY_COUNT - KEY_OURS];
     uint32_t seen; /* bit per key */
     uint32_t line, column;
 };
@@ -129,25 +163,50 @@ void pk_rule_parser_init(struct pk_rule_parser *p, const char *file, const char 
     pk_ini_init(&p->ini, text + base, n);
 }
 
+static uint32_t key_of(struct pk_str word) {
+    for (uint32_t i = 0; i < KEY_COUNT; i++) {
+        if (pk_str_eq_c(word, KEY_WORDS[i])) {
+            return i;
+        }
+    }
+    for (uint32_t i = 0; i < OTHER_COUNT; i++) {
+        if (pk_str_eq_c(word, OTHER_WORDS[i].word)) {
+            return OTHER_WORDS[i].key;
+        }
+    }
+    return KEY_COUNT;
+}
+
+static int fail_key(struct pk_rule_cursor *at_key, struct pk_str word) {
+    const char *words[KEY_COUNT + OTHER_COUNT];
+    memcpy(words, KEY_WORDS, sizeof KEY_WORDS);
+    for (uint32_t i = 0; i < OTHER_COUNT; i++) {
+        words[KEY_COUNT + i] = OTHER_WORDS[i].word;
+    }
+    return pk_rule_fail_word(at_key, 0, "unknown key '{}'", word, words, PK_COUNT_OF(words));
+}
+
 static int take_pair(struct section *s, const struct pk_ini_item *item) {
     struct pk_rule_cursor at_key = {s->parser->file, s->parser->text, item->key, 0,
                                     item->line,      item->column,    s->diag};
-    for (uint32_t i = 0; i < KEY_COUNT; i++) {
-        if (!pk_str_eq_c(item->key, KEY_WORDS[i])) {
-            continue;
-        }
-        if (has(s, (enum key)i)) {
-            return pk_rule_fail(&at_key, 0, "'{}' is given twice", item->key);
-        }
-        s->seen |= 1u << i;
-        s->values[i] = (struct pk_rule_cursor){s->parser->file,  s->parser->text,    item->value, 0,
-                                               item->value_line, item->value_column, s->diag};
-        if (item->value.n == 0) {
-            return pk_rule_fail(&at_key, 0, "'{}' has no value", item->key);
-        }
-        return PK_OK;
+    const uint32_t key = key_of(item->key);
+    if (key == KEY_COUNT) {
+        return fail_key(&at_key, item->key);
     }
-    return pk_rule_fail_word(&at_key, 0, "unknown key '{}'", item->key, KEY_WORDS, KEY_COUNT);
+    if (has(s, (enum key)key)) {
+        return pk_rule_fail(&at_key, 0, "'{}' is given twice", item->key);
+    }
+    s->seen |= 1u << key;
+    if (key >= KEY_OURS) {
+        s->others[key - KEY_OURS] = (struct pk_rule_given){item->value, item->value_line, item->value_column};
+    } else {
+        s->values[key] = (struct pk_rule_cursor){s->parser->file,  s->parser->text,    item->value, 0,
+                                                 item->value_line, item->value_column, s->diag};
+    }
+    if (item->value.n == 0) {
+        return pk_rule_fail(&at_key, 0, "'{}' has no value", item->key);
+    }
+    return PK_OK;
 }
 
 static int read_text(struct section *s, enum key key, uint32_t bytes_max, struct pk_rule_ref *out) {
@@ -204,7 +263,17 @@ static int read_number(struct section *s, enum key key, uint64_t low, uint64_t h
     return PK_OK;
 }
 
+static bool is_in_other_words(const struct section *s) {
+    const uint32_t bits = 1u << KEY_RULE_TYPE | 1u << KEY_PATTERN | 1u << KEY_FILTER | 1u << KEY_SYSTEMS |
+                          1u << KEY_THRESHOLD | 1u << KEY_WINDOW | 1u << KEY_RUN;
+    return !has(s, KEY_WHEN) && (s->seen & bits) != 0u;
+}
+
 static int read_type(struct section *s) {
+    if (!has(s, KEY_TYPE) && is_in_other_words(s)) {
+        s->rule->type = pk_rule_alias_type();
+        return PK_OK;
+    }
     if (!has(s, KEY_TYPE)) {
         return fail_section(s, "rule '{}' has no 'type'", s->parser->item.section_name);
     }
@@ -456,14 +525,93 @@ static int read_keys(struct section *s) {
     return PK_OK;
 }
 
-static int read_conditions(struct section *s) {
+static const struct pk_rule_given *given(const struct section *s, enum key key) {
+    return has(s, key) ? &s->others[key - KEY_OURS] : NULL;
+}
+
+static struct pk_rule_cursor other_cursor(const struct section *s, enum key key) {
+    const struct pk_rule_given *g = &s->others[key - KEY_OURS];
+    return (struct pk_rule_cursor){s->parser->file, s->parser->text, g->value, 0,
+                                   g->line,         g->column,       s->diag};
+}
+
+static int fail_other(const struct section *s, enum key key, const char *message) {
+    struct pk_rule_cursor c = other_cursor(s, key);
+    return pk_rule_fail(&c, 0, message, c.value);
+}
+
+/* What `on` and `when` say already is not said again. */
+static int check_words(struct section *s) {
+    static const struct {
+        uint8_t key, other;
+        const char *message;
+    } TWICE[] = {{KEY_WHEN, KEY_THRESHOLD, "'when' says the threshold already: leave out one of them"},
+                 {KEY_WHEN, KEY_WINDOW, "'when' says the time already: leave out one of them"},
+                 {KEY_WHEN, KEY_RULE_TYPE, "'when' says the kind already: leave out one of them"},
+                 {KEY_ON, KEY_PATTERN, "'on' says the events already: leave out one of them"},
+                 {KEY_CONSECUTIVE, KEY_RUN, "'consecutive' says it already: leave out one of them"}};
+    for (size_t i = 0; i < PK_COUNT_OF(TWICE); i++) {
+        if (has(s, (enum key)TWICE[i].key) && has(s, (enum key)TWICE[i].other)) {
+            return fail_other(s, (enum key)TWICE[i].other, TWICE[i].message);
+        }
+    }
+    if (has(s, KEY_RULE_ID) &&
+        !pk_str_eq(s->others[KEY_RULE_ID - KEY_OURS].value, s->parser->item.section_name)) {
+        return fail_other(s, KEY_RULE_ID, "'{}' is not the name of the section");
+    }
+    if (has(s, KEY_WHEN) && has(s, KEY_RUN)) {
+        s->values[KEY_CONSECUTIVE] = other_cursor(s, KEY_RUN);
+        s->seen |= 1u << KEY_CONSECUTIVE;
+    }
+    return PK_OK;
+}
+
+/* Of a rule without `when`: where what is wrong with its condition is told. */
+static void place_when(struct section *s) {
+    static const uint8_t SAYS[] = {KEY_RUN,    KEY_SYSTEMS,   KEY_FILTER,   KEY_PATTERN,
+                                   KEY_WINDOW, KEY_RULE_TYPE, KEY_THRESHOLD};
+    for (size_t i = 0; i < PK_COUNT_OF(SAYS); i++) {
+        if (has(s, (enum key)SAYS[i])) {
+            s->values[KEY_WHEN] = other_cursor(s, (enum key)SAYS[i]);
+        }
+    }
+}
+
+static int read_on_and_when(struct section *s) {
     struct pk_rule *r = s->rule;
-    if (!has(s, KEY_ON) || !has(s, KEY_WHEN)) {
-        return fail_section(s, has(s, KEY_ON) ? "rule '{}' has no 'when'" : "rule '{}' has no 'on'",
+    const bool is_alias = is_in_other_words(s);
+    const struct pk_rule_alias a = {.pattern = given(s, KEY_PATTERN),
+                                    .filter = given(s, KEY_FILTER),
+                                    .systems = given(s, KEY_SYSTEMS),
+                                    .threshold = given(s, KEY_THRESHOLD),
+                                    .window = given(s, KEY_WINDOW),
+                                    .rule_type = given(s, KEY_RULE_TYPE),
+                                    .consecutive = is_alias ? given(s, KEY_RUN) : NULL,
+                                    .file = s->parser->file,
+                                    .text = s->parser->text,
+                                    .diag = s->diag};
+    const bool has_on = has(s, KEY_ON) || has(s, KEY_PATTERN);
+    if (!is_alias && (!has_on || !has(s, KEY_WHEN))) {
+        return fail_section(s, has_on ? "rule '{}' has no 'when'" : "rule '{}' has no 'on'",
                             s->parser->item.section_name);
     }
-    int err = pk_rule_read_on(&s->values[KEY_ON], r);
-    err = err != PK_OK ? err : pk_rule_read_when(&s->values[KEY_WHEN], r);
+    int err = is_alias ? read_type(s) : PK_OK; /* it may say which events count */
+    if (err != PK_OK) {
+        return err;
+    }
+    err = has(s, KEY_ON) ? pk_rule_read_on(&s->values[KEY_ON], r) : pk_rule_alias_on(&a, r);
+    err = err != PK_OK ? err : pk_rule_alias_narrow(&a, r);
+    if (err != PK_OK || !is_alias) {
+        return err != PK_OK ? err : pk_rule_read_when(&s->values[KEY_WHEN], r);
+    }
+    place_when(s);
+    return pk_rule_alias_when(&a, r);
+}
+
+static int read_conditions(struct section *s) {
+    struct pk_rule *r = s->rule;
+    int err = check_words(s);
+    err = err != PK_OK ? err : read_on_and_when(s);
     err = err != PK_OK ? err : read_severity(s);
     err = err != PK_OK ? err : read_clear(s);
     r->is_plain = is_plain(r);
@@ -478,8 +626,7 @@ static int read_rest(struct section *s) {
     struct pk_rule *r = s->rule;
     r->repeat_ms = PK_RULE_REPEAT_MS;
     r->is_enabled = true;
-    int err = read_type(s);
-    err = err != PK_OK ? err : read_text(s, KEY_ABOUT, TEXT_BYTES_MAX, &r->about);
+    int err = read_text(s, KEY_ABOUT, TEXT_BYTES_MAX, &r->about);
     err = err != PK_OK ? err : read_text(s, KEY_TITLE, 80, &r->title);
     err = err != PK_OK ? err : read_text(s, KEY_METADATA, TEXT_BYTES_MAX, &r->metadata);
     err = err != PK_OK ? err : read_ids(s, KEY_TAGS, &r->tags);
@@ -550,6 +697,7 @@ int pk_rule_parse_next(struct pk_rule_parser *p, struct pk_rule *out, struct pk_
         err = take_pair(&s, &item);
         to = item.value.p + item.value.n;
     }
+    err = err != PK_OK ? err : read_type(&s);
     err = err != PK_OK ? err : read_conditions(&s);
     err = err != PK_OK ? err : read_rest(&s);
     if (err != PK_OK) {

@@ -8,11 +8,12 @@
 #include "detect/pk_rule_parse.h"
 #include "detect/pk_window.h"
 
-/* One walk over the operator's files, before anything is changed. */
+/* One walk over the operator's rules, before anything is changed. */
 struct check {
     const struct pk_rule_book *shipped;
     const struct pk_rule_file *files;
     uint32_t file_count;
+    struct pk_rule_file stored[3]; /* before the rule that changes, behind it, and the rule itself */
     struct pk_rule_ids *own;
     struct pk_rule_price sum;
     struct pk_buf *prices;
@@ -23,13 +24,22 @@ static uint64_t id_hash(struct pk_str id) {
     return pk_hash64(id.p, id.n);
 }
 
-static bool is_own_id(const struct check *c, uint64_t hash) {
-    for (uint32_t i = 0; c->own != NULL && i < c->own->count; i++) {
-        if (c->own->hashes[i] == hash) {
+static bool has_hash(const struct pk_rule_ids *ids, uint32_t count, uint64_t hash) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (ids->hashes[i] == hash) {
             return true;
         }
     }
     return false;
+}
+
+static bool is_own_id(const struct check *c, uint64_t hash) {
+    return c->own != NULL && has_hash(c->own, c->own->count, hash);
+}
+
+/* A stored rule stands over the one of a file. */
+static bool is_hidden(const struct pk_rule_ids *ids, struct pk_str id) {
+    return has_hash(ids, ids->stored_count, id_hash(id));
 }
 
 static int fail(struct pk_diag *diag, const char *file, const struct pk_rule *r, const char *message,
@@ -48,6 +58,10 @@ static int note_id(struct check *c, const char *file, const struct pk_rule *r, s
     }
     c->own->hashes[c->own->count++] = hash;
     return PK_OK;
+}
+
+static int note_file_id(struct check *c, const char *file, const struct pk_rule *r, struct pk_str id) {
+    return is_hidden(c->own, id) ? PK_OK : note_id(c, file, r, id);
 }
 
 static void put_price(struct pk_buf *out, struct pk_str id, const struct pk_rule *r) {
@@ -113,12 +127,24 @@ static int walk_text(struct check *c, const char *name, struct pk_str text, each
     return err == PK_E_NOT_FOUND ? PK_OK : err;
 }
 
-static int walk(struct check *c, each_rule *each) {
+static int walk_files(struct check *c, each_rule *each) {
     int err = PK_OK;
     for (uint32_t i = 0; i < c->file_count && err == PK_OK; i++) {
         err = walk_text(c, c->files[i].name, c->files[i].text, each);
     }
     return err;
+}
+
+static int walk_stored(struct check *c, each_rule *each) {
+    int err = PK_OK;
+    for (uint32_t i = 0; i < PK_COUNT_OF(c->stored) && err == PK_OK; i++) {
+        err = walk_text(c, c->stored[i].name, c->stored[i].text, each);
+    }
+    return err;
+}
+
+static int price_visible(struct check *c, const char *file, const struct pk_rule *r, struct pk_str id) {
+    return is_hidden(c->own, id) ? PK_OK : price_rule(c, file, r, id);
 }
 
 static int price_missing(struct check *c, const char *file, const struct pk_rule *r, struct pk_str id) {
@@ -133,18 +159,41 @@ static int price_shipped(struct check *c) {
     return c->shipped != NULL ? walk_text(c, "shipped", text_of(c->shipped), price_missing) : PK_OK;
 }
 
-/* Each file is kept with a line end behind it. */
+static int too_much_text(const struct check *c, const char *name) {
+    pk_diag_set(c->diag, name, 1, 1, "the rules together are larger than this board keeps");
+    return PK_E_CONFIG;
+}
+
+/* Each is kept with a line end behind it. */
 static int fits_text(const struct check *c) {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < c->file_count; i++) {
         bytes += (uint64_t)c->files[i].text.n + 1u;
         if (bytes > PK_LIMIT_RULE_TEXT_BYTES) {
-            pk_diag_set(c->diag, c->files[i].name, 1, 1,
-                        "the rule files together are larger than this board keeps");
-            return PK_E_CONFIG;
+            return too_much_text(c, c->files[i].name);
+        }
+    }
+    for (uint32_t i = 0; i < PK_COUNT_OF(c->stored); i++) {
+        bytes += c->stored[i].text.n > 0 ? (uint64_t)c->stored[i].text.n + 1u : 0u;
+        if (bytes > PK_LIMIT_RULE_TEXT_BYTES) {
+            return too_much_text(c, c->stored[i].name);
         }
     }
     return PK_OK;
+}
+
+static int check_all(struct check *c) {
+    int err = fits_text(c);
+    memset(&c->sum, 0, sizeof c->sum);
+    if (c->own != NULL) {
+        c->own->count = 0;
+        err = err != PK_OK ? err : walk_stored(c, note_id);
+        c->own->stored_count = c->own->count;
+    }
+    err = err != PK_OK ? err : walk_files(c, note_file_id);
+    err = err != PK_OK ? err : price_shipped(c);
+    err = err != PK_OK ? err : walk_files(c, price_visible);
+    return err != PK_OK ? err : walk_stored(c, price_rule);
 }
 
 int pk_ruleset_check(const struct pk_rule_book *shipped, const struct pk_rule_file *files,
@@ -157,13 +206,7 @@ int pk_ruleset_check(const struct pk_rule_book *shipped, const struct pk_rule_fi
                       .prices = prices,
                       .diag = out_diag};
     PK_ASSERT(file_count == 0 || ids != NULL);
-    if (ids != NULL) {
-        ids->count = 0;
-    }
-    int err = fits_text(&c);
-    err = err != PK_OK ? err : walk(&c, note_id);
-    err = err != PK_OK ? err : price_shipped(&c);
-    err = err != PK_OK ? err : walk(&c, price_rule);
+    const int err = check_all(&c);
     *out_price = c.sum;
     if (prices != NULL) {
         put_figure(prices, "total: windows ", c.sum.keys, PK_LIMIT_KEYS);
@@ -177,26 +220,20 @@ void pk_ruleset_init(struct pk_ruleset *s) {
     pk_zero(s, sizeof *s);
 }
 
-/* What was checked a moment ago parses again, and fits: at the end the parser leaves the row behind the last
- * one alone. */
-static void copy_own(struct pk_ruleset *s, const struct pk_rule_file *files, uint32_t file_count) {
+/* What was checked a moment ago parses again, and fits. */
+static void parse_own(struct pk_ruleset *s, uint32_t from, uint32_t to, bool is_stored) {
+    struct pk_rule_parser parser;
+    struct pk_rule r;
     struct pk_diag diag;
-    s->own_count = 0;
-    s->own_text_bytes = 0;
-    for (uint32_t i = 0; i < file_count; i++) {
-        const uint32_t base = s->own_text_bytes;
-        const struct pk_str text = files[i].text;
-        if (text.n > 0) {
-            memcpy(s->own_text + base, text.p, text.n);
+    pk_rule_parser_init(&parser, "rules", s->own_text, from, to - from);
+    while (pk_rule_parse_next(&parser, &r, &diag) == PK_OK) {
+        if (!is_stored && is_hidden(&s->own_ids, pk_rule_ref_str(s->own_text, r.id))) {
+            continue;
         }
-        s->own_text[base + text.n] = '\n';
-        s->own_text_bytes += text.n + 1u;
-        struct pk_rule_parser parser;
-        pk_rule_parser_init(&parser, files[i].name, s->own_text, base, text.n);
-        while (pk_rule_parse_next(&parser, &s->parsed[s->own_count], &diag) == PK_OK) {
-            s->parsed[s->own_count].is_own = true;
-            s->own_count++;
-        }
+        PK_ASSERT(s->own_count < PK_LIMIT_RULES);
+        r.is_own = true;
+        r.is_stored = is_stored;
+        s->parsed[s->own_count++] = r;
     }
 }
 
@@ -241,19 +278,16 @@ static void add_shipped(struct pk_ruleset *s) {
     }
 }
 
-int pk_ruleset_load(struct pk_ruleset *s, const struct pk_rule_book *shipped,
-                    const struct pk_rule_file *files, uint32_t file_count, struct pk_diag *out_diag) {
-    struct pk_rule_price price;
-    const int err = pk_ruleset_check(shipped, files, file_count, &s->own_ids, NULL, &price, out_diag);
-    if (err != PK_OK) {
-        return err;
-    }
-    copy_own(s, files, file_count);
-    s->shipped = shipped;
+static void take_rows(struct pk_ruleset *s) {
+    s->own_count = 0;
     s->count = 0;
     s->hash = 0;
+    parse_own(s, 0, s->file_text_bytes, false);
+    if (!s->is_stored_off) {
+        parse_own(s, s->file_text_bytes, s->own_text_bytes, true);
+    }
     s->parsed_count = s->own_count;
-    if (shipped != NULL) {
+    if (s->shipped != NULL) {
         add_shipped(s);
     }
     for (uint32_t i = 0; i < s->own_count; i++) {
@@ -261,9 +295,239 @@ int pk_ruleset_load(struct pk_ruleset *s, const struct pk_rule_book *shipped,
             add_row(s, &s->parsed[i]);
         }
     }
-    PK_ASSERT(s->count == price.rules);
+}
+
+static struct pk_str stored_text(const struct pk_ruleset *s) {
+    return pk_str_make(s->own_text + s->file_text_bytes, s->own_text_bytes - s->file_text_bytes);
+}
+
+static void append(struct pk_ruleset *s, struct pk_str text) {
+    if (text.n > 0) {
+        memcpy(s->own_text + s->own_text_bytes, text.p, text.n);
+    }
+    s->own_text[s->own_text_bytes + text.n] = '\n';
+    s->own_text_bytes += text.n + 1u;
+}
+
+static struct pk_str without_mark(struct pk_str text) {
+    return pk_str_starts(text, "\xEF\xBB\xBF") ? pk_str_make(text.p + 3, text.n - 3u) : text;
+}
+
+/* The stored rules wait at the end of the buffer meanwhile. */
+static void take_files(struct pk_ruleset *s, const struct pk_rule_file *files, uint32_t file_count) {
+    const struct pk_str stored = stored_text(s);
+    char *parked = s->own_text + sizeof s->own_text - stored.n;
+    memmove(parked, stored.p, stored.n);
+    s->own_text_bytes = 0;
+    for (uint32_t i = 0; i < file_count; i++) {
+        append(s, without_mark(files[i].text));
+    }
+    s->file_text_bytes = s->own_text_bytes;
+    memmove(s->own_text + s->own_text_bytes, parked, stored.n);
+    s->own_text_bytes += stored.n;
+}
+
+int pk_ruleset_load(struct pk_ruleset *s, const struct pk_rule_book *shipped,
+                    const struct pk_rule_file *files, uint32_t file_count, struct pk_diag *out_diag) {
+    struct check c = {.shipped = shipped,
+                      .files = files,
+                      .file_count = file_count,
+                      .stored = {{"stored rules", stored_text(s)}},
+                      .own = &s->own_ids,
+                      .diag = out_diag};
+    const bool is_fit = fits_text(&c) == PK_OK;
+    int err = check_all(&c);
+    const bool is_off = err != PK_OK && s->is_stored_off;
+    if (is_off) {
+        c.stored[0].text = pk_str_make(NULL, 0);
+        err = check_all(&c);
+    }
+    if (err != PK_OK) {
+        return err;
+    }
+    if (is_off && !is_fit) {
+        s->own_text_bytes = s->file_text_bytes; /* the store has them still: the next start tries again */
+    }
+    s->is_stored_off = is_off;
+    s->shipped = shipped;
+    take_files(s, files, file_count);
+    take_rows(s);
+    PK_ASSERT(s->count == c.sum.rules);
     return PK_OK;
 }
+
+/* ---- rules made at run time ---- */
+
+struct pk_str pk_ruleset_section_id(struct pk_str text) {
+    struct pk_str line = {NULL, 0};
+    while (pk_str_split(&text, '\n', &line) && (line.n == 0 || line.p[0] != '[')) {
+    }
+    if (!pk_str_starts(line, "[rule ")) {
+        return pk_str_make(NULL, 0);
+    }
+    line = pk_str_make(line.p + 6, line.n - 6u);
+    uint32_t n = 0;
+    while (n < line.n && line.p[n] != ']') {
+        n++;
+    }
+    return pk_str_trim(pk_str_make(line.p, n));
+}
+
+/* Section of this id among the stored ones, with its line end. They are found by their heads: rules that do
+ * not load any more must be replaceable, too. Empty and at the end when there is none. */
+static struct pk_str find_stored(const struct pk_ruleset *s, struct pk_str id) {
+    const struct pk_str all = stored_text(s);
+    struct pk_str rest = all;
+    struct pk_str line;
+    const char *from = NULL;
+    while (pk_str_split(&rest, '\n', &line)) {
+        if (line.n == 0 || line.p[0] != '[') {
+            continue;
+        }
+        if (from != NULL) {
+            return pk_str_make(from, (size_t)(line.p - from));
+        }
+        from = pk_str_eq(pk_ruleset_section_id(line), id) ? line.p : NULL;
+    }
+    const char *end = s->own_text + s->own_text_bytes;
+    from = from != NULL ? from : end;
+    return pk_str_make(from, (size_t)(end - from));
+}
+
+/* What there would be with another section in the place of `old`. */
+static int check_change(struct pk_ruleset *s, struct pk_str old, const char *name, struct pk_str text,
+                        struct pk_diag *diag) {
+    const struct pk_str all = stored_text(s);
+    const uint32_t before = (uint32_t)(old.p - all.p);
+    const struct pk_rule_file files = {"rules.d", pk_str_make(s->own_text, s->file_text_bytes)};
+    struct check c = {.shipped = s->shipped,
+                      .files = &files,
+                      .file_count = 1,
+                      .stored = {{"stored rules", pk_str_make(all.p, before)},
+                                 {"stored rules", pk_str_make(old.p + old.n, all.n - before - old.n)},
+                                 {name, text}},
+                      .own = &s->own_ids,
+                      .diag = diag};
+    return check_all(&c);
+}
+
+static void cut(struct pk_ruleset *s, struct pk_str old) {
+    const char *end = s->own_text + s->own_text_bytes;
+    const char *behind = old.p + old.n;
+    memmove(s->own_text + (old.p - s->own_text), behind, (size_t)(end - behind));
+    s->own_text_bytes -= old.n;
+}
+
+int pk_ruleset_set_stored(struct pk_ruleset *s, struct pk_str text, struct pk_diag *out_diag) {
+    s->own_text_bytes = s->file_text_bytes;
+    const int err = check_change(s, stored_text(s), "stored rules", text, out_diag);
+    s->is_stored_off = err != PK_OK;
+    if (text.n > 0 && text.n < sizeof s->own_text - s->own_text_bytes) {
+        append(s, text);
+    }
+    if (err == PK_OK) {
+        take_rows(s);
+    }
+    return err;
+}
+
+static int read_put(const char *name, struct pk_str text, struct pk_rule_put *out, struct pk_diag *diag) {
+    struct pk_rule_parser parser;
+    struct pk_rule r;
+    pk_rule_parser_init(&parser, name, text.p, 0, text.n);
+    int err = pk_rule_parse_next(&parser, &r, diag);
+    if (err == PK_E_NOT_FOUND) {
+        pk_diag_set(diag, name, 1, 1, "there is no [rule NAME]");
+        return PK_E_CONFIG;
+    }
+    if (err != PK_OK) {
+        return err;
+    }
+    out->id = pk_rule_ref_str(text.p, r.id);
+    out->section = pk_rule_ref_str(text.p, r.text);
+    err = pk_rule_parse_next(&parser, &r, diag);
+    if (err == PK_OK) {
+        pk_diag_set(diag, name, r.line, 1, "one rule at a time; a file of several belongs into rules.d");
+        return PK_E_CONFIG;
+    }
+    return err == PK_E_NOT_FOUND ? PK_OK : err;
+}
+
+int pk_ruleset_put(struct pk_ruleset *s, const char *name, struct pk_str text, struct pk_rule_put *out_put,
+                   struct pk_diag *out_diag) {
+    int err = read_put(name, text, out_put, out_diag);
+    if (err != PK_OK) {
+        return err;
+    }
+    const struct pk_str old = find_stored(s, out_put->id);
+    err = check_change(s, old, name, text, out_diag);
+    if (err != PK_OK) {
+        return err;
+    }
+    cut(s, old);
+    append(s, out_put->section);
+    s->is_stored_off = false;
+    take_rows(s);
+    return PK_OK;
+}
+
+int pk_ruleset_remove(struct pk_ruleset *s, struct pk_str id, struct pk_diag *out_diag) {
+    const struct pk_str old = find_stored(s, id);
+    if (old.n == 0) {
+        return PK_E_NOT_FOUND;
+    }
+    const int err = check_change(s, old, "stored rules", pk_str_make(NULL, 0), out_diag);
+    if (err != PK_OK && !s->is_stored_off) {
+        return err;
+    }
+    cut(s, old);
+    if (err == PK_OK) {
+        s->is_stored_off = false;
+        take_rows(s);
+    }
+    return PK_OK;
+}
+
+/* ---- switches ---- */
+
+static uint32_t switch_index(const struct pk_ruleset *s, struct pk_str id) {
+    const uint64_t hash = id_hash(id);
+    uint32_t i = 0;
+    while (i < s->switch_count && s->switches[i].id_hash != hash) {
+        i++;
+    }
+    return i;
+}
+
+const struct pk_rule_switch *pk_ruleset_find_switch(const struct pk_ruleset *s, struct pk_str id) {
+    const uint32_t i = switch_index(s, id);
+    return i < s->switch_count ? &s->switches[i] : NULL;
+}
+
+int pk_ruleset_switch(struct pk_ruleset *s, struct pk_str id, bool is_enabled) {
+    const uint32_t i = switch_index(s, id);
+    if (i == PK_LIMIT_RULES) {
+        return PK_E_FULL;
+    }
+    s->switches[i] = (struct pk_rule_switch){id_hash(id), is_enabled};
+    s->switch_count += i == s->switch_count ? 1u : 0u;
+    return PK_OK;
+}
+
+void pk_ruleset_forget_switch(struct pk_ruleset *s, struct pk_str id) {
+    const uint32_t i = switch_index(s, id);
+    if (i < s->switch_count) {
+        s->switches[i] = s->switches[--s->switch_count];
+    }
+}
+
+bool pk_ruleset_is_enabled(const struct pk_ruleset *s, uint32_t index) {
+    const struct pk_rule *r = s->rows[index];
+    const struct pk_rule_switch *w = pk_ruleset_find_switch(s, pk_ruleset_str(s, r, r->id));
+    return w != NULL ? w->is_enabled : r->is_enabled;
+}
+
+/* ---- look-up ---- */
 
 struct pk_str pk_ruleset_str(const struct pk_ruleset *s, const struct pk_rule *r, struct pk_rule_ref ref) {
     return pk_rule_ref_str(r->is_own ? s->own_text : s->shipped->text, ref);

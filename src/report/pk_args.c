@@ -61,6 +61,9 @@ static int read_value(struct pk_json_reader *r, const struct pk_json_token *t,
         return PK_OK;
     case PK_ARG_OBJECT:
         return read_object(r, t, row, v);
+    case PK_ARG_LINES:
+        v->text = t->raw;
+        return t->kind != PK_JSON_STRING ? PK_E_BAD_FIELD : t->raw.n > row->max_bytes ? PK_E_TOO_BIG : PK_OK;
     }
     PK_ASSERT(false);
     return PK_E_BAD_FIELD;
@@ -138,6 +141,13 @@ static const struct pk_arg_value *find(const struct pk_args *args, const char *n
 
 struct pk_str pk_args_text(const struct pk_args *args, const char *name) {
     return find(args, name)->text;
+}
+
+int pk_args_lines(const struct pk_args *args, const char *name, char *out, size_t cap_bytes) {
+    const struct pk_arg_value *v = find(args, name);
+    const struct pk_json_token t = {.kind = PK_JSON_STRING, .has_escape = true, .raw = v->text};
+    out[0] = '\0';
+    return v->is_given ? pk_json_string(&t, out, cap_bytes) : 0;
 }
 
 uint64_t pk_args_u64(const struct pk_args *args, const char *name, uint64_t fallback) {

@@ -94,6 +94,8 @@ const char *pk_arg_type_word(enum pk_arg_type type) {
         return "yes/no";
     case PK_ARG_OBJECT:
         return "object";
+    case PK_ARG_LINES:
+        return "lines";
     }
     PK_ASSERT(false);
     return "";

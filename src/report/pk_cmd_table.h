@@ -24,7 +24,8 @@ enum pk_arg_type {
     PK_ARG_TEXT, /* JSON string */
     PK_ARG_U64,  /* whole number >= 0 */
     PK_ARG_BOOL,
-    PK_ARG_OBJECT /* JSON object, handed on as it stands */
+    PK_ARG_OBJECT, /* JSON object, handed on as it stands */
+    PK_ARG_LINES   /* JSON string of several lines, handed on as it stands between its quotes */
 };
 enum pk_arg_flag { PK_ARG_REQUIRED = 1 };
 

@@ -32,7 +32,7 @@ enum {
     PK_COMMAND_SKEW_S = 60,
     PK_COMMAND_REPLY_TOPIC_BYTES = 256,
     PK_COMMAND_CORRELATION_BYTES = 64,
-    PK_COMMAND_WHY_BYTES = 120
+    PK_COMMAND_WHY_BYTES = 280 /* a place in a rule and what is wrong there */
 };
 
 /* Borrowed, read at every use: may be swapped between commands. */

@@ -56,6 +56,11 @@ void pk_record_key_jti(struct pk_record_key *out, uint64_t hash) {
     key_number(out, hash, 8);
 }
 
+void pk_record_key_rule(struct pk_record_key *out, uint64_t hash) {
+    key_word(out, "u");
+    key_number(out, hash, 8);
+}
+
 void pk_record_key_meta(struct pk_record_key *out) {
     key_word(out, "meta");
 }
@@ -260,6 +265,38 @@ int pk_record_jti_unpack(struct pk_str value, struct pk_jti_record *out) {
     out->exp_s = pk_get_i64(&r);
     out->jti = pk_get_text(&r);
     if (out->exp_s <= 0 || !pk_text_is_id(out->jti, "", PK_JWS_JTI_BYTES - 1)) {
+        return PK_E_BAD_MSG;
+    }
+    return unpacked(&r);
+}
+
+enum { RULE_IS_SWITCHED = 1, RULE_IS_ENABLED = 2, RULE_ID_BYTES_MAX = 47 };
+
+uint32_t pk_record_rule_pack(const struct pk_rule_record *record, uint8_t *out, uint32_t cap_bytes) {
+    struct pk_writer w;
+    PK_ASSERT(record->id.n <= RULE_ID_BYTES_MAX && record->text.n <= PK_RECORD_RULE_TEXT_BYTES);
+    pk_writer_init(&w, out, cap_bytes);
+    put_head(&w, PK_RECORD_RULE);
+    pk_put_u8(&w, (uint8_t)((record->is_switched ? RULE_IS_SWITCHED : 0) |
+                            (record->is_enabled ? RULE_IS_ENABLED : 0)));
+    pk_put_text(&w, record->id);
+    pk_put_text(&w, record->text);
+    return packed_bytes(&w);
+}
+
+int pk_record_rule_unpack(struct pk_str value, struct pk_rule_record *out) {
+    struct pk_reader r;
+    const int err = get_head(&r, value, PK_RECORD_RULE);
+    if (err != PK_OK) {
+        return err;
+    }
+    const uint8_t flags = pk_get_u8(&r);
+    out->is_switched = (flags & RULE_IS_SWITCHED) != 0;
+    out->is_enabled = (flags & RULE_IS_ENABLED) != 0;
+    out->id = pk_get_text(&r);
+    out->text = pk_get_text(&r);
+    if (flags > (RULE_IS_SWITCHED | RULE_IS_ENABLED) || !pk_text_is_id(out->id, "", RULE_ID_BYTES_MAX) ||
+        out->text.n > PK_RECORD_RULE_TEXT_BYTES || !pk_text_is_utf8(out->text)) {
         return PK_E_BAD_MSG;
     }
     return unpacked(&r);

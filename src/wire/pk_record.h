@@ -11,6 +11,7 @@
  *            "i" number(4)              incident
  *            "r" boot(4) run(4)         action run (respond/pk_run.h)
  *            "j" hash(8)                used command id
+ *            "u" hash(8)                rule made at run time, or the switch of one
  * Integers in keys are big-endian. */
 #include "base/pk_bytes.h"
 #include "incident/pk_incident.h"
@@ -25,7 +26,8 @@ enum pk_record_kind {
     PK_RECORD_LOG = 2,
     PK_RECORD_META = 4,
     PK_RECORD_OUTBOX = 5,
-    PK_RECORD_JTI = 6
+    PK_RECORD_JTI = 6,
+    PK_RECORD_RULE = 7
 };
 
 struct pk_record_key {
@@ -38,6 +40,7 @@ void pk_record_key_outbox(struct pk_record_key *out, uint8_t lane, uint32_t boot
 void pk_record_key_incident(struct pk_record_key *out, uint32_t number);
 void pk_record_key_run(struct pk_record_key *out, uint32_t boot, uint32_t run);
 void pk_record_key_jti(struct pk_record_key *out, uint64_t hash);
+void pk_record_key_rule(struct pk_record_key *out, uint64_t hash);
 void pk_record_key_meta(struct pk_record_key *out);
 void pk_record_key_schema(struct pk_record_key *out);
 /* PK_OK or PK_E_BAD_MSG: not such a key. */
@@ -107,4 +110,16 @@ struct pk_jti_record {
 };
 PK_MUST_USE uint32_t pk_record_jti_pack(const struct pk_jti_record *record, uint8_t *out, uint32_t cap_bytes);
 PK_MUST_USE int pk_record_jti_unpack(struct pk_str value, struct pk_jti_record *out);
+
+/* What was said of a rule at run time: its text, whether it is enabled, or both. */
+enum { PK_RECORD_RULE_TEXT_BYTES = 1800, PK_RECORD_RULE_BYTES = PK_RECORD_RULE_TEXT_BYTES + 64 };
+struct pk_rule_record {
+    struct pk_str id;   /* 1 to 47 bytes */
+    struct pk_str text; /* its section; empty: only switched */
+    bool is_switched, is_enabled;
+};
+PK_MUST_USE uint32_t pk_record_rule_pack(const struct pk_rule_record *record, uint8_t *out,
+                                         uint32_t cap_bytes);
+PK_MUST_USE int pk_record_rule_unpack(struct pk_str value,
+                                      struct pk_rule_record *out); /* id and text point into value */
 #endif

@@ -30,7 +30,8 @@ PK_TEST(cmd_table__arguments__fit_what_is_kept_of_them) {
         CHECK(count <= PK_ARGS_MAX);
         for (uint32_t k = 0; k < count; k++) {
             CHECK_EQ_INT(rows[k].cmd, i); /* arguments stand behind their command */
-            CHECK((rows[k].type == PK_ARG_TEXT || rows[k].type == PK_ARG_OBJECT) == (rows[k].max_bytes > 0));
+            CHECK((rows[k].type == PK_ARG_TEXT || rows[k].type == PK_ARG_OBJECT ||
+                   rows[k].type == PK_ARG_LINES) == (rows[k].max_bytes > 0));
             text_bytes += rows[k].type == PK_ARG_TEXT ? rows[k].max_bytes + 1 : 0;
             CHECK(pk_arg_type_word(rows[k].type)[0] != '\0');
             CHECK(pk_cmd_arg_help(&rows[k])[0] != '\0');

@@ -68,10 +68,10 @@ PK_TEST(view__lists_with_more_say_how) {
 PK_TEST(view__rules_events_memory_actions) {
     CHECK_STR(shown(&PK_CTL_VIEW_rules,
                     "{\"rules\":[{\"rule_id\":\"cpu_high\",\"severity\":\"high\",\"state\":\"clear\","
-                    "\"enabled\":true,"
+                    "\"enabled\":true,\"origin\":\"file\","
                     "\"auto\":false,\"fires\":2,\"fired_seconds_ago\":61,\"about\":\"CPU\"}]}"),
-              "RULE      SEVERITY  STATE  ENABLED  AUTO  FIRED  LAST       ABOUT\n"
-              "cpu_high  HIGH      CLEAR  yes      no        2  1m 1s ago  CPU\n");
+              "RULE      SEVERITY  STATE  ENABLED  ORIGIN  AUTO  FIRED  LAST       ABOUT\n"
+              "cpu_high  HIGH      CLEAR  yes      file    no        2  1m 1s ago  CPU\n");
     CHECK(strstr(shown(&PK_CTL_VIEW_rules,
                        "{\"rules\":[{\"rule_id\":\"a\",\"bytes\":2048,\"bytes_max\":4096}]}"),
                  "BYTES  AT MOST") != NULL);
