@@ -626,7 +626,8 @@ static int read_rest(struct section *s) {
     struct pk_rule *r = s->rule;
     r->repeat_ms = PK_RULE_REPEAT_MS;
     r->is_enabled = true;
-    int err = read_text(s, KEY_ABOUT, TEXT_BYTES_MAX, &r->about);
+    int err = read_type(s);
+    err = err != PK_OK ? err : read_text(s, KEY_ABOUT, TEXT_BYTES_MAX, &r->about);
     err = err != PK_OK ? err : read_text(s, KEY_TITLE, 80, &r->title);
     err = err != PK_OK ? err : read_text(s, KEY_METADATA, TEXT_BYTES_MAX, &r->metadata);
     err = err != PK_OK ? err : read_ids(s, KEY_TAGS, &r->tags);
@@ -697,7 +698,6 @@ int pk_rule_parse_next(struct pk_rule_parser *p, struct pk_rule *out, struct pk_
         err = take_pair(&s, &item);
         to = item.value.p + item.value.n;
     }
-    err = err != PK_OK ? err : read_type(&s);
     err = err != PK_OK ? err : read_conditions(&s);
     err = err != PK_OK ? err : read_rest(&s);
     if (err != PK_OK) {

@@ -160,7 +160,7 @@ static int price_shipped(struct check *c) {
 }
 
 static int too_much_text(const struct check *c, const char *name) {
-    pk_diag_set(c->diag, name, 1, 1, "the rules together are larger than this board keeps");
+    pk_diag_set(c->diag, name, 1, 1, "the rule files together are larger than this board keeps");
     return PK_E_CONFIG;
 }
 

@@ -87,5 +87,25 @@ PK_TEST(args__name_the_command_does_not_have__is_our_bug) {
     CHECK_PANICS((void)pk_args_has(&args, "anything"));
 }
 
+PK_TEST(args__lines__may_hold_line_ends) {
+    char out[64], few[4];
+    CHECK_EQ_INT(parse(PK_CMD_RULES_CREATE, "{\"text\":\"[rule a]\\non = any\\n\"}"), PK_OK);
+    CHECK_EQ_INT(pk_args_lines(&args, "text", out, sizeof out), 18);
+    CHECK_STR(out, "[rule a]\non = any\n");
+    CHECK_EQ_INT(pk_args_lines(&args, "text", few, sizeof few), PK_E_TOO_BIG);
+    CHECK_EQ_INT(parse(PK_CMD_RULES_CREATE, "{\"id\":\"a\"}"), PK_OK);
+    CHECK_EQ_INT(pk_args_lines(&args, "text", out, sizeof out), 0);
+    CHECK_STR(out, "");
+    CHECK_EQ_INT(parse(PK_CMD_RULES_CREATE, "{\"text\":5}"), PK_E_BAD_FIELD);
+    CHECK_STR(field, "text");
+    CHECK_EQ_INT(parse(PK_CMD_RULES_CREATE, "{\"id\":\"a\\nb\"}"), PK_E_BAD_FIELD);
+    static char big[4000] = "{\"text\":\"";
+    memset(big + 9, 'x', 2700);
+    memcpy(big + 9 + 2700, "\"}", 3);
+    big[8] = '"';
+    CHECK_EQ_INT(parse(PK_CMD_RULES_CREATE, big), PK_E_TOO_BIG);
+}
+
 PK_TEST_MAIN(args__values__by_name_with_fallbacks, args__bad__name_the_argument,
-             args__longest_texts__fit_together, args__name_the_command_does_not_have__is_our_bug)
+             args__longest_texts__fit_together, args__name_the_command_does_not_have__is_our_bug,
+             args__lines__may_hold_line_ends)

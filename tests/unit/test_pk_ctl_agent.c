@@ -5,14 +5,23 @@
 
 static struct ctl_rig rig;
 
-PK_TEST(rules__only_the_enabled_ones) {
-    const struct ctl_rig_step rules[] = {CTL_RIG_OK(
-        "{\"rules\":[{\"rule_id\":\"a\",\"enabled\":false},{\"rule_id\":\"b\",\"enabled\":true}]}")};
-    CHECK_EQ_INT(ctl_rig_once(&rig, rules, 1, "rules list --enabled"), 0);
+PK_TEST(rules__every_page_with_its_filter) {
+    const struct ctl_rig_step one[] = {
+        CTL_RIG_OK("{\"rules\":[{\"rule_id\":\"b\",\"enabled\":true}],\"more\":false}")};
+    CHECK_EQ_INT(ctl_rig_once(&rig, one, 1, "rules list --enabled"), 0);
     CHECK_STR(rig.out, "{\"v\":1,\"rules\":[{\"rule_id\":\"b\",\"enabled\":true}]}\n");
-    CHECK_EQ_INT(ctl_rig_once(&rig, rules, 1, "incidents rules list --cost"), 0);
+    CHECK(strstr(rig.requests, "\"args\":{\"enabled\":true}") != NULL);
+    const struct ctl_rig_step two[] = {
+        CTL_RIG_OK("{\"rules\":[{\"rule_id\":\"a\"},{\"rule_id\":\"b\"}],\"more\":true}"),
+        CTL_RIG_OK("{\"rules\":[{\"rule_id\":\"c\"}],\"more\":false}")};
+    CHECK_EQ_INT(ctl_rig_once(&rig, two, 2, "incidents rules list --cost"), 0);
     CHECK(strstr(rig.requests, "\"args\":{\"cost\":true}") != NULL);
-    CHECK(strstr(rig.out, "\"rule_id\":\"a\"") != NULL);
+    CHECK(strstr(rig.requests, "\"args\":{\"cost\":true,\"after\":\"b\"}") != NULL);
+    CHECK_STR(rig.out, "{\"v\":1,\"rules\":[{\"rule_id\":\"a\"},{\"rule_id\":\"b\"},{\"rule_id\":\"c\"}]}\n");
+    /* A page that leads nowhere is the last one. */
+    const struct ctl_rig_step empty[] = {CTL_RIG_OK("{\"rules\":[],\"more\":true}")};
+    CHECK_EQ_INT(ctl_rig_once(&rig, empty, 1, "rules list"), 0);
+    CHECK_STR(rig.out, "{\"v\":1,\"rules\":[]}\n");
 }
 
 PK_TEST(decide__both_ways) {
@@ -36,4 +45,4 @@ PK_TEST(mode__shown_and_set) {
     CHECK(strstr(rig.requests, "\"cmd\":\"mode.set\",\"args\":{\"mode\":\"off\"}") != NULL);
 }
 
-PK_TEST_MAIN(rules__only_the_enabled_ones, decide__both_ways, mode__shown_and_set)
+PK_TEST_MAIN(rules__every_page_with_its_filter, decide__both_ways, mode__shown_and_set)

@@ -175,7 +175,37 @@ PK_TEST(record_jti__round_trip_and_bad_bytes) {
     CHECK_EQ_INT(pk_record_jti_unpack(value(n), &back), PK_E_BAD_MSG);
 }
 
+PK_TEST(record_rule__round_trip_and_bad_bytes) {
+    static uint8_t rule_bytes[PK_RECORD_RULE_BYTES];
+    struct pk_rule_record record = {
+        .id = pk_str_of("cpu_high"), .text = pk_str_of("[rule cpu_high]\non = any"), .is_switched = true};
+    struct pk_rule_record back;
+    uint32_t n = pk_record_rule_pack(&record, rule_bytes, sizeof rule_bytes);
+    REQUIRE(n > 0);
+    CHECK_EQ_INT(pk_record_rule_unpack(pk_str_make((const char *)rule_bytes, n), &back), PK_OK);
+    CHECK(pk_str_eq(back.id, record.id) && pk_str_eq(back.text, record.text));
+    CHECK(back.is_switched && !back.is_enabled);
+    for (uint32_t k = 0; k < n; k++) {
+        CHECK_EQ_INT(pk_record_rule_unpack(pk_str_make((const char *)rule_bytes, k), &back), PK_E_BAD_MSG);
+    }
+    rule_bytes[2] = 7; /* flags */
+    CHECK_EQ_INT(pk_record_rule_unpack(pk_str_make((const char *)rule_bytes, n), &back), PK_E_BAD_MSG);
+    record = (struct pk_rule_record){.id = pk_str_of("a b"), .is_switched = true, .is_enabled = true};
+    n = pk_record_rule_pack(&record, rule_bytes, sizeof rule_bytes);
+    CHECK_EQ_INT(pk_record_rule_unpack(pk_str_make((const char *)rule_bytes, n), &back), PK_E_BAD_MSG);
+    static char longest[PK_RECORD_RULE_TEXT_BYTES];
+    memset(longest, 'x', sizeof longest);
+    record = (struct pk_rule_record){.id = pk_str_of("a"), .text = pk_str_make(longest, sizeof longest)};
+    n = pk_record_rule_pack(&record, rule_bytes, sizeof rule_bytes);
+    CHECK(n > 0 && n <= PK_STORE_VALUE_BYTES);
+    CHECK_EQ_INT(pk_record_rule_unpack(pk_str_make((const char *)rule_bytes, n), &back), PK_OK);
+    struct pk_record_key key;
+    pk_record_key_rule(&key, 0x0102030405060708u);
+    CHECK_EQ_U64(key.n, 9);
+    CHECK(key.bytes[0] == 'u' && key.bytes[8] == 8);
+}
+
 PK_TEST_MAIN(record_keys__byte_order__is_number_order, record_keys__parse__takes_only_its_own_kind,
              record_log__round_trip_and_bad_bytes, record_meta__round_trip_and_bad_bytes,
              record_schema__newer__is_unsupported, record_outbox__round_trip_and_bad_bytes,
-             record_jti__round_trip_and_bad_bytes)
+             record_jti__round_trip_and_bad_bytes, record_rule__round_trip_and_bad_bytes)

@@ -121,8 +121,125 @@ PK_TEST(check__too_many_rules_or_too_much_text__is_refused) {
     CHECK_EQ_U64(price.rules, 0);
 }
 
+/* ---- stored rules and switches ---- */
+
+static struct pk_rule_put put;
+
+static int put_text(const char *text) {
+    return pk_ruleset_put(&set, "given", pk_str_of(text), &put, &diag);
+}
+
+static const struct pk_rule *row(const char *id) {
+    const int index = pk_ruleset_find(&set, pk_str_of(id));
+    return index < 0 ? NULL : set.rows[index];
+}
+
+PK_TEST(put__stands_over_file_and_shipped_until_removed) {
+    pk_ruleset_init(&set);
+    REQUIRE(load(RULE("cpu_high", "about = of a file\n") RULE("mine", "about = mine\n"), "") == PK_OK);
+    const uint64_t hash = set.hash;
+    const uint32_t count = set.count;
+    REQUIRE(put_text("# a comment\n" RULE("cpu_high", "about = stored\n") "# another\n") == PK_OK);
+    CHECK(pk_str_eq_c(put.id, "cpu_high"));
+    CHECK(pk_str_eq_c(put.section,
+                      "[rule cpu_high]\non = any\nwhen = count >= 3 in 5m by source\ntype = custom\n"
+                      "severity = low\nabout = stored"));
+    CHECK(has_text(pk_ruleset_find(&set, pk_str_of("cpu_high")), "stored"));
+    CHECK(row("cpu_high")->is_stored && row("cpu_high")->is_own && !row("mine")->is_stored);
+    CHECK_EQ_U64(set.count, count);
+    CHECK(set.hash != hash);
+    REQUIRE(put_text(RULE("new", "about = new\n")) == PK_OK);
+    CHECK_EQ_U64(set.count, count + 1u);
+    REQUIRE(put_text(RULE("cpu_high", "about = again\n")) == PK_OK);
+    CHECK(has_text(pk_ruleset_find(&set, pk_str_of("cpu_high")), "again"));
+    CHECK(has_text(pk_ruleset_find(&set, pk_str_of("new")), "new"));
+    CHECK_EQ_INT(pk_ruleset_remove(&set, pk_str_of("mine"), &diag), PK_E_NOT_FOUND);
+    REQUIRE(pk_ruleset_remove(&set, pk_str_of("cpu_high"), &diag) == PK_OK);
+    CHECK(has_text(pk_ruleset_find(&set, pk_str_of("cpu_high")), "of a file"));
+    REQUIRE(pk_ruleset_remove(&set, pk_str_of("new"), &diag) == PK_OK);
+    CHECK(row("new") == NULL);
+    CHECK_EQ_U64(set.hash, hash);
+}
+
+PK_TEST(load__files_again__leaves_the_stored_ones_above) {
+    pk_ruleset_init(&set);
+    REQUIRE(load("\xEF\xBB\xBF" RULE("a", "about = 1\n"), RULE("b", "about = 2\n")) == PK_OK);
+    REQUIRE(put_text(RULE("b", "about = stored\n")) == PK_OK);
+    REQUIRE(load(RULE("b", "about = 4\n") RULE("c", "about = 5\n"), "") == PK_OK);
+    CHECK(row("a") == NULL && has_text(pk_ruleset_find(&set, pk_str_of("c")), "5"));
+    CHECK(has_text(pk_ruleset_find(&set, pk_str_of("b")), "stored"));
+    /* A bad file changes nothing, and neither does a bad rule. */
+    CHECK_EQ_INT(load("[rule x]\n", ""), PK_E_CONFIG);
+    CHECK_EQ_INT(put_text(RULE("d", "keys = 0\n")), PK_E_CONFIG);
+    CHECK_STR(diag.file, "given");
+    CHECK_EQ_U64(diag.line, 6);
+    CHECK_EQ_INT(put_text(""), PK_E_CONFIG);
+    CHECK_STR(diag.message, "there is no [rule NAME]");
+    CHECK_EQ_INT(put_text(RULE("d", "") RULE("e", "")), PK_E_CONFIG);
+    CHECK_EQ_U64(diag.line, 6);
+    CHECK_EQ_INT(put_text(RULE("d", "keys = 60000\n")), PK_E_CONFIG);
+    CHECK(has_text(pk_ruleset_find(&set, pk_str_of("b")), "stored") && row("c") != NULL && row("d") == NULL);
+}
+
+PK_TEST(stored__that_do_not_load__are_off_until_mended) {
+    pk_ruleset_init(&set);
+    REQUIRE(load(RULE("mine", "about = mine\n"), "") == PK_OK);
+    const uint32_t count = set.count;
+    static const char TEXT[] =
+        RULE("good", "about = good\n") "[rule bad]\non = any\nwhen = later\n" RULE("more", "");
+    CHECK_EQ_INT(pk_ruleset_set_stored(&set, pk_str_of(TEXT), &diag), PK_E_CONFIG);
+    CHECK_STR(diag.file, "stored rules");
+    CHECK(set.is_stored_off && set.count == count && row("good") == NULL && row("mine") != NULL);
+    /* A reload of the files does not mind, and does not mend it. */
+    REQUIRE(load(RULE("mine", "about = mine\n"), "") == PK_OK);
+    CHECK(set.is_stored_off && row("mine") != NULL);
+    CHECK_EQ_INT(put_text(RULE("other", "")), PK_E_CONFIG);
+    REQUIRE(put_text(RULE("bad", "about = mended\n")) == PK_OK);
+    CHECK(!set.is_stored_off && row("good") != NULL && row("more") != NULL);
+    CHECK(has_text(pk_ruleset_find(&set, pk_str_of("bad")), "mended"));
+    /* Or by removing it. */
+    CHECK_EQ_INT(pk_ruleset_set_stored(&set, pk_str_of(TEXT), &diag), PK_E_CONFIG);
+    REQUIRE(pk_ruleset_remove(&set, pk_str_of("bad"), &diag) == PK_OK);
+    CHECK(!set.is_stored_off && row("good") != NULL && row("bad") == NULL);
+    CHECK_EQ_INT(pk_ruleset_set_stored(&set, pk_str_of(""), &diag), PK_OK);
+    CHECK_EQ_U64(set.count, count);
+}
+
+PK_TEST(switch__holds_over_loads_and_for_rules_to_come) {
+    pk_ruleset_init(&set);
+    REQUIRE(load(RULE("a", "about = 1\n"), "") == PK_OK);
+    REQUIRE(pk_ruleset_switch(&set, pk_str_of("cpu_high"), false) == PK_OK);
+    REQUIRE(pk_ruleset_switch(&set, pk_str_of("later"), false) == PK_OK);
+    REQUIRE(load(RULE("later", "about = 1\n"), "") == PK_OK);
+    CHECK(!pk_ruleset_is_enabled(&set, (uint32_t)pk_ruleset_find(&set, pk_str_of("cpu_high"))));
+    CHECK(!pk_ruleset_is_enabled(&set, (uint32_t)pk_ruleset_find(&set, pk_str_of("later"))));
+    CHECK(pk_ruleset_is_enabled(&set, (uint32_t)pk_ruleset_find(&set, pk_str_of("swap_high"))));
+    REQUIRE(pk_ruleset_switch(&set, pk_str_of("later"), true) == PK_OK);
+    CHECK(pk_ruleset_find_switch(&set, pk_str_of("later"))->is_enabled);
+    pk_ruleset_forget_switch(&set, pk_str_of("cpu_high"));
+    CHECK(pk_ruleset_find_switch(&set, pk_str_of("cpu_high")) == NULL);
+    CHECK(pk_ruleset_is_enabled(&set, (uint32_t)pk_ruleset_find(&set, pk_str_of("cpu_high"))));
+    for (uint32_t i = set.switch_count; i < PK_LIMIT_RULES; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "id%u", i);
+        REQUIRE(pk_ruleset_switch(&set, pk_str_of(id), false) == PK_OK);
+    }
+    CHECK_EQ_INT(pk_ruleset_switch(&set, pk_str_of("one-more"), false), PK_E_FULL);
+    CHECK_EQ_INT(pk_ruleset_switch(&set, pk_str_of("later"), false), PK_OK);
+}
+
+PK_TEST(section_id__is_that_of_the_first_section) {
+    CHECK(pk_str_eq_c(pk_ruleset_section_id(pk_str_of("# c\n\n[rule a-1]\nx")), "a-1"));
+    CHECK_EQ_U64(pk_ruleset_section_id(pk_str_of("[role a]\n[rule b]\n")).n, 0);
+    CHECK_EQ_U64(pk_ruleset_section_id(pk_str_of("")).n, 0);
+    CHECK_EQ_U64(pk_ruleset_section_id(pk_str_of("no section")).n, 0);
+}
+
 PK_TEST_MAIN(shipped__rules_of_the_requirements__are_there_and_fit,
              load__same_id__replaces_the_shipped_row_in_its_place,
              load__a_defect_in_any_file__leaves_the_set_as_it_was,
              check__over_the_memory_budget__names_rule_and_prices,
-             check__too_many_rules_or_too_much_text__is_refused)
+             check__too_many_rules_or_too_much_text__is_refused,
+             put__stands_over_file_and_shipped_until_removed, load__files_again__leaves_the_stored_ones_above,
+             stored__that_do_not_load__are_off_until_mended, switch__holds_over_loads_and_for_rules_to_come,
+             section_id__is_that_of_the_first_section)
