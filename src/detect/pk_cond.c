@@ -12,6 +12,13 @@ static const struct pk_cond_ops *const OPS[PK_COND_KIND_COUNT] = {
     [PK_COND_COUNT] = &PK_COND_COUNT_OPS,
     [PK_COND_VALUE] = &PK_COND_VALUE_OPS,
     [PK_COND_ABSENT] = &PK_COND_ABSENT_OPS,
+    [PK_COND_RATE] = &PK_COND_RATE_OPS,
+    [PK_COND_RATIO] = &PK_COND_RATIO_OPS,
+    [PK_COND_DISTINCT] = &PK_COND_DISTINCT_OPS,
+    [PK_COND_CONSECUTIVE] = &PK_COND_CONSECUTIVE_OPS,
+    [PK_COND_EXPIRES] = &PK_COND_EXPIRES_OPS,
+    [PK_COND_THEN] = &PK_COND_THEN_OPS,
+    [PK_COND_WITHOUT] = &PK_COND_WITHOUT_OPS,
 };
 
 const struct pk_cond_ops *pk_cond_ops(uint8_t kind) {
@@ -159,6 +166,7 @@ static void note(struct pk_engine *e, uint32_t slot, const struct pk_event *even
         a->value = event->value;
     }
     a->event_count += is_counted ? 1u : 0u;
+    pk_judge_note(e, a, e->rules.rows[w->rule], is_counted ? event : NULL);
 }
 
 void pk_cond_feed(struct pk_engine *e, uint16_t rule, const struct pk_event *event) {

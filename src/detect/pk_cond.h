@@ -37,6 +37,8 @@
 
 enum {
     PK_COND_STATE_BYTES_MAX = 1024,
+    PK_COND_DISTINCT_MAX = 60,                  /* K of distinct: as many as fit a block */
+    PK_COND_SAID_AS_RATE = 1,                   /* option of COUNT: the rule file says "rate" */
     PK_COND_CONDS_MAX = PK_RULE_CLAUSES_MAX + 1 /* of a rule: the clauses of `when`, and `clear` */
 };
 
@@ -89,6 +91,9 @@ struct pk_cond_ops {
 };
 
 extern const struct pk_cond_ops PK_COND_COUNT_OPS, PK_COND_VALUE_OPS, PK_COND_ABSENT_OPS;
+extern const struct pk_cond_ops PK_COND_RATE_OPS, PK_COND_RATIO_OPS;
+extern const struct pk_cond_ops PK_COND_DISTINCT_OPS, PK_COND_CONSECUTIVE_OPS;
+extern const struct pk_cond_ops PK_COND_EXPIRES_OPS, PK_COND_THEN_OPS, PK_COND_WITHOUT_OPS;
 
 /* The row of a kind; of stable, never, all of and any of, which have no state, NULL. */
 const struct pk_cond_ops *pk_cond_ops(uint8_t kind);
@@ -134,6 +139,8 @@ void pk_cond_put_numbers(struct pk_buf *b, const struct pk_engine *e, uint32_t s
                          bool is_true_only);
 
 /* -- for forms -- */
+void pk_cond_put_rate(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r,
+                      const struct pk_rule_cond *cond);
 /* The time of the event on the clock of its window. */
 uint64_t pk_cond_clock(const struct pk_engine *e, const struct pk_event *event);
 static inline struct pk_judgement pk_judgement_of(enum pk_verdict v, uint64_t from_ms, uint64_t until_ms) {

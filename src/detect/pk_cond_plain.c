@@ -26,6 +26,10 @@ static int read_count(struct pk_rule_cursor *c, struct pk_rule *r, struct pk_rul
 
 static void put_count(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r,
                       const struct pk_rule_cond *c) {
+    if (c->option == PK_COND_SAID_AS_RATE) {
+        pk_cond_put_rate(b, e, r, c);
+        return;
+    }
     pk_buf_puts(b, "count");
     pk_cond_put_inner(b, e, r, c->term_first, c->term_count);
     pk_buf_puts(b, c->cmp == PK_CMP_LT ? " < " : " >= ");

@@ -85,6 +85,7 @@ struct pk_active {
     uint16_t rule;
     uint8_t severity;
     bool has_value, is_replayed, is_drill, is_used;
+    uint8_t seen_bits; /* escalation clauses that ask for an event, and had it */
     char group_key[PK_FINDING_GROUP_BYTES];
 };
 

@@ -205,8 +205,10 @@ static uint64_t first_ms(const struct step *s, uint64_t from_ms) {
 
 /* Contributing events so far; a rule that keeps no count of them takes those the history still has. */
 static uint32_t first_count(const struct step *s) {
+    const bool must_look = !s->r->is_plain || pk_rule_raise_of(s->r, PK_RAISE_EVENT) != NULL;
+    const uint32_t seen_count = must_look ? pk_finding_look_back(s->e, s->slot) : 0u;
     if (!s->r->is_plain) {
-        return pk_finding_evidence_count(s->e, s->slot);
+        return seen_count;
     }
     if (s->r->when.kind == PK_COND_COUNT) {
         return pk_windows_count_within(&s->e->windows, s->slot, pk_rule_ring_cap(s->r),
@@ -252,7 +254,8 @@ static bool fire(struct step *s, uint64_t from_ms, bool is_replayed) {
     a->told_ms = e->now_ms;
     a->first_ms = is_replayed && s->event != NULL ? s->event->receive_ms : first_ms(s, from_ms);
     a->is_replayed = is_replayed;
-    a->event_count = is_replayed && s->r->is_plain ? s->r->when.count : first_count(s);
+    a->event_count = first_count(s);
+    a->event_count = is_replayed && s->r->is_plain ? s->r->when.count : a->event_count;
     a->severity = s->r->severity;
     const struct pk_event *newest = s->event != NULL ? s->event : pk_finding_newest_event(e, s->slot);
     a->is_drill = newest != NULL && (newest->flags & PK_EVENT_DRILL) != 0;

@@ -84,6 +84,14 @@ static void put_step(struct pk_buf *b, const struct pk_engine *e, const struct p
         pk_buf_puts(b, "lasting ");
         pk_buf_put_duration(b, raise->for_ms);
         break;
+    case PK_RAISE_EXPIRES:
+        pk_buf_puts(b, "expires within ");
+        pk_buf_put_duration(b, raise->whole);
+        break;
+    case PK_RAISE_EVENT:
+        pk_buf_puts(b, "event");
+        pk_cond_put_inner(b, e, r, raise->term_first, raise->term_count);
+        break;
     }
 }
 

@@ -30,6 +30,7 @@ static void note_value(struct pk_engine *e, const struct pk_window *w, const str
         a->value = event->value;
     }
     a->event_count += is_counted ? 1u : 0u;
+    pk_judge_note(e, a, e->rules.rows[w->rule], is_counted ? event : NULL);
 }
 
 /* Every event of `on` weighs in a ratio. */

@@ -49,16 +49,19 @@ static const struct pk_event *evidence_at(const struct pk_engine *e, uint32_t ag
     return event == NULL || (!a->is_replayed && event->receive_ms < a->first_ms) ? NULL : event;
 }
 
-uint32_t pk_finding_evidence_count(const struct pk_engine *e, uint32_t slot) {
+uint32_t pk_finding_look_back(struct pk_engine *e, uint32_t slot) {
     const struct pk_window *w = &e->windows.slots[slot];
-    const struct pk_active *a = &e->active[w->active];
+    struct pk_active *a = &e->active[w->active];
     uint32_t count = 0;
     for (uint32_t age = 0; age < PK_ENGINE_EVIDENCE_SCAN; age++) {
         const struct pk_event *event = evidence_at(e, age, a);
         if (event == NULL) {
             break;
         }
-        count += is_evidence(e, w, event) ? 1u : 0u;
+        if (is_evidence(e, w, event)) {
+            pk_judge_note(e, a, e->rules.rows[w->rule], event);
+            count++;
+        }
     }
     return count;
 }
@@ -232,6 +235,15 @@ static void put_raise(struct pk_buf *b, const struct pk_engine *e, uint32_t slot
         pk_buf_put_duration(b, e->now_ms - a->fired_ms);
         pk_buf_puts(b, ", escalates after ");
         pk_buf_put_duration(b, raise->for_ms);
+        return;
+    case PK_RAISE_EXPIRES:
+        pk_cond_put_numbers(b, e, slot, e->now_ms, false);
+        pk_buf_puts(b, ", escalates at ");
+        pk_buf_put_duration(b, raise->whole);
+        return;
+    case PK_RAISE_EVENT:
+        pk_buf_puts(b, "an event asks for it: ");
+        pk_cond_put_terms(b, e, r, raise->term_first, raise->term_count);
         return;
     }
 }

@@ -11,6 +11,7 @@ bool pk_finding_push(struct pk_engine *e, enum pk_finding_kind kind, uint32_t sl
 /* Newest event in the history that belongs to the window's group; NULL when there is none. For the group's
  * text when time fires a rule. */
 const struct pk_event *pk_finding_newest_event(const struct pk_engine *e, uint32_t slot);
-/* Events of the history that speak for a window that is firing. */
-uint32_t pk_finding_evidence_count(const struct pk_engine *e, uint32_t slot);
+/* Events of the history that speak for a window that is firing; escalation clauses that ask for one of them
+ * note it. */
+uint32_t pk_finding_look_back(struct pk_engine *e, uint32_t slot);
 #endif

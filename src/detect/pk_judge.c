@@ -242,6 +242,17 @@ static struct pk_judgement raise_ratio(const struct pk_engine *e, uint32_t slot,
     return judgement(holds ? PK_TRUE : PK_FALSE, now_ms, UINT64_MAX);
 }
 
+static struct pk_judgement raise_expires(const struct pk_engine *e, uint32_t slot,
+                                         const struct pk_rule_raise *raise, uint64_t now_ms) {
+    if (e->windows.slots[slot].ring == PK_WINDOW_NONE) {
+        return judgement(PK_FALSE, now_ms, UINT64_MAX);
+    }
+    struct pk_rule_cond sooner = rule_of(e, slot)->when;
+    sooner.whole = raise->whole;
+    const struct pk_cond_at at = pk_cond_at_of(e, slot, &sooner);
+    return pk_cond_ops(PK_COND_EXPIRES)->judge(&at, now_ms);
+}
+
 struct pk_judgement pk_judge_raise(const struct pk_engine *e, uint32_t slot,
                                    const struct pk_rule_raise *raise, uint64_t now_ms) {
     const struct pk_window *w = &e->windows.slots[slot];
@@ -263,8 +274,25 @@ struct pk_judgement pk_judge_raise(const struct pk_engine *e, uint32_t slot,
         return due_ms <= now_ms ? judgement(PK_TRUE, due_ms, UINT64_MAX)
                                 : judgement(PK_FALSE, now_ms, due_ms);
     }
+    case PK_RAISE_EXPIRES:
+        return raise_expires(e, slot, raise, now_ms);
+    case PK_RAISE_EVENT: {
+        const uint32_t index = (uint32_t)(raise - rule_of(e, slot)->raises);
+        const bool holds = a != NULL && (a->seen_bits & 1u << index) != 0;
+        return judgement(holds ? PK_TRUE : PK_FALSE, now_ms, UINT64_MAX);
+    }
     }
     return judgement(PK_FALSE, now_ms, UINT64_MAX);
+}
+
+void pk_judge_note(const struct pk_engine *e, struct pk_active *a, const struct pk_rule *r,
+                   const struct pk_event *event) {
+    for (uint32_t i = 0; i < r->raise_count && event != NULL; i++) {
+        const struct pk_rule_raise *raise = &r->raises[i];
+        const bool is_seen = raise->kind == PK_RAISE_EVENT &&
+                             pk_match_terms(e, r, raise->term_first, raise->term_count, event);
+        a->seen_bits |= (uint8_t)(is_seen ? 1u << i : 0u);
+    }
 }
 
 bool pk_judge_replayed_count(const struct pk_engine *e, uint32_t slot) {

@@ -27,6 +27,9 @@ struct pk_judgement pk_judge_clear(const struct pk_engine *e, uint32_t slot, uin
 /* One escalation clause of the window's rule. */
 struct pk_judgement pk_judge_raise(const struct pk_engine *e, uint32_t slot,
                                    const struct pk_rule_raise *raise, uint64_t now_ms);
+/* Notes an event that speaks for a firing (NULL = none) for the escalation clauses that ask for one. */
+void pk_judge_note(const struct pk_engine *e, struct pk_active *a, const struct pk_rule *r,
+                   const struct pk_event *event);
 /* Of replayed events under a plain rule: whether count holds around the newest time. */
 bool pk_judge_replayed_count(const struct pk_engine *e, uint32_t slot);
 /* Sources of an across rule that had a counting event in (now - within, now]; *out_until_ms when the first of

@@ -34,9 +34,24 @@ enum pk_cond_kind {
     PK_COND_NEVER,  /* only of `clear` */
     PK_COND_ALL,
     PK_COND_ANY,
+    PK_COND_RATE,
+    PK_COND_RATIO,
+    PK_COND_DISTINCT,
+    PK_COND_CONSECUTIVE,
+    PK_COND_EXPIRES,
+    PK_COND_THEN,
+    PK_COND_WITHOUT,
     PK_COND_KIND_COUNT
 };
-enum pk_raise_kind { PK_RAISE_NONE, PK_RAISE_RATIO, PK_RAISE_VALUE, PK_RAISE_COUNT, PK_RAISE_LASTING };
+enum pk_raise_kind {
+    PK_RAISE_NONE,
+    PK_RAISE_RATIO,
+    PK_RAISE_VALUE,
+    PK_RAISE_COUNT,
+    PK_RAISE_LASTING,
+    PK_RAISE_EXPIRES, /* as `when`, with less time left */
+    PK_RAISE_EVENT    /* one of the events that speak for the firing asks for it */
+};
 
 /* "Unknown" is a value: no data yet or too old (STALE), or the source said it cannot measure (FAULT). */
 enum pk_verdict { PK_FALSE, PK_TRUE, PK_STALE, PK_FAULT, PK_VERDICT_COUNT };
@@ -73,8 +88,8 @@ struct pk_rule_cond {
     uint32_t within_ms; /* the window */
     uint32_t for_ms;    /* must hold so long; ABSENT: the silence (without a promise); STABLE: how long */
     union {
-        double value;      /* threshold on event values */
-        uint64_t ahead_ms; /* a time longer than windows are */
+        double value;   /* threshold on event values */
+        uint64_t whole; /* a whole number: of events, or of milliseconds where 32 bits do not do */
     };
     struct pk_rule_ref field; /* name of a data field */
 };
@@ -83,11 +98,14 @@ struct pk_rule_raise {
     uint8_t kind;                   /* enum pk_raise_kind */
     uint8_t cmp;                    /* VALUE */
     uint8_t severity;               /* it becomes; each step above the one before */
-    uint8_t term_first, term_count; /* RATIO: numerator; the denominator is all events of `on` */
+    uint8_t term_first, term_count; /* RATIO: numerator; the denominator is all events of `on`. EVENT */
     uint16_t percent, min_count;    /* RATIO: more than percent of at least min_count; COUNT: min_count in the
                                        window of `when` */
     uint32_t for_ms;                /* LASTING: firing so long */
-    double value;
+    union {
+        double value;   /* VALUE */
+        uint64_t whole; /* EXPIRES: milliseconds left */
+    };
 };
 
 struct pk_rule { /* one row; what each event touches comes first */

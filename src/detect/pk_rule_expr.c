@@ -7,7 +7,6 @@
 
 enum { FORM_WORDS_MAX = PK_COND_KIND_COUNT + 2 };
 
-static const char *const RAISE_WORDS[] = {"ratio", "value", "count", "lasting"};
 static const char *const GROUP_WORDS[] = {"source", "correlation", "all"};
 
 int pk_rule_read_on(struct pk_rule_cursor *c, struct pk_rule *r) {
@@ -152,7 +151,6 @@ static int read_ratio(struct pk_rule_cursor *c, struct pk_rule *r, struct pk_rul
     const uint32_t at = c->at;
     uint32_t percent = 0;
     uint32_t least = 0;
-    raise->kind = PK_RAISE_RATIO;
     int err = pk_rule_read_inner(c, r, &raise->term_first, &raise->term_count);
     if (err != PK_OK) {
         return err;
@@ -178,32 +176,52 @@ static int read_ratio(struct pk_rule_cursor *c, struct pk_rule *r, struct pk_rul
     return err;
 }
 
-static int read_raise(struct pk_rule_cursor *c, struct pk_rule *r, struct pk_rule_raise *raise) {
-    const struct pk_str word = pk_rule_take(c);
-    if (pk_str_eq_nocase(word, "ratio")) {
-        return read_ratio(c, r, raise);
+static int read_raise_count(struct pk_rule_cursor *c, struct pk_rule_raise *raise) {
+    uint32_t count = 0;
+    int err = pk_rule_expect(c, ">=");
+    err = err != PK_OK ? err : pk_rule_read_integer(c, 2, PK_RULE_COUNT_MAX, &count);
+    raise->min_count = (uint16_t)count;
+    return err;
+}
+
+/* What `when` is asked with a shorter time. */
+static int read_raise_expires(struct pk_rule_cursor *c, const struct pk_rule *r,
+                              struct pk_rule_raise *raise) {
+    const uint32_t at = c->at;
+    int err = pk_rule_expect(c, "within");
+    err = err != PK_OK ? err : pk_rule_read_long_span(c, UINT64_MAX, &raise->whole);
+    if (err == PK_OK && (r->when.kind != PK_COND_EXPIRES || raise->whole >= r->when.whole)) {
+        return pk_rule_fail(c, at, "this needs 'when = expires within' a longer time", pk_str_make(NULL, 0));
     }
-    if (pk_str_eq_nocase(word, "value")) {
-        raise->kind = PK_RAISE_VALUE;
+    return err;
+}
+
+static int read_raise(struct pk_rule_cursor *c, struct pk_rule *r, struct pk_rule_raise *raise) {
+    static const char *const WORDS[] = {"", "ratio", "value", "count", "lasting", "expires", "event"};
+    const struct pk_str word = pk_rule_take(c);
+    for (uint8_t i = 1; i < PK_COUNT_OF(WORDS); i++) {
+        raise->kind = pk_str_eq_nocase(word, WORDS[i]) ? i : raise->kind;
+    }
+    switch ((enum pk_raise_kind)raise->kind) {
+    case PK_RAISE_NONE:
+        break;
+    case PK_RAISE_RATIO:
+        return read_ratio(c, r, raise);
+    case PK_RAISE_VALUE: {
         const int err = pk_rule_read_cmp(c, &raise->cmp);
         return err != PK_OK ? err : pk_rule_read_number(c, &raise->value);
     }
-    if (pk_str_eq_nocase(word, "count")) {
-        uint32_t count = 0;
-        raise->kind = PK_RAISE_COUNT;
-        int err = pk_rule_expect(c, ">=");
-        if (err == PK_OK) {
-            err = pk_rule_read_integer(c, 2, PK_RULE_COUNT_MAX, &count);
-        }
-        raise->min_count = (uint16_t)count;
-        return err;
-    }
-    if (pk_str_eq_nocase(word, "lasting")) {
-        raise->kind = PK_RAISE_LASTING;
+    case PK_RAISE_COUNT:
+        return read_raise_count(c, raise);
+    case PK_RAISE_LASTING:
         return pk_rule_read_span(c, &raise->for_ms);
+    case PK_RAISE_EXPIRES:
+        return read_raise_expires(c, r, raise);
+    case PK_RAISE_EVENT:
+        return pk_rule_need_inner(c, r, &raise->term_first, &raise->term_count);
     }
-    return pk_rule_fail_word(c, c->at - word.n, "'{}' is not ratio, value, count or lasting", word,
-                             RAISE_WORDS, PK_COUNT_OF(RAISE_WORDS));
+    return pk_rule_fail_word(c, c->at - word.n, "'{}' is not ratio, value, count, lasting, expires or event",
+                             word, WORDS + 1, PK_COUNT_OF(WORDS) - 1u);
 }
 
 /* severity "if" clause */

@@ -608,6 +608,23 @@ static int read_on_and_when(struct section *s) {
     return pk_rule_alias_when(&a, r);
 }
 
+/* What forms cannot be combined with. */
+static int check_forms(struct section *s) {
+    const struct pk_rule *r = s->rule;
+    const bool has_counts =
+        pk_rule_raise_of(r, PK_RAISE_RATIO) != NULL || pk_rule_raise_of(r, PK_RAISE_COUNT) != NULL;
+    if (has_counts && !r->is_plain) {
+        return pk_rule_fail(&s->values[KEY_SEVERITY], 0,
+                            "ratio and count need 'clear' to be count, stable or never",
+                            pk_str_make(NULL, 0));
+    }
+    if (r->when.kind == PK_COND_RATE && r->across > 0) {
+        return pk_rule_fail(&s->values[KEY_WHEN], 0, "a rate above 63 cannot be combined with 'across'",
+                            pk_str_make(NULL, 0));
+    }
+    return PK_OK;
+}
+
 static int read_conditions(struct section *s) {
     struct pk_rule *r = s->rule;
     int err = check_words(s);
@@ -615,6 +632,7 @@ static int read_conditions(struct section *s) {
     err = err != PK_OK ? err : read_severity(s);
     err = err != PK_OK ? err : read_clear(s);
     r->is_plain = is_plain(r);
+    err = err != PK_OK ? err : check_forms(s);
     err = err != PK_OK ? err : read_consecutive(s);
     err = err != PK_OK ? err : read_components(s);
     err = err != PK_OK || !has(s, KEY_CLEAR) ? err : check_clear(s, &s->values[KEY_CLEAR]);

@@ -6,9 +6,10 @@
 #include "base/pk_assert.h"
 #include "base/pk_rng.h"
 #include "detect/pk_rule_expr.h"
+#include "detect/pk_rule_parse.h"
 #include "support/pk_test.h"
 
-enum { README_MAX = 65536, RULES_MAX = 60, STACK_MAX = 64, TEXT_MAX = 4096, TRIES = 4000 };
+enum { README_MAX = 65536, RULES_MAX = 80, STACK_MAX = 64, TEXT_MAX = 4096, TRIES = 4000 };
 
 struct production {
     struct pk_str name, body;
@@ -82,13 +83,13 @@ static uint32_t item_length(struct pk_str s) {
 
 /* One of the alternatives of a body, chosen at random. */
 static struct pk_str choose(struct pk_str body) {
-    struct pk_str parts[12];
+    struct pk_str parts[16];
     uint32_t count = 0;
     uint32_t from = 0;
     uint32_t i = 0;
     while (i <= body.n) {
         if (i == body.n || body.p[i] == '|') {
-            PK_ASSERT(count < 12);
+            PK_ASSERT(count < 16);
             parts[count++] = pk_str_trim(pk_str_make(body.p + from, i - from));
             from = i + 1u;
             i++;
@@ -115,6 +116,10 @@ static const char *token_text(struct pk_str token) {
         {"?high?", "high", "error", "HIGH"},
         {"?critical?", "critical", "P0", "critical"},
         {"?more?", "64", "60", "51"},
+        {"?kinds?", "2", "9", "60"},
+        {"?large?", "0", "63", "1000000000"},
+        {"?some?", "1", "50", "99"},
+        {"?days?", "30d", "3650d", "12h"},
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         if (pk_str_eq_c(token, ROWS[i][0])) {
@@ -216,4 +221,44 @@ PK_TEST(grammar__what_the_readme_generates__is_taken) {
     try_all("clear", pk_rule_read_clear);
 }
 
-PK_TEST_MAIN(grammar__what_the_readme_generates__is_taken)
+/* Lines of the block ```rules: each in a rule of its own, the rest of which fits it. */
+PK_TEST(examples__of_the_readme__load) {
+    static char rule[1024];
+    REQUIRE(read_readme());
+    char *p = strstr(readme, "```rules\n");
+    REQUIRE(p != NULL);
+    p += strlen("```rules\n");
+    uint32_t count = 0;
+    while (*p != '`' && *p != '\0') {
+        char *end = strchr(p, '\n');
+        REQUIRE(end != NULL);
+        const struct pk_str line = pk_str_make(p, (size_t)(end - p));
+        const bool is_when = pk_str_starts(line, "when");
+        const bool is_severity = pk_str_starts(line, "severity");
+        const char *when = strstr(p, "expires") != NULL && strstr(p, "expires") < end ? "expires within 30d"
+                                                                                      : "rate > 500 per 1m";
+        struct pk_buf b;
+        pk_buf_init(&b, rule, sizeof rule);
+        pk_buf_puts(&b, "[rule x]\non = any\ntype = custom\n");
+        pk_buf_puts(&b, is_when ? "" : "when = ");
+        pk_buf_puts(&b, is_when ? "" : when);
+        pk_buf_puts(&b, is_severity ? "\n" : "\nseverity = low\n");
+        pk_buf_put_str(&b, line);
+        pk_buf_puts(&b, "\n");
+        struct pk_rule_parser parser;
+        struct pk_rule r;
+        struct pk_diag diag;
+        memset(&diag, 0, sizeof diag);
+        pk_rule_parser_init(&parser, "README.md", rule, 0, (uint32_t)strlen(rule));
+        const int err = pk_rule_parse_next(&parser, &r, &diag);
+        if (err != PK_OK) {
+            printf("# %s# line %u: %s\n", rule, (unsigned)diag.line, diag.message);
+        }
+        CHECK_EQ_INT(err, PK_OK);
+        count++;
+        p = end + 1;
+    }
+    CHECK(count >= 15);
+}
+
+PK_TEST_MAIN(grammar__what_the_readme_generates__is_taken, examples__of_the_readme__load)
