@@ -121,7 +121,9 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
         err = pk_keys_load(keys, &a->port->files, c->keys_dir, a->reply, sizeof a->reply, diag);
     }
     if (err == PK_OK) {
+        a->engine.rules.thresholds = &c->thresholds;
         err = load_rules(a, c, diag);
+        a->engine.rules.thresholds = &a->config.thresholds; /* which are the new ones in a moment, or hold */
     }
     if (err < 0) {
         return PK_E_CONFIG;

@@ -37,6 +37,7 @@ enum section_id {
     S_ROLES,
     S_STORE,
     S_REPORT,
+    S_THRESHOLDS,
     S_COUNT
 };
 
@@ -45,10 +46,13 @@ struct section_row {
     bool has_name; /* [broker central] */
 };
 static const struct section_row SECTIONS[S_COUNT] = {
-    [S_GATEWAY] = {"gateway", false}, [S_PATHS] = {"paths", false},        [S_AGENT] = {"agent", false},
-    [S_BROKER] = {"broker", true},    [S_SOURCES] = {"sources", false},    [S_DISK] = {"disk", true},
-    [S_PROCESS] = {"process", true},  [S_HEARTBEAT] = {"heartbeat", true}, [S_REMOTE] = {"remote", false},
-    [S_ROLES] = {"roles", false},     [S_STORE] = {"store", false},        [S_REPORT] = {"report", false},
+    [S_GATEWAY] = {"gateway", false},       [S_PATHS] = {"paths", false},
+    [S_AGENT] = {"agent", false},           [S_BROKER] = {"broker", true},
+    [S_SOURCES] = {"sources", false},       [S_DISK] = {"disk", true},
+    [S_PROCESS] = {"process", true},        [S_HEARTBEAT] = {"heartbeat", true},
+    [S_REMOTE] = {"remote", false},         [S_ROLES] = {"roles", false},
+    [S_STORE] = {"store", false},           [S_REPORT] = {"report", false},
+    [S_THRESHOLDS] = {"thresholds", false},
 };
 
 static const char *const MODE_WORDS[] = {"off", "observe", "safe", "auto", NULL};
@@ -209,6 +213,7 @@ void pk_config_defaults(struct pk_config *c) {
     c->journal_keep_count = 20000;
     c->summary_ms = 60000;
     c->approval_timeout_ms = 300000;
+    pk_thresholds_defaults(&c->thresholds);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         struct pk_config_broker *b = &c->broker[i];
         b->port = 8883;
@@ -323,6 +328,7 @@ static int open_section(struct parse *p, struct pk_str kind, struct pk_str name)
     case S_ROLES:
     case S_STORE:
     case S_REPORT:
+    case S_THRESHOLDS:
     case S_COUNT:
         break;
     }
@@ -478,9 +484,28 @@ static int set_value(const struct parse *p, const struct key_row *k, struct pk_s
     return PK_OK;
 }
 
+/* The keys are the operator's own names. */
+static int set_threshold(struct parse *p, struct pk_str key, struct pk_str value) {
+    double number = 0.0;
+    const int err = pk_thresholds_set(&p->c->thresholds, key, 0.0);
+    if (err < 0) {
+        return fail(p,
+                    err == PK_E_FULL ? "no room for threshold '{}'"
+                                     : "'{}' is not a name: 1 to 31 of A-Z a-z 0-9 _ -",
+                    key);
+    }
+    p->line = p->value_line > 0 ? p->value_line : p->line;
+    p->column = p->value_column > 0 ? p->value_column : p->column;
+    return pk_parse_double(value, &number) < 0 ? fail(p, "'{}' is not a number", value)
+                                               : pk_thresholds_set(&p->c->thresholds, key, number);
+}
+
 static int set_pair(struct parse *p, struct pk_str key, struct pk_str value) {
     const char *words[PK_COUNT_OF(KEYS)];
     size_t word_count = 0;
+    if (p->section == S_THRESHOLDS) {
+        return set_threshold(p, key, value);
+    }
     for (size_t i = 0; i < PK_COUNT_OF(KEYS); i++) {
         if (KEYS[i].section != p->section) {
             continue;

@@ -5,6 +5,7 @@
  * the place. Every key, its default and its range: config/picketd.conf. */
 #include "base/pk_ini.h"
 #include "base/pk_mode.h"
+#include "detect/pk_threshold.h"
 #include "pk_limits.h"
 #include "port/port.h"
 
@@ -76,6 +77,7 @@ struct pk_config {
     uint64_t journal_keep_count;
     uint32_t summary_ms, approval_timeout_ms;
     uint32_t source_rate_per_s, source_burst_count;
+    struct pk_thresholds thresholds;
     uint32_t hash; /* CRC-32C of the text it was read from */
 };
 

@@ -33,7 +33,8 @@ struct pk_rule_cursor pk_rule_alias_cursor(const struct pk_rule_alias *a, const 
                                    .value = given->value,
                                    .line = given->line,
                                    .column = given->column,
-                                   .diag = a->diag};
+                                   .diag = a->diag,
+                                   .thresholds = a->thresholds};
 }
 
 static int fail(const struct pk_rule_alias *a, const struct pk_rule_given *given, uint32_t at,

@@ -12,6 +12,7 @@ struct pk_rule_alias { /* NULL: not given */
     const struct pk_rule_given *pattern, *filter, *systems, *threshold, *window, *rule_type, *consecutive;
     const char *file, *text; /* as of a cursor */
     struct pk_diag *diag;
+    const struct pk_thresholds *thresholds;
 };
 struct pk_rule_cursor pk_rule_alias_cursor(const struct pk_rule_alias *a, const struct pk_rule_given *given);
 /* The text behind refs of base PK_RULE_IN_WORDS. */

@@ -188,7 +188,7 @@ static int fail_key(struct pk_rule_cursor *at_key, struct pk_str word) {
 
 static int take_pair(struct section *s, const struct pk_ini_item *item) {
     struct pk_rule_cursor at_key = {s->parser->file, s->parser->text, item->key, 0,
-                                    item->line,      item->column,    s->diag};
+                                    item->line,      item->column,    s->diag,   NULL};
     const uint32_t key = key_of(item->key);
     if (key == KEY_COUNT) {
         return fail_key(&at_key, item->key);
@@ -200,8 +200,9 @@ static int take_pair(struct section *s, const struct pk_ini_item *item) {
     if (key >= KEY_OURS) {
         s->others[key - KEY_OURS] = (struct pk_rule_given){item->value, item->value_line, item->value_column};
     } else {
-        s->values[key] = (struct pk_rule_cursor){s->parser->file,  s->parser->text,    item->value, 0,
-                                                 item->value_line, item->value_column, s->diag};
+        s->values[key] =
+            (struct pk_rule_cursor){s->parser->file,  s->parser->text,    item->value, 0,
+                                    item->value_line, item->value_column, s->diag,     s->parser->thresholds};
     }
     if (item->value.n == 0) {
         return pk_rule_fail(&at_key, 0, "'{}' has no value", item->key);
@@ -532,7 +533,7 @@ static const struct pk_rule_given *given(const struct section *s, enum key key) 
 static struct pk_rule_cursor other_cursor(const struct section *s, enum key key) {
     const struct pk_rule_given *g = &s->others[key - KEY_OURS];
     return (struct pk_rule_cursor){s->parser->file, s->parser->text, g->value, 0,
-                                   g->line,         g->column,       s->diag};
+                                   g->line,         g->column,       s->diag,  s->parser->thresholds};
 }
 
 static int fail_other(const struct section *s, enum key key, const char *message) {
@@ -589,7 +590,8 @@ static int read_on_and_when(struct section *s) {
                                     .consecutive = is_alias ? given(s, KEY_RUN) : NULL,
                                     .file = s->parser->file,
                                     .text = s->parser->text,
-                                    .diag = s->diag};
+                                    .diag = s->diag,
+                                    .thresholds = s->parser->thresholds};
     const bool has_on = has(s, KEY_ON) || has(s, KEY_PATTERN);
     if (!is_alias && (!has_on || !has(s, KEY_WHEN))) {
         return fail_section(s, has_on ? "rule '{}' has no 'when'" : "rule '{}' has no 'on'",
@@ -722,7 +724,7 @@ int pk_rule_parse_next(struct pk_rule_parser *p, struct pk_rule *out, struct pk_
         return err;
     }
     const struct pk_str text = pk_str_make(from, (size_t)(to - from));
-    out->hash = pk_hash64(text.p, text.n);
+    out->hash = pk_thresholds_mix(p->thresholds, text, pk_hash64(text.p, text.n));
     if (text.n > UINT16_MAX) {
         return fail_section(&s, "the text of rule '{}' is too long", p->item.section_name);
     }

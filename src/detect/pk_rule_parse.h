@@ -3,13 +3,15 @@
 /* Rule text to rows, one section at a time; the same parser at build and at run time. */
 #include "base/pk_ini.h"
 #include "detect/pk_rule.h"
+#include "detect/pk_threshold.h"
 
 struct pk_rule_parser {
     struct pk_ini_reader ini;
     struct pk_ini_item item; /* read ahead */
     bool is_at_section;      /* item is the section to begin with */
     const char *file;
-    const char *text; /* refs count from here */
+    const char *text;                       /* refs count from here */
+    const struct pk_thresholds *thresholds; /* after init; NULL: the defaults */
 };
 
 /* Parses text[base .. base + n); refs count from `text`, which stays the caller's and must live as long as

@@ -149,14 +149,47 @@ int pk_rule_read_more_or_less(struct pk_rule_cursor *c, uint8_t *out) {
     return pk_rule_fail(c, at, "expected < or >", pk_str_make(NULL, 0));
 }
 
+/* $NAME, a number of [thresholds]. */
+static int read_name(struct pk_rule_cursor *c, double *out) {
+    const struct pk_str got = pk_rule_peek(c);
+    const struct pk_str name = got.n > 0 ? pk_str_make(got.p + 1, got.n - 1u) : got;
+    if (pk_thresholds_get(c->thresholds, name, out) == PK_OK) {
+        (void)pk_rule_take(c);
+        return PK_OK;
+    }
+    const char *near = pk_thresholds_suggest(c->thresholds, name);
+    return pk_rule_fail_word(c, c->at, "'{}' is not a name of [thresholds]", name, &near,
+                             near != NULL ? 1 : 0);
+}
+
+static bool is_name(struct pk_str word) {
+    return word.n > 0 && word.p[0] == '$';
+}
+
+/* "% of $NAME" behind a number; *out is the number before. */
+static int read_share(struct pk_rule_cursor *c, double *out) {
+    const uint32_t at = c->at;
+    double whole = 0.0;
+    if (!pk_rule_take_if(c, "%") || !pk_rule_take_if(c, "of") || !is_name(pk_rule_peek(c))) {
+        c->at = at;
+        return PK_OK;
+    }
+    const int err = read_name(c, &whole);
+    *out = *out * whole / 100.0;
+    return err;
+}
+
 int pk_rule_read_number(struct pk_rule_cursor *c, double *out) {
     const struct pk_str got = pk_rule_peek(c);
+    if (is_name(got)) {
+        return read_name(c, out);
+    }
     if (pk_parse_double(got, out) != PK_OK) {
         return pk_rule_fail(c, c->at,
                             got.n > 0 ? "expected a number, not '{}'" : "expected a number at the end", got);
     }
     (void)pk_rule_take(c);
-    return PK_OK;
+    return read_share(c, out);
 }
 
 int pk_rule_read_long_span(struct pk_rule_cursor *c, uint64_t max_ms, uint64_t *out_ms) {
@@ -280,10 +313,10 @@ static int read_data(struct pk_rule_cursor *c, struct pk_rule_term *t) {
     if (err != PK_OK) {
         return err;
     }
-    t->is_number = pk_parse_double(pk_rule_peek(c), &t->number) == PK_OK;
+    const struct pk_str word = pk_rule_peek(c);
+    t->is_number = is_name(word) || pk_parse_double(word, &t->number) == PK_OK;
     if (t->is_number) {
-        (void)pk_rule_take(c);
-        return PK_OK;
+        return pk_rule_read_number(c, &t->number);
     }
     if (t->cmp != PK_CMP_EQ && t->cmp != PK_CMP_NE) {
         return pk_rule_read_number(c, &t->number);

@@ -6,6 +6,7 @@
  */
 #include "base/pk_ini.h"
 #include "detect/pk_rule.h"
+#include "detect/pk_threshold.h"
 
 struct pk_rule_cursor {
     const char *file;
@@ -14,6 +15,7 @@ struct pk_rule_cursor {
     uint32_t at;           /* byte in value */
     uint32_t line, column; /* of value's first byte */
     struct pk_diag *diag;
+    const struct pk_thresholds *thresholds; /* NULL: the defaults */
 };
 
 /* Diagnostic at byte `at` of the value; "{}" in message is the argument. Returns PK_E_CONFIG. */
@@ -31,6 +33,7 @@ PK_MUST_USE int pk_rule_expect_end(struct pk_rule_cursor *c);
 PK_MUST_USE int pk_rule_read_cmp(struct pk_rule_cursor *c, uint8_t *out); /* enum pk_cmp */
 /* "<" or ">": for forms whose answer at equality nobody should depend on. */
 PK_MUST_USE int pk_rule_read_more_or_less(struct pk_rule_cursor *c, uint8_t *out);
+/* NUMBER, $NAME or NUMBER% of $NAME. */
 PK_MUST_USE int pk_rule_read_number(struct pk_rule_cursor *c, double *out);
 /* 1 ms to 7 days. */
 PK_MUST_USE int pk_rule_read_span(struct pk_rule_cursor *c, uint32_t *out_ms);

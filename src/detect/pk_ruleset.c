@@ -13,6 +13,7 @@ struct check {
     const struct pk_rule_book *shipped;
     const struct pk_rule_file *files;
     uint32_t file_count;
+    const struct pk_thresholds *thresholds;
     struct pk_rule_file stored[3]; /* before the rule that changes, behind it, and the rule itself */
     struct pk_rule_ids *own;
     struct pk_rule_price sum;
@@ -119,6 +120,7 @@ static int walk_text(struct check *c, const char *name, struct pk_str text, each
     struct pk_rule_parser parser;
     struct pk_rule r;
     pk_rule_parser_init(&parser, name, text.p, 0, text.n);
+    parser.thresholds = c->thresholds;
     int err = pk_rule_parse_next(&parser, &r, c->diag);
     while (err == PK_OK) {
         err = each(c, name, &r, pk_rule_ref_str(text.p, r.id));
@@ -226,6 +228,7 @@ static void parse_own(struct pk_ruleset *s, uint32_t from, uint32_t to, bool is_
     struct pk_rule r;
     struct pk_diag diag;
     pk_rule_parser_init(&parser, "rules", s->own_text, from, to - from);
+    parser.thresholds = s->thresholds;
     while (pk_rule_parse_next(&parser, &r, &diag) == PK_OK) {
         if (!is_stored && is_hidden(&s->own_ids, pk_rule_ref_str(s->own_text, r.id))) {
             continue;
@@ -267,6 +270,7 @@ static void add_shipped(struct pk_ruleset *s) {
     struct pk_diag diag;
     const struct pk_str text = text_of(s->shipped);
     pk_rule_parser_init(&parser, "shipped", text.p, 0, text.n);
+    parser.thresholds = s->thresholds;
     while (pk_rule_parse_next(&parser, &r, &diag) == PK_OK) {
         const struct pk_rule *own = own_with_id(s, pk_rule_ref_str(text.p, r.id));
         if (own == NULL) {
@@ -333,6 +337,7 @@ int pk_ruleset_load(struct pk_ruleset *s, const struct pk_rule_book *shipped,
                       .files = files,
                       .file_count = file_count,
                       .stored = {{"stored rules", stored_text(s)}},
+                      .thresholds = s->thresholds,
                       .own = &s->own_ids,
                       .diag = out_diag};
     const bool is_fit = fits_text(&c) == PK_OK;
@@ -406,6 +411,7 @@ static int check_change(struct pk_ruleset *s, struct pk_str old, const char *nam
                       .stored = {{"stored rules", pk_str_make(all.p, before)},
                                  {"stored rules", pk_str_make(old.p + old.n, all.n - before - old.n)},
                                  {name, text}},
+                      .thresholds = s->thresholds,
                       .own = &s->own_ids,
                       .diag = diag};
     return check_all(&c);
@@ -431,10 +437,12 @@ int pk_ruleset_set_stored(struct pk_ruleset *s, struct pk_str text, struct pk_di
     return err;
 }
 
-static int read_put(const char *name, struct pk_str text, struct pk_rule_put *out, struct pk_diag *diag) {
+static int read_put(const struct pk_ruleset *s, const char *name, struct pk_str text, struct pk_rule_put *out,
+                    struct pk_diag *diag) {
     struct pk_rule_parser parser;
     struct pk_rule r;
     pk_rule_parser_init(&parser, name, text.p, 0, text.n);
+    parser.thresholds = s->thresholds;
     int err = pk_rule_parse_next(&parser, &r, diag);
     if (err == PK_E_NOT_FOUND) {
         pk_diag_set(diag, name, 1, 1, "there is no [rule NAME]");
@@ -455,7 +463,7 @@ static int read_put(const char *name, struct pk_str text, struct pk_rule_put *ou
 
 int pk_ruleset_put(struct pk_ruleset *s, const char *name, struct pk_str text, struct pk_rule_put *out_put,
                    struct pk_diag *out_diag) {
-    int err = read_put(name, text, out_put, out_diag);
+    int err = read_put(s, name, text, out_put, out_diag);
     if (err != PK_OK) {
         return err;
     }

@@ -28,6 +28,8 @@ struct pk_rule_switch {
 
 struct pk_ruleset { /* must not be moved after init: rows point into it */
     const struct pk_rule_book *shipped;
+    const struct pk_thresholds *thresholds; /* NULL: the defaults. May be set at any time; counts from the
+                                               next change of the set on */
     struct pk_rule
         parsed[PK_LIMIT_RULES]; /* the operator's, then those of the shipped ones they do not replace */
     char own_text[PK_LIMIT_RULE_TEXT_BYTES]; /* of the files, then of the stored rules */

@@ -149,6 +149,27 @@ def fill(count):
     return "".join(f"[rule fill{n}]\non = type = fill{n}\nwhen = count >= 1 in 1s\nseverity = low\ntype = custom\nkeys = 1\n" for n in range(count))
 
 
+def test_thresholds__change_with_a_reload():
+    with Rig() as rig:
+        gateway = Gateway(rig, config=BASE, rules="[rule water]\non = type = level\nwhen = value > $max_level\ntype = custom\nseverity = low\n")
+        gateway.start(wait=False)
+        await_true("a name that is not there is refused", 5, lambda: not gateway.process.is_running())
+        assert "test.rules:3:16: 'max_level' is not a name of [thresholds]" in gateway.process.log(), gateway.process.log()
+        conf = rig.write("gateway/etc/conf.d/10.conf", "[thresholds]\nmax_level = 4\n")
+        gateway.start()
+        gateway.send_events([{"type": "level", "source": "a", "value": 3.5}])
+        gateway.send_events([{"type": "level", "source": "a", "value": 3.5}])
+        assert not gateway.incidents()
+        with open(conf, "w") as f:
+            f.write("[thresholds]\nmax_level = 3\n")
+        gateway.process.popen.send_signal(signal.SIGHUP)
+        await_true("it was reloaded", 5, lambda: "configuration reloaded" in gateway.process.log())
+        gateway.send_events([{"type": "level", "source": "a", "value": 3.5}])
+        await_true("the new number holds", 5, lambda: [i for i in gateway.incidents() if i["component"] == "a"])
+        assert gateway.ctl("rules", "update", "water", "--threshold", "$max_cpu").returncode == 0
+        assert "did you mean 'max_cpu'" in fails(gateway, "rules", "update", "water", "--threshold", "$max_cp")
+
+
 def test_signed_command__does_the_same():
     with Rig() as rig:
         broker = Broker(rig).start()
@@ -181,5 +202,5 @@ def test_signed_command__does_the_same():
         assert "far" not in rules(gateway)
 
 
-main(test_create_update_switch_delete__survive_a_kill, test_windows_of_other_rules__live_on, test_bad_input__says_where_and_changes_nothing,
+main(test_thresholds__change_with_a_reload, test_create_update_switch_delete__survive_a_kill, test_windows_of_other_rules__live_on, test_bad_input__says_where_and_changes_nothing,
      test_files_and_stored_rules__stand_over_each_other, test_stored_rules_that_do_not_load__are_off_and_told, test_signed_command__does_the_same)

@@ -230,8 +230,29 @@ PK_TEST(config__words__both_ways) {
     CHECK_STR(pk_remote_word(PK_REMOTE_READ_ONLY), "read-only");
 }
 
+PK_TEST(config__thresholds__take_own_names) {
+    double value = 0.0;
+    pk_config_defaults(&config);
+    CHECK_EQ_INT(
+        pk_config_parse(&config, pk_str_of("[thresholds]\nmax_cpu = 70.5\nlevel_9 = -3\n"), "f", &diag),
+        PK_OK);
+    CHECK(pk_thresholds_get(&config.thresholds, pk_str_of("max_cpu"), &value) == PK_OK && value > 70.4 &&
+          value < 70.6);
+    CHECK(pk_thresholds_get(&config.thresholds, pk_str_of("level_9"), &value) == PK_OK && value < -2.9);
+    CHECK(pk_thresholds_get(&config.thresholds, pk_str_of("max_memory"), &value) == PK_OK && value > 89.9);
+    CHECK_EQ_INT(pk_config_parse(&config, pk_str_of("[thresholds]\nmax_cpu = high\n"), "f", &diag),
+                 PK_E_CONFIG);
+    CHECK_STR(diag.message, "'high' is not a number");
+    CHECK_EQ_U64(diag.column, 11);
+    CHECK_EQ_INT(pk_config_parse(&config, pk_str_of("[thresholds]\na b = 1\n"), "f", &diag), PK_E_CONFIG);
+    const char *const environment[] = {"PICKET_THRESHOLDS_MAX_CPU=60", NULL};
+    CHECK_EQ_INT(pk_config_environment(&config, environment, &diag), PK_OK);
+    CHECK(pk_thresholds_get(&config.thresholds, pk_str_of("max_cpu"), &value) == PK_OK && value < 60.1);
+}
+
 PK_TEST_MAIN(config__defaults__are_those_of_the_shipped_file, config__every_kind_of_value__is_taken,
              config__bad_lines__name_place_and_cure, config__too_many_sections__are_refused_not_cut,
              config__environment__comes_last_and_is_checked,
              config__what_belongs_together__is_checked_at_the_end, config__load__takes_conf_d_after_the_file,
-             config__load__two_brokers_share_the_roles, config__words__both_ways)
+             config__load__two_brokers_share_the_roles, config__words__both_ways,
+             config__thresholds__take_own_names)

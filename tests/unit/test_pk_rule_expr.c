@@ -14,7 +14,7 @@ typedef int reader(struct pk_rule_cursor *c, struct pk_rule *r);
 static int read_value(reader *read, const char *value) {
     (void)pk_str_copy_cut(pk_str_of(value), text, sizeof text);
     memset(&diag, 0, sizeof diag);
-    struct pk_rule_cursor c = {"f.rules", text, pk_str_of(text), 0, 3, 9, &diag};
+    struct pk_rule_cursor c = {"f.rules", text, pk_str_of(text), 0, 3, 9, &diag, NULL};
     return read(&c, &r);
 }
 

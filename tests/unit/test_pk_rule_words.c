@@ -10,7 +10,7 @@ static struct pk_diag diag;
 static struct pk_rule_cursor cursor(const char *text) {
     memset(&diag, 0, sizeof diag);
     memset(&r, 0, sizeof r);
-    return (struct pk_rule_cursor){"f.rules", text, pk_str_of(text), 0, 3, 9, &diag};
+    return (struct pk_rule_cursor){"f.rules", text, pk_str_of(text), 0, 3, 9, &diag, NULL};
 }
 
 PK_TEST(take__cuts_words_operators_and_quotes) {

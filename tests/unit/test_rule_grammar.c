@@ -104,6 +104,8 @@ static const char *token_text(struct pk_str token) {
     static const char *const ROWS[][4] = {
         {"?severity?", "high", "warning", "P0"},
         {"?number?", "90", "-2.5", "1e3"},
+        {"?name?", "$max_cpu", "$min_throughput", "$max_latency"},
+        {"?share?", "90", "12.5", "150"},
         {"?data?", "data.code", "data.x_1", "data.a-b"},
         {"?glob?", "api*", "db?", "a.b"},
         {"?quoted?", "\"a b\"", "\"x\"", "\"=\""},
@@ -201,7 +203,7 @@ static void try_all(const char *name, reader *read) {
             CHECK(false);
             return;
         }
-        struct pk_rule_cursor c = {name, text, pk_str_of(text), 0, 1, 1, &diag};
+        struct pk_rule_cursor c = {name, text, pk_str_of(text), 0, 1, 1, &diag, NULL};
         const int err = read(&c, &r);
         if (err != PK_OK && strcmp(diag.message, "a rule has at most 12 comparisons") != 0) {
             printf("# %s = %s\n# %u: %s\n", name, text, (unsigned)diag.column, diag.message);
