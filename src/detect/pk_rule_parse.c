@@ -28,9 +28,8 @@ enum key {
     KEY_TAGS,
     KEY_METADATA,
     KEY_ALIASES,
-    KEY_OURS, /* before here */
     /* other words, which pk_rule_alias.c reads */
-    KEY_RULE_ID = KEY_OURS,
+    KEY_RULE_ID,
     KEY_RULE_TYPE,
     KEY_PATTERN,
     KEY_FILTER,
@@ -131,14 +130,22 @@ struct section {
     struct pk_rule_parser *parser;
     struct pk_diag *diag;
     struct pk_rule *rule;
-    struct pk_rule_cursor values[KEY_OURS];
-    struct pk_rule_given others[KEY_COUNT - KEY_OURS];
-    uint32_t seen; /* bit per key */
+    struct pk_rule_given values[KEY_COUNT];
+    struct pk_rule_cursor at; /* on one of them */
+    uint32_t seen;            /* bit per key */
     uint32_t line, column;
 };
 
 static bool has(const struct section *s, enum key key) {
     return (s->seen & (1u << key)) != 0u;
+}
+
+/* On the value of a key, until the next call. */
+static struct pk_rule_cursor *cursor(struct section *s, enum key key) {
+    const struct pk_rule_given *g = &s->values[key];
+    s->at = (struct pk_rule_cursor){s->parser->file, s->parser->text, g->value, 0,
+                                    g->line,         g->column,       s->diag,  s->parser->thresholds};
+    return &s->at;
 }
 
 static struct pk_rule_ref ref_of(const struct pk_rule_parser *p, struct pk_str s) {
@@ -197,13 +204,7 @@ static int take_pair(struct section *s, const struct pk_ini_item *item) {
         return pk_rule_fail(&at_key, 0, "'{}' is given twice", item->key);
     }
     s->seen |= 1u << key;
-    if (key >= KEY_OURS) {
-        s->others[key - KEY_OURS] = (struct pk_rule_given){item->value, item->value_line, item->value_column};
-    } else {
-        s->values[key] =
-            (struct pk_rule_cursor){s->parser->file,  s->parser->text,    item->value, 0,
-                                    item->value_line, item->value_column, s->diag,     s->parser->thresholds};
-    }
+    s->values[key] = (struct pk_rule_given){item->value, item->value_line, item->value_column};
     if (item->value.n == 0) {
         return pk_rule_fail(&at_key, 0, "'{}' has no value", item->key);
     }
@@ -214,7 +215,7 @@ static int read_text(struct section *s, enum key key, uint32_t bytes_max, struct
     if (!has(s, key)) {
         return PK_OK;
     }
-    struct pk_rule_cursor *c = &s->values[key];
+    struct pk_rule_cursor *c = cursor(s, key);
     if (c->value.n > bytes_max) {
         return pk_rule_fail(c, 0, "the text of '{}' is too long", pk_str_of(KEY_WORDS[key]));
     }
@@ -226,7 +227,7 @@ static int read_span(struct section *s, enum key key, bool may_be_zero, uint32_t
     if (!has(s, key)) {
         return PK_OK;
     }
-    struct pk_rule_cursor *c = &s->values[key];
+    struct pk_rule_cursor *c = cursor(s, key);
     uint64_t ms = 0;
     if (pk_parse_duration_ms(c->value, &ms) != PK_OK) {
         return pk_rule_fail(c, 0, "expected a time such as 30s, 5m or 2h, not '{}'", c->value);
@@ -242,14 +243,14 @@ static int read_bool(struct section *s, enum key key, bool *out) {
     if (!has(s, key) || pk_parse_bool(s->values[key].value, out) == PK_OK) {
         return PK_OK;
     }
-    return pk_rule_fail(&s->values[key], 0, "expected yes or no, not '{}'", s->values[key].value);
+    return pk_rule_fail(cursor(s, key), 0, "expected yes or no, not '{}'", s->values[key].value);
 }
 
 static int read_number(struct section *s, enum key key, uint64_t low, uint64_t high, uint64_t *out) {
     if (!has(s, key)) {
         return PK_OK;
     }
-    struct pk_rule_cursor *c = &s->values[key];
+    struct pk_rule_cursor *c = cursor(s, key);
     if (pk_parse_u64(c->value, out) != PK_OK || *out < low || *out > high) {
         char message[96];
         struct pk_buf b;
@@ -278,7 +279,7 @@ static int read_type(struct section *s) {
     if (!has(s, KEY_TYPE)) {
         return fail_section(s, "rule '{}' has no 'type'", s->parser->item.section_name);
     }
-    struct pk_rule_cursor *c = &s->values[KEY_TYPE];
+    struct pk_rule_cursor *c = cursor(s, KEY_TYPE);
     for (size_t i = 0; i < PK_COUNT_OF(TYPE_WORDS); i++) {
         if (pk_str_eq_c(c->value, TYPE_WORDS[i])) {
             s->rule->type = ref_of(s->parser, c->value);
@@ -300,10 +301,10 @@ static int read_actions(struct section *s) {
         const struct pk_str one = pk_str_trim(piece);
         const uint32_t at = (uint32_t)(piece.p - s->values[KEY_ACTIONS].value.p);
         if (!pk_text_is_id(one, NULL, 32)) {
-            return pk_rule_fail(&s->values[KEY_ACTIONS], at, "'{}' is not the name of an action", one);
+            return pk_rule_fail(cursor(s, KEY_ACTIONS), at, "'{}' is not the name of an action", one);
         }
         if (r->action_count >= PK_RULE_ACTIONS_MAX) {
-            return pk_rule_fail(&s->values[KEY_ACTIONS], at, "a rule has at most 4 actions", one);
+            return pk_rule_fail(cursor(s, KEY_ACTIONS), at, "a rule has at most 4 actions", one);
         }
         r->actions[r->action_count++] = ref_of(s->parser, one);
     }
@@ -315,7 +316,7 @@ static int read_ids(struct section *s, enum key key, struct pk_rule_ref *out) {
     if (!has(s, key)) {
         return PK_OK;
     }
-    struct pk_rule_cursor *c = &s->values[key];
+    struct pk_rule_cursor *c = cursor(s, key);
     struct pk_str rest = c->value;
     struct pk_str piece;
     while (pk_str_split(&rest, ',', &piece)) {
@@ -334,7 +335,7 @@ static int read_consecutive(struct section *s) {
     if (!has(s, KEY_CONSECUTIVE)) {
         return PK_OK;
     }
-    struct pk_rule_cursor *c = &s->values[KEY_CONSECUTIVE];
+    struct pk_rule_cursor *c = cursor(s, KEY_CONSECUTIVE);
     if (r->is_plain && r->when.kind == PK_COND_VALUE) {
         const int err = read_number(s, KEY_CONSECUTIVE, 1, 250, &run);
         r->consecutive = (uint8_t)run;
@@ -360,7 +361,7 @@ static int read_components(struct section *s) {
     const bool is_by_all = r->group == PK_GROUP_ALL ||
                            (r->group == PK_GROUP_SOURCE && (pk_cond_traits(r) & PK_COND_IS_OF_SOURCE) != 0);
     if (r->across != 0 || !is_by_all) {
-        return pk_rule_fail(&s->values[KEY_MIN_COMPONENTS], 0,
+        return pk_rule_fail(cursor(s, KEY_MIN_COMPONENTS), 0,
                             "'min_components' cannot be combined with 'by' or 'across'",
                             pk_str_make(NULL, 0));
     }
@@ -425,7 +426,7 @@ static int read_clear(struct section *s) {
     if (!has(s, KEY_CLEAR)) {
         return PK_OK;
     }
-    struct pk_rule_cursor *c = &s->values[KEY_CLEAR];
+    struct pk_rule_cursor *c = cursor(s, KEY_CLEAR);
     memset(&r->clear, 0, sizeof r->clear);
     return pk_rule_read_clear(c, r);
 }
@@ -435,7 +436,7 @@ static int read_severity(struct section *s) {
     if (!has(s, KEY_SEVERITY)) {
         return fail_section(s, "rule '{}' has no 'severity'", s->parser->item.section_name);
     }
-    struct pk_rule_cursor *c = &s->values[KEY_SEVERITY];
+    struct pk_rule_cursor *c = cursor(s, KEY_SEVERITY);
     const int err = pk_rule_read_severity(c, r);
     if (err != PK_OK) {
         return err;
@@ -494,7 +495,7 @@ static int choose_ring(struct section *s) {
         return PK_OK;
     }
     if (r->is_plain) {
-        return pk_rule_fail(&s->values[KEY_WHEN], 0, "with ratio, counts go up to 56", pk_str_make(NULL, 0));
+        return pk_rule_fail(cursor(s, KEY_WHEN), 0, "with ratio, counts go up to 56", pk_str_make(NULL, 0));
     }
     char message[96];
     struct pk_buf b;
@@ -502,7 +503,7 @@ static int choose_ring(struct section *s) {
     pk_buf_puts(&b, "these conditions need ");
     pk_buf_put_u64(&b, need_bytes);
     pk_buf_puts(&b, " bytes for each group, at most 1024 are possible");
-    return pk_rule_fail(&s->values[KEY_WHEN], 0, message, pk_str_make(NULL, 0));
+    return pk_rule_fail(cursor(s, KEY_WHEN), 0, message, pk_str_make(NULL, 0));
 }
 
 /* Windows: one live and one for replayed events when there is no group; children and their parent for across.
@@ -518,7 +519,7 @@ static int read_keys(struct section *s) {
     }
     keys = is_board ? PK_LIMIT_HEARTBEATS : keys;
     if (r->across > keys) {
-        return pk_rule_fail(&s->values[has(s, KEY_KEYS) ? KEY_KEYS : KEY_WHEN], 0,
+        return pk_rule_fail(cursor(s, has(s, KEY_KEYS) ? KEY_KEYS : KEY_WHEN), 0,
                             "'keys' must be at least the sources of 'across'", pk_str_make(NULL, 0));
     }
     const bool is_small = (r->group == PK_GROUP_ALL && r->across == 0) || r->across > 0;
@@ -527,18 +528,7 @@ static int read_keys(struct section *s) {
 }
 
 static const struct pk_rule_given *given(const struct section *s, enum key key) {
-    return has(s, key) ? &s->others[key - KEY_OURS] : NULL;
-}
-
-static struct pk_rule_cursor other_cursor(const struct section *s, enum key key) {
-    const struct pk_rule_given *g = &s->others[key - KEY_OURS];
-    return (struct pk_rule_cursor){s->parser->file, s->parser->text, g->value, 0,
-                                   g->line,         g->column,       s->diag,  s->parser->thresholds};
-}
-
-static int fail_other(const struct section *s, enum key key, const char *message) {
-    struct pk_rule_cursor c = other_cursor(s, key);
-    return pk_rule_fail(&c, 0, message, c.value);
+    return has(s, key) ? &s->values[key] : NULL;
 }
 
 /* What `on` and `when` say already is not said again. */
@@ -553,15 +543,16 @@ static int check_words(struct section *s) {
                  {KEY_CONSECUTIVE, KEY_RUN, "'consecutive' says it already: leave out one of them"}};
     for (size_t i = 0; i < PK_COUNT_OF(TWICE); i++) {
         if (has(s, (enum key)TWICE[i].key) && has(s, (enum key)TWICE[i].other)) {
-            return fail_other(s, (enum key)TWICE[i].other, TWICE[i].message);
+            return pk_rule_fail(cursor(s, (enum key)TWICE[i].other), 0, TWICE[i].message,
+                                pk_str_make(NULL, 0));
         }
     }
-    if (has(s, KEY_RULE_ID) &&
-        !pk_str_eq(s->others[KEY_RULE_ID - KEY_OURS].value, s->parser->item.section_name)) {
-        return fail_other(s, KEY_RULE_ID, "'{}' is not the name of the section");
+    if (has(s, KEY_RULE_ID) && !pk_str_eq(s->values[KEY_RULE_ID].value, s->parser->item.section_name)) {
+        return pk_rule_fail(cursor(s, KEY_RULE_ID), 0, "'{}' is not the name of the section",
+                            s->values[KEY_RULE_ID].value);
     }
     if (has(s, KEY_WHEN) && has(s, KEY_RUN)) {
-        s->values[KEY_CONSECUTIVE] = other_cursor(s, KEY_RUN);
+        s->values[KEY_CONSECUTIVE] = s->values[KEY_RUN];
         s->seen |= 1u << KEY_CONSECUTIVE;
     }
     return PK_OK;
@@ -573,7 +564,7 @@ static void place_when(struct section *s) {
                                    KEY_WINDOW, KEY_RULE_TYPE, KEY_THRESHOLD};
     for (size_t i = 0; i < PK_COUNT_OF(SAYS); i++) {
         if (has(s, (enum key)SAYS[i])) {
-            s->values[KEY_WHEN] = other_cursor(s, (enum key)SAYS[i]);
+            s->values[KEY_WHEN] = s->values[SAYS[i]];
         }
     }
 }
@@ -601,10 +592,10 @@ static int read_on_and_when(struct section *s) {
     if (err != PK_OK) {
         return err;
     }
-    err = has(s, KEY_ON) ? pk_rule_read_on(&s->values[KEY_ON], r) : pk_rule_alias_on(&a, r);
+    err = has(s, KEY_ON) ? pk_rule_read_on(cursor(s, KEY_ON), r) : pk_rule_alias_on(&a, r);
     err = err != PK_OK ? err : pk_rule_alias_narrow(&a, r);
     if (err != PK_OK || !is_alias) {
-        return err != PK_OK ? err : pk_rule_read_when(&s->values[KEY_WHEN], r);
+        return err != PK_OK ? err : pk_rule_read_when(cursor(s, KEY_WHEN), r);
     }
     place_when(s);
     return pk_rule_alias_when(&a, r);
@@ -616,12 +607,12 @@ static int check_forms(struct section *s) {
     const bool has_counts =
         pk_rule_raise_of(r, PK_RAISE_RATIO) != NULL || pk_rule_raise_of(r, PK_RAISE_COUNT) != NULL;
     if (has_counts && !r->is_plain) {
-        return pk_rule_fail(&s->values[KEY_SEVERITY], 0,
+        return pk_rule_fail(cursor(s, KEY_SEVERITY), 0,
                             "ratio and count need 'clear' to be count, stable or never",
                             pk_str_make(NULL, 0));
     }
     if (r->when.kind == PK_COND_RATE && r->across > 0) {
-        return pk_rule_fail(&s->values[KEY_WHEN], 0, "a rate above 63 cannot be combined with 'across'",
+        return pk_rule_fail(cursor(s, KEY_WHEN), 0, "a rate above 63 cannot be combined with 'across'",
                             pk_str_make(NULL, 0));
     }
     return PK_OK;
@@ -637,7 +628,7 @@ static int read_conditions(struct section *s) {
     err = err != PK_OK ? err : check_forms(s);
     err = err != PK_OK ? err : read_consecutive(s);
     err = err != PK_OK ? err : read_components(s);
-    err = err != PK_OK || !has(s, KEY_CLEAR) ? err : check_clear(s, &s->values[KEY_CLEAR]);
+    err = err != PK_OK || !has(s, KEY_CLEAR) ? err : check_clear(s, cursor(s, KEY_CLEAR));
     err = err != PK_OK ? err : choose_ring(s);
     return err != PK_OK ? err : read_keys(s);
 }
