@@ -37,16 +37,15 @@ static uint32_t free_slots(const struct pk_outbox *ob) {
 
 /* Lane to read back from, PK_OUTBOX_LANES when there is none. */
 static uint8_t drain_lane(const struct pk_outbox *ob) {
-    /* A quarter at a time: one read for several entries, and room left for what happens meanwhile. */
-    if (!ob->is_online || free_slots(ob) < PK_LIMIT_OUTBOX_SLOTS / 4u) {
-        return PK_OUTBOX_LANES;
+    uint8_t lane = 0;
+    while (lane < PK_OUTBOX_LANES && !has_backlog(&ob->lanes[lane])) {
+        lane++;
     }
-    for (uint8_t lane = 0; lane < PK_OUTBOX_LANES; lane++) {
-        if (has_backlog(&ob->lanes[lane])) {
-            return lane;
-        }
-    }
-    return PK_OUTBOX_LANES;
+    /* A quarter at a time: one read for several entries, and room left for what happens meanwhile. Asked
+     * last: it looks at every slot, and mostly there is nothing to drain. */
+    const bool is_wanted =
+        lane < PK_OUTBOX_LANES && ob->is_online && free_slots(ob) >= PK_LIMIT_OUTBOX_SLOTS / 4u;
+    return is_wanted ? lane : (uint8_t)PK_OUTBOX_LANES;
 }
 
 static uint8_t copy_key(const struct pk_record_key *key, uint8_t out[PK_STORE_KEY_BYTES]) {

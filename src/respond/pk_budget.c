@@ -162,6 +162,7 @@ static struct pk_budget_slot *take_slot(struct pk_budget *b, uint64_t key, const
         if (b->slots[i].key == 0 || is_stale(&b->slots[i], now)) {
             s = &b->slots[i];
             *s = (struct pk_budget_slot){.key = key, .gone_key = s->key, .slice = slice_of(now)};
+            b->has_dirty = true;
             memset(s->used_inv, 0xFF, sizeof s->used_inv);
         }
     }
@@ -192,7 +193,7 @@ static void take_incident(struct pk_budget *b, uint32_t number) {
         if (row->number == number) {
             row->used++;
             row->used_inv = (uint8_t)~row->used;
-            row->is_dirty = true;
+            row->is_dirty = b->has_dirty = true;
             return;
         }
         free_row = free_row == NULL && row->number == 0 ? row : free_row;
@@ -200,6 +201,7 @@ static void take_incident(struct pk_budget *b, uint32_t number) {
     PK_ASSERT(free_row != NULL);
     *free_row =
         (struct pk_budget_incident){.number = number, .used = 1, .used_inv = (uint8_t)~1u, .is_dirty = true};
+    b->has_dirty = true;
 }
 
 int pk_budget_take(struct pk_budget *b, struct pk_str action, struct pk_str target, uint32_t incident,
@@ -218,7 +220,7 @@ int pk_budget_take(struct pk_budget *b, struct pk_str action, struct pk_str targ
     s->used[0]++;
     s->used_inv[0] = (uint8_t)~s->used[0];
     s->last_start = *now;
-    s->is_dirty = true;
+    s->is_dirty = b->has_dirty = true;
     take_incident(b, incident);
     return PK_OK;
 }
@@ -227,7 +229,7 @@ void pk_budget_forget_incident(struct pk_budget *b, uint32_t incident) {
     for (uint32_t i = 0; incident != 0 && i < PK_LIMIT_INCIDENTS; i++) {
         if (b->incidents[i].number == incident) {
             b->incidents[i].is_gone = true;
-            b->incidents[i].is_dirty = true;
+            b->incidents[i].is_dirty = b->has_dirty = true;
         }
     }
 }
@@ -295,6 +297,9 @@ static bool next_dirty_slot(struct pk_budget *b, struct pk_budget_record *out) {
 
 int pk_budget_next_dirty(struct pk_budget *b, struct pk_budget_record *out) {
     memset(out, 0, sizeof *out);
+    if (!b->has_dirty) {
+        return PK_E_NOT_FOUND;
+    }
     if (next_dirty_slot(b, out)) {
         return PK_OK;
     }
@@ -312,10 +317,12 @@ int pk_budget_next_dirty(struct pk_budget *b, struct pk_budget_record *out) {
         }
         return PK_OK;
     }
+    b->has_dirty = false;
     return PK_E_NOT_FOUND;
 }
 
 void pk_budget_dirty_all(struct pk_budget *b) {
+    b->has_dirty = true;
     for (uint32_t i = 0; i < PK_LIMIT_BUDGETS; i++) {
         b->slots[i].is_dirty = b->slots[i].key != 0;
     }

@@ -157,6 +157,8 @@ int pk_respond_plan(struct pk_respond *r, uint32_t incident, struct pk_str names
         return PK_E_FULL;
     }
     *row = plan;
+    const uint32_t used = (uint32_t)(row - r->plans) + 1u;
+    r->plan_used = used > r->plan_used ? used : r->plan_used;
     plan_next(r, row, now);
     return PK_OK;
 }
@@ -307,7 +309,7 @@ void pk_respond_on_not_queued(struct pk_respond *r, uint32_t id) {
 
 void pk_respond_on_durable(struct pk_respond *r, uint64_t durable_seq) {
     r->durable_seq = durable_seq > r->durable_seq ? durable_seq : r->durable_seq;
-    for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
+    for (uint32_t i = 0; i < r->run_used; i++) {
         struct pk_run *run = &r->runs[i];
         if (run->id != 0 && run->step == PK_RUN_AT_INTENT && run->intent_seq != 0 &&
             run->intent_seq <= r->durable_seq) {
@@ -547,7 +549,7 @@ int pk_respond_restore(struct pk_respond *r, struct pk_str stored, const struct 
 /* -- the tick -- */
 uint64_t pk_respond_tick(struct pk_respond *r, const struct pk_stamp *now) {
     uint64_t next_ms = UINT64_MAX;
-    for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
+    for (uint32_t i = 0; i < r->run_used; i++) {
         struct pk_run *run = &r->runs[i];
         if (run->id == 0 || pk_run_state_is_final(run->state)) {
             run->is_persist_deferred = false;
@@ -560,7 +562,7 @@ uint64_t pk_respond_tick(struct pk_respond *r, const struct pk_stamp *now) {
         const uint64_t due_ms = pk_respond_run_tick(r, run, now);
         next_ms = due_ms < next_ms ? due_ms : next_ms;
     }
-    for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
+    for (uint32_t i = 0; i < r->plan_used; i++) {
         if (r->plans[i].incident != 0) {
             advance_plan(r, &r->plans[i], now);
         }
@@ -628,8 +630,8 @@ int pk_respond_next_request(struct pk_respond *r, const struct pk_stamp *now,
         *out = (struct pk_respond_request){.kind = PK_REQ_FORGET, .run = &r->handed};
         return PK_OK;
     }
-    for (uint32_t n = 0; n < PK_LIMIT_RUNS; n++) {
-        const uint32_t i = (r->request_cursor + n) % PK_LIMIT_RUNS;
+    for (uint32_t n = 0; n < r->run_used; n++) {
+        const uint32_t i = (r->request_cursor + n) % r->run_used;
         if (r->runs[i].id != 0 && next_of_run(r, &r->runs[i], now, out)) {
             r->request_cursor = i;
             return PK_OK;

@@ -37,6 +37,7 @@ static struct pk_run *make_room(struct pk_respond *r) {
     for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
         struct pk_run *run = &r->runs[i];
         if (run->id == 0) {
+            r->run_used = i >= r->run_used ? i + 1u : r->run_used;
             return run;
         }
         if (is_evictable(r, run) && (oldest == NULL || run->id < oldest->id)) {

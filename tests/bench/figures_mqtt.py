@@ -25,8 +25,8 @@ from rig import GATEWAY, SITE, Gateway, Process, Rig, await_true, free_port, nee
 
 IN = f"picket/v1/{SITE}/{GATEWAY}/in"
 MARK_EVERY = 1000
-RATE = 100
-DELAY_MARKS = 60
+RATE = 200
+DELAY_MARKS = 200
 
 
 def fetch_peers():
