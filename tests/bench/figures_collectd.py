@@ -2,7 +2,7 @@
 """Value over a threshold to a script, beside collectd's threshold plugin (Debian package collectd-core): delay from the value on the socket to the
 start of the script, values a second on the socket, resident memory with the usual collectors on. Needs root.
 
-    python3 tests/bench/figures_collectd.py     a minute
+    tests/bench/run collectd     a minute
 
 Both run as their packages would: collectd with nine plugins at 1 s, exec and threshold; picketd (`small`) sealed, supervisor and agent, its
 collectors. Ours keeps the incident, the action and its budget in stores that are flushed before the script starts; collectd keeps nothing. So the

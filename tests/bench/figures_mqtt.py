@@ -3,7 +3,7 @@
 tests/bench/peers/package-lock.json), each alone with a fresh Mosquitto on the loopback address, in turn. Events a second at QoS 0 and 1, delay from
 event to report, memory. Needs root, Mosquitto, Node.js 20 and npm.
 
-    python3 tests/bench/figures_mqtt.py [EVENTS [RUNS]]     200,000 events and two runs unless said: about five minutes
+    tests/bench/run mqtt [EVENTS [RUNS]]     200,000 events and two runs unless said: about five minutes
 
 5,000 keys of 20 types with a window rule each ("16 in 100 ms"); every thousandth event is a mark that must be reported, which is how the publisher
 knows how far the program has come. The agent takes them through its shipped rules as well, keeps an incident of each mark in its store and

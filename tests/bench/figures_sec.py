@@ -2,7 +2,7 @@
 """Log lines to threshold incidents beside SEC (Simple Event Correlator, Debian package sec): the same text file, the same 20 rules of "10 in 300 s"
 for each of 1,000 sources, so 20,000 keys; then 100,000 keys and the memory they take.
 
-    python3 tests/bench/figures_sec.py [LINES]     300,000 lines unless said; two minutes
+    tests/bench/run sec [LINES]     300,000 lines unless said; two minutes
 
 Ours is one process with the code of the agent: text, patterns, events, windows, firings to a file. Start-up is taken off on both sides.
 """

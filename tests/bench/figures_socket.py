@@ -2,7 +2,7 @@
 """JSON event lines a second through the events socket of the real agent: every line parsed, taken in, through the shipped rules, and answered.
 Beside it, in the same run, a plain Node.js server on such a socket that parses the same lines and counts them. Needs root.
 
-    tests/bench/figures_socket.sh [SECONDS]
+    tests/bench/run socket [SECONDS]
 
 Exit 1 when the agent does less than a million lines for a second of its processor, or loses or refuses one.
 """
@@ -13,8 +13,11 @@ import statistics
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "integration"))
-from rig import BUILD, Gateway, Process, Rig, await_true, need_root  # noqa: E402
+from bench_rig import build
+
+BUILD = build("small", "bench_socket", "picketd", "picketctl", "picket-demo")
+os.environ["PK_BINARY_DIR"] = BUILD
+from rig import Gateway, Process, Rig, await_true, need_root  # noqa: E402
 
 BENCH = os.path.join(BUILD, "tests", "bench", "bench_socket")
 RUNS = 3
