@@ -75,7 +75,7 @@ static bool is_close(double got, double want) {
 
 PK_TEST(baseline__random_weeks__agree_with_all_numbers_looked_at_again) {
     uint32_t seen[3] = {0};
-    for (uint64_t seed = 1; seed <= 12; seed++) {
+    for (uint64_t seed = 1; seed <= 4; seed++) {
         struct pk_rng r;
         struct pk_baseline b = {0};
         pk_rng_seed(&r, seed);
@@ -111,7 +111,7 @@ PK_TEST(baseline__random_weeks__agree_with_all_numbers_looked_at_again) {
             return;
         }
     }
-    CHECK(seen[PK_BASELINE_UNKNOWN] > 50 && seen[PK_BASELINE_OVERALL] > 500 && seen[PK_BASELINE_HOUR] > 5000);
+    CHECK(seen[PK_BASELINE_UNKNOWN] > 20 && seen[PK_BASELINE_OVERALL] > 200 && seen[PK_BASELINE_HOUR] > 2000);
 }
 
 static void add(struct pk_baseline *b, uint64_t at_ms, double v) {
