@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "detect/pk_cond_quantile.h"
 #include "detect/pk_eval.h"
 #include "detect/pk_match.h"
 
@@ -19,6 +20,12 @@ static const struct pk_cond_ops *const OPS[PK_COND_KIND_COUNT] = {
     [PK_COND_EXPIRES] = &PK_COND_EXPIRES_OPS,
     [PK_COND_THEN] = &PK_COND_THEN_OPS,
     [PK_COND_WITHOUT] = &PK_COND_WITHOUT_OPS,
+    [PK_COND_QUANTILE] = &PK_COND_QUANTILE_OPS,
+    [PK_COND_DROP] = &PK_COND_DROP_OPS,
+    [PK_COND_RISE] = &PK_COND_RISE_OPS,
+    [PK_COND_TREND] = &PK_COND_TREND_OPS,
+    [PK_COND_USUAL] = &PK_COND_USUAL_OPS,
+    [PK_COND_ANOMALY] = &PK_COND_ANOMALY_OPS,
 };
 
 const struct pk_cond_ops *pk_cond_ops(uint8_t kind) {
@@ -32,7 +39,7 @@ enum pk_cond_kind pk_cond_kind_of(struct pk_str word) {
             return (enum pk_cond_kind)i;
         }
     }
-    return PK_COND_NONE;
+    return pk_cond_percent_of(word) > 0 ? PK_COND_QUANTILE : PK_COND_NONE;
 }
 
 const struct pk_rule_cond *pk_cond_clauses(const struct pk_rule *r, uint32_t *out_count) {
@@ -60,16 +67,53 @@ static uint32_t lay_out_one(struct pk_rule_cond *c, uint32_t at_words) {
     return at_words + words;
 }
 
+bool pk_cond_is_same_inner(const struct pk_rule_cond *a, const struct pk_rule_cond *b) {
+    return a->term_count == b->term_count && (a->term_count == 0 || a->term_first == b->term_first);
+}
+
+/* The condition before conds[index] in whose state it lives, or NULL. */
+static const struct pk_rule_cond *host_of(struct pk_rule_cond *const *conds, uint32_t index) {
+    const struct pk_cond_ops *ops = pk_cond_ops(conds[index]->kind);
+    for (uint32_t i = 0; i < index && ops->may_share != NULL; i++) {
+        if (conds[i]->kind == conds[index]->kind && ops->may_share(conds[i], conds[index])) {
+            return conds[i];
+        }
+    }
+    return NULL;
+}
+
 uint32_t pk_cond_lay_out(struct pk_rule *r) {
+    struct pk_rule_cond *conds[PK_COND_CONDS_MAX];
     const bool is_many = r->when.kind == PK_COND_ALL || r->when.kind == PK_COND_ANY;
-    uint32_t at_words = is_many ? 0u : lay_out_one(&r->when, 0);
-    for (uint32_t i = 0; is_many && i < r->clause_count; i++) {
-        at_words = lay_out_one(&r->clauses[i], at_words);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < (is_many ? r->clause_count : 1u); i++) {
+        conds[count++] = is_many ? &r->clauses[i] : &r->when;
     }
     if (pk_cond_ops(r->clear.kind) != NULL) {
-        at_words = lay_out_one(&r->clear, at_words);
+        conds[count++] = &r->clear;
+    }
+    uint32_t at_words = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct pk_rule_cond *host = host_of(conds, i);
+        if (host == NULL) {
+            at_words = lay_out_one(conds[i], at_words);
+        } else {
+            conds[i]->state_at = host->state_at;
+            conds[i]->state_words = host->state_words;
+        }
     }
     return at_words * (uint32_t)sizeof(uint32_t);
+}
+
+/* It lives in the state of a condition before it. */
+static bool is_guest(const struct pk_rule_cond *const *conds, uint32_t index) {
+    for (uint32_t i = 0; i < index; i++) {
+        if (conds[i]->kind == conds[index]->kind && conds[i]->state_at == conds[index]->state_at &&
+            conds[i]->state_words > 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 struct pk_cond_at pk_cond_at_of(const struct pk_engine *e, uint32_t slot, const struct pk_rule_cond *c) {
@@ -80,8 +124,7 @@ struct pk_cond_at pk_cond_at_of(const struct pk_engine *e, uint32_t slot, const 
     return (struct pk_cond_at){e, e->rules.rows[w->rule], c, block + c->state_at};
 }
 
-/* The conditions of a rule that have a state: the clauses, then `clear`. */
-static uint32_t conds_of(const struct pk_rule *r, const struct pk_rule_cond *out[PK_COND_CONDS_MAX]) {
+uint32_t pk_cond_all(const struct pk_rule *r, const struct pk_rule_cond *out[PK_COND_CONDS_MAX]) {
     uint32_t count = 0;
     const struct pk_rule_cond *clauses = pk_cond_clauses(r, &count);
     for (uint32_t i = 0; i < count; i++) {
@@ -95,11 +138,11 @@ static uint32_t conds_of(const struct pk_rule *r, const struct pk_rule_cond *out
 
 void pk_cond_init(struct pk_engine *e, uint32_t slot) {
     const struct pk_rule_cond *conds[PK_COND_CONDS_MAX];
-    const uint32_t count = conds_of(e->rules.rows[e->windows.slots[slot].rule], conds);
+    const uint32_t count = pk_cond_all(e->rules.rows[e->windows.slots[slot].rule], conds);
     for (uint32_t i = 0; i < count; i++) {
         const struct pk_cond_at at = pk_cond_at_of(e, slot, conds[i]);
         const struct pk_cond_ops *ops = pk_cond_ops(conds[i]->kind);
-        if (ops->init != NULL) {
+        if (ops->init != NULL && !is_guest(conds, i)) {
             ops->init(&at);
         }
     }
@@ -177,11 +220,12 @@ void pk_cond_feed(struct pk_engine *e, uint16_t rule, const struct pk_event *eve
     if (is_replayed && (r->across > 0 || (pk_cond_traits(r) & PK_COND_IS_OF_TIME) != 0)) {
         return;
     }
-    const uint32_t count = conds_of(r, conds);
+    const uint32_t count = pk_cond_all(r, conds);
     uint32_t fed_bits = 0;
     bool may_make = false;
     for (uint32_t i = 0; i < count; i++) {
-        fed_bits |= takes(e, r, conds[i], event, &inputs[i]) ? 1u << i : 0u;
+        const bool is_fed = takes(e, r, conds[i], event, &inputs[i]) && !is_guest(conds, i);
+        fed_bits |= is_fed ? 1u << i : 0u;
         may_make = may_make || (conds[i] != &r->clear && inputs[i].is_first);
     }
     const uint32_t slot = fed_bits != 0 ? window_of(e, rule, r, event, may_make) : PK_WINDOW_NONE;
@@ -300,7 +344,7 @@ uint64_t pk_cond_first_ms(const struct pk_engine *e, uint32_t slot, uint64_t now
 
 uint32_t pk_cond_memory_ms(const struct pk_rule *r) {
     const struct pk_rule_cond *conds[PK_COND_CONDS_MAX];
-    const uint32_t count = conds_of(r, conds);
+    const uint32_t count = pk_cond_all(r, conds);
     uint32_t memory_ms = 0;
     for (uint32_t i = 0; i < count; i++) {
         memory_ms = conds[i]->within_ms > memory_ms ? conds[i]->within_ms : memory_ms;

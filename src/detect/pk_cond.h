@@ -77,6 +77,9 @@ struct pk_cond_ops {
     void (*put)(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r,
                 const struct pk_rule_cond *cond);
     uint32_t (*state_bytes)(const struct pk_rule_cond *cond);
+    /* Whether a later condition of the same kind can be judged by the state of this one: then it has none of
+     * its own and is not fed. NULL = no. */
+    bool (*may_share)(const struct pk_rule_cond *host, const struct pk_rule_cond *guest);
     void (*init)(const struct pk_cond_at *at); /* NULL = zeros are right */
     /* Whether the event speaks for the condition (it is evidence, and a STILL is due). */
     bool (*feed)(const struct pk_cond_at *at, const struct pk_cond_input *in);
@@ -94,6 +97,8 @@ extern const struct pk_cond_ops PK_COND_COUNT_OPS, PK_COND_VALUE_OPS, PK_COND_AB
 extern const struct pk_cond_ops PK_COND_RATE_OPS, PK_COND_RATIO_OPS;
 extern const struct pk_cond_ops PK_COND_DISTINCT_OPS, PK_COND_CONSECUTIVE_OPS;
 extern const struct pk_cond_ops PK_COND_EXPIRES_OPS, PK_COND_THEN_OPS, PK_COND_WITHOUT_OPS;
+extern const struct pk_cond_ops PK_COND_QUANTILE_OPS, PK_COND_DROP_OPS, PK_COND_RISE_OPS, PK_COND_TREND_OPS,
+    PK_COND_USUAL_OPS, PK_COND_ANOMALY_OPS;
 
 /* The row of a kind; of stable, never, all of and any of, which have no state, NULL. */
 const struct pk_cond_ops *pk_cond_ops(uint8_t kind);
@@ -101,6 +106,8 @@ const struct pk_cond_ops *pk_cond_ops(uint8_t kind);
 enum pk_cond_kind pk_cond_kind_of(struct pk_str word);
 /* Conditions of `when`: one, or the clauses of all of and any of. */
 const struct pk_rule_cond *pk_cond_clauses(const struct pk_rule *r, uint32_t *out_count);
+/* The conditions of a rule that have a state: the clauses, then `clear`. */
+uint32_t pk_cond_all(const struct pk_rule *r, const struct pk_rule_cond *out[PK_COND_CONDS_MAX]);
 /* Traits of all its clauses together. */
 uint8_t pk_cond_traits(const struct pk_rule *r);
 /* Gives every condition of a rule that is not plain its place in the block. Returns the bytes of the block,
@@ -146,6 +153,8 @@ uint64_t pk_cond_clock(const struct pk_engine *e, const struct pk_event *event);
 static inline struct pk_judgement pk_judgement_of(enum pk_verdict v, uint64_t from_ms, uint64_t until_ms) {
     return (struct pk_judgement){v, from_ms, until_ms};
 }
+/* Both take the same events. */
+bool pk_cond_is_same_inner(const struct pk_rule_cond *a, const struct pk_rule_cond *b);
 /* How long a sample counts as fresh: `stale` of the rule, or three times the usual gap (0 = unknown yet). */
 uint64_t pk_cond_stale_ms(const struct pk_rule *r, uint64_t gap_ms);
 #endif

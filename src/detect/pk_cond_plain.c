@@ -2,6 +2,7 @@
  * alone is plain: pk_feed.c and pk_judge.c do the same with the times of its window. */
 #include "base/pk_assert.h"
 #include "detect/pk_cond.h"
+#include "detect/pk_cond_usual.h"
 #include "detect/pk_feed.h"
 
 /* -- count: the newest N times, exact -- */
@@ -122,6 +123,9 @@ struct value_state {
 static int read_value(struct pk_rule_cursor *c, struct pk_rule *r, struct pk_rule_cond *cond) {
     int err = pk_rule_read_inner(c, r, &cond->term_first, &cond->term_count);
     err = err != PK_OK ? err : pk_rule_read_cmp(c, &cond->cmp);
+    if (err == PK_OK && pk_cond_is_usual_next(c)) {
+        return pk_cond_read_usual(c, cond);
+    }
     return err != PK_OK ? err : pk_rule_read_number(c, &cond->value);
 }
 

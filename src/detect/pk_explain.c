@@ -76,6 +76,14 @@ static void put_step(struct pk_buf *b, const struct pk_engine *e, const struct p
         pk_buf_putc(b, ' ');
         pk_buf_put_double(b, raise->value);
         break;
+    case PK_RAISE_QUANTILE:
+        pk_buf_putc(b, 'p');
+        pk_buf_put_u64(b, raise->percent);
+        pk_buf_putc(b, ' ');
+        pk_buf_puts(b, pk_cmp_word((enum pk_cmp)raise->cmp));
+        pk_buf_putc(b, ' ');
+        pk_buf_put_double(b, raise->value);
+        break;
     case PK_RAISE_COUNT:
         pk_buf_puts(b, "count >= ");
         pk_buf_put_u64(b, raise->min_count);

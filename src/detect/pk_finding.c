@@ -4,6 +4,7 @@
 
 #include "base/pk_assert.h"
 #include "detect/pk_cond.h"
+#include "detect/pk_cond_quantile.h"
 #include "detect/pk_match.h"
 
 const char *pk_finding_kind_word(enum pk_finding_kind k) {
@@ -229,6 +230,9 @@ static void put_raise(struct pk_buf *b, const struct pk_engine *e, uint32_t slot
         pk_buf_put_u64(b, raise->min_count);
         pk_buf_puts(b, " events in ");
         pk_buf_put_duration(b, r->when.within_ms);
+        return;
+    case PK_RAISE_QUANTILE:
+        pk_cond_put_quantile_raise(b, e, slot, raise, e->now_ms);
         return;
     case PK_RAISE_LASTING:
         pk_buf_puts(b, "lasting for ");

@@ -2,6 +2,7 @@
 
 #include "base/pk_assert.h"
 #include "detect/pk_cond.h"
+#include "detect/pk_cond_quantile.h"
 #include "detect/pk_match.h"
 
 enum { RATIO_BUCKETS = 4, RATIO_COUNT_MAX = 0xFFFF };
@@ -269,6 +270,10 @@ struct pk_judgement pk_judge_raise(const struct pk_engine *e, uint32_t slot,
     }
     case PK_RAISE_COUNT:
         return count_holds(e, slot, raise->min_count, rule_of(e, slot)->when.within_ms, now_ms);
+    case PK_RAISE_QUANTILE: {
+        const bool holds = pk_cond_quantile_raises(e, slot, raise, now_ms);
+        return judgement(holds ? PK_TRUE : PK_FALSE, now_ms, UINT64_MAX);
+    }
     case PK_RAISE_LASTING: {
         const uint64_t due_ms = a != NULL ? a->fired_ms + raise->for_ms : UINT64_MAX;
         return due_ms <= now_ms ? judgement(PK_TRUE, due_ms, UINT64_MAX)

@@ -21,7 +21,7 @@
 enum {
     PK_QUANTILE_SLICES = 4,
     PK_QUANTILE_CUTS = 3,   /* of `when`, `clear` and the escalation clause */
-    PK_QUANTILE_GRID = 113, /* 6.3 octaves */
+    PK_QUANTILE_GRID = 112, /* 6.2 octaves */
     PK_QUANTILE_CELLS = PK_QUANTILE_GRID + 2 + PK_QUANTILE_CUTS /* one below the grid, one above */
 };
 
@@ -47,7 +47,7 @@ struct pk_quantile { /* all zero is the start */
     uint8_t shift[PK_QUANTILE_SLICES]; /* one in a cell stands for 2^shift */
     uint16_t cell[PK_QUANTILE_SLICES][PK_QUANTILE_CELLS];
 };
-_Static_assert(sizeof(struct pk_quantile) == 1024, "the price of a series");
+_Static_assert(sizeof(struct pk_quantile) == 1016, "the price of a series");
 
 enum pk_quantile_side { PK_QUANTILE_BELOW = -1, PK_QUANTILE_IN = 0, PK_QUANTILE_ABOVE = 1 };
 struct pk_quantile_figure {

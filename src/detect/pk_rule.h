@@ -41,6 +41,12 @@ enum pk_cond_kind {
     PK_COND_EXPIRES,
     PK_COND_THEN,
     PK_COND_WITHOUT,
+    PK_COND_QUANTILE,
+    PK_COND_DROP,
+    PK_COND_RISE,
+    PK_COND_TREND,
+    PK_COND_USUAL, /* value against a multiple of what is usual */
+    PK_COND_ANOMALY,
     PK_COND_KIND_COUNT
 };
 enum pk_raise_kind {
@@ -50,7 +56,8 @@ enum pk_raise_kind {
     PK_RAISE_COUNT,
     PK_RAISE_LASTING,
     PK_RAISE_EXPIRES, /* as `when`, with less time left */
-    PK_RAISE_EVENT    /* one of the events that speak for the firing asks for it */
+    PK_RAISE_EVENT,   /* one of the events that speak for the firing asks for it */
+    PK_RAISE_QUANTILE
 };
 
 /* "Unknown" is a value: no data yet or too old (STALE), or the source said it cannot measure (FAULT). */
@@ -82,7 +89,7 @@ struct pk_rule_cond {
     uint8_t then_first, then_count; /* of a form with two brackets: the events of the second */
     uint8_t promised_factor;        /* ABSENT: times the promised interval; 0 = only for_ms */
     uint8_t option;                 /* the form's own */
-    uint16_t count;                 /* COUNT: N */
+    uint16_t count;                 /* COUNT: N; QUANTILE: numbers it takes to say anything */
     uint16_t state_at, state_words; /* its part of a window's block, in words of 4 bytes; at is even */
     uint16_t reserved;
     uint32_t within_ms; /* the window */
@@ -91,16 +98,20 @@ struct pk_rule_cond {
         double value;   /* threshold on event values */
         uint64_t whole; /* a whole number: of events, or of milliseconds where 32 bits do not do */
     };
-    struct pk_rule_ref field; /* name of a data field */
+    union {
+        struct pk_rule_ref field; /* name of a data field */
+        double least;             /* USUAL: the threshold is never below it; 0 = not told */
+        uint32_t soon_ms;         /* TREND: the limit is reached within so long; within_ms is the look-back */
+    };
 };
 
 struct pk_rule_raise {
     uint8_t kind;                   /* enum pk_raise_kind */
-    uint8_t cmp;                    /* VALUE */
+    uint8_t cmp;                    /* VALUE, QUANTILE */
     uint8_t severity;               /* it becomes; each step above the one before */
     uint8_t term_first, term_count; /* RATIO: numerator; the denominator is all events of `on`. EVENT */
     uint16_t percent, min_count;    /* RATIO: more than percent of at least min_count; COUNT: min_count in the
-                                       window of `when` */
+                                       window of `when`; QUANTILE: percent of the numbers of `when` */
     uint32_t for_ms;                /* LASTING: firing so long */
     union {
         double value;   /* VALUE */

@@ -4,6 +4,7 @@
 
 #include "base/pk_assert.h"
 #include "detect/pk_cond.h"
+#include "detect/pk_cond_quantile.h"
 
 enum { FORM_WORDS_MAX = PK_COND_KIND_COUNT + 2 };
 
@@ -204,6 +205,7 @@ static int read_raise(struct pk_rule_cursor *c, struct pk_rule *r, struct pk_rul
     }
     switch ((enum pk_raise_kind)raise->kind) {
     case PK_RAISE_NONE:
+    case PK_RAISE_QUANTILE: /* its words are many */
         break;
     case PK_RAISE_RATIO:
         return read_ratio(c, r, raise);
@@ -220,8 +222,13 @@ static int read_raise(struct pk_rule_cursor *c, struct pk_rule *r, struct pk_rul
     case PK_RAISE_EVENT:
         return pk_rule_need_inner(c, r, &raise->term_first, &raise->term_count);
     }
-    return pk_rule_fail_word(c, c->at - word.n, "'{}' is not ratio, value, count, lasting, expires or event",
-                             word, WORDS + 1, PK_COUNT_OF(WORDS) - 1u);
+    const uint32_t percent = pk_cond_percent_of(word);
+    if (percent > 0) {
+        return pk_cond_read_quantile_raise(c, r, raise, percent);
+    }
+    return pk_rule_fail_word(c, c->at - word.n,
+                             "'{}' is not ratio, value, count, lasting, expires, event or p95", word,
+                             WORDS + 1, PK_COUNT_OF(WORDS) - 1u);
 }
 
 /* severity "if" clause */

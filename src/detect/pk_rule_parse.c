@@ -5,7 +5,9 @@
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
 #include "detect/pk_cond.h"
+#include "detect/pk_quantile.h"
 #include "detect/pk_rule_alias.h"
+#include "detect/pk_rule_expr.h"
 #include "detect/pk_window.h"
 
 enum key {
@@ -405,7 +407,10 @@ static int check_clear(struct section *s, struct pk_rule_cursor *c) {
                             "the rule could clear while its condition holds: count no more, in no less time",
                             pk_str_make(NULL, 0));
     }
-    if (r->clear.kind == PK_COND_VALUE && r->when.kind == PK_COND_VALUE && is_overlap(&r->when, &r->clear)) {
+    const bool is_same_gauge = r->clear.kind == r->when.kind && r->clear.option == r->when.option &&
+                               (r->clear.kind == PK_COND_VALUE || r->clear.kind == PK_COND_QUANTILE ||
+                                r->clear.kind == PK_COND_USUAL);
+    if (is_same_gauge && is_overlap(&r->when, &r->clear)) {
         return pk_rule_fail(c, 0, "the rule would clear while its condition holds", pk_str_make(NULL, 0));
     }
     if (r->clear.kind == PK_COND_VALUE && (r->when.kind == PK_COND_ABSENT || r->across > 0)) {
@@ -455,6 +460,31 @@ static int read_severity(struct section *s) {
         }
     }
     return ratio_count <= 1 ? PK_OK : pk_rule_fail(c, 0, "a rule can have one ratio", pk_str_make(NULL, 0));
+}
+
+/* Quantiles are judged at a few fixed cuts of one histogram, which the group of `across` does not have. */
+static int check_quantiles(struct section *s) {
+    struct pk_rule *r = s->rule;
+    const struct pk_rule_cond *conds[PK_COND_CONDS_MAX];
+    const uint32_t count = pk_cond_all(r, conds);
+    uint32_t cuts = 0;
+    uint32_t raises = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        cuts += conds[i]->kind == PK_COND_QUANTILE ? 1u : 0u;
+    }
+    for (uint32_t i = 0; i < r->raise_count; i++) {
+        raises += r->raises[i].kind == PK_RAISE_QUANTILE ? 1u : 0u;
+    }
+    if (raises > 0 && r->across > 0) {
+        return pk_rule_fail(cursor(s, KEY_SEVERITY), 0, "a quantile cannot escalate a rule with 'across'",
+                            pk_str_make(NULL, 0));
+    }
+    if (raises > 1 || (cuts > 0 && cuts + raises > PK_QUANTILE_CUTS)) {
+        return pk_rule_fail(cursor(s, KEY_WHEN), 0,
+                            "a rule has at most three quantiles, one of them in 'severity'",
+                            pk_str_make(NULL, 0));
+    }
+    return PK_OK;
 }
 
 /* Rules whose windows need no more than their times. */
@@ -629,6 +659,7 @@ static int read_conditions(struct section *s) {
     err = err != PK_OK ? err : read_consecutive(s);
     err = err != PK_OK ? err : read_components(s);
     err = err != PK_OK || !has(s, KEY_CLEAR) ? err : check_clear(s, cursor(s, KEY_CLEAR));
+    err = err != PK_OK ? err : check_quantiles(s);
     err = err != PK_OK ? err : choose_ring(s);
     return err != PK_OK ? err : read_keys(s);
 }

@@ -118,6 +118,10 @@ int pk_rule_expect(struct pk_rule_cursor *c, const char *word) {
     return pk_rule_fail(c, c->at, message, got);
 }
 
+int pk_rule_expect_in(struct pk_rule_cursor *c) {
+    return pk_rule_take_if(c, "within") ? PK_OK : pk_rule_expect(c, "in");
+}
+
 int pk_rule_expect_end(struct pk_rule_cursor *c) {
     const struct pk_str got = pk_rule_peek(c);
     if (got.n == 0) {

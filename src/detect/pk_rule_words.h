@@ -29,6 +29,8 @@ struct pk_str pk_rule_take(struct pk_rule_cursor *c);
 /* Takes the word when it is the next one. */
 bool pk_rule_take_if(struct pk_rule_cursor *c, const char *word);
 PK_MUST_USE int pk_rule_expect(struct pk_rule_cursor *c, const char *word);
+/* "in" or "within". */
+PK_MUST_USE int pk_rule_expect_in(struct pk_rule_cursor *c);
 PK_MUST_USE int pk_rule_expect_end(struct pk_rule_cursor *c);
 PK_MUST_USE int pk_rule_read_cmp(struct pk_rule_cursor *c, uint8_t *out); /* enum pk_cmp */
 /* "<" or ">": for forms whose answer at equality nobody should depend on. */

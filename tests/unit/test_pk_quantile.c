@@ -239,7 +239,7 @@ PK_TEST(quantile__millions_in_a_slice__verdict_is_exact_and_figure_stays_near) {
     struct pk_quantile q;
     struct pk_quantile_scale s;
     simple(&q, &s, 1000, PK_CMP_GT);
-    const uint32_t total = 1000000;
+    const uint32_t total = 2000000;
     uint32_t refused = 0;
     for (uint32_t i = 0; i < total; i++) {
         const double v = 100 + (double)(i * 7u % 1000u); /* each of 100..1099 equally often */

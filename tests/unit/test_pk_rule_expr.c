@@ -174,7 +174,7 @@ PK_TEST(severity__with_each_escalation) {
                 "the severity after '->' must be higher");
     check_fails(pk_rule_read_severity, "high -> critical", 25, "expected 'if' at the end");
     check_fails(pk_rule_read_severity, "high -> critical if valu > 3", 29,
-                "'valu' is not ratio, value, count, lasting, expires or event; did you mean 'value'?");
+                "'valu' is not ratio, value, count, lasting, expires, event or p95; did you mean 'value'?");
     check_fails(pk_rule_read_severity, "high -> critical if ratio > 5% min 2", 35,
                 "ratio needs its comparison in brackets");
     check_fails(pk_rule_read_severity, "high critical", 14, "expected '->' before 'critical'");

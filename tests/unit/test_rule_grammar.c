@@ -19,6 +19,7 @@ static char readme[README_MAX];
 static struct production productions[RULES_MAX];
 static uint32_t production_count;
 static struct pk_rng rng;
+static bool quantile_in_when; /* an escalation may be about it */
 
 static bool read_readme(void) {
     FILE *f = fopen(PK_SOURCE_DIR "/config/rules/README.md", "rb");
@@ -122,6 +123,10 @@ static const char *token_text(struct pk_str token) {
         {"?large?", "0", "63", "1000000000"},
         {"?some?", "1", "50", "99"},
         {"?days?", "30d", "3650d", "12h"},
+        {"?quantile?", "p50", "p95", "P99"},
+        {"?threshold?", "1000", "0.5", "1e-3"},
+        {"?times?", "3x", "0.25x", "1000x"},
+        {"?score?", "0.5", "0.01", "0.99"},
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
         if (pk_str_eq_c(token, ROWS[i][0])) {
@@ -198,6 +203,7 @@ static void try_all(const char *name, reader *read) {
         struct pk_buf b;
         memset(&r, 0, sizeof r);
         memset(&diag, 0, sizeof diag);
+        r.when.kind = quantile_in_when ? PK_COND_QUANTILE : PK_COND_NONE;
         pk_buf_init(&b, text, sizeof text);
         if (!generate(name, &b)) {
             CHECK(false);
@@ -219,7 +225,9 @@ PK_TEST(grammar__what_the_readme_generates__is_taken) {
     REQUIRE(read_readme());
     try_all("on", pk_rule_read_on);
     try_all("when", pk_rule_read_when);
+    quantile_in_when = true;
     try_all("severity", pk_rule_read_severity);
+    quantile_in_when = false;
     try_all("clear", pk_rule_read_clear);
 }
 
