@@ -220,6 +220,7 @@ int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
     }
     pk_agent_expect_heartbeats(a);
     announce_start(a);
+    pk_agent_maps_renew(a);
     pk_agent_links_open(a);
     for (uint32_t i = 0; i < PK_COLLECT_COUNT; i++) {
         a->collect_due_ms[i] = a->now.mono_ms;
@@ -238,6 +239,7 @@ void pk_agent_apply_settings(struct pk_agent *a) {
     a->log_level = a->config.log_level;
     a->intake.rate_per_s = a->config.source_rate_per_s;
     a->intake.burst = a->config.source_burst_count;
+    pk_history_limit(&a->history, a->config.history_max, a->config.history_retention_ms);
     (void)a->port->source.watch(a->port->source.ctx, a->config.watches, a->config.watch_count,
                                 a->config.hung_ms);
     for (uint32_t i = 0; i < PK_COLLECT_COUNT; i++) {
@@ -271,6 +273,7 @@ void pk_agent_remark_orphans(struct pk_agent *a) {
 
 static void reload(struct pk_agent *a) {
     struct pk_diag diag;
+    const uint32_t maps_before = pk_crc32c(0, &a->config.maps, sizeof a->config.maps);
     uint32_t before[PK_LINKS];
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         before[i] = pk_crc32c(0, &a->config.broker[i], sizeof a->config.broker[i]);
@@ -287,6 +290,10 @@ static void reload(struct pk_agent *a) {
         return;
     }
     a->diag = (struct pk_diag){0};
+    a->maps.leaves_old = true;
+    if (maps_before != pk_crc32c(0, &a->config.maps, sizeof a->config.maps)) {
+        pk_agent_links_remap(a);
+    }
     pk_agent_apply_settings(a);
     pk_agent_expect_heartbeats(a);
     pk_agent_remark_orphans(a);

@@ -112,6 +112,19 @@ struct pk_agent_remote {
     uint32_t correlation_bytes;
 };
 
+/* Subscriptions of the mapping rows on one link: rows asked for, rows answered, and of the rows before the
+ * last reload those that were left. */
+struct pk_agent_map_link {
+    uint32_t next, answered, leave;
+    bool is_fresh; /* asked for again because the broker, or we, may know nothing */
+};
+struct pk_agent_maps {
+    struct pk_map_count counts[PK_LIMIT_MAPS]; /* since the rows were read */
+    uint16_t first[PK_LIMIT_MAPS];             /* first row with the same filter */
+    struct pk_agent_map_link links[PK_LINKS];
+    bool leaves_old; /* the spare configuration holds the rows before the last reload */
+};
+
 enum { PK_AGENT_TABLES = 32 };
 /* What the summary is made from. */
 struct pk_agent_summary {
@@ -148,6 +161,7 @@ struct pk_agent {
     /* detect */
     struct pk_intake intake;
     struct pk_history history;
+    uint64_t pruned_ms; /* when the history was cleared of old events last */
     struct pk_engine engine;
     struct pk_sample samples[PK_AGENT_SAMPLES];
     uint64_t collect_due_ms[PK_COLLECT_COUNT];
@@ -181,6 +195,7 @@ struct pk_agent {
     uint64_t birth_due_ms[PK_LINKS]; /* UINT64_MAX: it is out */
     bool is_epoch_from_store;        /* the supervisor's number is behind the store's */
     struct pk_agent_link_said link_said[PK_LINKS];
+    struct pk_agent_maps maps;
     bool link_has_more[PK_LINKS]; /* received messages wait until something else is done */
     struct pk_agent_muffle refusals, bad_events, unknown_topics;
     struct pk_command_gate gate;

@@ -4,7 +4,7 @@
 #include "agent/pk_agent_priv.h"
 #include "detect/pk_expect.h"
 
-enum { EVENTS_PER_TICK = 4096 };
+enum { EVENTS_PER_TICK = 4096, PRUNE_MS = 300000 };
 
 /* What a collector that cannot be read at all says: a fault of its main measurement. */
 static const struct {
@@ -36,12 +36,12 @@ uint64_t pk_agent_collect_next_ms(const struct pk_agent *a) {
 }
 
 /* A refusal is in the loss ledger, with source and sequence. */
-void pk_agent_offer(struct pk_agent *a) {
+bool pk_agent_offer(struct pk_agent *a) {
     uint32_t number = 0;
     const struct pk_intake_clock clock = pk_agent_intake_clock(a);
-    if (pk_intake_offer(&a->intake, &a->event_in, &clock, &number) < 0) {
-        a->counters.offers_refused++;
-    }
+    const bool is_taken = pk_intake_offer(&a->intake, &a->event_in, &clock, &number) == PK_OK;
+    a->counters.offers_refused += is_taken ? 0u : 1u;
+    return is_taken;
 }
 
 static void offer_sample(struct pk_agent *a, const char *type, const char *source, double value, int error) {
@@ -245,6 +245,10 @@ void pk_agent_expect_heartbeats(struct pk_agent *a) {
 
 void pk_agent_detect(struct pk_agent *a) {
     struct pk_event e;
+    if (a->now.mono_ms - a->pruned_ms >= PRUNE_MS) {
+        a->pruned_ms = a->now.mono_ms;
+        pk_history_prune(&a->history, a->now.mono_ms);
+    }
     pk_engine_tick(&a->engine, a->now.mono_ms);
     drain_findings(a);
     for (uint32_t i = 0; i < EVENTS_PER_TICK && pk_intake_pop(&a->intake, &e); i++) {

@@ -156,8 +156,19 @@ static void subscribe(struct pk_agent *a, uint32_t link) {
                                                    .retain_as_published = !is_event,
                                                    .retain_handling = is_event ? 2 : 1};
     }
-    if (count > 0 && pk_mqtt_subscribe(&a->links[link].mqtt, filters, count, 0, TOKEN_SUBSCRIBE) < 0) {
+    if (count > 0 && pk_mqtt_subscribe(&a->links[link].mqtt, filters, count, pk_agent_maps_own_id(a, link),
+                                       TOKEN_SUBSCRIBE) < 0) {
         pk_agent_log(a, PK_LOG_ERROR, "subscribing failed");
+    }
+}
+
+/* The rows changed: the broker hears of it at once, or when it is there again. */
+void pk_agent_links_remap(struct pk_agent *a) {
+    pk_agent_maps_renew(a);
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        if (pk_link_is_online(&a->links[i])) {
+            subscribe(a, i); /* with an identifier, or without */
+        }
     }
 }
 
@@ -179,6 +190,9 @@ static void on_connected(struct pk_agent *a, uint32_t link, bool subscribe_again
     if (subscribe_again) {
         subscribe(a, link);
     }
+    pk_agent_maps_connected(a, link, subscribe_again);
+    pk_agent_maps_subscribe(
+        a, link); /* with the rest, before an answer: else the last one would end the asking */
     if (link == pk_agent_link_for(a, PK_BROKER_INCIDENTS)) {
         pk_outbox_online(&a->outbox, true);
     }
@@ -441,6 +455,11 @@ static void on_command(struct pk_agent *a, uint32_t link, const struct pk_mqtt_e
 static void on_message(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e) {
     struct pk_topic topic;
     const int err = pk_topic_parse(e->u.message.topic, &topic);
+    if (a->config.maps.count > 0 &&
+        (err != PK_E_NOT_FOUND ? pk_agent_maps_is_copy(e) : pk_agent_maps_message(a, link, e))) {
+        acknowledge_later(a, link, e->u.message.handle);
+        return;
+    }
     if (err == PK_OK && topic.kind == PK_TOPIC_IN && (a->config.broker[link].roles & PK_BROKER_EVENTS) != 0) {
         on_device_event(a, link, e, &topic);
     } else if (err == PK_OK && topic.kind == PK_TOPIC_CMD &&
@@ -483,6 +502,10 @@ static void on_mqtt_event(struct pk_agent *a, uint32_t link, const struct pk_mqt
         }
         return;
     case PK_MQTT_EV_SUBSCRIBED:
+        if (e->u.answered.token >= PK_AGENT_TOKEN_MAPS) {
+            pk_agent_maps_answered(a, link, e);
+            return;
+        }
         for (uint32_t i = 0; e->u.answered.codes != NULL && i < e->u.answered.code_count; i++) {
             if (e->u.answered.codes[i] >= 0x80) {
                 pk_agent_log1(a, PK_LOG_ERROR, "the broker refused a subscription",
@@ -515,7 +538,7 @@ static void read_link(struct pk_agent *a, uint32_t link) {
     for (uint32_t i = 0; i < MESSAGES_PER_TICK; i++) {
         /* What cannot be taken now stays with the client: its window slows the broker down, nothing is lost.
          */
-        if (!can_take_message(a) || a->intake.count >= PK_LIMIT_INTAKE_EVENTS - 1) {
+        if (!can_take_message(a) || a->intake.count + a->config.maps.count >= PK_LIMIT_INTAKE_EVENTS - 1) {
             return;
         }
         if (!pk_link_next(l, &e, a->now.mono_ms)) {
@@ -814,6 +837,7 @@ void pk_agent_links_write(struct pk_agent *a) {
         }
         if (pk_link_is_online(l) && !a->is_stopping) {
             give_birth(a, i);
+            pk_agent_maps_subscribe(a, i);
             resend(a, l);
             if (i == incidents) {
                 send_outbox(a, l);

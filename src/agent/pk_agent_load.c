@@ -105,6 +105,17 @@ static void keep_start_values(struct pk_agent *a, struct pk_config *c) {
     c->store_map_bytes = now->store_map_bytes;
 }
 
+static void swap(void *x, void *y, size_t n) {
+    uint8_t kept[256];
+    for (size_t at = 0; at < n;) {
+        const size_t piece = n - at < sizeof kept ? n - at : sizeof kept;
+        memcpy(kept, (uint8_t *)x + at, piece);
+        memcpy((uint8_t *)x + at, (uint8_t *)y + at, piece);
+        memcpy((uint8_t *)y + at, kept, piece);
+        at += piece;
+    }
+}
+
 /* Rules come last: they are checked and swapped in one step, and everything before them only filled spares.
  */
 int pk_agent_load(struct pk_agent *a, const char *path, const char *const *environment,
@@ -112,6 +123,7 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
     struct pk_config *c = &a->config_spare;
     struct pk_action_table *actions = &a->actions[a->actions_index ^ 1u];
     struct pk_keys *keys = &a->keys[a->keys_index ^ 1u];
+    a->maps.leaves_old = false;
     int err = pk_config_load(c, &a->port->files, path, environment, a->reply, sizeof a->reply, diag);
     if (err == PK_OK) {
         err = load_actions(a, c, actions, diag);
@@ -131,7 +143,7 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
     if (a->now.boot != 0) {
         keep_start_values(a, c);
     }
-    a->config = *c;
+    swap(&a->config, c, sizeof *c);
     a->actions_index ^= 1u;
     a->keys_index ^= 1u;
     a->command_config.keys = keys;

@@ -29,8 +29,8 @@ void pk_agent_read_clock(struct pk_agent *a);
 void pk_agent_set_time(struct pk_agent *a, int64_t wall_ms);
 
 /* ---- detect ---- */
-/* Hands a->event_in to the intake. */
-void pk_agent_offer(struct pk_agent *a);
+/* Hands a->event_in to the intake: whether it was taken. */
+bool pk_agent_offer(struct pk_agent *a);
 /* An event about our own store. */
 void pk_agent_report_store(struct pk_agent *a, const char *type, double value);
 void pk_agent_collect(struct pk_agent *a);
@@ -72,6 +72,23 @@ uint64_t pk_agent_links_next_ms(const struct pk_agent *a);
 uint32_t pk_agent_link_for(const struct pk_agent *a, uint8_t role);
 void pk_agent_remote(struct pk_agent *a);
 void pk_agent_links_stop(struct pk_agent *a);
+void pk_agent_links_remap(struct pk_agent *a);
+
+/* ---- mapping rows ---- */
+/* Of their own subscriptions and, plus 1 + row, of those that are answered. */
+#define PK_AGENT_TOKEN_MAPS ((1ull << 63) + 0x10000u)
+/* The rows are others now. */
+void pk_agent_maps_renew(struct pk_agent *a);
+void pk_agent_maps_connected(struct pk_agent *a, uint32_t link, bool subscribe_again);
+/* What is left to subscribe, as far as the client has room. */
+void pk_agent_maps_subscribe(struct pk_agent *a, uint32_t link);
+void pk_agent_maps_answered(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e);
+/* Identifier of our own subscriptions, 0 = none: while rows may bring copies of what comes on them. */
+uint32_t pk_agent_maps_own_id(const struct pk_agent *a, uint32_t link);
+/* The message came for a row although its topic is our own: the original comes as well. */
+bool pk_agent_maps_is_copy(const struct pk_mqtt_event *e);
+/* Whether it is one of any row. */
+bool pk_agent_maps_message(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e);
 
 /* ---- local sockets ---- */
 void pk_agent_local_read(struct pk_agent *a);
@@ -89,6 +106,12 @@ int pk_agent_query(struct pk_agent *a, const struct pk_request *request,
                    struct pk_json_writer *w); /* reading commands */
 int pk_agent_change(struct pk_agent *a, const struct pk_request *request,
                     struct pk_json_writer *w); /* changing commands */
+int pk_agent_list_events(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
+int pk_agent_list_sources(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
+int pk_agent_get_source(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
+int pk_agent_list_maps(struct pk_agent *a, struct pk_json_writer *w);
+/* The reply has room for one more row of at most so many bytes and its end. */
+bool pk_agent_has_row_room(const struct pk_json_writer *w, uint32_t bytes);
 int pk_agent_doctor(struct pk_agent *a, struct pk_json_writer *w);
 
 /* ---- rules made at run time ---- */

@@ -5,7 +5,6 @@
 
 enum {
     LIST_LIMIT = 20,
-    EVENT_ROW_BYTES = 900,
     INCIDENT_ROW_BYTES = 640,
     RULE_ROW_BYTES = 1300 /* an `about` of 512 escaped bytes */
 };
@@ -27,8 +26,7 @@ static void put_hash(struct pk_json_writer *w, const char *key, const uint8_t ha
     pk_jw_cstr(w, key, text);
 }
 
-/* The reply has room for one more row of at most so many bytes and its end. */
-static bool has_row_room(const struct pk_json_writer *w, uint32_t bytes) {
+bool pk_agent_has_row_room(const struct pk_json_writer *w, uint32_t bytes) {
     return w->b->cap_bytes - w->b->n > bytes + 256u;
 }
 
@@ -230,7 +228,7 @@ static int list_incidents(struct pk_agent *a, const struct pk_request *q, struct
         if (!incident_matches(i, pk_args_text(&q->args, "type"), pk_args_text(&q->args, "source"))) {
             continue;
         }
-        if (count == limit || !has_row_room(w, INCIDENT_ROW_BYTES)) {
+        if (count == limit || !pk_agent_has_row_room(w, INCIDENT_ROW_BYTES)) {
             has_more = true;
             break;
         }
@@ -250,7 +248,7 @@ static void put_timeline(const struct pk_agent *a, struct pk_json_writer *w, uin
     pk_jw_array(w, "timeline");
     while (pk_timeline_next(&a->incidents.timeline, number, after, &e) == PK_OK) {
         after = e.seq;
-        if (!has_row_room(w, 320)) {
+        if (!pk_agent_has_row_room(w, 320)) {
             is_cut = true;
             break;
         }
@@ -289,45 +287,7 @@ static int get_incident(struct pk_agent *a, const struct pk_request *q, struct p
     return PK_OK;
 }
 
-/* ---- events, rules, actions ---- */
-
-static int list_events(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
-    const struct pk_str source = pk_args_text(&q->args, "source"), type = pk_args_text(&q->args, "type"),
-                        severity = pk_args_text(&q->args, "severity");
-    enum pk_severity least = PK_SEV_INFO;
-    const uint64_t limit = pk_args_u64(&q->args, "limit", LIST_LIMIT);
-    const uint32_t stored = pk_history_count(&a->history, a->now.mono_ms);
-    uint64_t count = 0;
-    bool has_more = false;
-    if (severity.n > 0 && pk_severity_parse(severity, &least) < 0) {
-        return pk_agent_fail(a, PK_E_BAD_FIELD, "severity is info, low, medium, high or critical");
-    }
-    pk_jw_object(w, "result");
-    pk_jw_array(w, "events");
-    for (uint32_t age = 0; age < stored && !has_more; age++) {
-        const struct pk_event *e = pk_history_at(&a->history, age);
-        if (e->severity < (uint8_t)least) {
-            continue;
-        }
-        if (source.n > 0 &&
-            !pk_glob_match(source, pk_str_of(pk_sources_name(&a->intake.sources, e->source_id)))) {
-            continue;
-        }
-        if (type.n > 0 && !pk_glob_match(type, pk_str_of(pk_types_name(&a->intake.types, e->type_id)))) {
-            continue;
-        }
-        has_more = count == limit || !has_row_room(w, EVENT_ROW_BYTES);
-        if (has_more) {
-            break;
-        }
-        pk_event_json_write(w, NULL, e, &a->intake.types, &a->intake.sources, &a->intake.text, a->now.boot);
-        count++;
-    }
-    pk_jw_array_end(w);
-    pk_jw_bool(w, "more", has_more);
-    pk_jw_object_end(w);
-    return PK_OK;
-}
+/* ---- rules, actions ---- */
 
 static void rule_row(const struct pk_agent *a, struct pk_json_writer *w, uint32_t index, bool with_cost) {
     const struct pk_rule *r = pk_engine_rule(&a->engine, index);
@@ -373,7 +333,7 @@ static int list_rules(struct pk_agent *a, const struct pk_request *q, struct pk_
         if (is_enabled_only && !pk_engine_rule_status(&a->engine, i)->is_enabled) {
             continue;
         }
-        has_more = count == limit || !has_row_room(w, RULE_ROW_BYTES);
+        has_more = count == limit || !pk_agent_has_row_room(w, RULE_ROW_BYTES);
         if (!has_more) {
             rule_row(a, w, i, pk_args_bool(&q->args, "cost"));
             count++;
@@ -521,7 +481,13 @@ int pk_agent_query(struct pk_agent *a, const struct pk_request *q, struct pk_jso
     case PK_CMD_INCIDENTS_GET:
         return get_incident(a, q, w);
     case PK_CMD_EVENTS_LIST:
-        return list_events(a, q, w);
+        return pk_agent_list_events(a, q, w);
+    case PK_CMD_SOURCES_LIST:
+        return pk_agent_list_sources(a, q, w);
+    case PK_CMD_SOURCES_GET:
+        return pk_agent_get_source(a, q, w);
+    case PK_CMD_SOURCES_MAPS:
+        return pk_agent_list_maps(a, w);
     case PK_CMD_MEMORY:
         return show_memory(a, w);
     case PK_CMD_RULES_LIST:

@@ -5,6 +5,7 @@
 
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
+#include "event/pk_map_shipped.h"
 #include "wire/pk_role.h"
 
 /* One row per key. `offset` is within struct pk_config, or within the section's own struct for brokers,
@@ -33,6 +34,8 @@ enum section_id {
     S_DISK,
     S_PROCESS,
     S_HEARTBEAT,
+    S_MAP,
+    S_EVENTS,
     S_REMOTE,
     S_ROLES,
     S_STORE,
@@ -52,7 +55,8 @@ static const struct section_row SECTIONS[S_COUNT] = {
     [S_PROCESS] = {"process", true},        [S_HEARTBEAT] = {"heartbeat", true},
     [S_REMOTE] = {"remote", false},         [S_ROLES] = {"roles", false},
     [S_STORE] = {"store", false},           [S_REPORT] = {"report", false},
-    [S_THRESHOLDS] = {"thresholds", false},
+    [S_THRESHOLDS] = {"thresholds", false}, [S_MAP] = {"map", true},
+    [S_EVENTS] = {"events", false},
 };
 
 static const char *const MODE_WORDS[] = {"off", "observe", "safe", "auto", NULL};
@@ -130,6 +134,9 @@ static const struct key_row KEYS[] = {
     {S_PROCESS, V_WATCH_PATH, "pidfile", 0, 0, 1, 159, NULL},
     {S_HEARTBEAT, V_DURATION, "interval", (uint16_t)offsetof(struct pk_config_heartbeat, interval_ms),
      sizeof(uint32_t), 1000, 7ull * DAY_MS, NULL},
+    {S_SOURCES, V_BOOL, "thin_edge", C(maps_thin_edge), 0, 1, NULL},
+    {S_EVENTS, V_U64, "max_events", C(history_max), 1, PK_LIMIT_EVENT_HISTORY, NULL},
+    {S_EVENTS, V_DURATION, "retention", C(history_retention_ms), 60000, 7ull * DAY_MS, NULL},
     {S_REMOTE, V_WORD, "commands", C(remote), 0, 0, REMOTE_WORDS},
     {S_REMOTE, V_LIST, "allow", 0, 0, 0, 0, NULL},
     {S_ROLES, V_ROLE, "viewer", 0, 0, PK_ROLE_VIEWER, 0, NULL},
@@ -146,6 +153,7 @@ static const struct key_row KEYS[] = {
 
 /* Where a text being read stands. */
 struct parse {
+    uint32_t map; /* row of the section */
     struct pk_config *c;
     struct pk_diag *diag;
     const char *file;
@@ -211,6 +219,7 @@ void pk_config_defaults(struct pk_config *c) {
     c->source_burst_count = 2000;
     c->store_map_bytes = 16u << 20;
     c->journal_keep_count = 20000;
+    c->history_retention_ms = 3600000;
     c->summary_ms = 60000;
     c->approval_timeout_ms = 300000;
     pk_thresholds_defaults(&c->thresholds);
@@ -291,6 +300,18 @@ static int open_heartbeat(struct parse *p, struct pk_str name) {
     return PK_OK;
 }
 
+static int open_map(struct parse *p, struct pk_str name) {
+    const int row = pk_map_open(&p->c->maps, name);
+    if (row < 0) {
+        return fail(p,
+                    row == PK_E_FULL ? "no room for mapping row '{}': this board has no more"
+                                     : "'{}' is not a name: 1 to 32 of A-Z a-z 0-9 _ . -",
+                    name);
+    }
+    p->map = (uint32_t)row;
+    return PK_OK;
+}
+
 static int open_section(struct parse *p, struct pk_str kind, struct pk_str name) {
     const char *words[S_COUNT];
     uint8_t section = S_COUNT;
@@ -320,6 +341,9 @@ static int open_section(struct parse *p, struct pk_str kind, struct pk_str name)
         return open_watch(p, name, PK_COLLECT_PROCESS);
     case S_HEARTBEAT:
         return open_heartbeat(p, name);
+    case S_MAP:
+        return open_map(p, name);
+    case S_EVENTS:
     case S_GATEWAY:
     case S_PATHS:
     case S_AGENT:
@@ -484,6 +508,11 @@ static int set_value(const struct parse *p, const struct key_row *k, struct pk_s
     return PK_OK;
 }
 
+static void at_value(struct parse *p) {
+    p->line = p->value_line > 0 ? p->value_line : p->line;
+    p->column = p->value_column > 0 ? p->value_column : p->column;
+}
+
 /* The keys are the operator's own names. */
 static int set_threshold(struct parse *p, struct pk_str key, struct pk_str value) {
     double number = 0.0;
@@ -494,13 +523,37 @@ static int set_threshold(struct parse *p, struct pk_str key, struct pk_str value
                                      : "'{}' is not a name: 1 to 31 of A-Z a-z 0-9 _ -",
                     key);
     }
-    p->line = p->value_line > 0 ? p->value_line : p->line;
-    p->column = p->value_column > 0 ? p->value_column : p->column;
+    at_value(p);
     return pk_parse_double(value, &number) < 0 ? fail(p, "'{}' is not a number", value)
                                                : pk_thresholds_set(&p->c->thresholds, key, number);
 }
 
+static int fail_key(const struct parse *p, struct pk_str key, const char *const *words, size_t count) {
+    const char *near = pk_text_suggest(key, words, count);
+    return near != NULL ? fail(p, "unknown key; did you mean '{}'?", pk_str_of(near))
+                        : fail(p, "unknown key '{}'", key);
+}
+
+static int set_map(struct parse *p, struct pk_str key, struct pk_str value) {
+    const char *words[32];
+    const char *why = NULL;
+    size_t count = 0;
+    const int err = pk_map_set(&p->c->maps, p->map, key, value, &why);
+    if (err == PK_E_NOT_FOUND) {
+        while (count < PK_COUNT_OF(words) && pk_map_key_word((uint32_t)count) != NULL) {
+            words[count] = pk_map_key_word((uint32_t)count);
+            count++;
+        }
+        return fail_key(p, key, words, count);
+    }
+    at_value(p);
+    return err < 0 ? fail(p, why, value) : PK_OK;
+}
+
 static int set_pair(struct parse *p, struct pk_str key, struct pk_str value) {
+    if (p->section == S_MAP) {
+        return set_map(p, key, value);
+    }
     const char *words[PK_COUNT_OF(KEYS)];
     size_t word_count = 0;
     if (p->section == S_THRESHOLDS) {
@@ -511,15 +564,12 @@ static int set_pair(struct parse *p, struct pk_str key, struct pk_str value) {
             continue;
         }
         if (pk_str_eq_c(key, KEYS[i].key)) {
-            p->line = p->value_line > 0 ? p->value_line : p->line;
-            p->column = p->value_column > 0 ? p->value_column : p->column;
+            at_value(p);
             return set_value(p, &KEYS[i], value);
         }
         words[word_count++] = KEYS[i].key;
     }
-    const char *near = pk_text_suggest(key, words, word_count);
-    return near != NULL ? fail(p, "unknown key; did you mean '{}'?", pk_str_of(near))
-                        : fail(p, "unknown key '{}'", key);
+    return fail_key(p, key, words, word_count);
 }
 
 int pk_config_parse(struct pk_config *c, struct pk_str text, const char *file, struct pk_diag *diag) {
@@ -589,7 +639,7 @@ static bool is_tool_variable(struct pk_str name) {
 static int set_variable(struct parse *p, struct pk_str name, struct pk_str value) {
     struct pk_str rest = name;
     for (uint8_t s = 0; s < S_COUNT; s++) {
-        if (s == S_DISK || s == S_PROCESS || s == S_HEARTBEAT || !take_word(&rest, SECTIONS[s].word)) {
+        if ((SECTIONS[s].has_name && s != S_BROKER) || !take_word(&rest, SECTIONS[s].word)) {
             continue;
         }
         struct pk_str section_name = {NULL, 0};
@@ -675,6 +725,11 @@ int pk_config_check(const struct pk_config *c, const char *file, struct pk_diag 
         if (c->watches[i].collector == PK_COLLECT_DISK && c->watches[i].path[0] == '\0') {
             return fail(&p, "[disk {}] path is missing", pk_str_of(c->watches[i].name));
         }
+    }
+    const char *why = NULL;
+    const int row = pk_map_incomplete(&c->maps, &why);
+    if (row >= 0) {
+        return fail(&p, why, pk_str_of(c->maps.rows[row].name));
     }
     return PK_OK;
 }
@@ -762,5 +817,9 @@ int pk_config_load(struct pk_config *c, const struct pk_port_files *files, const
         return err;
     }
     default_broker_roles(c);
+    if (c->maps_thin_edge && pk_map_shipped_thin_edge(&c->maps) < 0) {
+        const struct parse p = {.diag = diag, .file = path, .line = 1, .column = 1};
+        return fail(&p, "[sources] thin_edge: no room for its mapping rows", pk_str_make(NULL, 0));
+    }
     return pk_config_check(c, path, diag);
 }

@@ -6,6 +6,7 @@
 #include "base/pk_ini.h"
 #include "base/pk_mode.h"
 #include "detect/pk_threshold.h"
+#include "event/pk_map.h"
 #include "pk_limits.h"
 #include "port/port.h"
 
@@ -68,6 +69,10 @@ struct pk_config {
     uint32_t watch_count;
     struct pk_config_heartbeat heartbeats[PK_LIMIT_HEARTBEATS];
     uint32_t heartbeat_count;
+    bool maps_thin_edge; /* the shipped rows of thin-edge.io */
+    struct pk_map_table maps;
+    uint32_t history_max; /* events; 0 = as many as the board keeps */
+    uint32_t history_retention_ms;
     uint8_t remote; /* enum pk_remote */
     char remote_allow[PK_CONFIG_ALLOW_MAX][32];
     uint32_t remote_allow_count;

@@ -1,11 +1,12 @@
 /* Commands about one incident that are more than one question and its answer. */
 #include <string.h>
 
+#include "base/pk_assert.h"
 #include "ctl/pk_ctl_handlers.h"
 #include "ctl/pk_ctl_pages.h"
 #include "ctl/pk_ctl_pm.h"
 
-enum { LIST_LIMIT = 20 };
+enum { LIST_LIMIT = 20, SOURCES_LIMIT = 1000 };
 
 /* {"timeline":true} beside the id, whatever the command line said. */
 static int ask_incident(struct pk_ctl *c, bool with_timeline, struct pk_str *out_result) {
@@ -89,13 +90,32 @@ int pk_ctl_do_incident(struct pk_ctl *c) {
 
 /* ---- list ---- */
 
+static const struct {
+    struct pk_ctl_pages_of of;
+    uint32_t limit; /* unless --limit says otherwise */
+} LISTS[] = {
+    {{PK_CMD_INCIDENTS_LIST, "incidents", "incident_id"}, LIST_LIMIT},
+    {{PK_CMD_EVENTS_LIST, "events", "event_id"}, LIST_LIMIT},
+    {{PK_CMD_SOURCES_LIST, "sources", "source"}, SOURCES_LIMIT},
+};
+
+static uint32_t list_of(const struct pk_ctl *c) {
+    uint32_t i = 0;
+    while (LISTS[i].of.cmd != c->command->cmd) {
+        i++;
+        PK_ASSERT(i < PK_COUNT_OF(LISTS));
+    }
+    return i;
+}
+
 /* As many rows as were asked for, however few go into one answer. */
 int pk_ctl_do_list(struct pk_ctl *c) {
     struct pk_ctl_pages pages;
     struct pk_ctl_text kept = {0};
     struct pk_str filter, row;
     char filter_bytes[PK_CTL_PAGES_FILTER_BYTES];
-    const uint64_t limit = pk_ctl_args_u64(&c->args, "limit", LIST_LIMIT);
+    const uint32_t which = list_of(c);
+    const uint64_t limit = pk_ctl_args_u64(&c->args, "limit", LISTS[which].limit);
     uint64_t count = 0;
     int exit_code = pk_ctl_args_json(c, &filter);
     if (exit_code != 0) {
@@ -107,7 +127,10 @@ int pk_ctl_do_list(struct pk_ctl *c) {
     }
     pk_ctl_pages_init(c, &pages, pk_str_of(filter_bytes), pk_ctl_args_text(&c->args, "before"));
     pages.rows = limit < PK_CTL_PAGE_ROWS ? (uint32_t)limit : PK_CTL_PAGE_ROWS;
-    pk_ctl_text_puts(&kept, "{\"incidents\":[");
+    pages.of = LISTS[which].of;
+    pk_ctl_text_puts(&kept, "{\"");
+    pk_ctl_text_puts(&kept, pages.of.list);
+    pk_ctl_text_puts(&kept, "\":[");
     while (count < limit && pk_ctl_pages_next(c, &pages, &row)) {
         pk_ctl_text_puts(&kept, count > 0 ? "," : "");
         pk_ctl_text_put_str(&kept, row);

@@ -7,6 +7,7 @@
 void pk_ctl_pages_init(struct pk_ctl *c, struct pk_ctl_pages *p, struct pk_str filter, const char *before) {
     struct pk_buf b;
     memset(p, 0, sizeof *p);
+    p->of = (struct pk_ctl_pages_of){PK_CMD_INCIDENTS_LIST, "incidents", "incident_id"};
     p->has_more = true;
     p->rows = PK_CTL_PAGE_ROWS;
     (void)pk_str_copy_cut(pk_str_of(before != NULL ? before : ""), p->before, sizeof p->before);
@@ -44,11 +45,11 @@ static bool take_page(struct pk_ctl *c, struct pk_ctl_pages *p) {
         pk_buf_putc(&b, '"');
     }
     pk_buf_putc(&b, '}');
-    p->exit_code = pk_ctl_ask_or_fail(c, PK_CMD_INCIDENTS_LIST, pk_buf_str(&b), &result);
+    p->exit_code = pk_ctl_ask_or_fail(c, p->of.cmd, pk_buf_str(&b), &result);
     if (p->exit_code != 0) {
         return false;
     }
-    const struct pk_ctl_value rows = pk_ctl_member(result, "incidents");
+    const struct pk_ctl_value rows = pk_ctl_member(result, p->of.list);
     p->page.n = 0;
     pk_ctl_text_put_str(&p->page, rows.kind == PK_JSON_ARRAY ? rows.json : pk_str_of("[]"));
     p->has_more = pk_ctl_is_true(pk_ctl_member(result, "more"));
@@ -61,7 +62,7 @@ bool pk_ctl_pages_next(struct pk_ctl *c, struct pk_ctl_pages *p, struct pk_str *
     struct pk_ctl_value row;
     while (p->exit_code == 0) {
         if (p->is_open && pk_ctl_walk_next(&p->walk, &row)) {
-            const struct pk_str id = pk_ctl_word(pk_ctl_member(row.json, "incident_id"));
+            const struct pk_str id = pk_ctl_word(pk_ctl_member(row.json, p->of.id));
             /* A page that leads nowhere must not be asked for again. */
             p->has_more = p->has_more && id.n > 0 && !pk_str_eq_c(id, p->before);
             (void)pk_str_copy_cut(id, p->before, sizeof p->before);

@@ -126,6 +126,49 @@ static const struct pk_ctl_column EVENT_COLUMNS[] = {
 const struct pk_ctl_view PK_CTL_VIEW_events = {
     .list = "events", COLUMNS(EVENT_COLUMNS), .empty = "no events", LINES(MORE_LINES)};
 
+static const struct pk_ctl_column SOURCE_COLUMNS[] = {
+    {"SOURCE", "source", PK_CTL_CELL_TEXT, false},
+    {"STATE", "state", PK_CTL_CELL_WORD, false},
+    {"SEEN", "seen_seconds_ago", PK_CTL_CELL_AGO, true},
+    {"EVENTS", "events", PK_CTL_CELL_NUMBER, false},
+    {"LOST", "lost", PK_CTL_CELL_NUMBER, false},
+    {"FAULTS", "faults", PK_CTL_CELL_NUMBER, false},
+    {"PROMISED", "promised_seconds", PK_CTL_CELL_SECONDS, true},
+    {"EXPECTED", "expected_seconds", PK_CTL_CELL_SECONDS, true},
+    {NULL, "sequence", PK_CTL_CELL_NUMBER, false},
+    {NULL, "usual_gap_seconds", PK_CTL_CELL_TEXT, false},
+};
+const struct pk_ctl_view PK_CTL_VIEW_sources = {
+    .list = "sources", COLUMNS(SOURCE_COLUMNS), .empty = "no sources", LINES(MORE_LINES)};
+
+static const struct pk_ctl_line SOURCE_LINES[] = {
+    {"source", NULL, NULL, "{source}"},
+    {"state", NULL, NULL, "{state:upper}"},
+    {"seen", NULL, "seen_seconds_ago", "{seen_seconds_ago:seconds} ago"},
+    {"events", NULL, NULL, "{events} taken, {lost} lost, {faults} faults, sequence {sequence}"},
+    {"heartbeat", NULL, "promised_seconds", "promised every {promised_seconds:seconds}"},
+    {"expected", NULL, "expected_seconds", "configured every {expected_seconds:seconds}"},
+    {"usual gap", NULL, "usual_gap_seconds", "{usual_gap_seconds:seconds}"},
+    {"rate", NULL, NULL, "{tokens} of {burst} tokens, {rate} a second"},
+    {"newest", NULL, "newest_time", "{newest_time}"},
+    {"lost", "losses", NULL, "{count} by {reason}, sequence {from} to {to}, last {seconds_ago:seconds} ago"},
+    {"event", "newest_events", NULL, "{time:clock} [{severity:severity}] {type}"},
+};
+const struct pk_ctl_view PK_CTL_VIEW_source = {LINES(SOURCE_LINES)};
+
+static const struct pk_ctl_column MAP_COLUMNS[] = {
+    {"MAP", "map", PK_CTL_CELL_TEXT, false},
+    {"TOPIC", "topic", PK_CTL_CELL_TEXT, false},
+    {"TAKEN", "taken", PK_CTL_CELL_NUMBER, false},
+    {"DID NOT FIT", "misfits", PK_CTL_CELL_NUMBER, false},
+    {"LAST", "last_seconds_ago", PK_CTL_CELL_AGO, true},
+    {"WHY", "last_reason", PK_CTL_CELL_TEXT, true},
+    {"WHAT", "last_detail", PK_CTL_CELL_TEXT, true},
+    {NULL, "reasons", PK_CTL_CELL_TEXT, false},
+};
+const struct pk_ctl_view PK_CTL_VIEW_maps = {
+    .list = "maps", COLUMNS(MAP_COLUMNS), .empty = "no mapping rows", LINES(MORE_LINES)};
+
 static const struct pk_ctl_column RULE_COLUMNS[] = {
     {"RULE", "rule_id", PK_CTL_CELL_TEXT, false},
     {"SEVERITY", "severity", PK_CTL_CELL_SEVERITY, false},

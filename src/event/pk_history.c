@@ -10,6 +10,10 @@ enum { MASK = PK_LIMIT_EVENT_HISTORY - 1 };
 
 void pk_history_init(struct pk_history *h, uint32_t events_max, uint64_t retention_ms) {
     pk_zero(h, sizeof *h);
+    pk_history_limit(h, events_max, retention_ms);
+}
+
+void pk_history_limit(struct pk_history *h, uint32_t events_max, uint64_t retention_ms) {
     h->events_max =
         events_max == 0 || events_max > PK_LIMIT_EVENT_HISTORY ? PK_LIMIT_EVENT_HISTORY : events_max;
     h->retention_ms = retention_ms;
@@ -21,7 +25,12 @@ void pk_history_put(struct pk_history *h, const struct pk_event *e) {
 }
 
 static uint32_t stored(const struct pk_history *h) {
-    return h->total < h->events_max ? (uint32_t)h->total : h->events_max;
+    const uint64_t kept = h->total - h->pruned;
+    return kept < h->events_max ? (uint32_t)kept : h->events_max;
+}
+
+void pk_history_prune(struct pk_history *h, uint64_t now_ms) {
+    h->pruned = h->total - pk_history_count(h, now_ms);
 }
 
 const struct pk_event *pk_history_at(const struct pk_history *h, uint32_t age) {

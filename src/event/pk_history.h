@@ -8,12 +8,17 @@
 struct pk_history {
     struct pk_event ring[PK_LIMIT_EVENT_HISTORY];
     uint64_t total;        /* ever put */
+    uint64_t pruned;       /* of them, the oldest, that are forgotten */
     uint32_t events_max;   /* <= PK_LIMIT_EVENT_HISTORY */
     uint64_t retention_ms; /* 0 = none */
 };
 
 /* events_max 0 = the whole table. */
 void pk_history_init(struct pk_history *h, uint32_t events_max, uint64_t retention_ms);
+/* The same, and what is there stays. */
+void pk_history_limit(struct pk_history *h, uint32_t events_max, uint64_t retention_ms);
+/* Forgets what is older than the retention. */
+void pk_history_prune(struct pk_history *h, uint64_t now_ms);
 void pk_history_put(struct pk_history *h, const struct pk_event *e);
 /* Events that can be read now: newest first, age 0 .. count-1. */
 uint32_t pk_history_count(const struct pk_history *h, uint64_t now_ms);

@@ -30,7 +30,8 @@ struct pk_intake {
     uint32_t number;            /* of the last event taken */
     uint32_t rate_per_s, burst; /* per source */
     uint32_t heartbeat_default_ms;
-    uint16_t heartbeat_type_id; /* "heartbeat", interned by init */
+    uint16_t heartbeat_type_id; /* "heartbeat", interned by init, as the other known types */
+    uint16_t source_up_type_id;
     uint8_t dedupe_next[PK_INTAKE_DEDUPE_SETS];
     uint64_t dedupe[PK_INTAKE_DEDUPE_SETS][PK_INTAKE_DEDUPE_WAYS];
     uint64_t taken_count, bad_count, unknown_field_count, cut_count, future_time_count;

@@ -23,7 +23,7 @@ struct pk_types {
 };
 
 /* What is known of one source besides its name. */
-struct pk_source {         /* 64 bytes */
+struct pk_source {         /* 72 bytes */
     uint64_t last_seen_ms; /* last live event taken, boot-time clock; 0 = none yet */
     int64_t last_wall_ms;  /* newest own time it brought, Unix ms; 0 = none */
     uint64_t bucket_ms;    /* when bucket_milli was last filled up */
@@ -33,13 +33,14 @@ struct pk_source {         /* 64 bytes */
     uint32_t sequence;     /* last given; the next event offered is sequence + 1 */
     uint32_t promised_ms;  /* interval of its last heartbeat; 0 = never promised */
     uint32_t fault_count;
-    uint32_t
-        expected_ms; /* configured: it must report so often unless it promises another interval; 0 = no */
-    bool is_fault;   /* its last event said that it could not measure */
-    bool is_listed;  /* while a configuration is taken: it still says so */
-    uint8_t reserved[2];
+    uint32_t expected_ms; /* configured interval, until it promises one; 0 = it need not report */
+    uint32_t gap_ms;      /* usual time between its events; 0 = not known */
+    bool is_fault;        /* its last event said that it could not measure */
+    bool is_gone;         /* its last event said so: a last will (type source_up, value 0) */
+    bool is_listed;       /* while a configuration is taken: it still names it */
+    uint8_t reserved;
 };
-_Static_assert(sizeof(struct pk_source) == 64u, "one cache line");
+_Static_assert(sizeof(struct pk_source) == 72u, "no holes: there are many");
 
 struct pk_sources {
     struct pk_name names[PK_LIMIT_SOURCES];

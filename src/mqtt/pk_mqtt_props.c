@@ -197,23 +197,40 @@ int pk_mqtt_props_decode(const uint8_t *p, uint32_t n, enum pk_mqtt_prop_place p
     return PK_OK;
 }
 
-bool pk_mqtt_user_property_next(const struct pk_mqtt_props *props, uint32_t *at_byte, struct pk_str *out_name,
-                                struct pk_str *out_value) {
+/* Steps to the next property with that id. */
+static bool find_next(const struct pk_mqtt_props *props, uint32_t *at_byte, uint8_t wanted,
+                      struct value *out) {
     const uint8_t *p = (const uint8_t *)props->raw.p;
     const uint32_t n = props->raw.n;
     while (*at_byte < n) {
         const uint8_t id = p[*at_byte];
-        struct value v = {0};
+        *out = (struct value){0};
         *at_byte += 1;
-        if (id >= PK_MQTT_PROP_COUNT || !take_value(p, n, at_byte, (enum kind)RULES[id].kind, &v)) {
+        if (id >= PK_MQTT_PROP_COUNT || !take_value(p, n, at_byte, (enum kind)RULES[id].kind, out)) {
             *at_byte = n;
             return false;
         }
-        if (id == PK_MQTT_PROP_USER) {
-            *out_name = v.text;
-            *out_value = v.second;
+        if (id == wanted) {
             return true;
         }
     }
     return false;
+}
+
+bool pk_mqtt_subscription_id_next(const struct pk_mqtt_props *props, uint32_t *at_byte, uint32_t *out_id) {
+    struct value v;
+    const bool is_there = find_next(props, at_byte, PK_MQTT_PROP_SUBSCRIPTION_ID, &v);
+    *out_id = is_there ? v.number : 0;
+    return is_there;
+}
+
+bool pk_mqtt_user_property_next(const struct pk_mqtt_props *props, uint32_t *at_byte, struct pk_str *out_name,
+                                struct pk_str *out_value) {
+    struct value v;
+    if (!find_next(props, at_byte, PK_MQTT_PROP_USER, &v)) {
+        return false;
+    }
+    *out_name = v.text;
+    *out_value = v.second;
+    return true;
 }

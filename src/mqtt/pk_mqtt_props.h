@@ -86,6 +86,8 @@ PK_MUST_USE int pk_mqtt_props_decode(const uint8_t *p, uint32_t n, enum pk_mqtt_
 
 /* User properties in order of arrival: start with *at_byte = 0; false when there is no more. Only over
  * decoded (hence valid) properties. */
+/* Subscription identifiers of a message, in order of arrival; as below. */
+bool pk_mqtt_subscription_id_next(const struct pk_mqtt_props *props, uint32_t *at_byte, uint32_t *out_id);
 bool pk_mqtt_user_property_next(const struct pk_mqtt_props *props, uint32_t *at_byte, struct pk_str *out_name,
                                 struct pk_str *out_value);
 #endif

@@ -142,7 +142,7 @@ def shipped(name):
 class Broker:
     """Mosquitto with the shipped configuration (central.conf or site.conf): TLS, client certificates, access list."""
 
-    def __init__(self, rig, name="broker", port=None, extra="", certificate="broker", keeps_data=True, config="central"):
+    def __init__(self, rig, name="broker", port=None, extra="", certificate="broker", keeps_data=True, config="central", acl=""):
         self.rig, self.name, self.extra, self.keeps_data = rig, name, extra, keeps_data
         self.port = port or free_port()
         self.dir = rig.path(name)
@@ -150,7 +150,7 @@ class Broker:
         for source, target in (("ca.crt", "ca.crt"), (f"{certificate}.crt", "broker.crt"), (f"{certificate}.key", "broker.key")):
             shutil.copy(os.path.join(rig.pki, source), os.path.join(self.dir, target))
         with open(os.path.join(self.dir, "acl"), "w") as f:
-            f.write(shipped("acl"))
+            f.write(shipped("acl") + acl)
         text = shipped(f"{config}.conf")
         text = re.sub(r"^listener 8883", f"listener {self.port} 127.0.0.1", text, flags=re.M)
         text = text.replace("/etc/mosquitto/picket/", self.dir + "/").replace("/var/lib/mosquitto/", self.dir + "/data/")

@@ -477,6 +477,37 @@ static void on_subscribe(struct broker_model *b, struct broker_client *c, struct
     send_bytes(b, c, bytes, n);
 }
 
+static void on_unsubscribe(struct broker_model *b, struct broker_client *c, struct wire *w) {
+    uint8_t bytes[5 + BROKER_FILTERS];
+    const uint16_t id = get_u16(w);
+    (void)get_props(w);
+    uint32_t n = 5;
+    while (w->at < w->n && !w->is_bad) {
+        const struct pk_str filter = get_text(w);
+        uint32_t i = 0;
+        while (i < c->filter_count && !pk_str_eq_c(filter, c->filters[i])) {
+            i++;
+        }
+        const bool is_there = i < c->filter_count;
+        if (is_there) {
+            c->filter_count--;
+            memmove(c->filters[i], c->filters[i + 1], (c->filter_count - i) * sizeof c->filters[0]);
+        }
+        if (n < sizeof bytes) {
+            bytes[n++] = is_there ? 0 : 17;
+        }
+    }
+    bytes[0] = 0xB0;
+    bytes[1] = (uint8_t)(n - 2);
+    bytes[2] = (uint8_t)(id >> 8);
+    bytes[3] = (uint8_t)id;
+    bytes[4] = 0;
+    if (id == 0 || n == 5 || w->is_bad) {
+        breach(b, c, "UNSUBSCRIBE without id or filter");
+    }
+    send_bytes(b, c, bytes, n);
+}
+
 static void on_disconnect(struct broker_model *b, struct broker_client *c, struct wire *w) {
     const uint8_t reason = w->n > 0 ? get_u8(w) : 0;
     leave(b, c, reason != 0);
@@ -505,6 +536,9 @@ static void on_packet(struct broker_model *b, struct broker_client *c, uint8_t f
         return;
     case PK_MQTT_SUBSCRIBE:
         on_subscribe(b, c, &w);
+        return;
+    case PK_MQTT_UNSUBSCRIBE:
+        on_unsubscribe(b, c, &w);
         return;
     case PK_MQTT_PINGREQ:
         send_bytes(b, c, PINGRESP, sizeof PINGRESP);

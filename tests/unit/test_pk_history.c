@@ -47,5 +47,21 @@ PK_TEST(count__with_retention__hides_what_is_older) {
     CHECK_EQ_U64(pk_history_count(&history, 0), 50); /* a clock that is behind hides nothing */
 }
 
-PK_TEST_MAIN(put__beyond_the_table__keeps_the_newest, init__with_a_smaller_maximum__shows_no_more,
-             count__with_retention__hides_what_is_older)
+PK_TEST(limit_and_prune__forget_for_good) {
+    pk_history_init(&history, 0, 0);
+    for (uint32_t i = 0; i < 50; i++) {
+        put(i, 100u * i);
+    }
+    pk_history_limit(&history, 20, 1000);
+    CHECK_EQ_U64(pk_history_count(&history, 4900), 11);
+    CHECK(pk_history_at(&history, 19) != NULL && pk_history_at(&history, 20) == NULL);
+    pk_history_prune(&history, 4900);
+    CHECK(pk_history_at(&history, 10) != NULL && pk_history_at(&history, 11) == NULL);
+    pk_history_limit(&history, 0, 0);
+    CHECK_EQ_U64(pk_history_count(&history, 4900), 11);
+    put(50, 5000);
+    CHECK_EQ_U64(pk_history_count(&history, 5000), 12);
+}
+
+PK_TEST_MAIN(limit_and_prune__forget_for_good, put__beyond_the_table__keeps_the_newest,
+             init__with_a_smaller_maximum__shows_no_more, count__with_retention__hides_what_is_older)

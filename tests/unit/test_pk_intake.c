@@ -105,12 +105,36 @@ PK_TEST(offer__name_tables_full__refused_with_their_reason) {
     }
     CHECK_EQ_U64(intake.ledger.total[PK_LOSS_SOURCE_TABLE], 1);
     CHECK_EQ_U64(pk_ledger_at(&intake.ledger, 0)->source_id, PK_LEDGER_NO_SOURCE);
-    for (uint32_t i = 0; i < PK_LIMIT_TYPES; i++) { /* "heartbeat" and "t" are there */
+    const uint32_t room = PK_LIMIT_TYPES - intake.types.count;
+    for (uint32_t i = 0; i < room + 2u; i++) {
         snprintf(json, sizeof json, "{\"type\":\"x%u\",\"source\":\"s1\"}", (unsigned)i);
-        CHECK(offer(json) == (i < PK_LIMIT_TYPES - 2u ? (int)PK_OK : (int)PK_E_FULL));
+        CHECK(offer(json) == (i < room ? (int)PK_OK : (int)PK_E_FULL));
         (void)pk_intake_pop(&intake, &e);
     }
     CHECK_EQ_U64(intake.ledger.total[PK_LOSS_TYPE_TABLE], 2);
+}
+
+PK_TEST(known__types__are_there_before_anybody_says_them) {
+    start(0, 1);
+    CHECK_EQ_INT(pk_types_find(&intake.types, pk_str_of("heartbeat")), intake.heartbeat_type_id);
+    CHECK_EQ_INT(pk_types_find(&intake.types, pk_str_of("source_up")), intake.source_up_type_id);
+    CHECK(pk_types_find(&intake.types, pk_str_of("api_error")) >= 0);
+    CHECK(pk_types_find(&intake.types, pk_str_of("timeout_error")) >= 0);
+}
+
+PK_TEST(source__gap_and_gone__follow_what_it_says) {
+    start(0, 1);
+    REQUIRE(offer("{\"type\":\"source_up\",\"source\":\"s\",\"value\":1}") == PK_OK);
+    const struct pk_source *s = &intake.sources.state[0];
+    CHECK(!s->is_gone && s->gap_ms == 0);
+    now.mono_ms += 8000;
+    REQUIRE(offer("{\"type\":\"source_up\",\"source\":\"s\",\"value\":0}") == PK_OK);
+    CHECK(s->is_gone);
+    CHECK_EQ_U64(s->gap_ms, 8000);
+    now.mono_ms += 16000;
+    REQUIRE(offer("{\"type\":\"t\",\"source\":\"s\"}") == PK_OK);
+    CHECK(!s->is_gone);
+    CHECK_EQ_U64(s->gap_ms, 9000);
 }
 
 PK_TEST(time__own_late_replayed_and_future__each_in_its_place) {
@@ -185,6 +209,7 @@ PK_TEST_MAIN(offer__then_pop__a_whole_record, offer__above_the_rate__is_refused_
              offer__seen_event_id__is_a_duplicate_of_that_source_only,
              offer__ring_full__the_event_id_may_come_again,
              offer__name_tables_full__refused_with_their_reason,
+             known__types__are_there_before_anybody_says_them, source__gap_and_gone__follow_what_it_says,
              time__own_late_replayed_and_future__each_in_its_place,
              source_state__heartbeat_and_fault__are_remembered,
              bad__is_counted_with_the_source_when_it_is_known)

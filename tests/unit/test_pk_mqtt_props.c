@@ -54,6 +54,10 @@ PK_TEST(decode__every_property_of_publish__is_read) {
     CHECK(p.correlation.n == 3 && memcmp(p.correlation.p, "\0\xFF\1", 3) == 0); /* any bytes */
     CHECK(pk_str_eq_c(p.content_type, "json"));
     CHECK_EQ_U64(p.subscription_id, 128); /* the first of two */
+    uint32_t at = 0, id = 0;
+    CHECK(pk_mqtt_subscription_id_next(&p, &at, &id) && id == 128);
+    CHECK(pk_mqtt_subscription_id_next(&p, &at, &id) && id == 7);
+    CHECK(!pk_mqtt_subscription_id_next(&p, &at, &id) && id == 0);
 }
 
 PK_TEST(decode__nothing__leaves_all_zero) {

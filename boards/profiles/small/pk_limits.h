@@ -5,7 +5,7 @@
 
 /* -- events -- */
 #define PK_LIMIT_TYPES 128u             /* distinct event types; 32..4096; 76 B each */
-#define PK_LIMIT_SOURCES 256u           /* distinct sources; 16..16384; 140 B each */
+#define PK_LIMIT_SOURCES 256u           /* distinct sources; 16..16384; 190 B each */
 #define PK_LIMIT_EVENT_HISTORY 1024u    /* events kept for the recorder; power of two 64..65536; 64 B each */
 #define PK_LIMIT_TEXT_RING_BYTES 32768u /* messages and fields of recent events; power of two */
 #define PK_LIMIT_INTAKE_EVENTS 256u     /* events waiting for the tick; power of two */
@@ -56,8 +56,10 @@
 /* -- configuration -- */
 #define PK_LIMIT_WATCHES 32u /* watched disks and processes; 232 B each */
 #define PK_LIMIT_HEARTBEATS                                                                                  \
-    256u /* sources that may be watched for silence; 16..20000; 72 B each, twice: in force                   \
-             and being read; and a window of the rule's `keys = heartbeats` */
+    256u                  /* sources that may be watched for silence; 16..20000; 72 B each, twice: in force  \
+                              and being read; and a window of the rule's `keys = heartbeats` */
+#define PK_LIMIT_MAPS 16u /* mapping rows; 8..256; 190 B each, twice */
+#define PK_LIMIT_MAP_TEXT_BYTES 6144u /* texts of mapping rows, twice; at most 65536 */
 
 /* -- third-party memory -- */
 #define PK_TXN_PAGES 64u /* pages one store transaction may dirty */
