@@ -452,7 +452,12 @@ static bool take_iso_syslog(struct pk_str rest, struct pk_logline *out) {
         contains(plain, '=')) {
         return false;
     }
-    pk_loghead_syslog(rest, out);
+    if (contains(host, '.') || contains(host, '[')) {
+        pk_loghead_syslog(rest, out); /* a facility, or a tag where no host stands */
+        return true;
+    }
+    out->host = host;
+    take_tag(skip(after, " \t"), out);
     return true;
 }
 

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_copy.h"
 #include "event/pk_loghead.h"
 #include "event/pk_logjson.h"
-#include "event/pk_logtime.h"
 
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
@@ -65,9 +65,27 @@ static bool is_syslog_time(struct pk_str line, const struct pk_logtime *t) {
     return c >= 'A' && c <= 'Z' && (!t->has_weekday || line.p[3] == ' ');
 }
 
+/* Many lines of a log begin with the time of the line before. Where a time ends is decided by the few bytes
+ * behind it (a zone, a year), so those belong to what must be the same. */
+static uint32_t stamp_of(struct pk_log_reader *r, struct pk_str line, struct pk_logtime *out) {
+    if (r->stamp_bytes > 0 && line.n >= r->stamp_bytes && pk_is_same(line.p, r->stamp, r->stamp_bytes)) {
+        *out = r->stamp_time;
+        return r->stamp_bytes - PK_LOG_STAMP_AHEAD_BYTES;
+    }
+    const uint32_t n = pk_logtime_parse(line, out);
+    const uint32_t whole = n + PK_LOG_STAMP_AHEAD_BYTES;
+    r->stamp_bytes = 0;
+    if (n > 0 && whole <= line.n && whole <= sizeof r->stamp) {
+        pk_copy(r->stamp, line.p, whole);
+        r->stamp_bytes = (uint8_t)whole;
+        r->stamp_time = *out;
+    }
+    return n;
+}
+
 static bool take_at_start(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
     struct pk_logtime t;
-    const uint32_t n = pk_logtime_parse(line, &t);
+    const uint32_t n = stamp_of(r, line, &t);
     if (n == 0) {
         return false;
     }

@@ -4,9 +4,12 @@
  * nothing is configured. Lines are hostile input: any bytes, any length; nothing is refused, what cannot be
  * told stays empty. */
 #include "base/pk_severity.h"
+#include "event/pk_logtime.h"
 #include "event/pk_pattern.h"
 
 enum {
+    PK_LOG_STAMP_BYTES_MAX = 48,
+    PK_LOG_STAMP_AHEAD_BYTES = 8, /* behind a time that decide where it ends */
     PK_LOG_LINE_BYTES_MAX = 8192, /* of a line that are looked at */
     PK_LOG_NAME_BYTES_MAX = 64    /* host and program */
 };
@@ -37,6 +40,9 @@ struct pk_log_reader {
     char last_program[PK_LOG_NAME_BYTES_MAX]; /* of the last line that had a time: lines without go on with it
                                                */
     uint8_t last_program_bytes;
+    uint8_t stamp_bytes; /* of the newest time at the start of a line, and what it says; 0 = none */
+    char stamp[PK_LOG_STAMP_BYTES_MAX]; /* with the bytes behind it */
+    struct pk_logtime stamp_time;
 };
 
 /* line without its end. Fills *out whole. */

@@ -46,12 +46,26 @@ int pk_pattern_piece_next(struct pk_str *rest, struct pk_pattern_piece *out) {
     return PK_OK;
 }
 
+/* As pk_pattern_piece_next cuts it, without the pieces: this is asked for every line that has an anchor. */
 struct pk_str pk_pattern_anchor(struct pk_str match) {
     struct pk_str best = {match.p, 0};
-    struct pk_pattern_piece piece;
-    while (pk_pattern_piece_next(&match, &piece) == PK_OK) {
-        if (piece.literal.n > best.n) {
-            best = piece.literal;
+    uint32_t at = 0;
+    while (at < match.n) {
+        if (match.p[at] == '{') {
+            for (at++; at < match.n && is_field_letter(match.p[at]);) {
+                at++;
+            }
+            if (at >= match.n || match.p[at] != '}') {
+                break;
+            }
+            at++;
+        }
+        const uint32_t start = at;
+        while (at < match.n && match.p[at] != '{') {
+            at++;
+        }
+        if (at - start > best.n) {
+            best = (struct pk_str){match.p + start, at - start};
         }
     }
     return best;
@@ -64,9 +78,8 @@ static char lower(char c) {
 }
 
 static bool is_literal_at(struct pk_str message, uint32_t at, struct pk_str literal) {
-    if (literal.n > message.n - at ||
-        (literal.n > 0 && ((message.p[at] ^ literal.p[0]) & ~('a' - 'A')) != 0)) {
-        return false; /* most places fail at the first letter, whatever its case */
+    if (literal.n > message.n - at) {
+        return false;
     }
     for (uint32_t i = 0; i < literal.n; i++) {
         if (lower(message.p[at + i]) != lower(literal.p[i])) {
@@ -145,8 +158,9 @@ static uint32_t field_length(struct pk_str message, uint32_t at, enum field_kind
     const uint32_t most = left < PK_PATTERN_GAP_BYTES_MAX ? left : PK_PATTERN_GAP_BYTES_MAX;
     uint32_t n = 0;
     if (kind == FIELD_ANY && literal.n > 0) {
+        const char first = lower(literal.p[0]);
         for (; n + literal.n <= left && n <= most; n++) {
-            if (is_literal_at(message, at + n, literal)) {
+            if (lower(message.p[at + n]) == first && is_literal_at(message, at + n, literal)) {
                 return n;
             }
         }
@@ -237,13 +251,18 @@ static bool walk_back(struct pk_str head, bool is_at_start, struct pk_str messag
 
 bool pk_pattern_walk(struct pk_str match, bool is_at_start, struct pk_str message, uint32_t at,
                      struct pk_pattern_fields *out) {
-    const struct pk_str anchor = pk_pattern_anchor(match);
+    return pk_pattern_walk_anchored(match, pk_pattern_anchor(match), is_at_start, message, at, out);
+}
+
+bool pk_pattern_walk_anchored(struct pk_str match, struct pk_str anchor, bool is_at_start,
+                              struct pk_str message, uint32_t at, struct pk_pattern_fields *out) {
     const uint32_t head_bytes = (uint32_t)(anchor.p - match.p);
     const uint32_t tail_at = head_bytes + anchor.n;
     out->count = 0;
     PK_ASSERT(at <= message.n);
     return is_literal_at(message, at, anchor) &&
-           walk_back((struct pk_str){match.p, head_bytes}, is_at_start, message, at, out) &&
+           (head_bytes > 0 ? walk_back((struct pk_str){match.p, head_bytes}, is_at_start, message, at, out)
+                           : !is_at_start || at == 0) &&
            walk_forward((struct pk_str){match.p + tail_at, match.n - tail_at}, message, at + anchor.n, out);
 }
 

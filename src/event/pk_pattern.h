@@ -86,6 +86,9 @@ struct pk_pattern_fields {
  * follows. */
 bool pk_pattern_walk(struct pk_str match, bool is_at_start, struct pk_str message, uint32_t at,
                      struct pk_pattern_fields *out);
+/* The same with what pk_pattern_anchor said of `match`, for whoever knows it already. */
+bool pk_pattern_walk_anchored(struct pk_str match, struct pk_str anchor, bool is_at_start,
+                              struct pk_str message, uint32_t at, struct pk_pattern_fields *out);
 /* Empty when there is no such field. */
 struct pk_str pk_pattern_field(const struct pk_pattern_fields *fields, struct pk_str name);
 #endif

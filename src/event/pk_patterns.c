@@ -208,17 +208,19 @@ static bool is_program(const struct pk_patterns *p, const struct pk_pattern *pat
     return false;
 }
 
-/* A row whose anchor begins at `at`. */
-static void try_row(struct search *s, uint32_t index, uint32_t at) {
+/* A row whose anchor, or as much of it as the automaton knows, ends before `end`. */
+static void try_row(struct search *s, uint32_t index, uint32_t end) {
     const struct pk_pattern_row *row = &s->p->rows[index];
+    const struct pk_str match = pk_pattern_ref_str(s->p->text, row->match);
+    const struct pk_str anchor = pk_pattern_anchor(match);
+    const uint32_t at = end - (anchor.n < PK_PATTERNS_ANCHOR_BYTES ? anchor.n : PK_PATTERNS_ANCHOR_BYTES);
     const struct pk_pattern *pattern = &s->p->patterns[row->pattern];
     struct pk_pattern_fields fields;
     if (pattern->formats != 0 && (pattern->formats & (1u << s->q->format)) == 0) {
         return;
     }
     if (!is_program(s->p, pattern, s->q->program) ||
-        !pk_pattern_walk(pk_pattern_ref_str(s->p->text, row->match), row->is_at_start, s->q->message, at,
-                         &fields)) {
+        !pk_pattern_walk_anchored(match, anchor, row->is_at_start, s->q->message, at, &fields)) {
         return;
     }
     s->best = index;
@@ -239,11 +241,6 @@ static uint32_t first_end(const struct pk_patterns *p, uint16_t state) {
     return low;
 }
 
-static uint32_t anchor_bytes(const struct pk_patterns *p, uint32_t row) {
-    const uint32_t n = pk_pattern_anchor(pk_pattern_ref_str(p->text, p->rows[row].match)).n;
-    return n < PK_PATTERNS_ANCHOR_BYTES ? n : PK_PATTERNS_ANCHOR_BYTES;
-}
-
 /* Everything that ends with the byte before `end`: in this state and in its suffixes. */
 static void try_ends(struct search *s, uint16_t state, uint32_t end) {
     const struct pk_patterns *p = s->p;
@@ -251,7 +248,7 @@ static void try_ends(struct search *s, uint16_t state, uint32_t end) {
         if ((p->cells[state].flags & PK_PATTERNS_ENDS) != 0) {
             for (uint32_t i = first_end(p, state); i < p->row_count && p->ends[i].state == state; i++) {
                 if (p->ends[i].row < s->best) {
-                    try_row(s, p->ends[i].row, end - anchor_bytes(p, p->ends[i].row));
+                    try_row(s, p->ends[i].row, end);
                 }
             }
         }
@@ -265,10 +262,9 @@ static void try_ends(struct search *s, uint16_t state, uint32_t end) {
 int pk_patterns_find(const struct pk_patterns *p, const struct pk_patterns_query *q,
                      struct pk_pattern_fields *out_fields) {
     struct search s = {.p = p, .q = q, .out = out_fields, .best = p->row_count};
-    const struct pk_patterns_cell *cells = p->cells;
+    const struct pk_patterns_cell *cells = p->cells, *root = &cells[ROOT], *here = root;
     const uint8_t *classes = p->classes;
     const char *message = q->message.p;
-    uint32_t state = ROOT;
     out_fields->count = 0;
     if (p->row_count == 0) {
         return PK_E_NOT_FOUND;
@@ -276,17 +272,20 @@ int pk_patterns_find(const struct pk_patterns *p, const struct pk_patterns_query
     for (uint32_t i = 0; i < q->message.n; i++) {
         const uint8_t c = classes[(uint8_t)message[i]];
         if (c == 0) {
-            state = ROOT;
+            here = root;
             continue;
         }
-        uint32_t next = cells[state].base + (uint32_t)c;
-        while (cells[next].label != c && state != ROOT) {
-            state = cells[state].fail;
-            next = cells[state].base + (uint32_t)c;
+        const struct pk_patterns_cell *next = cells + here->base + c;
+        while (next->label != c && here != root) {
+            here = cells + here->fail;
+            next = cells + here->base + c;
         }
-        state = cells[next].label == c ? next : ROOT;
-        if (cells[state].flags != 0) {
-            try_ends(&s, (uint16_t)state, i + 1u);
+        if (next->label != c) {
+            continue; /* at the root */
+        }
+        here = next;
+        if (here->flags != 0) {
+            try_ends(&s, (uint16_t)(here - cells), i + 1u);
         }
     }
     return s.best < p->row_count ? (int)s.best : PK_E_NOT_FOUND;

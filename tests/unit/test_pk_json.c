@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pk_assert.h"
 #include "base/pk_rng.h"
 #include "support/pk_test.h"
 
@@ -633,6 +634,64 @@ PK_TEST(json_next__random_damage_to_a_document__never_reads_outside_and_ends) {
     }
 }
 
+/* By the book: one character after the other. */
+static int copy_slowly(struct pk_str raw, char *out, size_t cap_bytes) {
+    char text[64];
+    size_t n = 0;
+    out[0] = '\0';
+    while (raw.n > 0) {
+        struct pk_json_reader r;
+        struct pk_json_token t;
+        const uint32_t len = raw.p[0] == '\\' ? (raw.p[1] == 'u' ? 6u : 2u) : pk_utf8_len(raw.p, raw.n);
+        char one[8];
+        text[0] = text[len + 1u] = '"';
+        memcpy(text + 1, raw.p, len);
+        pk_json_init(&r, text, len + 2u);
+        const int err = pk_json_next(&r, &t);
+        const int got = err == PK_OK ? pk_json_string(&t, one, sizeof one) : err;
+        if (got < 0) {
+            return got;
+        }
+        if (n + (size_t)got >= cap_bytes) {
+            return PK_E_TOO_BIG;
+        }
+        memcpy(out + n, one, (size_t)got);
+        n += (size_t)got;
+        out[n] = '\0';
+        raw = (struct pk_str){raw.p + len, raw.n - len};
+    }
+    return (int)n;
+}
+
+PK_TEST(json_string__runs_between_escapes__are_copied_as_characters_one_by_one_would_be) {
+    static const char *const PIECES[] = {
+        "a", "plain text of some length ", "\\n", "\\u00e9", "\xC3\xA9", "\\\"", "12345678"};
+    struct pk_rng rng;
+    pk_rng_seed(&rng, 11);
+    for (int i = 0; i < 3000; i++) {
+        char text[160] = "\"";
+        char got[130];
+        char wanted[130];
+        struct pk_json_reader r;
+        struct pk_json_token t;
+        struct pk_buf b;
+        pk_buf_init(&b, text, sizeof text);
+        pk_buf_putc(&b, '"');
+        for (uint64_t n = pk_rng_below(&rng, 9); n > 0 && b.n < 100u; n--) {
+            pk_buf_puts(&b, PIECES[pk_rng_below(&rng, PK_COUNT_OF(PIECES))]);
+        }
+        pk_buf_putc(&b, '"');
+        pk_json_init(&r, b.p, b.n);
+        CHECK_EQ_INT(pk_json_next(&r, &t), PK_OK);
+        const size_t cap = 1u + (size_t)pk_rng_below(&rng, sizeof got - 1u);
+        const int n = pk_json_string(&t, got, cap);
+        if (t.has_escape) { /* else a cut may leave out more, so that a character stays whole */
+            CHECK_EQ_INT(n, copy_slowly(t.raw, wanted, cap));
+            CHECK(strcmp(got, wanted) == 0);
+        }
+    }
+}
+
 PK_TEST_MAIN(json_next__an_event_line__gives_each_member_with_key_depth_and_place,
              json_next__well_formed_documents__are_read_to_the_end,
              json_next__malformed_documents__are_refused_where_they_go_wrong,
@@ -648,4 +707,5 @@ PK_TEST_MAIN(json_next__an_event_line__gives_each_member_with_key_depth_and_plac
              jw_str__specials_and_bad_utf8__come_out_valid, jw__buffer_too_small__says_so,
              json__random_texts__written_and_read_back_are_equal,
              json__random_numbers__written_and_read_back_are_equal,
-             json_next__random_damage_to_a_document__never_reads_outside_and_ends)
+             json_next__random_damage_to_a_document__never_reads_outside_and_ends,
+             json_string__runs_between_escapes__are_copied_as_characters_one_by_one_would_be)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/pk_assert.h"
 #include "base/pk_time.h"
 #include "support/pk_test.h"
 
@@ -141,5 +142,49 @@ PK_TEST(parse__takes_any_cut) {
     }
 }
 
+PK_TEST(parse__a_time_that_was_just_read__means_the_same_as_read_anew) {
+    static const char *const STAMPS[] = {
+        "2024-05-01T12:00:00Z", "2024-05-01T12:00:00",      "2024-05-01 12:00:00.5",
+        "May  1 12:00:00",      "Wed May 01 12:00:00 2024", "1714564800",
+        "1714564800.25",        "24/05/01 12:00:00",        "240501 120000"};
+    static const char *const REST[] = {" gw app[7]: text",
+                                       " +0100 gw app: text",
+                                       " UTC gw app: x",
+                                       "+01:00 gw app: x",
+                                       " 2024 gw app: text",
+                                       " gw app: other",
+                                       "123 gw",
+                                       " ",
+                                       "",
+                                       ": x",
+                                       " +01000 gw app: x",
+                                       " 20245 gw app: y",
+                                       "Z gw app: z"};
+    static struct pk_log_reader fresh;
+    struct pk_logline other;
+    begin();
+    for (size_t i = 0; i < PK_COUNT_OF(STAMPS) * PK_COUNT_OF(REST) * PK_COUNT_OF(REST); i++) {
+        char text[96];
+        struct pk_buf b;
+        for (unsigned turn = 0; turn < 2u; turn++) { /* the second of two lines with the same beginning */
+            pk_buf_init(&b, text, sizeof text);
+            pk_buf_puts(&b, STAMPS[i % PK_COUNT_OF(STAMPS)]);
+            pk_buf_puts(&b, REST[turn == 0 ? i / PK_COUNT_OF(STAMPS) % PK_COUNT_OF(REST)
+                                           : i / PK_COUNT_OF(STAMPS) / PK_COUNT_OF(REST)]);
+            pk_logline_parse(&reader, pk_buf_str(&b), &line);
+        }
+        memset(&fresh, 0, sizeof fresh);
+        fresh.year = 2024;
+        fresh.boot_wall_ms = reader.boot_wall_ms;
+        pk_logline_parse(&fresh, pk_buf_str(&b), &other);
+        CHECK_EQ_INT(line.format, other.format);
+        CHECK_EQ_INT(line.has_time, other.has_time);
+        CHECK(line.wall_ms == other.wall_ms);
+        CHECK(pk_str_eq(line.message, other.message));
+        CHECK(pk_str_eq(line.host, other.host));
+    }
+}
+
 PK_TEST_MAIN(parse__recognises_the_forms, year__goes_over_the_new_year_and_back_for_late_lines,
-             odd_bytes__are_counted_and_harmless, parse__takes_any_cut)
+             odd_bytes__are_counted_and_harmless, parse__takes_any_cut,
+             parse__a_time_that_was_just_read__means_the_same_as_read_anew)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/pk_rng.h"
 #include "support/pk_test.h"
 
 static struct pk_pattern_fields fields;
@@ -114,6 +115,27 @@ PK_TEST(format_words__are_distinct) {
     }
 }
 
+PK_TEST(anchor__of_any_text__is_the_longest_literal_of_its_pieces) {
+    static const char PARTS[] = "ab{x}{}{y_z}{B{";
+    struct pk_rng rng;
+    pk_rng_seed(&rng, 3);
+    for (int i = 0; i < 20000; i++) {
+        char text[24];
+        const size_t n = (size_t)pk_rng_below(&rng, sizeof text);
+        for (size_t k = 0; k < n; k++) {
+            text[k] = PARTS[pk_rng_below(&rng, sizeof PARTS - 1u)];
+        }
+        struct pk_str rest = pk_str_make(text, n), best = {text, 0};
+        struct pk_pattern_piece p;
+        while (pk_pattern_piece_next(&rest, &p) == PK_OK) {
+            best = p.literal.n > best.n ? p.literal : best;
+        }
+        const struct pk_str anchor = pk_pattern_anchor(pk_str_make(text, n));
+        CHECK(anchor.p == best.p && anchor.n == best.n);
+    }
+}
+
 PK_TEST_MAIN(pieces__are_fields_and_the_text_behind_them,
              anchor__is_the_longest_text_and_the_first_of_equal_ones, walk__takes_fields_on_both_sides,
-             walk__fields_end_where_they_must, walk__refuses_what_differs, format_words__are_distinct)
+             walk__fields_end_where_they_must, walk__refuses_what_differs, format_words__are_distinct,
+             anchor__of_any_text__is_the_longest_literal_of_its_pieces)

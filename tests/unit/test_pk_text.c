@@ -476,6 +476,35 @@ PK_TEST(text_suggest__typos__find_the_closest_word) {
     CHECK_STR(pk_text_suggest(s_of(WORDS[5]), WORDS, count), NULL);
 }
 
+PK_TEST(is_utf8__a_bad_byte_anywhere_in_any_length__is_found) {
+    char text[40];
+    for (uint32_t n = 1; n <= sizeof text; n++) {
+        memset(text, 'x', sizeof text);
+        CHECK(pk_text_is_utf8(pk_str_make(text, n)));
+        for (uint32_t at = 0; at < n; at++) {
+            text[at] = (char)0xC3; /* a character that goes on */
+            CHECK(!pk_text_is_utf8(pk_str_make(text, n)));
+            if (at + 1u < n) {
+                text[at + 1u] = (char)0xA9;
+                CHECK(pk_text_is_utf8(pk_str_make(text, n)));
+                text[at + 1u] = 'x';
+            }
+            text[at] = 'x';
+        }
+    }
+}
+
+PK_TEST(eq_c_and_starts__prefixes_and_nul_bytes__are_not_equal) {
+    CHECK(pk_str_eq_c(pk_str_of(""), ""));
+    CHECK(!pk_str_eq_c(pk_str_of("ab"), "abc"));
+    CHECK(!pk_str_eq_c(pk_str_of("abc"), "ab"));
+    CHECK(!pk_str_eq_c(pk_str_make("ab\0c", 4), "ab"));
+    CHECK(pk_str_starts(pk_str_of("abc"), "ab"));
+    CHECK(pk_str_starts(pk_str_of("abc"), ""));
+    CHECK(!pk_str_starts(pk_str_of("ab"), "abc"));
+    CHECK(!pk_str_starts(pk_str_make("a\0", 2), "ab"));
+}
+
 PK_TEST_MAIN(str_eq__lengths_and_empties__compare_whole, str_trim__white_space_at_both_ends__goes,
              str_split__empty_pieces__are_given_and_the_end_is_told, str_copy__fits_or_not__all_or_nothing,
              str_copy_cut__in_the_middle_of_a_character__cuts_before_it, parse_u64__limits_and_forms,
@@ -488,4 +517,6 @@ PK_TEST_MAIN(str_eq__lengths_and_empties__compare_whole, str_trim__white_space_a
              text_is_id__alphabet_extra_and_length,
              utf8_len__all_leading_pairs_and_random_rests__equal_the_definition, text_is_utf8__whole_texts,
              glob_match__known_and_random_patterns__agree_with_the_model,
-             glob_match__many_stars_on_a_long_text__ends_quickly, text_suggest__typos__find_the_closest_word)
+             glob_match__many_stars_on_a_long_text__ends_quickly, text_suggest__typos__find_the_closest_word,
+             is_utf8__a_bad_byte_anywhere_in_any_length__is_found,
+             eq_c_and_starts__prefixes_and_nul_bytes__are_not_equal)
