@@ -164,31 +164,30 @@ static bool feed_quantile(const struct pk_cond_at *at, const struct pk_cond_inpu
     return err == PK_OK && quantile_speaks(at->c, in);
 }
 
-/* FALSE when there is something to ask. */
-static enum pk_verdict known(const struct pk_cond_at *at, uint64_t now_ms) {
+/* FALSE when there are enough numbers to ask. *out_until_ms: when a fault has become too old to be told. */
+static enum pk_verdict known(const struct pk_cond_at *at, uint64_t now_ms, uint64_t count,
+                             uint64_t *out_until_ms) {
     const struct quantile_state *s = at->state;
-    uint64_t until_ms = 0;
-    if (pk_cond_gauge_judge(&s->gauge, at->r, now_ms, &until_ms) == PK_FAULT) {
+    if (pk_cond_gauge_judge(&s->gauge, at->r, now_ms, out_until_ms) == PK_FAULT) {
         return PK_FAULT;
     }
-    return pk_quantile_count(&s->q, at->c->within_ms, now_ms) < at->c->count ? PK_STALE : PK_FALSE;
+    *out_until_ms = UINT64_MAX;
+    return count < at->c->count ? PK_STALE : PK_FALSE;
 }
 
 static struct pk_judgement judge_quantile(const struct pk_cond_at *at, uint64_t now_ms) {
     const struct quantile_state *s = at->state;
     const uint32_t within_ms = at->c->within_ms;
-    const bool is_empty = pk_quantile_count(&s->q, within_ms, now_ms) == 0;
+    const uint64_t count = pk_quantile_count(&s->q, within_ms, now_ms);
+    const uint64_t next_ms = count > 0 ? pk_quantile_next_ms(within_ms, now_ms) : UINT64_MAX;
     uint64_t until_ms = 0;
-    enum pk_verdict v = pk_cond_gauge_judge(&s->gauge, at->r, now_ms, &until_ms);
-    const uint64_t next_ms = is_empty ? UINT64_MAX : pk_quantile_next_ms(within_ms, now_ms);
-    until_ms = v == PK_FAULT && until_ms < next_ms ? until_ms : next_ms;
-    v = known(at, now_ms);
+    enum pk_verdict v = known(at, now_ms, count, &until_ms);
     if (v == PK_FALSE) {
         struct pk_quantile_scale scale;
         const uint32_t cut = scale_of(at->r, at->c, NULL, &scale);
         v = pk_quantile_holds(&s->q, &scale, within_ms, now_ms, at->c->option, cut) ? PK_TRUE : PK_FALSE;
     }
-    return pk_judgement_of(v, now_ms, until_ms);
+    return pk_judgement_of(v, now_ms, next_ms < until_ms ? next_ms : until_ms);
 }
 
 static struct pk_cond_at host_of(const struct pk_engine *e, uint32_t slot) {
@@ -207,7 +206,9 @@ bool pk_cond_quantile_raises(const struct pk_engine *e, uint32_t slot, const str
     const struct quantile_state *s = at.state;
     struct pk_quantile_scale scale;
     const uint32_t cut = scale_of(at.r, at.c, raise, &scale);
-    return known(&at, now_ms) == PK_FALSE &&
+    uint64_t until_ms = 0;
+    const uint64_t count = pk_quantile_count(&s->q, at.c->within_ms, now_ms);
+    return known(&at, now_ms, count, &until_ms) == PK_FALSE &&
            pk_quantile_holds(&s->q, &scale, at.c->within_ms, now_ms, raise->percent, cut);
 }
 
@@ -237,10 +238,12 @@ void pk_cond_put_quantile_raise(struct pk_buf *b, const struct pk_engine *e, uin
 
 static void put_quantile_numbers(struct pk_buf *b, const struct pk_cond_at *at, uint64_t now_ms) {
     const struct quantile_state *s = at->state;
-    const enum pk_verdict v = known(at, now_ms);
+    const uint64_t count = pk_quantile_count(&s->q, at->c->within_ms, now_ms);
+    uint64_t until_ms = 0;
+    const enum pk_verdict v = known(at, now_ms, count, &until_ms);
     if (v == PK_STALE) {
         pk_buf_puts(b, "quantile unknown, ");
-        pk_buf_put_u64(b, pk_quantile_count(&s->q, at->c->within_ms, now_ms));
+        pk_buf_put_u64(b, count);
         pk_buf_puts(b, " of ");
         pk_buf_put_u64(b, at->c->count);
         pk_buf_puts(b, " numbers in ");

@@ -15,6 +15,9 @@ static bool is_above(bool is_rise, double a, double b) {
 }
 
 static void take_out(struct pk_extreme *x, uint32_t first, uint32_t count) {
+    if (count == 0) {
+        return; /* as a rule; a memmove of nothing costs more than all the rest */
+    }
     const uint32_t behind = x->count - first - count;
     memmove(&x->value[first], &x->value[first + count], behind * sizeof x->value[0]);
     memmove(&x->at_ms[first], &x->at_ms[first + count], behind * sizeof x->at_ms[0]);
@@ -74,8 +77,10 @@ int pk_extreme_add(struct pk_extreme *x, bool is_rise, uint32_t within_ms, uint3
         thin(x);
         first = place_of(x, time_ms);
     }
-    memmove(&x->value[first + 1u], &x->value[first], (x->count - first) * sizeof x->value[0]);
-    memmove(&x->at_ms[first + 1u], &x->at_ms[first], (x->count - first) * sizeof x->at_ms[0]);
+    if (first < x->count) {
+        memmove(&x->value[first + 1u], &x->value[first], (x->count - first) * sizeof x->value[0]);
+        memmove(&x->at_ms[first + 1u], &x->at_ms[first], (x->count - first) * sizeof x->at_ms[0]);
+    }
     x->value[first] = v;
     x->at_ms[first] = time_ms;
     x->count++;

@@ -49,7 +49,7 @@ static double cell_edge(int32_t number) {
 }
 
 int pk_quantile_scale_init(struct pk_quantile_scale *s, double centre) {
-    memset(s, 0, sizeof *s);
+    s->cut_count = 0;
     if (!isfinite(centre) || fabs(centre) < LEAST) {
         return PK_E_BAD_FIELD;
     }

@@ -96,7 +96,7 @@ static bool oracle_agrees(const struct pk_trend *t, const struct oracle_slot *s,
 
 PK_TEST(trend__random_streams__agrees_with_all_samples_looked_at_again) {
     uint32_t known = 0;
-    for (uint64_t seed = 1; seed <= 25; seed++) {
+    for (uint64_t seed = 1; seed <= 10; seed++) {
         struct pk_rng r;
         struct pk_trend t = {0};
         pk_rng_seed(&r, seed);
@@ -123,7 +123,7 @@ PK_TEST(trend__random_streams__agrees_with_all_samples_looked_at_again) {
             return;
         }
     }
-    CHECK(known > 400);
+    CHECK(known > 150);
 }
 
 static void add(struct pk_trend *t, uint32_t look_back_ms, uint64_t at_ms, double v) {
@@ -185,7 +185,7 @@ PK_TEST(trend__third_of_the_slots_wild__is_foretold_all_the_same) {
 
 PK_TEST(trend__noise_alone__is_hardly_ever_a_trend) {
     uint32_t sure = 0;
-    for (uint64_t seed = 1; seed <= 200; seed++) {
+    for (uint64_t seed = 1; seed <= 50; seed++) {
         struct pk_trend t = {0};
         struct pk_rng r;
         pk_rng_seed(&r, seed);
