@@ -16,14 +16,16 @@ enum pk_ipc_type {
     PK_IPC_RESOLVE = 6, /* id = request; body: host name, terminated */
     PK_IPC_NOTIFY = 7,  /* body: status text for the service manager, terminated */
     PK_IPC_READY = 8,   /* body: pk_ipc_ready; sealed, first rule evaluated */
+    PK_IPC_PROBE = 24,  /* body: pk_ipc_probe; id = request: measure a row of root's probe table */
     /* supervisor -> agent */
-    PK_IPC_WELCOME = 32, /* body: pk_ipc_welcome */
-    PK_IPC_FD = 33,      /* id as in OPEN; carries one descriptor by SCM_RIGHTS */
-    PK_IPC_REFUSED = 34, /* id as asked; body: pk_ipc_refused */
-    PK_IPC_STARTED = 35, /* id = run number; body: pk_ipc_started */
-    PK_IPC_OUTPUT = 36,  /* id = run number; body: pk_ipc_output, a piece of the kept transcript */
-    PK_IPC_DONE = 37,    /* id = run number; body: pk_ipc_done */
-    PK_IPC_RESOLVED = 38 /* id = request; body: pk_ipc_resolved */
+    PK_IPC_WELCOME = 32,  /* body: pk_ipc_welcome */
+    PK_IPC_FD = 33,       /* id as in OPEN; carries one descriptor by SCM_RIGHTS */
+    PK_IPC_REFUSED = 34,  /* id as asked; body: pk_ipc_refused */
+    PK_IPC_STARTED = 35,  /* id = run number; body: pk_ipc_started */
+    PK_IPC_OUTPUT = 36,   /* id = run number; body: pk_ipc_output, a piece of the kept transcript */
+    PK_IPC_DONE = 37,     /* id = run number; body: pk_ipc_done */
+    PK_IPC_RESOLVED = 38, /* id = request; body: pk_ipc_resolved */
+    PK_IPC_PROBED = 56    /* id = request; body: pk_ipc_probed. Each PROBE gets one, refused or not */
 };
 enum pk_ipc_open_id { PK_IPC_OPEN_CONTROL = 0, PK_IPC_OPEN_EVENTS = 1, PK_IPC_OPEN_KMSG = 2 };
 
@@ -90,6 +92,50 @@ struct pk_ipc_resolved {
     uint32_t address_count;
     char address[4][46];
 };
+/* ---- probes ---- */
+enum {
+    PK_PROBES_AT_ONCE = 4,
+    PK_PROGRAMS_AT_ONCE = 3, /* of them */
+    PK_PROBE_SERIES = 20,
+    PK_PROBE_TEXT_BYTES = 200,
+    PK_PROBE_SELECTOR_BYTES = 120
+};
+struct pk_ipc_probe {
+    uint32_t probes_crc; /* of the table the index belongs to */
+    uint16_t index, reserved;
+};
+/* The fixed result of one measurement. Written by a sealed child that met strangers, or by the supervisor for
+ * a program it ran: every field is checked again by the agent. */
+struct pk_ipc_probed {
+    int64_t not_after_s; /* Unix seconds at which the earliest certificate ends; 0 = none seen */
+    int32_t error;       /* PK_OK: measured. Else why nothing can be told */
+    uint32_t latency_us;
+    int32_t exit_code; /* of a program */
+    uint16_t status;   /* HTTP; 0 = none */
+    uint8_t kind;      /* enum pk_probe_kind */
+    uint8_t is_up;
+    uint32_t series_count;
+    uint32_t bad_count; /* lines of a page that are no samples */
+    union {
+        char text[PK_PROBE_TEXT_BYTES]; /* words for people, or what a program wrote; terminated */
+        struct {
+            double value[PK_PROBE_SERIES];
+            uint8_t found[PK_PROBE_SERIES]; /* enum pk_prom_found */
+            uint8_t reserved[20];
+        } series;
+    } u;
+};
+/* What the child is to do: a row of the table with its texts, terminated. One datagram on its socket. */
+struct pk_ipc_probe_order {
+    uint32_t timeout_ms;
+    uint16_t port, status_min, status_max;
+    uint8_t kind, use_tls;
+    uint32_t series_count;
+    char host[128], server_name[128], path[160], ca[160];
+    char expect[48]; /* an address a DNS answer must hold */
+    char selectors[PK_PROBE_SERIES][PK_PROBE_SELECTOR_BYTES];
+};
+_Static_assert(sizeof(struct pk_ipc_probed) <= PK_IPC_BODY_BYTES, "fits a frame");
 _Static_assert(sizeof(struct pk_ipc_output) <= PK_IPC_BODY_BYTES, "fits a frame");
 _Static_assert(sizeof(struct pk_ipc_resolved) <= PK_IPC_BODY_BYTES, "fits a frame");
 _Static_assert(sizeof(struct pk_ipc_run) <= PK_IPC_BODY_BYTES, "fits a frame");

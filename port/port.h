@@ -158,6 +158,7 @@ enum { PK_ARGV_MAX = 24 };
 struct pk_exec_request {
     const char *const *argv; /* argv[0] is an absolute path; NULL-terminated; copied into the child by exec */
     uint32_t timeout_ms;     /* then TERM to its session, 2 s later KILL */
+    bool as_agent;           /* as the agent's user, without privileges */
     bool leaves_children;    /* it starts a daemon: default limits, own session, moved out of our cgroup; its
                                 children are not killed */
 };
@@ -168,7 +169,7 @@ struct pk_exec_result {
     uint32_t duration_ms;
     uint64_t output_bytes; /* all it wrote; only the last PK_EXEC_OUTPUT_BYTES are kept */
 };
-enum { PK_EXEC_SLOTS = 4, PK_EXEC_OUTPUT_BYTES = 4096 };
+enum { PK_EXEC_SLOTS = 6, PK_EXEC_OUTPUT_BYTES = 4096 };
 struct pk_port_exec {
     void *ctx;
     /* Slot index >= 0; PK_E_BUSY (all slots taken); PK_E_NOT_FOUND / PK_E_DENIED / PK_E_IO when it cannot be

@@ -11,9 +11,13 @@ enum pk_super_child {
     PK_SUPER_CHECK_CONFIG,
     PK_SUPER_RESOLVE_0,
     PK_SUPER_RESOLVE_1,
+    PK_SUPER_PROBE_0,
+    PK_SUPER_PROBE_1,
+    PK_SUPER_PROBE_2,
+    PK_SUPER_PROBE_3,
     PK_SUPER_CHILD_COUNT
 };
-enum { PK_SUPER_RESOLVERS = 2 };
+enum { PK_SUPER_RESOLVERS = 2, PK_SUPER_PROBERS = PK_PROBES_AT_ONCE };
 
 /* Bits of wait() beside enum pk_signal_bit. */
 enum pk_super_ready { PK_SUPER_CHILD_ENDED = 256, PK_SUPER_FRAME_READY = 512, PK_SUPER_FRAME_ROOM = 1024 };
@@ -50,12 +54,15 @@ struct pk_port_super {
      * left in the old one is gone. argument: host name for RESOLVE, else NULL. Pid > 0, PK_E_BUSY when it
      * runs already, PK_E_IO. */
     int (*spawn)(void *ctx, enum pk_super_child which, const char *argument);
+    /* Starts a prober (PK_SUPER_PROBE_0 …) with what it is to do. As spawn. */
+    int (*probe)(void *ctx, enum pk_super_child which, const struct pk_ipc_probe_order *order);
     /* One ended child: PK_OK, or PK_E_AGAIN when none. */
     int (*ended)(void *ctx, struct pk_super_exit *out);
     /* No-op when it does not run. */
     void (*kill)(void *ctx, enum pk_super_child which, enum pk_super_kill how);
     /* The result frame of a resolver that ended: PK_OK, or PK_E_BAD_MSG when it left none. */
     int (*resolved)(void *ctx, enum pk_super_child which, struct pk_ipc_resolved *out);
+    int (*probed)(void *ctx, enum pk_super_child which, struct pk_ipc_probed *out); /* the same of a prober */
 
     /* As pk_port_ipc, for the agent's socket. open_id: a descriptor to pass (enum pk_ipc_open_id), or -1.
      * send: also PK_E_NOT_FOUND when that descriptor cannot be opened. */
@@ -121,4 +128,43 @@ void pk_platform_seal_resolver(void);
 void pk_platform_resolve(const char *name, struct pk_ipc_resolved *out);
 /* The result of a short-lived role, one frame on a descriptor. */
 int pk_platform_result(uint32_t fd, const struct pk_ipc_frame *frame);
+
+/* ---- how a prober meets strangers; every call blocks, until the deadline at most (of mono_us) where there
+ * is one. One connection at a time. ---- */
+struct pk_dial_peer {
+    int64_t not_after_s; /* the earliest end of the certificates it showed */
+    bool is_verified;    /* against `ca` and the name; without a CA nothing is */
+};
+struct pk_port_dial {
+    void *ctx;
+    uint64_t (*mono_us)(void *ctx);
+    /* As pk_platform_resolve; the caller's own end is the supervisor's patience. */
+    void (*resolve)(void *ctx, const char *name, struct pk_ipc_resolved *out);
+    /* First name server of this machine. PK_OK, PK_E_NOT_FOUND. */
+    int (*name_server)(void *ctx, char out[PK_ADDRESS_BYTES]);
+    uint16_t (*random)(void *ctx);
+    /* To a numeric address. PK_OK, PK_E_UNREACHABLE, PK_E_TIMEOUT, PK_E_FULL. */
+    int (*connect)(void *ctx, const char *address, uint16_t port, bool is_datagram, uint64_t deadline_us);
+    /* TLS over the connection. ca: PEM, or empty. PK_OK also when the certificate does not verify: peer and
+     * error_text say so. PK_E_TLS, PK_E_CLOSED, PK_E_TIMEOUT. */
+    int (*secure)(void *ctx, const char *server_name, struct pk_str ca, uint64_t deadline_us,
+                  struct pk_dial_peer *out);
+    /* All of it. PK_OK, PK_E_CLOSED, PK_E_TIMEOUT, PK_E_TLS. */
+    int (*send)(void *ctx, const void *p, uint32_t n, uint64_t deadline_us);
+    /* > 0 bytes (or one datagram), PK_E_CLOSED (ended), PK_E_TIMEOUT, PK_E_UNREACHABLE, PK_E_TLS. */
+    int (*recv)(void *ctx, void *out, uint32_t cap_bytes, uint64_t deadline_us);
+    void (*close)(void *ctx); /* idempotent */
+    /* One echo. PK_OK with the time it took, PK_E_TIMEOUT, PK_E_UNREACHABLE, PK_E_DENIED (neither a ping
+     * socket nor a raw one may be had). */
+    int (*ping)(void *ctx, const char *address, uint64_t deadline_us, uint32_t *out_us);
+    /* The earliest end of the certificates in a PEM or DER file's bytes (terminated). PK_OK, PK_E_BAD_MSG. */
+    int (*certificate)(void *ctx, struct pk_str bytes, int64_t *out_not_after_s);
+    const char *(*error_text)(void *ctx); /* why the last call failed, for people; never NULL */
+};
+/* Reads the order; PK_OK or PK_E_BAD_MSG. */
+int pk_platform_probe_order(uint32_t fd, struct pk_ipc_probe_order *out);
+/* Opens what a prober needs, then seals it as the resolver is sealed: from there on it opens no file but
+ * those of the resolver. */
+int pk_platform_open_dial(struct pk_port_dial *out);
+void pk_platform_seal_prober(void);
 #endif

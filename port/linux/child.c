@@ -60,3 +60,35 @@ bool pk_child_write_text(const char *path, const char *text) {
     (void)close(fd);
     return is_written;
 }
+
+/* The kernel's own calls: those of libc change every thread of a process, this one has a single thread, and
+ * they are 1.3 KB of the ARMv7 file. The old calls of 32-bit systems take ids of 16 bits. */
+#ifdef SYS_setresuid32
+enum {
+    CALL_SETGROUPS = SYS_setgroups32,
+    CALL_SETRESGID = SYS_setresgid32,
+    CALL_SETRESUID = SYS_setresuid32,
+    CALL_SETUID = SYS_setuid32
+};
+#else
+enum {
+    CALL_SETGROUPS = SYS_setgroups,
+    CALL_SETRESGID = SYS_setresgid,
+    CALL_SETRESUID = SYS_setresuid,
+    CALL_SETUID = SYS_setuid
+};
+#endif
+
+bool pk_child_drop_root(uid_t uid, gid_t gid) {
+    if (syscall(CALL_SETGROUPS, 0, NULL) != 0 || syscall(CALL_SETRESGID, gid, gid, gid) != 0 ||
+        syscall(CALL_SETRESUID, uid, uid, uid) != 0) {
+        return false;
+    }
+    uid_t r = 0, e = 0, s = 0;
+    gid_t rg = 0, eg = 0, sg = 0;
+    if (getresuid(&r, &e, &s) != 0 || getresgid(&rg, &eg, &sg) != 0 || getgroups(0, NULL) != 0) {
+        return false;
+    }
+    return r == uid && e == uid && s == uid && rg == gid && eg == gid && sg == gid &&
+           syscall(CALL_SETUID, 0) != 0;
+}

@@ -27,6 +27,9 @@ struct pk_exec {
     /* Read ends that daemons started by an action still write to: read and thrown away, since closing them
      * would end the daemon with SIGPIPE and leaving them would block it. -1 = free. */
     int drains[PK_EXEC_DRAINS];
+    bool drops_root; /* for requests as_agent: uid and gid are the agent's */
+    uid_t uid;
+    gid_t gid;
     bool moves_cgroup; /* no service manager keeps track of us: what we start must not count as ours */
 };
 void pk_exec_open(struct pk_exec *e, bool moves_cgroup, struct pk_port_exec *out);
@@ -66,6 +69,9 @@ void pk_watchdog_close(struct pk_watchdog *w);
 uint64_t pk_super_mono_ms(void);
 /* Value of NAME in a "NAME=value" list, or NULL. */
 const char *pk_environment_get(const char *const *environment, const char *name);
+/* Gives up root for good; true when nothing of it is left, looked up rather than believed. In a process of
+ * one thread. Async-signal-safe. */
+bool pk_child_drop_root(uid_t uid, gid_t gid);
 /* Every signal at its default, none blocked: a child must not inherit ours. Async-signal-safe. */
 void pk_child_reset_signals(void);
 /* Closes every descriptor >= from. Async-signal-safe. */

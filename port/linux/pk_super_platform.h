@@ -8,7 +8,7 @@ enum { PK_SUPER_PATH_BYTES = 192, PK_SUPER_ENVIRONMENT_MAX = 64, PK_SUPER_RLIMIT
 
 struct pk_super_child_state {
     pid_t pid; /* 0 = does not run */
-    int fd;    /* our end of its socket; -1 = none. A resolver's stays until its result was read. */
+    int fd; /* our end of its socket; -1 = none. A resolver's or prober's stays until its result was read. */
 };
 
 struct pk_super_platform {
@@ -36,12 +36,14 @@ int pk_super_save_state(void *ctx, const void *bytes, uint32_t n);
 /* super_children.c */
 void pk_super_children_init(struct pk_super_platform *p);
 int pk_super_spawn(void *ctx, enum pk_super_child which, const char *argument);
+int pk_super_probe(void *ctx, enum pk_super_child which, const struct pk_ipc_probe_order *order);
 int pk_super_ended(void *ctx, struct pk_super_exit *out);
 void pk_super_kill(void *ctx, enum pk_super_child which, enum pk_super_kill how);
 /* super_ipc.c */
 int pk_super_send(void *ctx, const struct pk_ipc_frame *frame, int open_id);
 int pk_super_recv(void *ctx, struct pk_ipc_frame *out);
 int pk_super_resolved(void *ctx, enum pk_super_child which, struct pk_ipc_resolved *out);
+int pk_super_probed(void *ctx, enum pk_super_child which, struct pk_ipc_probed *out);
 /* "<dir>/<name>"; PK_E_TOO_BIG. */
 int pk_super_path(char *out, uint32_t cap_bytes, const char *dir, const char *name);
 #endif

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "port/linux/pk_arena.h"
+#include "port/linux/pk_dial.h"
 #include "port/linux/pk_linux.h"
 #include "port/linux/pk_net.h"
 #include "port/linux/pk_source.h"
@@ -59,6 +60,14 @@ int pk_platform_open(const struct pk_platform_config *config, struct pk_port *ou
     pk_linux_serve_open(&p->serve, &p->loop, &out->serve);
     pk_source_open(&p->source, config->proc_root, config->sys_root, &out->source);
     return PK_OK;
+}
+
+int pk_platform_open_dial(struct pk_port_dial *out) {
+    static struct pk_dial dial; /* of a prober's process */
+    struct pk_port tools;
+    const int err = pk_platform_open_tools(&tools);
+    pk_dial_open(&dial, &platform.crypto, out);
+    return err;
 }
 
 int pk_platform_open_store(struct pk_port *port, const char *state_dir, uint64_t map_bytes) {

@@ -1,6 +1,7 @@
 /* The roles of this binary as child processes: re-executed, so that nothing of root's memory is left in them.
  */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -17,8 +18,16 @@
  * start before it is gone. */
 enum { ROLE_FD = 3, LOCK_FD = 4, RESOLVER_ADDRESS_SPACE = 128 * 1024 * 1024 };
 
+static bool is_prober(enum pk_super_child which) {
+    return which >= PK_SUPER_PROBE_0 && which < PK_SUPER_PROBE_0 + PK_SUPER_PROBERS;
+}
+
+static bool is_resolver(enum pk_super_child which) {
+    return which == PK_SUPER_RESOLVE_0 || which == PK_SUPER_RESOLVE_1;
+}
+
 static bool has_socket(enum pk_super_child which) {
-    return which == PK_SUPER_AGENT || which == PK_SUPER_RESOLVE_0 || which == PK_SUPER_RESOLVE_1;
+    return which == PK_SUPER_AGENT || is_resolver(which) || is_prober(which);
 }
 
 static const char *role_flag(enum pk_super_child which) {
@@ -31,6 +40,11 @@ static const char *role_flag(enum pk_super_child which) {
         return "--role=move-store";
     case PK_SUPER_CHECK_CONFIG:
         return "--role=check-config";
+    case PK_SUPER_PROBE_0:
+    case PK_SUPER_PROBE_1:
+    case PK_SUPER_PROBE_2:
+    case PK_SUPER_PROBE_3:
+        return "--role=probe";
     case PK_SUPER_RESOLVE_0:
     case PK_SUPER_RESOLVE_1:
     case PK_SUPER_CHILD_COUNT:
@@ -58,51 +72,15 @@ static void limit_child(enum pk_super_child which) {
     limit(RLIMIT_NOFILE, 32);
     /* No limit on file sizes: stderr may be a file, and the limit's signal would look like a damaged store.
      */
-    if (which == PK_SUPER_RESOLVE_0 || which == PK_SUPER_RESOLVE_1) {
+    if (is_resolver(which) || is_prober(which)) {
         limit(RLIMIT_AS, RESOLVER_ADDRESS_SPACE);
         limit(RLIMIT_CPU, 10);
     }
 }
 
-/* The kernel's own calls: those of libc change every thread of a process, this one has a single thread, and
- * they are 1.3 KB of the ARMv7 file. The old calls of 32-bit systems take ids of 16 bits. */
-#ifdef SYS_setresuid32
-enum {
-    CALL_SETGROUPS = SYS_setgroups32,
-    CALL_SETRESGID = SYS_setresgid32,
-    CALL_SETRESUID = SYS_setresuid32,
-    CALL_SETUID = SYS_setuid32
-};
-#else
-enum {
-    CALL_SETGROUPS = SYS_setgroups,
-    CALL_SETRESGID = SYS_setresgid,
-    CALL_SETRESUID = SYS_setresuid,
-    CALL_SETUID = SYS_setuid
-};
-#endif
-
-/* True when nothing of root is left, looked up rather than believed. */
-static bool drop_privileges(const struct pk_super_platform *p) {
-    if (!p->is_root) {
-        return true;
-    }
-    if (syscall(CALL_SETGROUPS, 0, NULL) != 0 || syscall(CALL_SETRESGID, p->gid, p->gid, p->gid) != 0 ||
-        syscall(CALL_SETRESUID, p->uid, p->uid, p->uid) != 0) {
-        return false;
-    }
-    uid_t r = 0, e = 0, s = 0;
-    gid_t rg = 0, eg = 0, sg = 0;
-    if (getresuid(&r, &e, &s) != 0 || getresgid(&rg, &eg, &sg) != 0 || getgroups(0, NULL) != 0) {
-        return false;
-    }
-    return r == p->uid && e == p->uid && s == p->uid && rg == p->gid && eg == p->gid && sg == p->gid &&
-           syscall(CALL_SETUID, 0) != 0;
-}
-
-static bool place_descriptors(const struct pk_super_platform *p, int socket_fd) {
+static bool place_descriptors(int socket_fd, int second_fd) {
     const int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    const int lock_high = fcntl(p->lock_fd, F_DUPFD_CLOEXEC, 10);
+    const int lock_high = fcntl(second_fd, F_DUPFD_CLOEXEC, 10);
     const int socket_high = socket_fd >= 0 ? fcntl(socket_fd, F_DUPFD_CLOEXEC, 10) : -1;
     if (null_fd < 0 || lock_high < 0 || dup2(null_fd, 0) < 0 || dup2(lock_high, LOCK_FD) < 0) {
         return false;
@@ -119,8 +97,19 @@ static bool place_descriptors(const struct pk_super_platform *p, int socket_fd) 
     return true;
 }
 
+/* What a prober gets in place of the lock, which is not its business: a raw socket for echoes when it may not
+ * have a ping socket of its own. */
+static int second_descriptor(const struct pk_super_platform *p, enum pk_super_child which, int icmp_family) {
+    if (!is_prober(which)) {
+        return p->lock_fd;
+    }
+    const int protocol = icmp_family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+    const int fd = icmp_family == 0 ? -1 : socket(icmp_family, SOCK_RAW | SOCK_CLOEXEC, protocol);
+    return fd >= 0 ? fd : open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 _Noreturn static void child_main(const struct pk_super_platform *p, enum pk_super_child which, int socket_fd,
-                                 const char *argument, pid_t parent) {
+                                 const char *argument, int icmp_family, pid_t parent) {
     const char *argv[8] = {"picketd", role_flag(which), "-c", p->config.config_path, NULL};
     if (argument != NULL) {
         argv[4] = "--name";
@@ -134,7 +123,8 @@ _Noreturn static void child_main(const struct pk_super_platform *p, enum pk_supe
      * unlinks names in that one directory and looks into none of them. */
     const bool stays_root = which == PK_SUPER_MOVE_STORE;
     /* The death signal comes after the change of identity, which clears it. */
-    if (!place_descriptors(p, socket_fd) || chdir("/") != 0 || (!stays_root && !drop_privileges(p)) ||
+    if (!place_descriptors(socket_fd, second_descriptor(p, which, icmp_family)) || chdir("/") != 0 ||
+        (!stays_root && p->is_root && !pk_child_drop_root(p->uid, p->gid)) ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
         getppid() != parent) {
         _exit(126);
@@ -147,8 +137,8 @@ _Noreturn static void child_main(const struct pk_super_platform *p, enum pk_supe
     _exit(127);
 }
 
-int pk_super_spawn(void *ctx, enum pk_super_child which, const char *argument) {
-    struct pk_super_platform *p = ctx;
+static int spawn(struct pk_super_platform *p, enum pk_super_child which, const char *argument,
+                 int icmp_family) {
     struct pk_super_child_state *child = &p->children[which];
     if (child->pid != 0) {
         return PK_E_BUSY;
@@ -165,7 +155,7 @@ int pk_super_spawn(void *ctx, enum pk_super_child which, const char *argument) {
     const pid_t parent = getpid();
     const pid_t pid = fork();
     if (pid == 0) {
-        child_main(p, which, pair[1], argument, parent);
+        child_main(p, which, pair[1], argument, icmp_family, parent);
     }
     if (pair[1] >= 0) {
         (void)close(pair[1]);
@@ -179,6 +169,22 @@ int pk_super_spawn(void *ctx, enum pk_super_child which, const char *argument) {
     child->pid = pid;
     child->fd = pair[0];
     return (int)pid;
+}
+
+int pk_super_spawn(void *ctx, enum pk_super_child which, const char *argument) {
+    return spawn(ctx, which, argument, 0);
+}
+
+int pk_super_probe(void *ctx, enum pk_super_child which, const struct pk_ipc_probe_order *order) {
+    enum { KIND_ICMP = 4 }; /* enum pk_probe_kind, of a module the port does not know */
+    struct pk_super_platform *p = ctx;
+    const int family = strchr(order->host, ':') != NULL ? AF_INET6 : AF_INET;
+    const int pid = spawn(p, which, NULL, order->kind == KIND_ICMP ? family : 0);
+    if (pid > 0 && send(p->children[which].fd, order, sizeof *order, MSG_NOSIGNAL | MSG_DONTWAIT) !=
+                       (ssize_t)sizeof *order) {
+        pk_super_kill(p, which, PK_SUPER_KILL_KILL); /* its end says that there is no result */
+    }
+    return pid;
 }
 
 /* As process 1 of a container we inherit what others leave behind. */

@@ -93,14 +93,15 @@ int pk_super_recv(void *ctx, struct pk_ipc_frame *out) {
     return p->children[PK_SUPER_AGENT].fd < 0 ? PK_E_CLOSED : recv_frame(p->children[PK_SUPER_AGENT].fd, out);
 }
 
-int pk_super_resolved(void *ctx, enum pk_super_child which, struct pk_ipc_resolved *out) {
-    struct pk_super_platform *p = ctx;
+/* The one frame a child left on its socket. */
+static int take_result(struct pk_super_platform *p, enum pk_super_child which, uint16_t type, void *out,
+                       uint32_t bytes) {
     struct pk_super_child_state *child = &p->children[which];
     struct pk_ipc_frame frame;
     int result = PK_E_BAD_MSG;
-    if (child->fd >= 0 && recv_frame(child->fd, &frame) == PK_OK && frame.type == PK_IPC_RESOLVED &&
-        frame.body_bytes == sizeof *out) {
-        memcpy(out, frame.body, sizeof *out);
+    if (child->fd >= 0 && recv_frame(child->fd, &frame) == PK_OK && frame.type == type &&
+        frame.body_bytes == bytes) {
+        memcpy(out, frame.body, bytes);
         result = PK_OK;
     }
     if (child->fd >= 0 && child->pid == 0) {
@@ -108,4 +109,12 @@ int pk_super_resolved(void *ctx, enum pk_super_child which, struct pk_ipc_resolv
         child->fd = -1;
     }
     return result;
+}
+
+int pk_super_resolved(void *ctx, enum pk_super_child which, struct pk_ipc_resolved *out) {
+    return take_result(ctx, which, PK_IPC_RESOLVED, out, sizeof *out);
+}
+
+int pk_super_probed(void *ctx, enum pk_super_child which, struct pk_ipc_probed *out) {
+    return take_result(ctx, which, PK_IPC_PROBED, out, sizeof *out);
 }

@@ -263,7 +263,9 @@ int pk_super_platform_open(const struct pk_super_platform_config *config, struct
         .spawn = pk_super_spawn,
         .ended = pk_super_ended,
         .kill = pk_super_kill,
+        .probe = pk_super_probe,
         .resolved = pk_super_resolved,
+        .probed = pk_super_probed,
         .send = pk_super_send,
         .recv = pk_super_recv,
         .read_owned = read_owned,
@@ -276,6 +278,9 @@ int pk_super_platform_open(const struct pk_super_platform_config *config, struct
     };
     pk_exec_open(&p->exec, p->notify.fd < 0, &out->exec);
     const int err = open_all(p, why);
+    p->exec.drops_root = p->is_root;
+    p->exec.uid = p->uid;
+    p->exec.gid = p->gid;
     if (err != PK_OK) {
         close_all(p);
     }

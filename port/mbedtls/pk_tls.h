@@ -30,6 +30,8 @@ struct pk_tls {
     bool is_begun, is_over; /* memory of a connection is held; its handshake is done */
     bool is_shown;          /* our part of the handshake came to our certificate */
     bool is_flushing;       /* a record we accepted waits for room in the transport */
+    bool is_probe; /* set before begin: the peer's certificate is looked at, a bad one ends nothing; no CA is
+                      needed, TLS 1.2 is allowed */
     mbedtls_ssl_config config;
     mbedtls_ssl_context ssl;
     uint64_t refused_before;  /* by the heap, when the connection was begun */
@@ -60,6 +62,11 @@ int pk_tls_flush(struct pk_tls *t);
 bool pk_tls_has_more(const struct pk_tls *t);
 /* Ends the connection and frees its memory; may_send: with the close alert. Idempotent. */
 void pk_tls_end(struct pk_tls *t, bool may_send);
+/* After the handshake of a probe: Unix seconds at which the earliest certificate of the peer ends (0: it
+ * showed none), and whether they verify against the CA; if not, and there is one, t->error says why. */
+int64_t pk_tls_peer(struct pk_tls *t, bool *out_is_verified);
+/* The same of a file: PEM followed by a terminator that is not counted, or DER. PK_OK, PK_E_BAD_MSG. */
+int pk_tls_file_end(struct pk_str bytes, int64_t *out_not_after_s);
 /* As end, and forgets certificates and keys. */
 void pk_tls_free(struct pk_tls *t);
 #endif

@@ -228,10 +228,12 @@ static int set_up(struct pk_tls *t, struct pk_tls_identity *id) {
     if (code != 0) {
         return code;
     }
-    mbedtls_ssl_conf_authmode(&t->config, MBEDTLS_SSL_VERIFY_REQUIRED);
+    mbedtls_ssl_conf_authmode(&t->config,
+                              t->is_probe ? MBEDTLS_SSL_VERIFY_OPTIONAL : MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_rng(&t->config, library_random, NULL);
-    mbedtls_ssl_conf_min_tls_version(&t->config, id->is_tls12_allowed ? MBEDTLS_SSL_VERSION_TLS1_2
-                                                                      : MBEDTLS_SSL_VERSION_TLS1_3);
+    mbedtls_ssl_conf_min_tls_version(&t->config, id->is_tls12_allowed || t->is_probe
+                                                     ? MBEDTLS_SSL_VERSION_TLS1_2
+                                                     : MBEDTLS_SSL_VERSION_TLS1_3);
     mbedtls_ssl_conf_ca_chain(&t->config, &id->ca, NULL);
     if (id->own.raw.p != NULL) {
         code = mbedtls_ssl_conf_own_cert(&t->config, &id->own, &id->key);
@@ -250,7 +252,7 @@ int pk_tls_begin(struct pk_tls *t, const char *server_name) {
         t->has_next = false;
     }
     struct pk_tls_identity *id = &t->identity[t->current];
-    if (!id->is_set) {
+    if (!id->is_set && !t->is_probe) {
         set_error(t, "no CA certificate is configured");
         return PK_E_TLS;
     }

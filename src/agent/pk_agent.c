@@ -242,6 +242,7 @@ void pk_agent_apply_settings(struct pk_agent *a) {
     pk_history_limit(&a->history, a->config.history_max, a->config.history_retention_ms);
     (void)a->port->source.watch(a->port->source.ctx, a->config.watches, a->config.watch_count,
                                 a->config.hung_ms);
+    pk_agent_probes_configure(a);
     for (uint32_t i = 0; i < PK_COLLECT_COUNT; i++) {
         a->collect_is_off[i] = a->config.collect_ms[i] == 0;
     }
@@ -339,6 +340,7 @@ static uint64_t next_deadline(const struct pk_agent *a, uint64_t incidents_ms, u
     uint64_t next = earlier(incidents_ms, respond_ms);
     next = earlier(next, pk_engine_next_ms(&a->engine));
     next = earlier(next, pk_agent_collect_next_ms(a));
+    next = earlier(next, pk_agent_probe_next_ms(a));
     next = earlier(next, pk_agent_links_next_ms(a));
     /* What is due and was not sent waits for room in the broker's window: the next acknowledgement ticks. */
     const uint64_t retry_ms = pk_outbox_next_deadline_ms(&a->outbox);
@@ -391,6 +393,7 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     pk_agent_local_read(a);
     pk_agent_links_read(a);
     pk_agent_collect(a);
+    pk_agent_probe(a);
     pk_agent_detect(a);
     const uint64_t incidents_ms = pk_incidents_tick(&a->incidents, &a->now);
     const uint64_t respond_ms = pk_respond_tick(&a->respond, &a->now);

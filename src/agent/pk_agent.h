@@ -125,6 +125,26 @@ struct pk_agent_maps {
     bool leaves_old; /* the spare configuration holds the rows before the last reload */
 };
 
+/* What is known of the probes of the configuration, row by row. */
+struct pk_agent_probe {
+    uint64_t due_ms, asked_ms;
+    uint32_t asked_id; /* 0 = not under way */
+    uint8_t again_count;
+    bool has_count, gave_value;
+    uint64_t count; /* of a service's starts */
+};
+struct pk_agent_probe_series {
+    uint64_t at_ms; /* of the last look; 0 = none */
+    double value;
+};
+struct pk_agent_probes {
+    uint32_t crc; /* of the table the rows are of */
+    uint32_t next_id;
+    uint64_t asked_count, fault_count, bad_line_count;
+    struct pk_agent_probe rows[PK_LIMIT_PROBES];
+    struct pk_agent_probe_series series[PK_LIMIT_SERIES];
+};
+
 enum { PK_AGENT_TABLES = 32 };
 /* What the summary is made from. */
 struct pk_agent_summary {
@@ -166,6 +186,7 @@ struct pk_agent {
     struct pk_sample samples[PK_AGENT_SAMPLES];
     uint64_t collect_due_ms[PK_COLLECT_COUNT];
     bool collect_is_off[PK_COLLECT_COUNT];
+    struct pk_agent_probes probes;
     uint64_t asked_ms;                         /* when the last tick wanted the next one at the latest */
     uint32_t longest_tick_ms, longest_late_ms; /* took, and came after it was asked for */
     uint64_t first_rule_ms; /* boot-time ms at which the first rule was evaluated; 0 = not yet */

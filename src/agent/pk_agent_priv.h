@@ -39,6 +39,12 @@ void pk_agent_detect(struct pk_agent *a);
 void pk_agent_expect_heartbeats(struct pk_agent *a);
 uint64_t pk_agent_collect_next_ms(const struct pk_agent *a);
 
+/* ---- probes ---- */
+void pk_agent_probes_configure(struct pk_agent *a);
+void pk_agent_probe(struct pk_agent *a);
+void pk_agent_probed(struct pk_agent *a, uint32_t id, const struct pk_ipc_probed *result);
+uint64_t pk_agent_probe_next_ms(const struct pk_agent *a);
+
 /* ---- respond, supervisor ---- */
 void pk_agent_ipc(struct pk_agent *a);
 void pk_agent_respond(struct pk_agent *a);

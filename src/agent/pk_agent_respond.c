@@ -105,6 +105,12 @@ static void on_done(struct pk_agent *a, const struct pk_ipc_frame *f) {
     pk_respond_on_done(&a->respond, f->id, d.phase, d.exit_code, d.is_timed_out != 0, d.duration_ms, &a->now);
 }
 
+static void on_probed(struct pk_agent *a, const struct pk_ipc_frame *f) {
+    struct pk_ipc_probed r;
+    body_of(f, &r, sizeof r);
+    pk_agent_probed(a, f->id, &r);
+}
+
 static void on_frame(struct pk_agent *a, const struct pk_ipc_frame *f) {
     switch (f->type) {
     case PK_IPC_STARTED:
@@ -121,6 +127,9 @@ static void on_frame(struct pk_agent *a, const struct pk_ipc_frame *f) {
         return;
     case PK_IPC_RESOLVED:
         on_resolved(a, f);
+        return;
+    case PK_IPC_PROBED:
+        on_probed(a, f);
         return;
     default:
         a->counters.ipc_bad++;

@@ -112,6 +112,7 @@ static uint32_t add_links(const struct pk_agent *a, struct pk_agent_table *t, ui
         sizeof a->reply + sizeof a->payload + sizeof a->remote + sizeof a->samples);
     add_known(t, &n, "configuration", PK_LIMIT_WATCHES, a->config.watch_count, a->counters.config_refused,
               sizeof a->config * 2);
+    add_known(t, &n, "probes", PK_LIMIT_PROBES, a->config.probes.count, 0, sizeof a->probes);
     add(t, &n, "store_queue_bytes", PK_LIMIT_STORE_QUEUE_BYTES, store.queued_bytes, store.queued_high_bytes,
         0, PK_LIMIT_STORE_QUEUE_BYTES);
     add_known(t, &n, "store_map_bytes", store.map_bytes, store.used_bytes, store.failed_commit_count, 0);

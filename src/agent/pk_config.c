@@ -158,6 +158,8 @@ struct parse {
     struct pk_diag *diag;
     const char *file;
     uint8_t section;
+    bool is_probe; /* the section is a row of the table of probes */
+    uint32_t probe;
     void *target; /* struct the offsets of the section count from; NULL for the section's own handling */
     uint32_t line, column;
     uint32_t value_line, value_column; /* 0: as the key's */
@@ -190,6 +192,7 @@ int pk_mode_parse(struct pk_str s, uint8_t *out) {
 
 void pk_config_defaults(struct pk_config *c) {
     memset(c, 0, sizeof *c);
+    pk_probes_init(&c->probes);
     memcpy(c->state_dir, "/var/lib/picket", sizeof "/var/lib/picket");
     memcpy(c->run_dir, "/run/picket", sizeof "/run/picket");
     memcpy(c->rules_dir, "/etc/picket/rules.d", sizeof "/etc/picket/rules.d");
@@ -312,7 +315,26 @@ static int open_map(struct parse *p, struct pk_str name) {
     return PK_OK;
 }
 
+static int probe_fail(const struct parse *p, const struct pk_probe_error *error) {
+    return fail(p, error->message, error->argument);
+}
+
+static int open_probe(struct parse *p, struct pk_str kind, struct pk_str name) {
+    struct pk_probe_error error;
+    const int row = pk_probes_open(&p->c->probes, kind, name, &error);
+    if (row < 0) {
+        return probe_fail(p, &error);
+    }
+    p->is_probe = true;
+    p->probe = (uint32_t)row;
+    return PK_OK;
+}
+
 static int open_section(struct parse *p, struct pk_str kind, struct pk_str name) {
+    p->is_probe = false;
+    if (pk_probes_is_section(kind)) {
+        return open_probe(p, kind, name);
+    }
     const char *words[S_COUNT];
     uint8_t section = S_COUNT;
     for (uint8_t i = 0; i < S_COUNT; i++) {
@@ -550,7 +572,20 @@ static int set_map(struct parse *p, struct pk_str key, struct pk_str value) {
     return err < 0 ? fail(p, why, value) : PK_OK;
 }
 
+static int set_probe_pair(struct parse *p, struct pk_str key, struct pk_str value) {
+    struct pk_probe_error error;
+    if (pk_probes_set(&p->c->probes, p->probe, key, value, &error) == PK_OK) {
+        return PK_OK;
+    }
+    p->line = p->value_line > 0 ? p->value_line : p->line;
+    p->column = p->value_column > 0 ? p->value_column : p->column;
+    return probe_fail(p, &error);
+}
+
 static int set_pair(struct parse *p, struct pk_str key, struct pk_str value) {
+    if (p->is_probe) {
+        return set_probe_pair(p, key, value);
+    }
     if (p->section == S_MAP) {
         return set_map(p, key, value);
     }
@@ -593,7 +628,7 @@ int pk_config_parse(struct pk_config *c, struct pk_str text, const char *file, s
         int err = PK_OK;
         if (item.kind == PK_INI_SECTION) {
             err = open_section(&p, item.section_kind, item.section_name);
-        } else if (p.section == S_COUNT) {
+        } else if (p.section == S_COUNT && !p.is_probe) {
             err = fail(&p, "'{}' stands before the first [section]", item.key);
         } else {
             err = set_pair(&p, item.key, item.value);
@@ -820,6 +855,11 @@ int pk_config_load(struct pk_config *c, const struct pk_port_files *files, const
     if (c->maps_thin_edge && pk_map_shipped_thin_edge(&c->maps) < 0) {
         const struct parse p = {.diag = diag, .file = path, .line = 1, .column = 1};
         return fail(&p, "[sources] thin_edge: no room for its mapping rows", pk_str_make(NULL, 0));
+    }
+    struct pk_probe_error error;
+    if (pk_probes_finish(&c->probes, &error) < 0) {
+        pk_diag_set1(diag, path, 1, 1, error.message, error.argument);
+        return PK_E_CONFIG;
     }
     return pk_config_check(c, path, diag);
 }

@@ -7,6 +7,7 @@
 #include "base/pk_mode.h"
 #include "detect/pk_threshold.h"
 #include "event/pk_map.h"
+#include "event/pk_probe.h"
 #include "pk_limits.h"
 #include "port/port.h"
 
@@ -73,6 +74,7 @@ struct pk_config {
     struct pk_map_table maps;
     uint32_t history_max; /* events; 0 = as many as the board keeps */
     uint32_t history_retention_ms;
+    struct pk_probes probes;
     uint8_t remote; /* enum pk_remote */
     char remote_allow[PK_CONFIG_ALLOW_MAX][32];
     uint32_t remote_allow_count;

@@ -1,4 +1,5 @@
 /* The short-lived roles, and the one task that talks to a running daemon. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "port/super.h"
+#include "roles/pk_prober.h"
 #include "roles/pk_roles.h"
 #include "roles/pk_say.h"
 #include "roles/pk_super_config.h"
@@ -67,6 +69,58 @@ int pk_resolve_main(const struct pk_options *options) {
     frame.type = PK_IPC_RESOLVED;
     frame.body_bytes = sizeof resolved;
     memcpy(frame.body, &resolved, sizeof resolved);
+    return pk_platform_result(PK_ROLE_FD, &frame) == PK_OK ? PK_EXIT_OK : PK_EXIT_FAILED;
+}
+
+/* CA or certificate: root's word names the file, and the agent's user must be able to read it. */
+static void read_probe_file(struct pk_prober_files *files, const struct pk_ipc_probe_order *order,
+                            char *bytes) {
+    const char *path = pk_prober_file(order);
+    if (path[0] == '\0') {
+        return;
+    }
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+    uint32_t n = 0;
+    ssize_t got = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? 1 : -1;
+    while (got > 0 && n < PK_PROBER_FILE_BYTES) {
+        got = read(fd, bytes + n, PK_PROBER_FILE_BYTES - n);
+        n += got > 0 ? (uint32_t)got : 0;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (got != 0) {
+        files->error = fd < 0 && errno == ENOENT   ? PK_E_NOT_FOUND
+                       : fd < 0 && errno == EACCES ? PK_E_DENIED
+                       : got > 0                   ? PK_E_TOO_BIG
+                                                   : PK_E_IO;
+        return;
+    }
+    bytes[n] = '\0';
+    *(order->kind == PK_PROBE_CERTIFICATE ? &files->file : &files->ca) = pk_str_make(bytes, n);
+}
+
+int pk_probe_main(void) {
+    static struct pk_prober prober; /* these are too big for the stack */
+    static struct pk_ipc_probe_order order;
+    static char bytes[PK_PROBER_FILE_BYTES + 1];
+    struct pk_prober_files files = {.error = PK_OK};
+    struct pk_port_dial dial;
+    struct pk_ipc_probed result;
+    if (pk_platform_probe_order(PK_ROLE_FD, &order) != PK_OK || !pk_prober_is_order(&order) ||
+        pk_platform_open_dial(&dial) != PK_OK) {
+        return PK_EXIT_FAILED;
+    }
+    read_probe_file(&files, &order, bytes);
+    pk_platform_seal_prober();
+    pk_prober_run(&prober, &dial, &order, &files, &result);
+    struct pk_ipc_frame frame;
+    memset(&frame, 0, sizeof frame);
+    frame.version = PK_IPC_VERSION;
+    frame.type = PK_IPC_PROBED;
+    frame.body_bytes = sizeof result;
+    memcpy(frame.body, &result, sizeof result);
     return pk_platform_result(PK_ROLE_FD, &frame) == PK_OK ? PK_EXIT_OK : PK_EXIT_FAILED;
 }
 

@@ -3,9 +3,13 @@
 #include "base/pk_assert.h"
 
 static const char *const process_words[PK_PROCESS_COUNT] = {
-    [PK_PROCESS_SUPERVISOR] = "supervisor",     [PK_PROCESS_AGENT] = "agent",
-    [PK_PROCESS_CHECK_STORE] = "check-store",   [PK_PROCESS_MOVE_STORE] = "move-store",
-    [PK_PROCESS_CHECK_CONFIG] = "check-config", [PK_PROCESS_RESOLVE] = "resolve",
+    [PK_PROCESS_SUPERVISOR] = "supervisor",
+    [PK_PROCESS_AGENT] = "agent",
+    [PK_PROCESS_CHECK_STORE] = "check-store",
+    [PK_PROCESS_MOVE_STORE] = "move-store",
+    [PK_PROCESS_CHECK_CONFIG] = "check-config",
+    [PK_PROCESS_RESOLVE] = "resolve",
+    [PK_PROCESS_PROBE] = "probe",
 };
 
 const char *pk_process_word(enum pk_process process) {

@@ -12,6 +12,7 @@ enum pk_process {
     PK_PROCESS_MOVE_STORE,   /* moves a damaged store aside; exit 0 when there is none any more */
     PK_PROCESS_CHECK_CONFIG, /* exit 0: the agent would take what is in the files now, 78: it would not */
     PK_PROCESS_RESOLVE,      /* one host name to addresses; result frame on the inherited descriptor */
+    PK_PROCESS_PROBE,        /* one measurement: order and result frame on the inherited descriptor */
     PK_PROCESS_COUNT
 };
 

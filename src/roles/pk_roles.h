@@ -28,6 +28,7 @@ int pk_supervisor_check(const struct pk_options *options);
 int pk_check_store_main(const struct pk_options *options);
 int pk_move_store_main(const struct pk_options *options);
 int pk_resolve_main(const struct pk_options *options);
+int pk_probe_main(void);
 /* --dump-state: asks the running daemon (SIGUSR1) and prints <state_dir>/PK_DUMP_FILE when it was written
  * anew. */
 int pk_dump_state_main(const struct pk_options *options);

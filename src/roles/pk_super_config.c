@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "event/pk_probe.h"
 
 enum kind { KIND_PATH, KIND_NAME, KIND_MODE, KIND_BOOL, KIND_SIZE };
 
@@ -131,7 +132,8 @@ int pk_super_config_environment(struct pk_super_config *c, const char *const *en
 }
 
 struct load {
-    struct pk_super_config *config;
+    struct pk_super_config *config; /* NULL: the probes are read */
+    struct pk_probes *probes;
     const char *dir;
     void *scratch;
     uint32_t scratch_bytes;
@@ -139,10 +141,46 @@ struct load {
     int err;
 };
 
+static int probe_fail(const struct pk_probe_error *e, const char *file, uint32_t line, uint32_t column,
+                      struct pk_diag *diag) {
+    pk_diag_set1(diag, file, line, column, e->message, e->argument);
+    return PK_E_CONFIG;
+}
+
+static int parse_probes(struct pk_probes *t, struct pk_str text, const char *file, struct pk_diag *diag) {
+    struct pk_ini_reader reader;
+    struct pk_ini_item item;
+    struct pk_probe_error error;
+    int row = -1;
+    pk_ini_init(&reader, text.p, text.n);
+    for (;;) {
+        if (pk_ini_next(&reader, &item) != PK_OK) {
+            pk_diag_set(diag, file, reader.error_line, reader.error_column, reader.error);
+            return PK_E_CONFIG;
+        }
+        if (item.kind == PK_INI_END) {
+            return PK_OK;
+        }
+        if (!pk_probes_is_section(item.section_kind)) {
+            continue;
+        }
+        if (item.kind == PK_INI_SECTION) {
+            row = pk_probes_open(t, item.section_kind, item.section_name, &error);
+        } else if (pk_probes_set(t, (uint32_t)row, item.key, item.value, &error) < 0) {
+            return probe_fail(&error, file, item.value_line, item.value_column, diag);
+        }
+        if (row < 0) {
+            return probe_fail(&error, file, item.line, item.column, diag);
+        }
+    }
+}
+
 static void load_file(struct load *l, const char *path) {
     const int n = pk_super_read_owned(path, l->scratch, l->scratch_bytes);
     if (n >= 0) {
-        l->err = pk_super_config_parse(l->config, pk_str_make(l->scratch, (size_t)n), path, l->diag);
+        const struct pk_str text = pk_str_make(l->scratch, (size_t)n);
+        l->err = l->config != NULL ? pk_super_config_parse(l->config, text, path, l->diag)
+                                   : parse_probes(l->probes, text, path, l->diag);
         return;
     }
     if (n == PK_E_DENIED) {
@@ -167,19 +205,12 @@ static void load_conf_d(void *arg, const char *name) {
     }
 }
 
-int pk_super_config_load(struct pk_super_config *c, const char *path, const char *const *environment,
-                         void *scratch, uint32_t scratch_bytes, struct pk_diag *diag) {
+/* The file, then the conf.d beside it. */
+static int load_all(struct load *l, const char *path) {
     char dir[PK_SUPER_CONFIG_PATH_BYTES];
-    struct load l = {.config = c,
-                     .dir = dir,
-                     .scratch = scratch,
-                     .scratch_bytes = scratch_bytes,
-                     .diag = diag,
-                     .err = PK_OK};
-    pk_super_config_defaults(c);
-    load_file(&l, path);
-    if (l.err != PK_OK) {
-        return l.err;
+    load_file(l, path);
+    if (l->err != PK_OK) {
+        return l->err;
     }
     struct pk_str parent = pk_str_of(path);
     while (parent.n > 0 && parent.p[parent.n - 1u] != '/') {
@@ -189,10 +220,33 @@ int pk_super_config_load(struct pk_super_config *c, const char *path, const char
     pk_buf_init(&b, dir, sizeof dir);
     pk_buf_put_str(&b, parent);
     pk_buf_puts(&b, "conf.d");
-    const int listed = b.is_cut ? PK_E_TOO_BIG : pk_super_list(dir, ".conf", load_conf_d, &l);
-    if (listed < 0 && listed != PK_E_NOT_FOUND && l.err == PK_OK) {
-        pk_diag_set1(diag, dir, 1, 1, "cannot be listed: {}", pk_str_of(pk_err_text(listed)));
+    l->dir = dir;
+    const int listed = b.is_cut ? PK_E_TOO_BIG : pk_super_list(dir, ".conf", load_conf_d, l);
+    if (listed < 0 && listed != PK_E_NOT_FOUND && l->err == PK_OK) {
+        pk_diag_set1(l->diag, dir, 1, 1, "cannot be listed: {}", pk_str_of(pk_err_text(listed)));
         return PK_E_CONFIG;
     }
-    return l.err == PK_OK ? pk_super_config_environment(c, environment, diag) : l.err;
+    return l->err;
+}
+
+int pk_super_config_load(struct pk_super_config *c, const char *path, const char *const *environment,
+                         void *scratch, uint32_t scratch_bytes, struct pk_diag *diag) {
+    struct load l = {
+        .config = c, .scratch = scratch, .scratch_bytes = scratch_bytes, .diag = diag, .err = PK_OK};
+    pk_super_config_defaults(c);
+    const int err = load_all(&l, path);
+    return err == PK_OK ? pk_super_config_environment(c, environment, diag) : err;
+}
+
+int pk_super_config_probes(struct pk_probes *probes, const char *path, void *scratch, uint32_t scratch_bytes,
+                           struct pk_diag *diag) {
+    struct load l = {
+        .probes = probes, .scratch = scratch, .scratch_bytes = scratch_bytes, .diag = diag, .err = PK_OK};
+    struct pk_probe_error error;
+    pk_probes_init(probes);
+    const int err = load_all(&l, path);
+    if (err != PK_OK) {
+        return err;
+    }
+    return pk_probes_finish(probes, &error) == PK_OK ? PK_OK : probe_fail(&error, path, 1, 1, diag);
 }

@@ -30,4 +30,9 @@ PK_MUST_USE int pk_super_config_environment(struct pk_super_config *c, const cha
 PK_MUST_USE int pk_super_config_load(struct pk_super_config *c, const char *path,
                                      const char *const *environment, void *scratch, uint32_t scratch_bytes,
                                      struct pk_diag *diag);
+/* The probes of the same files, which are read once more: path, then the conf.d beside it. PK_OK or
+ * PK_E_CONFIG with *diag. */
+struct pk_probes;
+PK_MUST_USE int pk_super_config_probes(struct pk_probes *probes, const char *path, void *scratch,
+                                       uint32_t scratch_bytes, struct pk_diag *diag);
 #endif

@@ -170,6 +170,8 @@ static uint32_t body_bytes_of(uint16_t type) {
         return sizeof(struct pk_ipc_run);
     case PK_IPC_READY:
         return sizeof(struct pk_ipc_ready);
+    case PK_IPC_PROBE:
+        return sizeof(struct pk_ipc_probe);
     default:
         return 0; /* text, or nothing */
     }
@@ -181,6 +183,7 @@ static void dispatch(struct pk_supervisor *s, const struct pk_ipc_frame *frame, 
         struct pk_ipc_tick tick;
         struct pk_ipc_run run;
         struct pk_ipc_ready ready;
+        struct pk_ipc_probe probe;
         uint8_t bytes[PK_IPC_BODY_BYTES];
     } body;
     memcpy(body.bytes, frame->body, sizeof body.bytes);
@@ -208,6 +211,9 @@ static void dispatch(struct pk_supervisor *s, const struct pk_ipc_frame *frame, 
         break;
     case PK_IPC_READY:
         on_ready(s, &body.ready, now_ms);
+        break;
+    case PK_IPC_PROBE:
+        pk_super_probe_start(s, frame->id, &body.probe, now_ms);
         break;
     default:
         count_bad(s, frame, now_ms);

@@ -135,6 +135,9 @@ static void finish(struct pk_supervisor *s, struct pk_super_run *run, const stru
 void pk_super_runs_collect(struct pk_supervisor *s) {
     struct pk_exec_result result;
     while (s->port->exec.finished(s->port->exec.ctx, &result) == PK_OK) {
+        if (pk_super_probe_program_ended(s, &result)) {
+            continue;
+        }
         for (uint32_t i = 0; i < PK_SUPER_CONCURRENT; i++) {
             struct pk_super_run *run = &s->runs[i];
             if (run->is_running && run->slot == result.slot) {

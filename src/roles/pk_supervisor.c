@@ -85,7 +85,12 @@ static int load_actions(struct pk_supervisor *s, const char *path, struct pk_dia
     return pk_actions_finish(spare, path, diag);
 }
 
+static struct pk_probes *spare_probes(struct pk_supervisor *s) {
+    return s->probe_table == &s->probe_tables[0] ? &s->probe_tables[1] : &s->probe_tables[0];
+}
+
 static void take_config(struct pk_supervisor *s, const struct pk_super_config *config) {
+    s->probe_table = spare_probes(s);
     s->policy.mode = config->mode;
     s->policy.is_safe_mode = config->is_safe_mode;
     const struct pk_action_table *before = s->policy.actions;
@@ -105,6 +110,9 @@ int pk_supervisor_load(struct pk_supervisor *s, const char *config_path, const c
         err = load_actions(s, s->config.actions_path, diag);
     }
     if (err == PK_OK) {
+        err = pk_super_config_probes(spare_probes(s), config_path, s->scratch, sizeof s->scratch, diag);
+    }
+    if (err == PK_OK) {
         take_config(s, &s->config);
     }
     return err;
@@ -117,6 +125,9 @@ static void take_files(struct pk_supervisor *s) {
         pk_super_config_load(&config, s->config_path, s->environment, s->scratch, sizeof s->scratch, &diag);
     if (err == PK_OK) {
         err = load_actions(s, config.actions_path, &diag);
+    }
+    if (err == PK_OK) {
+        err = pk_super_config_probes(spare_probes(s), s->config_path, s->scratch, sizeof s->scratch, &diag);
     }
     if (err == PK_OK) {
         take_config(s, &config);
@@ -260,6 +271,7 @@ static void agent_ended(struct pk_supervisor *s, const struct pk_super_exit *end
     for (uint32_t i = 0; i < PK_SUPER_RESOLVERS; i++) {
         s->resolves[i].is_orphan = true;
     }
+    pk_super_probes_orphan(s);
     s->is_store_moved = false;
     s->record.last_exit = ended->wait_status;
     if (s->state == PK_SUPER_STOPPING) {
@@ -299,6 +311,12 @@ static void child_ended(struct pk_supervisor *s, const struct pk_super_exit *end
     case PK_SUPER_RESOLVE_1:
         pk_super_resolve_ended(s, (uint32_t)ended->child - PK_SUPER_RESOLVE_0);
         break;
+    case PK_SUPER_PROBE_0:
+    case PK_SUPER_PROBE_1:
+    case PK_SUPER_PROBE_2:
+    case PK_SUPER_PROBE_3:
+        pk_super_probe_ended(s, (uint32_t)ended->child - PK_SUPER_PROBE_0, ended);
+        break;
     case PK_SUPER_CHILD_COUNT:
         break;
     }
@@ -317,6 +335,7 @@ static void stop(struct pk_supervisor *s) {
     s->port->kill(s->port->ctx, PK_SUPER_RESOLVE_0, PK_SUPER_KILL_KILL);
     s->port->kill(s->port->ctx, PK_SUPER_RESOLVE_1, PK_SUPER_KILL_KILL);
     s->port->kill(s->port->ctx, PK_SUPER_AGENT, PK_SUPER_KILL_TERM);
+    pk_super_probes_stop(s);
     pk_super_runs_stop_all(s);
     s->state = PK_SUPER_STOPPING;
     s->is_stop_killed = false;
@@ -448,6 +467,7 @@ static void check_time(struct pk_supervisor *s, uint64_t now_ms) {
         on_hang(s, now_ms);
     }
     check_resolvers(s, now_ms);
+    pk_super_probes_check_time(s, now_ms);
 }
 
 void pk_supervisor_step(struct pk_supervisor *s, uint32_t ready) {
@@ -497,6 +517,7 @@ uint64_t pk_supervisor_until_ms(const struct pk_supervisor *s) {
     if (feeds_by_itself(s)) {
         earlier(&until_ms, feed_due_ms(s));
     }
+    earlier(&until_ms, pk_super_probes_until_ms(s));
     for (uint32_t i = 0; i < PK_SUPER_RESOLVERS; i++) {
         if (s->resolves[i].is_used) {
             earlier(&until_ms, s->resolves[i].deadline_ms);

@@ -3,6 +3,7 @@
 /* The supervisor (DESIGN 3): keeps one agent running, runs actions for it within the policy of root's files,
  * hands out descriptors, feeds the watchdog. All decisions are here and pure but for the port; what touches
  * the system is port/super.h. */
+#include "event/pk_probe.h"
 #include "roles/pk_super_config.h"
 #include "roles/pk_super_policy.h"
 #include "roles/pk_super_record.h"
@@ -60,6 +61,14 @@ struct pk_super_resolve {
     uint64_t deadline_ms;
 };
 
+struct pk_super_probe {
+    bool is_used, is_orphan;
+    bool is_program; /* in exec slot `slot`; else the prober of this index */
+    uint8_t kind;
+    uint32_t id, slot;
+    uint64_t deadline_ms;
+};
+
 struct pk_super_counts {
     uint64_t bad_frames, refused, dropped_frames, throttled;
 };
@@ -73,6 +82,7 @@ struct pk_supervisor {
     struct pk_super_record record;
     struct pk_super_run runs[PK_SUPER_CONCURRENT];
     struct pk_super_resolve resolves[PK_SUPER_RESOLVERS];
+    struct pk_super_probe probes[PK_SUPER_PROBERS];
     struct pk_super_counts counts;
     enum pk_super_state state;
     int exit_code;        /* when DONE */
@@ -94,6 +104,9 @@ struct pk_supervisor {
      * before. */
     struct pk_action_table tables[2];
     uint8_t table_index;
+    struct pk_probes probe_tables[2];
+    const struct pk_probes *probe_table; /* in force */
+    struct pk_ipc_probe_order order;     /* of one call */
     uint8_t scratch[PK_SUPER_SCRATCH_BYTES];
 };
 _Static_assert(PK_LIMIT_ACTION_TEXT_BYTES <= PK_SUPER_SCRATCH_BYTES, "actions.conf is read into scratch");
@@ -125,6 +138,16 @@ void pk_super_refuse(struct pk_supervisor *s, uint32_t id, int error, uint64_t w
 void pk_super_frames(struct pk_supervisor *s, uint64_t now_ms);
 void pk_super_refill(struct pk_supervisor *s, uint64_t now_ms);
 void pk_super_resolve_ended(struct pk_supervisor *s, uint32_t index);
+/* pk_super_probes.c */
+void pk_super_probe_start(struct pk_supervisor *s, uint32_t id, const struct pk_ipc_probe *request,
+                          uint64_t now_ms);
+void pk_super_probe_ended(struct pk_supervisor *s, uint32_t index, const struct pk_super_exit *ended);
+/* False: the program was none of ours. */
+bool pk_super_probe_program_ended(struct pk_supervisor *s, const struct pk_exec_result *result);
+void pk_super_probes_orphan(struct pk_supervisor *s); /* the agent is gone */
+void pk_super_probes_stop(struct pk_supervisor *s);
+void pk_super_probes_check_time(struct pk_supervisor *s, uint64_t now_ms);
+uint64_t pk_super_probes_until_ms(const struct pk_supervisor *s);
 /* pk_super_runs.c */
 void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ipc_run *request);
 void pk_super_run_stop(struct pk_supervisor *s, uint32_t id);

@@ -37,6 +37,10 @@ static int spawn(void *ctx, enum pk_super_child which, const char *argument) {
                           sizeof r->spawned_argument);
     return 100 + (int)which;
 }
+static int probe(void *ctx, enum pk_super_child which, const struct pk_ipc_probe_order *order) {
+    ((struct super_rig *)ctx)->ordered = *order;
+    return spawn(ctx, which, NULL);
+}
 static int ended(void *ctx, struct pk_super_exit *out) {
     struct super_rig *r = ctx;
     if (r->ended_count == 0) {
@@ -56,6 +60,13 @@ static int resolved(void *ctx, enum pk_super_child which, struct pk_ipc_resolved
     (void)which;
     *out = r->resolved;
     return r->has_resolved ? PK_OK : PK_E_BAD_MSG;
+}
+
+static int probed(void *ctx, enum pk_super_child which, struct pk_ipc_probed *out) {
+    struct super_rig *r = ctx;
+    (void)which;
+    *out = r->probed;
+    return r->has_probed ? PK_OK : PK_E_BAD_MSG;
 }
 
 static int send_frame(void *ctx, const struct pk_ipc_frame *frame, int open_id) {
@@ -140,6 +151,7 @@ static int exec_start(void *ctx, const struct pk_exec_request *request) {
         r->slots[i].is_running = true;
         r->slots[i].timeout_ms = request->timeout_ms;
         r->slots[i].leaves_children = request->leaves_children;
+        r->slots[i].as_agent = request->as_agent;
         r->exec_count++;
         return i;
     }
@@ -184,7 +196,9 @@ void super_rig_init(struct super_rig *r, struct pk_supervisor *s, const char *ac
                                      .spawn = spawn,
                                      .ended = ended,
                                      .kill = kill_child,
+                                     .probe = probe,
                                      .resolved = resolved,
+                                     .probed = probed,
                                      .send = send_frame,
                                      .recv = recv_frame,
                                      .read_owned = read_owned,
@@ -205,6 +219,8 @@ void super_rig_init(struct super_rig *r, struct pk_supervisor *s, const char *ac
     CHECK_EQ_INT(pk_actions_parse(&s->tables[0], pk_str_of(actions_text), "actions", &diag), PK_OK);
     CHECK_EQ_INT(pk_actions_finish(&s->tables[0], "actions", &diag), PK_OK);
     s->policy.actions = &s->tables[0];
+    pk_probes_init(&s->probe_tables[0]);
+    s->probe_table = &s->probe_tables[0];
     s->policy.mode = PK_MODE_SAFE;
     s->policy.is_safe_mode = true;
     s->config_path = "/does/not/exist/picketd.conf";

@@ -20,6 +20,9 @@ struct super_rig {
     uint32_t ended_count;
     bool has_resolved;
     struct pk_ipc_resolved resolved;
+    bool has_probed;
+    struct pk_ipc_probed probed;
+    struct pk_ipc_probe_order ordered; /* of the newest prober */
     /* frames */
     struct pk_ipc_frame in[RIG_FRAMES], out[RIG_FRAMES];
     int in_error[RIG_FRAMES]; /* what recv says instead of handing the frame out */
@@ -38,7 +41,7 @@ struct super_rig {
         char argv[200]; /* words with blanks between */
         char output[PK_EXEC_OUTPUT_BYTES];
         uint32_t output_bytes, timeout_ms;
-        bool leaves_children;
+        bool leaves_children, as_agent;
     } slots[PK_EXEC_SLOTS];
     uint32_t exec_count, stop_count;
     int exec_error;

@@ -259,6 +259,11 @@ void super_model_frame(struct super_model *s, const struct pk_ipc_frame *f) {
         return;
     case PK_IPC_NOTIFY:
         return;
+    case PK_IPC_PROBE:
+        s->probe_ids[s->probe_count % 32u] = f->id;
+        memcpy(&s->probes[s->probe_count % 32u], f->body, sizeof s->probes[0]);
+        s->probe_count++;
+        return;
     default:
         breach(s, f, "a frame an agent does not send");
         return;

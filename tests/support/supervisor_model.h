@@ -40,6 +40,10 @@ struct super_model {
     struct super_start starts[SUPER_STARTS];
     uint32_t start_count; /* all; the ring holds the last */
     uint64_t tick_count, tick_frames, resolve_count, refused_count, verify_count, stop_count, ready_count;
+    /* Probes are kept for the test to answer. */
+    struct pk_ipc_probe probes[32];
+    uint32_t probe_ids[32];
+    uint32_t probe_count; /* all; the arrays are rings */
     uint64_t boot_ms;
     char breach[200];
     /* A program ended with this exit code: what it does to the world. NULL: nothing. */

@@ -41,6 +41,25 @@ PK_TEST(config__defaults__are_those_of_the_shipped_file) {
     CHECK(config.broker[1].use_tls && !config.broker[1].is_set);
 }
 
+PK_TEST(config__probes__are_rows_with_errors_at_their_place) {
+    struct pk_probe_error error;
+    CHECK_EQ_INT(parse(HEAD
+                       "[probe plc]\nkind = tcp\nhost = 192.0.2.1\nport = 502\n[disk data]\npath = /data\n"
+                       "[sources]\nusage = 7s\nhung_after = 90s\n"),
+                 PK_OK);
+    CHECK_EQ_INT(pk_probes_finish(&config.probes, &error), PK_OK);
+    CHECK_EQ_INT(config.probes.count, 1);
+    CHECK_EQ_INT(config.watch_count, 1);
+    CHECK_EQ_INT(config.collect_ms[PK_COLLECT_USAGE], 7000);
+    CHECK_EQ_INT(config.hung_ms, 90000);
+    CHECK_EQ_INT(parse(HEAD "[probe plc]\nkind = tcp\nport = 70000\n"), PK_E_CONFIG);
+    CHECK_STR(diag.message, "'70000' is not a port");
+    CHECK_EQ_INT(diag.column, 8);
+    CHECK_EQ_INT(parse(HEAD "[probe]\nkind = tcp\n"), PK_E_CONFIG);
+    CHECK_EQ_INT(parse(HEAD "[probe x]\npath = /data\njournal_keep = 5\n"), PK_E_CONFIG);
+    CHECK_STR(diag.message, "unknown key 'journal_keep'");
+}
+
 PK_TEST(config__every_kind_of_value__is_taken) {
     CHECK_EQ_INT(
         parse(HEAD "[agent]\nmode = auto\nsafe_mode = no\nlog = debug\nclock = trusted\nseal = best-effort\n"
@@ -250,7 +269,8 @@ PK_TEST(config__thresholds__take_own_names) {
     CHECK(pk_thresholds_get(&config.thresholds, pk_str_of("max_cpu"), &value) == PK_OK && value < 60.1);
 }
 
-PK_TEST_MAIN(config__defaults__are_those_of_the_shipped_file, config__every_kind_of_value__is_taken,
+PK_TEST_MAIN(config__defaults__are_those_of_the_shipped_file,
+             config__probes__are_rows_with_errors_at_their_place, config__every_kind_of_value__is_taken,
              config__bad_lines__name_place_and_cure, config__too_many_sections__are_refused_not_cut,
              config__environment__comes_last_and_is_checked,
              config__what_belongs_together__is_checked_at_the_end, config__load__takes_conf_d_after_the_file,

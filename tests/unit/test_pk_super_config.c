@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/pk_config.h"
+#include "event/pk_probe.h"
 #include "support/pk_test.h"
 
 static struct pk_super_config the_config;
@@ -124,6 +125,73 @@ PK_TEST(config__files__conf_d_in_order_and_only_ours) {
     }
 }
 
+static struct pk_probes the_probes;
+
+/* The examples of the shipped file: what stands behind '#' from the probes on, up to the next section. */
+static void put_examples(const char *dir) {
+    static char text[32768], out[32768];
+    FILE *f = fopen(PK_SOURCE_DIR "/config/picketd.conf", "r");
+    REQUIRE(f != NULL);
+    text[fread(text, 1, sizeof text - 1u, f)] = '\0';
+    (void)fclose(f);
+    const char *from = strstr(text, "# Probes are measured"), *to = strstr(text, "\n[remote]");
+    REQUIRE(from != NULL && to != NULL);
+    size_t n = (size_t)snprintf(out, sizeof out, "[gateway]\nsite = lab\ngateway = gw\n");
+    while (from < to) {
+        const char *end = strchr(from, '\n');
+        const bool is_example = from[0] == '#' && from[1] != ' ';
+        n += (size_t)snprintf(out + n, sizeof out - n, "%.*s\n", (int)(end - from) - (is_example ? 1 : 0),
+                              from + (is_example ? 1 : 0));
+        from = end + 1;
+    }
+    put(dir, "picketd.conf", out, 0644);
+}
+
+PK_TEST(probes__the_shipped_examples_are_the_same_table_to_both_processes) {
+    char dir[] = "/tmp/pk_probes_XXXXXX", path[60], sub[60];
+    static char scratch[65536];
+    static struct pk_config agent;
+    REQUIRE(mkdtemp(dir) != NULL);
+    (void)snprintf(path, sizeof path, "%s/picketd.conf", dir);
+    (void)snprintf(sub, sizeof sub, "%s/conf.d", dir);
+    REQUIRE(mkdir(sub, 0755) == 0);
+    put_examples(dir);
+    put(sub, "10.conf", "[probe plc]\nport = 503\n", 0644);
+    CHECK_EQ_INT(pk_super_config_probes(&the_probes, path, scratch, sizeof scratch, &the_diag), PK_OK);
+    CHECK_EQ_INT(the_probes.count, 9);
+    CHECK_EQ_INT(the_probes.rows[0].port, 503);
+    CHECK_EQ_INT(the_probes.series_count, 2);
+    pk_config_defaults(&agent);
+    FILE *f = fopen(path, "r");
+    REQUIRE(f != NULL);
+    const size_t n = fread(scratch, 1, sizeof scratch, f);
+    (void)fclose(f);
+    struct pk_probe_error error;
+    CHECK_EQ_INT(pk_config_parse(&agent, pk_str_make(scratch, n), path, &the_diag), PK_OK);
+    CHECK_EQ_INT(pk_config_parse(&agent, pk_str_of("[probe plc]\nport = 503\n"), "10.conf", &the_diag),
+                 PK_OK);
+    CHECK_EQ_INT(pk_probes_finish(&agent.probes, &error), PK_OK);
+    CHECK_EQ_U64(agent.probes.crc, the_probes.crc);
+    put(sub, "10.conf", "[probe plc]\nprot = 503\n", 0644);
+    CHECK_EQ_INT(pk_super_config_probes(&the_probes, path, scratch, sizeof scratch, &the_diag), PK_E_CONFIG);
+    CHECK(the_diag.line == 2 && strstr(the_diag.message, "did you mean") != NULL);
+    put(sub, "10.conf", "[probe half]\nkind = tcp\n", 0644);
+    CHECK_EQ_INT(pk_super_config_probes(&the_probes, path, scratch, sizeof scratch, &the_diag), PK_E_CONFIG);
+    CHECK_STR(the_diag.message, "probe half: host is missing");
+    put(sub, "10.conf", "[probe b@d!]\n", 0644);
+    CHECK_EQ_INT(pk_super_config_probes(&the_probes, path, scratch, sizeof scratch, &the_diag), PK_E_CONFIG);
+    put(sub, "10.conf", "", 0666);
+    CHECK_EQ_INT(pk_super_config_probes(&the_probes, path, scratch, sizeof scratch, &the_diag), PK_E_CONFIG);
+    CHECK(strstr(the_diag.message, "must belong to root") != NULL);
+    static const char *const names[] = {"conf.d/10.conf", "conf.d", "picketd.conf", ""};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char gone[120];
+        (void)snprintf(gone, sizeof gone, "%s/%s", dir, names[i]);
+        (void)remove(gone);
+    }
+}
+
 PK_TEST_MAIN(config__defaults__are_the_agents, config__its_keys__are_taken_and_the_agents_passed_over,
              config__bad_values__name_the_place, config__environment__beats_the_file,
-             config__files__conf_d_in_order_and_only_ours)
+             config__files__conf_d_in_order_and_only_ours,
+             probes__the_shipped_examples_are_the_same_table_to_both_processes)

@@ -45,6 +45,11 @@
 /* -- measured sources -- */
 #define PK_LIMIT_COUNTERS                                                                                    \
     512u /* kernel counters (errors, drops, throttling) as last seen; 16..1024; 24 B each */
+#define PK_LIMIT_PROBES                                                                                      \
+    256u /* [probe], [check], [scrape] and [service] sections; 4..512; 44 B each, twice: in force and being  \
+             read, once more in the supervisor, and 32 B of state */
+#define PK_LIMIT_SERIES 512u /* series picked from pages; 20..1024; as above, 24 B and 24 B of state */
+#define PK_LIMIT_PROBE_TEXT_BYTES 49152u /* texts of their sections, three times; at most 65535 */
 
 /* -- local sockets -- */
 #define PK_LIMIT_CONNECTIONS 32u /* control and event connections together */
