@@ -100,35 +100,6 @@ static bool send_line(struct pk_agent *a, uint32_t index, const char *p, uint32_
 
 /* ---- events ---- */
 
-static void take_event_line(struct pk_agent *a, struct pk_buf *replies, int line_err, struct pk_str line) {
-    struct pk_event_error error;
-    uint32_t number = 0;
-    int err = line_err;
-    memset(&error, 0, sizeof error);
-    if (err < 0) {
-        error.err = err;
-        (void)pk_str_copy_cut(pk_str_of("the line is longer than 4096 bytes"), error.message,
-                              sizeof error.message);
-    } else {
-        err = pk_event_json_parse(line, &a->event_in, &error);
-    }
-    if (err < 0) {
-        pk_intake_bad(&a->intake, pk_str_make(NULL, 0), a->now.mono_ms);
-    } else {
-        const struct pk_intake_clock clock = pk_agent_intake_clock(a);
-        err = pk_intake_offer(&a->intake, &a->event_in, &clock, &number);
-        if (err < 0) {
-            pk_intake_error(err, &error);
-        }
-    }
-    if (err < 0) {
-        pk_event_reply_error(replies, &error);
-    } else {
-        pk_event_reply_ok(replies, a->now.boot, number);
-    }
-    pk_buf_putc(replies, '\n');
-}
-
 /* Replies of a turn leave in one write. */
 static void serve_events(struct pk_agent *a, uint32_t index) {
     struct pk_agent_connection *c = &a->connections[index];
@@ -137,14 +108,14 @@ static void serve_events(struct pk_agent *a, uint32_t index) {
     pk_buf_init(&replies, a->payload, sizeof a->payload);
     for (uint32_t i = 0; i < LINES_PER_TURN; i++) {
         if (a->intake.count >= PK_LIMIT_INTAKE_EVENTS - 1 ||
-            replies.cap_bytes - replies.n < EVENT_REPLY_BYTES) {
+            replies.cap_bytes - replies.n < EVENT_REPLY_BYTES || !pk_agent_has_batch_room(a, &c->lines)) {
             break;
         }
         const int err = pk_lines_next(&c->lines, &line);
         if (err == PK_E_AGAIN) {
             break;
         }
-        take_event_line(a, &replies, err, line);
+        pk_agent_event_line(a, &replies, err, line);
     }
     if (replies.n > 0 && !send_line(a, index, replies.p, replies.n)) {
         a->counters.replies_lost++;
@@ -370,8 +341,9 @@ static bool has_watcher(const struct pk_agent *a, uint8_t severity, bool is_even
     return false;
 }
 
-static void tell_watchers(struct pk_agent *a, uint8_t severity, bool is_event, struct pk_str result) {
-    char line[1024];
+/* line: room for the result and its frame. */
+static void tell_watchers(struct pk_agent *a, uint8_t severity, bool is_event, struct pk_str result,
+                          char *line, uint32_t line_bytes) {
     for (uint32_t i = 0; i < PK_LIMIT_CONNECTIONS; i++) {
         const struct pk_agent_connection *c = &a->connections[i];
         if (!c->is_used || !c->is_watching || severity < c->watch_severity ||
@@ -381,7 +353,7 @@ static void tell_watchers(struct pk_agent *a, uint8_t severity, bool is_event, s
         struct pk_buf b;
         struct pk_json_writer w;
         const struct pk_reply_to to = {.is_socket = true, .id = c->watch_id};
-        pk_buf_init(&b, line, sizeof line);
+        pk_buf_init(&b, line, line_bytes);
         pk_reply_begin(&w, &b, &to, PK_REPLY_MORE);
         pk_jw_raw(&w, "result", result);
         pk_reply_end(&w, &to);
@@ -392,7 +364,7 @@ static void tell_watchers(struct pk_agent *a, uint8_t severity, bool is_event, s
 }
 
 void pk_agent_watch_incident(struct pk_agent *a, const struct pk_incident *i, uint32_t kinds) {
-    char text[768];
+    char text[768], line[900];
     struct pk_buf b;
     struct pk_json_writer w;
     if (!has_watcher(a, i->severity, false)) {
@@ -413,12 +385,12 @@ void pk_agent_watch_incident(struct pk_agent *a, const struct pk_incident *i, ui
     pk_jw_u64(&w, "rev", i->rev);
     pk_jw_object_end(&w);
     if (!b.is_cut) {
-        tell_watchers(a, i->severity, false, pk_buf_str(&b));
+        tell_watchers(a, i->severity, false, pk_buf_str(&b), line, sizeof line);
     }
 }
 
 void pk_agent_watch_timeline(struct pk_agent *a, const struct pk_timeline_entry *e) {
-    char text[768];
+    char text[768], line[900];
     struct pk_buf b;
     struct pk_json_writer w;
     if (!has_watcher(a, e->severity, false)) {
@@ -437,26 +409,29 @@ void pk_agent_watch_timeline(struct pk_agent *a, const struct pk_timeline_entry 
     pk_jw_cstr(&w, "message", e->text);
     pk_jw_object_end(&w);
     if (!b.is_cut) {
-        tell_watchers(a, e->severity, false, pk_buf_str(&b));
+        tell_watchers(a, e->severity, false, pk_buf_str(&b), line, sizeof line);
     }
 }
 
 void pk_agent_watch_event(struct pk_agent *a, const struct pk_event *e) {
-    char text[900];
+    /* Half of the scratch for the event, the rest for the line. */
+    enum { FRAME_BYTES = 96, EVENT_TEXT_BYTES = (PK_LIMIT_PAYLOAD_BYTES - FRAME_BYTES) / 2 };
     struct pk_buf b;
     struct pk_json_writer w;
     if (!has_watcher(a, e->severity, true)) {
         return;
     }
-    pk_buf_init(&b, text, sizeof text);
+    pk_buf_init(&b, a->payload, EVENT_TEXT_BYTES);
     pk_jw_init(&w, &b);
     pk_jw_object(&w, NULL);
     pk_jw_cstr(&w, "kind", "event");
+    pk_jw_time(&w, "received", pk_agent_stamp_at(a, e->receive_ms).wall_ms);
     pk_event_json_write(&w, "event", e, &a->intake.types, &a->intake.sources, &a->intake.text, a->now.boot);
     pk_jw_object_end(&w);
     if (b.is_cut) {
         a->counters.watch_lost++;
         return;
     }
-    tell_watchers(a, e->severity, true, pk_buf_str(&b));
+    tell_watchers(a, e->severity, true, pk_buf_str(&b), a->payload + EVENT_TEXT_BYTES,
+                  (uint32_t)sizeof a->payload - EVENT_TEXT_BYTES);
 }

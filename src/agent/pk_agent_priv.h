@@ -33,6 +33,10 @@ void pk_agent_set_time(struct pk_agent *a, int64_t wall_ms);
 bool pk_agent_offer(struct pk_agent *a);
 /* An event about our own store. */
 void pk_agent_report_store(struct pk_agent *a, const char *type, double value);
+/* One line of the events socket, and its answer: an event, or an array of them, read whole or not at all. */
+void pk_agent_event_line(struct pk_agent *a, struct pk_buf *replies, int line_err, struct pk_str line);
+/* Whether all events of the next line find room, however many it has. */
+bool pk_agent_has_batch_room(const struct pk_agent *a, const struct pk_lines *lines);
 void pk_agent_collect(struct pk_agent *a);
 void pk_agent_detect(struct pk_agent *a);
 /* Waits for the sources that the configuration says must report, and for those alone. */

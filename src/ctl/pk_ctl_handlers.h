@@ -30,13 +30,14 @@ int pk_ctl_do_check(struct pk_ctl *c);
 /* A monitoring system takes exit 2 for critical, and reads standard output: a wrong command line is UNKNOWN
  * there. */
 int pk_ctl_check_usage(struct pk_ctl *c, const char *why);
-int pk_ctl_do_events_send(struct pk_ctl *c); /* pk_ctl_events.c */
-int pk_ctl_do_keygen(struct pk_ctl *c);      /* pk_ctl_keygen.c */
-int pk_ctl_do_sign(struct pk_ctl *c);        /* pk_ctl_sign.c */
-int pk_ctl_do_verify(struct pk_ctl *c);      /* pk_ctl_verify.c */
-int pk_ctl_do_replay(struct pk_ctl *c);      /* pk_ctl_replay.c */
-int pk_ctl_do_test_rule(struct pk_ctl *c);   /* pk_ctl_test_rule.c */
-int pk_ctl_do_simulate(struct pk_ctl *c);    /* pk_ctl_simulate.c */
+int pk_ctl_do_events_send(struct pk_ctl *c);   /* pk_ctl_events.c */
+int pk_ctl_do_events_record(struct pk_ctl *c); /* pk_ctl_record.c */
+int pk_ctl_do_keygen(struct pk_ctl *c);        /* pk_ctl_keygen.c */
+int pk_ctl_do_sign(struct pk_ctl *c);          /* pk_ctl_sign.c */
+int pk_ctl_do_verify(struct pk_ctl *c);        /* pk_ctl_verify.c */
+int pk_ctl_do_replay(struct pk_ctl *c);        /* pk_ctl_replay.c */
+int pk_ctl_do_test_rule(struct pk_ctl *c);     /* pk_ctl_test_rule.c */
+int pk_ctl_do_simulate(struct pk_ctl *c);      /* pk_ctl_simulate.c */
 /* pk_ctl_help.c */
 int pk_ctl_do_help(struct pk_ctl *c);
 int pk_ctl_do_version(struct pk_ctl *c);

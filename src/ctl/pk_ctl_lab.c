@@ -202,9 +202,14 @@ static void fold_source(struct pk_ctl_lab *lab, struct pk_event_in *event) {
 void pk_ctl_lab_event(struct pk_ctl_lab *lab, struct pk_event_in *event) {
     uint32_t number = 0;
     struct pk_event e;
-    if (event->has_time && event->wall_ms > 0) {
-        pk_ctl_lab_advance(lab, event->wall_ms);
+    const int64_t clock_ms = event->received_ms > 0 ? event->received_ms
+                             : event->has_time      ? event->wall_ms
+                                                    : 0;
+    if (clock_ms > 0) {
+        pk_ctl_lab_advance(lab, clock_ms);
     }
+    /* It brought no time of its own: a recording says when it came. */
+    event->has_time = event->has_time && event->wall_ms != event->received_ms;
     event->has_time = event->has_time && lab->is_started;
     fold_source(lab, event);
     const struct pk_intake_clock clock = {

@@ -126,6 +126,12 @@ static const struct pk_ctl_column EVENT_COLUMNS[] = {
 const struct pk_ctl_view PK_CTL_VIEW_events = {
     .list = "events", COLUMNS(EVENT_COLUMNS), .empty = "no events", LINES(MORE_LINES)};
 
+static const struct pk_ctl_line RECORDED_LINES[] = {
+    {"", NULL, NULL, "{recorded} events in {file}"},
+    {"", NULL, "missed", "{missed} events came faster than they could be written"},
+};
+const struct pk_ctl_view PK_CTL_VIEW_recorded = {LINES(RECORDED_LINES)};
+
 static const struct pk_ctl_column SOURCE_COLUMNS[] = {
     {"SOURCE", "source", PK_CTL_CELL_TEXT, false},
     {"STATE", "state", PK_CTL_CELL_WORD, false},

@@ -18,6 +18,8 @@ enum member {
     MEMBER_CORRELATION,
     MEMBER_METADATA,
     MEMBER_REPLAYED,
+    MEMBER_RECEIVED,
+    MEMBER_FAULT,
     MEMBER_COUNT
 };
 
@@ -38,7 +40,8 @@ static const struct member_name MEMBERS[] = {
     {"time", 4, MEMBER_TIME},         {"timestamp", 9, MEMBER_TIME},
     {"event_id", 8, MEMBER_EVENT_ID}, {"correlation_id", 14, MEMBER_CORRELATION},
     {"metadata", 8, MEMBER_METADATA}, {"data", 4, MEMBER_METADATA},
-    {"replayed", 8, MEMBER_REPLAYED},
+    {"replayed", 8, MEMBER_REPLAYED}, {"received", 8, MEMBER_RECEIVED},
+    {"fault", 5, MEMBER_FAULT},
 };
 
 enum {
@@ -110,7 +113,7 @@ static int read_message(struct parse *p, const struct pk_json_token *t) {
     return PK_OK;
 }
 
-static int read_time(struct parse *p, const struct pk_json_token *t) {
+static int read_wall(struct parse *p, const struct pk_json_token *t, int64_t *out_ms) {
     char text[40];
     int64_t wall_ms = 0;
     const int n = t->kind == PK_JSON_STRING ? pk_json_string(t, text, sizeof text) : PK_E_BAD_FIELD;
@@ -119,9 +122,14 @@ static int read_time(struct parse *p, const struct pk_json_token *t) {
     if (!is_good || wall_ms <= 0) {
         return fail_token(p, t, PK_E_BAD_FIELD, "must be an RFC 3339 time or whole Unix milliseconds");
     }
-    p->out->wall_ms = wall_ms;
-    p->out->has_time = true;
+    *out_ms = wall_ms;
     return PK_OK;
+}
+
+static int read_time(struct parse *p, const struct pk_json_token *t) {
+    const int err = read_wall(p, t, &p->out->wall_ms);
+    p->out->has_time = err == PK_OK;
+    return err;
 }
 
 static int read_event_id(struct parse *p, const struct pk_json_token *t) {
@@ -207,8 +215,8 @@ static int read_metadata(struct parse *p, const struct pk_json_token *open) {
     }
 }
 
-static int read_replayed(struct parse *p, const struct pk_json_token *t) {
-    if (pk_json_bool(t, &p->out->is_replayed) != PK_OK) {
+static int read_bool(struct parse *p, const struct pk_json_token *t, bool *out) {
+    if (pk_json_bool(t, out) != PK_OK) {
         return fail_token(p, t, PK_E_BAD_FIELD, "must be true or false");
     }
     return PK_OK;
@@ -235,7 +243,11 @@ static int read_member(struct parse *p, enum member member, const struct pk_json
     case MEMBER_METADATA:
         return read_metadata(p, t);
     case MEMBER_REPLAYED:
-        return read_replayed(p, t);
+        return read_bool(p, t, &p->out->is_replayed);
+    case MEMBER_RECEIVED:
+        return read_wall(p, t, &p->out->received_ms);
+    case MEMBER_FAULT:
+        return read_bool(p, t, &p->out->is_fault);
     case MEMBER_COUNT:
         break;
     }
@@ -470,6 +482,9 @@ void pk_event_json_write(struct pk_json_writer *w, const char *key, const struct
     write_metadata(w, fields);
     if ((e->flags & PK_EVENT_REPLAYED) != 0) {
         pk_jw_bool(w, "replayed", true);
+    }
+    if ((e->flags & PK_EVENT_FAULT) != 0) {
+        pk_jw_bool(w, "fault", true);
     }
     pk_jw_object_end(w);
 }

@@ -21,6 +21,7 @@ struct pk_event_in {
     bool is_local; /* from our own collectors: no rate limit */
     double value;
     int64_t wall_ms;        /* has_time: its own time */
+    int64_t received_ms;    /* recordings: when the agent took it, Unix ms; 0 = not said */
     uint64_t event_id_hash; /* 0 = none given */
     uint32_t unknown_count; /* members we do not know, ignored */
     uint32_t cut_count;     /* message or metadata shortened to the limits */

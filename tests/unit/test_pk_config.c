@@ -67,7 +67,8 @@ PK_TEST(config__every_kind_of_value__is_taken) {
                    "incidents, commands\n"
                    "[sources]\ncpu = 0\nmemory = 250ms\nrate = 7\n"
                    "[disk data]\npath = /data\n[process web]\npidfile = /run/web.pid\n[process by-name]\n"
-                   "[heartbeat press-7]\ninterval = 45s\n"
+                   "[heartbeat press-7]\ninterval = 45s\n[map m]\ntopic = a\ntype = t\nsource = s\n"
+                   "[events]\nmax_events = 200\nretention = 30m\n"
                    "[remote]\ncommands = list\nallow = ping, incidents.ack\n"
                    "[roles]\nviewer = gid:27, uid:1001\napprover = uid:1000\n"
                    "[store]\nmap = 8M\njournal_keep = 500\n[report]\nsummary = 5m\n"),
@@ -91,6 +92,9 @@ PK_TEST(config__every_kind_of_value__is_taken) {
     CHECK_STR(config.watches[2].path, "");
     CHECK_EQ_INT(config.heartbeat_count, 1);
     CHECK_EQ_INT(config.heartbeats[0].interval_ms, 45000);
+    CHECK_EQ_INT(config.maps.count, 1);
+    CHECK_EQ_INT(config.history_max, 200);
+    CHECK_EQ_INT(config.history_retention_ms, 1800000);
     CHECK_EQ_INT(config.remote, PK_REMOTE_LIST);
     CHECK_EQ_INT(config.remote_allow_count, 2);
     CHECK_STR(config.remote_allow[1], "incidents.ack");
@@ -118,6 +122,13 @@ PK_TEST(config__bad_lines__name_place_and_cure) {
     CHECK_STR(refusal("[roles]\nviewer = bob\n"),
               "t.conf:2:10: 'bob' is not of the form uid:1000 or gid:1000");
     CHECK_STR(refusal("[agent]\nsafe_mode = perhaps\n"), "t.conf:2:13: 'perhaps' is not yes or no");
+    CHECK_STR(refusal("[map a:b]\n"), "t.conf:1:1: 'a:b' is not a name: 1 to 32 of A-Z a-z 0-9 _ . -");
+    CHECK_STR(refusal("[map a]\ntpye = x\n"), "t.conf:2:1: unknown key; did you mean 'type'?");
+    CHECK_STR(refusal("[map a]\ntopic = a/#/b\n"), "t.conf:2:9: 'a/#/b' is not a topic filter");
+    CHECK_STR(refusal("[map a]\nseverities = x -> nice\n"),
+              "t.conf:2:14: 'x -> nice' leads to a word that is no severity");
+    CHECK(strstr(refusal("[events]\nmax_events = 0\n"), "t.conf:2:14: '0' is outside 1..") != NULL);
+    CHECK_STR(refusal("[events]\nretention = 1s\n"), "t.conf:2:13: '1s' is outside 60000..604800000 ms");
     CHECK_STR(refusal("[disk /]\n"),
               "t.conf:1:1: '/' is not a source name: 1 to 63 of A-Z a-z 0-9 _ . : @ -");
 }

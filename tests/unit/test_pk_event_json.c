@@ -51,6 +51,18 @@ PK_TEST(parse__every_member__is_taken) {
     CHECK(pk_field_find(fields, pk_str_of(""), &f) && pk_str_eq_c(f.value, "job 7"));
 }
 
+PK_TEST(parse__what_recordings_say_besides) {
+    REQUIRE(
+        parse("{\"received\":\"2026-11-21T05:04:50.123Z\",\"type\":\"t\",\"source\":\"s\",\"fault\":true}") ==
+        PK_OK);
+    CHECK_EQ_INT(in.received_ms, 1795237490123);
+    CHECK(in.is_fault && !in.has_value && !in.has_time);
+    REQUIRE(parse("{\"type\":\"t\",\"source\":\"s\",\"fault\":false,\"received\":null}") == PK_OK);
+    CHECK(!in.is_fault && in.received_ms == 0);
+    check_error("{\"type\":\"t\",\"source\":\"s\",\"fault\":1}", PK_E_BAD_FIELD, "fault", 33);
+    check_error("{\"type\":\"t\",\"source\":\"s\",\"received\":-1}", PK_E_BAD_FIELD, "received", 36);
+}
+
 PK_TEST(parse__every_alias__means_the_same) {
     REQUIRE(parse("{\"event_type\":\"a\",\"source_system\":\"b\",\"text\":\"t\",\"timestamp\":1700000000000,"
                   "\"data\":{\"x\":1}}") == PK_OK);
@@ -270,9 +282,9 @@ PK_TEST(golden__lines_and_replies__as_every_program_has_them) {
     CHECK_MEM(said, reply.p, b.n);
 }
 
-PK_TEST_MAIN(golden__lines_and_replies__as_every_program_has_them, parse__every_member__is_taken,
+PK_TEST_MAIN(parse__every_member__is_taken, parse__what_recordings_say_besides,
              parse__every_alias__means_the_same, parse__unknown_members__are_ignored_and_counted,
              parse__defects__name_field_and_byte, parse__what_is_no_json_object__is_refused,
              parse__more_than_the_limits__is_cut_and_counted, topic__bare_number_object_and_empty__are_events,
              sample__an_error__is_a_fault_without_value, reply__ok_and_error__as_the_wire_has_them,
-             write__what_was_taken__reads_back)
+             write__what_was_taken__reads_back, golden__lines_and_replies__as_every_program_has_them)
