@@ -27,3 +27,12 @@ add_custom_command(OUTPUT ${pk_generated}
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
     COMMENT "Compiling the shipped rules" VERBATIM)
 target_sources(pk_detect PRIVATE ${pk_generated})
+# Every event goes through these.
+if(NOT PK_BOARD_IS_SHORT_OF_FLASH)
+    set(pk_busy_detect_sources)
+    foreach(pk_name cond engine eval feed judge match rule window)
+        list(APPEND pk_busy_detect_sources ${CMAKE_SOURCE_DIR}/src/detect/pk_${pk_name}.c)
+    endforeach()
+    set_source_files_properties(${pk_busy_detect_sources} ${CMAKE_SOURCE_DIR}/src/base/pk_wheel.c
+        PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-O2>)
+endif()

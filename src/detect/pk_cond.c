@@ -162,13 +162,6 @@ static bool takes(const struct pk_engine *e, const struct pk_rule *r, const stru
     return in->is_first || in->is_second || (traits & PK_COND_TAKES_ALL) != 0;
 }
 
-uint64_t pk_cond_clock(const struct pk_engine *e, const struct pk_event *event) {
-    if ((event->flags & PK_EVENT_REPLAYED) != 0) {
-        return (uint64_t)event->wall_ms;
-    }
-    return event->event_ms < e->now_ms ? event->event_ms : e->now_ms;
-}
-
 /* The window of the event's group. An event that begins nothing gets only one that is there already. */
 static uint32_t window_of(struct pk_engine *e, uint16_t rule, const struct pk_rule *r,
                           const struct pk_event *event, bool may_make) {
@@ -291,18 +284,28 @@ struct pk_judgement pk_cond_judge_when(const struct pk_engine *e, uint32_t slot,
     return is_many ? judge_many(e, slot, r, now_ms) : judge_one(e, slot, &r->when, now_ms);
 }
 
+/* A condition of its own for `clear` is not enough while that of `when` still holds: the two would take turns
+ * for ever. */
+static struct pk_judgement recovery(struct pk_judgement clear, struct pk_judgement when, uint64_t now_ms) {
+    if (when.verdict == PK_TRUE) {
+        return pk_judgement_of(PK_FALSE, when.from_ms, when.until_ms);
+    }
+    clear.from_ms = now_ms;
+    clear.until_ms = when.until_ms < clear.until_ms ? when.until_ms : clear.until_ms;
+    return clear;
+}
+
 struct pk_judgement pk_cond_judge_clear(const struct pk_engine *e, uint32_t slot, uint64_t now_ms) {
     const struct pk_window *w = &e->windows.slots[slot];
     const struct pk_rule *r = e->rules.rows[w->rule];
     if (r->clear.kind == PK_COND_NEVER) {
         return pk_judgement_of(PK_FALSE, now_ms, UINT64_MAX);
     }
-    struct pk_judgement j;
+    struct pk_judgement j = pk_cond_judge_when(e, slot, now_ms);
     if (r->clear.kind == PK_COND_STABLE) {
-        j = pk_cond_judge_when(e, slot, now_ms);
         j.verdict = (enum pk_verdict)PK_VERDICT_NOT[j.verdict];
     } else {
-        j = judge_one(e, slot, &r->clear, now_ms);
+        j = recovery(judge_one(e, slot, &r->clear, now_ms), j, now_ms);
     }
     /* What was seen before a restart is lost: that nothing is wrong is known only once everything the rule
      * looks back at came after it. */

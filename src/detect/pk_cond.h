@@ -149,7 +149,12 @@ void pk_cond_put_numbers(struct pk_buf *b, const struct pk_engine *e, uint32_t s
 void pk_cond_put_rate(struct pk_buf *b, const struct pk_engine *e, const struct pk_rule *r,
                       const struct pk_rule_cond *cond);
 /* The time of the event on the clock of its window. */
-uint64_t pk_cond_clock(const struct pk_engine *e, const struct pk_event *event);
+static inline uint64_t pk_cond_clock(const struct pk_engine *e, const struct pk_event *event) {
+    if ((event->flags & PK_EVENT_REPLAYED) != 0) {
+        return (uint64_t)event->wall_ms;
+    }
+    return event->event_ms < e->now_ms ? event->event_ms : e->now_ms;
+}
 static inline struct pk_judgement pk_judgement_of(enum pk_verdict v, uint64_t from_ms, uint64_t until_ms) {
     return (struct pk_judgement){v, from_ms, until_ms};
 }

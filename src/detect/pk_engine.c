@@ -347,7 +347,7 @@ int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct pk_str grou
     w->state = PK_WIN_FIRING;
     /* What was counted is lost with the last life. That nothing came is known only once a whole window
      * passed. */
-    const uint32_t cap = r->is_plain ? pk_rule_ring_cap(r) : 0u;
+    const uint32_t cap = r->is_plain ? r->ring_cap : 0u;
     for (uint32_t i = 0; i < cap && is_new; i++) {
         pk_windows_push(&e->windows, slot, cap, (uint32_t)e->now_ms);
     }

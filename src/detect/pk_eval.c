@@ -189,7 +189,7 @@ static uint64_t first_ms(const struct step *s, uint64_t from_ms) {
     if (has_own_state(s)) {
         return pk_cond_first_ms(s->e, s->slot, s->e->now_ms);
     }
-    const uint32_t cap = pk_rule_ring_cap(s->r);
+    const uint32_t cap = s->r->ring_cap;
     if (s->r->when.kind != PK_COND_COUNT || !s->r->is_plain) {
         const bool is_silence = s->r->when.kind == PK_COND_ABSENT && s->r->across == 0;
         return is_silence ? pk_judge_full_ms(s->e->now_ms, s->w->last_ms) : from_ms;
@@ -211,8 +211,8 @@ static uint32_t first_count(const struct step *s) {
         return seen_count;
     }
     if (s->r->when.kind == PK_COND_COUNT) {
-        return pk_windows_count_within(&s->e->windows, s->slot, pk_rule_ring_cap(s->r),
-                                       (uint32_t)s->e->now_ms, s->r->when.within_ms);
+        return pk_windows_count_within(&s->e->windows, s->slot, s->r->ring_cap, (uint32_t)s->e->now_ms,
+                                       s->r->when.within_ms);
     }
     return s->r->when.kind == PK_COND_VALUE ? s->w->run : 0u;
 }
@@ -466,10 +466,32 @@ void pk_eval_window(struct pk_engine *e, uint32_t slot, const struct pk_event *e
     }
 }
 
+/* The group of an across rule is judged once all its sources are that change at this moment. */
+static void settle_sources(struct pk_engine *e, uint16_t rule) {
+    uint32_t slot = e->windows.rows.newest[rule];
+    while (slot != PK_WINDOW_NONE) {
+        const uint32_t older = e->windows.slots[slot].older;
+        const bool is_due = pk_wheel_is_armed(&e->wheel, slot) && e->nodes[slot].due_ms <= e->now_ms;
+        if (is_due && e->windows.slots[slot].key != 0) {
+            pk_wheel_cancel(&e->wheel, slot);
+            (void)run(e, slot, NULL);
+        }
+        slot = older;
+    }
+}
+
 void pk_eval_timer(struct pk_engine *e, uint32_t slot) {
     struct step s = step_of(e, slot, NULL);
     if ((s.w->key & PK_MATCH_REPLAYED) == 0) {
-        pk_eval_window(e, slot, NULL);
+        if (s.r->across == 0) {
+            pk_eval_window(e, slot, NULL);
+            return;
+        }
+        if (s.w->key == 0 && !pk_rule_is_counted_across(s.r)) {
+            settle_sources(e, s.w->rule);
+            pk_wheel_cancel(&e->wheel, slot);
+        }
+        (void)run(e, slot, NULL); /* a source that changed has armed its group */
         return;
     }
     /* Only the ends of a replayed firing happen in our time. */

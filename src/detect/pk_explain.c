@@ -189,7 +189,7 @@ static void put_numbers(struct pk_buf *b, const struct pk_engine *e, uint32_t sl
     if (!r->is_plain && w->ring != PK_WINDOW_NONE && (w->key & PK_MATCH_REPLAYED) == 0) {
         pk_cond_put_numbers(b, e, slot, now_ms, false);
     } else if (r->is_plain && r->when.kind == PK_COND_COUNT && w->ring != PK_WINDOW_NONE) {
-        const uint32_t cap = pk_rule_ring_cap(r);
+        const uint32_t cap = r->ring_cap;
         pk_buf_put_u64(b,
                        pk_windows_count_within(&e->windows, slot, cap, (uint32_t)now_ms, r->when.within_ms));
         pk_buf_puts(b, " of ");

@@ -10,6 +10,11 @@ static bool is_replayed(const struct pk_event *event) {
     return (event->flags & PK_EVENT_REPLAYED) != 0;
 }
 
+/* Brackets, which most rules do not have. */
+static bool is_in_brackets(const struct pk_engine *e, const struct pk_rule *r, const struct pk_event *event) {
+    return r->when.term_count == 0 || pk_match_terms(e, r, r->when.term_first, r->when.term_count, event);
+}
+
 /* The clock of the window: replayed events are among themselves, on the clock they were stamped with. */
 static uint32_t window_time(const struct pk_engine *e, const struct pk_event *event) {
     return (uint32_t)pk_cond_clock(e, event);
@@ -77,7 +82,7 @@ static void feed_count(struct pk_engine *e, uint16_t rule, const struct pk_rule 
     if (!pk_match_group(e, r, event, &key, NULL)) {
         return;
     }
-    const bool is_counted = pk_match_terms(e, r, r->when.term_first, r->when.term_count, event);
+    const bool is_counted = is_in_brackets(e, r, event);
     if (!is_counted) {
         const uint32_t have = pk_windows_find(&e->windows, rule, key);
         if (have != PK_WINDOW_NONE) {
@@ -93,7 +98,7 @@ static void feed_count(struct pk_engine *e, uint16_t rule, const struct pk_rule 
     struct pk_window *w = &e->windows.slots[slot];
     const uint32_t time_ms = window_time(e, event);
     const bool is_newest = is_new || !is_later(w->last_ms, time_ms);
-    pk_windows_push(&e->windows, slot, pk_rule_ring_cap(r), time_ms);
+    pk_windows_push(&e->windows, slot, r->ring_cap, time_ms);
     add_ratio(e, slot, r, event);
     if (is_newest) {
         pk_windows_touch(&e->windows, slot, time_ms);
@@ -131,8 +136,7 @@ static enum pk_verdict sample_verdict(const struct pk_rule *r, const struct pk_e
 static void feed_value(struct pk_engine *e, uint16_t rule, const struct pk_rule *r,
                        const struct pk_event *event) {
     if ((event->flags & (PK_EVENT_HAS_VALUE | PK_EVENT_FAULT)) == 0 ||
-        (is_replayed(event) && r->across > 0) ||
-        !pk_match_terms(e, r, r->when.term_first, r->when.term_count, event)) {
+        (is_replayed(event) && r->across > 0) || !is_in_brackets(e, r, event)) {
         return;
     }
     bool is_new = false;
@@ -145,13 +149,16 @@ static void feed_value(struct pk_engine *e, uint16_t rule, const struct pk_rule 
     if (!is_new && is_later(w->last_ms, time_ms)) {
         return; /* older than what is known */
     }
-    const uint64_t stale_ms = pk_judge_stale_ms(r, w);
     const uint32_t gap_ms = is_new ? 0u : time_ms - w->last_ms;
     const enum pk_verdict v = sample_verdict(r, event);
-    w->run = v != PK_TRUE || gap_ms >= stale_ms ? 0u : w->run;
+    if (w->run > 0 && (v != PK_TRUE || gap_ms >= pk_judge_stale_ms(r, w))) {
+        w->run = 0; /* judged by the gap that was usual before this one */
+    }
     w->run = (uint8_t)(v == PK_TRUE && w->run < UINT8_MAX ? w->run + 1u : w->run);
     w->gap_ms = gap_ms > 0 ? gap_ms : w->gap_ms;
-    pk_eval_set_verdict(e, slot, v);
+    if (w->verdict != (uint8_t)v) {
+        pk_eval_set_verdict(e, slot, v);
+    }
     pk_windows_touch(&e->windows, slot, time_ms);
     note_value(e, w, event, v == PK_TRUE);
     if (is_replayed(event)) {
@@ -178,8 +185,7 @@ uint32_t pk_feed_promise_ms(const struct pk_engine *e, const struct pk_event *ev
  */
 static void feed_absent(struct pk_engine *e, uint16_t rule, const struct pk_rule *r,
                         const struct pk_event *event) {
-    if (is_replayed(event) || (event->flags & PK_EVENT_FAULT) != 0 ||
-        !pk_match_terms(e, r, r->when.term_first, r->when.term_count, event)) {
+    if (is_replayed(event) || (event->flags & PK_EVENT_FAULT) != 0 || !is_in_brackets(e, r, event)) {
         return;
     }
     const bool is_late = (event->flags & PK_EVENT_LATE) != 0;

@@ -13,13 +13,16 @@ const char *pk_finding_kind_word(enum pk_finding_kind k) {
     return WORDS[k];
 }
 
-/* Whether the event counted for the rule and, where the rule has groups, for this one. */
-static bool is_evidence(const struct pk_engine *e, const struct pk_window *w, const struct pk_event *event) {
-    const struct pk_rule *r = e->rules.rows[w->rule];
+/* Whether it is an event of the group at all. */
+static bool is_of_group(const struct pk_engine *e, const struct pk_window *w, const struct pk_event *event) {
     uint64_t key = 0;
-    if (!pk_match_group(e, r, event, &key, NULL) || key != w->key || !pk_match_event(e, w->rule, event)) {
-        return false;
-    }
+    return pk_match_group(e, e->rules.rows[w->rule], event, &key, NULL) && key == w->key &&
+           pk_match_event(e, w->rule, event);
+}
+
+/* Of an event of the group: whether it counted. */
+static bool speaks(const struct pk_engine *e, const struct pk_window *w, const struct pk_event *event) {
+    const struct pk_rule *r = e->rules.rows[w->rule];
     if (!r->is_plain) {
         return pk_cond_is_evidence(e, r, event);
     }
@@ -29,18 +32,27 @@ static bool is_evidence(const struct pk_engine *e, const struct pk_window *w, co
              pk_cmp_doubles(event->value, (enum pk_cmp)r->when.cmp, r->when.value)));
 }
 
+static bool is_evidence(const struct pk_engine *e, const struct pk_window *w, const struct pk_event *event) {
+    return is_of_group(e, w, event) && speaks(e, w, event);
+}
+
 const struct pk_event *pk_finding_newest_event(const struct pk_engine *e, uint32_t slot) {
     const struct pk_window *w = &e->windows.slots[slot];
+    const struct pk_event *of_group = NULL;
     for (uint32_t age = 0; age < PK_ENGINE_EVIDENCE_SCAN; age++) {
         const struct pk_event *event = pk_history_at(e->world.history, age);
         if (event == NULL) {
-            return NULL;
+            break;
         }
-        if (is_evidence(e, w, event)) {
+        if (!is_of_group(e, w, event)) {
+            continue;
+        }
+        if (speaks(e, w, event)) {
             return event;
         }
+        of_group = of_group == NULL ? event : of_group;
     }
-    return NULL;
+    return of_group;
 }
 
 /* Of the firing, as far back as the history is looked at. */

@@ -67,7 +67,7 @@ uint32_t pk_judge_sources(const struct pk_engine *e, uint16_t rule, uint64_t rep
 /* At least `count` times in the window. */
 static struct pk_judgement count_holds(const struct pk_engine *e, uint32_t slot, uint32_t count,
                                        uint32_t within_ms, uint64_t now_ms) {
-    const uint32_t cap = pk_rule_ring_cap(rule_of(e, slot));
+    const uint32_t cap = rule_of(e, slot)->ring_cap;
     uint32_t time_ms = 0;
     if (!pk_windows_nth(&e->windows, slot, cap, count, &time_ms)) {
         return judgement(PK_FALSE, now_ms, UINT64_MAX);
@@ -302,7 +302,7 @@ void pk_judge_note(const struct pk_engine *e, struct pk_active *a, const struct 
 
 bool pk_judge_replayed_count(const struct pk_engine *e, uint32_t slot) {
     const struct pk_rule *r = rule_of(e, slot);
-    const uint32_t cap = pk_rule_ring_cap(r);
+    const uint32_t cap = r->ring_cap;
     uint32_t newest_ms = 0;
     uint32_t nth_ms = 0;
     uint32_t left_ms = 0;

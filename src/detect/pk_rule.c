@@ -40,22 +40,19 @@ const char *pk_cmp_word(enum pk_cmp c) {
 }
 
 bool pk_cmp_doubles(double a, enum pk_cmp c, double b) {
-    const bool is_less = a < b;
-    const bool is_more = a > b;
-    const bool is_same = a <= b && a >= b;
     switch (c) {
     case PK_CMP_EQ:
-        return is_same;
+        return a <= b && a >= b;
     case PK_CMP_NE:
-        return is_less || is_more;
+        return a < b || a > b;
     case PK_CMP_LT:
-        return is_less;
+        return a < b;
     case PK_CMP_LE:
-        return is_less || is_same;
+        return a <= b;
     case PK_CMP_GT:
-        return is_more;
+        return a > b;
     case PK_CMP_GE:
-        return is_more || is_same;
+        return a >= b;
     case PK_CMP_COUNT:
         break;
     }

@@ -133,11 +133,13 @@ struct pk_rule { /* one row; what each event touches comes first */
     bool is_enabled;
     bool is_dynamic; /* `on` asks for value or data, which each event has its own */
     uint8_t raise_count, clause_count, term_count;
+    uint8_t ring_cap; /* plain count: pk_rule_ring_cap() */
+    uint16_t keys;    /* windows it may hold */
+    uint32_t stale_ms /* 0 = by the usual gap between samples */;
     struct pk_rule_cond clear;
     struct pk_rule_cond clauses[PK_RULE_CLAUSES_MAX]; /* of when.kind ALL or ANY */
     struct pk_rule_raise raises[PK_RULE_RAISES_MAX];
-    uint32_t cooldown_ms, repeat_ms /* check_interval */, stale_ms /* 0 = by the usual gap between samples */;
-    uint16_t keys; /* windows it may hold */
+    uint32_t cooldown_ms, repeat_ms /* check_interval */;
     bool is_auto, is_own /* of the operator's book */, is_stored /* and made at run time */;
     uint8_t action_count;
     uint32_t line; /* of its section */

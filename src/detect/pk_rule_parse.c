@@ -506,7 +506,8 @@ static uint32_t block_need(struct pk_rule *r) {
         return 0;
     }
     const bool has_ratio = pk_rule_raise_of(r, PK_RAISE_RATIO) != NULL;
-    return (pk_rule_ring_cap(r) + (has_ratio ? PK_RULE_RATIO_TIMES : 0u)) * (uint32_t)sizeof(uint32_t);
+    r->ring_cap = (uint8_t)pk_rule_ring_cap(r);
+    return (r->ring_cap + (has_ratio ? PK_RULE_RATIO_TIMES : 0u)) * (uint32_t)sizeof(uint32_t);
 }
 
 /* Smallest block that holds it. */
