@@ -494,7 +494,9 @@ static bool is_plain(const struct pk_rule *r) {
     if (r->when.kind != PK_COND_COUNT && r->when.kind != PK_COND_VALUE && r->when.kind != PK_COND_ABSENT) {
         return false;
     }
-    return pk_cond_ops(r->clear.kind) == NULL || is_own_clear;
+    const bool is_gauge_clear =
+        r->when.kind == PK_COND_COUNT && r->clear.kind == PK_COND_VALUE && r->clear.term_count == 0;
+    return pk_cond_ops(r->clear.kind) == NULL || is_own_clear || is_gauge_clear;
 }
 
 /* Bytes of a window's block: the times the conditions look back at, or the states of the conditions. */
