@@ -148,9 +148,8 @@ static void fill(struct pk_intake *in, const struct pk_event_in *e, uint16_t typ
         out->flags |= PK_EVENT_HAS_VALUE;
     }
     out->flags |= (uint8_t)((e->is_fault ? PK_EVENT_FAULT : 0) | (e->is_drill ? PK_EVENT_DRILL : 0));
-    const struct pk_str correlation = pk_str_of(e->correlation);
-    if (correlation.n > 0) {
-        out->correlation = pk_hash64(correlation.p, correlation.n);
+    if (e->correlation[0] != '\0') {
+        out->correlation = pk_hash64(e->correlation, strlen(e->correlation));
     }
     out->text_bytes = e->message_bytes;
     out->field_bytes = e->field_bytes;

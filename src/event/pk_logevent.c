@@ -110,7 +110,8 @@ static void put_message(struct pk_str s, struct pk_event_in *out) {
 static void put_field(struct pk_event_in *out, uint32_t *io_bytes, uint32_t *io_count, struct pk_str name,
                       struct pk_str value, enum pk_field_kind kind) {
     enum { VALUE_BYTES_MAX = 128 };
-    if (value.n == 0 || *io_count >= PK_EVENT_FIELDS_MAX || !pk_text_is_utf8(value)) {
+    if (value.n == 0 || *io_count >= PK_EVENT_FIELDS_MAX ||
+        (plain_run(value.p, value.n) != value.n && !pk_text_is_utf8(value))) {
         return;
     }
     char cut[VALUE_BYTES_MAX + 1];

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_copy.h"
 
 const char *pk_log_format_word(enum pk_log_format f) {
     static const char *const WORDS[PK_LOG_FORMAT_COUNT] = {"plain", "syslog", "syslog5", "kernel",
@@ -80,6 +81,9 @@ static char lower(char c) {
 static bool is_literal_at(struct pk_str message, uint32_t at, struct pk_str literal) {
     if (literal.n > message.n - at) {
         return false;
+    }
+    if (pk_is_same(message.p + at, literal.p, literal.n)) {
+        return true; /* nearly always in the same case, when it is there at all */
     }
     for (uint32_t i = 0; i < literal.n; i++) {
         if (lower(message.p[at + i]) != lower(literal.p[i])) {

@@ -126,6 +126,9 @@ static void take_line(struct pk_str text) {
     if (event.has_time) {
         advance(event.wall_ms);
     }
+    /* No rule here asks for texts, and the peer keeps none: their ring stays empty. */
+    event.message_bytes = 0;
+    event.field_bytes = 0;
     const struct pk_intake_clock clock = {
         .mono_ms = now_ms, .wall_ms = first_wall_ms + (int64_t)(now_ms - START_MS), .is_wall_good = true};
     if (pk_intake_offer(&intake, &event, &clock, &number) != PK_OK) {
