@@ -4,7 +4,13 @@
  * paths, no command lines. Both sides re-check everything; the supervisor treats the agent as hostile. */
 #include <stdint.h>
 
-enum { PK_IPC_VERSION = 1, PK_IPC_BODY_BYTES = 240, PK_IPC_TARGET_BYTES = 64, PK_IPC_CHUNK_BYTES = 224 };
+enum {
+    PK_IPC_VERSION = 1,
+    PK_IPC_BODY_BYTES = 240,
+    PK_IPC_TARGET_BYTES = 64,
+    PK_IPC_CHUNK_BYTES = 224,
+    PK_IPC_CURSOR_BYTES = 200
+};
 
 enum pk_ipc_type {
     /* agent -> supervisor */
@@ -16,6 +22,8 @@ enum pk_ipc_type {
     PK_IPC_RESOLVE = 6, /* id = request; body: host name, terminated */
     PK_IPC_NOTIFY = 7,  /* body: status text for the service manager, terminated */
     PK_IPC_READY = 8,   /* body: pk_ipc_ready; sealed, first rule evaluated */
+    PK_IPC_INLET = 12,  /* id = index in the table of inlets; body: pk_ipc_inlet. Answered by FD
+                           (id = PK_IPC_OPEN_INLET + index) or NO_INLET, now and again whenever it changes */
     PK_IPC_PROBE = 24,  /* body: pk_ipc_probe; id = request: measure a row of root's probe table */
     /* supervisor -> agent */
     PK_IPC_WELCOME = 32,  /* body: pk_ipc_welcome */
@@ -25,9 +33,14 @@ enum pk_ipc_type {
     PK_IPC_OUTPUT = 36,   /* id = run number; body: pk_ipc_output, a piece of the kept transcript */
     PK_IPC_DONE = 37,     /* id = run number; body: pk_ipc_done */
     PK_IPC_RESOLVED = 38, /* id = request; body: pk_ipc_resolved */
+    PK_IPC_NO_INLET = 44, /* id = index; body: pk_ipc_refused */
     PK_IPC_PROBED = 56    /* id = request; body: pk_ipc_probed. Each PROBE gets one, refused or not */
 };
-enum pk_ipc_open_id { PK_IPC_OPEN_CONTROL = 0, PK_IPC_OPEN_EVENTS = 1, PK_IPC_OPEN_KMSG = 2 };
+enum pk_ipc_open_id {
+    PK_IPC_OPEN_CONTROL = 0,
+    PK_IPC_OPEN_EVENTS = 1,
+    PK_IPC_OPEN_INLET = 16 /* and those behind it */
+};
 
 struct pk_ipc_frame {
     uint16_t version, type;
@@ -45,6 +58,12 @@ struct pk_ipc_hello {
 };
 struct pk_ipc_tick {
     uint64_t tick_count, durable_seq, submitted_seq;
+};
+struct pk_ipc_inlet {
+    uint32_t
+        table_crc; /* of the table the index belongs to: refused as stale when the supervisor's differs */
+    uint32_t reserved;
+    char cursor[PK_IPC_CURSOR_BYTES]; /* the journal goes on behind it; terminated, empty: with what comes */
 };
 enum pk_ipc_phase { PK_IPC_PHASE_ACT = 0, PK_IPC_PHASE_VERIFY = 1 };
 struct pk_ipc_run {
@@ -138,5 +157,6 @@ struct pk_ipc_probe_order {
 _Static_assert(sizeof(struct pk_ipc_probed) <= PK_IPC_BODY_BYTES, "fits a frame");
 _Static_assert(sizeof(struct pk_ipc_output) <= PK_IPC_BODY_BYTES, "fits a frame");
 _Static_assert(sizeof(struct pk_ipc_resolved) <= PK_IPC_BODY_BYTES, "fits a frame");
+_Static_assert(sizeof(struct pk_ipc_inlet) <= PK_IPC_BODY_BYTES, "fits a frame");
 _Static_assert(sizeof(struct pk_ipc_run) <= PK_IPC_BODY_BYTES, "fits a frame");
 #endif

@@ -255,6 +255,46 @@ struct pk_port_serve {
     uint64_t (*refused_count)(void *ctx);
 };
 
+/* ---- inlets: text from outside, through descriptors the supervisor opened ---- */
+enum pk_inlet_form {
+    PK_INLET_FILE,      /* a file that grows */
+    PK_INLET_DATAGRAMS, /* a bound socket */
+    PK_INLET_RECORDS,   /* /dev/kmsg: each read is one record */
+    PK_INLET_STREAM     /* a pipe */
+};
+enum { PK_INLET_FILES_WAITING = 4 };
+struct pk_inlet_file {
+    uint64_t identity, size_bytes; /* identity: the same number only for the same file */
+    uint64_t position;             /* where the last reader of this descriptor left it (keep) */
+    uint32_t waiting_count;        /* files that are to be read after it */
+};
+struct pk_inlet_piece {
+    bool is_cut;            /* the datagram or record was longer than the room for it */
+    uint64_t dropped_count; /* datagrams the kernel threw away since the socket is ours */
+};
+struct pk_port_inlet {
+    void *ctx;
+    /* Slot (< PK_LIMIT_INLETS) takes the descriptor that came with ipc frame `frame_id`. A FILE waits behind
+     * the one being read and those that wait already (next_file); anything else takes the old one's place.
+     * PK_OK; PK_E_NOT_FOUND (no such descriptor); PK_E_BAD_FIELD (not of that form; it is closed);
+     * PK_E_FULL (too many files wait: the oldest of them gave way unread); PK_E_IO. */
+    int (*adopt)(void *ctx, uint32_t slot, enum pk_inlet_form form, uint32_t frame_id);
+    /* DATAGRAMS, RECORDS: one of them. STREAM: what is there. Bytes (a datagram may have none); PK_E_AGAIN:
+     * nothing yet; PK_E_STALE: records were overwritten before they were read, the next call goes on behind
+     * them; PK_E_CLOSED: the stream ended, or nothing was adopted; PK_E_IO: the slot is of no use any more.
+     * *out is filled with bytes only. */
+    int (*recv)(void *ctx, uint32_t slot, void *to, uint32_t cap_bytes, struct pk_inlet_piece *out);
+    /* FILE: bytes from byte `at` on, 0 at the end; PK_E_CLOSED (none adopted), PK_E_IO. May touch the disk.
+     */
+    int (*read_at)(void *ctx, uint32_t slot, uint64_t at, void *to, uint32_t cap_bytes);
+    int (*look)(void *ctx, uint32_t slot, struct pk_inlet_file *out); /* as read_at */
+    /* Whoever reads this descriptor after us begins at byte `at`. */
+    void (*keep)(void *ctx, uint32_t slot, uint64_t at);
+    /* FILE: done with this one, on to the oldest that waits. PK_OK or PK_E_AGAIN (none waits; it stays). */
+    int (*next_file)(void *ctx, uint32_t slot);
+    void (*close)(void *ctx, uint32_t slot); /* idempotent; what waits goes too */
+};
+
 /* ---- files that an operator owns: configuration, rules, keys ---- */
 typedef void pk_file_name(void *arg, const char *name);
 struct pk_port_files {
@@ -306,6 +346,7 @@ struct pk_port {
     struct pk_port_ipc ipc;
     struct pk_port_source source;
     struct pk_port_serve serve;
+    struct pk_port_inlet inlet;
     struct pk_port_files files;
     struct pk_port_log log;
     struct pk_port_loop loop;

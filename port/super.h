@@ -2,6 +2,7 @@
 #define PK_SUPER_H
 /* What the supervisor needs from outside itself. Rules of port.h hold: nothing blocks unless said, nothing
  * allocates, one thread. */
+#include "base/pk_inlet.h"
 #include "port/port.h"
 
 enum pk_super_child {
@@ -21,6 +22,8 @@ enum { PK_SUPER_RESOLVERS = 2, PK_SUPER_PROBERS = PK_PROBES_AT_ONCE };
 
 /* Bits of wait() beside enum pk_signal_bit. */
 enum pk_super_ready { PK_SUPER_CHILD_ENDED = 256, PK_SUPER_FRAME_READY = 512, PK_SUPER_FRAME_ROOM = 1024 };
+
+enum pk_super_inlet { PK_SUPER_INLET_SAME, PK_SUPER_INLET_NEW };
 
 enum { PK_SUPER_NO_EXIT = -1 };
 struct pk_super_exit {
@@ -64,8 +67,17 @@ struct pk_port_super {
     int (*resolved)(void *ctx, enum pk_super_child which, struct pk_ipc_resolved *out);
     int (*probed)(void *ctx, enum pk_super_child which, struct pk_ipc_probed *out); /* the same of a prober */
 
+    /* Brings the descriptor of an inlet up to date; it is kept over restarts of the agent, and with it what
+     * was read of it. PK_SUPER_INLET_SAME: the one there is still right; PK_SUPER_INLET_NEW: another one is.
+     * A log that is there at the first look is read from its end on, one that comes later from its beginning.
+     * The journal's program goes on behind the cursor ("": with what comes from now on). PK_E_NOT_FOUND,
+     * PK_E_DENIED (also: a link, or not a file), PK_E_BUSY (the address is in use, or the program ended a
+     * moment ago), PK_E_IO; what was there before stays. May touch the disk. */
+    int (*inlet)(void *ctx, uint32_t slot, const struct pk_inlet_row *row, const char *cursor);
+    void (*inlet_close)(void *ctx, uint32_t slot); /* idempotent */
+
     /* As pk_port_ipc, for the agent's socket. open_id: a descriptor to pass (enum pk_ipc_open_id), or -1.
-     * send: also PK_E_NOT_FOUND when that descriptor cannot be opened. */
+     * send: also PK_E_NOT_FOUND when that descriptor is not there. */
     int (*send)(void *ctx, const struct pk_ipc_frame *frame, int open_id);
     int (*recv)(void *ctx, struct pk_ipc_frame *out);
 

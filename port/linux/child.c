@@ -79,14 +79,15 @@ enum {
 };
 #endif
 
-bool pk_child_drop_root(uid_t uid, gid_t gid) {
-    if (syscall(CALL_SETGROUPS, 0, NULL) != 0 || syscall(CALL_SETRESGID, gid, gid, gid) != 0 ||
-        syscall(CALL_SETRESUID, uid, uid, uid) != 0) {
+bool pk_child_drop_root(uid_t uid, gid_t gid, gid_t group) {
+    const int group_count = group != 0 ? 1 : 0;
+    if (syscall(CALL_SETGROUPS, group_count, group_count > 0 ? &group : NULL) != 0 ||
+        syscall(CALL_SETRESGID, gid, gid, gid) != 0 || syscall(CALL_SETRESUID, uid, uid, uid) != 0) {
         return false;
     }
     uid_t r = 0, e = 0, s = 0;
     gid_t rg = 0, eg = 0, sg = 0;
-    if (getresuid(&r, &e, &s) != 0 || getresgid(&rg, &eg, &sg) != 0 || getgroups(0, NULL) != 0) {
+    if (getresuid(&r, &e, &s) != 0 || getresgid(&rg, &eg, &sg) != 0 || getgroups(0, NULL) != group_count) {
         return false;
     }
     return r == uid && e == uid && s == uid && rg == gid && eg == gid && sg == gid &&

@@ -64,7 +64,7 @@ static int child_prepare(const struct pk_exec *e, const struct pk_exec_request *
 _Noreturn static void child_main(const struct pk_exec *e, const struct pk_exec_request *request,
                                  int output_fd, int error_fd) {
     if (child_prepare(e, request, output_fd, error_fd) == 0 &&
-        (!request->as_agent || !e->drops_root || pk_child_drop_root(e->uid, e->gid))) {
+        (!request->as_agent || !e->drops_root || pk_child_drop_root(e->uid, e->gid, 0))) {
         /* execve takes char *const[] for history's sake and writes to none of it. */
         union {
             const char *const *in;

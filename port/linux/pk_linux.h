@@ -104,4 +104,21 @@ void pk_linux_serve_open(struct pk_linux_serve *s, struct pk_linux_loop *loop, s
  * PK_E_FULL. */
 int pk_linux_serve_adopt(struct pk_linux_serve *s, enum pk_listener which, int fd);
 void pk_linux_serve_close(struct pk_linux_serve *s);
+
+/* ---- inlets */
+struct pk_linux_inlet_slot {
+    struct pk_fd fd; /* of a FILE not in the loop: such descriptors are always ready */
+    int waiting[PK_INLET_FILES_WAITING];
+    uint32_t waiting_count;
+    enum pk_inlet_form form;
+    uint32_t dropped_count; /* as the kernel last said */
+};
+struct pk_linux_inlet {
+    struct pk_linux_loop *loop;
+    struct pk_linux_ipc *ipc;
+    struct pk_linux_inlet_slot slots[PK_LIMIT_INLETS];
+};
+void pk_linux_inlet_open(struct pk_linux_inlet *i, struct pk_linux_loop *loop, struct pk_linux_ipc *ipc,
+                         struct pk_port_inlet *out);
+void pk_linux_inlet_close(struct pk_linux_inlet *i);
 #endif

@@ -70,8 +70,8 @@ uint64_t pk_super_mono_ms(void);
 /* Value of NAME in a "NAME=value" list, or NULL. */
 const char *pk_environment_get(const char *const *environment, const char *name);
 /* Gives up root for good; true when nothing of it is left, looked up rather than believed. In a process of
- * one thread. Async-signal-safe. */
-bool pk_child_drop_root(uid_t uid, gid_t gid);
+ * one thread. group: one more to be in, or 0. Async-signal-safe. */
+bool pk_child_drop_root(uid_t uid, gid_t gid, gid_t group);
 /* Every signal at its default, none blocked: a child must not inherit ours. Async-signal-safe. */
 void pk_child_reset_signals(void);
 /* Closes every descriptor >= from. Async-signal-safe. */

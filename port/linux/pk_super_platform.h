@@ -11,6 +11,15 @@ struct pk_super_child_state {
     int fd; /* our end of its socket; -1 = none. A resolver's or prober's stays until its result was read. */
 };
 
+struct pk_super_inlet_state {
+    int fd; /* -1 = none */
+    bool was_looked_at;
+    uint64_t device, file; /* of a log */
+    pid_t pid;             /* of the journal's program; 0 = does not run */
+    uint64_t started_ms;
+    char path[108]; /* of a unix socket: to be removed; empty = none */
+};
+
 struct pk_super_platform {
     struct pk_super_platform_config config;
     bool is_root, is_state_new;
@@ -19,6 +28,7 @@ struct pk_super_platform {
     uint64_t boot_id;
     int signal_fd, lock_fd, own_dir_fd; /* own_dir: <state_dir>/supervisor */
     int listener_fd[PK_LISTENER_COUNT];
+    struct pk_super_inlet_state inlets[PK_LIMIT_INLETS];
     struct pk_super_child_state children[PK_SUPER_CHILD_COUNT];
     const char *child_environment[PK_SUPER_ENVIRONMENT_MAX + 3];
     struct pk_exec exec;
@@ -39,6 +49,14 @@ int pk_super_spawn(void *ctx, enum pk_super_child which, const char *argument);
 int pk_super_probe(void *ctx, enum pk_super_child which, const struct pk_ipc_probe_order *order);
 int pk_super_ended(void *ctx, struct pk_super_exit *out);
 void pk_super_kill(void *ctx, enum pk_super_child which, enum pk_super_kill how);
+/* super_inlets.c */
+void pk_super_inlets_init(struct pk_super_platform *p);
+int pk_super_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row, const char *cursor);
+void pk_super_inlet_close(void *ctx, uint32_t slot);
+void pk_super_inlets_close(struct pk_super_platform *p);
+/* Reaps the journal's program. */
+void pk_super_inlets_reap(struct pk_super_platform *p);
+bool pk_super_inlets_own(const struct pk_super_platform *p, pid_t pid);
 /* super_ipc.c */
 int pk_super_send(void *ctx, const struct pk_ipc_frame *frame, int open_id);
 int pk_super_recv(void *ctx, struct pk_ipc_frame *out);

@@ -17,6 +17,7 @@ static struct pk_platform {
     struct pk_linux_loop loop;
     struct pk_linux_ipc ipc;
     struct pk_linux_serve serve;
+    struct pk_linux_inlet inlet;
     struct pk_source source;
     struct pk_crypto crypto;
     struct pk_net links[PK_LINKS];
@@ -58,6 +59,7 @@ int pk_platform_open(const struct pk_platform_config *config, struct pk_port *ou
         pk_net_open(&p->links[i], &p->loop, &p->crypto, &out->link[i]);
     }
     pk_linux_serve_open(&p->serve, &p->loop, &out->serve);
+    pk_linux_inlet_open(&p->inlet, &p->loop, &p->ipc, &out->inlet);
     pk_source_open(&p->source, config->proc_root, config->sys_root, &out->source);
     return PK_OK;
 }

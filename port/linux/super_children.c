@@ -124,7 +124,7 @@ _Noreturn static void child_main(const struct pk_super_platform *p, enum pk_supe
     const bool stays_root = which == PK_SUPER_MOVE_STORE;
     /* The death signal comes after the change of identity, which clears it. */
     if (!place_descriptors(socket_fd, second_descriptor(p, which, icmp_family)) || chdir("/") != 0 ||
-        (!stays_root && p->is_root && !pk_child_drop_root(p->uid, p->gid)) ||
+        (!stays_root && p->is_root && !pk_child_drop_root(p->uid, p->gid, 0)) ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
         getppid() != parent) {
         _exit(126);
@@ -200,7 +200,7 @@ static void reap_strays(const struct pk_super_platform *p) {
                 return;
             }
         }
-        if (pk_exec_owns(&p->exec, info.si_pid)) {
+        if (pk_exec_owns(&p->exec, info.si_pid) || pk_super_inlets_own(p, info.si_pid)) {
             return;
         }
         (void)waitpid(info.si_pid, NULL, WNOHANG);
@@ -232,6 +232,7 @@ int pk_super_ended(void *ctx, struct pk_super_exit *out) {
         out->is_fault = WIFSIGNALED(status) && is_fault(WTERMSIG(status));
         return PK_OK;
     }
+    pk_super_inlets_reap(p);
     reap_strays(p);
     return PK_E_AGAIN;
 }

@@ -1,26 +1,23 @@
 /* Frames to and from the agent, descriptors to it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "port/linux/pk_super_platform.h"
 
-/* The table of what the agent may be given. *out_is_own: it was opened for this one answer. */
-static int descriptor_of(const struct pk_super_platform *p, int open_id, bool *out_is_own) {
-    *out_is_own = false;
+/* The table of what the agent may be given; -1 = not there. */
+static int descriptor_of(const struct pk_super_platform *p, int open_id) {
     switch (open_id) {
     case PK_IPC_OPEN_CONTROL:
         return p->listener_fd[PK_LISTEN_CONTROL];
     case PK_IPC_OPEN_EVENTS:
         return p->listener_fd[PK_LISTEN_EVENTS];
-    case PK_IPC_OPEN_KMSG:
-        *out_is_own = true;
-        return open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     default:
-        return -1;
+        break;
     }
+    const int slot = open_id - PK_IPC_OPEN_INLET;
+    return slot >= 0 && slot < (int)PK_LIMIT_INLETS ? p->inlets[slot].fd : -1;
 }
 
 static void attach(struct msghdr *message, void *space, size_t space_bytes, int fd) {
@@ -59,21 +56,15 @@ int pk_super_send(void *ctx, const struct pk_ipc_frame *frame, int open_id) {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr aligned;
     } space;
-    bool is_own = false;
-    int fd = -1;
     if (open_id >= 0) {
-        fd = descriptor_of(p, open_id, &is_own);
+        const int fd = descriptor_of(p, open_id);
         if (fd < 0) {
             return PK_E_NOT_FOUND;
         }
         attach(&message, &space, sizeof space, fd);
     }
     const ssize_t n = sendmsg(p->children[PK_SUPER_AGENT].fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    const int result = n == (ssize_t)sizeof *frame ? PK_OK : send_error();
-    if (is_own) {
-        (void)close(fd);
-    }
-    return result;
+    return n == (ssize_t)sizeof *frame ? PK_OK : send_error();
 }
 
 /* Descriptors the other side tries to hand over have nowhere to go: the kernel drops them. */

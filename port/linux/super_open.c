@@ -224,6 +224,7 @@ static int open_all(struct pk_super_platform *p, struct pk_buf *why) {
 }
 
 static void close_all(struct pk_super_platform *p) {
+    pk_super_inlets_close(p);
     pk_super_close_files(p);
     pk_notify_close(&p->notify);
     pk_watchdog_close(&p->watchdog);
@@ -253,6 +254,7 @@ int pk_super_platform_open(const struct pk_super_platform_config *config, struct
     p->listener_fd[PK_LISTEN_CONTROL] = p->listener_fd[PK_LISTEN_EVENTS] = -1;
     p->boot_id = read_boot_id();
     pk_super_children_init(p);
+    pk_super_inlets_init(p);
     pk_notify_open(&p->notify, config->environment);
     *out = (struct pk_port_super){
         .ctx = p,
@@ -266,6 +268,8 @@ int pk_super_platform_open(const struct pk_super_platform_config *config, struct
         .probe = pk_super_probe,
         .resolved = pk_super_resolved,
         .probed = pk_super_probed,
+        .inlet = pk_super_inlet,
+        .inlet_close = pk_super_inlet_close,
         .send = pk_super_send,
         .recv = pk_super_recv,
         .read_owned = read_owned,

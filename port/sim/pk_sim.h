@@ -22,7 +22,9 @@ enum {
     PK_SIM_FILE_BYTES = 32 * 1024,
     PK_SIM_PATH_BYTES = 96,
     PK_SIM_CLIENT_BYTES = 64 * 1024,
-    PK_SIM_LOG_BYTES = 64 * 1024
+    PK_SIM_LOG_BYTES = 64 * 1024,
+    PK_SIM_TEXTS = 8,
+    PK_SIM_TEXT_BYTES = 64 * 1024
 };
 
 /* ---- the far end of a link, played by the test */
@@ -116,6 +118,22 @@ struct pk_sim_file {
     uint32_t n;
 };
 
+/* What an inlet reads: a file, a socket, a device or a pipe. Of datagrams and records: u16 length, bytes. */
+struct pk_sim_text {
+    bool is_used, is_ended, is_unfinished;
+    enum pk_inlet_form form;
+    uint32_t passed_id; /* came with that frame and was not adopted yet */
+    bool is_passed, was_overrun;
+    uint64_t position, dropped_count;
+    uint8_t bytes[PK_SIM_TEXT_BYTES];
+    uint32_t n;
+};
+struct pk_sim_inlet {
+    uint32_t text; /* index + 1 into texts, 0 = none */
+    uint32_t waiting[PK_INLET_FILES_WAITING];
+    uint32_t waiting_count;
+};
+
 struct pk_sim_config {
     uint64_t seed;
     int64_t wall_ms; /* at now_ms = 0 */
@@ -157,6 +175,8 @@ struct pk_sim {
     struct pk_sim_client clients[PK_LIMIT_CONNECTIONS];
     uint32_t client_at;
     uint64_t refused_count;
+    struct pk_sim_text texts[PK_SIM_TEXTS];
+    struct pk_sim_inlet inlets[PK_LIMIT_INLETS];
     struct pk_sim_file files[PK_SIM_FILES];
     char log[PK_SIM_LOG_BYTES]; /* "<N>text\n" each; the oldest go first */
     uint32_t log_bytes;
@@ -204,6 +224,18 @@ uint32_t pk_sim_client_send(struct pk_sim *sim, uint32_t client, const void *p, 
 /* Bytes; 0 = nothing; PK_E_CLOSED when the agent closed and all is read (the place is free then). */
 int pk_sim_client_recv(struct pk_sim *sim, uint32_t client, void *out, uint32_t cap_bytes);
 void pk_sim_client_close(struct pk_sim *sim, uint32_t client);
+
+/* ---- texts that inlets read. Index, or PK_E_FULL. */
+int pk_sim_text_make(struct pk_sim *sim, enum pk_inlet_form form);
+/* It comes with the next adopt of that frame id; the frame itself is the caller's business. */
+void pk_sim_text_pass(struct pk_sim *sim, uint32_t text, uint32_t frame_id);
+/* Appends: bytes, or one whole datagram or record. false: no room. */
+bool pk_sim_text_put(struct pk_sim *sim, uint32_t text, const void *p, uint32_t n);
+void pk_sim_text_truncate(struct pk_sim *sim, uint32_t text);
+/* The pipe's writer is gone. */
+void pk_sim_text_end(struct pk_sim *sim, uint32_t text);
+/* Records or datagrams were thrown away before they were read; what waits goes too. */
+void pk_sim_text_overrun(struct pk_sim *sim, uint32_t text, uint64_t count);
 
 /* ---- files and disk */
 int pk_sim_file_set(struct pk_sim *sim, const char *path, const void *p,

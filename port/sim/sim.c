@@ -70,6 +70,10 @@ static bool is_unfinished(struct pk_sim *sim) {
         any = any || sim->clients[i].is_unfinished;
         sim->clients[i].is_unfinished = false;
     }
+    for (uint32_t i = 0; i < PK_SIM_TEXTS; i++) {
+        any = any || sim->texts[i].is_unfinished;
+        sim->texts[i].is_unfinished = false;
+    }
     return any;
 }
 
@@ -152,6 +156,7 @@ static void open_ports(struct pk_sim *sim, struct pk_port *out) {
     pk_sim_ipc_open(sim, &out->ipc);
     pk_sim_source_open(sim, &out->source);
     pk_sim_serve_open(sim, &out->serve);
+    pk_sim_inlet_open(sim, &out->inlet);
     pk_sim_files_open(sim, &out->files);
     out->log = (struct pk_port_log){.ctx = sim, .write = log_write};
     out->loop = (struct pk_port_loop){.ctx = sim, .wait = loop_wait};
@@ -180,6 +185,7 @@ void pk_sim_crash(struct pk_sim *sim, struct pk_port *out) {
     pk_sim_stream_reset(sim);
     pk_sim_store_reset(sim);
     pk_sim_serve_reset(sim);
+    pk_sim_inlet_reset(sim);
     sim->frame_count = 0;
     sim->watch_count = 0;
     sim->has_cpu_sample = false;

@@ -23,6 +23,9 @@ void pk_sim_ipc_run(struct pk_sim *sim);
 void pk_sim_serve_open(struct pk_sim *sim, struct pk_port_serve *out);
 void pk_sim_serve_reset(struct pk_sim *sim);
 
+void pk_sim_inlet_open(struct pk_sim *sim, struct pk_port_inlet *out);
+void pk_sim_inlet_reset(struct pk_sim *sim);
+
 void pk_sim_files_open(struct pk_sim *sim, struct pk_port_files *out);
 
 /* Uniform in [min, max]. */

@@ -246,6 +246,7 @@ void pk_agent_apply_settings(struct pk_agent *a) {
     for (uint32_t i = 0; i < PK_COLLECT_COUNT; i++) {
         a->collect_is_off[i] = a->config.collect_ms[i] == 0;
     }
+    pk_agent_inlets_apply(a);
     a->command_config = (struct pk_command_config){.site = pk_str_of(a->config.site),
                                                    .gateway = pk_str_of(a->config.gateway),
                                                    .policy = (enum pk_command_policy)a->config.remote,
@@ -341,6 +342,7 @@ static uint64_t next_deadline(const struct pk_agent *a, uint64_t incidents_ms, u
     next = earlier(next, pk_engine_next_ms(&a->engine));
     next = earlier(next, pk_agent_collect_next_ms(a));
     next = earlier(next, pk_agent_probe_next_ms(a));
+    next = earlier(next, pk_agent_inlets_next_ms(a));
     next = earlier(next, pk_agent_links_next_ms(a));
     /* What is due and was not sent waits for room in the broker's window: the next acknowledgement ticks. */
     const uint64_t retry_ms = pk_outbox_next_deadline_ms(&a->outbox);
@@ -357,7 +359,7 @@ static uint64_t next_deadline(const struct pk_agent *a, uint64_t incidents_ms, u
         next = earlier(next, now + (a->is_store_full ? 10u : 0u));
     }
     if (a->intake.count > 0 || pk_agent_local_wants_turn(a) || pk_agent_links_want_turn(a) ||
-        a->gate.stage == PK_COMMAND_TAKEN) {
+        pk_agent_inlets_want_turn(a) || a->gate.stage == PK_COMMAND_TAKEN) {
         return now;
     }
     return next;
@@ -392,6 +394,7 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     pk_agent_durable(a);
     pk_agent_local_read(a);
     pk_agent_links_read(a);
+    pk_agent_inlets(a);
     pk_agent_collect(a);
     pk_agent_probe(a);
     pk_agent_detect(a);

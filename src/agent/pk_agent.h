@@ -18,6 +18,7 @@
 #include "agent/pk_link.h"
 #include "detect/pk_engine.h"
 #include "event/pk_intake.h"
+#include "event/pk_logevent.h"
 #include "incident/pk_incidents.h"
 #include "report/pk_audit_log.h"
 #include "report/pk_command.h"
@@ -66,6 +67,39 @@ struct pk_agent_ack {
     uint64_t store_seq;
     uint32_t handle;
     uint8_t link;
+};
+
+/* One inlet of the configuration (pk_inlet.h), by its index there. */
+struct pk_agent_inlet {
+    uint32_t row_crc;   /* of the row it was made from; 0 = not in use */
+    uint16_t source_id; /* that stands for it */
+    bool is_open;       /* the supervisor gave a descriptor */
+    bool is_up;         /* said so last; neither up nor fault: not known yet */
+    bool is_fault;
+    bool is_skipping;                 /* in the rest of a line that was too long */
+    bool has_more;                    /* something waits that no descriptor will tell of again */
+    bool is_live;                     /* a file that was read to its end a moment ago: new lines are of now */
+    bool has_line;                    /* since it was opened */
+    int8_t error;                     /* why it is none, when it was refused */
+    uint64_t ask_ms, up_ms, fault_ms; /* when to ask for it, call it up, call it a fault; UINT64_MAX never */
+    uint64_t at;                      /* FILE: the first byte that was not taken */
+    uint64_t record;                  /* kmsg: number of the next record; 0 = not known */
+    uint64_t dropped_count;           /* as the port last said */
+    int64_t zone_ms;                  /* to be added to times that name no zone */
+    uint64_t line_count, event_count, bad_count, cut_count, lost_count;
+    uint64_t file_count, truncated_count, skipped_file_count; /* FILE: ended by another, cut short, unread */
+    struct pk_log_memory memory;
+};
+struct pk_agent_inlets {
+    struct pk_agent_inlet rows[PK_LIMIT_INLETS];
+    uint64_t look_ms; /* when the files are looked at next */
+    struct pk_log_reader reader;
+    struct pk_logevent_once once;
+    struct pk_logline line;
+    struct pk_lines journal;
+    char journal_bytes[PK_LOG_LINE_BYTES_MAX + 1];
+    char cursor[PK_LOG_CURSOR_BYTES];
+    char bytes[2 * PK_LOG_LINE_BYTES_MAX];
 };
 
 struct pk_agent_counters {
@@ -187,6 +221,7 @@ struct pk_agent {
     uint64_t collect_due_ms[PK_COLLECT_COUNT];
     bool collect_is_off[PK_COLLECT_COUNT];
     struct pk_agent_probes probes;
+    struct pk_agent_inlets inlets;
     uint64_t asked_ms;                         /* when the last tick wanted the next one at the latest */
     uint32_t longest_tick_ms, longest_late_ms; /* took, and came after it was asked for */
     uint64_t first_rule_ms; /* boot-time ms at which the first rule was evaluated; 0 = not yet */

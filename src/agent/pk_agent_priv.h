@@ -48,8 +48,16 @@ void pk_agent_probes_configure(struct pk_agent *a);
 void pk_agent_probe(struct pk_agent *a);
 void pk_agent_probed(struct pk_agent *a, uint32_t id, const struct pk_ipc_probed *result);
 uint64_t pk_agent_probe_next_ms(const struct pk_agent *a);
+/* ---- inlets ---- */
+/* The configuration is another one: what changed is closed and asked for. */
+void pk_agent_inlets_apply(struct pk_agent *a);
+void pk_agent_inlet_frame(struct pk_agent *a, const struct pk_ipc_frame *f);
+void pk_agent_inlets(struct pk_agent *a);
+bool pk_agent_inlets_want_turn(const struct pk_agent *a);
+uint64_t pk_agent_inlets_next_ms(const struct pk_agent *a);
 
 /* ---- respond, supervisor ---- */
+int pk_agent_send_frame(struct pk_agent *a, uint16_t type, uint32_t id, const void *body, uint32_t n);
 void pk_agent_ipc(struct pk_agent *a);
 void pk_agent_respond(struct pk_agent *a);
 void pk_agent_tell_supervisor(struct pk_agent *a);

@@ -16,7 +16,7 @@ static void body_of(const struct pk_ipc_frame *f, void *out, uint32_t n) {
     memcpy(out, f->body, f->body_bytes < n ? f->body_bytes : n);
 }
 
-static int send_frame(struct pk_agent *a, uint16_t type, uint32_t id, const void *body, uint32_t n) {
+int pk_agent_send_frame(struct pk_agent *a, uint16_t type, uint32_t id, const void *body, uint32_t n) {
     struct pk_ipc_frame f = {.version = PK_IPC_VERSION, .type = type, .id = id, .body_bytes = (uint16_t)n};
     if (n > 0) {
         memcpy(f.body, body, n);
@@ -27,7 +27,7 @@ static int send_frame(struct pk_agent *a, uint16_t type, uint32_t id, const void
 void pk_agent_resolve(struct pk_agent *a, uint32_t link) {
     const char *host = a->config.broker[link].host;
     a->resolve_id[link] = ++a->next_resolve_id;
-    if (send_frame(a, PK_IPC_RESOLVE, a->resolve_id[link], host, (uint32_t)strlen(host) + 1) < 0) {
+    if (pk_agent_send_frame(a, PK_IPC_RESOLVE, a->resolve_id[link], host, (uint32_t)strlen(host) + 1) < 0) {
         pk_link_resolved(&a->links[link], PK_E_AGAIN, NULL, 0, a->now.mono_ms);
     }
 }
@@ -131,6 +131,10 @@ static void on_frame(struct pk_agent *a, const struct pk_ipc_frame *f) {
     case PK_IPC_PROBED:
         on_probed(a, f);
         return;
+    case PK_IPC_FD:
+    case PK_IPC_NO_INLET:
+        pk_agent_inlet_frame(a, f);
+        return;
     default:
         a->counters.ipc_bad++;
         return;
@@ -221,7 +225,7 @@ static void start_run(struct pk_agent *a, const struct pk_run *run, uint8_t phas
                                run->approvals_have > 0 && run->approvals_have >= run->approvals_needed,
                            .incident_number = run->incident};
     memcpy(r.target, run->target, sizeof r.target);
-    if (send_frame(a, PK_IPC_RUN, run->id, &r, sizeof r) < 0) {
+    if (pk_agent_send_frame(a, PK_IPC_RUN, run->id, &r, sizeof r) < 0) {
         pk_respond_on_not_sent(&a->respond, run->id);
     }
 }
@@ -304,7 +308,7 @@ void pk_agent_respond(struct pk_agent *a) {
             start_run(a, q.run, q.phase);
             break;
         case PK_REQ_STOP:
-            if (send_frame(a, PK_IPC_STOP, q.run->id, NULL, 0) < 0) {
+            if (pk_agent_send_frame(a, PK_IPC_STOP, q.run->id, NULL, 0) < 0) {
                 pk_respond_on_not_sent(&a->respond, q.run->id);
             }
             break;
@@ -318,7 +322,7 @@ void pk_agent_tell_supervisor(struct pk_agent *a) {
     }
     const struct pk_ipc_tick t = {
         .tick_count = a->counters.ticks, .durable_seq = a->durable_seq, .submitted_seq = a->submitted_seq};
-    if (send_frame(a, PK_IPC_TICK, 0, &t, sizeof t) == PK_OK) {
+    if (pk_agent_send_frame(a, PK_IPC_TICK, 0, &t, sizeof t) == PK_OK) {
         a->tick_sent_ms = a->now.mono_ms;
     }
 }

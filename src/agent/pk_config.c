@@ -23,7 +23,8 @@ enum value_kind {
     V_WORDS,
     V_LIST,
     V_ROLE,
-    V_WATCH_PATH
+    V_WATCH_PATH,
+    V_INLET
 };
 enum section_id {
     S_GATEWAY,
@@ -41,6 +42,11 @@ enum section_id {
     S_STORE,
     S_REPORT,
     S_THRESHOLDS,
+    S_LOG,
+    S_SYSLOG,
+    S_STATSD,
+    S_KMSG,
+    S_JOURNAL,
     S_COUNT
 };
 
@@ -49,14 +55,26 @@ struct section_row {
     bool has_name; /* [broker central] */
 };
 static const struct section_row SECTIONS[S_COUNT] = {
-    [S_GATEWAY] = {"gateway", false},       [S_PATHS] = {"paths", false},
-    [S_AGENT] = {"agent", false},           [S_BROKER] = {"broker", true},
-    [S_SOURCES] = {"sources", false},       [S_DISK] = {"disk", true},
-    [S_PROCESS] = {"process", true},        [S_HEARTBEAT] = {"heartbeat", true},
-    [S_REMOTE] = {"remote", false},         [S_ROLES] = {"roles", false},
-    [S_STORE] = {"store", false},           [S_REPORT] = {"report", false},
-    [S_THRESHOLDS] = {"thresholds", false}, [S_MAP] = {"map", true},
+    [S_GATEWAY] = {"gateway", false},
+    [S_PATHS] = {"paths", false},
+    [S_AGENT] = {"agent", false},
+    [S_BROKER] = {"broker", true},
+    [S_SOURCES] = {"sources", false},
+    [S_DISK] = {"disk", true},
+    [S_PROCESS] = {"process", true},
+    [S_HEARTBEAT] = {"heartbeat", true},
+    [S_REMOTE] = {"remote", false},
+    [S_ROLES] = {"roles", false},
+    [S_STORE] = {"store", false},
+    [S_REPORT] = {"report", false},
+    [S_THRESHOLDS] = {"thresholds", false},
+    [S_MAP] = {"map", true},
     [S_EVENTS] = {"events", false},
+    [S_LOG] = {"log", true},
+    [S_SYSLOG] = {"syslog", false},
+    [S_STATSD] = {"statsd", false},
+    [S_KMSG] = {"kmsg", false},
+    [S_JOURNAL] = {"journal", false},
 };
 
 static const char *const MODE_WORDS[] = {"off", "observe", "safe", "auto", NULL};
@@ -146,6 +164,13 @@ static const struct key_row KEYS[] = {
     {S_STORE, V_SIZE, "map", C(store_map_bytes), 1u << 20, 1u << 30, NULL},
     {S_STORE, V_U64, "journal_keep", C(journal_keep_count), 100, 10000000, NULL},
     {S_REPORT, V_DURATION, "summary", C(summary_ms), 5000, DAY_MS, NULL},
+    {S_LOG, V_INLET, "path", 0, 0, 0, 0, NULL},
+    {S_SYSLOG, V_INLET, "socket", 0, 0, 0, 0, NULL},
+    {S_SYSLOG, V_INLET, "udp", 0, 0, 0, 0, NULL},
+    {S_STATSD, V_INLET, "socket", 0, 0, 0, 0, NULL},
+    {S_STATSD, V_INLET, "udp", 0, 0, 0, 0, NULL},
+    {S_KMSG, V_INLET, "device", 0, 0, 0, 0, NULL},
+    {S_JOURNAL, V_INLET, "command", 0, 0, 0, 0, NULL},
 };
 #undef C
 #undef B
@@ -160,6 +185,7 @@ struct parse {
     uint8_t section;
     bool is_probe; /* the section is a row of the table of probes */
     uint32_t probe;
+    struct pk_str name; /* of the section */
     void *target; /* struct the offsets of the section count from; NULL for the section's own handling */
     uint32_t line, column;
     uint32_t value_line, value_column; /* 0: as the key's */
@@ -353,6 +379,7 @@ static int open_section(struct parse *p, struct pk_str kind, struct pk_str name)
             p, SECTIONS[section].has_name ? "section [{}] needs a name" : "section [{}] takes no name", kind);
     }
     p->section = section;
+    p->name = name;
     p->target = p->c;
     switch ((enum section_id)section) {
     case S_BROKER:
@@ -365,6 +392,14 @@ static int open_section(struct parse *p, struct pk_str kind, struct pk_str name)
         return open_heartbeat(p, name);
     case S_MAP:
         return open_map(p, name);
+    case S_LOG: {
+        const char *wrong = pk_inlet_open(&p->c->inlets, kind, name);
+        return wrong == NULL ? PK_OK : fail(p, wrong, name);
+    }
+    case S_SYSLOG:
+    case S_STATSD:
+    case S_KMSG:
+    case S_JOURNAL:
     case S_EVENTS:
     case S_GATEWAY:
     case S_PATHS:
@@ -525,6 +560,11 @@ static int set_value(const struct parse *p, const struct key_row *k, struct pk_s
         const struct key_row as_path = {
             .kind = V_PATH, .size_bytes = sizeof((struct pk_watch *)0)->path, .min = k->min, .max = k->max};
         return set_text(p, &as_path, v, ((struct pk_watch *)p->target)->path);
+    }
+    case V_INLET: {
+        const char *wrong =
+            pk_inlet_set(&p->c->inlets, pk_str_of(SECTIONS[p->section].word), p->name, pk_str_of(k->key), v);
+        return wrong == NULL ? PK_OK : fail(p, wrong, v);
     }
     }
     return PK_OK;
@@ -755,6 +795,10 @@ int pk_config_check(const struct pk_config *c, const char *file, struct pk_diag 
     if ((c->broker[0].roles & c->broker[1].roles &
          (PK_BROKER_INCIDENTS | PK_BROKER_COMMANDS | PK_BROKER_SUMMARY)) != 0) {
         return fail(&p, "[broker site] and [broker central] share a role; give each role to one", none);
+    }
+    const char *log = pk_inlets_incomplete(&c->inlets);
+    if (log != NULL) {
+        return fail(&p, "[log {}] path is missing", pk_str_of(log));
     }
     for (uint32_t i = 0; i < c->watch_count; i++) {
         if (c->watches[i].collector == PK_COLLECT_DISK && c->watches[i].path[0] == '\0') {

@@ -4,6 +4,7 @@
  * environment: one table of keys, whole or not at all. Unknown sections, keys and variables are errors with
  * the place. Every key, its default and its range: config/picketd.conf. */
 #include "base/pk_ini.h"
+#include "base/pk_inlet.h"
 #include "base/pk_mode.h"
 #include "detect/pk_threshold.h"
 #include "event/pk_map.h"
@@ -75,7 +76,8 @@ struct pk_config {
     uint32_t history_max; /* events; 0 = as many as the board keeps */
     uint32_t history_retention_ms;
     struct pk_probes probes;
-    uint8_t remote; /* enum pk_remote */
+    struct pk_inlets inlets; /* the supervisor has the same table */
+    uint8_t remote;          /* enum pk_remote */
     char remote_allow[PK_CONFIG_ALLOW_MAX][32];
     uint32_t remote_allow_count;
     struct pk_config_role_rule roles[PK_CONFIG_ROLE_RULES];

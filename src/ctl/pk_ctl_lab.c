@@ -191,6 +191,7 @@ void pk_ctl_lab_advance(struct pk_ctl_lab *lab, int64_t wall_ms) {
 /* A name table that strangers fill must not lock out what runs here. */
 static void fold_source(struct pk_ctl_lab *lab, struct pk_event_in *event) {
     const struct pk_sources *s = &lab->intake.sources;
+    event->is_foreign = false; /* nothing is forgotten here, so there is no part of the table for it */
     if (s->count + SOURCES_KEPT_FREE < PK_LIMIT_SOURCES ||
         pk_sources_find(s, pk_str_of(event->source)) >= 0) {
         return;

@@ -41,7 +41,7 @@ static bool take_token(const struct pk_intake *in, struct pk_source *s, uint64_t
     }
     const uint64_t full_milli = (uint64_t)in->burst * 1000u;
     const uint64_t elapsed_ms = now_ms > s->bucket_ms ? now_ms - s->bucket_ms : 0;
-    const bool is_first = s->sequence == 1;
+    const bool is_first = s->bucket_ms == 0;
     const uint64_t enough_ms = full_milli / in->rate_per_s + 1u;
     const uint64_t gain_milli = elapsed_ms >= enough_ms ? full_milli : elapsed_ms * in->rate_per_s;
     uint64_t milli = is_first ? full_milli : s->bucket_milli + gain_milli;
@@ -157,13 +157,32 @@ static void fill(struct pk_intake *in, const struct pk_event_in *e, uint16_t typ
                                     pk_str_make((const char *)e->fields, e->field_bytes));
 }
 
+/* The inlet's own bucket: strangers who name themselves anew with each line share it. */
+static int pass_inlet(struct pk_intake *in, const struct pk_event_in *e, uint64_t now_ms) {
+    struct pk_source *inlet = e->via == 0 ? NULL : pk_sources_state(&in->sources, (uint16_t)(e->via - 1u));
+    if (inlet == NULL) {
+        return PK_OK;
+    }
+    inlet->sequence++;
+    if (!take_token(in, inlet, now_ms)) {
+        return refuse(in, (uint16_t)(e->via - 1u), PK_LOSS_RATE, now_ms, PK_E_RATE);
+    }
+    inlet->event_count++;
+    return PK_OK;
+}
+
 int pk_intake_offer(struct pk_intake *in, const struct pk_event_in *e, const struct pk_intake_clock *clock,
                     uint32_t *out_number) {
     *out_number = 0;
     const uint64_t now_ms = clock->mono_ms;
     in->unknown_field_count += e->unknown_count;
     in->cut_count += e->cut_count;
-    const int source = pk_sources_intern(&in->sources, pk_str_of(e->source));
+    if (pass_inlet(in, e, now_ms) != PK_OK) {
+        return PK_E_RATE;
+    }
+    const struct pk_str name = pk_str_of(e->source);
+    const int source =
+        e->is_foreign ? pk_sources_intern_foreign(&in->sources, name) : pk_sources_intern(&in->sources, name);
     if (source == PK_E_FULL) {
         return refuse(in, PK_LEDGER_NO_SOURCE, PK_LOSS_SOURCE_TABLE, now_ms, PK_E_FULL);
     }
@@ -208,6 +227,16 @@ bool pk_intake_pop(struct pk_intake *in, struct pk_event *out) {
     in->head = (in->head + 1u) & MASK;
     in->count--;
     return true;
+}
+
+void pk_intake_lost(struct pk_intake *in, uint16_t source_id, enum pk_loss_reason reason, uint64_t count,
+                    uint64_t now_ms) {
+    struct pk_source *s = pk_sources_state(&in->sources, source_id);
+    in->bad_count += reason == PK_LOSS_BAD_INPUT ? count : 0;
+    if (s != NULL) {
+        s->loss_count += count;
+    }
+    pk_ledger_add_many(&in->ledger, source_id, reason, count, now_ms);
 }
 
 void pk_intake_bad(struct pk_intake *in, struct pk_str source, uint64_t now_ms) {

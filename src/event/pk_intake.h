@@ -47,6 +47,9 @@ PK_MUST_USE int pk_intake_offer(struct pk_intake *in, const struct pk_event_in *
 bool pk_intake_pop(struct pk_intake *in, struct pk_event *out);
 /* A line or payload could not be parsed: counted, and in the ledger. source may be empty or unknown. */
 void pk_intake_bad(struct pk_intake *in, struct pk_str source, uint64_t now_ms);
+/* That many pieces of an inlet became no event: malformed (counted as bad too), or lost on the way here. */
+void pk_intake_lost(struct pk_intake *in, uint16_t source_id, enum pk_loss_reason reason, uint64_t count,
+                    uint64_t now_ms);
 /* Fills *out for a refusal of pk_intake_offer, for pk_event_reply_error. */
 void pk_intake_error(int err, struct pk_event_error *out);
 #endif

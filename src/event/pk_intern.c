@@ -8,6 +8,7 @@
 #include "base/pk_zero.h"
 
 _Static_assert(PK_LIMIT_TYPES < PK_INTERN_NONE && PK_LIMIT_SOURCES < PK_INTERN_NONE, "ids are 16 bits");
+_Static_assert(PK_LIMIT_SOURCES_FOREIGN < PK_LIMIT_SOURCES, "strangers cannot take the whole table");
 
 /* One table of names, so that types and sources share the code. */
 struct table {
@@ -20,10 +21,6 @@ struct table {
 
 static struct table of_types(struct pk_types *t) {
     return (struct table){t->names, t->slots, PK_LIMIT_TYPES, &t->count, &t->refused_count};
-}
-
-static struct table of_sources(struct pk_sources *s) {
-    return (struct table){s->names, s->slots, PK_LIMIT_SOURCES, &s->count, &s->refused_count};
 }
 
 /* Bit per byte: A-Z a-z 0-9 _ . : @ - */
@@ -90,6 +87,17 @@ static int find(const struct pk_name *names, const uint16_t *slots, uint32_t slo
     return id == PK_INTERN_NONE ? PK_E_NOT_FOUND : (int)id;
 }
 
+/* Puts the name at a free slot, with an id that is free. */
+static int put(const struct table *t, struct pk_str name, uint32_t hash, uint32_t slot, uint32_t id) {
+    struct pk_name *added = &t->names[id];
+    added->hash = hash;
+    added->n = (uint8_t)name.n;
+    memcpy(added->text, name.p, name.n);
+    added->text[name.n] = '\0';
+    t->slots[slot] = (uint16_t)id;
+    return (int)id;
+}
+
 static int intern(const struct table *t, struct pk_str name) {
     if (name.n == 0 || name.n >= PK_EVENT_TYPE_BYTES) {
         return PK_E_BAD_FIELD;
@@ -106,13 +114,7 @@ static int intern(const struct table *t, struct pk_str name) {
         (*t->refused)++;
         return PK_E_FULL;
     }
-    struct pk_name *added = &t->names[*t->count];
-    added->hash = hash;
-    added->n = (uint8_t)name.n;
-    memcpy(added->text, name.p, name.n);
-    added->text[name.n] = '\0';
-    t->slots[at] = (uint16_t)*t->count;
-    return (int)(*t->count)++;
+    return put(t, name, hash, at, (*t->count)++);
 }
 
 void pk_types_init(struct pk_types *t) {
@@ -138,9 +140,82 @@ void pk_sources_init(struct pk_sources *s) {
     memset(s->slots, 0xFF, sizeof s->slots);
 }
 
+/* Lowest forgotten id, or the next new one. */
+static uint32_t free_id(const struct pk_sources *s) {
+    uint32_t id = s->free_from;
+    while (id < s->count && s->names[id].n > 0) {
+        id++;
+    }
+    return id;
+}
+
+static int add_source(struct pk_sources *s, struct pk_str name, bool is_foreign) {
+    const struct table t = {s->names, s->slots, PK_LIMIT_SOURCES, &s->count, &s->refused_count};
+    const uint32_t hash = name_hash(name);
+    const uint32_t at = probe(s->names, s->slots, PK_LIMIT_SOURCES * 2u, name, hash);
+    const uint32_t id = free_id(s);
+    s->free_from = id;
+    if (id >= PK_LIMIT_SOURCES) {
+        s->refused_count++;
+        return PK_E_FULL;
+    }
+    s->count += id == s->count ? 1u : 0u;
+    s->used_count++;
+    s->foreign_count += is_foreign ? 1u : 0u;
+    memset(&s->state[id], 0, sizeof s->state[id]);
+    s->state[id].is_foreign = is_foreign;
+    return put(&t, name, hash, at, id);
+}
+
 int pk_sources_intern(struct pk_sources *s, struct pk_str name) {
-    const struct table table = of_sources(s);
-    return intern(&table, name);
+    const int id = find(s->names, s->slots, PK_LIMIT_SOURCES * 2u, name);
+    if (id < 0) {
+        return pk_intern_is_name(name) ? add_source(s, name, false) : PK_E_BAD_FIELD;
+    }
+    if (s->state[id].is_foreign) { /* it speaks for itself now */
+        s->state[id].is_foreign = false;
+        s->foreign_count--;
+    }
+    return id;
+}
+
+int pk_sources_intern_foreign(struct pk_sources *s, struct pk_str name) {
+    const int id = find(s->names, s->slots, PK_LIMIT_SOURCES * 2u, name);
+    if (id >= 0) {
+        return id;
+    }
+    if (!pk_intern_is_name(name)) {
+        return PK_E_BAD_FIELD;
+    }
+    if (s->foreign_count < PK_LIMIT_SOURCES_FOREIGN && s->used_count < PK_LIMIT_SOURCES) {
+        return add_source(s, name, true);
+    }
+    s->folded_count++;
+    return pk_sources_intern(s, pk_str_of(PK_SOURCE_OTHERS));
+}
+
+/* Open addressing: what stands behind the hole and was pushed past it moves up, until nothing did. */
+void pk_sources_forget(struct pk_sources *s, uint16_t id) {
+    enum { SLOTS = PK_LIMIT_SOURCES * 2 };
+    PK_ASSERT(id < s->count && s->names[id].n > 0);
+    PK_ASSERT(s->state[id].is_foreign);
+    struct pk_name *name = &s->names[id];
+    uint32_t hole = probe(s->names, s->slots, SLOTS, pk_str_make(name->text, name->n), name->hash);
+    for (uint32_t at = (hole + 1u) % SLOTS; s->slots[at] != PK_INTERN_NONE; at = (at + 1u) % SLOTS) {
+        const uint32_t home = (uint32_t)(((uint64_t)s->names[s->slots[at]].hash * SLOTS) >> 32);
+        /* Cyclic distances: it may fill the hole when its home is not behind it. */
+        if ((at + SLOTS - home) % SLOTS >= (at + SLOTS - hole) % SLOTS) {
+            s->slots[hole] = s->slots[at];
+            hole = at;
+        }
+    }
+    s->slots[hole] = PK_INTERN_NONE;
+    s->free_from = id < s->free_from ? id : s->free_from;
+    memset(name, 0, sizeof *name);
+    memset(&s->state[id], 0, sizeof s->state[id]);
+    s->used_count--;
+    s->foreign_count--;
+    s->forgotten_count++;
 }
 
 int pk_sources_find(const struct pk_sources *s, struct pk_str name) {
@@ -152,5 +227,5 @@ const char *pk_sources_name(const struct pk_sources *s, uint16_t id) {
 }
 
 struct pk_source *pk_sources_state(struct pk_sources *s, uint16_t id) {
-    return id < s->count ? &s->state[id] : NULL;
+    return id < s->count && s->names[id].n > 0 ? &s->state[id] : NULL;
 }

@@ -1,8 +1,10 @@
 #ifndef PK_INTERN_H
 #define PK_INTERN_H
-/* Names to small numbers: event types and sources. Bounded; a name that does not fit is refused and counted,
- * nothing is evicted, so an id stays valid until the process ends. Ids count from 0 in order of first sight.
- */
+/* Names to small numbers: event types and sources. Bounded; a name that does not fit is refused and counted.
+ * An id stays valid until the process ends, but for those of foreign sources: names made of what strangers
+ * write (the address in a line of a log, the app of a datagram). They have a part of the table only, share
+ * the source "others" when it is full, and the owner of all tables may forget those that fell silent. Ids
+ * count from 0 in order of first sight; forgotten ones are given again. */
 #include "base/pk_text.h"
 #include "event/pk_event.h"
 #include "pk_limits.h"
@@ -38,7 +40,7 @@ struct pk_source {         /* 72 bytes */
     bool is_fault;        /* its last event said that it could not measure */
     bool is_gone;         /* its last event said so: a last will (type source_up, value 0) */
     bool is_listed;       /* while a configuration is taken: it still names it */
-    uint8_t reserved;
+    bool is_foreign;      /* may be forgotten */
 };
 _Static_assert(sizeof(struct pk_source) == 72u, "no holes: there are many");
 
@@ -46,9 +48,15 @@ struct pk_sources {
     struct pk_name names[PK_LIMIT_SOURCES];
     struct pk_source state[PK_LIMIT_SOURCES];
     uint16_t slots[PK_LIMIT_SOURCES * 2u];
-    uint32_t count;
+    uint32_t count;      /* ids ever given; those forgotten since have an empty name */
+    uint32_t used_count; /* names held */
+    uint32_t free_from;  /* no id below it is free */
+    uint32_t foreign_count;
     uint64_t refused_count;
+    uint64_t folded_count;    /* events given to PK_SOURCE_OTHERS for want of room */
+    uint64_t forgotten_count; /* foreign sources that made room */
 };
+#define PK_SOURCE_OTHERS "others"
 
 void pk_types_init(struct pk_types *t);
 /* Id (0..), PK_E_FULL (counted), PK_E_BAD_FIELD (not of the form [A-Za-z0-9_.:@-]{1,64}). */
@@ -61,6 +69,10 @@ const char *pk_types_name(const struct pk_types *t, uint16_t id);
 void pk_sources_init(struct pk_sources *s);
 /* As pk_types_intern. A new source starts with zeros (and an empty bucket that intake fills). */
 PK_MUST_USE int pk_sources_intern(struct pk_sources *s, struct pk_str name);
+/* The same for a foreign name; one that finds no room is folded into PK_SOURCE_OTHERS, counted. */
+PK_MUST_USE int pk_sources_intern_foreign(struct pk_sources *s, struct pk_str name);
+/* The id must be in use and foreign, and nothing may refer to it any more (asserted: the first two). */
+void pk_sources_forget(struct pk_sources *s, uint16_t id);
 PK_MUST_USE int pk_sources_find(const struct pk_sources *s, struct pk_str name);
 const char *pk_sources_name(const struct pk_sources *s, uint16_t id);
 /* NULL for an id that is not in use. */

@@ -12,6 +12,7 @@ static const char *const REASON_WORDS[PK_LOSS_COUNT] = {
     [PK_LOSS_TYPE_TABLE] = "type_table",
     [PK_LOSS_SOURCE_TABLE] = "source_table",
     [PK_LOSS_BAD_INPUT] = "bad_input",
+    [PK_LOSS_OVERFLOW] = "overflow",
 };
 
 const char *pk_loss_reason_word(enum pk_loss_reason reason) {
@@ -78,6 +79,28 @@ void pk_ledger_add(struct pk_ledger *l, uint16_t source_id, enum pk_loss_reason 
     }
     if (sequence > entry->to) {
         entry->to = sequence;
+    }
+}
+
+void pk_ledger_add_many(struct pk_ledger *l, uint16_t source_id, enum pk_loss_reason reason, uint64_t count,
+                        uint64_t now_ms) {
+    PK_ASSERT(reason < PK_LOSS_COUNT);
+    if (count == 0) {
+        return;
+    }
+    l->total[reason] += count;
+    struct pk_loss *entry = entry_for(l, &source_id, reason, now_ms);
+    entry->count += count;
+    entry->last_ms = now_ms;
+}
+
+void pk_ledger_forget(struct pk_ledger *l, uint16_t source_id) {
+    for (uint32_t i = 0; i < l->count; i++) {
+        struct pk_loss *entry = &l->entries[i];
+        if (entry->source_id == source_id) {
+            entry->source_id = PK_LEDGER_NO_SOURCE;
+            entry->from = entry->to = 0;
+        }
     }
 }
 

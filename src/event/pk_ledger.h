@@ -16,10 +16,11 @@ enum pk_loss_reason {
     PK_LOSS_SOURCE_TABLE, /* a new source and no room for its name; the entry has no source and no sequences
                            */
     PK_LOSS_BAD_INPUT,    /* malformed; source only when it could be told */
+    PK_LOSS_OVERFLOW,     /* the kernel or a file lost it before it was read */
     PK_LOSS_COUNT
 };
-/* Word on the wire: "rate", "duplicate", "intake_full", "type_table", "source_table", "bad_input". Never
- * NULL. */
+/* Word on the wire: "rate", "duplicate", "intake_full", "type_table", "source_table", "bad_input",
+ * "overflow". Never NULL. */
 const char *pk_loss_reason_word(enum pk_loss_reason reason);
 
 enum { PK_LEDGER_NO_SOURCE = 0xFFFF };
@@ -48,6 +49,11 @@ void pk_ledger_init(struct pk_ledger *l);
  * further sources share those entries, without source and sequences. */
 void pk_ledger_add(struct pk_ledger *l, uint16_t source_id, enum pk_loss_reason reason, uint32_t sequence,
                    uint64_t now_ms);
+/* Adds `count` losses without sequences at once. */
+void pk_ledger_add_many(struct pk_ledger *l, uint16_t source_id, enum pk_loss_reason reason, uint64_t count,
+                        uint64_t now_ms);
+/* The source is forgotten and its id given to another one: its entries lose their source. */
+void pk_ledger_forget(struct pk_ledger *l, uint16_t source_id);
 /* Entries 0..count-1; NULL beyond. Valid until the next call that changes the ledger. */
 const struct pk_loss *pk_ledger_at(const struct pk_ledger *l, uint32_t index);
 /* The first `reported_count` entries were reported: removes them (totals stay). */

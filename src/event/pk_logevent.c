@@ -39,6 +39,7 @@ static void put_name(struct pk_buf *b, struct pk_str s) {
     b->n += n;
 }
 
+/* Foreign is a source with anything in it but the program: who writes the line may fill in what he likes. */
 static void put_source(const struct context *c, struct pk_str template, struct pk_event_in *out) {
     struct pk_pattern_piece piece;
     struct pk_buf b;
@@ -48,6 +49,7 @@ static void put_source(const struct context *c, struct pk_str template, struct p
         if (piece.has_field) {
             const struct pk_str value = field_of(c, piece.name);
             is_missing = is_missing || value.n == 0;
+            out->is_foreign = out->is_foreign || !pk_str_eq_c(piece.name, "program");
             put_name(&b, value);
         }
         put_name(&b, piece.literal);
@@ -55,6 +57,7 @@ static void put_source(const struct context *c, struct pk_str template, struct p
     if (!is_missing && b.n > 0) {
         return;
     }
+    out->is_foreign = c->line->program.n == 0 && c->line->host.n > 0;
     pk_buf_init(&b, out->source, sizeof out->source);
     put_name(&b, c->line->program.n > 0 ? c->line->program : c->line->host);
     if (b.n == 0) {
@@ -196,6 +199,8 @@ int pk_logevent_make(const struct pk_patterns *patterns, const struct pk_logline
     out->correlation[0] = '\0';
     out->has_value = out->is_replayed = out->is_drill = out->is_fault = false;
     out->is_local = true;
+    out->is_foreign = false;
+    out->via = 0;
     out->event_id_hash = 0;
     out->unknown_count = out->cut_count = 0;
     out->has_time = line->has_time;

@@ -15,6 +15,7 @@ enum member {
     MEMBER_LEVEL,
     MEMBER_PROGRAM,
     MEMBER_HOST,
+    MEMBER_CURSOR,
     MEMBER_NONE
 };
 
@@ -25,7 +26,8 @@ static const struct {
 } MEMBERS[] = {
     {"MESSAGE", MEMBER_MESSAGE},   {"__REALTIME_TIMESTAMP", MEMBER_REALTIME},
     {"PRIORITY", MEMBER_PRIORITY}, {"SYSLOG_IDENTIFIER", MEMBER_PROGRAM},
-    {"_COMM", MEMBER_PROGRAM},     {"_HOSTNAME", MEMBER_HOST},
+    {"_COMM", MEMBER_PROGRAM},     {"_SYSTEMD_UNIT", MEMBER_PROGRAM},
+    {"_HOSTNAME", MEMBER_HOST},    {"__CURSOR", MEMBER_CURSOR},
     {"message", MEMBER_MESSAGE},   {"msg", MEMBER_MESSAGE},
     {"log", MEMBER_MESSAGE},       {"time", MEMBER_TIME},
     {"timestamp", MEMBER_TIME},    {"@timestamp", MEMBER_TIME},
@@ -51,6 +53,38 @@ static void take_message(struct object *o, const struct pk_json_token *t) {
     }
 }
 
+/* journalctl writes text with bytes that are no UTF-8 as an array of numbers, and a field that was sent
+ * several times as an array of its values, of which the first is taken. Reads to the end of the array; false:
+ * the line is no JSON. */
+static bool take_message_array(struct object *o, struct pk_json_reader *reader) {
+    struct pk_json_token t;
+    uint32_t n = 0;
+    bool has_text = false;
+    for (;;) {
+        uint64_t byte = 0;
+        if (pk_json_next(reader, &t) != PK_OK) {
+            return false;
+        }
+        if (t.kind == PK_JSON_CLOSE) {
+            break;
+        }
+        if (t.kind == PK_JSON_STRING && n == 0 && !has_text) {
+            take_message(o, &t);
+            has_text = true;
+        } else if (!has_text && pk_json_u64(&t, &byte) == PK_OK && byte <= UINT8_MAX &&
+                   n < sizeof o->r->decoded) {
+            o->r->decoded[n++] = (char)(uint8_t)byte;
+        }
+        if (pk_json_skip(reader, &t) != PK_OK) {
+            return false;
+        }
+    }
+    if (!has_text) {
+        o->line.message = (struct pk_str){o->r->decoded, n};
+    }
+    return true;
+}
+
 static struct pk_str take_name(struct object *o, unsigned slot, const struct pk_json_token *t) {
     const int n = pk_json_string(t, o->r->names[slot], sizeof o->r->names[slot]);
     return (struct pk_str){o->r->names[slot], n >= 0 ? (uint32_t)n : 0};
@@ -62,6 +96,7 @@ static void take_time(struct object *o, const struct pk_json_token *t) {
         pk_logtime_parse(t->raw, &time) > 0 && !time.needs_year && time.wall_ms > 0) {
         o->line.wall_ms = time.wall_ms;
         o->line.has_time = true;
+        o->line.has_zone = time.has_zone;
     }
 }
 
@@ -70,6 +105,7 @@ static void take_realtime(struct object *o, const struct pk_json_token *t) {
     if (pk_parse_u64(t->raw, &microseconds) == PK_OK && microseconds > 0 && microseconds <= INT64_MAX) {
         o->line.wall_ms = (int64_t)(microseconds / 1000u);
         o->line.has_time = true;
+        o->line.has_zone = true;
     }
 }
 
@@ -114,6 +150,11 @@ static void take(struct object *o, enum member member, const struct pk_json_toke
     case MEMBER_HOST:
         o->line.host = take_name(o, 1, t);
         return;
+    case MEMBER_CURSOR:
+        if (pk_json_string(t, o->r->cursor, sizeof o->r->cursor) < 0) {
+            o->r->cursor[0] = '\0';
+        }
+        return;
     case MEMBER_NONE:
         break;
     }
@@ -149,6 +190,13 @@ bool pk_logjson_parse(struct pk_log_reader *r, struct pk_str line, struct pk_log
         }
         if (t.kind == PK_JSON_CLOSE) {
             break;
+        }
+        if (t.kind == PK_JSON_ARRAY && pk_json_key_is(&t, "MESSAGE")) {
+            o.rank[MEMBER_MESSAGE] = (uint32_t)PK_COUNT_OF(MEMBERS);
+            if (!take_message_array(&o, &reader)) {
+                return false;
+            }
+            continue;
         }
         look_at(&o, &t);
         if (pk_json_skip(&reader, &t) != PK_OK) {

@@ -41,6 +41,7 @@ static int year_of(struct pk_log_reader *r, unsigned month) {
 }
 
 static void take_time(struct pk_log_reader *r, struct pk_logtime *t, struct pk_logline *out) {
+    out->has_zone = t->has_zone || t->is_uptime;
     if (t->is_uptime) {
         r->uptime_ms = t->uptime_ms;
         out->has_time = r->boot_wall_ms != 0;
@@ -345,6 +346,18 @@ static void keep_program(struct pk_log_reader *r, struct pk_logline *out) {
     if (p.n > 0) {
         memcpy(r->last_program, p.p, r->last_program_bytes);
     }
+}
+
+void pk_log_reader_keep(const struct pk_log_reader *r, struct pk_log_memory *out) {
+    memcpy(out->last_program, r->last_program, sizeof out->last_program);
+    out->last_program_bytes = r->last_program_bytes;
+}
+
+void pk_log_reader_resume(struct pk_log_reader *r, const struct pk_log_memory *memory, int year) {
+    memcpy(r->last_program, memory->last_program, sizeof r->last_program);
+    r->last_program_bytes = memory->last_program_bytes;
+    r->year = year;
+    r->month = 0;
 }
 
 void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {

@@ -11,7 +11,8 @@ enum {
     PK_LOG_STAMP_BYTES_MAX = 48,
     PK_LOG_STAMP_AHEAD_BYTES = 8, /* behind a time that decide where it ends */
     PK_LOG_LINE_BYTES_MAX = 8192, /* of a line that are looked at */
-    PK_LOG_NAME_BYTES_MAX = 64    /* host and program */
+    PK_LOG_NAME_BYTES_MAX = 64,   /* host and program */
+    PK_LOG_CURSOR_BYTES = 200     /* of the journal */
 };
 
 struct pk_logline {
@@ -21,6 +22,7 @@ struct pk_logline {
     uint8_t format;                  /* enum pk_log_format */
     uint8_t severity;                /* enum pk_severity, meaningful when has_severity */
     bool has_time, has_severity;
+    bool has_zone; /* has_time: it is not of a clock on the wall somewhere */
 };
 
 /* What must be remembered from line to line of one file. Belongs to the caller; zero it, or use the
@@ -43,7 +45,17 @@ struct pk_log_reader {
     uint8_t stamp_bytes; /* of the newest time at the start of a line, and what it says; 0 = none */
     char stamp[PK_LOG_STAMP_BYTES_MAX]; /* with the bytes behind it */
     struct pk_logtime stamp_time;
+    char cursor[PK_LOG_CURSOR_BYTES]; /* "__CURSOR" of the last JSON line that had one; terminated */
 };
+
+/* What a reader must remember of one file while it reads others. */
+struct pk_log_memory {
+    char last_program[PK_LOG_NAME_BYTES_MAX];
+    uint8_t last_program_bytes;
+};
+void pk_log_reader_keep(const struct pk_log_reader *r, struct pk_log_memory *out);
+/* Goes on with another file: lines without a year are of `year` (0 = not known). */
+void pk_log_reader_resume(struct pk_log_reader *r, const struct pk_log_memory *memory, int year);
 
 /* line without its end. Fills *out whole. */
 void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out);

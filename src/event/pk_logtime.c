@@ -106,8 +106,9 @@ static void clock_time(struct cursor *c, struct pk_logtime *t, const char *separ
 }
 
 /* +01:00, -0500, Z, " UTC"; minutes east. A zone in letters other than these is left alone. */
-static int zone(struct cursor *c) {
+static int zone(struct cursor *c, struct pk_logtime *t) {
     const uint32_t start = c->at;
+    t->has_zone = true;
     if (take(c, 'Z')) {
         return 0;
     }
@@ -122,6 +123,7 @@ static int zone(struct cursor *c) {
     if ((sign != '+' && sign != '-') ||
         (digits != 4u && !(digits == 2u && c->at + 5u < c->n && c->p[c->at + 3u] == ':'))) {
         c->at = start;
+        t->has_zone = false;
         return 0;
     }
     c->at++;
@@ -171,7 +173,7 @@ static uint32_t year_first(struct cursor c, struct pk_logtime *t) {
     }
     want(&c, "T _-:");
     clock_time(&c, t, ":.");
-    return done(&c, t, c.is_bad ? 0 : zone(&c));
+    return done(&c, t, c.is_bad ? 0 : zone(&c, t));
 }
 
 /* 20261121-05:04:50:123, 20261121 05:04:50, 20261121T050450Z */
@@ -187,7 +189,7 @@ static uint32_t compact(struct cursor c, struct pk_logtime *t) {
     } else {
         clock_time(&c, t, ":");
     }
-    return done(&c, t, c.is_bad ? 0 : zone(&c));
+    return done(&c, t, c.is_bad ? 0 : zone(&c, t));
 }
 
 static int century(unsigned two_digits) {
@@ -221,7 +223,7 @@ static uint32_t day_month_name(struct cursor c, struct pk_logtime *t) {
     t->year = (int)number(&c, 4, 4);
     want(&c, ": ");
     clock_time(&c, t, ":");
-    return done(&c, t, c.is_bad ? 0 : zone(&c));
+    return done(&c, t, c.is_bad ? 0 : zone(&c, t));
 }
 
 /* 26/11/21 05:04:50 (Spark), 11/21/2026 05:04:50, 11-21 05:04:50.123 (Android), 11.21 05:04:50 */
@@ -287,6 +289,7 @@ static uint32_t weekday_first(struct cursor c, struct pk_logtime *t) {
 /* Unix seconds or milliseconds of the years 2001 to 2286. */
 static uint32_t unix_time(struct cursor c, unsigned digits, struct pk_logtime *t) {
     uint64_t value = 0;
+    t->has_zone = true;
     for (unsigned i = 0; i < digits; i++) {
         value = value * 10u + (uint64_t)(c.p[c.at++] - '0');
     }

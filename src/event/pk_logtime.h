@@ -13,6 +13,7 @@ struct pk_logtime {
     bool needs_year; /* 1..12, 1..31 known, the year is the reader's business */
     bool is_uptime;  /* since boot: [   12.345678] */
     bool has_weekday;
+    bool has_zone; /* it says so, or is Unix time; else taken as UTC */
 };
 
 /* Bytes the time takes at the start of s, *out filled; 0 = there is none. Forms:

@@ -171,7 +171,7 @@ static int print_file(const char *path) {
 
 int pk_dump_state_main(const struct pk_options *options) {
     enum { TRIES = 100, PAUSE_MS = 50 };
-    struct pk_super_config config;
+    static struct pk_super_config config; /* too big for the stack */
     char path[200];
     if (load_config(options, &config) != PK_OK ||
         !path_of(path, sizeof path, config.state_dir, PK_DUMP_FILE)) {

@@ -34,17 +34,15 @@ static const char *const mode_words[PK_MODE_COUNT] = {
 };
 
 void pk_super_config_defaults(struct pk_super_config *c) {
-    static const struct pk_super_config defaults = {
-        .state_dir = "/var/lib/picket",
-        .run_dir = "/run/picket",
-        .actions_path = "/etc/picket/actions.conf",
-        .user = "picket",
-        .group = "picket",
-        .mode = PK_MODE_SAFE,
-        .is_safe_mode = true,
-        .store_map_bytes = 16u << 20,
-    };
-    *c = defaults;
+    memset(c, 0, sizeof *c);
+    memcpy(c->state_dir, "/var/lib/picket", sizeof "/var/lib/picket");
+    memcpy(c->run_dir, "/run/picket", sizeof "/run/picket");
+    memcpy(c->actions_path, "/etc/picket/actions.conf", sizeof "/etc/picket/actions.conf");
+    memcpy(c->user, "picket", sizeof "picket");
+    memcpy(c->group, "picket", sizeof "picket");
+    c->mode = PK_MODE_SAFE;
+    c->is_safe_mode = true;
+    c->store_map_bytes = 16u << 20;
 }
 
 static const char *set_mode(uint8_t *out, struct pk_str value) {
@@ -81,6 +79,39 @@ static const char *set_value(struct pk_super_config *c, const struct key *key, s
     return pk_parse_size_bytes(value, &c->store_map_bytes) < 0 ? "'{}' is not a size" : NULL;
 }
 
+/* Sections of inlets that have no name, so that variables can set them. */
+static const char *const inlet_sections[] = {"syslog", "statsd", "kmsg", "journal"};
+
+static const char *set_inlet(struct pk_super_config *c, const struct pk_ini_item *item) {
+    const char *wrong =
+        item->kind == PK_INI_SECTION
+            ? pk_inlet_open(&c->inlets, item->section_kind, item->section_name)
+            : pk_inlet_set(&c->inlets, item->section_kind, item->section_name, item->key, item->value);
+    return wrong == PK_INLET_UNKNOWN_KEY ? NULL : wrong; /* the agent says so, as of all other sections */
+}
+
+/* PICKET_SYSLOG_UDP: section, then key. */
+static const char *set_inlet_variable(struct pk_super_config *c, struct pk_str name, struct pk_str value) {
+    char text[32];
+    for (size_t i = 0; i < PK_COUNT_OF(inlet_sections); i++) {
+        const struct pk_str section = pk_str_of(inlet_sections[i]);
+        const uint32_t n = section.n + 1u;
+        const struct pk_str word = {name.p + 7, name.n > 7u ? name.n - 7u : 0};
+        if (word.n <= n || word.n >= sizeof text || word.p[section.n] != '_' ||
+            !pk_str_eq_nocase(pk_str_make(word.p, section.n), inlet_sections[i])) {
+            continue;
+        }
+        for (uint32_t k = n; k < word.n; k++) {
+            const char b = word.p[k];
+            text[k - n] = b >= 'A' && b <= 'Z' ? (char)(b - 'A' + 'a') : b;
+        }
+        const char *wrong =
+            pk_inlet_set(&c->inlets, section, pk_str_make(NULL, 0), pk_str_make(text, word.n - n), value);
+        return wrong == PK_INLET_UNKNOWN_KEY ? NULL : wrong;
+    }
+    return NULL;
+}
+
 static const struct key *find_key(struct pk_str section, struct pk_str name) {
     for (size_t i = 0; i < PK_COUNT_OF(keys); i++) {
         if (pk_str_eq_c(section, keys[i].section) && pk_str_eq_c(name, keys[i].name)) {
@@ -104,9 +135,12 @@ int pk_super_config_parse(struct pk_super_config *c, struct pk_str text, const c
             return PK_OK;
         }
         const struct key *key = item.kind == PK_INI_PAIR ? find_key(item.section_kind, item.key) : NULL;
-        const char *wrong = key == NULL ? NULL : set_value(c, key, item.value);
+        const char *wrong = key == NULL ? set_inlet(c, &item) : set_value(c, key, item.value);
         if (wrong != NULL) {
-            pk_diag_set1(diag, file, item.value_line, item.value_column, wrong, item.value);
+            const bool is_pair = item.kind == PK_INI_PAIR;
+            pk_diag_set1(diag, file, is_pair ? item.value_line : item.line,
+                         is_pair ? item.value_column : item.column, wrong,
+                         is_pair ? item.value : item.section_name);
             return PK_E_CONFIG;
         }
     }
@@ -118,6 +152,11 @@ int pk_super_config_environment(struct pk_super_config *c, const char *const *en
         struct pk_str value = pk_str_of(environment[i]), name;
         if (!pk_str_starts(value, "PICKET_") || !pk_str_split(&value, '=', &name)) {
             continue;
+        }
+        const char *bad_inlet = set_inlet_variable(c, name, value);
+        if (bad_inlet != NULL) {
+            pk_diag_set1(diag, "the environment", 1, 1, bad_inlet, value);
+            return PK_E_CONFIG;
         }
         for (size_t k = 0; k < PK_COUNT_OF(keys); k++) {
             const char *wrong =

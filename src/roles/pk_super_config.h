@@ -3,6 +3,7 @@
 /* The few keys of picketd.conf the supervisor needs. Everything else is the agent's, which also reports
  * unknown keys; keys and defaults agree with agent/pk_config.h. */
 #include "base/pk_ini.h"
+#include "base/pk_inlet.h"
 #include "base/pk_mode.h"
 #include "port/super.h"
 
@@ -16,6 +17,7 @@ struct pk_super_config {
     uint8_t mode; /* enum pk_mode */
     bool is_safe_mode;
     uint64_t store_map_bytes;
+    struct pk_inlets inlets;
 };
 
 void pk_super_config_defaults(struct pk_super_config *c);

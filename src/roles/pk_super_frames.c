@@ -67,7 +67,7 @@ static void on_tick(struct pk_supervisor *s, const struct pk_ipc_tick *tick, uin
 
 static void on_open(struct pk_supervisor *s, uint32_t id) {
     struct pk_ipc_frame frame;
-    if (id > PK_IPC_OPEN_KMSG) {
+    if (id > PK_IPC_OPEN_EVENTS) {
         pk_super_refuse(s, id, PK_E_NOT_FOUND, 0, "no such descriptor");
         return;
     }
@@ -172,6 +172,8 @@ static uint32_t body_bytes_of(uint16_t type) {
         return sizeof(struct pk_ipc_ready);
     case PK_IPC_PROBE:
         return sizeof(struct pk_ipc_probe);
+    case PK_IPC_INLET:
+        return sizeof(struct pk_ipc_inlet);
     default:
         return 0; /* text, or nothing */
     }
@@ -184,6 +186,7 @@ static void dispatch(struct pk_supervisor *s, const struct pk_ipc_frame *frame, 
         struct pk_ipc_run run;
         struct pk_ipc_ready ready;
         struct pk_ipc_probe probe;
+        struct pk_ipc_inlet inlet;
         uint8_t bytes[PK_IPC_BODY_BYTES];
     } body;
     memcpy(body.bytes, frame->body, sizeof body.bytes);
@@ -202,6 +205,14 @@ static void dispatch(struct pk_supervisor *s, const struct pk_ipc_frame *frame, 
         break;
     case PK_IPC_OPEN:
         on_open(s, frame->id);
+        break;
+    case PK_IPC_INLET:
+        if (frame->id < PK_LIMIT_INLETS) {
+            pk_super_inlet_asked(s, frame->id, &body.inlet);
+            pk_super_inlets_arm(s, now_ms);
+        } else {
+            count_bad(s, frame, now_ms);
+        }
         break;
     case PK_IPC_RESOLVE:
         on_resolve(s, frame, now_ms);

@@ -119,18 +119,19 @@ int pk_supervisor_load(struct pk_supervisor *s, const char *config_path, const c
 }
 
 static void take_files(struct pk_supervisor *s) {
-    struct pk_super_config config;
+    struct pk_super_config *config = &s->config_spare;
     struct pk_diag diag;
     int err =
-        pk_super_config_load(&config, s->config_path, s->environment, s->scratch, sizeof s->scratch, &diag);
+        pk_super_config_load(config, s->config_path, s->environment, s->scratch, sizeof s->scratch, &diag);
     if (err == PK_OK) {
-        err = load_actions(s, config.actions_path, &diag);
+        err = load_actions(s, config->actions_path, &diag);
     }
     if (err == PK_OK) {
         err = pk_super_config_probes(spare_probes(s), s->config_path, s->scratch, sizeof s->scratch, &diag);
     }
     if (err == PK_OK) {
-        take_config(s, &config);
+        take_config(s, config);
+        pk_super_inlets_take(s, &config->inlets);
         pk_super_log(s, PK_LOG_NOTICE, "configuration read again, actions: ", s->policy.actions->count);
         s->port->kill(s->port->ctx, PK_SUPER_AGENT, PK_SUPER_KILL_RELOAD);
         return;
@@ -203,6 +204,7 @@ static void start_agent(struct pk_supervisor *s) {
     s->durable_ms = now_ms;
     s->frame_tokens = PK_SUPER_FRAMES_BURST;
     s->frame_tokens_ms = now_ms;
+    pk_super_inlets_orphan(s);
     s->is_agent_running = s->port->spawn(s->port->ctx, PK_SUPER_AGENT, NULL) > 0;
     if (!s->is_agent_running) {
         pk_super_log(s, PK_LOG_ERROR, "the agent cannot be started", 0);
@@ -268,6 +270,7 @@ static void agent_ended(struct pk_supervisor *s, const struct pk_super_exit *end
     const uint64_t now_ms = s->port->mono_ms(s->port->ctx);
     s->is_agent_running = false;
     pk_super_runs_orphan(s);
+    pk_super_inlets_orphan(s);
     for (uint32_t i = 0; i < PK_SUPER_RESOLVERS; i++) {
         s->resolves[i].is_orphan = true;
     }
@@ -437,6 +440,7 @@ void pk_supervisor_start(struct pk_supervisor *s, const struct pk_port_super *po
     const struct pk_stamp now = pk_super_stamp(s);
     s->record = (struct pk_super_record){.last_exit = NO_EXIT};
     pk_budget_init(&s->policy.budget);
+    s->inlets.due_ms = UINT64_MAX;
     s->fed_ms = now.mono_ms;
     port->feed_watchdog(port->ctx);
     int n = port->load_state(port->ctx, s->scratch, sizeof s->scratch);
@@ -468,6 +472,9 @@ static void check_time(struct pk_supervisor *s, uint64_t now_ms) {
     }
     check_resolvers(s, now_ms);
     pk_super_probes_check_time(s, now_ms);
+    if (s->state == PK_SUPER_RUNNING) {
+        pk_super_inlets_look(s, now_ms);
+    }
 }
 
 void pk_supervisor_step(struct pk_supervisor *s, uint32_t ready) {
@@ -510,6 +517,7 @@ uint64_t pk_supervisor_until_ms(const struct pk_supervisor *s) {
     uint64_t until_ms = s->deadline_ms;
     if (s->state == PK_SUPER_RUNNING) {
         earlier(&until_ms, s->hang_ms);
+        earlier(&until_ms, s->inlets.due_ms);
         if (s->frame_tokens == 0) {
             earlier(&until_ms, s->frame_tokens_ms + REFILL_MS);
         }

@@ -32,6 +32,7 @@ enum {
     PK_SUPER_RESOLVE_MS = 20000,
     PK_SUPER_RESOLVE_PAUSE_MS = 200,
     PK_SUPER_NOTIFY_PAUSE_MS = 1000,
+    PK_SUPER_INLET_MS = 1000, /* between two looks whether a log is another file */
     PK_SUPER_FRAMES_PER_S = 200,
     PK_SUPER_FRAMES_BURST = 400,
     PK_SUPER_FRAMES_PER_STEP = 32,
@@ -69,6 +70,13 @@ struct pk_super_probe {
     uint64_t deadline_ms;
 };
 
+/* What the agent was told of each row of config.inlets. */
+struct pk_super_inlets {
+    bool is_wanted[PK_LIMIT_INLETS], is_unsent[PK_LIMIT_INLETS];
+    int8_t told_error[PK_LIMIT_INLETS]; /* enum pk_err; PK_OK: it has the descriptor, or nothing was said */
+    uint64_t due_ms;                    /* of the next look; UINT64_MAX none */
+};
+
 struct pk_super_counts {
     uint64_t bad_frames, refused, dropped_frames, throttled;
 };
@@ -83,6 +91,7 @@ struct pk_supervisor {
     struct pk_super_run runs[PK_SUPER_CONCURRENT];
     struct pk_super_resolve resolves[PK_SUPER_RESOLVERS];
     struct pk_super_probe probes[PK_SUPER_PROBERS];
+    struct pk_super_inlets inlets;
     struct pk_super_counts counts;
     enum pk_super_state state;
     int exit_code;        /* when DONE */
@@ -102,6 +111,7 @@ struct pk_supervisor {
     uint64_t frame_tokens_ms;
     /* One is in force, the other is parsed into. Untouched until the first reload, so it costs no memory
      * before. */
+    struct pk_super_config config_spare;
     struct pk_action_table tables[2];
     uint8_t table_index;
     struct pk_probes probe_tables[2];
@@ -148,6 +158,13 @@ void pk_super_probes_orphan(struct pk_supervisor *s); /* the agent is gone */
 void pk_super_probes_stop(struct pk_supervisor *s);
 void pk_super_probes_check_time(struct pk_supervisor *s, uint64_t now_ms);
 uint64_t pk_super_probes_until_ms(const struct pk_supervisor *s);
+/* pk_super_inlets.c */
+void pk_super_inlet_asked(struct pk_supervisor *s, uint32_t index, const struct pk_ipc_inlet *request);
+void pk_super_inlets_look(struct pk_supervisor *s, uint64_t now_ms); /* what is due */
+void pk_super_inlets_arm(struct pk_supervisor *s, uint64_t now_ms);  /* after something was asked for */
+void pk_super_inlets_orphan(struct pk_supervisor *s);                /* the agent is gone */
+/* Another table is in force: what changed is closed. */
+void pk_super_inlets_take(struct pk_supervisor *s, const struct pk_inlets *table);
 /* pk_super_runs.c */
 void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ipc_run *request);
 void pk_super_run_stop(struct pk_supervisor *s, uint32_t id);

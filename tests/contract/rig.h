@@ -61,6 +61,7 @@ struct rig {
     struct pk_linux_loop loop;
     struct pk_linux_ipc ipc;
     struct pk_linux_serve serve;
+    struct pk_linux_inlet inlet;
     struct pk_source source;
     struct pk_crypto crypto;
     struct pk_net net;
@@ -171,6 +172,7 @@ static inline void rig_open_linux(struct rig *r) {
     r->port.link[1] = r->port.link[0];
     pk_source_open(&r->source, "/proc", "/sys", &r->port.source);
     pk_linux_serve_open(&r->serve, &r->loop, &r->port.serve);
+    pk_linux_inlet_open(&r->inlet, &r->loop, &r->ipc, &r->port.inlet);
     char path[RIG_PATH_BYTES];
     for (uint32_t i = 0; i < PK_LISTENER_COUNT; i++) {
         rig_path(r, i == 0 ? "control.sock" : "events.sock", path);
@@ -224,6 +226,7 @@ static inline void rig_close(struct rig *r) {
     if (r->is_sim) {
         return;
     }
+    pk_linux_inlet_close(&r->inlet);
     r->port.link[0].close(r->port.link[0].ctx);
     pk_tls_free(&r->net.tls);
     if (r->has_store) {

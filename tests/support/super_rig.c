@@ -79,6 +79,16 @@ static int send_frame(void *ctx, const struct pk_ipc_frame *frame, int open_id) 
     r->out[r->out_count++] = *frame;
     return PK_OK;
 }
+static int look_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row, const char *cursor) {
+    struct super_rig *r = ctx;
+    (void)row;
+    r->inlet_looks[slot]++;
+    (void)pk_str_copy_cut(pk_str_of(cursor), r->inlet_cursor, sizeof r->inlet_cursor);
+    return r->inlet_says[slot];
+}
+static void close_inlet(void *ctx, uint32_t slot) {
+    ((struct super_rig *)ctx)->inlet_closes[slot]++;
+}
 static int recv_frame(void *ctx, struct pk_ipc_frame *out) {
     struct super_rig *r = ctx;
     if (r->in_at == r->in_count) {
@@ -199,6 +209,8 @@ void super_rig_init(struct super_rig *r, struct pk_supervisor *s, const char *ac
                                      .probe = probe,
                                      .resolved = resolved,
                                      .probed = probed,
+                                     .inlet = look_inlet,
+                                     .inlet_close = close_inlet,
                                      .send = send_frame,
                                      .recv = recv_frame,
                                      .read_owned = read_owned,

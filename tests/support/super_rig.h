@@ -29,6 +29,10 @@ struct super_rig {
     int out_open_id[RIG_FRAMES];
     uint32_t in_count, in_at, out_count;
     uint32_t room; /* frames the agent's socket still takes */
+    /* inlets: what the next look of a slot says, and what was asked */
+    int inlet_says[PK_LIMIT_INLETS];
+    uint32_t inlet_looks[PK_LIMIT_INLETS], inlet_closes[PK_LIMIT_INLETS];
+    char inlet_cursor[PK_INLET_CURSOR_BYTES];
     /* record */
     uint8_t record[PK_SUPER_SCRATCH_BYTES];
     int record_bytes; /* or an error */

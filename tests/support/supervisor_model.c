@@ -257,6 +257,11 @@ void super_model_frame(struct super_model *s, const struct pk_ipc_frame *f) {
     case PK_IPC_READY:
         s->ready_count++;
         return;
+    case PK_IPC_INLET:
+        s->inlet_count++;
+        s->inlet_id = f->id;
+        memcpy(&s->inlet, f->body, sizeof s->inlet);
+        return;
     case PK_IPC_NOTIFY:
         return;
     case PK_IPC_PROBE:

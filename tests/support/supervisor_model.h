@@ -44,6 +44,9 @@ struct super_model {
     struct pk_ipc_probe probes[32];
     uint32_t probe_ids[32];
     uint32_t probe_count; /* all; the arrays are rings */
+    uint64_t inlet_count; /* asked for; the last request */
+    uint32_t inlet_id;
+    struct pk_ipc_inlet inlet;
     uint64_t boot_ms;
     char breach[200];
     /* A program ended with this exit code: what it does to the world. NULL: nothing. */

@@ -280,10 +280,32 @@ PK_TEST(config__thresholds__take_own_names) {
     CHECK(pk_thresholds_get(&config.thresholds, pk_str_of("max_cpu"), &value) == PK_OK && value < 60.1);
 }
 
+PK_TEST(config__inlets__are_one_table) {
+    REQUIRE(
+        parse(
+            HEAD
+            "[log auth]\npath = /var/log/auth.log\n[syslog]\nsocket = yes\nudp = 5514\n[statsd]\nudp = 8125\n"
+            "[kmsg]\ndevice = yes\n[journal]\ncommand = yes\n") == PK_OK);
+    CHECK_EQ_U64(config.inlets.count, 6);
+    CHECK_STR(config.inlets.rows[0].name, "log:auth");
+    CHECK_EQ_INT(pk_config_check(&config, "t.conf", &diag), PK_OK);
+    static const char *const VARIABLES[] = {"PICKET_SYSLOG_UDP=no", "PICKET_KMSG_DEVICE=/dev/other", NULL};
+    CHECK_EQ_INT(pk_config_environment(&config, VARIABLES, &diag), PK_OK);
+    CHECK_EQ_U64(config.inlets.count, 5);
+    CHECK_STR(refusal(HEAD "[log a/b]\n"),
+              "t.conf:4:1: 'a/b' is not a name for a log: 1 to 35 of A-Z a-z 0-9 _ . : @ -");
+    CHECK_STR(refusal(HEAD "[log a]\nfile = /x\n"), "t.conf:5:1: unknown key 'file'");
+    CHECK_STR(refusal(HEAD "[statsd]\nudp = 10.0.0.1:8125\n"),
+              "t.conf:5:7: '10.0.0.1:8125' is not on loopback: whoever reaches it can cause actions here");
+    REQUIRE(parse(HEAD "[log a]\n") == PK_OK);
+    CHECK_EQ_INT(pk_config_check(&config, "t.conf", &diag), PK_E_CONFIG);
+    CHECK_STR(diag.message, "[log a] path is missing");
+}
+
 PK_TEST_MAIN(config__defaults__are_those_of_the_shipped_file,
              config__probes__are_rows_with_errors_at_their_place, config__every_kind_of_value__is_taken,
              config__bad_lines__name_place_and_cure, config__too_many_sections__are_refused_not_cut,
              config__environment__comes_last_and_is_checked,
              config__what_belongs_together__is_checked_at_the_end, config__load__takes_conf_d_after_the_file,
              config__load__two_brokers_share_the_roles, config__words__both_ways,
-             config__thresholds__take_own_names)
+             config__thresholds__take_own_names, config__inlets__are_one_table)

@@ -205,6 +205,40 @@ PK_TEST(bad__is_counted_with_the_source_when_it_is_known) {
     CHECK_STR(error.message, "too many, slow down");
 }
 
+PK_TEST(inlet__its_own_rate__holds_for_all_who_come_through_it) {
+    char text[80];
+    start(10, 20);
+    const int inlet = pk_sources_intern(&intake.sources, pk_str_of("syslog"));
+    REQUIRE(inlet >= 0);
+    for (uint32_t i = 0; i < 50; i++) {
+        (void)snprintf(text, sizeof text, "{\"type\":\"t\",\"source\":\"s%u\"}", i);
+        REQUIRE(pk_event_json_parse(pk_str_of(text), &in, &error) == PK_OK);
+        in.via = (uint16_t)(inlet + 1);
+        in.is_foreign = true;
+        CHECK_EQ_INT(pk_intake_offer(&intake, &in, &now, &number), i < 20 ? PK_OK : PK_E_RATE);
+    }
+    const struct pk_source *s = pk_sources_state(&intake.sources, (uint16_t)inlet);
+    CHECK_EQ_U64(s->event_count, 20);
+    CHECK_EQ_U64(s->loss_count, 30);
+    CHECK_EQ_U64(s->sequence, 50);
+    CHECK_EQ_U64(intake.sources.foreign_count, 20); /* who was refused got no name */
+    const struct pk_loss *l = pk_ledger_at(&intake.ledger, 0);
+    REQUIRE(l != NULL);
+    CHECK(l->source_id == inlet && l->reason == PK_LOSS_RATE && l->from == 21 && l->to == 50);
+}
+
+PK_TEST(lost__is_in_the_ledger_of_its_source) {
+    start(0, 1);
+    const int inlet = pk_sources_intern(&intake.sources, pk_str_of("kmsg"));
+    REQUIRE(inlet >= 0);
+    pk_intake_lost(&intake, (uint16_t)inlet, PK_LOSS_OVERFLOW, 40, now.mono_ms);
+    pk_intake_lost(&intake, (uint16_t)inlet, PK_LOSS_BAD_INPUT, 2, now.mono_ms);
+    pk_intake_lost(&intake, PK_LEDGER_NO_SOURCE, PK_LOSS_BAD_INPUT, 1, now.mono_ms);
+    CHECK_EQ_U64(pk_sources_state(&intake.sources, (uint16_t)inlet)->loss_count, 42);
+    CHECK_EQ_U64(intake.bad_count, 3);
+    CHECK_EQ_U64(pk_ledger_total(&intake.ledger), 43);
+}
+
 PK_TEST_MAIN(offer__then_pop__a_whole_record, offer__above_the_rate__is_refused_counted_and_recovers,
              offer__seen_event_id__is_a_duplicate_of_that_source_only,
              offer__ring_full__the_event_id_may_come_again,
@@ -212,4 +246,5 @@ PK_TEST_MAIN(offer__then_pop__a_whole_record, offer__above_the_rate__is_refused_
              known__types__are_there_before_anybody_says_them, source__gap_and_gone__follow_what_it_says,
              time__own_late_replayed_and_future__each_in_its_place,
              source_state__heartbeat_and_fault__are_remembered,
-             bad__is_counted_with_the_source_when_it_is_known)
+             bad__is_counted_with_the_source_when_it_is_known,
+             inlet__its_own_rate__holds_for_all_who_come_through_it, lost__is_in_the_ledger_of_its_source)

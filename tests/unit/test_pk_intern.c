@@ -72,6 +72,69 @@ PK_TEST(is_name__every_byte_and_length__as_the_general_form_of_ids_says) {
     }
 }
 
+PK_TEST(foreign__have_a_part_of_the_table_and_share_a_name_beyond) {
+    char name[24];
+    pk_sources_init(&sources);
+    CHECK_EQ_INT(pk_sources_intern(&sources, pk_str_of("own")), 0);
+    for (uint32_t i = 0; i < 100000; i++) {
+        (void)snprintf(name, sizeof name, "10.%u.%u.%u", i / 65536, i / 256 % 256, i % 256);
+        const int id = pk_sources_intern_foreign(&sources, pk_str_of(name));
+        REQUIRE(id > 0);
+    }
+    CHECK_EQ_U64(sources.foreign_count, PK_LIMIT_SOURCES_FOREIGN);
+    CHECK_EQ_U64(sources.folded_count, 100000 - PK_LIMIT_SOURCES_FOREIGN);
+    CHECK_EQ_U64(sources.used_count, PK_LIMIT_SOURCES_FOREIGN + 2u);
+    const int others = pk_sources_find(&sources, pk_str_of(PK_SOURCE_OTHERS));
+    CHECK_EQ_INT(pk_sources_intern_foreign(&sources, pk_str_of("one.more")), others);
+    CHECK(!pk_sources_state(&sources, (uint16_t)others)->is_foreign);
+    CHECK(pk_sources_intern(&sources, pk_str_of("device")) > others); /* room for our own */
+    CHECK_EQ_INT(pk_sources_intern_foreign(&sources, pk_str_of("a b")), PK_E_BAD_FIELD);
+    CHECK_EQ_U64(sources.refused_count, 0);
+}
+
+PK_TEST(foreign__that_speaks_for_itself__is_one_of_ours) {
+    pk_sources_init(&sources);
+    const int id = pk_sources_intern_foreign(&sources, pk_str_of("plc"));
+    CHECK(pk_sources_state(&sources, (uint16_t)id)->is_foreign);
+    CHECK_EQ_INT(pk_sources_intern_foreign(&sources, pk_str_of("plc")), id);
+    CHECK_EQ_INT(pk_sources_intern(&sources, pk_str_of("plc")), id);
+    CHECK(!pk_sources_state(&sources, (uint16_t)id)->is_foreign);
+    CHECK_EQ_U64(sources.foreign_count, 0);
+}
+
+/* Against a list of what must be known, in an order that a generator chooses. */
+PK_TEST(forget__ids_are_given_again_and_every_other_name_is_found) {
+    static char names[PK_LIMIT_SOURCES_FOREIGN][16];
+    uint32_t seed = 7;
+    pk_sources_init(&sources);
+    for (uint32_t i = 0; i < PK_LIMIT_SOURCES_FOREIGN; i++) {
+        (void)snprintf(names[i], sizeof names[i], "n%u", i);
+        CHECK_EQ_INT(pk_sources_intern_foreign(&sources, pk_str_of(names[i])), (int)i);
+    }
+    for (uint32_t round = 0; round < 2000; round++) {
+        seed = seed * 1664525u + 1013904223u;
+        const uint32_t at = (seed >> 8) % PK_LIMIT_SOURCES_FOREIGN;
+        const int id = pk_sources_find(&sources, pk_str_of(names[at]));
+        REQUIRE(id >= 0);
+        pk_sources_forget(&sources, (uint16_t)id);
+        CHECK_EQ_INT(pk_sources_find(&sources, pk_str_of(names[at])), PK_E_NOT_FOUND);
+        CHECK(pk_sources_state(&sources, (uint16_t)id) == NULL);
+        CHECK_STR(pk_sources_name(&sources, (uint16_t)id), "");
+        (void)snprintf(names[at], sizeof names[at], "m%u", round);
+        CHECK_EQ_INT(pk_sources_intern_foreign(&sources, pk_str_of(names[at])), id);
+        for (uint32_t i = at % 8u; i < PK_LIMIT_SOURCES_FOREIGN; i += 8u) {
+            const int known = pk_sources_find(&sources, pk_str_of(names[i]));
+            REQUIRE(known >= 0);
+            CHECK_STR(pk_sources_name(&sources, (uint16_t)known), names[i]);
+        }
+    }
+    CHECK_EQ_U64(sources.forgotten_count, 2000);
+    CHECK_EQ_U64(sources.used_count, PK_LIMIT_SOURCES_FOREIGN);
+}
+
 PK_TEST_MAIN(intern__same_name__same_id, intern__what_is_no_name__is_refused,
              intern__table_full__refuses_new_and_keeps_old, is_name__form_of_the_wire,
-             is_name__every_byte_and_length__as_the_general_form_of_ids_says)
+             is_name__every_byte_and_length__as_the_general_form_of_ids_says,
+             foreign__have_a_part_of_the_table_and_share_a_name_beyond,
+             foreign__that_speaks_for_itself__is_one_of_ours,
+             forget__ids_are_given_again_and_every_other_name_is_found)

@@ -64,6 +64,31 @@ PK_TEST(reason_word__each__is_the_word_of_the_wire) {
     CHECK_PANICS((void)pk_loss_reason_word(PK_LOSS_COUNT));
 }
 
+PK_TEST(add_many__one_entry_and_none_for_nothing) {
+    pk_ledger_init(&ledger);
+    pk_ledger_add_many(&ledger, 4, PK_LOSS_OVERFLOW, 0, 10);
+    CHECK_EQ_U64(ledger.count, 0);
+    pk_ledger_add_many(&ledger, 4, PK_LOSS_OVERFLOW, 40, 10);
+    pk_ledger_add_many(&ledger, 4, PK_LOSS_OVERFLOW, 2, 20);
+    REQUIRE(ledger.count == 1);
+    CHECK_EQ_U64(pk_ledger_at(&ledger, 0)->count, 42);
+    CHECK_EQ_U64(pk_ledger_at(&ledger, 0)->last_ms, 20);
+    CHECK_EQ_U64(pk_ledger_total(&ledger), 42);
+    CHECK_STR(pk_loss_reason_word(PK_LOSS_OVERFLOW), "overflow");
+}
+
+PK_TEST(forget__a_source__its_entries_stay_without_it) {
+    pk_ledger_init(&ledger);
+    pk_ledger_add(&ledger, 4, PK_LOSS_RATE, 9, 10);
+    pk_ledger_add(&ledger, 5, PK_LOSS_RATE, 9, 10);
+    pk_ledger_forget(&ledger, 4);
+    CHECK_EQ_U64(pk_ledger_at(&ledger, 0)->source_id, PK_LEDGER_NO_SOURCE);
+    CHECK_EQ_U64(pk_ledger_at(&ledger, 0)->to, 0);
+    CHECK_EQ_U64(pk_ledger_at(&ledger, 1)->source_id, 5);
+    CHECK_EQ_U64(pk_ledger_total(&ledger), 2);
+}
+
 PK_TEST_MAIN(add__same_source_and_reason__one_entry_with_the_range, add__without_source__keeps_no_sequences,
              add__table_full__further_sources_share_and_nothing_is_uncounted,
-             drop__after_a_report__totals_stay, reason_word__each__is_the_word_of_the_wire)
+             drop__after_a_report__totals_stay, reason_word__each__is_the_word_of_the_wire,
+             add_many__one_entry_and_none_for_nothing, forget__a_source__its_entries_stay_without_it)

@@ -48,11 +48,30 @@ PK_TEST(what_is_none__is_left_alone) {
         CHECK(!take(BAD[i]));
         CHECK_EQ_U64(line.message.n, 0);
     }
-    /* A binary message of the journal is a list of numbers. */
-    CHECK(take("{\"MESSAGE\":[104,105],\"PRIORITY\":\"3\"}"));
-    CHECK_EQ_U64(line.message.n, 0);
     CHECK(take("{\"msg\":\"x\",\"level\":\"unheard of\",\"time\":\"noon\",\"PRIORITY\":null}"));
     CHECK(!line.has_severity && !line.has_time);
 }
 
-PK_TEST_MAIN(journal__is_read, others__are_read, what_is_none__is_left_alone)
+PK_TEST(journal__text_as_numbers_and_fields_sent_twice) {
+    REQUIRE(take("{\"MESSAGE\":[115,97,121,32,110,111,255],\"_SYSTEMD_UNIT\":\"a.service\",\"__CURSOR\":\"s="
+                 "1;i=2\"}"));
+    CHECK(pk_str_eq_c(line.message, "say no\xff"));
+    CHECK(pk_str_eq_c(line.program, "a.service"));
+    CHECK_STR(reader.cursor, "s=1;i=2");
+    REQUIRE(take("{\"MESSAGE\":[\"one\",\"two\"],\"_COMM\":\"c\",\"_SYSTEMD_UNIT\":\"u\"}"));
+    CHECK(pk_str_eq_c(line.message, "one") && pk_str_eq_c(line.program, "c"));
+    REQUIRE(take("{\"MESSAGE\":[256,-1,1.5,\"x\",[1],{\"a\":2},null,65]}"));
+    CHECK(pk_str_eq_c(line.message, "x"));
+    REQUIRE(take("{\"MESSAGE\":[]}") && line.message.n == 0);
+    REQUIRE(take("{\"MESSAGE\":null}") && line.message.n == 0);
+    CHECK(!take("{\"MESSAGE\":[1,2"));
+    memset(&reader, 0, sizeof reader);
+    char text[400] = "{\"MESSAGE\":\"m\",\"__CURSOR\":\"";
+    memset(text + strlen(text), 'x', 300);
+    strcat(text, "\"}");
+    REQUIRE(take(text));
+    CHECK_STR(reader.cursor, ""); /* half a cursor is none */
+}
+
+PK_TEST_MAIN(journal__is_read, others__are_read, what_is_none__is_left_alone,
+             journal__text_as_numbers_and_fields_sent_twice)

@@ -185,6 +185,33 @@ PK_TEST(parse__a_time_that_was_just_read__means_the_same_as_read_anew) {
     }
 }
 
+PK_TEST(zone__is_told_where_there_is_one) {
+    begin();
+    take("2024-06-15T14:58:01+02:00 gw app: x");
+    CHECK(line.has_time && line.has_zone);
+    take("Jun 15 14:58:01 gw app: x");
+    CHECK(line.has_time && !line.has_zone);
+    take("{\"__REALTIME_TIMESTAMP\":\"1795237490123456\",\"MESSAGE\":\"x\"}");
+    CHECK(line.has_time && line.has_zone);
+}
+
+PK_TEST(memory__of_one_file_among_others) {
+    struct pk_log_memory a = {.last_program_bytes = 0}, b = {.last_program_bytes = 0};
+    begin();
+    pk_log_reader_resume(&reader, &a, 2025);
+    take("Jun 15 14:58:01 gw app: Exception");
+    CHECK_STR(when, "2025-06-15T14:58:01.000Z");
+    pk_log_reader_keep(&reader, &a);
+    pk_log_reader_resume(&reader, &b, 2025);
+    take("  at other");
+    CHECK_STR(program, "");
+    pk_log_reader_keep(&reader, &b);
+    pk_log_reader_resume(&reader, &a, 2025);
+    take("  at line 7");
+    CHECK_STR(program, "app"); /* what goes on is of the line before it in the same file */
+}
+
 PK_TEST_MAIN(parse__recognises_the_forms, year__goes_over_the_new_year_and_back_for_late_lines,
              odd_bytes__are_counted_and_harmless, parse__takes_any_cut,
-             parse__a_time_that_was_just_read__means_the_same_as_read_anew)
+             parse__a_time_that_was_just_read__means_the_same_as_read_anew, zone__is_told_where_there_is_one,
+             memory__of_one_file_among_others)

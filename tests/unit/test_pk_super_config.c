@@ -191,7 +191,33 @@ PK_TEST(probes__the_shipped_examples_are_the_same_table_to_both_processes) {
     }
 }
 
+PK_TEST(config__inlets__are_the_agents) {
+    static const char TEXT[] = "[gateway]\nsite = a\ngateway = b\n[log auth]\npath = "
+                               "/var/log/auth.log\n[syslog]\nsocket = /dev/log\nudp = "
+                               "5514\n[kmsg]\ndevice = yes\n[journal]\ncommand = yes\n";
+    static const char *const VARIABLES[] = {"PICKET_SYSLOG_UDP=no", "PICKET_STATSD_SOCKET=yes",
+                                            "PICKET_KMSG=x", "PICKET_LOG_X=1", NULL};
+    static struct pk_config agent;
+    pk_config_defaults(&agent);
+    REQUIRE(parse(TEXT) == PK_OK);
+    REQUIRE(pk_config_parse(&agent, pk_str_of(TEXT), "f.conf", &the_diag) == PK_OK);
+    CHECK_EQ_U64(the_config.inlets.count, 5);
+    CHECK_EQ_U64(pk_inlets_crc(&the_config.inlets), pk_inlets_crc(&agent.inlets));
+    REQUIRE(pk_super_config_environment(&the_config, VARIABLES, &the_diag) == PK_OK);
+    static const char *const THEIRS[] = {"PICKET_SYSLOG_UDP=no", "PICKET_STATSD_SOCKET=yes", NULL};
+    REQUIRE(pk_config_environment(&agent, THEIRS, &the_diag) == PK_OK);
+    CHECK_EQ_U64(the_config.inlets.count, 5);
+    CHECK_EQ_U64(pk_inlets_crc(&the_config.inlets), pk_inlets_crc(&agent.inlets));
+    CHECK_EQ_INT(parse("[statsd]\nudp = 10.0.0.1:1\n"), PK_E_CONFIG);
+    CHECK_EQ_U64(the_diag.line, 2);
+    CHECK_EQ_INT(parse("[log a b]\n"), PK_E_CONFIG);
+    static const char *const BAD[] = {"PICKET_STATSD_UDP=here", NULL};
+    pk_super_config_defaults(&the_config);
+    CHECK_EQ_INT(pk_super_config_environment(&the_config, BAD, &the_diag), PK_E_CONFIG);
+}
+
 PK_TEST_MAIN(config__defaults__are_the_agents, config__its_keys__are_taken_and_the_agents_passed_over,
              config__bad_values__name_the_place, config__environment__beats_the_file,
              config__files__conf_d_in_order_and_only_ours,
-             probes__the_shipped_examples_are_the_same_table_to_both_processes)
+             probes__the_shipped_examples_are_the_same_table_to_both_processes,
+             config__inlets__are_the_agents)

@@ -60,7 +60,7 @@ PK_TEST(frames__malformed__are_counted_dropped_and_logged_sparingly) {
 
 PK_TEST(frames__open__hands_out_only_the_table) {
     struct super_rig *r = running();
-    for (uint32_t id = 0; id <= PK_IPC_OPEN_KMSG; id++) {
+    for (uint32_t id = 0; id <= PK_IPC_OPEN_EVENTS; id++) {
         super_rig_say(r, PK_IPC_OPEN, id, NULL, 0);
         super_rig_step(r, 1, 0);
         REQUIRE(r->out_count > 0);
@@ -68,7 +68,7 @@ PK_TEST(frames__open__hands_out_only_the_table) {
         CHECK_EQ_INT(r->out[r->out_count - 1u].id, id);
         CHECK_EQ_INT(r->out_open_id[r->out_count - 1u], (int)id);
     }
-    super_rig_say(r, PK_IPC_OPEN, 3, NULL, 0);
+    super_rig_say(r, PK_IPC_OPEN, 2, NULL, 0);
     super_rig_step(r, 1, 0);
     CHECK_EQ_INT(super_rig_refused(r), PK_E_NOT_FOUND);
     CHECK_EQ_INT(r->out_open_id[r->out_count - 1u], -1);

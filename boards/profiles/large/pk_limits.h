@@ -4,9 +4,10 @@
  * and reason. Relations are checked in src/agent/pk_limits_check.h after a board's overrides. */
 
 /* -- events -- */
-#define PK_LIMIT_TYPES 4096u          /* distinct event types; 32..4096; 76 B each */
-#define PK_LIMIT_SOURCES 16384u       /* distinct sources; 16..16384; 190 B each */
-#define PK_LIMIT_EVENT_HISTORY 65536u /* events kept for the recorder; power of two 64..65536; 64 B each */
+#define PK_LIMIT_TYPES 4096u           /* distinct event types; 32..4096; 76 B each */
+#define PK_LIMIT_SOURCES 16384u        /* distinct sources; 16..16384; 190 B each */
+#define PK_LIMIT_EVENT_HISTORY 65536u  /* events kept for the recorder; power of two 64..65536; 64 B each */
+#define PK_LIMIT_SOURCES_FOREIGN 8192u /* of these, named by text of strangers: the stalest makes room */
 #define PK_LIMIT_TEXT_RING_BYTES 4194304u /* messages and fields of recent events; power of two */
 #define PK_LIMIT_INTAKE_EVENTS 1024u      /* events waiting for the tick; power of two */
 #define PK_LIMIT_LEDGER 256u              /* open loss entries; 40 B each */
@@ -65,6 +66,8 @@
                              and being read; and a window of the rule's `keys = heartbeats` */
 #define PK_LIMIT_MAPS 256u /* mapping rows; 8..256; 190 B each, twice */
 #define PK_LIMIT_MAP_TEXT_BYTES 61440u /* texts of mapping rows, twice; at most 65536 */
+#define PK_LIMIT_INLETS                                                                                      \
+    32u /* logs, syslog and statsd sockets, kmsg, journal; 8..64; 0.4 KB each, 40 KB together */
 
 /* -- third-party memory -- */
 #define PK_TXN_PAGES 64u /* pages one store transaction may dirty */

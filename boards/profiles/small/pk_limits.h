@@ -6,6 +6,7 @@
 /* -- events -- */
 #define PK_LIMIT_TYPES 128u             /* distinct event types; 32..4096; 76 B each */
 #define PK_LIMIT_SOURCES 256u           /* distinct sources; 16..16384; 190 B each */
+#define PK_LIMIT_SOURCES_FOREIGN 128u   /* of these, named by text of strangers: the stalest makes room */
 #define PK_LIMIT_EVENT_HISTORY 1024u    /* events kept for the recorder; power of two 64..65536; 64 B each */
 #define PK_LIMIT_TEXT_RING_BYTES 32768u /* messages and fields of recent events; power of two */
 #define PK_LIMIT_INTAKE_EVENTS 256u     /* events waiting for the tick; power of two */
@@ -65,6 +66,8 @@
                               and being read; and a window of the rule's `keys = heartbeats` */
 #define PK_LIMIT_MAPS 16u /* mapping rows; 8..256; 190 B each, twice */
 #define PK_LIMIT_MAP_TEXT_BYTES 6144u /* texts of mapping rows, twice; at most 65536 */
+#define PK_LIMIT_INLETS                                                                                      \
+    16u /* logs, syslog and statsd sockets, kmsg, journal; 8..64; 0.4 KB each, 40 KB together */
 
 /* -- third-party memory -- */
 #define PK_TXN_PAGES 64u /* pages one store transaction may dirty */
@@ -72,5 +75,7 @@
 #define PK_LIMIT_TLS_HEAP_BYTES 98304u    /* two brokers; what is not used costs no memory */
 #define PK_LIMIT_STORE_QUEUE_BYTES 65536u /* batches waiting for the writer */
 
-#define PK_AGENT_RAM_MAX (1152u * 1024u) /* sizeof(struct agent) may not exceed it */
+#define PK_AGENT_RAM_MAX                                                                                     \
+    (1352u * 1024u) /* sizeof(struct agent) may not exceed it: 1152 KB, and 200 KB for what detection adds   \
+                     */
 #endif

@@ -6,6 +6,7 @@
 /* -- events -- */
 #define PK_LIMIT_TYPES 512u              /* distinct event types; 32..4096; 76 B each */
 #define PK_LIMIT_SOURCES 12288u          /* distinct sources; 16..16384; 190 B each */
+#define PK_LIMIT_SOURCES_FOREIGN 2048u   /* of these, named by text of strangers: the stalest makes room */
 #define PK_LIMIT_EVENT_HISTORY 16384u    /* events kept for the recorder; power of two 64..65536; 64 B each */
 #define PK_LIMIT_TEXT_RING_BYTES 524288u /* messages and fields of recent events; power of two */
 #define PK_LIMIT_INTAKE_EVENTS 1024u     /* events waiting for the tick; power of two */
@@ -65,6 +66,8 @@
                             and being read; and a window of the rule's `keys = heartbeats` */
 #define PK_LIMIT_MAPS 64u /* mapping rows; 8..256; 190 B each, twice */
 #define PK_LIMIT_MAP_TEXT_BYTES 32768u /* texts of mapping rows, twice; at most 65536 */
+#define PK_LIMIT_INLETS                                                                                      \
+    32u /* logs, syslog and statsd sockets, kmsg, journal; 8..64; 0.4 KB each, 40 KB together */
 
 /* -- third-party memory -- */
 #define PK_TXN_PAGES 64u /* pages one store transaction may dirty */

@@ -1,0 +1,319 @@
+/* What the agent reads text from, opened here because it needs root: logs, the kernel's messages, sockets,
+ * and the program that follows the journal. The descriptors stay here when the agent ends; with them stays
+ * how far they were read. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/pk_assert.h"
+#include "port/linux/pk_accounts.h"
+#include "port/linux/pk_super_platform.h"
+
+enum { RECEIVE_BYTES = 262144, JOURNAL_PAUSE_MS = 1000 };
+
+static int error_of(int number) {
+    switch (number) {
+    case ENOENT:
+    case ENOTDIR:
+    case ENXIO:
+        return PK_E_NOT_FOUND;
+    case EACCES:
+    case EPERM:
+    case ELOOP: /* a link, where none may be */
+        return PK_E_DENIED;
+    case EADDRINUSE:
+        return PK_E_BUSY;
+    default:
+        return PK_E_IO;
+    }
+}
+
+static int put_fd(struct pk_super_inlet_state *in, int fd) {
+    if (in->fd >= 0) {
+        (void)close(in->fd);
+    }
+    in->fd = fd;
+    return PK_SUPER_INLET_NEW;
+}
+
+/* While we hold a file its number is not given to another one, so equal numbers are the same file. */
+static int look_log(struct pk_super_inlet_state *in, const struct pk_inlet_row *row) {
+    struct stat st;
+    const bool is_first = !in->was_looked_at;
+    in->was_looked_at = true;
+    if (lstat(row->path, &st) != 0) {
+        return error_of(errno);
+    }
+    if (in->fd >= 0 && in->device == (uint64_t)st.st_dev && in->file == (uint64_t)st.st_ino) {
+        return PK_SUPER_INLET_SAME;
+    }
+    const int fd = open(row->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) {
+        return error_of(errno);
+    }
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        (void)close(fd);
+        return PK_E_DENIED;
+    }
+    if (is_first && lseek(fd, 0, SEEK_END) < 0) {
+        (void)close(fd);
+        return PK_E_IO;
+    }
+    in->device = (uint64_t)st.st_dev;
+    in->file = (uint64_t)st.st_ino;
+    return put_fd(in, fd);
+}
+
+/* From the newest record on: what the kernel said before us was said before. Tests put a FIFO there. */
+static int look_kmsg(struct pk_super_inlet_state *in, const struct pk_inlet_row *row) {
+    struct stat st;
+    if (in->fd >= 0) {
+        return PK_SUPER_INLET_SAME;
+    }
+    const int fd = open(row->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) {
+        return error_of(errno);
+    }
+    if (fstat(fd, &st) != 0 || (!S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode))) {
+        (void)close(fd);
+        return PK_E_DENIED;
+    }
+    (void)lseek(fd, 0, SEEK_END);
+    return put_fd(in, fd);
+}
+
+/* ---- sockets */
+
+static int bind_unix(const struct pk_super_platform *p, struct pk_super_inlet_state *in,
+                     const struct pk_inlet_row *row, int fd) {
+    struct sockaddr_un address;
+    memset(&address, 0, sizeof address);
+    address.sun_family = AF_UNIX;
+    struct pk_buf b;
+    pk_buf_init(&b, address.sun_path, sizeof address.sun_path);
+    if (row->path[0] != '\0') {
+        pk_buf_puts(&b, row->path);
+    } else {
+        pk_buf_puts(&b, p->config.run_dir);
+        pk_buf_putc(&b, '/');
+        pk_buf_puts(&b, row->name);
+        pk_buf_puts(&b, ".sock");
+    }
+    struct stat st;
+    if (b.is_cut) {
+        return PK_E_TOO_BIG;
+    }
+    if (lstat(address.sun_path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+        return PK_E_DENIED; /* somebody's file is not ours to remove */
+    }
+    (void)unlink(address.sun_path);
+    const mode_t before = umask(0177); /* nobody gets in between bind and chmod */
+    const int bound = bind(fd, (const struct sockaddr *)&address, sizeof address);
+    const int why = errno;
+    (void)umask(before);
+    if (bound != 0) {
+        return error_of(why);
+    }
+    memcpy(in->path, address.sun_path, sizeof in->path);
+    if ((p->is_root && chown(in->path, 0, p->gid) != 0) || chmod(in->path, 0660) != 0) {
+        return PK_E_IO;
+    }
+    return PK_OK;
+}
+
+static int bind_udp(const struct pk_inlet_row *row, int fd) {
+    struct sockaddr_in address;
+    memset(&address, 0, sizeof address);
+    address.sin_family = AF_INET;
+    address.sin_port = htons(row->port);
+    if (inet_pton(AF_INET, row->path, &address.sin_addr) != 1) {
+        return PK_E_BAD_FIELD;
+    }
+    return bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 ? PK_OK : error_of(errno);
+}
+
+static int look_socket(const struct pk_super_platform *p, struct pk_super_inlet_state *in,
+                       const struct pk_inlet_row *row) {
+    const bool is_udp = row->kind == PK_INLET_SYSLOG_UDP || row->kind == PK_INLET_STATSD_UDP;
+    const int room_bytes = RECEIVE_BYTES;
+    if (in->fd >= 0) {
+        return PK_SUPER_INLET_SAME;
+    }
+    const int fd = socket(is_udp ? AF_INET : AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return PK_E_IO;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room_bytes, sizeof room_bytes);
+    const int err = is_udp ? bind_udp(row, fd) : bind_unix(p, in, row, fd);
+    if (err != PK_OK) {
+        (void)close(fd);
+        return err;
+    }
+    return put_fd(in, fd);
+}
+
+/* ---- the journal */
+
+static bool place_descriptors(int output_fd) {
+    const int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const int output_high = fcntl(output_fd, F_DUPFD_CLOEXEC, 10);
+    if (null_fd < 0 || output_high < 0 || dup2(null_fd, 0) < 0 || dup2(output_high, 1) < 0) {
+        return false;
+    }
+    if (null_fd == 0 && fcntl(0, F_SETFD, 0) != 0) {
+        return false;
+    }
+    pk_child_close_from(3);
+    return true;
+}
+
+/* As the agent's user, in the group that may read the journal: it parses what every program may write. */
+_Noreturn static void journal_main(const struct pk_super_platform *p, const struct pk_inlet_row *row,
+                                   const char *cursor, int output_fd, pid_t parent) {
+    char after[PK_INLET_CURSOR_BYTES + 16];
+    struct pk_buf b;
+    uint32_t group = 0;
+    pk_buf_init(&b, after, sizeof after);
+    pk_buf_puts(&b, "--after-cursor=");
+    pk_buf_puts(&b, cursor);
+    const bool has_cursor = cursor[0] != '\0';
+    const char *const argv[] = {
+        row->path,
+        "--follow",
+        "--output=json",
+        "--quiet",
+        "--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_COMM,_SYSTEMD_UNIT,_HOSTNAME",
+        has_cursor ? "--no-tail" : "--lines=0",
+        has_cursor ? after : NULL,
+        NULL};
+    if (pk_account_id("/etc/group", "systemd-journal", &group) != PK_OK) {
+        group = 0;
+    }
+    pk_child_reset_signals();
+    (void)setsid();
+    (void)umask(077);
+    if (b.is_cut || !place_descriptors(output_fd) || chdir("/") != 0 ||
+        (p->is_root && !pk_child_drop_root(p->uid, p->gid, group)) ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
+        getppid() != parent) {
+        _exit(126);
+    }
+    union {
+        const char *const *in;
+        char *const *out;
+    } arguments = {.in = argv}, environment = {.in = p->child_environment};
+    (void)execve(row->path, arguments.out, environment.out);
+    _exit(127);
+}
+
+static int look_journal(const struct pk_super_platform *p, struct pk_super_inlet_state *in,
+                        const struct pk_inlet_row *row, const char *cursor) {
+    const uint64_t now_ms = pk_super_mono_ms();
+    int pair[2];
+    if (in->pid != 0) {
+        return PK_SUPER_INLET_SAME;
+    }
+    if (in->started_ms != 0 && now_ms - in->started_ms < JOURNAL_PAUSE_MS) {
+        return PK_E_BUSY;
+    }
+    if (access(row->path, X_OK) != 0) {
+        return error_of(errno);
+    }
+    if (pipe2(pair, O_CLOEXEC) != 0) {
+        return PK_E_IO;
+    }
+    const pid_t parent = getpid();
+    const pid_t pid = fork();
+    if (pid == 0) {
+        journal_main(p, row, cursor, pair[1], parent);
+    }
+    (void)close(pair[1]);
+    if (pid < 0) {
+        (void)close(pair[0]);
+        return PK_E_IO;
+    }
+    in->pid = pid;
+    in->started_ms = now_ms;
+    return put_fd(in, pair[0]);
+}
+
+void pk_super_inlets_reap(struct pk_super_platform *p) {
+    for (uint32_t i = 0; i < PK_LIMIT_INLETS; i++) {
+        struct pk_super_inlet_state *in = &p->inlets[i];
+        if (in->pid > 0 && waitpid(in->pid, NULL, WNOHANG) == in->pid) {
+            in->pid = 0;
+            (void)close(in->fd); /* the agent has its own, and reads what is left in it */
+            in->fd = -1;
+        }
+    }
+}
+
+bool pk_super_inlets_own(const struct pk_super_platform *p, pid_t pid) {
+    bool is_own = false;
+    for (uint32_t i = 0; i < PK_LIMIT_INLETS; i++) {
+        is_own = is_own || p->inlets[i].pid == pid;
+    }
+    return is_own;
+}
+
+/* ---- */
+
+int pk_super_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row, const char *cursor) {
+    struct pk_super_platform *p = ctx;
+    PK_ASSERT(slot < PK_LIMIT_INLETS);
+    struct pk_super_inlet_state *in = &p->inlets[slot];
+    switch ((enum pk_inlet_kind)row->kind) {
+    case PK_INLET_LOG:
+        return look_log(in, row);
+    case PK_INLET_KMSG:
+        return look_kmsg(in, row);
+    case PK_INLET_JOURNAL:
+        return look_journal(p, in, row, cursor);
+    case PK_INLET_SYSLOG:
+    case PK_INLET_SYSLOG_UDP:
+    case PK_INLET_STATSD:
+    case PK_INLET_STATSD_UDP:
+        return look_socket(p, in, row);
+    case PK_INLET_KIND_COUNT:
+        break;
+    }
+    return PK_E_NOT_FOUND;
+}
+
+void pk_super_inlet_close(void *ctx, uint32_t slot) {
+    struct pk_super_platform *p = ctx;
+    PK_ASSERT(slot < PK_LIMIT_INLETS);
+    struct pk_super_inlet_state *in = &p->inlets[slot];
+    if (in->pid > 0) {
+        (void)kill(in->pid, SIGKILL);
+        (void)waitpid(in->pid, NULL, 0);
+    }
+    if (in->path[0] != '\0') {
+        (void)unlink(in->path);
+    }
+    if (in->fd >= 0) {
+        (void)close(in->fd);
+    }
+    *in = (struct pk_super_inlet_state){.fd = -1};
+}
+
+void pk_super_inlets_init(struct pk_super_platform *p) {
+    for (uint32_t i = 0; i < PK_LIMIT_INLETS; i++) {
+        p->inlets[i] = (struct pk_super_inlet_state){.fd = -1};
+    }
+}
+
+void pk_super_inlets_close(struct pk_super_platform *p) {
+    for (uint32_t i = 0; i < PK_LIMIT_INLETS; i++) {
+        pk_super_inlet_close(p, i);
+    }
+}

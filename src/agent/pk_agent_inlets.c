@@ -1,0 +1,647 @@
+/* Text from outside to events: logs, syslog, statsd, the kernel, the journal. The supervisor opens, the port
+ * reads, the parsers of src/event understand; here is when to read, what to do about losses, and what a
+ * source that cannot be read is: a fault, never healthy. */
+#include <string.h>
+
+#include "agent/pk_agent_priv.h"
+#include "base/pk_hash.h"
+#include "event/pk_statsd.h"
+
+enum {
+    LOOK_MS = 1000,        /* between two looks at the files */
+    ASK_MS = 5000,         /* between two tries to get a descriptor */
+    GRACE_MS = 5000,       /* a log may be missing that long while it is rotated */
+    SETTLE_MS = 3000,      /* a program that runs that long without a word is up */
+    BYTES_PER_TURN = 65536 /* of one inlet; what is left waits for the next tick */
+};
+#define NEVER UINT64_MAX
+
+static const struct pk_inlet_row *row_of(const struct pk_agent *a, uint32_t i) {
+    return &a->config.inlets.rows[i];
+}
+
+static bool is_file(const struct pk_agent *a, uint32_t i) {
+    return row_of(a, i)->kind == PK_INLET_LOG;
+}
+
+static enum pk_inlet_form form_of(const struct pk_agent *a, uint32_t i) {
+    switch ((enum pk_inlet_kind)row_of(a, i)->kind) {
+    case PK_INLET_LOG:
+        return PK_INLET_FILE;
+    case PK_INLET_KMSG:
+        return PK_INLET_RECORDS;
+    case PK_INLET_JOURNAL:
+        return PK_INLET_STREAM;
+    case PK_INLET_SYSLOG:
+    case PK_INLET_SYSLOG_UDP:
+    case PK_INLET_STATSD:
+    case PK_INLET_STATSD_UDP:
+    case PK_INLET_KIND_COUNT:
+        break;
+    }
+    return PK_INLET_DATAGRAMS;
+}
+
+/* ---- state, as events of the source that stands for it ---- */
+
+static void say_state(struct pk_agent *a, uint32_t i, int error) {
+    if (pk_event_sample("source_up", row_of(a, i)->name, 1.0, error, &a->event_in) == PK_OK) {
+        a->event_in.severity = error != PK_OK ? PK_SEV_HIGH : PK_SEV_INFO;
+        pk_agent_offer(a);
+    }
+}
+
+static void set_fault(struct pk_agent *a, uint32_t i, int error) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    in->fault_ms = in->up_ms = NEVER;
+    in->error = (int8_t)error;
+    if (in->is_fault) {
+        return;
+    }
+    in->is_fault = true;
+    in->is_up = false;
+    pk_agent_log1(a, PK_LOG_WARNING, "a source of text cannot be read", pk_str_of(row_of(a, i)->name));
+    say_state(a, i, error);
+}
+
+static void set_up(struct pk_agent *a, uint32_t i) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    in->up_ms = NEVER;
+    in->error = PK_OK;
+    if (in->is_up) {
+        return;
+    }
+    if (in->is_fault) {
+        pk_agent_log1(a, PK_LOG_NOTICE, "a source of text can be read again", pk_str_of(row_of(a, i)->name));
+    }
+    in->is_up = true;
+    in->is_fault = false;
+    say_state(a, i, PK_OK);
+}
+
+static void close_inlet(struct pk_agent *a, uint32_t i) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    a->port->inlet.close(a->port->inlet.ctx, i);
+    in->is_open = in->has_more = in->is_live = in->is_skipping = false;
+}
+
+static void fail(struct pk_agent *a, uint32_t i, int error) {
+    close_inlet(a, i);
+    set_fault(a, i, error);
+    a->inlets.rows[i].ask_ms = a->now.mono_ms + ASK_MS;
+}
+
+/* ---- one line ---- */
+
+/* A line of a live log that names no zone is of now, so the quarters of an hour it is off are the zone of who
+ * wrote it. Old lines, which come in bulk, teach nothing. */
+static void place_line(struct pk_agent *a, struct pk_agent_inlet *in, bool is_live) {
+    enum { QUARTER_MS = 900000, SLACK_MS = 120000, ZONE_MAX_MS = 14 * 3600000 };
+    struct pk_logline *line = &a->inlets.line;
+    if (!line->has_time) {
+        line->wall_ms = a->now.wall_ms; /* for what counts in the time of lines */
+        return;
+    }
+    if (line->has_zone || a->now.quality < PK_TIME_NTP) {
+        return;
+    }
+    const int64_t off_ms = a->now.wall_ms - line->wall_ms;
+    const int64_t half = off_ms >= 0 ? QUARTER_MS / 2 : -(QUARTER_MS / 2);
+    const int64_t zone_ms = (off_ms + half) / QUARTER_MS * QUARTER_MS;
+    const int64_t rest_ms = off_ms - zone_ms;
+    if (is_live && zone_ms >= -ZONE_MAX_MS && zone_ms <= ZONE_MAX_MS && rest_ms >= -SLACK_MS &&
+        rest_ms <= SLACK_MS) {
+        in->zone_ms = zone_ms;
+    }
+    line->wall_ms += in->zone_ms;
+}
+
+static void parse_line(struct pk_agent *a, uint32_t i, struct pk_str text) {
+    enum { AHEAD_MS = 2 * 86400000 };
+    struct pk_agent_inlets *all = &a->inlets;
+    pk_logline_parse(&all->reader, text, &all->line);
+    /* "Dec 31" read in January is of the year before. */
+    if (all->line.has_time && all->reader.month != 0 && all->line.wall_ms - a->now.wall_ms > AHEAD_MS) {
+        all->reader.year--;
+        all->reader.month = 0;
+        pk_logline_parse(&all->reader, text, &all->line);
+        all->reader.year++;
+    }
+    all->reader.month = 0;
+    place_line(a, &all->rows[i], !is_file(a, i) || all->rows[i].is_live);
+}
+
+/* What the patterns say to the line that was parsed. */
+static void offer_line(struct pk_agent *a, uint32_t i) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    int pattern = -1;
+    if (pk_logevent_make(&PK_SHIPPED_PATTERNS, &a->inlets.line, &a->inlets.once, &a->event_in, &pattern) !=
+        PK_OK) {
+        return;
+    }
+    a->event_in.is_local = false;
+    a->event_in.is_foreign = a->event_in.is_foreign || row_of(a, i)->kind == PK_INLET_SYSLOG_UDP;
+    a->event_in.via = (uint16_t)(in->source_id + 1u);
+    in->event_count++;
+    pk_agent_offer(a);
+}
+
+static void lose(struct pk_agent *a, uint32_t i, enum pk_loss_reason reason, uint64_t count) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    in->bad_count += reason == PK_LOSS_BAD_INPUT ? count : 0;
+    in->lost_count += reason == PK_LOSS_BAD_INPUT ? 0 : count;
+    pk_intake_lost(&a->intake, in->source_id, reason, count, a->now.mono_ms);
+}
+
+static bool has_room(const struct pk_agent *a, uint32_t events) {
+    return a->intake.count + events < PK_LIMIT_INTAKE_EVENTS;
+}
+
+/* Between begin and end lines of one inlet are read with what is remembered of it. */
+static void begin_reading(struct pk_agent *a, uint32_t i) {
+    int year = 0;
+    unsigned rest = 0;
+    if (a->now.quality >= PK_TIME_NTP) {
+        pk_time_to_civil(a->now.wall_ms, &year, &rest, &rest, &rest, &rest, &rest);
+    }
+    pk_log_reader_resume(&a->inlets.reader, &a->inlets.rows[i].memory, year);
+}
+
+static void end_reading(struct pk_agent *a, uint32_t i, uint64_t lines_before) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    struct pk_source *s = pk_sources_state(&a->intake.sources, in->source_id);
+    pk_log_reader_keep(&a->inlets.reader, &in->memory);
+    if (in->line_count == lines_before) {
+        return;
+    }
+    if (s != NULL) {
+        s->last_seen_ms = a->now.mono_ms;
+    }
+    in->has_line = true;
+    set_up(a, i);
+}
+
+/* ---- files ---- */
+
+/* Bytes taken of n; the rest is the beginning of a line. A line longer than is looked at is taken once it is
+ * that long, and what follows of it is passed over. */
+static uint32_t take_lines(struct pk_agent *a, uint32_t i, uint32_t n) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    const char *bytes = a->inlets.bytes;
+    uint32_t at = 0;
+    while (at < n && has_room(a, 1)) {
+        const char *end = memchr(bytes + at, '\n', n - at);
+        const uint32_t length = end != NULL ? (uint32_t)(end - (bytes + at)) : n - at;
+        const bool is_long = length >= PK_LOG_LINE_BYTES_MAX;
+        if (end == NULL && !is_long && !in->is_skipping) {
+            break;
+        }
+        if (!in->is_skipping) {
+            in->line_count++;
+            in->cut_count += is_long ? 1u : 0u;
+            parse_line(a, i, pk_str_make(bytes + at, length));
+            offer_line(a, i);
+        }
+        in->is_skipping = end == NULL;
+        at += length + (end != NULL ? 1u : 0u);
+    }
+    return at;
+}
+
+/* The old file is done with once a newer one waits and nothing came for a whole look: its writer may have
+ * gone on with it for a moment. With two that wait it is certain. */
+static void change_file(struct pk_agent *a, uint32_t i, const struct pk_inlet_file *file, uint32_t rest) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    struct pk_inlet_file next;
+    if (file->waiting_count == 0 || (!in->is_live && file->waiting_count == 1u)) {
+        return;
+    }
+    if (rest > 0 && !in->is_skipping) { /* its last line has no end */
+        in->line_count++;
+        parse_line(a, i, pk_str_make(a->inlets.bytes, rest));
+        offer_line(a, i);
+    }
+    if (a->port->inlet.next_file(a->port->inlet.ctx, i) != PK_OK ||
+        a->port->inlet.look(a->port->inlet.ctx, i, &next) != PK_OK) {
+        fail(a, i, PK_E_IO);
+        return;
+    }
+    in->file_count++;
+    in->at = next.position;
+    in->is_skipping = false;
+    in->has_more = true;
+}
+
+static void read_lines(struct pk_agent *a, uint32_t i, const struct pk_inlet_file *file) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    const struct pk_port_inlet *p = &a->port->inlet;
+    const uint64_t from = in->at;
+    uint32_t rest = 0;
+    in->has_more = false;
+    for (;;) {
+        const int n = p->read_at(p->ctx, i, in->at, a->inlets.bytes, sizeof a->inlets.bytes);
+        if (n < 0) {
+            fail(a, i, n);
+            return;
+        }
+        const uint32_t taken = take_lines(a, i, (uint32_t)n);
+        in->at += taken;
+        rest = (uint32_t)n - taken;
+        const bool is_stuck = taken == 0 && n > 0 && !has_room(a, 1);
+        if (is_stuck || in->at - from >= BYTES_PER_TURN || (taken > 0 && !has_room(a, 1))) {
+            in->has_more = true;
+            break;
+        }
+        if (taken == 0) {
+            break;
+        }
+    }
+    if (in->at != from) {
+        p->keep(p->ctx, i, in->at);
+    }
+    if (!in->has_more) {
+        change_file(a, i, file, rest);
+        in->is_live = in->is_open;
+    }
+}
+
+static void read_file(struct pk_agent *a, uint32_t i) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    struct pk_inlet_file file;
+    const int err = a->port->inlet.look(a->port->inlet.ctx, i, &file);
+    if (err != PK_OK) {
+        fail(a, i, err);
+        return;
+    }
+    if (file.size_bytes < in->at) { /* cut short under us: copied away and emptied, or written anew */
+        in->at = 0;
+        in->is_skipping = false;
+        in->truncated_count++;
+    }
+    if (file.size_bytes == in->at && file.waiting_count == 0) {
+        in->has_more = false;
+        in->is_live = true;
+        return;
+    }
+    const uint64_t before = in->line_count;
+    begin_reading(a, i);
+    read_lines(a, i, &file);
+    end_reading(a, i, before);
+}
+
+/* ---- sockets, records, the journal ---- */
+
+static void take_statsd(struct pk_agent *a, uint32_t i, struct pk_str text, bool is_cut) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    struct pk_str line;
+    while (pk_str_split(&text, '\n', &line)) {
+        if (line.n > 0 && line.p[line.n - 1u] == '\r') {
+            line.n--;
+        }
+        if (line.n == 0) {
+            continue;
+        }
+        in->line_count++;
+        const bool is_half = is_cut && text.p == NULL; /* the end of it is gone */
+        if (is_half || pk_statsd_parse(line, row_of(a, i)->name, &a->event_in) != PK_STATSD_OK) {
+            lose(a, i, PK_LOSS_BAD_INPUT, 1);
+            continue;
+        }
+        a->event_in.is_foreign = strcmp(a->event_in.source, row_of(a, i)->name) != 0;
+        a->event_in.via = (uint16_t)(in->source_id + 1u);
+        in->event_count++;
+        pk_agent_offer(a);
+    }
+}
+
+static void take_syslog(struct pk_agent *a, uint32_t i, struct pk_str text) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    while (text.n > 0 && (text.p[text.n - 1u] == '\n' || text.p[text.n - 1u] == '\0')) {
+        text.n--;
+    }
+    in->line_count++;
+    parse_line(a, i, text);
+    if (text.n == 0 || text.p[0] != '<' || !a->inlets.line.has_severity) {
+        lose(a, i, PK_LOSS_BAD_INPUT, 1);
+        return;
+    }
+    offer_line(a, i);
+}
+
+/* The number behind the first comma (Documentation/ABI/testing/dev-kmsg). */
+static bool record_number(struct pk_str text, uint64_t *out) {
+    struct pk_str piece;
+    return pk_str_split(&text, ',', &piece) && text.p != NULL && pk_str_split(&text, ',', &piece) &&
+           pk_parse_u64(piece, out) == PK_OK;
+}
+
+static void take_record(struct pk_agent *a, uint32_t i, struct pk_str text) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    uint64_t number = 0;
+    in->line_count++;
+    parse_line(a, i, text);
+    if (a->inlets.line.format != PK_LOG_FORMAT_KERNEL || !record_number(text, &number)) {
+        lose(a, i, PK_LOSS_BAD_INPUT, 1);
+        return;
+    }
+    if (in->record != 0 && number > in->record) {
+        lose(a, i, PK_LOSS_OVERFLOW, number - in->record);
+    }
+    in->record = number + 1u;
+    offer_line(a, i);
+}
+
+/* A record is a line, then lines that begin with a blank and say more about the device. */
+static void take_records(struct pk_agent *a, uint32_t i, struct pk_str text) {
+    struct pk_str line;
+    while (pk_str_split(&text, '\n', &line)) {
+        if (line.n > 0 && line.p[0] != ' ') {
+            take_record(a, i, line);
+        }
+    }
+}
+
+static void take_datagram(struct pk_agent *a, uint32_t i, struct pk_str text,
+                          const struct pk_inlet_piece *piece) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    in->cut_count += piece->is_cut ? 1u : 0u;
+    if (piece->dropped_count > in->dropped_count) {
+        lose(a, i, PK_LOSS_OVERFLOW, piece->dropped_count - in->dropped_count);
+    }
+    in->dropped_count = piece->dropped_count;
+    switch ((enum pk_inlet_kind)row_of(a, i)->kind) {
+    case PK_INLET_STATSD:
+    case PK_INLET_STATSD_UDP:
+        take_statsd(a, i, text, piece->is_cut);
+        return;
+    case PK_INLET_SYSLOG:
+    case PK_INLET_SYSLOG_UDP:
+        take_syslog(a, i, text);
+        return;
+    case PK_INLET_KMSG:
+        take_records(a, i, text);
+        return;
+    case PK_INLET_LOG:
+    case PK_INLET_JOURNAL:
+    case PK_INLET_KIND_COUNT:
+        break;
+    }
+}
+
+/* Whole datagrams and records; a statsd datagram may hold many events, so the ring must be nearly empty. */
+static void read_datagrams(struct pk_agent *a, uint32_t i) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    const struct pk_port_inlet *p = &a->port->inlet;
+    struct pk_inlet_piece piece;
+    uint32_t bytes = 0;
+    int n = 0;
+    in->has_more = false;
+    while (n != PK_E_AGAIN) {
+        if (bytes >= BYTES_PER_TURN || !has_room(a, PK_LIMIT_INTAKE_EVENTS / 2u)) {
+            in->has_more = true;
+            return;
+        }
+        n = p->recv(p->ctx, i, a->inlets.bytes, PK_LOG_LINE_BYTES_MAX + 1, &piece);
+        if (n == PK_E_CLOSED || n == PK_E_IO) {
+            fail(a, i, n);
+            return;
+        }
+        if (n >= 0) {
+            bytes += (uint32_t)n + 64u;
+            take_datagram(a, i, pk_str_make(a->inlets.bytes, (uint32_t)n), &piece);
+        }
+    }
+}
+
+static void take_journal(struct pk_agent *a, uint32_t i, int err, struct pk_str text) {
+    struct pk_agent_inlets *all = &a->inlets;
+    struct pk_agent_inlet *in = &all->rows[i];
+    in->line_count++;
+    all->reader.cursor[0] = '\0';
+    if (err < 0) {
+        in->cut_count++;
+        lose(a, i, PK_LOSS_BAD_INPUT, 1);
+        return;
+    }
+    parse_line(a, i, text);
+    if (all->line.format != PK_LOG_FORMAT_JSON) {
+        lose(a, i, PK_LOSS_BAD_INPUT, 1);
+        return;
+    }
+    if (pk_inlet_is_cursor(pk_str_of(all->reader.cursor))) {
+        memcpy(all->cursor, all->reader.cursor, sizeof all->cursor);
+    }
+    offer_line(a, i);
+}
+
+static void journal_ended(struct pk_agent *a, uint32_t i) {
+    if (!a->inlets.rows[i].has_line) { /* perhaps it does not know the cursor any more */
+        a->inlets.cursor[0] = '\0';
+    }
+    pk_lines_init(&a->inlets.journal, a->inlets.journal_bytes, sizeof a->inlets.journal_bytes);
+    fail(a, i, PK_E_CLOSED);
+}
+
+static void read_journal(struct pk_agent *a, uint32_t i) {
+    struct pk_agent_inlets *all = &a->inlets;
+    struct pk_agent_inlet *in = &all->rows[i];
+    const struct pk_port_inlet *p = &a->port->inlet;
+    struct pk_inlet_piece piece;
+    struct pk_str text;
+    uint32_t bytes = 0, room = 0;
+    in->has_more = false;
+    for (;;) {
+        int err = PK_OK;
+        while (has_room(a, 1) && (err = pk_lines_next(&all->journal, &text)) != PK_E_AGAIN) {
+            take_journal(a, i, err, text);
+        }
+        if (err != PK_E_AGAIN || bytes >= BYTES_PER_TURN) {
+            in->has_more = true;
+            return;
+        }
+        char *to = pk_lines_room(&all->journal, &room);
+        const int n = p->recv(p->ctx, i, to, room, &piece);
+        if (n == PK_E_AGAIN) {
+            return;
+        }
+        if (n < 0) {
+            journal_ended(a, i);
+            return;
+        }
+        pk_lines_added(&all->journal, (uint32_t)n);
+        bytes += (uint32_t)n;
+    }
+}
+
+static void read_inlet(struct pk_agent *a, uint32_t i) {
+    const uint64_t before = a->inlets.rows[i].line_count;
+    begin_reading(a, i);
+    if (row_of(a, i)->kind == PK_INLET_JOURNAL) {
+        read_journal(a, i);
+    } else {
+        read_datagrams(a, i);
+    }
+    end_reading(a, i, before);
+}
+
+/* ---- the supervisor ---- */
+
+static void ask(struct pk_agent *a, uint32_t i) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    struct pk_ipc_inlet request = {.table_crc = pk_inlets_crc(&a->config.inlets)};
+    if (row_of(a, i)->kind == PK_INLET_JOURNAL) {
+        memcpy(request.cursor, a->inlets.cursor, sizeof request.cursor);
+    }
+    /* A lost frame is made up for by the next one. */
+    (void)pk_agent_send_frame(a, PK_IPC_INLET, i, &request, sizeof request);
+    in->ask_ms = a->now.mono_ms + ASK_MS;
+}
+
+static void opened(struct pk_agent *a, uint32_t i, bool was_open) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    struct pk_inlet_file file;
+    in->is_open = true;
+    in->ask_ms = in->fault_ms = NEVER;
+    if (is_file(a, i) && was_open) {
+        set_up(a, i);
+        return; /* it waits behind the one being read */
+    }
+    in->has_line = in->is_skipping = in->is_live = false;
+    in->record = 0;
+    in->dropped_count = 0;
+    in->has_more = true; /* something may have come before the descriptor did */
+    if (is_file(a, i)) {
+        if (a->port->inlet.look(a->port->inlet.ctx, i, &file) != PK_OK) {
+            fail(a, i, PK_E_IO);
+            return;
+        }
+        in->at = file.position;
+    }
+    if (row_of(a, i)->kind == PK_INLET_JOURNAL) {
+        pk_lines_init(&a->inlets.journal, a->inlets.journal_bytes, sizeof a->inlets.journal_bytes);
+        in->up_ms = a->now.mono_ms + SETTLE_MS;
+        return;
+    }
+    set_up(a, i);
+}
+
+static void on_descriptor(struct pk_agent *a, uint32_t i, uint32_t frame_id) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    const bool was_open = in->is_open;
+    const int err = a->port->inlet.adopt(a->port->inlet.ctx, i, form_of(a, i), frame_id);
+    in->skipped_file_count += err == PK_E_FULL ? 1u : 0u;
+    if (err == PK_OK || err == PK_E_FULL) {
+        opened(a, i, was_open);
+        return;
+    }
+    fail(a, i, err);
+}
+
+static void on_refusal(struct pk_agent *a, uint32_t i, int error) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    /* A log that is there again is passed without being asked for. */
+    in->ask_ms = is_file(a, i) && error != PK_E_STALE ? NEVER : a->now.mono_ms + ASK_MS;
+    in->error = (int8_t)error;
+    if (!in->is_fault && in->fault_ms == NEVER) {
+        in->fault_ms = a->now.mono_ms + GRACE_MS;
+    }
+}
+
+void pk_agent_inlet_frame(struct pk_agent *a, const struct pk_ipc_frame *f) {
+    struct pk_ipc_refused r;
+    const bool is_fd = f->type == PK_IPC_FD;
+    const uint32_t i = is_fd ? f->id - PK_IPC_OPEN_INLET : f->id;
+    if ((is_fd && f->id < PK_IPC_OPEN_INLET) || i >= a->config.inlets.count) {
+        a->counters.ipc_bad++; /* of before a reload */
+        return;
+    }
+    if (is_fd) {
+        on_descriptor(a, i, f->id);
+        return;
+    }
+    memset(&r, 0, sizeof r);
+    memcpy(&r, f->body, f->body_bytes < sizeof r ? f->body_bytes : sizeof r);
+    on_refusal(a, i, r.error < 0 && r.error > INT8_MIN ? r.error : PK_E_IO);
+}
+
+/* ---- turns ---- */
+
+static void start_inlet(struct pk_agent *a, uint32_t i, uint32_t crc) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    memset(in, 0, sizeof *in);
+    const int source = pk_sources_intern(&a->intake.sources, pk_str_of(row_of(a, i)->name));
+    in->row_crc = crc;
+    in->source_id = source >= 0 ? (uint16_t)source : (uint16_t)PK_LEDGER_NO_SOURCE;
+    in->ask_ms = a->now.mono_ms;
+    in->up_ms = in->fault_ms = NEVER;
+}
+
+void pk_agent_inlets_apply(struct pk_agent *a) {
+    const struct pk_inlets *t = &a->config.inlets;
+    for (uint32_t i = 0; i < PK_LIMIT_INLETS; i++) {
+        const uint32_t crc = i < t->count ? pk_crc32c(1u, &t->rows[i], sizeof t->rows[i]) | 1u : 0;
+        struct pk_agent_inlet *in = &a->inlets.rows[i];
+        if (crc == in->row_crc) {
+            continue;
+        }
+        close_inlet(a, i);
+        if (crc != 0) {
+            start_inlet(a, i, crc);
+        } else {
+            memset(in, 0, sizeof *in);
+        }
+    }
+}
+
+static void check_times(struct pk_agent *a, uint32_t i) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    const uint64_t now_ms = a->now.mono_ms;
+    if (now_ms >= in->fault_ms) {
+        set_fault(a, i, in->error);
+    }
+    if (now_ms >= in->up_ms) {
+        set_up(a, i);
+    }
+    if (!a->is_stopping && now_ms >= in->ask_ms) {
+        ask(a, i);
+    }
+}
+
+void pk_agent_inlets(struct pk_agent *a) {
+    const bool is_look = a->now.mono_ms >= a->inlets.look_ms;
+    for (uint32_t i = 0; i < a->config.inlets.count; i++) {
+        const struct pk_agent_inlet *in = &a->inlets.rows[i];
+        if (in->is_open && is_file(a, i)) {
+            if (is_look || in->has_more) {
+                read_file(a, i);
+            }
+        } else if (in->is_open) {
+            read_inlet(a, i);
+        }
+        check_times(a, i);
+    }
+    if (is_look) { /* at whole seconds, as the collectors */
+        a->inlets.look_ms = (a->now.mono_ms / LOOK_MS + 1u) * LOOK_MS;
+    }
+}
+
+bool pk_agent_inlets_want_turn(const struct pk_agent *a) {
+    bool is_any = false;
+    for (uint32_t i = 0; i < a->config.inlets.count; i++) {
+        is_any = is_any || (a->inlets.rows[i].is_open && a->inlets.rows[i].has_more);
+    }
+    return is_any;
+}
+
+uint64_t pk_agent_inlets_next_ms(const struct pk_agent *a) {
+    uint64_t next = NEVER;
+    for (uint32_t i = 0; i < a->config.inlets.count; i++) {
+        const struct pk_agent_inlet *in = &a->inlets.rows[i];
+        const uint64_t times[] = {in->ask_ms, in->up_ms, in->fault_ms,
+                                  in->is_open && is_file(a, i) ? a->inlets.look_ms : NEVER};
+        for (size_t k = 0; k < PK_COUNT_OF(times); k++) {
+            next = times[k] < next ? times[k] : next;
+        }
+    }
+    return next;
+}

@@ -1,0 +1,196 @@
+#include "base/pk_inlet.h"
+
+#include <string.h>
+
+#include "base/pk_assert.h"
+#include "base/pk_hash.h"
+
+const char PK_INLET_UNKNOWN_KEY[] = "unknown key '{}'";
+
+#define LOG_PREFIX "log:"
+enum { LOG_NAME_MAX = PK_INLET_NAME_BYTES - (int)sizeof LOG_PREFIX };
+
+/* What a key of a section does: which row it makes, and from what. */
+enum value { VALUE_PATH, VALUE_SWITCH_PATH, VALUE_UDP_LOOPBACK, VALUE_UDP };
+static const struct key {
+    const char *section, *key;
+    uint8_t kind, value;
+    const char *name, *path; /* of the row that "yes" makes; no name: that of the section */
+} KEYS[] = {
+    {"log", "path", PK_INLET_LOG, VALUE_PATH, NULL, ""},
+    {"syslog", "socket", PK_INLET_SYSLOG, VALUE_SWITCH_PATH, "syslog", ""},
+    {"syslog", "udp", PK_INLET_SYSLOG_UDP, VALUE_UDP, "syslog-udp", ""},
+    {"statsd", "socket", PK_INLET_STATSD, VALUE_SWITCH_PATH, "statsd", ""},
+    {"statsd", "udp", PK_INLET_STATSD_UDP, VALUE_UDP_LOOPBACK, "statsd-udp", ""},
+    {"kmsg", "device", PK_INLET_KMSG, VALUE_SWITCH_PATH, "kmsg", "/dev/kmsg"},
+    {"journal", "command", PK_INLET_JOURNAL, VALUE_SWITCH_PATH, "journal", "/usr/bin/journalctl"},
+};
+
+bool pk_inlet_is_section(struct pk_str kind, bool *out_has_name) {
+    for (size_t i = 0; i < PK_COUNT_OF(KEYS); i++) {
+        if (pk_str_eq_c(kind, KEYS[i].section)) {
+            *out_has_name = KEYS[i].name == NULL;
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct pk_inlet_row *find(struct pk_inlets *t, uint8_t kind, const char *name) {
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (t->rows[i].kind == kind && strcmp(t->rows[i].name, name) == 0) {
+            return &t->rows[i];
+        }
+    }
+    return NULL;
+}
+
+static struct pk_inlet_row *find_or_add(struct pk_inlets *t, uint8_t kind, const char *name,
+                                        const char *path) {
+    struct pk_inlet_row *row = find(t, kind, name);
+    if (row != NULL || t->count == PK_LIMIT_INLETS) {
+        return row;
+    }
+    row = &t->rows[t->count++];
+    memset(row, 0, sizeof *row);
+    row->kind = kind;
+    (void)pk_str_copy_cut(pk_str_of(name), row->name, sizeof row->name);
+    (void)pk_str_copy_cut(pk_str_of(path), row->path, sizeof row->path);
+    return row;
+}
+
+static void drop(struct pk_inlets *t, uint8_t kind, const char *name) {
+    const struct pk_inlet_row *row = find(t, kind, name);
+    if (row == NULL) {
+        return;
+    }
+    const uint32_t at = (uint32_t)(row - t->rows);
+    memmove(&t->rows[at], &t->rows[at + 1u], (t->count - at - 1u) * sizeof t->rows[0]);
+    t->count--;
+    memset(&t->rows[t->count], 0, sizeof t->rows[0]);
+}
+
+static void log_name(struct pk_str name, char out[PK_INLET_NAME_BYTES]) {
+    memcpy(out, LOG_PREFIX, sizeof LOG_PREFIX);
+    (void)pk_str_copy_cut(name, out + sizeof LOG_PREFIX - 1u, LOG_NAME_MAX + 1u);
+}
+
+const char *pk_inlet_open(struct pk_inlets *t, struct pk_str kind, struct pk_str name) {
+    char row_name[PK_INLET_NAME_BYTES];
+    if (!pk_str_eq_c(kind, "log")) {
+        return NULL;
+    }
+    if (!pk_text_is_id(name, ".:@", LOG_NAME_MAX)) {
+        return "'{}' is not a name for a log: 1 to 35 of A-Z a-z 0-9 _ . : @ -";
+    }
+    log_name(name, row_name);
+    return find_or_add(t, PK_INLET_LOG, row_name, "") == NULL ? "no room for '{}': too many logs and sockets"
+                                                              : NULL;
+}
+
+static const char *set_path(struct pk_inlet_row *row, struct pk_str value) {
+    if (value.n == 0 || value.p[0] != '/' || value.n >= sizeof row->path ||
+        memchr(value.p, '\0', value.n) != NULL) {
+        return "'{}' is not an absolute path of at most 103 bytes";
+    }
+    memset(row->path, 0, sizeof row->path);
+    memcpy(row->path, value.p, value.n);
+    return NULL;
+}
+
+/* Four numbers 0..255 with dots. */
+static bool is_ipv4(struct pk_str s) {
+    struct pk_str piece;
+    uint32_t count = 0;
+    while (pk_str_split(&s, '.', &piece)) {
+        uint64_t n = 0;
+        if (piece.n > 3u || pk_parse_u64(piece, &n) != PK_OK || n > 255u) {
+            return false;
+        }
+        count++;
+    }
+    return count == 4u;
+}
+
+/* "8125", "127.0.0.1:8125" */
+static const char *set_address(struct pk_inlet_row *row, struct pk_str value, bool is_any) {
+    struct pk_str address = pk_str_of("127.0.0.1"), port = value;
+    const char *colon = value.n > 0 ? memchr(value.p, ':', value.n) : NULL;
+    uint64_t n = 0;
+    if (colon != NULL) {
+        address.p = value.p;
+        address.n = (uint32_t)(colon - value.p);
+        port = pk_str_make(colon + 1, value.n - address.n - 1u);
+    }
+    if (!is_ipv4(address) || pk_parse_u64(port, &n) != PK_OK || n == 0 || n > 65535u) {
+        return "'{}' is not PORT or ADDRESS:PORT with a numeric IPv4 address";
+    }
+    if (!is_any && !pk_str_starts(address, "127.")) {
+        return "'{}' is not on loopback: whoever reaches it can cause actions here";
+    }
+    memset(row->path, 0, sizeof row->path);
+    memcpy(row->path, address.p, address.n);
+    row->port = (uint16_t)n;
+    return NULL;
+}
+
+static const char *set_row(struct pk_inlets *t, const struct key *k, const char *name, struct pk_str value) {
+    const enum value what = (enum value)k->value;
+    const bool is_path = value.n > 0 && value.p[0] == '/';
+    bool is_on = !pk_str_eq_c(value, "no");
+    if (what == VALUE_SWITCH_PATH && !is_path && pk_parse_bool(value, &is_on) < 0) {
+        return "'{}' is not yes, no or an absolute path";
+    }
+    if (!is_on && what != VALUE_PATH) {
+        drop(t, k->kind, name);
+        return NULL;
+    }
+    struct pk_inlet_row *row = find_or_add(t, k->kind, name, k->path);
+    if (row == NULL) {
+        return "no room for '{}': too many logs and sockets";
+    }
+    switch (what) {
+    case VALUE_PATH:
+        return set_path(row, value);
+    case VALUE_SWITCH_PATH:
+        return is_path ? set_path(row, value) : NULL;
+    case VALUE_UDP_LOOPBACK:
+    case VALUE_UDP:
+        return set_address(row, value, what == VALUE_UDP);
+    }
+    return NULL;
+}
+
+const char *pk_inlet_set(struct pk_inlets *t, struct pk_str kind, struct pk_str name, struct pk_str key,
+                         struct pk_str value) {
+    char row_name[PK_INLET_NAME_BYTES];
+    for (size_t i = 0; i < PK_COUNT_OF(KEYS); i++) {
+        const struct key *k = &KEYS[i];
+        if (!pk_str_eq_c(kind, k->section) || !pk_str_eq_c(key, k->key)) {
+            continue;
+        }
+        if (k->name != NULL) {
+            return set_row(t, k, k->name, value);
+        }
+        log_name(name, row_name);
+        return set_row(t, k, row_name, value);
+    }
+    return PK_INLET_UNKNOWN_KEY;
+}
+
+const char *pk_inlets_incomplete(const struct pk_inlets *t) {
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (t->rows[i].kind == PK_INLET_LOG && t->rows[i].path[0] == '\0') {
+            return t->rows[i].name + sizeof LOG_PREFIX - 1u;
+        }
+    }
+    return NULL;
+}
+
+uint32_t pk_inlets_crc(const struct pk_inlets *t) {
+    return pk_crc32c(t->count, t->rows, t->count * sizeof t->rows[0]);
+}
+
+bool pk_inlet_is_cursor(struct pk_str s) {
+    return pk_text_is_id(s, "=;", PK_INLET_CURSOR_BYTES - 1);
+}

@@ -1,0 +1,57 @@
+#ifndef PK_INLET_H
+#define PK_INLET_H
+/* Where text comes in: tailed files, syslog and statsd sockets, the kernel's log, the journal. The table is
+ * read from the sections [log NAME], [syslog], [statsd], [kmsg] and [journal] of picketd.conf by the agent,
+ * which reads the text, and by the supervisor, which opens the descriptors: both must have the same one, and
+ * its checksum says whether they do. Every key and its meaning: config/picketd.conf. */
+#include "base/pk_text.h"
+#include "pk_limits.h"
+
+enum pk_inlet_kind {
+    PK_INLET_LOG,
+    PK_INLET_SYSLOG,     /* unix datagrams */
+    PK_INLET_SYSLOG_UDP, /* path holds the address */
+    PK_INLET_STATSD,
+    PK_INLET_STATSD_UDP,
+    PK_INLET_KMSG,
+    PK_INLET_JOURNAL,
+    PK_INLET_KIND_COUNT
+};
+
+enum {
+    PK_INLET_NAME_BYTES = 40,
+    PK_INLET_PATH_BYTES = 104, /* fits a socket address */
+    PK_INLET_CURSOR_BYTES = 200
+};
+
+struct pk_inlet_row {               /* 148 bytes, no holes: the checksum is over them */
+    char name[PK_INLET_NAME_BYTES]; /* of the source that stands for it: "log:auth", "syslog", "kmsg" */
+    /* Absolute, of the file, device or program; of a socket: empty = its usual name in the run directory; of
+     * UDP: a numeric IPv4 address */
+    char path[PK_INLET_PATH_BYTES];
+    uint16_t port;
+    uint8_t kind; /* enum pk_inlet_kind */
+    uint8_t reserved;
+};
+_Static_assert(sizeof(struct pk_inlet_row) == PK_INLET_NAME_BYTES + PK_INLET_PATH_BYTES + 4u, "no holes");
+
+struct pk_inlets {
+    struct pk_inlet_row rows[PK_LIMIT_INLETS];
+    uint32_t count;
+};
+
+/* Whether [kind] is a section of this table, and whether it wants a name. */
+bool pk_inlet_is_section(struct pk_str kind, bool *out_has_name);
+/* The section begins. NULL, or what is wrong with its name, with a place for the name. */
+const char *pk_inlet_open(struct pk_inlets *t, struct pk_str kind, struct pk_str name);
+/* One pair of it. NULL, or what is wrong, with a place for the value (for the key: PK_INLET_UNKNOWN_KEY). A
+ * later pair replaces an earlier one. */
+const char *pk_inlet_set(struct pk_inlets *t, struct pk_str kind, struct pk_str name, struct pk_str key,
+                         struct pk_str value);
+extern const char PK_INLET_UNKNOWN_KEY[];
+/* Name of the first [log NAME] without a path, or NULL. */
+const char *pk_inlets_incomplete(const struct pk_inlets *t);
+uint32_t pk_inlets_crc(const struct pk_inlets *t);
+/* A journal's cursor, as it may stand in an argument: [A-Za-z0-9=;_-]{1,199}. */
+bool pk_inlet_is_cursor(struct pk_str s);
+#endif

@@ -1,0 +1,362 @@
+#!/usr/bin/env python3
+"""Text from outside, through the real supervisor and the sealed agent: logs that are rotated, cut and deleted, syslog and statsd sockets, the kernel's
+log, the journal. What cannot be read is a fault, and recovers by itself. ctest: lane=default timeout=180"""
+import json
+import os
+import socket
+import time
+
+from rig import Gateway, Rig, await_true, main
+
+QUIET = "[sources]\ncpu = 0\nmemory = 0\npsi = 0\nload = 0\ndisk = 0\n"
+
+
+def stamp():
+    return time.strftime("%b %e %H:%M:%S", time.gmtime())
+
+
+def failed(ip, user="root"):
+    return f"{stamp()} gw sshd[99]: Failed password for {user} from {ip} port 4242 ssh2\n"
+
+
+def append(path, text):
+    with open(path, "ab") as f:
+        f.write(text if isinstance(text, bytes) else text.encode())
+
+
+def events(gateway, **filters):
+    return gateway.result("events.list", limit=200, **filters)["events"]
+
+
+def inlet(gateway, name):
+    """What its source said last: 1 = up, None = fault, "" = nothing yet."""
+    found = events(gateway, source=name, type="source_up")
+    return found[0].get("value") if found else ""
+
+
+def active(gateway, rule, component=None):
+    out = []
+    for i in gateway.incidents(status="active"):
+        full = gateway.incident(i["incident_id"])["incident"]
+        if full["rule_id"] == rule and (component is None or component in full["affected_components"]):
+            out.append(full)
+    return out
+
+
+def start(rig, config, **kw):
+    gateway = Gateway(rig, actions="", config=QUIET + config, **kw)
+    gateway.start_service()
+    return gateway.start()
+
+
+def test_brute_force_in_a_rotated_file__opens_a_security_incident():
+    with Rig() as rig:
+        log = rig.write("auth.log", failed("203.0.113.1") * 20)
+        gateway = start(rig, f"[log auth]\npath = {log}\n")
+        await_true("the log is read", 5, lambda: inlet(gateway, "log:auth") == 1)
+        time.sleep(1.1)
+        assert not events(gateway, type="auth_failed"), "what stood there before was read"
+        append(log, failed("203.0.113.7") * 4)
+        os.rename(log, log + ".1")
+        append(log + ".1", failed("203.0.113.7"))  # its writer still has it
+        with open(log, "w") as f:
+            f.write(failed("203.0.113.7") * 4)
+        await_true("both files were read", 8, lambda: len(events(gateway, source="203.0.113.7")) == 9)
+        assert not active(gateway, "security_incident"), "nine of ten"
+        append(log, failed("203.0.113.7"))
+        found = await_true("the tenth opens the incident", 5, lambda: active(gateway, "security_incident", "203.0.113.7"))[0]
+        assert found["severity"] == "critical" and found["event_count"] == 10, found
+        got = events(gateway, source="203.0.113.7")[0]
+        assert got["type"] == "auth_failed" and got["metadata"]["user"] == "root" and got["metadata"]["program"] == "sshd", got
+        assert gateway.stop() == 0
+
+
+def test_log__emptied_half_written_long_odd_and_deleted():
+    with Rig() as rig:
+        log = rig.path("app.log")
+        gateway = start(rig, f"[log app]\npath = {log}\n[log never]\npath = {rig.path('no')}/x.log\n")
+        await_true("a log that is not there is a fault", 9, lambda: inlet(gateway, "log:app") is None and inlet(gateway, "log:never") is None)
+        append(log, failed("198.51.100.1"))  # it appears later: read from its beginning
+        await_true("it is read", 5, lambda: len(events(gateway, source="198.51.100.1")) == 1)
+        assert inlet(gateway, "log:app") == 1 and inlet(gateway, "log:never") is None
+        half = failed("198.51.100.2")
+        append(log, half[:30])
+        time.sleep(1.3)
+        append(log, half[30:])
+        await_true("a line that came in two parts", 4, lambda: len(events(gateway, source="198.51.100.2")) == 1)
+        append(log, b"x" * (1 << 20) + b"\n" + b"\0\0\0" + failed("198.51.100.3").encode() + b"\xff\xfe bad \x00 bytes\n" + failed("198.51.100.4").encode())
+        await_true("behind 1 MB without an end, NUL bytes and bytes that are no UTF-8", 4, lambda: events(gateway, source="198.51.100.3") and events(gateway, source="198.51.100.4"))
+        with open(log, "w") as f:  # as copytruncate
+            f.write(failed("198.51.100.5"))
+        await_true("it was emptied and written again", 4, lambda: len(events(gateway, source="198.51.100.5")) == 1)
+        os.unlink(log)
+        await_true("it is gone for long", 9, lambda: inlet(gateway, "log:app") is None)
+        append(log, failed("198.51.100.6"))
+        await_true("and back", 4, lambda: len(events(gateway, source="198.51.100.6")) == 1 and inlet(gateway, "log:app") == 1)
+        os.unlink(log)
+        os.symlink("/etc/shadow", log)
+        await_true("a link is no log", 9, lambda: inlet(gateway, "log:app") is None)
+        assert len(events(gateway, type="auth_failed")) == 6
+        assert gateway.stop() == 0
+
+
+def test_log__many_rotations_and_an_agent_that_dies():
+    with Rig() as rig:
+        log = rig.write("app.log", "")
+        gateway = start(rig, f"[log app]\npath = {log}\n")
+        await_true("the log is read", 5, lambda: inlet(gateway, "log:app") == 1)
+        written = 0
+        for n in range(6):  # a new file in each second, each with as many lines
+            append(log, failed(f"192.0.2.{n}") * 5)
+            written += 5
+            time.sleep(1.1)
+            os.rename(log, f"{log}.{n}")
+            append(log, failed(f"192.0.2.{n}"))
+            written += 1
+        await_true("nothing of six files is lost", 15, lambda: len(events(gateway, type="auth_failed")) == written)
+        # The descriptor and how far it was read stay with the supervisor.
+        pid = gateway.agent_pid()
+        os.kill(pid, 9)
+        append(log, failed("192.0.2.99") * 3)
+        await_true("another agent goes on where the first stopped", 20, lambda: gateway.agent_pid() not in (0, pid) and gateway.is_up() and len(events(gateway, source="192.0.2.99")) == 3)
+        assert len(events(gateway, type="auth_failed")) == 3
+        assert gateway.stop() == 0
+
+
+def test_log__clock_jumps_in_its_timestamps():
+    with Rig() as rig:
+        log = rig.write("app.log", "")
+        gateway = start(rig, f"[log app]\npath = {log}\n")
+        await_true("the log is read", 5, lambda: inlet(gateway, "log:app") == 1)
+        text = "sshd[99]: Failed password for root from 192.0.2.9 port 1 ssh2"
+        at = lambda seconds: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+        append(log, f"{at(-86400)} gw {text}\n" * 12 + f"{at(86400)} gw {text}\n" * 3 + f"{at(0)} gw {text}\n" * 3)
+        await_true("all of them", 4, lambda: len(events(gateway, source="192.0.2.9")) == 18)
+        assert sum(1 for e in events(gateway, source="192.0.2.9") if e.get("replayed")) == 12
+        live = [e["time"] for e in events(gateway, source="192.0.2.9") if not e.get("replayed")]
+        assert len(live) == 6 and all(t[:10] == at(0)[:10] or t[:10] == at(-60)[:10] for t in live), live
+        # A clock on a wall in another zone: its lines are of now.
+        local = time.strftime("%b %e %H:%M:%S", time.gmtime(time.time() - 5 * 3600))
+        append(log, f"{local} gw sshd[99]: Failed password for root from 192.0.2.10 port 1 ssh2\n" * 2)
+        await_true("the other zone", 4, lambda: len(events(gateway, source="192.0.2.10")) == 2)
+        assert not any(e.get("replayed") for e in events(gateway, source="192.0.2.10"))
+        assert gateway.stop() == 0
+
+
+def udp(port, *messages):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for m in messages:
+            s.sendto(m if isinstance(m, bytes) else m.encode(), ("127.0.0.1", port))
+
+
+def unix(gateway, name, *messages):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.connect(os.path.join(gateway.dir, "run", name))
+        for m in messages:
+            s.send(m if isinstance(m, bytes) else m.encode())
+
+
+def free_udp_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def test_syslog__both_forms_on_both_sockets():
+    with Rig() as rig:
+        port = free_udp_port()
+        gateway = start(rig, f"[syslog]\nsocket = yes\nudp = {port}\n")
+        await_true("the sockets are open", 5, lambda: inlet(gateway, "syslog") == 1 and inlet(gateway, "syslog-udp") == 1)
+        mode = os.stat(os.path.join(gateway.dir, "run", "syslog.sock"))
+        assert mode.st_mode & 0o777 == 0o660 and mode.st_uid == 0, oct(mode.st_mode)
+        at = time.strftime("%Y-%m-%dT%H:%M:%S.250Z", time.gmtime(time.time() - 2))
+        unix(gateway, "syslog.sock", f"<38>{stamp()} gw sshd[7]: Failed password for invalid user bob from 203.0.113.9 port 22 ssh2",
+             f"<11>1 {at} gw payd 41 - [x@1 a=\"b]c\"] card reader does not answer")
+        found = await_true("RFC 3164", 3, lambda: events(gateway, source="203.0.113.9"))[0]
+        assert found["type"] == "auth_failed" and found["metadata"]["user"] == "bob", found
+        found = await_true("RFC 5424", 3, lambda: events(gateway, source="payd"))[0]
+        assert found["type"] == "log_error" and found["severity"] == "high" and found["message"] == "card reader does not answer" and found["time"] == at, found
+        udp(port, f"<10>{stamp()} gw dbd: engine room flooded", "no priority at all", b"<999>x", b"", b"<11>" + b"a" * 9000, "<14>fine, of no interest")
+        await_true("UDP", 3, lambda: events(gateway, source="dbd"))
+        found = await_true("garbage is counted", 3, lambda: gateway.result("status")["events"]["bad"] == 3 and gateway.result("status")["events"])
+        assert found["lost"] == 3, found
+        assert gateway.stop() == 0
+        assert not os.path.exists(os.path.join(gateway.dir, "run", "syslog.sock"))
+
+
+def test_statsd__gauges_counts_and_what_is_refused():
+    with Rig() as rig:
+        port = free_udp_port()
+        rules = "[rule hot]\non = type = oven.temp\nwhen = value > 80\ntype = custom\nseverity = high\nclear = value < 70\nkeys = 8\n"
+        gateway = start(rig, f"[statsd]\nsocket = yes\nudp = {port}\n", rules=rules)
+        await_true("the sockets are open", 5, lambda: inlet(gateway, "statsd") == 1 and inlet(gateway, "statsd-udp") == 1)
+        unix(gateway, "statsd.sock", "oven.temp:85.5|g|#source:oven-1,unit:c\noven.temp:42|g|#source:oven-2\n", "requests:5|c|@0.1\nlatency:12.5|ms\n")
+        await_true("the hot oven", 3, lambda: active(gateway, "hot", "oven-1"))
+        got = {e["source"]: e for e in events(gateway, type="oven.temp")}
+        assert got["oven-1"]["value"] == 85.5 and got["oven-1"]["metadata"] == {"unit": "c"} and got["oven-2"]["value"] == 42, got
+        assert events(gateway, type="requests")[0]["value"] == 50 and events(gateway, type="latency")[0]["source"] == "statsd"
+        udp(port, "oven.temp:60|g|#source:oven-1")
+        await_true("it cooled down", 3, lambda: not [i for i in active(gateway, "hot") if i["status"] != "mitigated"])
+        before = gateway.result("status")["events"]["bad"]
+        udp(port, "x", "a:b|g", "users:7|s", "n:1|c|@7", "delta:+3|g", b"\xff\xfe:1|g|#\xff", "ok:1|g")
+        await_true("the good one behind them", 3, lambda: events(gateway, type="ok"))
+        assert gateway.result("status")["events"]["bad"] - before == 5
+        assert gateway.stop() == 0
+
+
+def test_kmsg__records_and_a_gap():
+    with Rig() as rig:
+        path = rig.path("kmsg")
+        os.mkfifo(path)
+        kernel = os.open(path, os.O_RDWR)
+        rig.cleanups.append(lambda: os.close(kernel))
+        gateway = start(rig, f"[kmsg]\ndevice = {path}\n")
+        await_true("the device is open", 5, lambda: inlet(gateway, "kmsg") == 1)
+        os.write(kernel, b"3,100,5000000,-;Out of memory: Killed process 77 (web) total-vm:1kB\n SUBSYSTEM=x\n")
+        found = await_true("out of memory", 3, lambda: events(gateway, type="memory_high"))[0]
+        assert found["source"] == "memory" and found["value"] == 100 and found["metadata"]["process"] == "web", found
+        lost = gateway.result("status")["events"]["lost"]
+        os.write(kernel, b"6,141,5000001,-;nothing to see\n")
+        await_true("forty records were overwritten before they could be read", 3, lambda: gateway.result("status")["events"]["lost"] == lost + 40)
+        assert gateway.stop() == 0
+
+
+def test_kmsg__the_real_one():
+    text = f"EXT4-fs error (device pk{os.getpid()}): test of the reader"
+    with Rig() as rig:
+        gateway = start(rig, "[kmsg]\ndevice = yes\n")
+        await_true("the device is open", 5, lambda: inlet(gateway, "kmsg") == 1)
+        try:
+            with open("/dev/kmsg", "w") as f:
+                f.write(f"<3>{text}\n")  # without the line end the kernel waits for more of it
+        except OSError as e:
+            print(f"# /dev/kmsg cannot be written here ({e}); the test with a FIFO in its place has the rest")
+            return
+        await_true("the record is an event", 5, lambda: [e for e in events(gateway, type="fs_error") if text in e.get("message", "")])
+        assert gateway.stop() == 0
+
+
+JOURNALCTL = """#!/usr/bin/env python3
+import json, sys, time
+start = int(next((a.split("i=")[1] for a in sys.argv if a.startswith("--after-cursor=")), "0"), 16) + 1
+with open("{dir}/argv", "a") as f:
+    f.write(" ".join(sys.argv[1:]) + "\\n")
+while True:
+    lines = open("{dir}/journal").read().splitlines()
+    for n, line in enumerate(lines[start - 1:], start):
+        if line == "die":
+            sys.exit(1)
+        print(json.dumps({{"__CURSOR": f"s=ab;i={{n:x}}", "__REALTIME_TIMESTAMP": str(int(time.time() * 1e6)), "_SYSTEMD_UNIT": "ssh.service", **json.loads(line)}}), flush=True)
+        start = n + 1
+    time.sleep(0.1)
+"""
+
+
+def test_journal__a_stand_in_for_journalctl_that_dies():
+    """The output of `journalctl -o json` of a program in its place: the same arguments, pipe and parser."""
+    with Rig() as rig:
+        os.chmod(rig.dir, 0o755)
+        program = rig.write("journalctl", JOURNALCTL.format(dir=rig.dir), 0o755)
+        journal, argv = rig.write("journal", "", 0o666), rig.write("argv", "", 0o666)
+        gateway = start(rig, f"[journal]\ncommand = {program}\n")
+        await_true("the program runs", 8, lambda: inlet(gateway, "journal") == 1)
+        bad = "Failed password for root from 192.0.2.{} port 1 ssh2"
+        append(journal, json.dumps({"SYSLOG_IDENTIFIER": "sshd", "PRIORITY": "6", "MESSAGE": bad.format(1)}) + "\n")
+        append(journal, json.dumps({"SYSLOG_IDENTIFIER": "sshd", "PRIORITY": "6", "MESSAGE": list(bad.format(2).encode() + b"\xff")}) + "\n")
+        append(journal, json.dumps({"PRIORITY": "2", "MESSAGE": "the unit speaks"}) + "\n")
+        append(journal, json.dumps({"SYSLOG_IDENTIFIER": "x", "MESSAGE": None}) + "\n")
+        await_true("text, and text as numbers", 3, lambda: events(gateway, source="192.0.2.1") and events(gateway, source="192.0.2.2"))
+        assert await_true("the unit", 3, lambda: events(gateway, source="ssh.service"))[0]["severity"] == "critical"
+        append(journal, "die\n")
+        await_true("its end is a fault", 5, lambda: inlet(gateway, "journal") is None)
+        with open(journal, "r+") as f:
+            text = f.read().replace("die", json.dumps({"SYSLOG_IDENTIFIER": "sshd", "MESSAGE": bad.format(3)}))
+            f.seek(0)
+            f.write(text)
+        await_true("it is started again, behind the last line", 12, lambda: events(gateway, source="192.0.2.3") and inlet(gateway, "journal") == 1)
+        assert len(events(gateway, source="192.0.2.1")) == 1
+        calls = open(argv).read().splitlines()
+        assert "--lines=0" in calls[0] and "--after-cursor=s=ab;i=4" in calls[-1], calls
+        assert gateway.stop() == 0
+
+
+def test_journal__a_real_one():
+    """A journald of our own, in a mount namespace: what systemd-cat writes is an event here."""
+    daemon = next((p for p in ("/usr/lib/systemd/systemd-journald", "/lib/systemd/systemd-journald") if os.path.exists(p)), None)
+    if daemon is None or not os.path.exists("/usr/bin/journalctl"):
+        print("# no journald here; the test with a stand-in has the rest")
+        return
+    with Rig() as rig:
+        gateway = Gateway(rig, actions="", config=QUIET + "[journal]\ncommand = yes\n")
+        gateway.start_service()
+        script = rig.write("in_namespace", f"""#!/bin/sh
+# /run itself stays, the test and the gateway meet there.
+for d in /run/systemd /run/log /var/log/journal; do mkdir -p $d; mount -t tmpfs none $d || exit 1; done
+mkdir -p /run/log/journal  # as systemd-tmpfiles makes it
+chgrp systemd-journal /run/log/journal && chmod 2755 /run/log/journal || exit 1
+{daemon} >/dev/null 2>&1 &
+journald=$!
+while ! [ -S /run/systemd/journal/stdout ]; do sleep 0.1; done
+"$@" &
+child=$!
+trap 'kill -TERM $child' TERM INT
+while kill -0 $child 2>/dev/null; do
+    if [ -s {rig.dir}/say ]; then
+        systemd-cat -t sshd -p info cat {rig.dir}/say
+        : > {rig.dir}/say
+    fi
+    sleep 0.2
+done
+kill $journald
+wait $child
+""", 0o755)
+        gateway.start(prefix=("unshare", "-m", "--propagation", "private", script))
+        await_true("journalctl runs", 10, lambda: inlet(gateway, "journal") == 1)
+        append(rig.path("say"), "Failed password for root from 192.0.2.77 port 1 ssh2\n")
+        found = await_true("the line is an event", 10, lambda: events(gateway, source="192.0.2.77"))[0]
+        assert found["metadata"]["program"] == "sshd", found
+        gateway.process.stop()
+
+
+def test_idle__few_wake_ups():
+    with Rig() as rig:
+        names = "".join(f"[log l{n}]\npath = {rig.write(f'l{n}.log', '')}\n" for n in range(8))
+        gateway = start(rig, names + "[syslog]\nsocket = yes\n[statsd]\nsocket = yes\n")
+        await_true("all are open", 5, lambda: inlet(gateway, "log:l7") == 1 and inlet(gateway, "statsd") == 1)
+        time.sleep(6)
+
+        def switches(pid):
+            return sum(int(line.split()[1]) for t in os.listdir(f"/proc/{pid}/task") for line in open(f"/proc/{pid}/task/{t}/status") if line.startswith("voluntary"))
+
+        pids = (gateway.agent_pid(), gateway.process.pid)
+        before = [switches(p) for p in pids]
+        time.sleep(10)
+        agent, supervisor = (switches(p) - b for p, b in zip(pids, before))
+        assert agent <= 40 and supervisor <= 40, (agent, supervisor)
+        assert gateway.stop() == 0
+
+
+def test_reload__another_table():
+    with Rig() as rig:
+        one, two = rig.write("one.log", ""), rig.write("two.log", "")
+        gateway = start(rig, f"[log one]\npath = {one}\n")
+        await_true("the first is read", 5, lambda: inlet(gateway, "log:one") == 1)
+        text = open(gateway.config_path).read()
+        rig.write(f"{gateway.name}/etc/picketd.conf", text.replace(f"[log one]\npath = {one}", f"[log two]\npath = {two}\n[log one]\npath = {one}"))
+        os.kill(gateway.process.pid, 1)
+        await_true("the second too", 10, lambda: inlet(gateway, "log:two") == 1)
+        append(one, failed("192.0.2.1"))
+        append(two, failed("192.0.2.2"))
+        await_true("both are read", 5, lambda: len(events(gateway, type="auth_failed")) == 2)
+        rig.write(f"{gateway.name}/etc/picketd.conf", text.replace("[log one]", "[log o n e]"))
+        os.kill(gateway.process.pid, 1)
+        time.sleep(2)
+        append(two, failed("192.0.2.3"))
+        await_true("a bad table changes nothing", 5, lambda: len(events(gateway, source="192.0.2.3")) == 1)
+        assert gateway.stop() == 0
+
+
+main(test_brute_force_in_a_rotated_file__opens_a_security_incident, test_log__emptied_half_written_long_odd_and_deleted, test_log__many_rotations_and_an_agent_that_dies,
+     test_log__clock_jumps_in_its_timestamps, test_syslog__both_forms_on_both_sockets, test_statsd__gauges_counts_and_what_is_refused, test_kmsg__records_and_a_gap,
+     test_kmsg__the_real_one, test_journal__a_stand_in_for_journalctl_that_dies, test_journal__a_real_one, test_idle__few_wake_ups, test_reload__another_table, at_once=4)
