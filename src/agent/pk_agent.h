@@ -144,6 +144,7 @@ struct pk_agent_remote {
     char reply_topic[PK_TOPIC_BYTES + 64];
     uint8_t correlation[PK_COMMAND_CORRELATION_BYTES];
     uint32_t correlation_bytes;
+    char answered_jti[PK_JWS_JTI_BYTES]; /* whose answer `reply` holds; "" = nobody's */
 };
 
 /* Subscriptions of the mapping rows on one link: rows asked for, rows answered, and of the rows before the

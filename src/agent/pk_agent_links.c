@@ -421,6 +421,7 @@ static void refuse_remote(struct pk_agent *a, int err) {
     if (pk_agent_batch_has_room(a, PK_RECORD_LOG_BYTES + 64)) {
         audit_refusal(a, err);
     }
+    a->remote.answered_jti[0] = '\0';
     pk_buf_init(&b, a->remote.reply, sizeof a->remote.reply);
     pk_reply_error(&b, &to, err, a->gate.why);
     stage_reply(a, &b);
@@ -435,6 +436,13 @@ static struct pk_command_time command_time(const struct pk_agent *a) {
                                     .quality = a->now.quality};
 }
 
+/* The broker lost our acknowledgement and brings the command once more: the answer may be lost with it. It
+ * goes where the first one went, whatever this copy says. */
+static void answer_again(struct pk_agent *a) {
+    a->remote.step = PK_REMOTE_REPLYING;
+    a->remote.since_ms = a->now.mono_ms;
+}
+
 static void on_command(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e,
                        const struct pk_topic *topic) {
     const struct pk_command_input in = {
@@ -447,7 +455,10 @@ static void on_command(struct pk_agent *a, uint32_t link, const struct pk_mqtt_e
     a->remote.link = (uint8_t)link;
     a->remote.handle = e->u.message.handle;
     const int err = pk_command_take(&a->gate, &in, &now);
-    if (err < 0) {
+    if (err == PK_E_REPLAYED && e->u.message.is_dup &&
+        strcmp(a->gate.request.jti, a->remote.answered_jti) == 0) {
+        answer_again(a);
+    } else if (err < 0) {
         refuse_remote(a, err);
     }
 }
@@ -654,6 +665,7 @@ static void execute_remote(struct pk_agent *a) {
         pk_reply_error(&b, &to, err, a->why);
     }
     stage_reply(a, &b);
+    memcpy(a->remote.answered_jti, a->gate.request.jti, sizeof a->remote.answered_jti);
     a->remote.is_staged = true; /* the answer leaves once what it acknowledges is durable */
 }
 

@@ -144,6 +144,7 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
         keep_start_values(a, c);
     }
     swap(&a->config, c, sizeof *c);
+    c = &a->config; /* the spare one has what held before */
     a->actions_index ^= 1u;
     a->keys_index ^= 1u;
     a->command_config.keys = keys;

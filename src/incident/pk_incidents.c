@@ -122,6 +122,14 @@ static void add_components(struct pk_incident *i, const struct pk_incident_signa
     }
 }
 
+/* Findings name a few of their events; those that were counted and not named belong to the overflow. */
+static void add_events(struct pk_incident *i, const struct pk_incident_signal *s) {
+    pk_incident_add_events(i, s->event_refs, s->event_ref_count);
+    if (i->source_event_count > 0 && i->event_count > i->source_event_count + i->source_events_overflow) {
+        i->source_events_overflow = i->event_count - i->source_event_count;
+    }
+}
+
 static void fill_record(struct pk_incident *i, const struct pk_incident_signal *s,
                         const struct pk_stamp *now) {
     pk_str_copy_cut(s->rule_id, i->rule_id, sizeof i->rule_id);
@@ -137,7 +145,7 @@ static void fill_record(struct pk_incident *i, const struct pk_incident_signal *
     i->first_event = pk_stamp_is_set(&s->first_event) ? s->first_event : *now;
     i->detected = *now;
     i->event_count = s->event_count;
-    pk_incident_add_events(i, s->event_refs, s->event_ref_count);
+    add_events(i, s);
     add_components(i, s);
     pk_incident_make_title(i, s->title);
 }
@@ -185,7 +193,7 @@ static void absorb(struct pk_incident_slot *row, const struct pk_incident_signal
     row->incident.event_count += s->event_count > before ? s->event_count - before : 0;
     row->episode_event_count = s->event_count;
     row->is_unconfirmed = false;
-    pk_incident_add_events(&row->incident, s->event_refs, s->event_ref_count);
+    add_events(&row->incident, s);
     add_components(&row->incident, s);
 }
 

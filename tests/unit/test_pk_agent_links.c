@@ -247,6 +247,29 @@ static void begin_with_key(void) {
     wait_ms(500);
 }
 
+PK_TEST(command__brought_again_because_the_connection_broke__has_its_first_answer) {
+    begin_with_key();
+    char topic[BROKER_TOPIC_BYTES];
+    sign("ping", "{}", "j-dup", "gw-1", 0);
+    (void)snprintf(topic, sizeof topic, "picket/v1/lab/gw-1/cmd/ping");
+    CHECK_EQ_U64(broker_publish(&broker, topic, signed_text, (uint32_t)strlen(signed_text), ""), 1);
+    for (uint32_t i = 0; i < 2000 && gw.agent.remote.step == PK_REMOTE_IDLE; i++) {
+        wait_ms(1);
+    }
+    REQUIRE(gw.agent.remote.step != PK_REMOTE_IDLE);
+    gw.sim.links[1].is_cut = true; /* answer and acknowledgement are lost */
+    gw.sim.links[1].answer = PK_SIM_REFUSE;
+    wait_ms(100000);
+    CHECK(!hub_model_has_reply(&hub, "j-dup"));
+    gw.sim.links[1].answer = PK_SIM_ACCEPT;
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(2000);
+    CHECK(hub_model_has_reply(&hub, "j-dup"));
+    CHECK_EQ_U64(hub.reply_ok_count, 1);
+    CHECK_EQ_U64(gw.agent.gate.counters.accepted_count, 1);
+    check_sound();
+}
+
 PK_TEST(command__signed__is_carried_out_once_and_answered) {
     begin_with_key();
     const struct pk_incident *i = open_incident();
@@ -348,6 +371,7 @@ PK_TEST_MAIN(birth__comes_first_retained_and_before_a_backlog, birth__refused__c
              broker_without_its_sessions__is_subscribed_to_again,
              narrow_window__everything_still_arrives_in_time,
              small_packets__what_can_never_be_sent_is_dropped_and_counted,
+             command__brought_again_because_the_connection_broke__has_its_first_answer,
              command__signed__is_carried_out_once_and_answered,
              command__bad_ones__are_refused_answered_audited_and_change_nothing,
              time_set__from_the_hub__corrects_a_clock_that_is_ahead,

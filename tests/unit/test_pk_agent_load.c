@@ -17,6 +17,23 @@ static const char *refusal(const char *config, const char *actions, const char *
     return text;
 }
 
+PK_TEST(reload__what_the_new_file_says__holds_everywhere) {
+    static const char MORE[] = "[agent]\nmode = observe\nsafe_mode = no\napproval_timeout = 7m\n";
+    begin(NULL);
+    CHECK_EQ_INT(gw.agent.respond.settings.mode, PK_MODE_SAFE);
+    (void)pk_sim_file_set(&gw.sim, "/etc/picket/conf.d/10-more.conf", MORE, (uint32_t)strlen(MORE));
+    pk_sim_signal(&gw.sim, PK_SIG_RELOAD);
+    wait_ms(500);
+    CHECK_STR(gw.agent.diag.message, "");
+    CHECK_EQ_INT(gw.agent.mode, PK_MODE_OBSERVE);
+    CHECK_EQ_INT(gw.agent.config.mode, PK_MODE_OBSERVE);
+    CHECK_EQ_INT(gw.agent.config_spare.mode, PK_MODE_SAFE);
+    CHECK_EQ_INT(gw.agent.respond.settings.mode, PK_MODE_OBSERVE);
+    CHECK(!gw.agent.respond.settings.is_safe_mode);
+    CHECK_EQ_U64(gw.agent.respond.settings.approval_timeout_ms, 420000);
+    check_sound();
+}
+
 PK_TEST(load__each_file_may_refuse__with_its_name_and_place) {
     CHECK(strstr(refusal("[agnet]\n", NULL, NULL, NULL), ":1:") != NULL);
     CHECK(strstr(refusal(NULL, "[action x]\nrisk = dreadful\n", NULL, NULL),
@@ -51,5 +68,6 @@ PK_TEST(load_again__refused__changes_nothing) {
     CHECK(open_incident() != NULL); /* it goes on */
 }
 
-PK_TEST_MAIN(load__each_file_may_refuse__with_its_name_and_place,
+PK_TEST_MAIN(reload__what_the_new_file_says__holds_everywhere,
+             load__each_file_may_refuse__with_its_name_and_place,
              load__operator_rule__replaces_the_shipped_one, load_again__refused__changes_nothing)

@@ -54,6 +54,32 @@ static void drain(void) {
 
 static const struct pk_incident_actor ANN = {.source = PK_TL_BY_OPERATOR, .name = {"ann", 3}};
 
+PK_TEST(signal__events_that_are_counted_and_not_named__are_the_overflow) {
+    fresh();
+    struct pk_incident_signal s = signal_for("r1", "api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 10);
+    for (uint32_t k = 0; k < PK_INC_SOURCE_EVENTS; k++) {
+        s.event_refs[k] = (struct pk_incident_event_ref){.boot = 4, .sequence = 3 + k};
+    }
+    s.event_ref_count = PK_INC_SOURCE_EVENTS;
+    CHECK_EQ_INT(pk_incidents_signal(&t, &s, &now, &kinds), 1);
+    const struct pk_incident *i = pk_incidents_get(&t, 1);
+    REQUIRE(i != NULL);
+    CHECK_EQ_U64(i->source_event_count, 8);
+    CHECK_EQ_U64(i->source_events_overflow, 2);
+    s.kind = PK_SIGNAL_STILL;
+    s.event_count = 15;
+    s.event_refs[0].sequence = 15;
+    s.event_ref_count = 1;
+    CHECK_EQ_INT(pk_incidents_signal(&t, &s, &now, &kinds), 1);
+    CHECK_EQ_U64(i->event_count, 15);
+    CHECK_EQ_U64(i->source_events_overflow, 7);
+    /* Silence has no events: nothing is left out. */
+    s = signal_for("r2", "press", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
+    s.event_ref_count = 0;
+    CHECK_EQ_INT(pk_incidents_signal(&t, &s, &now, &kinds), 2);
+    CHECK_EQ_U64(pk_incidents_get(&t, 2)->source_events_overflow, 0);
+}
+
 PK_TEST(signal__opens_with_id_title_and_times) {
     struct pk_incident_change c;
     fresh();
@@ -348,7 +374,8 @@ PK_TEST(random__invariants_hold) {
     }
 }
 
-PK_TEST_MAIN(signal__opens_with_id_title_and_times,
+PK_TEST_MAIN(signal__events_that_are_counted_and_not_named__are_the_overflow,
+             signal__opens_with_id_title_and_times,
              signal__open_fingerprint_absorbs_and_tells_when_the_count_doubled,
              signal__severity_rises_and_never_falls, cleared__recovers_and_resolves,
              cleared__waits_the_recovery_time_and_a_relapse_starts_over,
