@@ -1,8 +1,10 @@
 /* Room on watched mounts, as df counts it: what root keeps for itself is not free. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "port/linux/pk_collect.h"
 
@@ -57,6 +59,32 @@ static int look(struct pk_source_watch *w, struct statvfs *out) {
     return PK_OK;
 }
 
+/* What /proc/mounts says of the path; the last mount there counts. False also when nothing is mounted at it.
+ */
+static bool is_mounted_readonly(const struct pk_source *s, const char *path) {
+    enum { TEXT_BYTES = 2048, FILE_BYTES_MAX = 1 << 18 };
+    char file[PK_COLLECT_PATH_BYTES], text[TEXT_BYTES];
+    bool is_readonly = false;
+    off_t at = 0;
+    ssize_t n;
+    const int fd =
+        pk_collect_path(file, s->proc_root, "mounts", NULL, NULL) ? open(file, O_RDONLY | O_CLOEXEC) : -1;
+    while (fd >= 0 && at < FILE_BYTES_MAX && (n = pread(fd, text, sizeof text, at)) > 0) {
+        struct pk_str rest = pk_str_make(text, (size_t)n), line;
+        ssize_t used = 0;
+        while (used < n && pk_str_split(&rest, '\n', &line) && rest.p != NULL) {
+            bool is_this = false;
+            is_readonly = pk_proc_parse_mount(line, path, &is_this) == PK_OK ? is_this : is_readonly;
+            used = rest.p - text;
+        }
+        at += used > 0 ? used : n; /* a line longer than the buffer is passed over */
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return is_readonly;
+}
+
 int pk_collect_disk(struct pk_source *s, struct pk_sample *out, uint32_t cap_count) {
     uint32_t n = 0;
     for (uint32_t i = 0; i < s->watch_count && n + 3u <= cap_count; i++) {
@@ -76,7 +104,7 @@ int pk_collect_disk(struct pk_source *s, struct pk_sample *out, uint32_t cap_cou
         err = percent(v.f_blocks, v.f_bfree, v.f_bavail, &pct);
         pk_collect_put(&out[n++], "disk_pct", name, pct, err);
         /* One that is read-only by design never was anything else. */
-        const bool is_readonly = (v.f_flag & ST_RDONLY) != 0;
+        const bool is_readonly = (v.f_flag & ST_RDONLY) != 0 || is_mounted_readonly(s, w->watch.path);
         w->was_writable = w->was_writable || !is_readonly;
         if (w->was_writable) {
             pk_collect_put(&out[n++], "fs_readonly", name, is_readonly ? 1.0 : 0.0, PK_OK);

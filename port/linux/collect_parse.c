@@ -208,6 +208,43 @@ int pk_sys_parse_life_time(struct pk_str text, uint32_t *out_pct) {
     return PK_OK;
 }
 
+/* The kernel writes blank, tab, line feed and backslash of a path as \040 and so on. */
+static bool is_mount_path(struct pk_str written, const char *path) {
+    uint32_t at = 0;
+    for (; at < written.n && *path != '\0'; path++) {
+        char c = written.p[at++];
+        if (c == '\\' && at + 3u <= written.n) {
+            c = (char)((written.p[at] - '0') << 6 | (written.p[at + 1u] - '0') << 3 |
+                       (written.p[at + 2u] - '0'));
+            at += 3u;
+        }
+        if (c != *path) {
+            return false;
+        }
+    }
+    return at == written.n && *path == '\0';
+}
+
+int pk_proc_parse_mount(struct pk_str line, const char *path, bool *out_is_readonly) {
+    struct pk_str rest = line, option;
+    (void)next_word(&rest);
+    const struct pk_str where = next_word(&rest);
+    (void)next_word(&rest);
+    struct pk_str options = next_word(&rest);
+    if (options.n == 0) {
+        return PK_E_BAD_MSG;
+    }
+    if (!is_mount_path(where, path)) {
+        return PK_E_NOT_FOUND;
+    }
+    *out_is_readonly = false;
+    while (pk_str_split(&options, ',', &option)) {
+        *out_is_readonly =
+            *out_is_readonly || pk_str_eq_c(option, "ro") || pk_str_eq_c(option, "emergency_ro");
+    }
+    return PK_OK;
+}
+
 int pk_proc_parse_pid_file(struct pk_str text, uint32_t *out_pid) {
     enum { PID_MAX = 4194304 }; /* of the kernel */
     uint64_t pid = 0;

@@ -88,6 +88,10 @@ PK_MUST_USE int pk_proc_parse_oom_kill(struct pk_str text, uint64_t *out_count);
 /* "0x03 0x01": the device life time estimations A and B of an eMMC (JESD84-B51 7.4.31 f.); the worse of both
  * in percent used, the upper end of its step. 0 = not defined: PK_E_UNSUPPORTED. */
 PK_MUST_USE int pk_sys_parse_life_time(struct pk_str text, uint32_t *out_pct);
+/* One line of /proc/mounts: whether it is of the file system mounted at `path`, and refuses writing; also
+ * when it does so because of errors, which since Linux 6.14 is the option emergency_ro of ext4 and no longer
+ * the flag. PK_OK, PK_E_NOT_FOUND (another one), PK_E_BAD_MSG. */
+PK_MUST_USE int pk_proc_parse_mount(struct pk_str line, const char *path, bool *out_is_readonly);
 /* First number of a pid file, 1..4194304, nothing but white space after it. */
 PK_MUST_USE int pk_proc_parse_pid_file(struct pk_str text, uint32_t *out_pid);
 #endif

@@ -261,6 +261,7 @@ static int load_all(struct load *l, const char *path) {
     pk_buf_puts(&b, "conf.d");
     l->dir = dir;
     const int listed = b.is_cut ? PK_E_TOO_BIG : pk_super_list(dir, ".conf", load_conf_d, l);
+    l->dir = NULL;
     if (listed < 0 && listed != PK_E_NOT_FOUND && l->err == PK_OK) {
         pk_diag_set1(l->diag, dir, 1, 1, "cannot be listed: {}", pk_str_of(pk_err_text(listed)));
         return PK_E_CONFIG;

@@ -15,7 +15,8 @@ static void run(uint8_t which, struct pk_str text) {
     double v = 0;
     uint32_t pid = 0;
     uint64_t count = 0;
-    switch (which % 8) {
+    bool is_readonly = false;
+    switch (which % 9) {
     case 0:
         PK_ASSERT(pk_proc_parse_stat(text, &cpu) != PK_OK || cpu.busy <= cpu.total);
         break;
@@ -36,6 +37,9 @@ static void run(uint8_t which, struct pk_str text) {
         break;
     case 5:
         PK_ASSERT(pk_proc_parse_oom_kill(text, &count) != PK_OK || text.n > 9);
+        break;
+    case 8:
+        PK_ASSERT(pk_proc_parse_mount(text, "/var/log x", &is_readonly) <= PK_OK);
         break;
     case 6:
         PK_ASSERT(pk_sys_parse_life_time(text, &pid) != PK_OK || (pid >= 10 && pid <= 110));

@@ -404,6 +404,53 @@ def test_pages__picked_series_in_fixed_memory():
         assert gateway.stop() == 0
 
 
+def probers(gateway):
+    """Pids of the probers that run under this picketd."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                words = f.read().split(b"\0")
+            with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+                parent = int(f.read().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue
+        if b"--role=probe" in words and parent == gateway.process.pid:
+            found.append(int(pid))
+    return found
+
+
+def test_prober__is_sealed_nobodys_and_ends_with_its_time():
+    listener = socket.create_server(("127.0.0.1", 0))  # takes connections and never says a word
+    with Rig() as rig:
+        config = QUIET + f"[probe silent]\nkind = http\nhost = 127.0.0.1\nport = {listener.getsockname()[1]}\ninterval = 1s\ntimeout = 3s\n"
+        gateway = Gateway(rig, actions="", config=config)
+        gateway.start()
+        pid = await_true("a prober", 5, lambda: probers(gateway))[0]
+
+        def status():
+            with open(f"/proc/{pid}/status", encoding="ascii") as f:
+                return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+        await_true("it is sealed", 3, lambda: status()["Seccomp"] == "2")
+        seen = status()
+        nobody = subprocess.run(["id", "-u", "nobody"], capture_output=True, text=True, check=True).stdout.strip()
+        assert seen["NoNewPrivs"] == "1" and set(seen["Uid"].split()) == {nobody} and seen["CapEff"].strip("0") == "" and seen["CapPrm"].strip("0") == "", seen
+        files = sorted(int(n) for n in os.listdir(f"/proc/{pid}/fd"))
+        assert files[-1] <= 6, files  # its socket, what stands in the place of the lock, the connection
+        os.kill(pid, 19)  # stopped: it cannot end by itself
+        late = await_event(gateway, "probe_up", "silent", is_fault, 10)
+        assert "timed out" in late["message"], late
+        assert not os.path.exists(f"/proc/{pid}") or pid not in probers(gateway)
+        await_event(gateway, "probe_up", "silent", lambda e: e.get("value") == 0, 10)
+        pid = await_true("the next one", 5, lambda: probers(gateway))[0]
+        os.kill(pid, 9)
+        broken = await_event(gateway, "probe_up", "silent", is_fault, 10)
+        assert "left no result" in broken["message"], broken
+        assert gateway.stop() == 0
+        assert not probers(gateway)
+    listener.close()
+
+
 def test_reload__rows_come_and_go_and_a_bad_one_changes_nothing():
     with Rig() as rig:
         web = Web(rig, pages={"/": (200, b"")}).start()
@@ -426,4 +473,4 @@ def test_reload__rows_come_and_go_and_a_bad_one_changes_nothing():
 main(test_tcp_and_http__a_server_that_dies_and_comes_back, test_http__slow_broken_and_endless_servers, test_tls_and_certificates__one_that_ends_soon,
      test_dns__right_answers_and_lies, test_icmp__this_machine_answers, test_checks__plugins_with_nagios_codes,
      test_services__restarts_as_the_manager_counts_them, test_pages__picked_series_in_fixed_memory,
-     test_reload__rows_come_and_go_and_a_bad_one_changes_nothing, at_once=4)
+     test_prober__is_sealed_nobodys_and_ends_with_its_time, test_reload__rows_come_and_go_and_a_bad_one_changes_nothing, at_once=4)

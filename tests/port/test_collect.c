@@ -108,6 +108,53 @@ PK_TEST(parse_life_time__the_worse_of_both) {
     }
 }
 
+PK_TEST(parse_mount__writable_or_not) {
+    static const struct {
+        const char *line;
+        int err;
+        bool is_readonly;
+    } cases[] = {{"/dev/sda1 /data ext4 rw,relatime 0 0", PK_OK, false},
+                 {"/dev/sda1 /data ext4 ro,relatime 0 0", PK_OK, true},
+                 {"/dev/sda1 /data ext4 rw,relatime,emergency_ro 0 0", PK_OK, true},
+                 {"/dev/sda1 /data ext4 rw,errors=remount-ro 0 0", PK_OK, false},
+                 {"/dev/sda1 /data2 ext4 ro 0 0", PK_E_NOT_FOUND, false},
+                 {"/dev/sda1 /dat ext4 ro 0 0", PK_E_NOT_FOUND, false},
+                 {"/dev/sda1 /data", PK_E_BAD_MSG, false},
+                 {"", PK_E_BAD_MSG, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bool is_readonly = false;
+        CHECK_EQ_INT(pk_proc_parse_mount(pk_str_of(cases[i].line), "/data", &is_readonly), cases[i].err);
+        CHECK(is_readonly == cases[i].is_readonly);
+    }
+    bool is_readonly = false;
+    CHECK_EQ_INT(pk_proc_parse_mount(pk_str_of("x /a\\040b\\134 ext4 ro 0 0"), "/a b\\", &is_readonly),
+                 PK_OK);
+    CHECK(is_readonly);
+}
+
+PK_TEST(disk__read_only_once_it_was_writable) {
+    static char text[6000];
+    struct pk_watch w = {.collector = PK_COLLECT_DISK, .name = "root", .path = "/"};
+    REQUIRE(begin());
+    put("mounts", "rootfs / rootfs ro 0 0\n");
+    CHECK_EQ_INT(the_port.watch(the_port.ctx, &w, 1, 60000), PK_OK);
+    (void)sample(PK_COLLECT_DISK);
+    CHECK(found("fs_readonly", "root") == NULL); /* by design, as far as we know */
+    put("mounts", "rootfs / rootfs ro 0 0\n/dev/sda1 / ext4 rw 0 0\n");
+    (void)sample(PK_COLLECT_DISK);
+    CHECK(has_value("fs_readonly", "root", 0.0));
+    size_t n = 0;
+    while (n < 5000) { /* beyond the buffer */
+        n += (size_t)snprintf(text + n, sizeof text - n,
+                              "overlay /var/lib/some/container/%zu overlay rw 0 0\n", n);
+    }
+    (void)snprintf(text + n, sizeof text - n, "/dev/sda1 / ext4 rw,emergency_ro 0 0\n");
+    put("mounts", text);
+    (void)sample(PK_COLLECT_DISK);
+    CHECK(has_value("fs_readonly", "root", 1.0));
+    end();
+}
+
 PK_TEST(storage__counters_as_differences_card_wear_as_it_is) {
     REQUIRE(begin());
     CHECK_EQ_INT(sample(PK_COLLECT_STORAGE), PK_E_UNSUPPORTED); /* no /sys/block at all */
@@ -420,7 +467,8 @@ PK_TEST(this_machine__a_burning_process_a_hung_one_and_a_zombie) {
     pk_source_close(&the_source);
 }
 
-PK_TEST_MAIN(parse_oom_kill__a_number_or_none, parse_life_time__the_worse_of_both,
+PK_TEST_MAIN(parse_mount__writable_or_not, disk__read_only_once_it_was_writable,
+             parse_oom_kill__a_number_or_none, parse_life_time__the_worse_of_both,
              storage__counters_as_differences_card_wear_as_it_is,
              storage__a_disk_that_went_and_came__is_looked_at_anew,
              counters__more_than_there_is_room_for__are_a_fault, thermal__zones_and_throttling,
