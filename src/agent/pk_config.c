@@ -87,17 +87,18 @@ static const char *const LOG_WORDS[] = {"", "", "", "error", "warning", "notice"
 struct key_row {
     uint8_t section, kind;
     const char *key;
-    uint16_t offset, size_bytes;
+    uint32_t offset; /* some tables of the configuration are large */
+    uint16_t size_bytes;
     uint64_t min, max;
     const char *const *words;
 };
 #define C(member)                                                                                            \
-    (uint16_t) offsetof(struct pk_config, member), (uint16_t)sizeof(((struct pk_config *)0)->member)
+    (uint32_t) offsetof(struct pk_config, member), (uint16_t)sizeof(((struct pk_config *)0)->member)
 #define B(member)                                                                                            \
-    (uint16_t) offsetof(struct pk_config_broker, member),                                                    \
+    (uint32_t) offsetof(struct pk_config_broker, member),                                                    \
         (uint16_t)sizeof(((struct pk_config_broker *)0)->member)
 #define COLLECT(which)                                                                                       \
-    (uint16_t)(offsetof(struct pk_config, collect_ms) + sizeof(uint32_t) * (which)),                         \
+    (uint32_t)(offsetof(struct pk_config, collect_ms) + sizeof(uint32_t) * (which)),                         \
         (uint16_t)sizeof(uint32_t)
 enum { DAY_MS = 86400000 };
 
@@ -150,7 +151,7 @@ static const struct key_row KEYS[] = {
     {S_SOURCES, V_U64, "burst", C(source_burst_count), 1, 10000000, NULL},
     {S_DISK, V_WATCH_PATH, "path", 0, 0, 1, 159, NULL},
     {S_PROCESS, V_WATCH_PATH, "pidfile", 0, 0, 1, 159, NULL},
-    {S_HEARTBEAT, V_DURATION, "interval", (uint16_t)offsetof(struct pk_config_heartbeat, interval_ms),
+    {S_HEARTBEAT, V_DURATION, "interval", (uint32_t)offsetof(struct pk_config_heartbeat, interval_ms),
      sizeof(uint32_t), 1000, 7ull * DAY_MS, NULL},
     {S_SOURCES, V_BOOL, "thin_edge", C(maps_thin_edge), 0, 1, NULL},
     {S_EVENTS, V_U64, "max_events", C(history_max), 1, PK_LIMIT_EVENT_HISTORY, NULL},
