@@ -398,6 +398,7 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     pk_agent_collect(a);
     pk_agent_probe(a);
     pk_agent_detect(a);
+    pk_agent_forget_sources(a);
     const uint64_t incidents_ms = pk_incidents_tick(&a->incidents, &a->now);
     const uint64_t respond_ms = pk_respond_tick(&a->respond, &a->now);
     pk_agent_respond(a);

@@ -16,6 +16,7 @@
 #include "agent/pk_limits_check.h"
 #include "agent/pk_lines.h"
 #include "agent/pk_link.h"
+#include "base/pk_bitset.h"
 #include "detect/pk_engine.h"
 #include "event/pk_intake.h"
 #include "event/pk_logevent.h"
@@ -223,6 +224,8 @@ struct pk_agent {
     bool collect_is_off[PK_COLLECT_COUNT];
     struct pk_agent_probes probes;
     struct pk_agent_inlets inlets;
+    uint64_t forget_ms;                                    /* when sources may be forgotten next */
+    uint64_t forgotten[PK_BITSET_WORDS(PK_LIMIT_SOURCES)]; /* scratch of it */
     uint64_t asked_ms;                         /* when the last tick wanted the next one at the latest */
     uint32_t longest_tick_ms, longest_late_ms; /* took, and came after it was asked for */
     uint64_t first_rule_ms; /* boot-time ms at which the first rule was evaluated; 0 = not yet */

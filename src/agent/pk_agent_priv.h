@@ -48,6 +48,11 @@ void pk_agent_probes_configure(struct pk_agent *a);
 void pk_agent_probe(struct pk_agent *a);
 void pk_agent_probed(struct pk_agent *a, uint32_t id, const struct pk_ipc_probed *result);
 uint64_t pk_agent_probe_next_ms(const struct pk_agent *a);
+/* ---- sources ---- */
+/* Makes room where names that strangers wrote fill their part of the table. Between detecting and reading:
+ * no event waits, no finding is on its way. */
+void pk_agent_forget_sources(struct pk_agent *a);
+
 /* ---- inlets ---- */
 /* The configuration is another one: what changed is closed and asked for. */
 void pk_agent_inlets_apply(struct pk_agent *a);

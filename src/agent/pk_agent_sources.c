@@ -198,7 +198,7 @@ int pk_agent_list_sources(struct pk_agent *a, const struct pk_request *q, struct
     pk_jw_array(w, "sources");
     for (uint32_t id = (uint32_t)(from + 1); id < a->intake.sources.count && !has_more; id++) {
         const struct pk_str name = pk_str_of(pk_sources_name(&a->intake.sources, (uint16_t)id));
-        if ((glob.n > 0 && !pk_glob_match(glob, name)) ||
+        if (name.n == 0 || (glob.n > 0 && !pk_glob_match(glob, name)) ||
             (state.n > 0 && state_of(a, (uint16_t)id) != wanted)) {
             continue;
         }
@@ -211,7 +211,7 @@ int pk_agent_list_sources(struct pk_agent *a, const struct pk_request *q, struct
         }
     }
     pk_jw_array_end(w);
-    pk_jw_u64(w, "known", a->intake.sources.count);
+    pk_jw_u64(w, "known", a->intake.sources.used_count);
     pk_jw_u64(w, "capacity", PK_LIMIT_SOURCES);
     pk_jw_u64(w, "refused", a->intake.sources.refused_count);
     pk_jw_bool(w, "more", has_more);

@@ -132,8 +132,10 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
     uint32_t n = 0;
     add(t, &n, "event_types", PK_LIMIT_TYPES, in->types.count, in->types.count, in->types.refused_count,
         sizeof in->types);
-    add(t, &n, "event_sources", PK_LIMIT_SOURCES, in->sources.count, in->sources.count,
+    add(t, &n, "event_sources", PK_LIMIT_SOURCES, in->sources.used_count, in->sources.count,
         in->sources.refused_count, sizeof in->sources);
+    add(t, &n, "foreign_sources", PK_LIMIT_SOURCES_FOREIGN, in->sources.foreign_count,
+        in->sources.foreign_count, in->sources.forgotten_count + in->sources.folded_count, 0);
     add(t, &n, "event_intake", PK_LIMIT_INTAKE_EVENTS, in->count, in->high,
         in->ledger.total[PK_LOSS_INTAKE_FULL], sizeof in->ring + sizeof in->dedupe);
     add_known(t, &n, "event_text_bytes", PK_LIMIT_TEXT_RING_BYTES, text_bytes, 0, sizeof in->text);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/pk_bitset.h"
 #include "base/pk_zero.h"
 
 _Static_assert((PK_LIMIT_EVENT_HISTORY & (PK_LIMIT_EVENT_HISTORY - 1u)) == 0u, "positions wrap by mask");
@@ -52,4 +53,13 @@ uint32_t pk_history_count(const struct pk_history *h, uint64_t now_ms) {
         high = is_kept ? high : middle;
     }
     return low;
+}
+
+void pk_history_forget(struct pk_history *h, const uint64_t *sources, uint16_t heir) {
+    const uint32_t used = h->total < PK_LIMIT_EVENT_HISTORY ? (uint32_t)h->total : PK_LIMIT_EVENT_HISTORY;
+    for (uint32_t i = 0; i < used; i++) {
+        if (pk_bitset_has(sources, PK_LIMIT_SOURCES, h->ring[i].source_id)) {
+            h->ring[i].source_id = heir;
+        }
+    }
 }

@@ -20,6 +20,9 @@ void pk_history_limit(struct pk_history *h, uint32_t events_max, uint64_t retent
 /* Forgets what is older than the retention. */
 void pk_history_prune(struct pk_history *h, uint64_t now_ms);
 void pk_history_put(struct pk_history *h, const struct pk_event *e);
+/* Events of these sources (a bit for each of PK_LIMIT_SOURCES ids) are of source `heir` from now on: their
+ * ids are given to others. */
+void pk_history_forget(struct pk_history *h, const uint64_t *sources, uint16_t heir);
 /* Events that can be read now: newest first, age 0 .. count-1. */
 uint32_t pk_history_count(const struct pk_history *h, uint64_t now_ms);
 /* NULL when age >= the number stored. Valid until the next put. */

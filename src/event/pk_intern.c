@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_bitset.h"
 #include "base/pk_copy.h"
 #include "base/pk_hash.h"
 #include "base/pk_zero.h"
@@ -216,6 +217,48 @@ void pk_sources_forget(struct pk_sources *s, uint16_t id) {
     s->used_count--;
     s->foreign_count--;
     s->forgotten_count++;
+}
+
+static uint32_t log2_of(uint64_t n) {
+    uint32_t bit = 0;
+    while (n > 1u) {
+        n >>= 1;
+        bit++;
+    }
+    return bit;
+}
+
+static bool may_go(const struct pk_sources *s, uint32_t id) {
+    const struct pk_source *state = &s->state[id];
+    return s->names[id].n > 0 && state->is_foreign && state->promised_ms == 0 && state->expected_ms == 0;
+}
+
+static uint64_t silence_ms(const struct pk_source *s, uint64_t now_ms) {
+    return now_ms > s->last_seen_ms ? now_ms - s->last_seen_ms : 0;
+}
+
+/* Silences by powers of two: which are the longest needs no sorting. */
+uint32_t pk_sources_stalest(const struct pk_sources *s, uint64_t now_ms, uint64_t quiet_ms, uint64_t *bits) {
+    enum { CLASSES = 64 };
+    uint32_t counts[CLASSES] = {0}, found = 0;
+    pk_bitset_clear_all(bits, PK_LIMIT_SOURCES);
+    for (uint32_t id = 0; id < s->count; id++) {
+        if (may_go(s, id)) {
+            counts[log2_of(silence_ms(&s->state[id], now_ms))]++;
+        }
+    }
+    uint32_t class = CLASSES, sum = 0;
+    while (class > 0 && sum < PK_LIMIT_SOURCES_FOREIGN / 4u) {
+        sum += counts[--class];
+    }
+    for (uint32_t id = 0; id < s->count; id++) {
+        const uint64_t silent_ms = silence_ms(&s->state[id], now_ms);
+        if (may_go(s, id) && silent_ms >= quiet_ms && log2_of(silent_ms) >= class) {
+            pk_bitset_set(bits, PK_LIMIT_SOURCES, id);
+            found++;
+        }
+    }
+    return found;
 }
 
 int pk_sources_find(const struct pk_sources *s, struct pk_str name) {

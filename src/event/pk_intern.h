@@ -73,6 +73,10 @@ PK_MUST_USE int pk_sources_intern(struct pk_sources *s, struct pk_str name);
 PK_MUST_USE int pk_sources_intern_foreign(struct pk_sources *s, struct pk_str name);
 /* The id must be in use and foreign, and nothing may refer to it any more (asserted: the first two). */
 void pk_sources_forget(struct pk_sources *s, uint16_t id);
+/* Sets the bits (PK_LIMIT_SOURCES of them) of foreign sources that were silent longest, a quarter of their
+ * part of the table or somewhat more, none of them heard of within quiet_ms or owing a heartbeat. How many.
+ */
+uint32_t pk_sources_stalest(const struct pk_sources *s, uint64_t now_ms, uint64_t quiet_ms, uint64_t *bits);
 PK_MUST_USE int pk_sources_find(const struct pk_sources *s, struct pk_str name);
 const char *pk_sources_name(const struct pk_sources *s, uint16_t id);
 /* NULL for an id that is not in use. */

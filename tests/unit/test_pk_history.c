@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/pk_bitset.h"
 #include "support/pk_test.h"
 
 static struct pk_history history;
@@ -63,5 +64,24 @@ PK_TEST(limit_and_prune__forget_for_good) {
     CHECK_EQ_U64(pk_history_count(&history, 5000), 12);
 }
 
+PK_TEST(forget__events_of_a_source__have_an_heir) {
+    uint64_t bits[PK_BITSET_WORDS(PK_LIMIT_SOURCES)] = {0};
+    struct pk_event e;
+    memset(&e, 0, sizeof e);
+    pk_history_init(&history, 0, 0);
+    for (uint16_t id = 0; id < 5; id++) {
+        e.source_id = id;
+        pk_history_put(&history, &e);
+    }
+    pk_bitset_set(bits, PK_LIMIT_SOURCES, 1);
+    pk_bitset_set(bits, PK_LIMIT_SOURCES, 4);
+    pk_history_forget(&history, bits, 2);
+    static const uint16_t WANTED[] = {2, 3, 2, 2, 0}; /* newest first */
+    for (uint32_t age = 0; age < 5; age++) {
+        CHECK_EQ_INT(pk_history_at(&history, age)->source_id, WANTED[age]);
+    }
+}
+
 PK_TEST_MAIN(limit_and_prune__forget_for_good, put__beyond_the_table__keeps_the_newest,
-             init__with_a_smaller_maximum__shows_no_more, count__with_retention__hides_what_is_older)
+             init__with_a_smaller_maximum__shows_no_more, count__with_retention__hides_what_is_older,
+             forget__events_of_a_source__have_an_heir)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/pk_bitset.h"
 #include "support/pk_test.h"
 
 static struct pk_types types;
@@ -132,9 +133,34 @@ PK_TEST(forget__ids_are_given_again_and_every_other_name_is_found) {
     CHECK_EQ_U64(sources.used_count, PK_LIMIT_SOURCES_FOREIGN);
 }
 
+PK_TEST(stalest__a_quarter_of_those_that_may_go) {
+    uint64_t bits[PK_BITSET_WORDS(PK_LIMIT_SOURCES)];
+    char name[16];
+    pk_sources_init(&sources);
+    const int own = pk_sources_intern(&sources, pk_str_of("own"));
+    for (uint32_t i = 0; i < PK_LIMIT_SOURCES_FOREIGN; i++) {
+        (void)snprintf(name, sizeof name, "f%u", i);
+        const int id = pk_sources_intern_foreign(&sources, pk_str_of(name));
+        REQUIRE(id > 0);
+        /* The first half spoke just now, of the rest each spoke a second after the one before. */
+        sources.state[id].last_seen_ms = i < PK_LIMIT_SOURCES_FOREIGN / 2u ? 999999999u : i * 1000u;
+    }
+    const int owing = pk_sources_find(&sources, pk_str_of(name));
+    sources.state[owing].promised_ms = 1;
+    const uint32_t found = pk_sources_stalest(&sources, 1000000000u, 10000, bits);
+    CHECK(found >= PK_LIMIT_SOURCES_FOREIGN / 4u && found < PK_LIMIT_SOURCES_FOREIGN / 2u);
+    CHECK_EQ_U64(pk_bitset_count(bits, PK_LIMIT_SOURCES), found);
+    CHECK(!pk_bitset_has(bits, PK_LIMIT_SOURCES, (uint32_t)own));
+    CHECK(!pk_bitset_has(bits, PK_LIMIT_SOURCES, (uint32_t)owing));
+    CHECK(!pk_bitset_has(bits, PK_LIMIT_SOURCES, 1)); /* f0 spoke just now */
+    CHECK_EQ_U64(pk_sources_stalest(&sources, 1000000000u, 2000000000u, bits), 0);
+    CHECK_EQ_U64(pk_bitset_count(bits, PK_LIMIT_SOURCES), 0);
+}
+
 PK_TEST_MAIN(intern__same_name__same_id, intern__what_is_no_name__is_refused,
              intern__table_full__refuses_new_and_keeps_old, is_name__form_of_the_wire,
              is_name__every_byte_and_length__as_the_general_form_of_ids_says,
              foreign__have_a_part_of_the_table_and_share_a_name_beyond,
              foreign__that_speaks_for_itself__is_one_of_ours,
-             forget__ids_are_given_again_and_every_other_name_is_found)
+             forget__ids_are_given_again_and_every_other_name_is_found,
+             stalest__a_quarter_of_those_that_may_go)

@@ -1,0 +1,35 @@
+#include "detect/pk_forget.h"
+
+#include "base/pk_bitset.h"
+#include "detect/pk_eval.h"
+
+/* The window counts for one source: its group is the source, or it is a source's own under an across rule. */
+static bool is_of_source(const struct pk_engine *e, const struct pk_window *w) {
+    const struct pk_rule *r = e->rules.rows[w->rule];
+    return r->group == PK_GROUP_SOURCE || r->across > 0;
+}
+
+static bool is_meant(const struct pk_engine *e, uint32_t slot, const uint64_t *bits) {
+    const struct pk_window *w = &e->windows.slots[slot];
+    return pk_windows_is_used(&e->windows, slot) && is_of_source(e, w) &&
+           pk_bitset_has(bits, PK_LIMIT_SOURCES, w->source_id);
+}
+
+void pk_engine_forget_sources(struct pk_engine *e, uint64_t *bits) {
+    for (uint32_t slot = 0; slot < PK_LIMIT_KEYS; slot++) {
+        const struct pk_window *w = &e->windows.slots[slot];
+        if (is_meant(e, slot, bits) && (w->state != PK_WIN_IDLE || w->active != PK_WINDOW_NO_ACTIVE)) {
+            pk_bitset_clear(bits, PK_LIMIT_SOURCES, w->source_id);
+        }
+    }
+    for (uint32_t slot = 0; slot < PK_LIMIT_KEYS; slot++) {
+        if (is_meant(e, slot, bits)) {
+            pk_eval_drop(e, slot, true);
+        }
+    }
+    for (uint32_t id = 0; id < PK_LIMIT_SOURCES; id++) {
+        if (pk_bitset_has(bits, PK_LIMIT_SOURCES, id)) {
+            e->source_class[id] = PK_ENGINE_NO_CLASS;
+        }
+    }
+}
