@@ -27,9 +27,10 @@ static struct pk_intake_clock clock_now = {START_MS, 1792497600000, true};
 static char replies[REPLY_BYTES];
 static uint64_t finding_count;
 
+/* Of the processor: what else the machine does weighs little. */
 static uint64_t now_ns(void) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 

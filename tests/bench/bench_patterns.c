@@ -34,9 +34,10 @@ static const char MIX[] =
     "Jun 14 15:16:09 gw kernel: [12350.000001] EXT4-fs error (device mmcblk0p2): ext4_find_entry:1455: inode "
     "#2\n";
 
+/* Of the processor: what else the machine does weighs little. */
 static uint64_t now_ns(void) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
