@@ -13,7 +13,7 @@
 #define PK_LIMIT_LEDGER 64u             /* open loss entries; 40 B each */
 
 /* -- detect -- */
-#define PK_LIMIT_RULES 64u              /* 16..512; 1.1 KB each, with state */
+#define PK_LIMIT_RULES 80u /* 16..512; 1.9 KB each, with state: 61 shipped, the rest are for the operator */
 #define PK_LIMIT_THRESHOLDS 32u         /* names of [thresholds]; 16..64; 40 B each, twice */
 #define PK_LIMIT_RULE_TEXT_BYTES 32768u /* text of operator rules kept for `rules show` and reload */
 #define PK_LIMIT_KEYS 1024u             /* windows over all rules; 64..100000; 80 B and its times each */
