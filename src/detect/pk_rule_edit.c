@@ -6,7 +6,7 @@
 #include "base/pk_ini.h"
 #include "base/pk_severity.h"
 
-enum { SWAPS_MAX = 8, NUMBER_BYTES = 40 };
+enum { SWAPS_MAX = 8, NUMBER_BYTES = 64 };
 
 /* Where the numbers of a condition stand; empty when there is none. */
 struct numbers {
@@ -144,11 +144,42 @@ static bool is_threshold(struct pk_str s) {
            (s.n > 1 && s.p[0] == '$' && pk_text_is_id(pk_str_make(s.p + 1, s.n - 1u), NULL, NUMBER_BYTES));
 }
 
+/* "88% of $max_cpu" beside "$max_cpu": the same share of the new threshold. */
+static bool move_share(struct edit *e, const struct numbers *when, struct pk_str limit) {
+    static const char OF[] = "% of ";
+    double share = 0.0, is = 0.0;
+    struct pk_buf b;
+    uint32_t n = 0;
+    while (n < limit.n && limit.p[n] != '%') {
+        n++;
+    }
+    if (when->limit.p[0] != '$' || limit.n < n + sizeof OF ||
+        !pk_str_starts(pk_str_make(limit.p + n, limit.n - n), OF) ||
+        !pk_str_eq(pk_str_make(limit.p + n + sizeof OF - 1, limit.n - n - (uint32_t)sizeof OF + 1u),
+                   when->limit) ||
+        pk_parse_double(pk_str_make(limit.p, n), &share) != PK_OK) {
+        return false;
+    }
+    pk_buf_init(&b, e->clear_text, sizeof e->clear_text);
+    if (pk_parse_double(e->want->threshold, &is) == PK_OK) {
+        pk_buf_put_double(&b, is * share / 100.0);
+    } else {
+        pk_buf_put(&b, limit.p, n);
+        pk_buf_puts(&b, OF);
+        pk_buf_put_str(&b, e->want->threshold);
+    }
+    swap(e, limit, pk_buf_str(&b));
+    return true;
+}
+
 /* A rule must not clear while its condition holds: the distance between both stays. */
 static void move_clear(struct edit *e, const struct numbers *when, bool is_count) {
     struct numbers clear;
     double was = 0.0, is = 0.0, back = 0.0;
     find_numbers(e->clear, &clear);
+    if (clear.limit_count == 1 && move_share(e, when, clear.limit)) {
+        return;
+    }
     if (clear.limit_count != 1 || pk_parse_double(clear.limit, &back) != PK_OK ||
         pk_parse_double(e->want->threshold, &is) != PK_OK) {
         return;

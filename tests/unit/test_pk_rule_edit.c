@@ -46,6 +46,10 @@ PK_TEST(edit__each_form__changes_its_number_and_stays_a_rule) {
         {"when = value < 5\nclear = value > 6\n", "8", "", "clear = value > 9"},
         {"when = count >= 9 in 5m\nclear = count < 8 in 5m for 1m\n", "3", "10m",
          "clear = count < 3 in 10m for 1m"},
+        {"when = value > $max_cpu\nclear = value < 80% of $max_cpu for 1m\n", "50", "",
+         "clear = value < 40 for 1m"},
+        {"when = value > $max_cpu\nclear = value < 80% of $max_cpu\n", "$max_memory", "",
+         "clear = value < 80% of $max_memory"},
         {"when = absent for 5m\n", "", "90s", "when = absent for 90s"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
