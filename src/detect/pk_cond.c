@@ -241,12 +241,12 @@ void pk_cond_feed(struct pk_engine *e, uint16_t rule, const struct pk_event *eve
         pk_windows_touch(&e->windows, slot, (uint32_t)time_ms);
     }
     note(e, slot, event, is_counted);
-    const enum pk_verdict v = pk_cond_judge_when(e, slot, is_replayed ? clock_ms : e->now_ms).verdict;
-    pk_eval_set_verdict(e, slot, v);
+    const struct pk_judgement j = pk_cond_judge_when(e, slot, is_replayed ? clock_ms : e->now_ms);
+    pk_eval_set_verdict(e, slot, j.verdict);
     if (is_replayed) {
-        pk_eval_replayed(e, slot, event, (uint32_t)clock_ms, v == PK_TRUE);
+        pk_eval_replayed(e, slot, event, (uint32_t)clock_ms, j.verdict == PK_TRUE);
     } else {
-        pk_eval_window(e, slot, is_counted ? event : NULL);
+        pk_eval_judged(e, slot, is_counted ? event : NULL, j);
     }
 }
 

@@ -22,34 +22,57 @@ static uint32_t width_ms(const struct pk_rule_cond *c) {
     return c->within_ms / PARTS > 0 ? c->within_ms / PARTS : 1u;
 }
 
-/* Modulo 2^32, as the differences that are taken of it. */
-static uint32_t part_of(const struct pk_rule_cond *c, uint64_t time_ms) {
-    return (uint32_t)(time_ms / width_ms(c));
+static uint64_t part_of(const struct pk_rule_cond *c, uint64_t time_ms) {
+    return time_ms / width_ms(c);
 }
 
-/* Makes room for the part; false when it is older than all of them. counts2 may be NULL. */
-static bool roll(uint32_t *newest, uint32_t part, uint32_t *counts, uint32_t *counts2) {
-    const int32_t ahead = (int32_t)(part - *newest);
+static bool is_empty(const uint32_t *counts) {
+    uint32_t any = 0;
+    for (uint32_t i = 0; i < PARTS; i++) {
+        any |= counts[i];
+    }
+    return any == 0;
+}
+
+/* Makes room for the part; false when it is older than all of them. newest: low 32 bits of the newest part's
+ * number, at will while nothing is counted. parts2 may be NULL. */
+static bool roll(uint32_t *newest, uint64_t part, const uint32_t *alls, uint32_t *parts, uint32_t *parts2) {
+    const int32_t ahead = (int32_t)((uint32_t)part - *newest);
     if (ahead <= -PARTS) {
-        return false;
-    }
-    for (int32_t i = 0; i < ahead && i < PARTS; i++) {
-        counts[(part - (uint32_t)i) % PARTS] = 0;
-        if (counts2 != NULL) {
-            counts2[(part - (uint32_t)i) % PARTS] = 0;
+        if (!is_empty(alls)) {
+            return false;
         }
+        *newest = (uint32_t)part;
+        return true;
     }
-    *newest = ahead > 0 ? part : *newest;
+    uint32_t at = (uint32_t)(part % PARTS);
+    for (int32_t i = 0; i < ahead && i < PARTS; i++) {
+        parts[at] = 0;
+        if (parts2 != NULL) {
+            parts2[at] = 0;
+        }
+        at = at > 0 ? at - 1u : PARTS - 1u;
+    }
+    *newest = ahead > 0 ? (uint32_t)part : *newest;
     return true;
 }
 
-/* Of the parts that count at part number `now` (which is not before newest). */
-static uint64_t sum_at(const uint32_t *counts, uint32_t newest, uint32_t now) {
+/* Of the parts that count at part number `now`, which is not before the newest. */
+static uint64_t sum_at(const uint32_t *parts, uint32_t newest, uint64_t now) {
+    const uint32_t gone = (uint32_t)now - newest;
+    uint32_t at = (uint32_t)((now - gone) % PARTS);
     uint64_t sum = 0;
-    for (uint32_t i = now - newest; i < PARTS; i++) {
-        sum += counts[(now - i) % PARTS];
+    for (uint32_t i = gone; i < PARTS; i++) {
+        sum += parts[at];
+        at = at > 0 ? at - 1u : PARTS - 1u;
     }
     return sum;
+}
+
+/* What leaves when the clock goes from part now + step - 1 to now + step; step is 1 to PARTS. */
+static uint32_t leaving(const uint32_t *parts, uint32_t newest, uint64_t now, uint32_t step) {
+    const uint64_t part = now + step - PARTS;
+    return newest - (uint32_t)part < PARTS ? parts[part % PARTS] : 0u;
 }
 
 /* -- rate -- */
@@ -90,30 +113,27 @@ static uint32_t rate_bytes(const struct pk_rule_cond *c) {
 
 static bool feed_rate(const struct pk_cond_at *at, const struct pk_cond_input *in) {
     struct rate_state *s = at->state;
-    const uint32_t part = part_of(at->c, in->time_ms);
-    if (roll(&s->newest, part, s->counts, NULL) && s->counts[part % PARTS] < UINT32_MAX) {
+    const uint64_t part = part_of(at->c, in->time_ms);
+    if (roll(&s->newest, part, s->counts, s->counts, NULL) && s->counts[part % PARTS] < UINT32_MAX) {
         s->counts[part % PARTS]++;
     }
     return true;
 }
 
-static bool rate_holds(const struct pk_cond_at *at, uint32_t now) {
-    const struct rate_state *s = at->state;
-    return sum_at(s->counts, s->newest, now) >= at->c->whole;
-}
-
 static struct pk_judgement judge_rate(const struct pk_cond_at *at, uint64_t now_ms) {
-    const uint32_t now = part_of(at->c, now_ms);
+    const struct rate_state *s = at->state;
+    const uint64_t now = part_of(at->c, now_ms);
     const bool is_less = at->c->cmp == PK_CMP_LT;
-    if (!rate_holds(at, now)) {
+    uint64_t sum = sum_at(s->counts, s->newest, now);
+    if (sum < at->c->whole) {
         return pk_judgement_of(is_less ? PK_TRUE : PK_FALSE, now_ms, UINT64_MAX);
     }
-    uint32_t i = 1;
-    while (rate_holds(at, now + i)) {
-        i++; /* all parts are out after PARTS of them */
+    uint32_t step = 0;
+    while (sum >= at->c->whole) { /* which is above 0: it ends with the last part */
+        step++;
+        sum -= leaving(s->counts, s->newest, now, step);
     }
-    const uint64_t ends_ms = (now_ms / width_ms(at->c) + i) * width_ms(at->c);
-    return pk_judgement_of(is_less ? PK_FALSE : PK_TRUE, now_ms, ends_ms);
+    return pk_judgement_of(is_less ? PK_FALSE : PK_TRUE, now_ms, (now + step) * width_ms(at->c));
 }
 
 static uint64_t window_first_ms(const struct pk_cond_at *at, uint64_t now_ms) {
@@ -189,41 +209,42 @@ static bool ratio_speaks(const struct pk_rule_cond *c, const struct pk_cond_inpu
 
 static bool feed_ratio(const struct pk_cond_at *at, const struct pk_cond_input *in) {
     struct ratio_state *s = at->state;
-    const uint32_t part = part_of(at->c, in->time_ms);
-    if (!in->is_first || !roll(&s->newest, part, s->counts, s->alls)) {
+    const uint64_t part = part_of(at->c, in->time_ms);
+    if (!in->is_first || !roll(&s->newest, part, s->alls, s->counts, s->alls)) {
         return false;
     }
-    if (s->alls[part % PARTS] < UINT32_MAX) {
-        s->alls[part % PARTS]++;
-        s->counts[part % PARTS] += in->is_second ? 1u : 0u;
+    const uint32_t i = (uint32_t)(part % PARTS);
+    if (s->alls[i] < UINT32_MAX) {
+        s->alls[i]++;
+        s->counts[i] += in->is_second ? 1u : 0u;
     }
     return ratio_speaks(at->c, in);
 }
 
-static bool ratio_holds(const struct pk_cond_at *at, uint32_t now) {
-    const struct ratio_state *s = at->state;
-    const uint64_t all = sum_at(s->alls, s->newest, now);
-    const uint64_t hundredfold = sum_at(s->counts, s->newest, now) * 100u;
-    const uint64_t limit = all * at->c->option;
-    return all >= at->c->count && (at->c->cmp == PK_CMP_LT ? hundredfold < limit : hundredfold > limit);
+static bool ratio_holds(const struct pk_rule_cond *c, uint64_t n, uint64_t all) {
+    const uint64_t limit = all * c->option;
+    return all >= c->count && (c->cmp == PK_CMP_LT ? n * 100u < limit : n * 100u > limit);
 }
 
-/* Old parts that leave can turn it either way. */
+/* Old parts that leave can turn it either way, as long as enough is left. */
 static struct pk_judgement judge_ratio(const struct pk_cond_at *at, uint64_t now_ms) {
-    const uint32_t now = part_of(at->c, now_ms);
-    const bool holds = ratio_holds(at, now);
+    const struct ratio_state *s = at->state;
+    const uint64_t now = part_of(at->c, now_ms);
+    uint64_t n = sum_at(s->counts, s->newest, now);
+    uint64_t all = sum_at(s->alls, s->newest, now);
+    const bool holds = ratio_holds(at->c, n, all);
     uint64_t until_ms = UINT64_MAX;
-    for (uint32_t i = 1; i <= PARTS && until_ms == UINT64_MAX; i++) {
-        if (ratio_holds(at, now + i) != holds) {
-            until_ms = (now_ms / width_ms(at->c) + i) * width_ms(at->c);
-        }
+    for (uint32_t step = 1; until_ms == UINT64_MAX && all >= at->c->count; step++) {
+        n -= leaving(s->counts, s->newest, now, step);
+        all -= leaving(s->alls, s->newest, now, step);
+        until_ms = ratio_holds(at->c, n, all) != holds ? (now + step) * width_ms(at->c) : UINT64_MAX;
     }
     return pk_judgement_of(holds ? PK_TRUE : PK_FALSE, now_ms, until_ms);
 }
 
 static void put_ratio_numbers(struct pk_buf *b, const struct pk_cond_at *at, uint64_t now_ms) {
     const struct ratio_state *s = at->state;
-    const uint32_t now = part_of(at->c, now_ms);
+    const uint64_t now = part_of(at->c, now_ms);
     pk_buf_put_u64(b, sum_at(s->counts, s->newest, now));
     pk_buf_puts(b, " of ");
     pk_buf_put_u64(b, sum_at(s->alls, s->newest, now));

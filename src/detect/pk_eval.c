@@ -426,6 +426,18 @@ static bool run(struct pk_engine *e, uint32_t slot, const struct pk_event *event
     return s.w->held != held && pk_judge_is_child(s.r, s.w);
 }
 
+/* It does not hold, and its timer is right. */
+static bool is_waiting(const struct pk_engine *e, uint32_t slot, struct pk_judgement j) {
+    const bool is_armed = pk_wheel_is_armed(&e->wheel, slot) && e->nodes[slot].due_ms <= j.until_ms;
+    return j.verdict != PK_TRUE && (j.until_ms == UINT64_MAX || is_armed);
+}
+
+static void note_evaluation(struct pk_engine *e, uint32_t slot) {
+    struct pk_rule_status *status = &e->status[e->windows.slots[slot].rule];
+    status->evaluation_count++;
+    status->evaluated_ms = e->now_ms;
+}
+
 /* The usual event changes nothing: an idle window whose condition plainly does not hold needs no judgement
  * and no timer. */
 static bool is_quiet(const struct pk_engine *e, uint32_t slot) {
@@ -435,9 +447,7 @@ static bool is_quiet(const struct pk_engine *e, uint32_t slot) {
         return false;
     }
     if (!r->is_plain) {
-        const struct pk_judgement j = pk_cond_judge_when(e, slot, e->now_ms);
-        return j.verdict != PK_TRUE && (j.until_ms == UINT64_MAX || (pk_wheel_is_armed(&e->wheel, slot) &&
-                                                                     e->nodes[slot].due_ms <= j.until_ms));
+        return is_waiting(e, slot, pk_cond_judge_when(e, slot, e->now_ms));
     }
     if (r->when.kind == PK_COND_COUNT) {
         return w->count < r->when.count;
@@ -449,13 +459,7 @@ static bool is_quiet(const struct pk_engine *e, uint32_t slot) {
            e->nodes[slot].due_ms <= pk_judge_deadline_ms(r, w, e->now_ms);
 }
 
-void pk_eval_window(struct pk_engine *e, uint32_t slot, const struct pk_event *event) {
-    if (is_quiet(e, slot)) {
-        struct pk_rule_status *status = &e->status[e->windows.slots[slot].rule];
-        status->evaluation_count++;
-        status->evaluated_ms = e->now_ms;
-        return;
-    }
+static void eval_loud(struct pk_engine *e, uint32_t slot, const struct pk_event *event) {
     if (!run(e, slot, event)) {
         return;
     }
@@ -464,6 +468,23 @@ void pk_eval_window(struct pk_engine *e, uint32_t slot, const struct pk_event *e
         pk_wheel_cancel(&e->wheel, parent);
         (void)run(e, parent, event);
     }
+}
+
+void pk_eval_window(struct pk_engine *e, uint32_t slot, const struct pk_event *event) {
+    if (is_quiet(e, slot)) {
+        note_evaluation(e, slot);
+        return;
+    }
+    eval_loud(e, slot, event);
+}
+
+void pk_eval_judged(struct pk_engine *e, uint32_t slot, const struct pk_event *event, struct pk_judgement j) {
+    const struct pk_window *w = &e->windows.slots[slot];
+    if (w->state == PK_WIN_IDLE && e->rules.rows[w->rule]->across == 0 && is_waiting(e, slot, j)) {
+        note_evaluation(e, slot);
+        return;
+    }
+    eval_loud(e, slot, event);
 }
 
 /* The group of an across rule is judged once all its sources are that change at this moment. */

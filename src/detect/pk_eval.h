@@ -2,11 +2,13 @@
 #define PK_EVAL_H
 /* The life of a window: idle, pending, firing, clearing, cooling; moved by events (pk_feed) and by its timer.
  */
-#include "detect/pk_engine.h"
+#include "detect/pk_judge.h"
 
 /* Judges a window again and arms its timer. event: the one that counted, NULL = time, or an event that does
  * not. */
 void pk_eval_window(struct pk_engine *e, uint32_t slot, const struct pk_event *event);
+/* The same for a rule that is not plain, whose condition was judged at this moment. */
+void pk_eval_judged(struct pk_engine *e, uint32_t slot, const struct pk_event *event, struct pk_judgement j);
 /* A window of replayed events: time_ms is the newest of their own times, holds = what the condition says
  * around it. */
 void pk_eval_replayed(struct pk_engine *e, uint32_t slot, const struct pk_event *event, uint32_t time_ms,

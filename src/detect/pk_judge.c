@@ -205,8 +205,11 @@ void pk_judge_ratio_add(struct pk_windows *w, uint32_t slot, uint32_t within_ms,
     uint32_t *block = &w->times[ratio_at(w, slot)];
     const uint32_t number = bucket_number(within_ms, time_ms);
     const int32_t ahead = (int32_t)(number - block[RATIO_BUCKETS]);
-    if (ahead <= -RATIO_BUCKETS) {
+    if (ahead <= -RATIO_BUCKETS && (block[0] | block[1] | block[2] | block[3]) != 0) {
         return; /* late, and out of the window */
+    }
+    if (ahead <= -RATIO_BUCKETS) {
+        block[RATIO_BUCKETS] = number; /* nothing is counted yet: the numbers begin here */
     }
     for (int32_t i = 0; i < ahead && i < RATIO_BUCKETS; i++) {
         block[(number - (uint32_t)i) % RATIO_BUCKETS] = 0;

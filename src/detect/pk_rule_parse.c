@@ -169,7 +169,7 @@ void pk_rule_parser_init(struct pk_rule_parser *p, const char *file, const char 
     memset(p, 0, sizeof *p);
     p->file = file;
     p->text = text;
-    pk_ini_init(&p->ini, text + base, n);
+    pk_ini_init(&p->ini, n > 0 ? text + base : text, n);
 }
 
 static uint32_t key_of(struct pk_str word) {

@@ -159,6 +159,52 @@ PK_TEST(price__what_is_taken_is_what_was_told) {
     CHECK_EQ_U64(rig.engine.windows.times_used * 4u, 3u * pk_rule_block_bytes(r));
 }
 
+/* The table of config/rules/README.md. */
+PK_TEST(price__of_every_form__is_what_its_states_take) {
+    static const struct {
+        const char *when;
+        uint32_t need_bytes;
+    } ROWS[] = {
+        {"count >= 20 in 5m by source", 80},
+        {"value > 3", 0},
+        {"absent for 5m", 0},
+        {"all of (count >= 20 in 5m, value > 3) by source", 8 + 160 + 32},
+        {"any of (absent for 5m, value > 3)", 24 + 32},
+        {"rate > 5 per 1m by source", 24},
+        {"rate > 500 per 1m by source", 64},
+        {"ratio(value > 1) > 5% in 1m min 3 by source", 128},
+        {"distinct(data.x) >= 10 in 1m by source", 8 + 160},
+        {"consecutive(value > 1) >= 3 by source", 24},
+        {"expires within 30d", 24},
+        {"event(type = a) then event(type = b) within 1m by source", 48},
+        {"event(type = a) without event(type = b) within 1m by source", 56},
+    };
+    static char rules[512];
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        struct pk_buf b;
+        pk_buf_init(&b, rules, sizeof rules);
+        pk_buf_puts(&b, HEAD "keys = 3\nwhen = ");
+        pk_buf_puts(&b, ROWS[i].when);
+        pk_buf_puts(&b, "\n");
+        REQUIRE(detect_rig_init(&rig, rules) == PK_OK);
+        const struct pk_rule *r = pk_engine_rule(&rig.engine, 0);
+        uint32_t block = 0;
+        while (block < ROWS[i].need_bytes) {
+            block = block == 0 ? 32u : block * 2u;
+        }
+        CHECK_EQ_U64(pk_rule_block_bytes(r), block);
+        CHECK_EQ_U64(pk_rule_price_bytes(r), 3u * (sizeof(struct pk_window) + 16u + 4u + block));
+        static const char *const SOURCES[] = {"a", "b", "c", "d"};
+        for (size_t k = 0; k < 4; k++) {
+            give("a", SOURCES[k], 5);
+        }
+        CHECK_EQ_U64(pk_engine_rule_bytes(&rig.engine, 0), pk_rule_price_bytes(r));
+        CHECK_EQ_U64(rig.engine.windows.times_used * 4u, 3u * block);
+        /* One made room, unless all are firing. */
+        CHECK_EQ_U64(rig.engine.windows.evicted_count + rig.engine.windows.refused_count, 1);
+    }
+}
+
 PK_TEST(load__too_much_for_one_group__is_refused_with_the_figure) {
     CHECK_EQ_INT(detect_rig_init(&rig, HEAD "when = all of (count >= 60 in 1s, count >= 60 in 2s, "
                                             "count >= 60 in 3s)\n"),
@@ -173,4 +219,5 @@ PK_TEST_MAIN(rows__words_find_their_kind, all_of__fires_only_while_every_conditi
              replayed__among_themselves__and_never_where_time_decides,
              adopted__what_was_counted_is_lost__recovery_waits_a_whole_window,
              lay_out__each_condition_has_its_aligned_place, price__what_is_taken_is_what_was_told,
+             price__of_every_form__is_what_its_states_take,
              load__too_much_for_one_group__is_refused_with_the_figure)

@@ -109,6 +109,23 @@ PK_TEST(ratio__good_ones_leave__it_fires_by_time) {
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_CLEARED);
 }
 
+PK_TEST(replayed__wall_times__whose_parts_have_any_number) {
+    REQUIRE(detect_rig_init(&rig, HEAD "when = rate > 64 per 1s by source\n"
+                                       "[rule y]\non = any\ntype = custom\nseverity = low\n"
+                                       "when = ratio(type = t) > 50% in 1s min 64 by source\n") == PK_OK);
+    for (uint32_t i = 0; i < 66; i++) {
+        struct pk_event e = detect_rig_event(&rig, "t", "s", PK_SEV_INFO);
+        e.flags |= PK_EVENT_REPLAYED;
+        e.wall_ms = 1700000000000 + (int64_t)i; /* parts of 66 ms: their numbers have bit 31 set */
+        detect_rig_give(&rig, &e);
+    }
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
+    CHECK_EQ_INT(f.rule_index, 1);
+    CHECK(f.is_replayed);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
+    CHECK_EQ_INT(f.rule_index, 0);
+}
+
 static void refuse(const char *when, uint32_t column, const char *message) {
     struct pk_buf b;
     pk_buf_init(&b, text, sizeof text);
@@ -135,4 +152,5 @@ PK_TEST(defects__are_told_with_their_place) {
 
 PK_TEST_MAIN(rate__small__is_count_and_exact, rate__large__counts_in_fifteenths,
              rate__late_events__go_where_they_belong, ratio__of_all_events__and_of_some,
-             ratio__good_ones_leave__it_fires_by_time, defects__are_told_with_their_place)
+             ratio__good_ones_leave__it_fires_by_time, replayed__wall_times__whose_parts_have_any_number,
+             defects__are_told_with_their_place)

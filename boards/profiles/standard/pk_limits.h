@@ -13,12 +13,12 @@
 #define PK_LIMIT_LEDGER 256u             /* open loss entries; 40 B each */
 
 /* -- detect -- */
-#define PK_LIMIT_RULES 512u              /* 16..512; 1.1 KB each, with state */
+#define PK_LIMIT_RULES 512u              /* 16..512; 1.5 KB each, with state */
 #define PK_LIMIT_THRESHOLDS 32u          /* names of [thresholds]; 16..64; 40 B each, twice */
 #define PK_LIMIT_RULE_TEXT_BYTES 262144u /* text of operator rules kept for `rules show` and reload */
 #define PK_LIMIT_KEYS 20480u             /* windows over all rules; 64..100000; 80 B and its times each */
 #define PK_LIMIT_KEYS_PER_RULE 256u      /* default of `keys = n` */
-#define PK_LIMIT_WINDOW_BYTES 1310720u   /* pool of window time rings, in size classes 8/16/32/64 */
+#define PK_LIMIT_WINDOW_BYTES 1310720u   /* blocks of windows, 32 B to 1 KiB each; of 1024 */
 #define PK_LIMIT_CLASSES 512u            /* source classes (sets of globs a source name satisfies) */
 
 /* -- incident -- */
