@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/pk_agent_priv.h"
+#include "base/pk_time.h"
 
 enum {
     LIST_LIMIT = 20,
@@ -345,6 +346,26 @@ static int list_rules(struct pk_agent *a, const struct pk_request *q, struct pk_
     return PK_OK;
 }
 
+/* Whether anything comes that the rule looks at: the first question when it does not fire. */
+static void put_source_line(const struct pk_agent *a, uint32_t index, struct pk_buf *b) {
+    enum { QUIET_MS = 600000 };
+    const uint64_t heard_ms = pk_engine_rule_heard_ms(&a->engine, index);
+    const uint64_t ago_ms = heard_ms < a->now.mono_ms ? a->now.mono_ms - heard_ms : 0;
+    char time[PK_TIME_TEXT_BYTES];
+    if (heard_ms == 0) {
+        pk_buf_puts(b, "source: no event it looks at is known: does its source send at all? "
+                       "(sources list, events list --type T)\n");
+        return;
+    }
+    const bool is_silent = ago_ms >= QUIET_MS || pk_engine_rule_state(&a->engine, index) == PK_RULE_UNKNOWN;
+    pk_time_format(a->now.wall_ms - (int64_t)ago_ms, time);
+    pk_buf_puts(b, is_silent ? "source: has been silent since " : "source: last event at ");
+    pk_buf_puts(b, time);
+    pk_buf_puts(b, ", ");
+    pk_buf_put_duration(b, ago_ms);
+    pk_buf_puts(b, " ago\n");
+}
+
 static int show_rule(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
     struct pk_buf b;
     const int index = pk_engine_find_rule(&a->engine, pk_args_text(&q->args, "rule"));
@@ -354,6 +375,7 @@ static int show_rule(struct pk_agent *a, const struct pk_request *q, struct pk_j
     const struct pk_rule *r = pk_engine_rule(&a->engine, (uint32_t)index);
     pk_buf_init(&b, a->payload, sizeof a->payload);
     pk_engine_explain(&a->engine, (uint32_t)index, a->now.mono_ms, &b);
+    put_source_line(a, (uint32_t)index, &b);
     pk_jw_object(w, "result");
     pk_jw_array(w, "rules");
     rule_row(a, w, (uint32_t)index, true);

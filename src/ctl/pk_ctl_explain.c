@@ -63,7 +63,7 @@ bool pk_ctl_explain_approvals(struct pk_ctl *c, struct pk_ctl_because *b, const 
 static void say_rule(struct pk_ctl_because *b, const struct pk_ctl_case *k) {
     static const char *const LINES[][2] = {
         {"on", "the rule looks at"},  {"when", "it opens when"}, {"severity", "how severe"},
-        {"clear", "it is over when"}, {"state", "the rule now"},
+        {"clear", "it is over when"}, {"state", "the rule now"}, {"source", "its source"},
     };
     struct pk_ctl_text rule = {0};
     for (size_t i = 0; i < sizeof LINES / sizeof LINES[0]; i++) {

@@ -195,6 +195,8 @@ struct pk_str pk_engine_str(const struct pk_engine *e, const struct pk_rule *r, 
 PK_MUST_USE int pk_engine_find_rule(const struct pk_engine *e, struct pk_str id);
 /* Bytes of windows, blocks and timers the rule holds now. */
 uint32_t pk_engine_rule_bytes(const struct pk_engine *e, uint32_t rule_index);
+/* When the last event came that a window of the rule took; 0: none has one. */
+uint64_t pk_engine_rule_heard_ms(const struct pk_engine *e, uint32_t rule_index);
 /* Each clause with its numbers, one line each: condition against threshold, groups by state, window and timer
  * left, cooldown, clear. */
 void pk_engine_explain(const struct pk_engine *e, uint32_t rule_index, uint64_t now_ms, struct pk_buf *out);

@@ -221,6 +221,20 @@ static void put_window(struct pk_buf *b, const struct pk_engine *e, uint32_t slo
     pk_buf_putc(b, '\n');
 }
 
+uint64_t pk_engine_rule_heard_ms(const struct pk_engine *e, uint32_t rule_index) {
+    uint64_t heard_ms = 0;
+    for (uint32_t slot = 0; slot < PK_LIMIT_KEYS; slot++) {
+        const struct pk_window *w = &e->windows.slots[slot];
+        if (!pk_windows_is_used(&e->windows, slot) || w->rule != rule_index ||
+            (w->key & PK_MATCH_REPLAYED) != 0) {
+            continue;
+        }
+        const uint64_t last_ms = pk_judge_full_ms(e->now_ms, w->last_ms);
+        heard_ms = last_ms > heard_ms ? last_ms : heard_ms;
+    }
+    return heard_ms;
+}
+
 void pk_engine_explain(const struct pk_engine *e, uint32_t rule_index, uint64_t now_ms, struct pk_buf *out) {
     PK_ASSERT(rule_index < e->rules.count);
     const struct pk_rule *r = e->rules.rows[rule_index];

@@ -153,8 +153,20 @@ PK_TEST(answer_too_large__is_an_error_not_half_an_answer) {
     CHECK(strstr(a, "\"more\":true") != NULL);
 }
 
+PK_TEST(rules_show__says_whether_the_source_sends) {
+    begin(NULL);
+    CHECK(says(1000, "rules.show", "{\"rule\":\"queue_backlog\"}", "source: no event it looks at is known"));
+    (void)gateway_events(&gw, "{\"type\":\"queue_depth\",\"source\":\"q\",\"value\":5}\n");
+    wait_ms(2000);
+    CHECK(says(1000, "rules.show", "{\"rule\":\"queue_backlog\"}", "source: last event at 2026-09-21T14:"));
+    wait_ms(660000);
+    CHECK(says(1000, "rules.show", "{\"rule\":\"queue_backlog\"}",
+               "source: has been silent since 2026-09-21T14:"));
+    CHECK(says(1000, "rules.show", "{\"rule\":\"queue_backlog\"}", ", 11m "));
+}
+
 PK_TEST_MAIN(ping__version_boot_time, status__says_who_how_and_how_well,
              incidents_list__filters_pages_and_refuses_what_it_does_not_know,
              incidents_get__by_either_id_with_timeline, events_list__globs_severity_limit,
              rules__list_and_show, actions_and_approvals__are_listed, memory_audit_and_dump,
-             answer_too_large__is_an_error_not_half_an_answer)
+             answer_too_large__is_an_error_not_half_an_answer, rules_show__says_whether_the_source_sends)
