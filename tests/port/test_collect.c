@@ -418,8 +418,11 @@ PK_TEST(this_machine__a_burning_process_a_hung_one_and_a_zombie) {
     pk_source_open(&the_source, "/proc", "/sys", &the_port);
     const pid_t burner = fork();
     if (burner == 0) {
-        static char memory[8 << 20]; /* the kernel counts pages loosely: small processes may show none */
-        memset(memory, 1, sizeof memory);
+        static volatile char
+            memory[8 << 20]; /* the kernel counts pages loosely: small processes may show none */
+        for (size_t i = 0; i < sizeof memory; i += 4096) {
+            memory[i] = 1;
+        }
         (void)prctl(PR_SET_NAME, "pk_burner", 0, 0, 0);
         for (volatile unsigned i = 0;; i++) {
         }
