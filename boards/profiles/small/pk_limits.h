@@ -18,7 +18,7 @@
 #define PK_LIMIT_RULE_TEXT_BYTES 32768u /* text of operator rules kept for `rules show` and reload */
 #define PK_LIMIT_KEYS 1024u             /* windows over all rules; 64..100000; 80 B and its times each */
 #define PK_LIMIT_KEYS_PER_RULE 32u      /* default of `keys = n` */
-#define PK_LIMIT_WINDOW_BYTES 65536u    /* blocks of windows, 32 B to 1 KiB each; of 1024 */
+#define PK_LIMIT_WINDOW_BYTES 131072u   /* blocks of windows, 32 B to 1 KiB each; of 1024 */
 #define PK_LIMIT_CLASSES 64u            /* source classes (sets of globs a source name satisfies) */
 
 /* -- incident -- */
