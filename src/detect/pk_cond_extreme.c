@@ -86,19 +86,24 @@ static bool feed_extreme(const struct pk_cond_at *at, const struct pk_cond_input
     return is_newest && holds(at, in->now_ms);
 }
 
-/* Time takes the top out of the window: then the next lower one counts. */
+/* Time takes the top out of the window: then the next one counts, which is nearer, but may be so much smaller
+ * that the percentage is larger. */
 static struct pk_judgement judge_extreme(const struct pk_cond_at *at, uint64_t now_ms) {
     const struct extreme_state *s = at->state;
     uint64_t until_ms = 0;
-    enum pk_verdict v = pk_cond_gauge_judge(&s->gauge, at->r, now_ms, &until_ms);
-    if (v != PK_FALSE || !holds(at, now_ms)) {
-        return pk_judgement_of(v, now_ms, until_ms);
-    }
     double top = 0;
     uint32_t top_ms = 0;
-    (void)pk_extreme_top(&s->x, at->c->within_ms, (uint32_t)now_ms, &top, &top_ms);
-    const uint64_t ends_ms = pk_judge_full_ms(now_ms, top_ms) + at->c->within_ms;
-    return pk_judgement_of(PK_TRUE, now_ms, ends_ms < until_ms ? ends_ms : until_ms);
+    enum pk_verdict v = pk_cond_gauge_judge(&s->gauge, at->r, now_ms, &until_ms);
+    if (v != PK_FALSE) {
+        return pk_judgement_of(v, now_ms, until_ms);
+    }
+    v = holds(at, now_ms) ? PK_TRUE : PK_FALSE;
+    const bool is_moving = v == PK_TRUE || at->c->option == OPTION_PERCENT;
+    if (is_moving && pk_extreme_top(&s->x, at->c->within_ms, (uint32_t)now_ms, &top, &top_ms)) {
+        const uint64_t ends_ms = pk_judge_full_ms(now_ms, top_ms) + at->c->within_ms;
+        until_ms = ends_ms < until_ms ? ends_ms : until_ms;
+    }
+    return pk_judgement_of(v, now_ms, until_ms);
 }
 
 static uint64_t extreme_first_ms(const struct pk_cond_at *at, uint64_t now_ms) {

@@ -75,6 +75,41 @@ static bool is_plain_alone(const struct rule *o) {
                                     strcmp(name, "absent") == 0 || strcmp(name, "rate") == 0);
 }
 
+static bool is_large(const struct oracle_cond *c) {
+    return (c->form->traits & ORACLE_IS_LARGE) != 0;
+}
+
+static void keep_large_alone(struct rule *o) {
+    for (uint32_t i = 0; i < o->clause_count; i++) {
+        if (is_large(&o->clauses[i])) {
+            o->clauses[0] = o->clauses[i];
+            o->clause_count = 1;
+        }
+    }
+}
+
+/* The same numbers as `when`, in the same brackets, on the other side of a threshold not beyond it. */
+static void clear_by_the_same(struct pk_rng *r, struct rule *o) {
+    o->clear = o->clauses[0];
+    o->clear.first.is_there = false; /* shared when not told */
+    o->clear.is_clear = true;
+    o->clear.is_less = !o->clauses[0].is_less;
+    o->clear.value += (o->clear.is_less ? -1 : 1) * (int)oracle_between(r, 0, 1);
+}
+
+static void make_clear(struct pk_rng *r, struct rule *o) {
+    if (is_large(&o->clauses[0])) {
+        clear_by_the_same(r, o);
+        return;
+    }
+    const struct oracle_form *form = pick(r, ORACLE_IS_LARGE);
+    while ((form->traits & ORACLE_MAY_CLEAR) == 0) {
+        form = pick(r, ORACLE_IS_LARGE);
+    }
+    o->clear.is_clear = true;
+    make_cond(r, &o->clear, form, o->stale_ms);
+}
+
 static void make_rule(struct pk_rng *r, struct rule *o) {
     memset(o, 0, sizeof *o);
     o->clause_count = oracle_between(r, 0, 2) == 0 ? oracle_between(r, 2, 3) : 1u;
@@ -86,6 +121,7 @@ static void make_rule(struct pk_rng *r, struct rule *o) {
         const uint32_t without = is_across ? (uint32_t)ORACLE_NOT_ACROSS : 0u;
         make_cond(r, &o->clauses[i], pick(r, without), o->stale_ms);
     }
+    keep_large_alone(o);
     const struct oracle_form *alone = o->clause_count == 1 ? o->clauses[0].form : NULL;
     const bool has_own_for = alone != NULL && (alone->traits & ORACLE_FOR_IS_ITS_OWN) != 0;
     o->group = (enum group_kind)oracle_between(r, 0, 2);
@@ -102,12 +138,7 @@ static void make_rule(struct pk_rng *r, struct rule *o) {
     o->is_never = oracle_between(r, 0, 11) == 0;
     o->has_clear = !o->is_never && o->across == 0 && !is_plain_alone(o) && oracle_between(r, 0, 2) == 0;
     if (o->has_clear) {
-        const struct oracle_form *form = pick(r, 0);
-        while ((form->traits & ORACLE_MAY_CLEAR) == 0) {
-            form = pick(r, 0);
-        }
-        o->clear.is_clear = true;
-        make_cond(r, &o->clear, form, o->stale_ms);
+        make_clear(r, o);
     }
 }
 

@@ -65,7 +65,8 @@ enum oracle_trait {
     ORACLE_MAY_CLEAR = 4,        /* make() knows c->is_clear */
     ORACLE_NOT_ACROSS = 8,       /* or only in a way the other oracle looks at */
     ORACLE_BY_SOURCE_ALONE = 16, /* alone it is judged for each source only */
-    ORACLE_FOR_IS_ITS_OWN = 32
+    ORACLE_FOR_IS_ITS_OWN = 32,
+    ORACLE_IS_LARGE = 64 /* alone in its rule, which is cleared by itself or by the same numbers */
 };
 
 struct oracle_form {
@@ -88,6 +89,20 @@ bool oracle_matches(const struct oracle_match *m, const struct oracle_event *e);
 bool oracle_takes(const struct oracle_cond *c, const struct oracle_event *e);
 void oracle_put_match(struct pk_buf *b, const struct oracle_match *m); /* "(...)" or nothing */
 void oracle_put_ms(struct pk_buf *b, const char *word, uint64_t ms);
+
+/* -- forms on numbers, oracle_numbers.c -- */
+void oracle_quantile_make(struct pk_rng *r, struct oracle_cond *c);
+void oracle_quantile_put(struct pk_buf *b, const struct oracle_cond *c);
+struct oracle_says oracle_quantile_judge(const struct oracle_cond *c, const struct oracle_view *v,
+                                         uint64_t now_ms);
+void oracle_extreme_make(struct pk_rng *r, struct oracle_cond *c);
+void oracle_extreme_put(struct pk_buf *b, const struct oracle_cond *c);
+struct oracle_says oracle_extreme_judge(const struct oracle_cond *c, const struct oracle_view *v,
+                                        uint64_t now_ms);
+void oracle_trend_make(struct pk_rng *r, struct oracle_cond *c);
+void oracle_trend_put(struct pk_buf *b, const struct oracle_cond *c);
+struct oracle_says oracle_trend_judge(const struct oracle_cond *c, const struct oracle_view *v,
+                                      uint64_t now_ms);
 
 /* Runs one case; false when engine and oracle differ (told on stdout). *out_findings, *out_events are added
  * to. */

@@ -426,5 +426,9 @@ const struct oracle_form ORACLE_FORMS[] = {
     {"consecutive", ORACLE_MAY_CLEAR, make_run, put_run, judge_run},
     {"then", 0, make_pair, put_then, judge_then},
     {"without", ORACLE_IS_OF_TIME, make_pair, put_without, judge_without},
+    {"quantile", ORACLE_NEEDS_VALUE | ORACLE_IS_LARGE | ORACLE_MAY_CLEAR, oracle_quantile_make,
+     oracle_quantile_put, oracle_quantile_judge},
+    {"extreme", ORACLE_NEEDS_VALUE, oracle_extreme_make, oracle_extreme_put, oracle_extreme_judge},
+    {"trend", ORACLE_NEEDS_VALUE, oracle_trend_make, oracle_trend_put, oracle_trend_judge},
 };
 const uint32_t ORACLE_FORM_COUNT = PK_COUNT_OF(ORACLE_FORMS);

@@ -97,7 +97,7 @@ PK_TEST(check__over_the_memory_budget__names_rule_and_prices) {
     CHECK_EQ_U64(diag.line, 15);
     CHECK(strstr(diag.message, "rule 'c' is over the memory budget, with it the set takes rules 3 of ") ==
           diag.message);
-    CHECK(strstr(prices, "a: 256 windows") == prices || PK_LIMIT_RULES != 64u);
+    CHECK(strstr(prices, "a: 512 windows") == prices || PK_LIMIT_RULES != 64u);
     CHECK(strstr(prices, "total: windows ") != NULL);
 }
 
