@@ -358,8 +358,11 @@ int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct pk_str grou
 bool pk_engine_is_silent(const struct pk_engine *e, struct pk_str source) {
     for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
         const struct pk_active *a = &e->active[i];
-        if (a->is_used && e->rules.rows[a->rule]->when.kind == PK_COND_ABSENT &&
-            pk_str_eq(pk_str_of(a->group_key), source)) {
+        if (!a->is_used) {
+            continue;
+        }
+        const struct pk_rule *r = e->rules.rows[e->windows.slots[a->slot].rule];
+        if (r->when.kind == PK_COND_ABSENT && pk_str_eq(pk_str_of(a->group_key), source)) {
             return true;
         }
     }

@@ -157,15 +157,17 @@ static void fill(struct pk_intake *in, const struct pk_event_in *e, uint16_t typ
                                     pk_str_make((const char *)e->fields, e->field_bytes));
 }
 
-/* The inlet's own bucket: strangers who name themselves anew with each line share it. */
+/* The inlet's own bucket: strangers who name themselves anew with each line share it. An event of the inlet
+ * itself is counted once, as that of any source. */
 static int pass_inlet(struct pk_intake *in, const struct pk_event_in *e, uint64_t now_ms) {
-    struct pk_source *inlet = e->via == 0 ? NULL : pk_sources_state(&in->sources, (uint16_t)(e->via - 1u));
-    if (inlet == NULL) {
+    const uint16_t id = (uint16_t)(e->via - 1u);
+    struct pk_source *inlet = e->via == 0 ? NULL : pk_sources_state(&in->sources, id);
+    if (inlet == NULL || strcmp(pk_sources_name(&in->sources, id), e->source) == 0) {
         return PK_OK;
     }
     inlet->sequence++;
     if (!take_token(in, inlet, now_ms)) {
-        return refuse(in, (uint16_t)(e->via - 1u), PK_LOSS_RATE, now_ms, PK_E_RATE);
+        return refuse(in, id, PK_LOSS_RATE, now_ms, PK_E_RATE);
     }
     inlet->event_count++;
     return PK_OK;

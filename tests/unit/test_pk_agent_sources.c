@@ -113,6 +113,16 @@ PK_TEST(sources__states_and_figures) {
     check_sound();
 }
 
+PK_TEST(sources__one_that_never_reported__is_silent_once_its_rule_fires) {
+    begin(NULL);
+    wait_ms(59000);
+    CHECK(says(0, "sources.get", "{\"source\":\"press-7\"}", "\"state\":\"unknown\""));
+    wait_ms(2000);
+    CHECK(says(0, "sources.get", "{\"source\":\"press-7\"}", "\"state\":\"silent\""));
+    CHECK(says(0, "sources.list", "{\"state\":\"silent\"}", "\"source\":\"press-7\""));
+    check_sound();
+}
+
 PK_TEST(sources__one_that_cannot_measure_is_a_fault) {
     begin(NULL);
     REQUIRE(pk_event_sample("disk_pct", "data", 0, PK_E_IO, &gw.agent.event_in) == PK_OK);
@@ -159,5 +169,6 @@ PK_TEST(sources__in_pages_and_by_signed_command) {
 }
 
 PK_TEST_MAIN(events__by_age_and_time, events__in_pages, events__large_ones__never_cut_the_answer,
-             sources__states_and_figures, sources__one_that_cannot_measure_is_a_fault,
-             sources__losses_by_reason, sources__in_pages_and_by_signed_command)
+             sources__states_and_figures, sources__one_that_never_reported__is_silent_once_its_rule_fires,
+             sources__one_that_cannot_measure_is_a_fault, sources__losses_by_reason,
+             sources__in_pages_and_by_signed_command)

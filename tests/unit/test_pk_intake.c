@@ -227,6 +227,22 @@ PK_TEST(inlet__its_own_rate__holds_for_all_who_come_through_it) {
     CHECK(l->source_id == inlet && l->reason == PK_LOSS_RATE && l->from == 21 && l->to == 50);
 }
 
+PK_TEST(inlet__events_of_its_own__are_counted_once) {
+    start(10, 20);
+    const int inlet = pk_sources_intern(&intake.sources, pk_str_of("statsd"));
+    REQUIRE(inlet >= 0);
+    for (uint32_t i = 0; i < 30; i++) {
+        REQUIRE(pk_event_json_parse(pk_str_of("{\"type\":\"t\",\"source\":\"statsd\"}"), &in, &error) ==
+                PK_OK);
+        in.via = (uint16_t)(inlet + 1);
+        CHECK_EQ_INT(pk_intake_offer(&intake, &in, &now, &number), i < 20 ? PK_OK : PK_E_RATE);
+    }
+    const struct pk_source *s = pk_sources_state(&intake.sources, (uint16_t)inlet);
+    CHECK_EQ_U64(s->event_count, 20);
+    CHECK_EQ_U64(s->loss_count, 10);
+    CHECK_EQ_U64(s->sequence, 30);
+}
+
 PK_TEST(lost__is_in_the_ledger_of_its_source) {
     start(0, 1);
     const int inlet = pk_sources_intern(&intake.sources, pk_str_of("kmsg"));
@@ -247,4 +263,5 @@ PK_TEST_MAIN(offer__then_pop__a_whole_record, offer__above_the_rate__is_refused_
              time__own_late_replayed_and_future__each_in_its_place,
              source_state__heartbeat_and_fault__are_remembered,
              bad__is_counted_with_the_source_when_it_is_known,
-             inlet__its_own_rate__holds_for_all_who_come_through_it, lost__is_in_the_ledger_of_its_source)
+             inlet__its_own_rate__holds_for_all_who_come_through_it,
+             inlet__events_of_its_own__are_counted_once, lost__is_in_the_ledger_of_its_source)
