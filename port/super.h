@@ -74,7 +74,8 @@ struct pk_port_super {
      * PK_E_DENIED (also: a link, or not a file), PK_E_BUSY (the address is in use, or the program ended a
      * moment ago), PK_E_IO; what was there before stays. May touch the disk. */
     int (*inlet)(void *ctx, uint32_t slot, const struct pk_inlet_row *row, const char *cursor);
-    void (*inlet_close)(void *ctx, uint32_t slot); /* idempotent */
+    void (*inlet_close)(void *ctx, uint32_t slot);                /* idempotent */
+    void (*inlet_swap)(void *ctx, uint32_t slot, uint32_t other); /* what is known of the two, open or not */
 
     /* As pk_port_ipc, for the agent's socket. open_id: a descriptor to pass (enum pk_ipc_open_id), or -1.
      * send: also PK_E_NOT_FOUND when that descriptor is not there. */

@@ -53,6 +53,7 @@ void pk_super_kill(void *ctx, enum pk_super_child which, enum pk_super_kill how)
 void pk_super_inlets_init(struct pk_super_platform *p);
 int pk_super_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row, const char *cursor);
 void pk_super_inlet_close(void *ctx, uint32_t slot);
+void pk_super_inlet_swap(void *ctx, uint32_t slot, uint32_t other);
 void pk_super_inlets_close(struct pk_super_platform *p);
 /* Reaps the journal's program. */
 void pk_super_inlets_reap(struct pk_super_platform *p);

@@ -306,6 +306,14 @@ void pk_super_inlet_close(void *ctx, uint32_t slot) {
     *in = (struct pk_super_inlet_state){.fd = -1};
 }
 
+void pk_super_inlet_swap(void *ctx, uint32_t slot, uint32_t other) {
+    struct pk_super_platform *p = ctx;
+    PK_ASSERT(slot < PK_LIMIT_INLETS && other < PK_LIMIT_INLETS);
+    const struct pk_super_inlet_state kept = p->inlets[slot];
+    p->inlets[slot] = p->inlets[other];
+    p->inlets[other] = kept;
+}
+
 void pk_super_inlets_init(struct pk_super_platform *p) {
     for (uint32_t i = 0; i < PK_LIMIT_INLETS; i++) {
         p->inlets[i] = (struct pk_super_inlet_state){.fd = -1};

@@ -270,6 +270,7 @@ int pk_super_platform_open(const struct pk_super_platform_config *config, struct
         .probed = pk_super_probed,
         .inlet = pk_super_inlet,
         .inlet_close = pk_super_inlet_close,
+        .inlet_swap = pk_super_inlet_swap,
         .send = pk_super_send,
         .recv = pk_super_recv,
         .read_owned = read_owned,

@@ -117,10 +117,47 @@ void pk_super_inlets_orphan(struct pk_supervisor *s) {
     s->inlets.due_ms = UINT64_MAX;
 }
 
+static bool is_same(const struct pk_inlet_row *x, const struct pk_inlet_row *y) {
+    return memcmp(x, y, sizeof *x) == 0;
+}
+
+/* The agent asks anew for what has another number. What it had of the journal's pipe is not in the pipe any
+ * more, but behind its cursor. */
+static void renumber(struct pk_supervisor *s, uint32_t i, uint32_t j) {
+    struct pk_super_inlets *in = &s->inlets;
+    struct pk_inlet_row *rows = s->config.inlets.rows;
+    const struct pk_inlet_row row = rows[i];
+    const uint32_t both[] = {i, j};
+    rows[i] = rows[j];
+    rows[j] = row;
+    s->port->inlet_swap(s->port->ctx, i, j);
+    for (size_t k = 0; k < PK_COUNT_OF(both); k++) {
+        const uint32_t at = both[k];
+        in->is_wanted[at] = in->is_unsent[at] = false;
+        in->told_error[at] = PK_OK;
+        if (rows[at].kind == PK_INLET_JOURNAL) {
+            s->port->inlet_close(s->port->ctx, at);
+        }
+    }
+}
+
+/* A row that stands elsewhere in the new table is the same inlet: it goes on where it was read. */
+static void follow_rows(struct pk_supervisor *s, const struct pk_inlets *table) {
+    const struct pk_inlet_row *rows = s->config.inlets.rows;
+    for (uint32_t i = 0; i < table->count; i++) {
+        for (uint32_t j = 0; j < PK_LIMIT_INLETS && !is_same(&rows[i], &table->rows[i]); j++) {
+            if (is_same(&rows[j], &table->rows[i]) && !is_same(&rows[j], &table->rows[j])) {
+                renumber(s, i, j);
+            }
+        }
+    }
+}
+
 void pk_super_inlets_take(struct pk_supervisor *s, const struct pk_inlets *table) {
     struct pk_super_inlets *in = &s->inlets;
+    follow_rows(s, table);
     for (uint32_t i = 0; i < PK_LIMIT_INLETS; i++) {
-        if (memcmp(&s->config.inlets.rows[i], &table->rows[i], sizeof table->rows[i]) == 0) {
+        if (is_same(&s->config.inlets.rows[i], &table->rows[i])) {
             continue;
         }
         s->port->inlet_close(s->port->ctx, i);

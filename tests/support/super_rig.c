@@ -89,6 +89,12 @@ static int look_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row, 
 static void close_inlet(void *ctx, uint32_t slot) {
     ((struct super_rig *)ctx)->inlet_closes[slot]++;
 }
+static void swap_inlets(void *ctx, uint32_t slot, uint32_t other) {
+    struct super_rig *r = ctx;
+    r->inlet_swaps++;
+    r->inlet_swapped[0] = slot;
+    r->inlet_swapped[1] = other;
+}
 static int recv_frame(void *ctx, struct pk_ipc_frame *out) {
     struct super_rig *r = ctx;
     if (r->in_at == r->in_count) {
@@ -211,6 +217,7 @@ void super_rig_init(struct super_rig *r, struct pk_supervisor *s, const char *ac
                                      .probed = probed,
                                      .inlet = look_inlet,
                                      .inlet_close = close_inlet,
+                                     .inlet_swap = swap_inlets,
                                      .send = send_frame,
                                      .recv = recv_frame,
                                      .read_owned = read_owned,

@@ -32,6 +32,7 @@ struct super_rig {
     /* inlets: what the next look of a slot says, and what was asked */
     int inlet_says[PK_LIMIT_INLETS];
     uint32_t inlet_looks[PK_LIMIT_INLETS], inlet_closes[PK_LIMIT_INLETS];
+    uint32_t inlet_swaps, inlet_swapped[2];
     char inlet_cursor[PK_INLET_CURSOR_BYTES];
     /* record */
     uint8_t record[PK_SUPER_SCRATCH_BYTES];

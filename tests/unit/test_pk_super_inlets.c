@@ -150,7 +150,49 @@ PK_TEST(inlets__another_table__closes_what_changed) {
     CHECK(r->inlet_looks[0] > 1);
 }
 
+static void take(const char *text) {
+    static struct pk_super_config other;
+    pk_super_config_defaults(&other);
+    CHECK_EQ_INT(pk_super_config_parse(&other, pk_str_of(text), "f", &the_diag), PK_OK);
+    pk_super_inlets_take(&the_supervisor, &other.inlets);
+}
+
+PK_TEST(inlets__another_row_in_front__the_others_go_on_where_they_were) {
+    struct super_rig *r = running();
+    ask(r, 0, "");
+    ask(r, 1, "");
+    take("[log new]\npath = /new\n[log a]\npath = /a\n[log b]\npath = /b\n[journal]\ncommand = yes\n");
+    CHECK_EQ_U64(r->inlet_swaps, 3);
+    CHECK_EQ_U64(r->inlet_closes[1], 0);
+    CHECK_EQ_U64(r->inlet_closes[2], 0);
+    CHECK_EQ_U64(r->inlet_closes[3], 1); /* the journal's program begins again behind its cursor */
+    const uint32_t looks = r->inlet_looks[1];
+    super_rig_step(r, 3000, 0);
+    CHECK_EQ_U64(r->inlet_looks[1], looks); /* until the agent asks by the new table */
+    super_rig_forget(r);
+    ask(r, 1, "");
+    REQUIRE(super_rig_heard(r, PK_IPC_FD) != NULL);
+    CHECK_EQ_U64(super_rig_heard(r, PK_IPC_FD)->id, PK_IPC_OPEN_INLET + 1);
+}
+
+PK_TEST(inlets__rows_change_places_or_go__nothing_else_is_closed) {
+    struct super_rig *r = running();
+    take("[log b]\npath = /b\n[log a]\npath = /a\n[journal]\ncommand = yes\n");
+    CHECK_EQ_U64(r->inlet_swaps, 1);
+    CHECK(r->inlet_swapped[0] == 0 && r->inlet_swapped[1] == 1);
+    CHECK_EQ_U64(r->inlet_closes[0] + r->inlet_closes[1] + r->inlet_closes[2], 0);
+    take("[log a]\npath = /a\n");
+    CHECK_EQ_U64(r->inlet_swaps, 2);
+    CHECK_EQ_U64(r->inlet_closes[0], 0);
+    CHECK_EQ_U64(r->inlet_closes[1], 1); /* b */
+    CHECK_EQ_U64(r->inlet_closes[2], 1);
+    take("[log a]\npath = /a\n");
+    CHECK_EQ_U64(r->inlet_swaps, 2);
+}
+
 PK_TEST_MAIN(inlets__asked__the_descriptor_is_passed, inlets__log_is_another_file__is_passed_again_by_itself,
              inlets__log_missing__is_said_once_and_its_return_too,
              inlets__socket_of_the_agent_full__is_made_up_for, inlets__wrong_requests__are_refused,
-             inlets__agent_gone__nothing_is_looked_at, inlets__another_table__closes_what_changed)
+             inlets__agent_gone__nothing_is_looked_at, inlets__another_table__closes_what_changed,
+             inlets__another_row_in_front__the_others_go_on_where_they_were,
+             inlets__rows_change_places_or_go__nothing_else_is_closed)
