@@ -1,4 +1,4 @@
-# The shipped log patterns: config/patterns/*.patterns become a constant table and automaton in pk_event. The generator
+# The shipped log patterns: config/patterns/*.patterns become constant tables in pk_event. The generator
 # is the parser of the run time, built for this machine.
 find_program(PK_BUILD_CC NAMES gcc cc clang REQUIRED)
 set(PK_PATTERN_GENERATOR ${CMAKE_SOURCE_DIR}/tools/gen_patterns.c)

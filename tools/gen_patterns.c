@@ -1,5 +1,5 @@
-/* Build tool: reads *.patterns with the parser of the run time and writes rows and automaton as constants in
- * C. A pattern that is wrong fails the build. gen_patterns OUT.c FILE.patterns... */
+/* Build tool: reads *.patterns with the parser of the run time and writes rows and search tables as constants
+ * in C. A pattern that is wrong fails the build. gen_patterns OUT.c FILE.patterns... */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,25 +79,26 @@ static void put_rows(FILE *out, const struct work *w) {
         const struct pk_pattern_row *r = &w->rows[i];
         fputs("    {", out);
         put_ref(out, r->match);
-        fprintf(out, "%u, %s, 0},\n", (unsigned)r->pattern, r->is_at_start ? "true" : "false");
+        fprintf(out, "%u, %u, %u, %s},\n", (unsigned)r->pattern, (unsigned)r->anchor_at,
+                (unsigned)r->anchor_bytes, r->is_at_start ? "true" : "false");
     }
     fputs("};\n\n", out);
 }
 
-static void put_automaton(FILE *out, const struct work *w, const struct pk_patterns *p) {
+static void put_tables(FILE *out, const struct work *w, const struct pk_patterns *p) {
     fputs("static const struct pk_patterns_cell CELLS[] = {", out);
     for (uint32_t i = 0; i < p->cell_count; i++) {
         const struct pk_patterns_cell *c = &p->cells[i];
-        fprintf(out, "%s{%u, %u, %u, %u},", i % 6u == 0 ? "\n    " : "", (unsigned)c->base, (unsigned)c->fail,
-                (unsigned)c->label, (unsigned)c->flags);
+        fprintf(out, "%s{%u, %u, %u, %u},", i % 6u == 0 ? "\n    " : "", (unsigned)c->base, (unsigned)c->end,
+                (unsigned)c->label, 0u);
     }
-    fputs("\n};\n\nstatic const struct pk_patterns_end ENDS[] = {", out);
+    fputs("\n};\n\nstatic const uint16_t ENDS[] = {", out);
     for (uint32_t i = 0; i < p->row_count; i++) {
-        fprintf(out, "%s{%u, %u},", i % 10u == 0 ? "\n    " : "", (unsigned)p->ends[i].state,
-                (unsigned)p->ends[i].row);
+        fprintf(out, "%s%u,", i % 16u == 0 ? "\n    " : "", (unsigned)p->ends[i]);
     }
     fputs("\n};\n\n", out);
     put_bytes(out, "CLASSES", "uint8_t", (const char *)w->build.classes, 256);
+    put_bytes(out, "SKIPS", "uint8_t", (const char *)w->build.skips, PK_PATTERNS_SKIPS);
 }
 
 static int write_patterns(const char *path, struct work *w) {
@@ -113,11 +114,11 @@ static int write_patterns(const char *path, struct work *w) {
           out);
     put_bytes(out, "TEXT", "char", w->text, w->book.text_bytes);
     put_rows(out, w);
-    put_automaton(out, w, &p);
+    put_tables(out, w, &p);
     fprintf(out,
             "const struct pk_patterns PK_SHIPPED_PATTERNS = {PATTERNS, ROWS, TEXT, CELLS, ENDS, CLASSES, "
-            "%uu, %uu};\n",
-            (unsigned)p.row_count, (unsigned)p.cell_count);
+            "SKIPS, %uu, %uu, %uu};\n",
+            (unsigned)p.row_count, (unsigned)p.cell_count, (unsigned)p.window_bytes);
     const int is_bad = ferror(out);
     return fclose(out) != 0 || is_bad ? fail("cannot be written", path) : 0;
 }

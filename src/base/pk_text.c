@@ -464,6 +464,24 @@ static uint32_t ascii_steps(struct pk_str s) {
     return at;
 }
 
+/* Eight a step: a top bit comes of a byte that has it, that is below the blank, or that is DEL. What a borrow
+ * spoils lies above a byte that is none. */
+uint32_t pk_text_plain_run(struct pk_str s) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint32_t at = 0;
+    for (; s.n - at >= 8u; at += 8u) {
+        uint64_t word = 0;
+        memcpy(&word, s.p + at, sizeof word);
+        if (((word | (word - ones * ' ') | (word + ones)) & tops) != 0) {
+            break;
+        }
+    }
+    while (at < s.n && s.p[at] >= ' ' && s.p[at] < 0x7F) {
+        at++;
+    }
+    return at;
+}
+
 bool pk_text_is_utf8(struct pk_str s) {
     for (uint32_t at = ascii_steps(s); at < s.n;) {
         const uint32_t len = (unsigned char)s.p[at] < 0x80u ? 1u : pk_utf8_len(s.p + at, s.n - at);

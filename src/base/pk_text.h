@@ -76,6 +76,8 @@ struct pk_str pk_buf_str(const struct pk_buf *b);
 /* True when every byte is in [A-Za-z0-9_-] (and `extra`), length 1..max. For ids (WIRE "Ids"). */
 bool pk_text_is_id(struct pk_str s, const char *extra, uint32_t max_bytes);
 bool pk_text_is_utf8(struct pk_str s);
+/* Bytes at the start that stand for themselves, from the blank to the tilde. */
+uint32_t pk_text_plain_run(struct pk_str s);
 /* Bytes of the well-formed UTF-8 character at p (RFC 3629: no overlong form, no surrogate, <= U+10FFFF); 0
  * when there is none. */
 uint32_t pk_utf8_len(const char *p, size_t n);

@@ -62,20 +62,34 @@ static uint32_t probe(const struct pk_name *names, const uint16_t *slots, uint32
     return 0;
 }
 
-/* Eight bytes a step, the rest filled up with zeros. It only places a name in this table, so it need not be
- * the same on every machine. */
+static uint64_t load8(const char *p) {
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
+static uint64_t load4(const char *p) {
+    uint32_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
+/* Eight bytes a step, the last of them over bytes that were taken already. It only places a name in this
+ * table, so it need not be the same on every machine. */
 static uint32_t name_hash(struct pk_str name) {
-    uint64_t hash = name.n;
-    uint32_t at = 0;
-    uint64_t word = 0;
-    for (; name.n - at >= sizeof word; at += (uint32_t)sizeof word) {
-        memcpy(&word, name.p + at, sizeof word);
-        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
-        hash ^= hash >> 32;
-    }
-    word = 0;
-    for (uint32_t i = 0; at + i < name.n; i++) {
-        word |= (uint64_t)(uint8_t)name.p[at + i] << (8u * i);
+    uint64_t hash = name.n, word = 0;
+    if (name.n >= 8u) {
+        for (uint32_t at = 0; at + 8u < name.n; at += 8u) {
+            hash = (hash ^ load8(name.p + at)) * 0x9E3779B97F4A7C15u;
+            hash ^= hash >> 32;
+        }
+        word = load8(name.p + name.n - 8u);
+    } else if (name.n >= 4u) {
+        word = load4(name.p) | load4(name.p + name.n - 4u) << 32;
+    } else {
+        for (uint32_t i = 0; i < name.n; i++) {
+            word |= (uint64_t)(uint8_t)name.p[i] << (8u * i);
+        }
     }
     return (uint32_t)(pk_hash64_scramble(hash ^ word) >> 32);
 }

@@ -29,9 +29,18 @@ static struct pk_str field_of(const struct context *c, struct pk_str name) {
 
 /* Names are of few characters; others become '_'. */
 static void put_name(struct pk_buf *b, struct pk_str s) {
+    if (s.n == 0) {
+        return;
+    }
     const uint32_t room = b->cap_bytes - b->n - 1u;
     const uint32_t n = s.n < room ? s.n : room;
     char *to = b->p + b->n;
+    if (pk_intern_is_name(s) && n == s.n) {
+        pk_copy(to, s.p, n);
+        to[n] = '\0';
+        b->n += n;
+        return;
+    }
     for (uint32_t i = 0; i < n; i++) {
         to[i] = pk_intern_is_name_byte((uint8_t)s.p[i]) ? s.p[i] : '_';
     }
@@ -65,33 +74,15 @@ static void put_source(const struct context *c, struct pk_str template, struct p
     }
 }
 
-/* Bytes at the start that stand for themselves, from the blank to the tilde; eight a step: a top bit comes of
- * a byte that has it, that is below the blank, or that is DEL. What a borrow spoils lies above a byte that is
- * none. */
-static uint32_t plain_run(const char *p, uint32_t n) {
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-    uint32_t at = 0;
-    for (; n - at >= 8u; at += 8u) {
-        uint64_t word = 0;
-        memcpy(&word, p + at, sizeof word);
-        if (((word | (word - ones * ' ') | (word + ones)) & tops) != 0) {
-            break;
-        }
-    }
-    while (at < n && p[at] >= ' ' && p[at] < 0x7F) {
-        at++;
-    }
-    return at;
-}
-
 /* Text for people: what a terminal would obey and what is no UTF-8 becomes '?'. */
-static void put_message(struct pk_str s, struct pk_event_in *out) {
-    const uint32_t plain = plain_run(s.p, s.n < PK_EVENT_MESSAGE_BYTES ? s.n : PK_EVENT_MESSAGE_BYTES);
+static void put_message(struct pk_str s, bool is_plain, struct pk_event_in *out) {
+    const uint32_t most = s.n < PK_EVENT_MESSAGE_BYTES ? s.n : PK_EVENT_MESSAGE_BYTES;
+    const uint32_t plain = is_plain ? most : pk_text_plain_run((struct pk_str){s.p, most});
     uint32_t n = plain, at = plain;
     pk_copy(out->message, s.p, plain);
     while (at < s.n) {
-        const bool is_plain = s.p[at] >= ' ' && s.p[at] < 0x7F;
-        const uint32_t bytes = is_plain ? 1u : pk_utf8_len(s.p + at, s.n - at);
+        const bool is_printed = s.p[at] >= ' ' && s.p[at] < 0x7F;
+        const uint32_t bytes = is_printed ? 1u : pk_utf8_len(s.p + at, s.n - at);
         const uint32_t step = bytes > 0 ? bytes : 1u;
         if (n + step > PK_EVENT_MESSAGE_BYTES) {
             out->cut_count++;
@@ -100,7 +91,7 @@ static void put_message(struct pk_str s, struct pk_event_in *out) {
         for (uint32_t i = 0; i < step; i++) {
             out->message[n + i] = s.p[at + i];
         }
-        if (!is_plain && step == 1u) {
+        if (!is_printed && step == 1u) {
             out->message[n] = s.p[at] == '\t' ? ' ' : '?';
         }
         n += step;
@@ -110,39 +101,61 @@ static void put_message(struct pk_str s, struct pk_event_in *out) {
     out->message_bytes = (uint16_t)n;
 }
 
-static void put_field(struct pk_event_in *out, uint32_t *io_bytes, uint32_t *io_count, struct pk_str name,
-                      struct pk_str value, enum pk_field_kind kind) {
-    enum { VALUE_BYTES_MAX = 128 };
-    if (value.n == 0 || *io_count >= PK_EVENT_FIELDS_MAX ||
-        (plain_run(value.p, value.n) != value.n && !pk_text_is_utf8(value))) {
-        return;
-    }
-    char cut[VALUE_BYTES_MAX + 1];
-    struct pk_field field = {.kind = kind, .name = name, .value = value};
-    if (value.n > VALUE_BYTES_MAX) {
-        field.value = (struct pk_str){cut, pk_str_copy_cut(value, cut, sizeof cut)};
-    }
-    if (pk_field_pack(out->fields, sizeof out->fields, io_bytes, &field) == PK_OK) {
-        (*io_count)++;
+/* Packed one behind the other; `count` counts them. */
+struct packer {
+    struct pk_event_in *out;
+    uint32_t bytes, count;
+};
+
+static void pack(struct packer *k, struct pk_str name, struct pk_str value, enum pk_field_kind kind) {
+    const struct pk_field field = {.kind = kind, .name = name, .value = value};
+    if (pk_field_pack(k->out->fields, sizeof k->out->fields, &k->bytes, &field) == PK_OK) {
+        k->count++;
     }
 }
 
+enum { VALUE_BYTES_MAX = 128 };
+
+static void pack_cut(struct packer *k, struct pk_str name, struct pk_str value, enum pk_field_kind kind) {
+    char cut[VALUE_BYTES_MAX + 1];
+    pack(k, name, (struct pk_str){cut, pk_str_copy_cut(value, cut, sizeof cut)}, kind);
+}
+
+/* is_plain: the value is known to be; others are looked through for what is no UTF-8. */
+static void put_field(struct packer *k, bool is_plain, struct pk_str name, struct pk_str value,
+                      enum pk_field_kind kind) {
+    if (value.n == 0 || k->count >= PK_EVENT_FIELDS_MAX) {
+        return;
+    }
+    if (!is_plain && pk_text_plain_run(value) != value.n && !pk_text_is_utf8(value)) {
+        return;
+    }
+    if (value.n > VALUE_BYTES_MAX) {
+        pack_cut(k, name, value, kind);
+        return;
+    }
+    pack(k, name, value, kind);
+}
+
 static void put_fields(const struct context *c, struct pk_str pattern_id, struct pk_event_in *out) {
-    uint32_t bytes = 0, count = 0;
+    struct packer k = {.out = out};
+    const bool is_plain = c->line->is_plain;
+    bool has_ip = false;
     /* Last first: the walk found those before the anchor from behind, and what is short of room is told last.
      */
     for (uint32_t i = 0; i < c->fields.count && i < PK_PATTERN_FIELDS_MAX; i++) {
         const struct pk_pattern_field *f = &c->fields.items[i];
         const bool is_number = pk_str_eq_c(f->name, "value");
-        put_field(out, &bytes, &count, f->name, f->value, is_number ? PK_FIELD_NUMBER : PK_FIELD_STRING);
+        has_ip = has_ip || pk_str_eq_c(f->name, "ip");
+        put_field(&k, is_plain, f->name, f->value, is_number ? PK_FIELD_NUMBER : PK_FIELD_STRING);
     }
-    if (pk_pattern_field(&c->fields, IP).n == 0) {
-        put_field(out, &bytes, &count, IP, c->line->ip, PK_FIELD_STRING);
+    if (!has_ip) {
+        put_field(&k, is_plain, IP, c->line->ip, PK_FIELD_STRING);
     }
-    put_field(out, &bytes, &count, PROGRAM, c->line->program, PK_FIELD_STRING);
-    put_field(out, &bytes, &count, PATTERN, pattern_id, PK_FIELD_STRING);
-    put_field(out, &bytes, &count, HOST, c->line->host, PK_FIELD_STRING);
-    out->field_bytes = (uint16_t)bytes;
+    put_field(&k, is_plain, PROGRAM, c->line->program, PK_FIELD_STRING);
+    put_field(&k, false, PATTERN, pattern_id, PK_FIELD_STRING);
+    put_field(&k, is_plain, HOST, c->line->host, PK_FIELD_STRING);
+    out->field_bytes = (uint16_t)k.bytes;
 }
 
 static void put_value(const struct context *c, const struct pk_pattern *row, struct pk_event_in *out) {
@@ -213,7 +226,7 @@ int pk_logevent_make(const struct pk_patterns *patterns, const struct pk_logline
     if (!is_new(once, p, out)) {
         return PK_E_NOT_FOUND;
     }
-    put_message(line->message, out);
+    put_message(line->message, line->is_plain, out);
     put_value(&c, p, out);
     put_fields(&c, pk_pattern_ref_str(patterns->text, p->id), out);
     return PK_OK;

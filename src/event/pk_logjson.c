@@ -207,6 +207,7 @@ bool pk_logjson_parse(struct pk_log_reader *r, struct pk_str line, struct pk_log
         return false;
     }
     o.line.format = PK_LOG_FORMAT_JSON;
+    o.line.is_plain = false; /* what an escape stands for */
     *out = o.line;
     return true;
 }

@@ -84,20 +84,55 @@ static uint32_t stamp_of(struct pk_log_reader *r, struct pk_str line, struct pk_
     return n;
 }
 
+/* A head that host, tag and a blank make says the same wherever it stands: nothing behind it is looked at,
+ * but for the blanks that belong to it. Apart are the kernel's tag, which has a time behind it, and columns
+ * between bars. */
+static void keep_head(struct pk_log_reader *r, struct pk_str rest, const struct pk_logline *out) {
+    const uint32_t bytes = (uint32_t)(out->message.p - rest.p);
+    r->head_bytes = 0;
+    if (out->host.n == 0 || out->program.n == 0 || rest.p[0] == '|' || bytes > sizeof r->head ||
+        out->program.p + out->program.n >= out->message.p || out->message.p[-1] != ' ' ||
+        pk_str_eq_c(out->program, "kernel")) {
+        return;
+    }
+    pk_copy(r->head, rest.p, bytes);
+    r->head_bytes = (uint8_t)bytes;
+    r->head_format = out->format;
+    r->head_host_at = (uint8_t)(out->host.p - rest.p);
+    r->head_host_bytes = (uint8_t)out->host.n;
+    r->head_program_at = (uint8_t)(out->program.p - rest.p);
+    r->head_program_bytes = (uint8_t)out->program.n;
+}
+
+static bool is_same_head(const struct pk_log_reader *r, struct pk_str rest, struct pk_logline *out) {
+    if (r->head_bytes == 0 || r->head_format != out->format || rest.n <= r->head_bytes ||
+        rest.p[r->head_bytes] == ' ' || !pk_is_same(rest.p, r->head, r->head_bytes)) {
+        return false;
+    }
+    out->host = (struct pk_str){rest.p + r->head_host_at, r->head_host_bytes};
+    out->program = (struct pk_str){rest.p + r->head_program_at, r->head_program_bytes};
+    out->message = behind(rest, r->head_bytes);
+    return true;
+}
+
 static bool take_at_start(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
     struct pk_logtime t;
     const uint32_t n = stamp_of(r, line, &t);
     if (n == 0) {
         return false;
     }
+    const struct pk_str rest = behind(line, n);
     take_time(r, &t, out);
-    if (is_syslog_time(line, &t)) {
-        out->format = PK_LOG_FORMAT_SYSLOG;
-        pk_loghead_syslog(behind(line, n), out);
+    out->format = is_syslog_time(line, &t) ? PK_LOG_FORMAT_SYSLOG : PK_LOG_FORMAT_STAMPED;
+    if (is_same_head(r, rest, out)) {
         return true;
     }
-    out->format = PK_LOG_FORMAT_STAMPED;
-    pk_loghead_stamped(behind(line, n), out);
+    if (out->format == PK_LOG_FORMAT_SYSLOG) {
+        pk_loghead_syslog(rest, out);
+    } else {
+        pk_loghead_stamped(rest, out);
+    }
+    keep_head(r, rest, out);
     return true;
 }
 
@@ -319,18 +354,8 @@ static bool take_further_on(struct pk_log_reader *r, struct pk_str line, struct 
     return false;
 }
 
-/* NUL, or not UTF-8. Most lines are plain ASCII, which eight bytes at a time tell. */
-static bool is_odd(struct pk_str line) {
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
-    uint32_t at = 0;
-    for (; at + 8u <= line.n; at += 8u) {
-        uint64_t word = 0;
-        memcpy(&word, line.p + at, 8);
-        /* A top bit comes of a byte that has it, or of a NUL. */
-        if (((word | (word - ones)) & tops) != 0) {
-            break;
-        }
-    }
+/* NUL, or not UTF-8; the bytes before `at` are neither. */
+static bool is_odd(struct pk_str line, uint32_t at) {
     const struct pk_str rest = behind(line, at);
     return rest.n > 0 && (memchr(rest.p, '\0', rest.n) != NULL || !pk_text_is_utf8(rest));
 }
@@ -339,12 +364,13 @@ static bool is_odd(struct pk_str line) {
 static void keep_program(struct pk_log_reader *r, struct pk_logline *out) {
     if (out->format == PK_LOG_FORMAT_PLAIN) {
         out->program = (struct pk_str){r->last_program, r->last_program_bytes};
+        out->is_plain = out->is_plain && pk_text_plain_run(out->program) == out->program.n;
         return;
     }
     const struct pk_str p = out->program;
     r->last_program_bytes = (uint8_t)(p.n < PK_LOG_NAME_BYTES_MAX ? p.n : PK_LOG_NAME_BYTES_MAX);
     if (p.n > 0) {
-        memcpy(r->last_program, p.p, r->last_program_bytes);
+        pk_copy(r->last_program, p.p, r->last_program_bytes);
     }
 }
 
@@ -368,7 +394,9 @@ void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_log
         line.n = PK_LOG_LINE_BYTES_MAX;
         r->cut_count++;
     }
-    r->odd_byte_count += is_odd(line) ? 1u : 0u;
+    const uint32_t plain = pk_text_plain_run(line);
+    out->is_plain = plain == line.n;
+    r->odd_byte_count += !out->is_plain && is_odd(line, plain) ? 1u : 0u;
     while (line.n > 0 && (line.p[line.n - 1u] == '\r' || line.p[line.n - 1u] == '\0')) {
         line.n--;
     }
@@ -379,8 +407,9 @@ void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_log
     line = pk_str_starts(line, "\xEF\xBB\xBF") ? behind(line, 3) : line;
     out->message = line;
     out->format = PK_LOG_FORMAT_PLAIN;
-    if (line.n > 0 && !pk_logjson_parse(r, line, out) && !take_priority(r, line, out) &&
-        !take_kmsg(r, line, out) && !take_dmesg(r, line, out) && !take_at_start(r, line, out) &&
+    if (line.n > 0 && !(line.p[0] == '{' && pk_logjson_parse(r, line, out)) &&
+        !(line.p[0] == '<' && take_priority(r, line, out)) && !take_kmsg(r, line, out) &&
+        !(line.p[0] == '[' && take_dmesg(r, line, out)) && !take_at_start(r, line, out) &&
         !take_bracketed(r, line, out) && !take_access(r, line, out) && !take_klog(r, line, out)) {
         (void)take_further_on(r, line, out);
     }

@@ -9,6 +9,7 @@
 
 enum {
     PK_LOG_STAMP_BYTES_MAX = 48,
+    PK_LOG_HEAD_BYTES_MAX = 96,
     PK_LOG_STAMP_AHEAD_BYTES = 8, /* behind a time that decide where it ends */
     PK_LOG_LINE_BYTES_MAX = 8192, /* of a line that are looked at */
     PK_LOG_NAME_BYTES_MAX = 64,   /* host and program */
@@ -23,6 +24,7 @@ struct pk_logline {
     uint8_t severity;                /* enum pk_severity, meaningful when has_severity */
     bool has_time, has_severity;
     bool has_zone; /* has_time: it is not of a clock on the wall somewhere */
+    bool is_plain; /* the texts are known to be of bytes from the blank to the tilde */
 };
 
 /* What must be remembered from line to line of one file. Belongs to the caller; zero it, or use the
@@ -45,6 +47,10 @@ struct pk_log_reader {
     uint8_t stamp_bytes; /* of the newest time at the start of a line, and what it says; 0 = none */
     char stamp[PK_LOG_STAMP_BYTES_MAX]; /* with the bytes behind it */
     struct pk_logtime stamp_time;
+    /* What stands behind the time of syslog lines is mostly that of the line before: "host tag[pid]: ". Where
+     * host and tag stand in it; 0 head_bytes = nothing is known. */
+    uint8_t head_bytes, head_format, head_host_at, head_host_bytes, head_program_at, head_program_bytes;
+    char head[PK_LOG_HEAD_BYTES_MAX];
     char cursor[PK_LOG_CURSOR_BYTES]; /* "__CURSOR" of the last JSON line that had one; terminated */
 };
 

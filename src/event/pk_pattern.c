@@ -21,33 +21,36 @@ static bool is_field_letter(char c) {
 }
 
 int pk_pattern_piece_next(struct pk_str *rest, struct pk_pattern_piece *out) {
-    uint32_t at = 0;
+    const char *at = rest->p, *end = at + rest->n;
     out->has_field = false;
-    out->name = out->literal = (struct pk_str){NULL, 0};
+    out->name = (struct pk_str){NULL, 0};
     if (rest->n == 0) {
+        out->literal = (struct pk_str){NULL, 0};
         return PK_E_NOT_FOUND;
     }
-    if (rest->p[0] == '{') {
-        for (at = 1; at < rest->n && is_field_letter(rest->p[at]);) {
+    if (*at == '{') {
+        const char *name = ++at;
+        while (at < end && is_field_letter(*at)) {
             at++;
         }
-        if (at >= rest->n || rest->p[at] != '}') {
+        if (at == end || *at != '}') {
+            out->literal = (struct pk_str){NULL, 0};
             return PK_E_BAD_FIELD;
         }
         out->has_field = true;
-        out->name = (struct pk_str){rest->p + 1, at - 1u};
+        out->name = (struct pk_str){name, (uint32_t)(at - name)};
         at++;
     }
-    uint32_t end = at;
-    while (end < rest->n && rest->p[end] != '{') {
-        end++;
+    const char *literal = at;
+    while (at < end && *at != '{') {
+        at++;
     }
-    out->literal = (struct pk_str){rest->p + at, end - at};
-    *rest = (struct pk_str){rest->p + end, rest->n - end};
+    out->literal = (struct pk_str){literal, (uint32_t)(at - literal)};
+    *rest = (struct pk_str){at, (uint32_t)(end - at)};
     return PK_OK;
 }
 
-/* As pk_pattern_piece_next cuts it, without the pieces: this is asked for every line that has an anchor. */
+/* As pk_pattern_piece_next cuts it, without the pieces. */
 struct pk_str pk_pattern_anchor(struct pk_str match) {
     struct pk_str best = {match.p, 0};
     uint32_t at = 0;
@@ -70,6 +73,12 @@ struct pk_str pk_pattern_anchor(struct pk_str match) {
         }
     }
     return best;
+}
+
+struct pk_str pk_pattern_row_anchor(const char *text, const struct pk_pattern_row *row) {
+    const char *match = text + row->match.at;
+    return row->anchor_bytes > 0 ? (struct pk_str){match + row->anchor_at, row->anchor_bytes}
+                                 : pk_pattern_anchor((struct pk_str){match, row->match.n});
 }
 
 /* ---- the walk ---- */
@@ -253,13 +262,8 @@ static bool walk_back(struct pk_str head, bool is_at_start, struct pk_str messag
     return !is_at_start || end == 0;
 }
 
-bool pk_pattern_walk(struct pk_str match, bool is_at_start, struct pk_str message, uint32_t at,
-                     struct pk_pattern_fields *out) {
-    return pk_pattern_walk_anchored(match, pk_pattern_anchor(match), is_at_start, message, at, out);
-}
-
-bool pk_pattern_walk_anchored(struct pk_str match, struct pk_str anchor, bool is_at_start,
-                              struct pk_str message, uint32_t at, struct pk_pattern_fields *out) {
+static inline bool walk(struct pk_str match, struct pk_str anchor, bool is_at_start, struct pk_str message,
+                        uint32_t at, struct pk_pattern_fields *out) {
     const uint32_t head_bytes = (uint32_t)(anchor.p - match.p);
     const uint32_t tail_at = head_bytes + anchor.n;
     out->count = 0;
@@ -268,6 +272,17 @@ bool pk_pattern_walk_anchored(struct pk_str match, struct pk_str anchor, bool is
            (head_bytes > 0 ? walk_back((struct pk_str){match.p, head_bytes}, is_at_start, message, at, out)
                            : !is_at_start || at == 0) &&
            walk_forward((struct pk_str){match.p + tail_at, match.n - tail_at}, message, at + anchor.n, out);
+}
+
+bool pk_pattern_walk(struct pk_str match, bool is_at_start, struct pk_str message, uint32_t at,
+                     struct pk_pattern_fields *out) {
+    return walk(match, pk_pattern_anchor(match), is_at_start, message, at, out);
+}
+
+bool pk_pattern_walk_row(const char *text, const struct pk_pattern_row *row, struct pk_str message,
+                         uint32_t at, struct pk_pattern_fields *out) {
+    return walk(pk_pattern_ref_str(text, row->match), pk_pattern_row_anchor(text, row), row->is_at_start,
+                message, at, out);
 }
 
 struct pk_str pk_pattern_field(const struct pk_pattern_fields *fields, struct pk_str name) {

@@ -7,6 +7,7 @@
 #include "base/pk_text.h"
 
 enum {
+    PK_PATTERNS_MAX = 256,          /* what a row counts them with */
     PK_PATTERN_FIELDS_MAX = 6,      /* named fields of one text */
     PK_PATTERN_ONCE_MAX = 4,        /* patterns of one `once` word */
     PK_PATTERN_GAP_BYTES_MAX = 256, /* longest field */
@@ -45,9 +46,9 @@ struct pk_pattern { /* what any of its texts means; 28 bytes */
 };
 struct pk_pattern_row { /* one text; 8 bytes */
     struct pk_pattern_ref match;
-    uint16_t pattern;
-    bool is_at_start; /* text begins where the message does */
-    uint8_t reserved;
+    uint8_t pattern;
+    uint8_t anchor_at, anchor_bytes; /* what pk_pattern_anchor says of match; 0 bytes: it is too far behind */
+    bool is_at_start;                /* text begins where the message does */
 };
 _Static_assert(sizeof(struct pk_pattern) == 28u && sizeof(struct pk_pattern_row) == 8u,
                "no holes: the tables are read-only data of small boards");
@@ -72,6 +73,8 @@ struct pk_pattern_piece {
 PK_MUST_USE int pk_pattern_piece_next(struct pk_str *rest, struct pk_pattern_piece *out);
 /* The literal that is searched for: the longest, the first of equal ones; empty when there is none. */
 struct pk_str pk_pattern_anchor(struct pk_str match);
+/* The same for a row, which knows it. */
+struct pk_str pk_pattern_row_anchor(const char *text, const struct pk_pattern_row *row);
 
 struct pk_pattern_field {
     struct pk_str name, value; /* into the pattern's and the message's text */
@@ -86,9 +89,8 @@ struct pk_pattern_fields {
  * follows. */
 bool pk_pattern_walk(struct pk_str match, bool is_at_start, struct pk_str message, uint32_t at,
                      struct pk_pattern_fields *out);
-/* The same with what pk_pattern_anchor said of `match`, for whoever knows it already. */
-bool pk_pattern_walk_anchored(struct pk_str match, struct pk_str anchor, bool is_at_start,
-                              struct pk_str message, uint32_t at, struct pk_pattern_fields *out);
+bool pk_pattern_walk_row(const char *text, const struct pk_pattern_row *row, struct pk_str message,
+                         uint32_t at, struct pk_pattern_fields *out);
 /* Empty when there is no such field. */
 struct pk_str pk_pattern_field(const struct pk_pattern_fields *fields, struct pk_str name);
 #endif

@@ -120,13 +120,23 @@ static int check_pieces(struct parse *p, const struct pk_ini_item *item, struct 
     return PK_OK;
 }
 
+static void store_anchor(const char *text, struct pk_pattern_row *row) {
+    const struct pk_str match = pk_pattern_ref_str(text, row->match), anchor = pk_pattern_anchor(match);
+    const uint32_t at = (uint32_t)(anchor.p - match.p);
+    if (at <= UINT8_MAX && anchor.n <= UINT8_MAX) {
+        row->anchor_at = (uint8_t)at;
+        row->anchor_bytes = (uint8_t)anchor.n;
+    }
+}
+
 static int take_match(struct parse *p, const struct pk_ini_item *item) {
     struct pk_pattern_book *b = p->book;
     if (b->row_count >= b->row_cap) {
         return fail_value(p, item, "no room for another pattern");
     }
     struct pk_pattern_row *row = &b->rows[b->row_count];
-    *row = (struct pk_pattern_row){.pattern = (uint16_t)b->pattern_count};
+    PK_ASSERT(b->pattern_count < PK_PATTERNS_MAX);
+    *row = (struct pk_pattern_row){.pattern = (uint8_t)b->pattern_count};
     struct pk_str s = item->value;
     row->is_at_start = s.n > 0 && s.p[0] == '^';
     if (row->is_at_start) {
@@ -134,7 +144,10 @@ static int take_match(struct parse *p, const struct pk_ini_item *item) {
     }
     int err = store_match(p, item, s, &row->match);
     err = err != PK_OK ? err : check_pieces(p, item, pk_pattern_ref_str(b->text, row->match));
-    b->row_count += err == PK_OK ? 1u : 0u;
+    if (err == PK_OK) {
+        store_anchor(b->text, row);
+        b->row_count++;
+    }
     return err;
 }
 

@@ -8,11 +8,50 @@
 
 enum { ROOT = 0, NONE = 0 }; /* nobody's child is the root */
 
+static uint32_t known_bytes(struct pk_str anchor) {
+    return anchor.n < PK_PATTERNS_ANCHOR_BYTES ? anchor.n : PK_PATTERNS_ANCHOR_BYTES;
+}
+
+static struct pk_str anchor_of(const struct pk_pattern_book *book, uint32_t row) {
+    return pk_pattern_row_anchor(book->text, &book->rows[row]);
+}
+
+/* Of three bytes, letters of both cases alike. */
+static uint32_t skip_slot(const char *p) {
+    const uint32_t bits = ((uint32_t)(uint8_t)p[0] & 31u) | ((uint32_t)(uint8_t)p[1] & 31u) << 5 |
+                          ((uint32_t)(uint8_t)p[2] & 31u) << 10;
+    return bits * 0x9E3779B1u >> 20;
+}
+_Static_assert(PK_PATTERNS_SKIPS == 1 << (32 - 20), "the slot is the top bits of the product");
+
+static void make_skips(struct pk_patterns_build *b, const struct pk_pattern_book *book,
+                       uint32_t window_bytes) {
+    memset(b->skips, (int)window_bytes - 2, sizeof b->skips);
+    for (uint32_t i = 0; i < book->row_count; i++) {
+        const struct pk_str anchor = anchor_of(book, i);
+        for (uint32_t at = 0; at + 3u <= window_bytes; at++) {
+            uint8_t *skip = &b->skips[skip_slot(anchor.p + at)];
+            const uint8_t left = (uint8_t)(window_bytes - 3u - at);
+            *skip = left < *skip ? left : *skip;
+        }
+    }
+}
+
+static uint32_t shortest_anchor(const struct pk_pattern_book *book) {
+    uint32_t n = PK_PATTERNS_ANCHOR_BYTES;
+    for (uint32_t i = 0; i < book->row_count; i++) {
+        const uint32_t known = known_bytes(anchor_of(book, i));
+        n = known < n ? known : n;
+    }
+    PK_ASSERT(n >= PK_PATTERN_LITERAL_BYTES_MIN);
+    return n;
+}
+
 static void make_classes(struct pk_patterns_build *b, const struct pk_pattern_book *book) {
     bool is_used[256] = {false};
     for (uint32_t i = 0; i < book->row_count; i++) {
-        const struct pk_str anchor = pk_pattern_anchor(pk_pattern_ref_str(book->text, book->rows[i].match));
-        for (uint32_t k = 0; k < anchor.n && k < PK_PATTERNS_ANCHOR_BYTES; k++) {
+        const struct pk_str anchor = anchor_of(book, i);
+        for (uint32_t k = 0; k < known_bytes(anchor); k++) {
             const uint8_t c = (uint8_t)anchor.p[k];
             is_used[c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c] = true;
         }
@@ -38,7 +77,7 @@ static uint16_t child_of(const struct pk_patterns_build *b, uint16_t node, uint8
 /* The anchor of a row into the trie; the node it ends at, or PK_E_FULL. */
 static int32_t add_anchor(struct pk_patterns_build *b, struct pk_str anchor) {
     uint16_t node = ROOT;
-    for (uint32_t i = 0; i < anchor.n && i < PK_PATTERNS_ANCHOR_BYTES; i++) {
+    for (uint32_t i = 0; i < known_bytes(anchor); i++) {
         const uint8_t label = b->classes[(uint8_t)anchor.p[i]];
         uint16_t child = child_of(b, node, label);
         if (child == NONE) {
@@ -46,32 +85,21 @@ static int32_t add_anchor(struct pk_patterns_build *b, struct pk_str anchor) {
                 return PK_E_FULL;
             }
             child = (uint16_t)b->node_count++;
-            b->nodes[child] = (struct pk_patterns_node){
-                .sibling = b->nodes[node].child, .label = label, .depth = (uint8_t)(i + 1u)};
+            b->nodes[child] = (struct pk_patterns_node){.sibling = b->nodes[node].child, .label = label};
             b->nodes[node].child = child;
         }
         node = child;
     }
-    b->nodes[node].flags |= PK_PATTERNS_ENDS;
     return node;
 }
 
-/* Fail links, breadth first: those of shallower nodes are known. */
-static void link_fails(struct pk_patterns_build *b) {
+/* Breadth first, so that the parents come first. */
+static void make_order(struct pk_patterns_build *b) {
     uint32_t head = 0, tail = 0;
     b->queue[tail++] = ROOT;
     while (head < tail) {
         const uint16_t node = b->queue[head++];
         for (uint16_t child = b->nodes[node].child; child != NONE; child = b->nodes[child].sibling) {
-            uint16_t fail = node, found = NONE;
-            while (fail != ROOT && found == NONE) {
-                fail = b->nodes[fail].fail;
-                found = child_of(b, fail, b->nodes[child].label);
-            }
-            b->nodes[child].fail = found;
-            if ((b->nodes[found].flags & (PK_PATTERNS_ENDS | PK_PATTERNS_SUFFIX_ENDS)) != 0) {
-                b->nodes[child].flags |= PK_PATTERNS_SUFFIX_ENDS;
-            }
             b->queue[tail++] = child;
         }
     }
@@ -131,21 +159,27 @@ static int finish_cells(struct pk_patterns_build *b) {
     for (uint32_t i = 0; i < b->node_count; i++) {
         const struct pk_patterns_node *node = &b->nodes[i];
         struct pk_patterns_cell *cell = &b->cells[node->state];
-        cell->fail = b->nodes[node->fail].state;
-        cell->flags = node->flags;
         cell->base = node->child == NONE ? (uint16_t)empty : cell->base;
     }
     return PK_OK;
 }
 
-static void sort_ends(struct pk_patterns_end *ends, uint32_t count) {
+/* By state; rows that share one stay in their order. */
+static void make_ends(struct pk_patterns_build *b, uint32_t count) {
     for (uint32_t i = 1; i < count; i++) {
-        const struct pk_patterns_end end = ends[i];
+        const uint16_t state = b->found[i].state, row = b->found[i].row;
         uint32_t at = i;
-        for (; at > 0 && ends[at - 1u].state > end.state; at--) {
-            ends[at] = ends[at - 1u];
+        for (; at > 0 && b->found[at - 1u].state > state; at--) {
+            b->found[at] = b->found[at - 1u];
         }
-        ends[at] = end;
+        b->found[at].state = state;
+        b->found[at].row = row;
+    }
+    for (uint32_t i = count; i > 0; i--) {
+        const uint16_t state = b->found[i - 1u].state;
+        const bool is_last = i == count || b->found[i].state != state;
+        b->ends[i - 1u] = (uint16_t)(b->found[i - 1u].row | (is_last ? PK_PATTERNS_LAST : 0));
+        b->cells[state].end = (uint16_t)i;
     }
 }
 
@@ -156,33 +190,37 @@ int pk_patterns_build(struct pk_patterns_build *b, const struct pk_pattern_book 
     }
     memset(b, 0, sizeof *b);
     b->node_count = 1;
+    const uint32_t window_bytes = shortest_anchor(book);
     make_classes(b, book);
+    make_skips(b, book, window_bytes);
     for (uint32_t i = 0; i < book->row_count; i++) {
-        const int32_t node =
-            add_anchor(b, pk_pattern_anchor(pk_pattern_ref_str(book->text, book->rows[i].match)));
+        const int32_t node = add_anchor(b, anchor_of(book, i));
         if (node < 0) {
             return node;
         }
-        b->ends[i] = (struct pk_patterns_end){(uint16_t)node, (uint16_t)i};
+        b->found[i].state = (uint16_t)node;
+        b->found[i].row = (uint16_t)i;
     }
-    link_fails(b);
+    make_order(b);
     int err = place(b);
     err = err == PK_OK ? finish_cells(b) : err;
     if (err != PK_OK) {
         return err;
     }
     for (uint32_t i = 0; i < book->row_count; i++) {
-        b->ends[i].state = b->nodes[b->ends[i].state].state;
+        b->found[i].state = b->nodes[b->found[i].state].state;
     }
-    sort_ends(b->ends, book->row_count);
+    make_ends(b, book->row_count);
     *out = (struct pk_patterns){.patterns = book->patterns,
                                 .rows = book->rows,
                                 .text = book->text,
                                 .cells = b->cells,
                                 .ends = b->ends,
                                 .classes = b->classes,
+                                .skips = b->skips,
                                 .row_count = book->row_count,
-                                .cell_count = b->cell_count};
+                                .cell_count = b->cell_count,
+                                .window_bytes = window_bytes};
     return PK_OK;
 }
 
@@ -208,85 +246,72 @@ static bool is_program(const struct pk_patterns *p, const struct pk_pattern *pat
     return false;
 }
 
-/* A row whose anchor, or as much of it as the automaton knows, ends before `end`. */
-static void try_row(struct search *s, uint32_t index, uint32_t end) {
+/* A row whose anchor, or as much of it as the trie knows, stands at `at`. */
+static void try_row(struct search *s, uint32_t index, uint32_t at) {
     const struct pk_pattern_row *row = &s->p->rows[index];
-    const struct pk_str match = pk_pattern_ref_str(s->p->text, row->match);
-    const struct pk_str anchor = pk_pattern_anchor(match);
-    const uint32_t at = end - (anchor.n < PK_PATTERNS_ANCHOR_BYTES ? anchor.n : PK_PATTERNS_ANCHOR_BYTES);
     const struct pk_pattern *pattern = &s->p->patterns[row->pattern];
     struct pk_pattern_fields fields;
     if (pattern->formats != 0 && (pattern->formats & (1u << s->q->format)) == 0) {
         return;
     }
     if (!is_program(s->p, pattern, s->q->program) ||
-        !pk_pattern_walk_anchored(match, anchor, row->is_at_start, s->q->message, at, &fields)) {
+        !pk_pattern_walk_row(s->p->text, row, s->q->message, at, &fields)) {
         return;
     }
     s->best = index;
-    *s->out = fields;
-}
-
-/* First of the ends of a state. */
-static uint32_t first_end(const struct pk_patterns *p, uint16_t state) {
-    uint32_t low = 0, high = p->row_count;
-    while (low < high) {
-        const uint32_t middle = (low + high) / 2u;
-        if (p->ends[middle].state < state) {
-            low = middle + 1u;
-        } else {
-            high = middle;
-        }
+    s->out->count = fields.count;
+    for (uint32_t i = 0; i < fields.count; i++) {
+        s->out->items[i] = fields.items[i];
     }
-    return low;
 }
 
-/* Everything that ends with the byte before `end`: in this state and in its suffixes. */
-static void try_ends(struct search *s, uint16_t state, uint32_t end) {
-    const struct pk_patterns *p = s->p;
-    for (;;) {
-        if ((p->cells[state].flags & PK_PATTERNS_ENDS) != 0) {
-            for (uint32_t i = first_end(p, state); i < p->row_count && p->ends[i].state == state; i++) {
-                if (p->ends[i].row < s->best) {
-                    try_row(s, p->ends[i].row, end);
-                }
-            }
+/* The rows of one list of ends. */
+static void try_ends(struct search *s, uint32_t end, uint32_t at) {
+    const uint16_t *ends = s->p->ends;
+    for (uint32_t i = end - 1u;; i++) {
+        const uint32_t row = ends[i] & ~(uint32_t)PK_PATTERNS_LAST;
+        if (row < s->best) {
+            try_row(s, row, at);
         }
-        if ((p->cells[state].flags & PK_PATTERNS_SUFFIX_ENDS) == 0) {
+        if ((ends[i] & PK_PATTERNS_LAST) != 0) {
             return;
         }
-        state = p->cells[state].fail;
+    }
+}
+
+/* Every row whose anchor begins at `at`. */
+static void try_at(struct search *s, uint32_t at) {
+    const struct pk_patterns_cell *cells = s->p->cells, *here = &cells[ROOT];
+    const uint8_t *classes = s->p->classes;
+    const char *byte = s->q->message.p + at, *end = s->q->message.p + s->q->message.n;
+    for (; byte < end; byte++) {
+        const uint8_t class = classes[(uint8_t)*byte];
+        here = cells + here->base + class;
+        if (class == 0 || here->label != class) {
+            return;
+        }
+        if (here->end != 0) {
+            try_ends(s, here->end, at);
+        }
     }
 }
 
 int pk_patterns_find(const struct pk_patterns *p, const struct pk_patterns_query *q,
                      struct pk_pattern_fields *out_fields) {
     struct search s = {.p = p, .q = q, .out = out_fields, .best = p->row_count};
-    const struct pk_patterns_cell *cells = p->cells, *root = &cells[ROOT], *here = root;
-    const uint8_t *classes = p->classes;
-    const char *message = q->message.p;
+    const uint8_t *skips = p->skips;
     out_fields->count = 0;
-    if (p->row_count == 0) {
+    if (p->row_count == 0 || q->message.n < p->window_bytes) {
         return PK_E_NOT_FOUND;
     }
-    for (uint32_t i = 0; i < q->message.n; i++) {
-        const uint8_t c = classes[(uint8_t)message[i]];
-        if (c == 0) {
-            here = root;
-            continue;
+    const char *last = q->message.p + p->window_bytes - 3u; /* three bytes of the window at 0 */
+    const uint32_t places = q->message.n - p->window_bytes + 1u;
+    for (uint32_t at = 0; at < places;) {
+        const uint32_t skip = skips[skip_slot(last + at)];
+        if (skip == 0) {
+            try_at(&s, at);
         }
-        const struct pk_patterns_cell *next = cells + here->base + c;
-        while (next->label != c && here != root) {
-            here = cells + here->fail;
-            next = cells + here->base + c;
-        }
-        if (next->label != c) {
-            continue; /* at the root */
-        }
-        here = next;
-        if (here->flags != 0) {
-            try_ends(&s, (uint16_t)(here - cells), i + 1u);
-        }
+        at += skip > 0 ? skip : 1u;
     }
     return s.best < p->row_count ? (int)s.best : PK_E_NOT_FOUND;
 }

@@ -1,13 +1,15 @@
 #ifndef PK_PATTERNS_H
 #define PK_PATTERNS_H
-/* All patterns at once: their anchors are one Aho-Corasick automaton in a double array, so a message is read
- * once whatever their number. Constant after the build: the shipped one is read-only data. */
+/* All patterns at once: the beginnings of their anchors are one trie in a double array, and a table of three
+ * bytes says how far the next place is where one of them may begin, so most bytes of a message are never
+ * looked at whatever the number of patterns. Constant after the build: the shipped one is read-only data. */
 #include "event/pk_pattern.h"
 
 enum {
-    PK_PATTERNS_MAX = 256,
     PK_PATTERNS_ROWS_MAX = 1024,
-    PK_PATTERNS_ANCHOR_BYTES = 8, /* of an anchor that the automaton knows; the walk compares the rest */
+    PK_PATTERNS_ANCHOR_BYTES = 8, /* of an anchor that the trie knows; the walk compares the rest */
+    PK_PATTERNS_SKIPS = 4096,
+    PK_PATTERNS_LAST = 0x8000, /* with a row: no other row ends in its state */
     PK_PATTERNS_NODES_MAX = 16384,
     PK_PATTERNS_CELLS_MAX = 32768
 };
@@ -15,14 +17,10 @@ enum {
 /* One state. The child for class c of a state is the cell at base + c, when its label is c: no two states
  * share a base. */
 struct pk_patterns_cell { /* 6 bytes */
-    uint16_t base, fail;  /* fail: state of the longest suffix that is a prefix too */
-    uint8_t label;        /* class of the byte that leads here; 0 = nobody comes here */
-    uint8_t flags;        /* enum pk_patterns_flag */
-};
-enum pk_patterns_flag { PK_PATTERNS_ENDS = 1 /* an anchor ends here */, PK_PATTERNS_SUFFIX_ENDS = 2 };
-
-struct pk_patterns_end { /* ordered by state, then row */
-    uint16_t state, row;
+    uint16_t base;
+    uint16_t end;  /* of the list of the rows whose anchor ends here, + 1; 0 = none does */
+    uint8_t label; /* class of the byte that leads here; 0 = nobody comes here */
+    uint8_t reserved;
 };
 
 struct pk_patterns {
@@ -30,17 +28,20 @@ struct pk_patterns {
     const struct pk_pattern_row *rows;
     const char *text;
     const struct pk_patterns_cell *cells;
-    const struct pk_patterns_end *ends; /* one for each row */
+    const uint16_t *ends;   /* one for each row, PK_PATTERNS_LAST where those of a state end */
     const uint8_t *classes; /* 256: byte to class, letters of both cases alike; 0 = in no anchor */
+    const uint8_t *skips; /* PK_PATTERNS_SKIPS: by the three bytes that end a window of window_bytes, how far
+                             the window may move on; 0 = an anchor may begin with it */
     uint32_t row_count, cell_count;
+    uint32_t window_bytes; /* of the shortest anchor, as far as the trie knows it */
 };
 /* config/patterns/ (tools/gen_patterns.c). */
 extern const struct pk_patterns PK_SHIPPED_PATTERNS;
 
 /* Room for building one, 600 KB; belongs to the caller, and what *out of build points to is in it. */
 struct pk_patterns_node {
-    uint16_t child, sibling, fail, state;
-    uint8_t label, depth, flags;
+    uint16_t child, sibling, state;
+    uint8_t label;
 };
 struct pk_patterns_build {
     struct pk_patterns_node nodes[PK_PATTERNS_NODES_MAX];
@@ -48,8 +49,11 @@ struct pk_patterns_build {
     uint32_t node_count, cell_count, class_count;
     uint8_t is_base[PK_PATTERNS_CELLS_MAX];
     struct pk_patterns_cell cells[PK_PATTERNS_CELLS_MAX];
-    struct pk_patterns_end ends[PK_PATTERNS_ROWS_MAX];
-    uint8_t classes[256];
+    struct {
+        uint16_t state, row;
+    } found[PK_PATTERNS_ROWS_MAX]; /* where the anchors of the rows end */
+    uint16_t ends[PK_PATTERNS_ROWS_MAX];
+    uint8_t classes[256], skips[PK_PATTERNS_SKIPS];
 };
 /* PK_OK, or PK_E_FULL when the rows are too many. The book lives as long as *out. */
 PK_MUST_USE int pk_patterns_build(struct pk_patterns_build *b, const struct pk_pattern_book *book,

@@ -185,6 +185,58 @@ PK_TEST(parse__a_time_that_was_just_read__means_the_same_as_read_anew) {
     }
 }
 
+/* The beginnings of forms that look alike, each behind each other: what a line says is its own. */
+PK_TEST(parse__a_head_like_that_of_the_line_before__means_the_same_as_read_anew) {
+    static const char *const HEADS[] = {
+        " gw1 app[77]: ",    " gw1 app[77]:",      " gw1 app[77]:  ",     " gw1 app: ",
+        " gw1 kernel: ",     " |gw1 app: ",        " stdout F gw1 app: ", " daemon.err a: ",
+        " gw.example app: ", " gw1 app(pam)[7]: ", " WARN app: ",         " gw1 last message "};
+    static const char *const TEXTS[] = {"text",  "",      " text", "[ 1.5] x",
+                                        "a|b|c", "[9] x", "\tx",   "WARN x: y"};
+    static const char *const STAMPS[] = {"2024-06-15T14:58:01Z", "Jun 15 14:58:01", "<34>Jun 15 14:58:02"};
+    enum { HEAD_COUNT = PK_COUNT_OF(HEADS), TEXT_COUNT = PK_COUNT_OF(TEXTS) };
+    static struct pk_log_reader fresh;
+    struct pk_logline other;
+    begin();
+    for (size_t i = 0; i < PK_COUNT_OF(STAMPS) * HEAD_COUNT * HEAD_COUNT * TEXT_COUNT * TEXT_COUNT; i++) {
+        char text[96];
+        struct pk_buf b;
+        for (size_t turn = 0, k = i / PK_COUNT_OF(STAMPS); turn < 2u; turn++) {
+            pk_buf_init(&b, text, sizeof text);
+            pk_buf_puts(&b, STAMPS[i % PK_COUNT_OF(STAMPS)]);
+            pk_buf_puts(&b, HEADS[k % HEAD_COUNT]);
+            k /= HEAD_COUNT;
+            pk_buf_puts(&b, TEXTS[k % TEXT_COUNT]);
+            k /= TEXT_COUNT;
+            pk_logline_parse(&reader, pk_buf_str(&b), &line);
+        }
+        memset(&fresh, 0, sizeof fresh);
+        fresh.year = 2024;
+        fresh.boot_wall_ms = reader.boot_wall_ms;
+        pk_logline_parse(&fresh, pk_buf_str(&b), &other);
+        CHECK_EQ_INT(line.format, other.format);
+        CHECK(pk_str_eq(line.message, other.message));
+        CHECK(pk_str_eq(line.host, other.host));
+        CHECK(pk_str_eq(line.program, other.program));
+        CHECK_EQ_INT(line.has_severity, other.has_severity);
+        CHECK_EQ_INT(line.severity, other.severity);
+    }
+}
+
+PK_TEST(is_plain__of_texts_without_anything_to_look_for) {
+    begin();
+    take("2024-06-15T14:58:01Z gw app: x");
+    CHECK(line.is_plain);
+    take("2024-06-15T14:58:01Z gw app: \x07");
+    CHECK(!line.is_plain);
+    take("2024-06-15T14:58:01Z gw p\xC3\xA4: x");
+    CHECK(!line.is_plain);
+    take("  at line 7"); /* its program is that of the line before */
+    CHECK(!line.is_plain);
+    take("{\"MESSAGE\":\"\\u0007\"}");
+    CHECK(!line.is_plain);
+}
+
 PK_TEST(zone__is_told_where_there_is_one) {
     begin();
     take("2024-06-15T14:58:01+02:00 gw app: x");
@@ -213,5 +265,7 @@ PK_TEST(memory__of_one_file_among_others) {
 
 PK_TEST_MAIN(parse__recognises_the_forms, year__goes_over_the_new_year_and_back_for_late_lines,
              odd_bytes__are_counted_and_harmless, parse__takes_any_cut,
-             parse__a_time_that_was_just_read__means_the_same_as_read_anew, zone__is_told_where_there_is_one,
+             parse__a_time_that_was_just_read__means_the_same_as_read_anew,
+             parse__a_head_like_that_of_the_line_before__means_the_same_as_read_anew,
+             is_plain__of_texts_without_anything_to_look_for, zone__is_told_where_there_is_one,
              memory__of_one_file_among_others)

@@ -49,7 +49,7 @@ PK_TEST(find__takes_the_first_row_that_fits) {
     CHECK_EQ_INT(find("", "", PK_LOG_FORMAT_PLAIN), PK_E_NOT_FOUND);
 }
 
-/* An anchor longer than the automaton knows is compared whole; anchors inside anchors are found. */
+/* An anchor longer than the trie knows is compared whole; anchors inside anchors are found. */
 PK_TEST(find__sees_long_anchors_and_suffixes) {
     REQUIRE(
         make("[pattern a]\nevent = e\nmatch = abcdefghijklmnopqrstuvwxyz\nmatch = bcdefg\nmatch = efgh\n") ==

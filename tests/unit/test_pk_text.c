@@ -505,6 +505,21 @@ PK_TEST(eq_c_and_starts__prefixes_and_nul_bytes__are_not_equal) {
     CHECK(!pk_str_starts(pk_str_make("a\0", 2), "ab"));
 }
 
+PK_TEST(plain_run__every_byte_at_every_place__ends_where_it_is_not_printed) {
+    char text[27];
+    for (unsigned byte = 0; byte < 256u; byte++) {
+        for (uint32_t n = 0; n < sizeof text; n++) {
+            for (uint32_t at = 0; at <= n; at++) {
+                memset(text, 'x', sizeof text);
+                text[at] = (char)byte;
+                const bool is_plain = byte >= ' ' && byte < 0x7Fu;
+                CHECK_EQ_INT((int)pk_text_plain_run(pk_str_make(text, n)),
+                             (int)(is_plain || at == n ? n : at));
+            }
+        }
+    }
+}
+
 PK_TEST_MAIN(str_eq__lengths_and_empties__compare_whole, str_trim__white_space_at_both_ends__goes,
              str_split__empty_pieces__are_given_and_the_end_is_told, str_copy__fits_or_not__all_or_nothing,
              str_copy_cut__in_the_middle_of_a_character__cuts_before_it, parse_u64__limits_and_forms,
@@ -519,4 +534,5 @@ PK_TEST_MAIN(str_eq__lengths_and_empties__compare_whole, str_trim__white_space_a
              glob_match__known_and_random_patterns__agree_with_the_model,
              glob_match__many_stars_on_a_long_text__ends_quickly, text_suggest__typos__find_the_closest_word,
              is_utf8__a_bad_byte_anywhere_in_any_length__is_found,
-             eq_c_and_starts__prefixes_and_nul_bytes__are_not_equal)
+             eq_c_and_starts__prefixes_and_nul_bytes__are_not_equal,
+             plain_run__every_byte_at_every_place__ends_where_it_is_not_printed)
