@@ -148,6 +148,20 @@ void pk_cond_init(struct pk_engine *e, uint32_t slot) {
     }
 }
 
+void pk_cond_adopt(struct pk_engine *e, uint32_t slot) {
+    const struct pk_rule_cond *conds[PK_COND_CONDS_MAX];
+    const struct pk_window *w = &e->windows.slots[slot];
+    const struct pk_rule *r = e->rules.rows[w->rule];
+    const uint32_t count = r->is_plain || w->ring == PK_WINDOW_NONE ? 0u : pk_cond_all(r, conds);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct pk_cond_at at = pk_cond_at_of(e, slot, conds[i]);
+        const struct pk_cond_ops *ops = pk_cond_ops(conds[i]->kind);
+        if (ops->adopt != NULL) {
+            ops->adopt(&at);
+        }
+    }
+}
+
 /* Whether the condition is fed the event. */
 static bool takes(const struct pk_engine *e, const struct pk_rule *r, const struct pk_rule_cond *c,
                   const struct pk_event *event, struct pk_cond_input *in) {

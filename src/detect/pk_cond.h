@@ -81,6 +81,8 @@ struct pk_cond_ops {
      * its own and is not fed. NULL = no. */
     bool (*may_share)(const struct pk_rule_cond *host, const struct pk_rule_cond *guest);
     void (*init)(const struct pk_cond_at *at); /* NULL = zeros are right */
+    /* A new state of a group that fires already: what made it fire is not in it. NULL = nothing to note. */
+    void (*adopt)(const struct pk_cond_at *at);
     /* Whether the event speaks for the condition (it is evidence, and a STILL is due). */
     bool (*feed)(const struct pk_cond_at *at, const struct pk_cond_input *in);
     struct pk_judgement (*judge)(const struct pk_cond_at *at, uint64_t now_ms);
@@ -115,7 +117,8 @@ uint8_t pk_cond_traits(const struct pk_rule *r);
 uint32_t pk_cond_lay_out(struct pk_rule *r);
 
 /* -- what the engine calls, for rules that are not plain -- */
-void pk_cond_init(struct pk_engine *e, uint32_t slot); /* a new window with a block */
+void pk_cond_init(struct pk_engine *e, uint32_t slot);  /* a new window with a block */
+void pk_cond_adopt(struct pk_engine *e, uint32_t slot); /* a new window that fires already */
 /* The event matches `on`. */
 void pk_cond_feed(struct pk_engine *e, uint16_t rule, const struct pk_event *event);
 struct pk_judgement pk_cond_judge_when(const struct pk_engine *e, uint32_t slot, uint64_t now_ms);

@@ -20,7 +20,7 @@ struct then_state {
 };
 
 struct without_state {
-    uint32_t used, reserved;
+    uint32_t used, is_adopted;   /* adopted: something waits that is not among these */
     uint64_t a_ms[WITHOUT_KEPT]; /* waiting, oldest first */
 };
 
@@ -158,9 +158,15 @@ static uint32_t without_bytes(const struct pk_rule_cond *c) {
     return (uint32_t)sizeof(struct without_state);
 }
 
-/* A B at this time answers every A up to it. */
+static void adopt_without(const struct pk_cond_at *at) {
+    struct without_state *s = at->state;
+    s->is_adopted = 1;
+}
+
+/* A B at this time answers every A up to it; what waits unseen is older than whatever comes. */
 static void answer(struct without_state *s, uint64_t time_ms) {
     uint32_t gone = 0;
+    s->is_adopted = 0;
     while (gone < s->used && s->a_ms[gone] <= time_ms) {
         gone++;
     }
@@ -198,14 +204,15 @@ static bool feed_without(const struct pk_cond_at *at, const struct pk_cond_input
 
 static struct pk_judgement judge_without(const struct pk_cond_at *at, uint64_t now_ms) {
     const struct without_state *s = at->state;
+    const enum pk_verdict not_due = s->is_adopted != 0 ? PK_STALE : PK_FALSE;
     if (s->used == 0) {
-        return pk_judgement_of(PK_FALSE, now_ms, UINT64_MAX);
+        return pk_judgement_of(not_due, now_ms, UINT64_MAX);
     }
     const uint64_t due_ms = s->a_ms[0] + at->c->within_ms;
     if (due_ms <= now_ms) {
         return pk_judgement_of(PK_TRUE, due_ms, UINT64_MAX);
     }
-    return pk_judgement_of(PK_FALSE, now_ms, due_ms);
+    return pk_judgement_of(not_due, now_ms, due_ms);
 }
 
 static uint64_t without_first_ms(const struct pk_cond_at *at, uint64_t now_ms) {
@@ -216,7 +223,7 @@ static uint64_t without_first_ms(const struct pk_cond_at *at, uint64_t now_ms) {
 static void put_without_numbers(struct pk_buf *b, const struct pk_cond_at *at, uint64_t now_ms) {
     const struct without_state *s = at->state;
     if (s->used == 0) {
-        pk_buf_puts(b, "nothing waits");
+        pk_buf_puts(b, s->is_adopted != 0 ? "no second event so far" : "nothing waits");
         return;
     }
     pk_buf_puts(b, "no second event for ");
@@ -230,6 +237,7 @@ const struct pk_cond_ops PK_COND_WITHOUT_OPS = {
     .read = read_pair,
     .put = put_pair,
     .state_bytes = without_bytes,
+    .adopt = adopt_without,
     .feed = feed_without,
     .judge = judge_without,
     .is_evidence = either,

@@ -5,6 +5,7 @@
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
 #include "base/pk_zero.h"
+#include "detect/pk_cond.h"
 #include "detect/pk_eval.h"
 #include "detect/pk_expect.h"
 #include "detect/pk_feed.h"
@@ -94,6 +95,9 @@ static void attach(struct pk_engine *e, uint32_t index, uint16_t rule) {
     now->slot = slot;
     e->windows.slots[slot].state = PK_WIN_FIRING;
     e->windows.slots[slot].last_ms = (uint32_t)e->now_ms;
+    if (is_new) {
+        pk_cond_adopt(e, slot);
+    }
 }
 
 /* Puts each row's results where its rule now is; rows of removed rules were zeroed before, so a free one is
@@ -350,6 +354,9 @@ int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct pk_str grou
     const uint32_t cap = r->is_plain ? r->ring_cap : 0u;
     for (uint32_t i = 0; i < cap && is_new; i++) {
         pk_windows_push(&e->windows, slot, cap, (uint32_t)e->now_ms);
+    }
+    if (is_new) {
+        pk_cond_adopt(e, slot);
     }
     pk_eval_window(e, slot, NULL);
     return PK_OK;

@@ -246,6 +246,20 @@ static struct pk_judgement raise_ratio(const struct pk_engine *e, uint32_t slot,
     return judgement(holds ? PK_TRUE : PK_FALSE, now_ms, UINT64_MAX);
 }
 
+/* Of a group that was adopted only what came since counts. */
+static struct pk_judgement raise_count(const struct pk_engine *e, uint32_t slot,
+                                       const struct pk_rule_raise *raise, uint64_t now_ms) {
+    const struct pk_rule *r = rule_of(e, slot);
+    const uint16_t active = e->windows.slots[slot].active;
+    const uint64_t adopted_ms = active < PK_LIMIT_INCIDENTS ? e->active[active].adopted_ms : 0u;
+    uint32_t time_ms = 0;
+    if (adopted_ms > 0 && pk_windows_nth(&e->windows, slot, r->ring_cap, raise->min_count, &time_ms) &&
+        pk_judge_full_ms(now_ms, time_ms) <= adopted_ms) {
+        return judgement(PK_FALSE, now_ms, UINT64_MAX);
+    }
+    return count_holds(e, slot, raise->min_count, r->when.within_ms, now_ms);
+}
+
 static struct pk_judgement raise_expires(const struct pk_engine *e, uint32_t slot,
                                          const struct pk_rule_raise *raise, uint64_t now_ms) {
     if (e->windows.slots[slot].ring == PK_WINDOW_NONE) {
@@ -272,7 +286,7 @@ struct pk_judgement pk_judge_raise(const struct pk_engine *e, uint32_t slot,
         return judgement(holds ? PK_TRUE : PK_FALSE, now_ms, UINT64_MAX);
     }
     case PK_RAISE_COUNT:
-        return count_holds(e, slot, raise->min_count, rule_of(e, slot)->when.within_ms, now_ms);
+        return raise_count(e, slot, raise, now_ms);
     case PK_RAISE_QUANTILE: {
         const bool holds = pk_cond_quantile_raises(e, slot, raise, now_ms);
         return judgement(holds ? PK_TRUE : PK_FALSE, now_ms, UINT64_MAX);

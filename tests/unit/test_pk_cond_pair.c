@@ -97,6 +97,33 @@ PK_TEST(without__more_wait_than_are_kept__never_early) {
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
 }
 
+PK_TEST(without__adopted__goes_on_until_a_second_comes) {
+    REQUIRE(detect_rig_init(&rig, HEAD "when = event(type = a) without event(type = b) within 10s by source\n"
+                                       "clear = stable for 1s\n") == PK_OK);
+    CHECK(pk_sources_intern(&rig.sources, pk_str_of("s")) >= 0);
+    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("s"), PK_SEV_LOW, rig.now_ms) == PK_OK);
+    detect_rig_wait(&rig, 3600000);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
+    give("b", "s", 0);
+    detect_rig_wait(&rig, 1000);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_CLEARED);
+}
+
+PK_TEST(without__its_rule_changed__goes_on_until_a_second_comes) {
+    REQUIRE(detect_rig_init(&rig, HEAD "when = event(type = a) without event(type = b) within 10s by source\n"
+                                       "clear = stable for 1s\n") == PK_OK);
+    give("a", "s", 0);
+    detect_rig_wait(&rig, 10000);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
+    REQUIRE(detect_rig_load(&rig, HEAD "when = event(type = a) without event(type = b) within 11s by source\n"
+                                       "clear = stable for 1s\n") == PK_OK);
+    detect_rig_wait(&rig, 60000);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
+    give("b", "s", 0);
+    detect_rig_wait(&rig, 1000);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_CLEARED);
+}
+
 static void refuse(const char *when, uint32_t column, const char *message) {
     struct pk_buf b;
     pk_buf_init(&b, text, sizeof text);
@@ -120,4 +147,5 @@ PK_TEST(defects__are_told_with_their_place) {
 
 PK_TEST_MAIN(then__in_order_and_in_time_only, then__late_second__is_matched_by_its_own_time,
              without__each_first_waits_for_its_own_second, without__late_and_replayed_firsts__trip_nothing,
-             without__more_wait_than_are_kept__never_early, defects__are_told_with_their_place)
+             without__more_wait_than_are_kept__never_early, without__adopted__goes_on_until_a_second_comes,
+             without__its_rule_changed__goes_on_until_a_second_comes, defects__are_told_with_their_place)

@@ -560,6 +560,26 @@ PK_TEST(adopt__after_a_restart__clears_when_the_condition_is_known_not_to_hold) 
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_CLEARED);
 }
 
+#define THREE                                                                                                \
+    "[rule c]\non = type = x\nwhen = count >= 3 in 60s by source\ntype = custom\n"                           \
+    "severity = low -> high if count >= 5\n"
+
+PK_TEST(adopt__what_was_assumed__raises_nothing) {
+    REQUIRE(detect_rig_init(&rig, THREE) == PK_OK);
+    CHECK(pk_sources_intern(&rig.sources, pk_str_of("s")) >= 0);
+    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("s"), PK_SEV_LOW, rig.now_ms) == PK_OK);
+    detect_rig_wait(&rig, 1000);
+    for (int i = 0; i < 4; i++) {
+        give("x", "s", PK_SEV_INFO);
+        detect_rig_wait(&rig, 1);
+    }
+    while (detect_rig_finding(&rig, &f) >= 0) {
+        CHECK_EQ_INT(f.kind, PK_FINDING_STILL);
+    }
+    give("x", "s", PK_SEV_INFO);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_RAISED);
+}
+
 PK_TEST(release__by_a_person__ends_without_a_finding_and_waits_before_it_fires_anew) {
     REQUIRE(detect_rig_init(&rig, "[rule p]\non = type = process_up\nwhen = value < 1\ntype = "
                                   "service_down\nseverity = critical\n") == PK_OK);
@@ -686,6 +706,8 @@ PK_TEST_MAIN(count__on_the_nth_event__fires_at_once_with_its_evidence,
              keys__more_groups_than_windows__evicts_the_stalest_and_counts,
              findings__when_nobody_reads__fire_is_delayed_and_never_lost,
              adopt__after_a_restart__clears_when_the_condition_is_known_not_to_hold,
+             adopt__what_was_assumed__raises_nothing,
+
              release__by_a_person__ends_without_a_finding_and_waits_before_it_fires_anew,
              load__a_wrong_file__changes_nothing,
              load__keeps_windows_of_unchanged_rules_under_their_new_index,
