@@ -15,11 +15,16 @@ static bool is_meant(const struct pk_engine *e, uint32_t slot, const uint64_t *b
            pk_bitset_has(bits, PK_LIMIT_SOURCES, w->source_id);
 }
 
+/* An armed timer: time alone may make it fire, as a silence does. Strangers cannot put an end to that. */
+static bool is_awaited(const struct pk_engine *e, uint32_t slot) {
+    const struct pk_window *w = &e->windows.slots[slot];
+    return w->state != PK_WIN_IDLE || w->active != PK_WINDOW_NO_ACTIVE || pk_wheel_is_armed(&e->wheel, slot);
+}
+
 void pk_engine_forget_sources(struct pk_engine *e, uint64_t *bits) {
     for (uint32_t slot = 0; slot < PK_LIMIT_KEYS; slot++) {
-        const struct pk_window *w = &e->windows.slots[slot];
-        if (is_meant(e, slot, bits) && (w->state != PK_WIN_IDLE || w->active != PK_WINDOW_NO_ACTIVE)) {
-            pk_bitset_clear(bits, PK_LIMIT_SOURCES, w->source_id);
+        if (is_meant(e, slot, bits) && is_awaited(e, slot)) {
+            pk_bitset_clear(bits, PK_LIMIT_SOURCES, e->windows.slots[slot].source_id);
         }
     }
     for (uint32_t slot = 0; slot < PK_LIMIT_KEYS; slot++) {

@@ -64,6 +64,27 @@ PK_TEST(forget__groups_that_are_no_sources__are_left_alone) {
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
 }
 
+PK_TEST(forget__who_is_waited_for__stays) {
+    struct pk_finding f;
+    REQUIRE(detect_rig_init(&rig, "[rule a]\non = type = t and source = nas\nwhen = absent for 10s\ntype = "
+                                  "custom\nseverity = high\n"
+                                  "[rule w]\non = type = t and source = job\nwhen = event(type = t) without "
+                                  "event(type = u) within 20s "
+                                  "by source\ntype = custom\nseverity = high\n") == PK_OK);
+    give("nas", 1);
+    give("job", 1);
+    static const char *const NAMES[] = {"nas", "job", NULL};
+    forget(NAMES);
+    CHECK(!pk_bitset_has(bits, PK_LIMIT_SOURCES, id_of("nas")));
+    CHECK(!pk_bitset_has(bits, PK_LIMIT_SOURCES, id_of("job")));
+    detect_rig_wait(&rig, 10000);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
+    CHECK_STR(f.group_key, "nas");
+    detect_rig_wait(&rig, 10000);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
+    CHECK_STR(f.group_key, "job");
+}
+
 /* Rules that name a source by glob: what was settled for the old name does not hold for the new one. */
 PK_TEST(forget__an_id_with_a_new_name__has_its_own_rules) {
     struct pk_finding f;
@@ -81,5 +102,5 @@ PK_TEST(forget__an_id_with_a_new_name__has_its_own_rules) {
 }
 
 PK_TEST_MAIN(forget__what_fires__stays_and_the_rest_starts_over,
-             forget__groups_that_are_no_sources__are_left_alone,
+             forget__groups_that_are_no_sources__are_left_alone, forget__who_is_waited_for__stays,
              forget__an_id_with_a_new_name__has_its_own_rules)
