@@ -54,7 +54,8 @@ static bool feed_anomaly(const struct pk_cond_at *at, const struct pk_cond_input
     }
     double score = 0;
     const int64_t wall_ms = in->event->wall_ms;
-    if (pk_anomaly_push(&s->a, in->event->value, wall_ms, wall_ms > 0, &score) != PK_OK) {
+    const bool has_clock = wall_ms > 0 && (in->event->flags & PK_EVENT_CLOCK_UNSURE) == 0;
+    if (pk_anomaly_push(&s->a, in->event->value, wall_ms, has_clock, &score) != PK_OK) {
         pk_cond_gauge_set(&s->gauge, PK_FAULT);
         return false;
     }

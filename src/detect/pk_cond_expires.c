@@ -1,8 +1,8 @@
 /* expires within T: what a certificate, a licence or a lease says of its end. The value of an event is the
  * time left in days (negative: over), or, from 10^8 on, the moment of the end in Unix seconds (1973 and
- * later); what lies between is no known unit and counts as a fault. Only the newest event counts. The end is
- * kept on the clock that never jumps; it needs no further events and does not grow stale unless the rule has
- * `stale`. */
+ * later); what lies between is no known unit and counts as a fault, as does a moment when the clock is
+ * unsure. Only the newest event counts. The end is kept on the clock that never jumps; it needs no further
+ * events and does not grow stale unless the rule has `stale`. */
 #include "detect/pk_cond.h"
 
 #define DAYS_MAX 100000.0       /* 273 years */
@@ -51,7 +51,8 @@ static bool left_of(const struct pk_event *event, int64_t *out_ms) {
         *out_ms = (int64_t)(v * (double)DAY_MS);
         return true;
     }
-    if (v >= UNIX_LEAST && v < UNIX_MAX && event->wall_ms > 0) {
+    const bool is_now_known = event->wall_ms > 0 && (event->flags & PK_EVENT_CLOCK_UNSURE) == 0;
+    if (v >= UNIX_LEAST && v < UNIX_MAX && is_now_known) {
         *out_ms = (int64_t)(v * 1000.0) - event->wall_ms;
         return true;
     }

@@ -10,7 +10,8 @@ enum pk_event_flag {
     PK_EVENT_LATE = 2, /* its own time is behind what was already seen from the source */
     PK_EVENT_DRILL = 4,
     PK_EVENT_HAS_VALUE = 8,
-    PK_EVENT_FAULT = 16 /* the source could not measure: unknown, never healthy */
+    PK_EVENT_FAULT = 16,       /* the source could not measure: unknown, never healthy */
+    PK_EVENT_CLOCK_UNSURE = 32 /* the wall clock was not known to be right when it came */
 };
 
 struct pk_event {

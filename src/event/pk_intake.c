@@ -83,6 +83,7 @@ static void place_time(struct pk_intake *in, struct pk_source *s, const struct p
     out->receive_ms = clock->mono_ms;
     out->event_ms = clock->mono_ms;
     out->wall_ms = e->has_time ? e->wall_ms : clock->wall_ms;
+    out->flags |= clock->is_wall_good ? 0 : PK_EVENT_CLOCK_UNSURE;
     if (e->is_replayed) {
         out->flags |= PK_EVENT_REPLAYED;
     }

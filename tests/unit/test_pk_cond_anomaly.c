@@ -82,6 +82,29 @@ PK_TEST(anomaly__agrees_with_the_detector) {
     CHECK(alerts >= 2);
 }
 
+/* A board without a battery: what it takes for the time of day says nothing, until it knows better. */
+PK_TEST(anomaly__clock_is_unsure__the_series_alone_is_judged) {
+    struct pk_anomaly a;
+    pk_anomaly_init(&a);
+    REQUIRE(detect_rig_init(&rig, HEAD "when = anomaly\nkeys = 1\n") == PK_OK);
+    for (uint32_t i = 0; i < 600; i++) {
+        const double value = 50 + (i * 7919u) % 13u + (i % 200u == 199u ? 60.0 : 0);
+        const bool is_known = i >= 300;
+        double score = 0;
+        struct pk_event e = detect_rig_value(&rig, "temp", "a", value);
+        e.wall_ms = (is_known ? 1700000000000 : 3600000) + (int64_t)i * 60000;
+        e.flags |= (uint8_t)(is_known ? 0 : PK_EVENT_CLOCK_UNSURE);
+        CHECK_EQ_INT(pk_anomaly_push(&a, value, e.wall_ms, is_known, &score), PK_OK);
+        detect_rig_give(&rig, &e);
+        const bool has_fired = detect_rig_finding(&rig, &f) == PK_FINDING_FIRE;
+        CHECK_EQ_INT(has_fired, score >= PK_ANOMALY_ALERT);
+        CHECK(i < 300 || i > 310 || !has_fired); /* that the clock is known now is no news of the series */
+        detect_rig_wait(&rig, 35000);
+        while (detect_rig_finding(&rig, &f) != -1) {
+        }
+    }
+}
+
 PK_TEST(anomaly__fault_and_silence__are_unknown) {
     REQUIRE(detect_rig_init(&rig, HEAD "when = anomaly\nstale = 5m\n") == PK_OK);
     CHECK_EQ_INT(live(100), -1);
@@ -108,5 +131,5 @@ PK_TEST(read__score_and_price) {
 }
 
 PK_TEST_MAIN(anomaly__value_never_seen__fires_once_and_clears, anomaly__threshold_of_the_rule__asks_for_more,
-             anomaly__agrees_with_the_detector, anomaly__fault_and_silence__are_unknown,
-             read__score_and_price)
+             anomaly__agrees_with_the_detector, anomaly__clock_is_unsure__the_series_alone_is_judged,
+             anomaly__fault_and_silence__are_unknown, read__score_and_price)

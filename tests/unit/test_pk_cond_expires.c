@@ -53,6 +53,18 @@ PK_TEST(expires__unix_time__and_what_is_no_time) {
     CHECK_EQ_INT(f.severity, PK_SEV_CRITICAL); /* the highest step that holds, at once */
 }
 
+PK_TEST(expires__unix_time_while_the_clock_is_unsure__is_a_fault) {
+    REQUIRE(detect_rig_init(&rig, CERTIFICATE) == PK_OK);
+    struct pk_event e = detect_rig_value(&rig, "cert", "s", 1700000000.0 + 31.0 * 86400.0);
+    e.flags |= PK_EVENT_CLOCK_UNSURE;
+    detect_rig_give(&rig, &e);
+    CHECK_EQ_INT(pk_engine_rule_state(&rig.engine, 0), PK_RULE_FAULT);
+    e = detect_rig_value(&rig, "cert", "s", 31.0); /* days left need no clock */
+    e.flags |= PK_EVENT_CLOCK_UNSURE;
+    detect_rig_give(&rig, &e);
+    CHECK_EQ_INT(pk_engine_rule_state(&rig.engine, 0), PK_RULE_OK);
+}
+
 PK_TEST(expires__already_over__and_stale_when_the_rule_says_so) {
     REQUIRE(detect_rig_init(&rig, "[rule x]\non = type = cert\ntype = custom\nseverity = low\n"
                                   "when = expires within 1d\nstale = 10m\n") == PK_OK);
@@ -79,4 +91,5 @@ PK_TEST(expires__defects) {
 }
 
 PK_TEST_MAIN(expires__days_left__time_alone_raises_it, expires__unix_time__and_what_is_no_time,
+             expires__unix_time_while_the_clock_is_unsure__is_a_fault,
              expires__already_over__and_stale_when_the_rule_says_so, expires__defects)

@@ -163,11 +163,11 @@ PK_TEST(time__own_late_replayed_and_future__each_in_its_place) {
     now.is_wall_good = false;
     REQUIRE(offer("{\"type\":\"t\",\"source\":\"s\",\"time\":1600000000000}") == PK_OK);
     REQUIRE(pk_intake_pop(&intake, &e));
-    CHECK_EQ_INT(e.flags, 0); /* nobody can tell */
+    CHECK_EQ_INT(e.flags, PK_EVENT_CLOCK_UNSURE); /* nobody can tell how old it is */
     CHECK_EQ_INT(e.wall_ms, 1600000000000);
     REQUIRE(offer("{\"type\":\"t\",\"source\":\"s\",\"replayed\":true}") == PK_OK);
     REQUIRE(pk_intake_pop(&intake, &e));
-    CHECK_EQ_INT(e.flags, PK_EVENT_REPLAYED);
+    CHECK_EQ_INT(e.flags, PK_EVENT_REPLAYED | PK_EVENT_CLOCK_UNSURE);
 }
 
 PK_TEST(source_state__heartbeat_and_fault__are_remembered) {
