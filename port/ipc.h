@@ -24,10 +24,13 @@ enum pk_ipc_type {
     PK_IPC_READY = 8,   /* body: pk_ipc_ready; sealed, first rule evaluated */
     PK_IPC_INLET = 12,  /* id = index in the table of inlets; body: pk_ipc_inlet. Answered by FD
                            (id = PK_IPC_OPEN_INLET + index) or NO_INLET, now and again whenever it changes */
-    PK_IPC_PROBE = 24,  /* body: pk_ipc_probe; id = request: measure a row of root's probe table */
+    PK_IPC_INLET_AT =
+        13,            /* id as INLET; body: pk_ipc_inlet_at: how far it was read, to be kept over restarts */
+    PK_IPC_PROBE = 24, /* body: pk_ipc_probe; id = request: measure a row of root's probe table */
     /* supervisor -> agent */
-    PK_IPC_WELCOME = 32,  /* body: pk_ipc_welcome */
-    PK_IPC_FD = 33,       /* id as in OPEN; carries one descriptor by SCM_RIGHTS */
+    PK_IPC_WELCOME = 32, /* body: pk_ipc_welcome */
+    PK_IPC_FD =
+        33, /* id as in OPEN; carries one descriptor by SCM_RIGHTS; of an inlet, body: pk_ipc_inlet_fd */
     PK_IPC_REFUSED = 34,  /* id as asked; body: pk_ipc_refused */
     PK_IPC_STARTED = 35,  /* id = run number; body: pk_ipc_started */
     PK_IPC_OUTPUT = 36,   /* id = run number; body: pk_ipc_output, a piece of the kept transcript */
@@ -64,6 +67,22 @@ struct pk_ipc_inlet {
         table_crc; /* of the table the index belongs to: refused as stale when the supervisor's differs */
     uint32_t reserved;
     char cursor[PK_IPC_CURSOR_BYTES]; /* the journal goes on behind it; terminated, empty: with what comes */
+};
+struct pk_ipc_inlet_at {
+    uint32_t table_crc;
+    int32_t zone_quarters;            /* struct pk_inlet_place */
+    uint64_t record;                  /* kmsg: number of the next; 0 = not known */
+    char cursor[PK_IPC_CURSOR_BYTES]; /* journal: of the last line; terminated, empty: none yet */
+};
+enum pk_ipc_inlet_start {
+    PK_IPC_INLET_AS_IS,   /* nothing was kept of it, or it is as the agent before left it */
+    PK_IPC_INLET_RESUMED, /* it goes on where it was before the supervisor's restart */
+    PK_IPC_INLET_LOST     /* it was read before, but where that ended is not known: on from its end */
+};
+struct pk_ipc_inlet_fd {
+    uint64_t record; /* kmsg: those with lower numbers were read before */
+    int32_t zone_quarters;
+    uint32_t start; /* enum pk_ipc_inlet_start */
 };
 enum pk_ipc_phase { PK_IPC_PHASE_ACT = 0, PK_IPC_PHASE_VERIFY = 1 };
 struct pk_ipc_run {
@@ -158,5 +177,6 @@ _Static_assert(sizeof(struct pk_ipc_probed) <= PK_IPC_BODY_BYTES, "fits a frame"
 _Static_assert(sizeof(struct pk_ipc_output) <= PK_IPC_BODY_BYTES, "fits a frame");
 _Static_assert(sizeof(struct pk_ipc_resolved) <= PK_IPC_BODY_BYTES, "fits a frame");
 _Static_assert(sizeof(struct pk_ipc_inlet) <= PK_IPC_BODY_BYTES, "fits a frame");
+_Static_assert(sizeof(struct pk_ipc_inlet_at) == 216u, "fits a frame, no holes");
 _Static_assert(sizeof(struct pk_ipc_run) <= PK_IPC_BODY_BYTES, "fits a frame");
 #endif

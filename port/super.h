@@ -23,7 +23,18 @@ enum { PK_SUPER_RESOLVERS = 2, PK_SUPER_PROBERS = PK_PROBES_AT_ONCE };
 /* Bits of wait() beside enum pk_signal_bit. */
 enum pk_super_ready { PK_SUPER_CHILD_ENDED = 256, PK_SUPER_FRAME_READY = 512, PK_SUPER_FRAME_ROOM = 1024 };
 
-enum pk_super_inlet { PK_SUPER_INLET_SAME, PK_SUPER_INLET_NEW };
+enum pk_super_inlet {
+    PK_SUPER_INLET_SAME,
+    PK_SUPER_INLET_NEW,
+    PK_SUPER_INLET_NEW_AT_PLACE, /* it goes on at the place */
+    PK_SUPER_INLET_NEW_AT_END    /* the place does not fit it any more: from its end on */
+};
+
+struct pk_super_inlet_from {
+    const struct pk_inlet_place *place; /* NULL: none */
+    const char *cursor;
+    bool without_old;
+};
 
 enum { PK_SUPER_NO_EXIT = -1 };
 struct pk_super_exit {
@@ -68,12 +79,18 @@ struct pk_port_super {
     int (*probed)(void *ctx, enum pk_super_child which, struct pk_ipc_probed *out); /* the same of a prober */
 
     /* Brings the descriptor of an inlet up to date; it is kept over restarts of the agent, and with it what
-     * was read of it. PK_SUPER_INLET_SAME: the one there is still right; PK_SUPER_INLET_NEW: another one is.
-     * A log that is there at the first look is read from its end on, one that comes later from its beginning.
-     * The journal's program goes on behind the cursor ("": with what comes from now on). PK_E_NOT_FOUND,
-     * PK_E_DENIED (also: a link, or not a file), PK_E_BUSY (the address is in use, or the program ended a
-     * moment ago), PK_E_IO; what was there before stays. May touch the disk. */
-    int (*inlet)(void *ctx, uint32_t slot, const struct pk_inlet_row *row, const char *cursor);
+     * was read of it. PK_SUPER_INLET_SAME: the one there is still right; anything else: another one is.
+     * A log that is there at the first look goes on at from->place, also when it was renamed to PATH.1 since
+     * (the next look then gives the new one), without a place at its end; one that comes later is read from
+     * its beginning. The kernel's log begins with its oldest record, without_old with the next. The journal's
+     * program goes on behind the cursor ("": with what comes from now on). PK_E_NOT_FOUND, PK_E_DENIED (also:
+     * a link, or not a file), PK_E_BUSY (the address is in use, or the program ended a moment ago), PK_E_IO;
+     * what was there before stays. May touch the disk. */
+    int (*inlet)(void *ctx, uint32_t slot, const struct pk_inlet_row *row,
+                 const struct pk_super_inlet_from *from);
+    /* Of a log: which file it is and how far it was read, into of, at, check and is_known of *out; PK_OK, or
+     * PK_E_NOT_FOUND (not open, or no log) with *out as it was. May touch the disk. */
+    int (*inlet_place)(void *ctx, uint32_t slot, struct pk_inlet_place *out);
     void (*inlet_close)(void *ctx, uint32_t slot);                /* idempotent */
     void (*inlet_swap)(void *ctx, uint32_t slot, uint32_t other); /* what is known of the two, open or not */
 
@@ -91,6 +108,9 @@ struct pk_port_super {
      * PK_E_NO_SPACE. Both may wait for the disk. */
     int (*load_state)(void *ctx, void *out, uint32_t cap_bytes);
     int (*save_state)(void *ctx, const void *p, uint32_t n);
+    /* The places of inlets, in a file of its own beside it; the same. */
+    int (*load_places)(void *ctx, void *out, uint32_t cap_bytes);
+    int (*save_places)(void *ctx, const void *p, uint32_t n);
 
     /* One datagram to the service manager ("READY=1\nSTATUS=..."); nothing when there is none. */
     void (*notify)(void *ctx, const char *text);

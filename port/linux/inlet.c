@@ -103,6 +103,7 @@ static int inlet_adopt(void *ctx, uint32_t slot, enum pk_inlet_form form, uint32
         (void)setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &yes, sizeof yes);
     }
     const int err = pk_linux_loop_add(i->loop, &s->fd, fd, false);
+    s->fd.is_readable = true; /* found out by reading: the first PK_E_AGAIN is true */
     if (err != PK_OK) {
         (void)close(fd);
         s->fd = (struct pk_fd){.fd = -1};

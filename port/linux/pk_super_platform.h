@@ -43,6 +43,8 @@ int pk_super_open_listeners(struct pk_super_platform *p, struct pk_buf *why);
 void pk_super_close_files(struct pk_super_platform *p);
 int pk_super_load_state(void *ctx, void *out, uint32_t cap_bytes);
 int pk_super_save_state(void *ctx, const void *bytes, uint32_t n);
+int pk_super_load_places(void *ctx, void *out, uint32_t cap_bytes);
+int pk_super_save_places(void *ctx, const void *bytes, uint32_t n);
 /* super_children.c */
 void pk_super_children_init(struct pk_super_platform *p);
 int pk_super_spawn(void *ctx, enum pk_super_child which, const char *argument);
@@ -51,7 +53,9 @@ int pk_super_ended(void *ctx, struct pk_super_exit *out);
 void pk_super_kill(void *ctx, enum pk_super_child which, enum pk_super_kill how);
 /* super_inlets.c */
 void pk_super_inlets_init(struct pk_super_platform *p);
-int pk_super_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row, const char *cursor);
+int pk_super_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row,
+                   const struct pk_super_inlet_from *from);
+int pk_super_inlet_place(void *ctx, uint32_t slot, struct pk_inlet_place *out);
 void pk_super_inlet_close(void *ctx, uint32_t slot);
 void pk_super_inlet_swap(void *ctx, uint32_t slot, uint32_t other);
 void pk_super_inlets_close(struct pk_super_platform *p);

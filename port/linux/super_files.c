@@ -208,11 +208,10 @@ static int read_whole(int fd, void *out, uint32_t cap_bytes) {
     }
 }
 
-int pk_super_load_state(void *ctx, void *out, uint32_t cap_bytes) {
-    const struct pk_super_platform *p = ctx;
-    const int fd = openat(p->own_dir_fd, "state", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+static int load_own(const struct pk_super_platform *p, const char *name, void *out, uint32_t cap_bytes) {
+    const int fd = openat(p->own_dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) {
-        return p->is_state_new && errno == ENOENT ? PK_E_NOT_FOUND : PK_E_CORRUPT;
+        return errno == ENOENT ? PK_E_NOT_FOUND : PK_E_CORRUPT;
     }
     struct stat st;
     int n = PK_E_CORRUPT;
@@ -223,10 +222,10 @@ int pk_super_load_state(void *ctx, void *out, uint32_t cap_bytes) {
     return n < 0 ? PK_E_CORRUPT : n;
 }
 
-int pk_super_save_state(void *ctx, const void *bytes, uint32_t n) {
-    const struct pk_super_platform *p = ctx;
+static int save_own(const struct pk_super_platform *p, const char *name, const char *new_name,
+                    const void *bytes, uint32_t n) {
     const int fd =
-        openat(p->own_dir_fd, "state.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        openat(p->own_dir_fd, new_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         return errno == ENOSPC ? PK_E_NO_SPACE : PK_E_IO;
     }
@@ -234,10 +233,28 @@ int pk_super_save_state(void *ctx, const void *bytes, uint32_t n) {
     const bool is_full = written < 0 && errno == ENOSPC;
     const bool is_safe = written == (ssize_t)n && fsync(fd) == 0;
     (void)close(fd);
-    if (!is_safe || renameat(p->own_dir_fd, "state.new", p->own_dir_fd, "state") != 0) {
+    if (!is_safe || renameat(p->own_dir_fd, new_name, p->own_dir_fd, name) != 0) {
         return is_full ? PK_E_NO_SPACE : PK_E_IO;
     }
     return fsync(p->own_dir_fd) == 0 ? PK_OK : PK_E_IO;
+}
+
+int pk_super_load_state(void *ctx, void *out, uint32_t cap_bytes) {
+    const struct pk_super_platform *p = ctx;
+    const int n = load_own(p, "state", out, cap_bytes);
+    return n == PK_E_NOT_FOUND && !p->is_state_new ? PK_E_CORRUPT : n;
+}
+
+int pk_super_save_state(void *ctx, const void *bytes, uint32_t n) {
+    return save_own(ctx, "state", "state.new", bytes, n);
+}
+
+int pk_super_load_places(void *ctx, void *out, uint32_t cap_bytes) {
+    return load_own(ctx, "places", out, cap_bytes);
+}
+
+int pk_super_save_places(void *ctx, const void *bytes, uint32_t n) {
+    return save_own(ctx, "places", "places.new", bytes, n);
 }
 
 static bool is_trusted(const struct stat *st) {

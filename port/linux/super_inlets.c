@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_hash.h"
 #include "port/linux/pk_accounts.h"
 #include "port/linux/pk_super_platform.h"
 
@@ -45,36 +46,107 @@ static int put_fd(struct pk_super_inlet_state *in, int fd) {
     return PK_SUPER_INLET_NEW;
 }
 
-/* While we hold a file its number is not given to another one, so equal numbers are the same file. */
-static int look_log(struct pk_super_inlet_state *in, const struct pk_inlet_row *row) {
+/* The bytes just before a place tell a file from another one that got its number. */
+static bool check_before(int fd, uint64_t at, uint32_t *out) {
+    uint8_t bytes[PK_INLET_CHECK_BYTES];
+    const size_t n = at < sizeof bytes ? (size_t)at : sizeof bytes;
+    if (at > (uint64_t)INT64_MAX || pread(fd, bytes, n, (off_t)(at - n)) != (ssize_t)n) {
+        return false;
+    }
+    *out = pk_crc32c(0, bytes, n);
+    return true;
+}
+
+static int open_log(const char *path, struct stat *st) {
+    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) {
+        return error_of(errno);
+    }
+    if (fstat(fd, st) != 0 || !S_ISREG(st->st_mode)) {
+        (void)close(fd);
+        return PK_E_DENIED;
+    }
+    return fd;
+}
+
+/* The device's number is another one after some reboots and says nothing. */
+static bool goes_on_at(int fd, const struct stat *st, const struct pk_inlet_place *place) {
+    uint32_t check = 0;
+    return (uint64_t)st->st_ino == place->of && (uint64_t)st->st_size >= place->at &&
+           check_before(fd, place->at, &check) && check == place->check &&
+           lseek(fd, (off_t)place->at, SEEK_SET) >= 0;
+}
+
+static int take_log(struct pk_super_inlet_state *in, const struct stat *st, int fd, int which) {
+    in->device = (uint64_t)st->st_dev;
+    in->file = (uint64_t)st->st_ino;
+    (void)put_fd(in, fd);
+    return which;
+}
+
+/* Renamed while nobody looked. The next look finds that its path is another file now. */
+static int find_rotated(struct pk_super_inlet_state *in, const struct pk_inlet_row *row,
+                        const struct pk_inlet_place *place) {
+    char path[PK_INLET_PATH_BYTES + 2];
     struct stat st;
-    const bool is_first = !in->was_looked_at;
-    in->was_looked_at = true;
+    struct pk_buf b;
+    pk_buf_init(&b, path, sizeof path);
+    pk_buf_puts(&b, row->path);
+    pk_buf_puts(&b, ".1");
+    const int fd = open_log(path, &st);
+    if (fd < 0) {
+        return PK_E_NOT_FOUND;
+    }
+    if (!goes_on_at(fd, &st, place)) {
+        (void)close(fd);
+        return PK_E_NOT_FOUND;
+    }
+    return take_log(in, &st, fd, PK_SUPER_INLET_NEW_AT_PLACE);
+}
+
+static int look_log_first(struct pk_super_inlet_state *in, const struct pk_inlet_row *row,
+                          const struct pk_inlet_place *place) {
+    struct stat st;
+    const int fd = open_log(row->path, &st);
+    if (fd >= 0 && place != NULL && goes_on_at(fd, &st, place)) {
+        return take_log(in, &st, fd, PK_SUPER_INLET_NEW_AT_PLACE);
+    }
+    if (place != NULL && find_rotated(in, row, place) >= 0) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return PK_SUPER_INLET_NEW_AT_PLACE;
+    }
+    if (fd < 0) {
+        return fd;
+    }
+    if (lseek(fd, 0, SEEK_END) < 0) {
+        (void)close(fd);
+        return PK_E_IO;
+    }
+    return take_log(in, &st, fd, place != NULL ? PK_SUPER_INLET_NEW_AT_END : PK_SUPER_INLET_NEW);
+}
+
+/* While we hold a file its number is not given to another one, so equal numbers are the same file. */
+static int look_log(struct pk_super_inlet_state *in, const struct pk_inlet_row *row,
+                    const struct pk_inlet_place *place) {
+    struct stat st;
+    if (!in->was_looked_at) {
+        in->was_looked_at = true;
+        return look_log_first(in, row, place);
+    }
     if (lstat(row->path, &st) != 0) {
         return error_of(errno);
     }
     if (in->fd >= 0 && in->device == (uint64_t)st.st_dev && in->file == (uint64_t)st.st_ino) {
         return PK_SUPER_INLET_SAME;
     }
-    const int fd = open(row->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0) {
-        return error_of(errno);
-    }
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        (void)close(fd);
-        return PK_E_DENIED;
-    }
-    if (is_first && lseek(fd, 0, SEEK_END) < 0) {
-        (void)close(fd);
-        return PK_E_IO;
-    }
-    in->device = (uint64_t)st.st_dev;
-    in->file = (uint64_t)st.st_ino;
-    return put_fd(in, fd);
+    const int fd = open_log(row->path, &st);
+    return fd < 0 ? fd : take_log(in, &st, fd, PK_SUPER_INLET_NEW);
 }
 
-/* From the newest record on: what the kernel said before us was said before. Tests put a FIFO there. */
-static int look_kmsg(struct pk_super_inlet_state *in, const struct pk_inlet_row *row) {
+/* Tests put a FIFO there. */
+static int look_kmsg(struct pk_super_inlet_state *in, const struct pk_inlet_row *row, bool without_old) {
     struct stat st;
     if (in->fd >= 0) {
         return PK_SUPER_INLET_SAME;
@@ -87,8 +159,28 @@ static int look_kmsg(struct pk_super_inlet_state *in, const struct pk_inlet_row 
         (void)close(fd);
         return PK_E_DENIED;
     }
-    (void)lseek(fd, 0, SEEK_END);
+    if (without_old) {
+        (void)lseek(fd, 0, SEEK_END);
+    }
     return put_fd(in, fd);
+}
+
+int pk_super_inlet_place(void *ctx, uint32_t slot, struct pk_inlet_place *out) {
+    const struct pk_super_platform *p = ctx;
+    PK_ASSERT(slot < PK_LIMIT_INLETS);
+    const struct pk_super_inlet_state *in = &p->inlets[slot];
+    uint32_t check = 0;
+    const off_t at = in->fd >= 0 && in->file != 0 ? lseek(in->fd, 0, SEEK_CUR) : -1;
+    if (at < 0) {
+        return PK_E_NOT_FOUND;
+    }
+    /* Cut short under the reader: it begins anew there. */
+    const bool is_there = check_before(in->fd, (uint64_t)at, &check);
+    out->of = in->file;
+    out->at = is_there ? (uint64_t)at : 0;
+    out->check = is_there ? check : 0;
+    out->is_known = true;
+    return PK_OK;
 }
 
 /* ---- sockets */
@@ -267,17 +359,18 @@ bool pk_super_inlets_own(const struct pk_super_platform *p, pid_t pid) {
 
 /* ---- */
 
-int pk_super_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row, const char *cursor) {
+int pk_super_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row,
+                   const struct pk_super_inlet_from *from) {
     struct pk_super_platform *p = ctx;
     PK_ASSERT(slot < PK_LIMIT_INLETS);
     struct pk_super_inlet_state *in = &p->inlets[slot];
     switch ((enum pk_inlet_kind)row->kind) {
     case PK_INLET_LOG:
-        return look_log(in, row);
+        return look_log(in, row, from->place);
     case PK_INLET_KMSG:
-        return look_kmsg(in, row);
+        return look_kmsg(in, row, from->without_old);
     case PK_INLET_JOURNAL:
-        return look_journal(p, in, row, cursor);
+        return look_journal(p, in, row, from->cursor);
     case PK_INLET_SYSLOG:
     case PK_INLET_SYSLOG_UDP:
     case PK_INLET_STATSD:

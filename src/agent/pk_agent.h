@@ -77,11 +77,11 @@ struct pk_agent_inlet {
     bool is_open;       /* the supervisor gave a descriptor */
     bool is_up;         /* said so last; neither up nor fault: not known yet */
     bool is_fault;
-    bool is_skipping;                 /* in the rest of a line that was too long */
-    bool has_more;                    /* something waits that no descriptor will tell of again */
-    bool is_live;                     /* a file that was read to its end a moment ago: new lines are of now */
-    bool has_line;                    /* since it was opened */
-    int8_t error;                     /* why it is none, when it was refused */
+    bool is_skipping; /* in the rest of a line that was too long */
+    bool has_more;    /* something waits that no descriptor will tell of again */
+    bool is_live;     /* a file, or the kernel's log, read to its end a moment ago: new lines are of now */
+    bool has_line;    /* since it was opened */
+    int8_t error;     /* why it is none, when it was refused */
     uint64_t ask_ms, up_ms, fault_ms; /* when to ask for it, call it up, call it a fault; UINT64_MAX never */
     uint64_t at;                      /* FILE: the first byte that was not taken */
     uint64_t record;                  /* kmsg: number of the next record; 0 = not known */
@@ -89,17 +89,24 @@ struct pk_agent_inlet {
     int64_t zone_ms;                  /* to be added to times that name no zone */
     uint64_t line_count, event_count, bad_count, cut_count, lost_count;
     uint64_t file_count, truncated_count, skipped_file_count; /* FILE: ended by another, cut short, unread */
+    uint64_t place_lost_count;  /* what was written before a restart and after the last read was not read */
+    uint64_t known_record;      /* kmsg: those with lower numbers were read by an agent before */
+    uint64_t kept_record;       /* as the supervisor was told last */
+    int32_t kept_zone_quarters; /* the same */
     struct pk_log_memory memory;
 };
 struct pk_agent_inlets {
     struct pk_agent_inlet rows[PK_LIMIT_INLETS];
     uint64_t look_ms; /* when the files are looked at next */
+    uint64_t keep_ms; /* when the supervisor is told next how far was read */
+    bool is_kept;     /* it was told for the last time: we stop */
     struct pk_log_reader reader;
     struct pk_logevent_once once;
     struct pk_logline line;
     struct pk_lines journal;
     char journal_bytes[PK_LOG_LINE_BYTES_MAX + 1];
     char cursor[PK_LOG_CURSOR_BYTES];
+    char kept_cursor[PK_LOG_CURSOR_BYTES];
     char bytes[2 * PK_LOG_LINE_BYTES_MAX];
 };
 

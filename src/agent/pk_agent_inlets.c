@@ -12,6 +12,8 @@ enum {
     ASK_MS = 5000,         /* between two tries to get a descriptor */
     GRACE_MS = 5000,       /* a log may be missing that long while it is rotated */
     SETTLE_MS = 3000,      /* a program that runs that long without a word is up */
+    KEEP_MS = 60000,       /* between two reports of how far was read */
+    QUARTER_MS = 900000,   /* zones are that far apart */
     BYTES_PER_TURN = 65536 /* of one inlet; what is left waits for the next tick */
 };
 #define NEVER UINT64_MAX
@@ -96,7 +98,7 @@ static void fail(struct pk_agent *a, uint32_t i, int error) {
 /* A line of a live log that names no zone is of now, so the quarters of an hour it is off are the zone of who
  * wrote it. Old lines, which come in bulk, teach nothing. */
 static void place_line(struct pk_agent *a, struct pk_agent_inlet *in, bool is_live) {
-    enum { QUARTER_MS = 900000, SLACK_MS = 120000, ZONE_MAX_MS = 14 * 3600000 };
+    enum { SLACK_MS = 120000, ZONE_MAX_MS = 14 * 3600000 };
     struct pk_logline *line = &a->inlets.line;
     if (!line->has_time) {
         line->wall_ms = a->now.wall_ms; /* for what counts in the time of lines */
@@ -132,7 +134,7 @@ static void parse_line(struct pk_agent *a, uint32_t i, struct pk_str text) {
 }
 
 /* What the patterns say to the line that was parsed. */
-static void offer_line(struct pk_agent *a, uint32_t i) {
+static void offer_line(struct pk_agent *a, uint32_t i, bool is_replayed) {
     struct pk_agent_inlet *in = &a->inlets.rows[i];
     int pattern = -1;
     if (pk_logevent_make(&PK_SHIPPED_PATTERNS, &a->inlets.line, &a->inlets.once, &a->event_in, &pattern) !=
@@ -140,6 +142,7 @@ static void offer_line(struct pk_agent *a, uint32_t i) {
         return;
     }
     a->event_in.is_local = false;
+    a->event_in.is_replayed = is_replayed;
     a->event_in.is_foreign = a->event_in.is_foreign || row_of(a, i)->kind == PK_INLET_SYSLOG_UDP;
     a->event_in.via = (uint16_t)(in->source_id + 1u);
     in->event_count++;
@@ -200,7 +203,7 @@ static uint32_t take_lines(struct pk_agent *a, uint32_t i, uint32_t n) {
             in->line_count++;
             in->cut_count += is_long ? 1u : 0u;
             parse_line(a, i, pk_str_make(bytes + at, length));
-            offer_line(a, i);
+            offer_line(a, i, false);
         }
         in->is_skipping = end == NULL;
         at += length + (end != NULL ? 1u : 0u);
@@ -219,7 +222,7 @@ static void change_file(struct pk_agent *a, uint32_t i, const struct pk_inlet_fi
     if (rest > 0 && !in->is_skipping) { /* its last line has no end */
         in->line_count++;
         parse_line(a, i, pk_str_make(a->inlets.bytes, rest));
-        offer_line(a, i);
+        offer_line(a, i, false);
     }
     if (a->port->inlet.next_file(a->port->inlet.ctx, i) != PK_OK ||
         a->port->inlet.look(a->port->inlet.ctx, i, &next) != PK_OK) {
@@ -325,7 +328,7 @@ static void take_syslog(struct pk_agent *a, uint32_t i, struct pk_str text) {
         lose(a, i, PK_LOSS_BAD_INPUT, 1);
         return;
     }
-    offer_line(a, i);
+    offer_line(a, i, false);
 }
 
 /* The number behind the first comma (Documentation/ABI/testing/dev-kmsg). */
@@ -335,11 +338,29 @@ static bool record_number(struct pk_str text, uint64_t *out) {
            pk_parse_u64(piece, out) == PK_OK;
 }
 
+/* Records from before we read along have the kernel's time: it stands still in suspend, so it is of use only
+ * for them. */
+static void parse_kernel_line(struct pk_agent *a, uint32_t i, struct pk_str text) {
+    struct pk_log_reader *reader = &a->inlets.reader;
+    const bool is_live = a->inlets.rows[i].is_live;
+    reader->uptime_ms = 0;
+    reader->boot_wall_ms = is_live ? 0 : a->now.wall_ms - (int64_t)a->now.mono_ms;
+    parse_line(a, i, text);
+    reader->boot_wall_ms = 0;
+}
+
+static bool is_record_old(const struct pk_agent *a, uint32_t i) {
+    return !a->inlets.rows[i].is_live && a->now.mono_ms > a->inlets.reader.uptime_ms + PK_INTAKE_LIVE_MS;
+}
+
 static void take_record(struct pk_agent *a, uint32_t i, struct pk_str text) {
     struct pk_agent_inlet *in = &a->inlets.rows[i];
     uint64_t number = 0;
+    if (record_number(text, &number) && number < in->known_record) {
+        return;
+    }
     in->line_count++;
-    parse_line(a, i, text);
+    parse_kernel_line(a, i, text);
     if (a->inlets.line.format != PK_LOG_FORMAT_KERNEL || !record_number(text, &number)) {
         lose(a, i, PK_LOSS_BAD_INPUT, 1);
         return;
@@ -348,7 +369,7 @@ static void take_record(struct pk_agent *a, uint32_t i, struct pk_str text) {
         lose(a, i, PK_LOSS_OVERFLOW, number - in->record);
     }
     in->record = number + 1u;
-    offer_line(a, i);
+    offer_line(a, i, is_record_old(a, i));
 }
 
 /* A record is a line, then lines that begin with a blank and say more about the device. */
@@ -402,6 +423,7 @@ static void read_datagrams(struct pk_agent *a, uint32_t i) {
             return;
         }
         n = p->recv(p->ctx, i, a->inlets.bytes, PK_LOG_LINE_BYTES_MAX + 1, &piece);
+        in->is_live = in->is_live || n == PK_E_AGAIN;
         if (n == PK_E_CLOSED || n == PK_E_IO) {
             fail(a, i, n);
             return;
@@ -431,7 +453,7 @@ static void take_journal(struct pk_agent *a, uint32_t i, int err, struct pk_str 
     if (pk_inlet_is_cursor(pk_str_of(all->reader.cursor))) {
         memcpy(all->cursor, all->reader.cursor, sizeof all->cursor);
     }
-    offer_line(a, i);
+    offer_line(a, i, false);
 }
 
 static void journal_ended(struct pk_agent *a, uint32_t i) {
@@ -497,9 +519,46 @@ static void ask(struct pk_agent *a, uint32_t i) {
     in->ask_ms = a->now.mono_ms + ASK_MS;
 }
 
-static void opened(struct pk_agent *a, uint32_t i, bool was_open) {
+/* Of logs the descriptor itself says how far. */
+static void keep_place(struct pk_agent *a, uint32_t i) {
+    struct pk_agent_inlets *all = &a->inlets;
+    struct pk_agent_inlet *in = &all->rows[i];
+    const int32_t zone_quarters = (int32_t)(in->zone_ms / QUARTER_MS);
+    const bool is_journal = row_of(a, i)->kind == PK_INLET_JOURNAL;
+    const bool has_cursor = is_journal && strcmp(all->cursor, all->kept_cursor) != 0;
+    struct pk_ipc_inlet_at at = {
+        .table_crc = pk_inlets_crc(&a->config.inlets), .zone_quarters = zone_quarters, .record = in->record};
+    if (in->record == in->kept_record && zone_quarters == in->kept_zone_quarters && !has_cursor) {
+        return;
+    }
+    if (is_journal) {
+        memcpy(at.cursor, all->cursor, sizeof at.cursor);
+    }
+    if (pk_agent_send_frame(a, PK_IPC_INLET_AT, i, &at, sizeof at) < 0) {
+        return; /* said again with the next ones */
+    }
+    in->kept_record = in->record;
+    in->kept_zone_quarters = zone_quarters;
+    if (is_journal) {
+        memcpy(all->kept_cursor, all->cursor, sizeof all->kept_cursor);
+    }
+}
+
+static void keep_places(struct pk_agent *a) {
+    for (uint32_t i = 0; i < a->config.inlets.count; i++) {
+        keep_place(a, i);
+    }
+    a->inlets.keep_ms = a->now.mono_ms + KEEP_MS;
+}
+
+static void opened(struct pk_agent *a, uint32_t i, bool was_open, const struct pk_ipc_inlet_fd *how) {
     struct pk_agent_inlet *in = &a->inlets.rows[i];
     struct pk_inlet_file file;
+    in->place_lost_count += how->start == PK_IPC_INLET_LOST ? 1u : 0u;
+    if (in->zone_ms == 0) {
+        in->zone_ms = (int64_t)how->zone_quarters * QUARTER_MS;
+        in->kept_zone_quarters = how->zone_quarters;
+    }
     in->is_open = true;
     in->ask_ms = in->fault_ms = NEVER;
     if (is_file(a, i) && was_open) {
@@ -507,7 +566,8 @@ static void opened(struct pk_agent *a, uint32_t i, bool was_open) {
         return; /* it waits behind the one being read */
     }
     in->has_line = in->is_skipping = in->is_live = false;
-    in->record = 0;
+    in->known_record = how->record;
+    in->record = how->start == PK_IPC_INLET_RESUMED ? how->record : 0;
     in->dropped_count = 0;
     in->has_more = true; /* something may have come before the descriptor did */
     if (is_file(a, i)) {
@@ -525,13 +585,16 @@ static void opened(struct pk_agent *a, uint32_t i, bool was_open) {
     set_up(a, i);
 }
 
-static void on_descriptor(struct pk_agent *a, uint32_t i, uint32_t frame_id) {
+static void on_descriptor(struct pk_agent *a, uint32_t i, const struct pk_ipc_frame *f) {
     struct pk_agent_inlet *in = &a->inlets.rows[i];
     const bool was_open = in->is_open;
-    const int err = a->port->inlet.adopt(a->port->inlet.ctx, i, form_of(a, i), frame_id);
+    struct pk_ipc_inlet_fd how;
+    memset(&how, 0, sizeof how);
+    memcpy(&how, f->body, f->body_bytes < sizeof how ? f->body_bytes : sizeof how);
+    const int err = a->port->inlet.adopt(a->port->inlet.ctx, i, form_of(a, i), f->id);
     in->skipped_file_count += err == PK_E_FULL ? 1u : 0u;
     if (err == PK_OK || err == PK_E_FULL) {
-        opened(a, i, was_open);
+        opened(a, i, was_open, &how);
         return;
     }
     fail(a, i, err);
@@ -556,7 +619,7 @@ void pk_agent_inlet_frame(struct pk_agent *a, const struct pk_ipc_frame *f) {
         return;
     }
     if (is_fd) {
-        on_descriptor(a, i, f->id);
+        on_descriptor(a, i, f);
         return;
     }
     memset(&r, 0, sizeof r);
@@ -602,13 +665,20 @@ static void check_times(struct pk_agent *a, uint32_t i) {
     if (now_ms >= in->up_ms) {
         set_up(a, i);
     }
-    if (!a->is_stopping && now_ms >= in->ask_ms) {
+    if (now_ms >= in->ask_ms) {
         ask(a, i);
     }
 }
 
 void pk_agent_inlets(struct pk_agent *a) {
     const bool is_look = a->now.mono_ms >= a->inlets.look_ms;
+    if (a->is_stopping) { /* nothing is read any more that nobody would be told of */
+        if (!a->inlets.is_kept) {
+            keep_places(a);
+        }
+        a->inlets.is_kept = true;
+        return;
+    }
     for (uint32_t i = 0; i < a->config.inlets.count; i++) {
         const struct pk_agent_inlet *in = &a->inlets.rows[i];
         if (in->is_open && is_file(a, i)) {
@@ -620,6 +690,9 @@ void pk_agent_inlets(struct pk_agent *a) {
         }
         check_times(a, i);
     }
+    if (a->now.mono_ms >= a->inlets.keep_ms) {
+        keep_places(a);
+    }
     if (is_look) { /* at whole seconds, as the collectors */
         a->inlets.look_ms = (a->now.mono_ms / LOOK_MS + 1u) * LOOK_MS;
     }
@@ -627,7 +700,7 @@ void pk_agent_inlets(struct pk_agent *a) {
 
 bool pk_agent_inlets_want_turn(const struct pk_agent *a) {
     bool is_any = false;
-    for (uint32_t i = 0; i < a->config.inlets.count; i++) {
+    for (uint32_t i = 0; i < a->config.inlets.count && !a->is_stopping; i++) {
         is_any = is_any || (a->inlets.rows[i].is_open && a->inlets.rows[i].has_more);
     }
     return is_any;
@@ -635,7 +708,7 @@ bool pk_agent_inlets_want_turn(const struct pk_agent *a) {
 
 uint64_t pk_agent_inlets_next_ms(const struct pk_agent *a) {
     uint64_t next = NEVER;
-    for (uint32_t i = 0; i < a->config.inlets.count; i++) {
+    for (uint32_t i = 0; i < a->config.inlets.count && !a->is_stopping; i++) {
         const struct pk_agent_inlet *in = &a->inlets.rows[i];
         const uint64_t times[] = {in->ask_ms, in->up_ms, in->fault_ms,
                                   in->is_open && is_file(a, i) ? a->inlets.look_ms : NEVER};

@@ -35,6 +35,16 @@ struct pk_inlet_row {               /* 148 bytes, no holes: the checksum is over
 };
 _Static_assert(sizeof(struct pk_inlet_row) == PK_INLET_NAME_BYTES + PK_INLET_PATH_BYTES + 4u, "no holes");
 
+/* How far one of them was read, for whoever reads it after a restart. */
+struct pk_inlet_place {
+    uint64_t of;          /* log: number of the file (inode); kernel's log: the boot */
+    uint64_t at;          /* first byte, number of the first record, that was not read */
+    uint32_t check;       /* log: CRC-32C of the bytes before `at`, PK_INLET_CHECK_BYTES of them at most */
+    int8_t zone_quarters; /* quarters of an hour to add to its times that name no zone */
+    bool is_known;
+};
+enum { PK_INLET_CHECK_BYTES = 64, PK_INLET_ZONE_QUARTERS_MAX = 14 * 4 };
+
 struct pk_inlets {
     struct pk_inlet_row rows[PK_LIMIT_INLETS];
     uint32_t count;

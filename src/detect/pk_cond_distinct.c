@@ -1,9 +1,9 @@
 /* distinct and consecutive.
  *
  * distinct(...) >= K in T: the K values seen last, each with the newest time it was seen. Exact: K values lie
- * in the window when the oldest of these does. Sources are told apart exactly; two values of a data field are
- * taken for one when 32 bits of their hashes agree (for 64 values at once, less than one chance in two
- * million). Each event costs a walk over the K. */
+ * in the window when the oldest of these does. Two are taken for one when the 64 bits of their hashes agree
+ * (for 64 values at once, one chance in 10^16); sources by name, since the number of a source that was
+ * forgotten is given to another one. Each event costs a walk over the K. */
 #include <string.h>
 
 #include "base/pk_assert.h"
@@ -11,8 +11,7 @@
 #include "detect/pk_cond.h"
 
 struct seen {
-    uint64_t time_ms;
-    uint32_t id, reserved;
+    uint64_t time_ms, hash;
 };
 
 struct distinct_state {
@@ -68,9 +67,10 @@ static uint32_t distinct_bytes(const struct pk_rule_cond *c) {
 }
 
 /* false when the event does not have the field. */
-static bool id_of(const struct pk_cond_at *at, const struct pk_event *event, uint32_t *out) {
+static bool hash_of(const struct pk_cond_at *at, const struct pk_event *event, uint64_t *out) {
     if (at->c->field.n == 0) {
-        *out = event->source_id;
+        const char *source = pk_sources_name(at->e->world.sources, event->source_id);
+        *out = pk_hash64(source, strlen(source));
         return true;
     }
     struct pk_field f;
@@ -78,18 +78,18 @@ static bool id_of(const struct pk_cond_at *at, const struct pk_event *event, uin
     if (!pk_field_find(pk_textring_fields(at->e->world.text, event), name, &f)) {
         return false;
     }
-    *out = (uint32_t)(pk_hash64(f.value.p, f.value.n) >> 32);
+    *out = pk_hash64(f.value.p, f.value.n);
     return true;
 }
 
 static bool feed_distinct(const struct pk_cond_at *at, const struct pk_cond_input *in) {
     struct distinct_state *s = at->state;
-    uint32_t id = 0;
-    if (!id_of(at, in->event, &id)) {
+    uint64_t hash = 0;
+    if (!hash_of(at, in->event, &hash)) {
         return false;
     }
     uint32_t from = 0;
-    while (from < s->used && s->seen[from].id != id) {
+    while (from < s->used && s->seen[from].hash != hash) {
         from++;
     }
     const bool is_known = from < s->used;
@@ -104,7 +104,7 @@ static bool feed_distinct(const struct pk_cond_at *at, const struct pk_cond_inpu
         s->seen[from] = s->seen[from - 1u];
         from--;
     }
-    s->seen[from] = (struct seen){in->time_ms, id, 0};
+    s->seen[from] = (struct seen){in->time_ms, hash};
     return true;
 }
 

@@ -174,6 +174,8 @@ static uint32_t body_bytes_of(uint16_t type) {
         return sizeof(struct pk_ipc_probe);
     case PK_IPC_INLET:
         return sizeof(struct pk_ipc_inlet);
+    case PK_IPC_INLET_AT:
+        return sizeof(struct pk_ipc_inlet_at);
     default:
         return 0; /* text, or nothing */
     }
@@ -187,6 +189,7 @@ static void dispatch(struct pk_supervisor *s, const struct pk_ipc_frame *frame, 
         struct pk_ipc_ready ready;
         struct pk_ipc_probe probe;
         struct pk_ipc_inlet inlet;
+        struct pk_ipc_inlet_at inlet_at;
         uint8_t bytes[PK_IPC_BODY_BYTES];
     } body;
     memcpy(body.bytes, frame->body, sizeof body.bytes);
@@ -213,6 +216,9 @@ static void dispatch(struct pk_supervisor *s, const struct pk_ipc_frame *frame, 
         } else {
             count_bad(s, frame, now_ms);
         }
+        break;
+    case PK_IPC_INLET_AT:
+        pk_super_inlet_at(s, frame->id, &body.inlet_at);
         break;
     case PK_IPC_RESOLVE:
         on_resolve(s, frame, now_ms);

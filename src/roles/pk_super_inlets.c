@@ -41,27 +41,68 @@ static void refuse(struct pk_supervisor *s, uint32_t index, int error) {
 /* A frame that finds no room is made up for at the next look. */
 static void hand_over(struct pk_supervisor *s, uint32_t index) {
     struct pk_super_inlets *in = &s->inlets;
+    const struct pk_inlet_place *place = &s->kept.places.rows[index];
+    const bool is_kmsg = s->config.inlets.rows[index].kind == PK_INLET_KMSG;
+    const struct pk_ipc_inlet_fd body = {.record = is_kmsg && place->is_known ? place->at : 0,
+                                         .zone_quarters = place->zone_quarters,
+                                         .start = s->kept.start[index]};
     struct pk_ipc_frame frame;
-    pk_super_frame(&frame, PK_IPC_FD, PK_IPC_OPEN_INLET + index, NULL, 0);
+    pk_super_frame(&frame, PK_IPC_FD, PK_IPC_OPEN_INLET + index, &body, sizeof body);
     const int err = s->port->send(s->port->ctx, &frame, (int)(PK_IPC_OPEN_INLET + index));
     in->is_unsent[index] = err == PK_E_AGAIN;
     if (err == PK_OK) {
         in->told_error[index] = PK_OK;
+        s->kept.start[index] = PK_IPC_INLET_AS_IS;
     } else if (err == PK_E_NOT_FOUND) {
         refuse(s, index, PK_E_NOT_FOUND);
     }
 }
 
+/* What is known of it from before our start, once. Numbers of kernel records are of one boot. */
+static struct pk_super_inlet_from from_of(const struct pk_supervisor *s, uint32_t index, const char *cursor) {
+    const struct pk_inlet_place *place = &s->kept.places.rows[index];
+    const bool is_log = s->config.inlets.rows[index].kind == PK_INLET_LOG;
+    const bool has_cursor = cursor[0] == '\0' && s->kept.is_due[index];
+    return (struct pk_super_inlet_from){.place = is_log && s->kept.is_due[index] ? place : NULL,
+                                        .cursor = has_cursor ? s->kept.places.cursor : cursor,
+                                        .without_old = s->kept.was_lost[index]};
+}
+
+static void say_lost(const struct pk_supervisor *s, uint32_t index) {
+    char line[160];
+    struct pk_buf b;
+    pk_buf_init(&b, line, sizeof line);
+    pk_buf_puts(&b, s->config.inlets.rows[index].name);
+    pk_buf_puts(&b, ": where it was read to is not known any more; it goes on at its end");
+    pk_super_log(s, PK_LOG_WARNING, line, 0);
+}
+
+static void note_start(struct pk_supervisor *s, uint32_t index, int is_new) {
+    struct pk_super_kept *k = &s->kept;
+    const bool is_log = s->config.inlets.rows[index].kind == PK_INLET_LOG;
+    const bool is_resumed = is_new == PK_SUPER_INLET_NEW_AT_PLACE || (!is_log && k->is_due[index]);
+    k->start[index] = is_resumed ? PK_IPC_INLET_RESUMED : PK_IPC_INLET_AS_IS;
+    if (is_new == PK_SUPER_INLET_NEW_AT_END || k->was_lost[index]) {
+        k->start[index] = PK_IPC_INLET_LOST;
+        say_lost(s, index);
+    }
+    k->is_due[index] = k->was_lost[index] = false;
+}
+
 static void look(struct pk_supervisor *s, uint32_t index, const char *cursor, bool is_asked) {
     struct pk_super_inlets *in = &s->inlets;
-    const int is_new = s->port->inlet(s->port->ctx, index, &s->config.inlets.rows[index], cursor);
+    const struct pk_super_inlet_from from = from_of(s, index, cursor);
+    const int is_new = s->port->inlet(s->port->ctx, index, &s->config.inlets.rows[index], &from);
     if (is_new < 0) {
         refuse(s, index, is_new);
         return;
     }
+    if (is_new != PK_SUPER_INLET_SAME && s->kept.start[index] == PK_IPC_INLET_AS_IS) {
+        note_start(s, index, is_new);
+    }
     /* Back in its place after it was missed: said again, though the agent has it still. */
     const bool was_refused = in->told_error[index] != PK_OK;
-    if (is_new == PK_SUPER_INLET_NEW || is_asked || was_refused || in->is_unsent[index]) {
+    if (is_new != PK_SUPER_INLET_SAME || is_asked || was_refused || in->is_unsent[index]) {
         hand_over(s, index);
     }
 }
@@ -89,7 +130,85 @@ static bool is_watched(const struct pk_supervisor *s, uint32_t index) {
            (s->config.inlets.rows[index].kind == PK_INLET_LOG || s->inlets.is_unsent[index]);
 }
 
+/* ---- how far they were read ---- */
+
+void pk_super_inlet_at(struct pk_supervisor *s, uint32_t index, const struct pk_ipc_inlet_at *at) {
+    if (at->table_crc != pk_inlets_crc(&s->config.inlets)) {
+        return; /* of before a reload: said again */
+    }
+    const bool is_terminated = memchr(at->cursor, '\0', sizeof at->cursor) != NULL;
+    if (index >= s->config.inlets.count || !is_terminated ||
+        (at->cursor[0] != '\0' && !pk_inlet_is_cursor(pk_str_of(at->cursor))) ||
+        at->zone_quarters > PK_INLET_ZONE_QUARTERS_MAX || at->zone_quarters < -PK_INLET_ZONE_QUARTERS_MAX ||
+        at->record > (uint64_t)INT64_MAX) {
+        s->counts.bad_frames++;
+        return;
+    }
+    struct pk_inlet_place *place = &s->kept.places.rows[index];
+    place->zone_quarters = (int8_t)at->zone_quarters;
+    if (s->config.inlets.rows[index].kind == PK_INLET_KMSG && at->record != 0) {
+        place->of = s->port->boot_id(s->port->ctx);
+        place->at = at->record;
+        place->is_known = true;
+    }
+    if (s->config.inlets.rows[index].kind == PK_INLET_JOURNAL && at->cursor[0] != '\0') {
+        memcpy(s->kept.places.cursor, at->cursor, sizeof at->cursor);
+        place->is_known = true;
+    }
+}
+
+void pk_super_places_load(struct pk_supervisor *s) {
+    struct pk_super_kept *k = &s->kept;
+    const uint64_t boot = s->port->boot_id(s->port->ctx);
+    memset(k, 0, sizeof *k);
+    k->due_ms = UINT64_MAX;
+    int n = s->port->load_places(s->port->ctx, s->scratch, sizeof s->scratch);
+    if (n >= 0) {
+        k->saved_crc = pk_crc32c(0, s->scratch, (uint32_t)n);
+        n = pk_super_places_unpack(&k->places, &s->config.inlets, s->scratch, (uint32_t)n);
+    }
+    const bool is_lost = n < 0 && n != PK_E_NOT_FOUND;
+    for (uint32_t i = 0; i < s->config.inlets.count; i++) {
+        struct pk_inlet_place *place = &k->places.rows[i];
+        const uint8_t kind = s->config.inlets.rows[i].kind;
+        k->was_lost[i] = is_lost && (kind == PK_INLET_LOG || kind == PK_INLET_KMSG);
+        if (kind == PK_INLET_KMSG && place->of != boot) {
+            *place = (struct pk_inlet_place){.is_known = false};
+        }
+        k->is_due[i] = place->is_known;
+    }
+}
+
+static void collect_places(struct pk_supervisor *s) {
+    for (uint32_t i = 0; i < s->config.inlets.count; i++) {
+        if (!s->kept.is_due[i] && s->config.inlets.rows[i].kind == PK_INLET_LOG) {
+            (void)s->port->inlet_place(s->port->ctx, i, &s->kept.places.rows[i]);
+        }
+    }
+}
+
+void pk_super_places_save(struct pk_supervisor *s) {
+    struct pk_super_kept *k = &s->kept;
+    collect_places(s);
+    const int n = pk_super_places_pack(&k->places, &s->config.inlets, s->scratch, sizeof s->scratch);
+    PK_ASSERT(n > 0);
+    const uint32_t crc = pk_crc32c(0, s->scratch, (uint32_t)n);
+    const bool is_nothing = s->config.inlets.count == 0 && k->saved_crc == 0;
+    if (crc == k->saved_crc || is_nothing) {
+        return;
+    }
+    if (s->port->save_places(s->port->ctx, s->scratch, (uint32_t)n) != PK_OK) {
+        pk_super_log(s, PK_LOG_ERROR, "how far logs were read cannot be written", 0);
+        return;
+    }
+    k->saved_crc = crc;
+}
+
 void pk_super_inlets_look(struct pk_supervisor *s, uint64_t now_ms) {
+    if (now_ms >= s->kept.due_ms) {
+        s->kept.due_ms = now_ms + PK_SUPER_PLACES_MS;
+        pk_super_places_save(s);
+    }
     if (now_ms < s->inlets.due_ms) {
         return;
     }
@@ -107,6 +226,9 @@ void pk_super_inlets_arm(struct pk_supervisor *s, uint64_t now_ms) {
     for (uint32_t i = 0; i < s->config.inlets.count; i++) {
         is_any = is_any || is_watched(s, i);
     }
+    if (s->kept.due_ms == UINT64_MAX) {
+        s->kept.due_ms = now_ms + PK_SUPER_PLACES_MS;
+    }
     /* In the middle between two looks of the agent, which are at whole seconds. */
     const uint64_t next_ms = (now_ms / PK_SUPER_INLET_MS + 1u) * PK_SUPER_INLET_MS + PK_SUPER_INLET_MS / 2u;
     s->inlets.due_ms = !is_any ? UINT64_MAX : s->inlets.due_ms < next_ms ? s->inlets.due_ms : next_ms;
@@ -115,10 +237,26 @@ void pk_super_inlets_arm(struct pk_supervisor *s, uint64_t now_ms) {
 void pk_super_inlets_orphan(struct pk_supervisor *s) {
     memset(&s->inlets, 0, sizeof s->inlets);
     s->inlets.due_ms = UINT64_MAX;
+    for (uint32_t i = 0; i < s->config.inlets.count; i++) { /* the cursor in its memory is gone with it */
+        s->kept.is_due[i] = s->kept.is_due[i] || (s->config.inlets.rows[i].kind == PK_INLET_JOURNAL &&
+                                                  s->kept.places.rows[i].is_known);
+    }
 }
 
 static bool is_same(const struct pk_inlet_row *x, const struct pk_inlet_row *y) {
     return memcmp(x, y, sizeof *x) == 0;
+}
+
+/* Places themselves are in the order of the new table already. */
+static void swap_kept(struct pk_super_kept *k, uint32_t i, uint32_t j) {
+    const bool is_due = k->is_due[i], was_lost = k->was_lost[i];
+    const uint8_t start = k->start[i];
+    k->is_due[i] = k->is_due[j];
+    k->was_lost[i] = k->was_lost[j];
+    k->start[i] = k->start[j];
+    k->is_due[j] = is_due;
+    k->was_lost[j] = was_lost;
+    k->start[j] = start;
 }
 
 /* The agent asks anew for what has another number. What it had of the journal's pipe is not in the pipe any
@@ -131,6 +269,7 @@ static void renumber(struct pk_supervisor *s, uint32_t i, uint32_t j) {
     rows[i] = rows[j];
     rows[j] = row;
     s->port->inlet_swap(s->port->ctx, i, j);
+    swap_kept(&s->kept, i, j);
     for (size_t k = 0; k < PK_COUNT_OF(both); k++) {
         const uint32_t at = both[k];
         in->is_wanted[at] = in->is_unsent[at] = false;
@@ -155,14 +294,21 @@ static void follow_rows(struct pk_supervisor *s, const struct pk_inlets *table) 
 
 void pk_super_inlets_take(struct pk_supervisor *s, const struct pk_inlets *table) {
     struct pk_super_inlets *in = &s->inlets;
+    collect_places(s);
+    pk_super_places_move(&s->kept.places, &s->config.inlets, table);
     follow_rows(s, table);
     for (uint32_t i = 0; i < PK_LIMIT_INLETS; i++) {
+        const bool is_known = s->kept.places.rows[i].is_known;
         if (is_same(&s->config.inlets.rows[i], &table->rows[i])) {
+            s->kept.is_due[i] = s->kept.is_due[i] || (table->rows[i].kind == PK_INLET_JOURNAL && is_known);
             continue;
         }
         s->port->inlet_close(s->port->ctx, i);
         in->is_wanted[i] = in->is_unsent[i] = false;
         in->told_error[i] = PK_OK;
+        s->kept.is_due[i] = is_known;
+        s->kept.was_lost[i] = false;
+        s->kept.start[i] = PK_IPC_INLET_AS_IS;
     }
     s->config.inlets = *table;
 }

@@ -183,6 +183,7 @@ static void config_check_ended(struct pk_supervisor *s, int32_t exit_code) {
 /* ---- the agent's life ---- */
 
 static void done(struct pk_supervisor *s, int exit_code) {
+    pk_super_places_save(s);
     s->state = PK_SUPER_DONE;
     s->deadline_ms = UINT64_MAX;
     s->exit_code = exit_code;
@@ -456,6 +457,7 @@ void pk_supervisor_start(struct pk_supervisor *s, const struct pk_port_super *po
         /* WIRE "Ids": lost means random with the top bit set; below it room for years of starts. */
         s->record.boot_epoch = 0x80000000u | (port->random(port->ctx) & 0x3FFFFFFFu);
     }
+    pk_super_places_load(s);
     if (s->record.is_clean) {
         start_agent(s);
     } else {
@@ -518,6 +520,7 @@ uint64_t pk_supervisor_until_ms(const struct pk_supervisor *s) {
     if (s->state == PK_SUPER_RUNNING) {
         earlier(&until_ms, s->hang_ms);
         earlier(&until_ms, s->inlets.due_ms);
+        earlier(&until_ms, s->kept.due_ms);
         if (s->frame_tokens == 0) {
             earlier(&until_ms, s->frame_tokens_ms + REFILL_MS);
         }

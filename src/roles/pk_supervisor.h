@@ -5,6 +5,7 @@
  * the system is port/super.h. */
 #include "event/pk_probe.h"
 #include "roles/pk_super_config.h"
+#include "roles/pk_super_places.h"
 #include "roles/pk_super_policy.h"
 #include "roles/pk_super_record.h"
 
@@ -32,7 +33,8 @@ enum {
     PK_SUPER_RESOLVE_MS = 20000,
     PK_SUPER_RESOLVE_PAUSE_MS = 200,
     PK_SUPER_NOTIFY_PAUSE_MS = 1000,
-    PK_SUPER_INLET_MS = 1000, /* between two looks whether a log is another file */
+    PK_SUPER_INLET_MS = 1000,    /* between two looks whether a log is another file */
+    PK_SUPER_PLACES_MS = 300000, /* between two writes of how far inlets were read: the flash wears */
     PK_SUPER_FRAMES_PER_S = 200,
     PK_SUPER_FRAMES_BURST = 400,
     PK_SUPER_FRAMES_PER_STEP = 32,
@@ -77,6 +79,16 @@ struct pk_super_inlets {
     uint64_t due_ms;                    /* of the next look; UINT64_MAX none */
 };
 
+/* How far they were read, over restarts of agents too. */
+struct pk_super_kept {
+    struct pk_super_places places;
+    bool is_due[PK_LIMIT_INLETS];   /* the next descriptor that is opened of it begins at its place */
+    uint8_t start[PK_LIMIT_INLETS]; /* enum pk_ipc_inlet_start, to be said with the next descriptor */
+    bool was_lost[PK_LIMIT_INLETS]; /* there were places, and they cannot be read; until it is opened */
+    uint32_t saved_crc;
+    uint64_t due_ms; /* of the next write; UINT64_MAX none */
+};
+
 struct pk_super_counts {
     uint64_t bad_frames, refused, dropped_frames, throttled;
 };
@@ -92,6 +104,7 @@ struct pk_supervisor {
     struct pk_super_resolve resolves[PK_SUPER_RESOLVERS];
     struct pk_super_probe probes[PK_SUPER_PROBERS];
     struct pk_super_inlets inlets;
+    struct pk_super_kept kept;
     struct pk_super_counts counts;
     enum pk_super_state state;
     int exit_code;        /* when DONE */
@@ -163,6 +176,9 @@ void pk_super_inlet_asked(struct pk_supervisor *s, uint32_t index, const struct 
 void pk_super_inlets_look(struct pk_supervisor *s, uint64_t now_ms); /* what is due */
 void pk_super_inlets_arm(struct pk_supervisor *s, uint64_t now_ms);  /* after something was asked for */
 void pk_super_inlets_orphan(struct pk_supervisor *s);                /* the agent is gone */
+void pk_super_inlet_at(struct pk_supervisor *s, uint32_t index, const struct pk_ipc_inlet_at *at);
+void pk_super_places_load(struct pk_supervisor *s);
+void pk_super_places_save(struct pk_supervisor *s); /* when something changed */
 /* Another table is in force: what changed is closed. */
 void pk_super_inlets_take(struct pk_supervisor *s, const struct pk_inlets *table);
 /* pk_super_runs.c */

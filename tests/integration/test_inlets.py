@@ -357,6 +357,102 @@ def test_reload__another_table():
         assert gateway.stop() == 0
 
 
+def restart(gateway, log_text=None):
+    """Stops the supervisor too, and starts both again."""
+    assert gateway.stop() == 0
+    if log_text is not None:
+        log_text()
+    return gateway.start()
+
+
+def stored(gateway):
+    return os.path.join(gateway.dir, "state", "supervisor", "places")
+
+
+def test_restart__logs_go_on_where_they_were():
+    with Rig() as rig:
+        one, two, three, new = (rig.write(f"{n}.log", failed("192.0.2.1") * 3) for n in ("one", "two", "three", "new"))
+        head = "".join(f"[log {n}]\npath = {rig.path(n)}.log\n" for n in ("one", "two", "three"))
+        gateway = start(rig, head)
+        await_true("the logs are read", 5, lambda: all(inlet(gateway, f"log:{n}") == 1 for n in ("one", "two", "three")))
+        append(one, failed("192.0.2.2"))
+        await_true("a line", 4, lambda: len(events(gateway, source="192.0.2.2")) == 1)
+        old = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 3600))
+
+        def meanwhile():
+            mode = os.stat(stored(gateway))
+            assert mode.st_uid == 0 and mode.st_mode & 0o777 == 0o600 and mode.st_size < 1000, mode
+            append(one, f"{old} gw sshd[9]: Failed password for root from 192.0.2.3 port 1 ssh2\n" * 2 + failed("192.0.2.4"))
+            append(two, failed("192.0.2.5"))  # then renamed, a new one in its place
+            os.rename(two, two + ".1")
+            append(two, failed("192.0.2.6"))
+            os.unlink(three)  # another file under its name, and longer
+            rig.write("other", "")
+            append(three, failed("192.0.2.7") * 9)
+
+        restart(gateway, meanwhile)
+        await_true("what was written while nobody looked", 8, lambda: [len(events(gateway, source=f"192.0.2.{n}")) for n in (3, 4, 5, 6)] == [2, 1, 1, 1])
+        assert all(e.get("replayed") and e["time"].startswith(old[:16]) for e in events(gateway, source="192.0.2.3")), events(gateway, source="192.0.2.3")
+        assert not events(gateway, source="192.0.2.1") and not events(gateway, source="192.0.2.2"), "read twice, or what stood there at first"
+        await_true("the third is open", 5, lambda: inlet(gateway, "log:three") == 1)
+        time.sleep(1.2)
+        assert not events(gateway, source="192.0.2.7"), "another file: it goes on at its end"
+        append(three, failed("192.0.2.8"))
+        await_true("and is read from there on", 4, lambda: len(events(gateway, source="192.0.2.8")) == 1)
+        assert "log:three: where it was read to is not known any more" in gateway.process.log(), "and it is said"
+        # A damaged record: at the ends, and said.
+        def damage():
+            with open(stored(gateway), "r+b") as f:
+                f.seek(9)
+                f.write(b"\xff")
+            append(one, failed("192.0.2.9"))
+
+        restart(gateway, damage)
+        await_true("open", 5, lambda: inlet(gateway, "log:one") == 1)
+        append(one, failed("192.0.2.10"))
+        await_true("only what came after", 4, lambda: events(gateway, source="192.0.2.10"))
+        assert not events(gateway, source="192.0.2.9") and "log:one: where it was read to is not known any more" in gateway.process.log()
+        assert gateway.stop() == 0
+
+
+def test_restart__kernel_and_journal_go_on_where_they_were():
+    with Rig() as rig:
+        os.chmod(rig.dir, 0o755)
+        path = rig.path("kmsg")
+        os.mkfifo(path)
+        kernel = os.open(path, os.O_RDWR)
+        rig.cleanups.append(lambda: os.close(kernel))
+        oom = lambda number, second, name: os.write(kernel, f"3,{number},{second * 1000000},-;EXT4-fs error (device {name}): htree\n".encode())
+        program = rig.write("journalctl", JOURNALCTL.format(dir=rig.dir), 0o755)
+        journal, argv = rig.write("journal", "", 0o666), rig.write("argv", "", 0o666)
+        say = lambda ip: append(journal, json.dumps({"SYSLOG_IDENTIFIER": "sshd", "MESSAGE": f"Failed password for root from {ip} port 1 ssh2"}) + "\n")
+        oom(70, 1, "boot1")  # said before we were there
+        gateway = start(rig, f"[kmsg]\ndevice = {path}\n[journal]\ncommand = {program}\n")
+        found = await_true("the record of the boot", 8, lambda: events(gateway, type="fs_error"))[0]
+        assert found["source"] == "boot1" and found.get("replayed"), found
+        await_true("the journal", 8, lambda: inlet(gateway, "journal") == 1)
+        say("192.0.2.1")
+        oom(71, 2, "live1")
+        await_true("live", 4, lambda: events(gateway, source="192.0.2.1") and events(gateway, source="live1"))
+        assert not events(gateway, source="live1")[0].get("replayed")
+
+        def meanwhile():
+            # A new descriptor of /dev/kmsg begins with the oldest record again.
+            oom(70, 1, "boot1")
+            oom(71, 2, "live1")
+            oom(72, 3, "down1")
+            say("192.0.2.2")
+
+        restart(gateway, meanwhile)
+        await_true("what the kernel said meanwhile", 8, lambda: events(gateway, source="down1"))
+        await_true("and the journal", 8, lambda: events(gateway, source="192.0.2.2"))
+        assert not events(gateway, source="boot1") and not events(gateway, source="live1") and not events(gateway, source="192.0.2.1"), "read twice"
+        assert gateway.result("status")["events"]["lost"] == 0
+        assert open(argv).read().splitlines()[-1].endswith("--after-cursor=s=ab;i=1"), open(argv).read()
+        assert gateway.stop() == 0
+
+
 main(test_brute_force_in_a_rotated_file__opens_a_security_incident, test_log__emptied_half_written_long_odd_and_deleted, test_log__many_rotations_and_an_agent_that_dies,
      test_log__clock_jumps_in_its_timestamps, test_syslog__both_forms_on_both_sockets, test_statsd__gauges_counts_and_what_is_refused, test_kmsg__records_and_a_gap,
-     test_kmsg__the_real_one, test_journal__a_stand_in_for_journalctl_that_dies, test_journal__a_real_one, test_idle__few_wake_ups, test_reload__another_table, at_once=4)
+     test_kmsg__the_real_one, test_journal__a_stand_in_for_journalctl_that_dies, test_journal__a_real_one, test_idle__few_wake_ups, test_reload__another_table, test_restart__logs_go_on_where_they_were,
+     test_restart__kernel_and_journal_go_on_where_they_were, at_once=4)

@@ -79,12 +79,28 @@ static int send_frame(void *ctx, const struct pk_ipc_frame *frame, int open_id) 
     r->out[r->out_count++] = *frame;
     return PK_OK;
 }
-static int look_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row, const char *cursor) {
+static int look_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row,
+                      const struct pk_super_inlet_from *from) {
     struct super_rig *r = ctx;
     (void)row;
     r->inlet_looks[slot]++;
-    (void)pk_str_copy_cut(pk_str_of(cursor), r->inlet_cursor, sizeof r->inlet_cursor);
+    r->inlet_has_place[slot] = from->place != NULL;
+    r->inlet_without_old = from->without_old;
+    if (from->place != NULL) {
+        r->inlet_place = *from->place;
+    }
+    (void)pk_str_copy_cut(pk_str_of(from->cursor), r->inlet_cursor, sizeof r->inlet_cursor);
     return r->inlet_says[slot];
+}
+static int place_of_inlet(void *ctx, uint32_t slot, struct pk_inlet_place *out) {
+    const struct super_rig *r = ctx;
+    if (!r->inlet_at[slot].is_known) {
+        return PK_E_NOT_FOUND;
+    }
+    const int8_t zone = out->zone_quarters;
+    *out = r->inlet_at[slot];
+    out->zone_quarters = zone;
+    return PK_OK;
 }
 static void close_inlet(void *ctx, uint32_t slot) {
     ((struct super_rig *)ctx)->inlet_closes[slot]++;
@@ -127,6 +143,23 @@ static int save_state(void *ctx, const void *p, uint32_t n) {
     memcpy(r->record, p, n);
     r->record_bytes = (int)n;
     r->save_count++;
+    return PK_OK;
+}
+static int load_places(void *ctx, void *out, uint32_t cap_bytes) {
+    struct super_rig *r = ctx;
+    if (r->places_bytes > 0 && (uint32_t)r->places_bytes <= cap_bytes) {
+        memcpy(out, r->places, (size_t)r->places_bytes);
+    }
+    return r->places_bytes;
+}
+static int save_places(void *ctx, const void *p, uint32_t n) {
+    struct super_rig *r = ctx;
+    if (r->save_error != PK_OK) {
+        return r->save_error;
+    }
+    memcpy(r->places, p, n);
+    r->places_bytes = (int)n;
+    r->places_save_count++;
     return PK_OK;
 }
 
@@ -203,7 +236,7 @@ void super_rig_init(struct super_rig *r, struct pk_supervisor *s, const char *ac
     r->now_ms = 1000000;
     r->boot_id = 77;
     r->room = 1000;
-    r->record_bytes = PK_E_NOT_FOUND;
+    r->record_bytes = r->places_bytes = PK_E_NOT_FOUND;
     r->port = (struct pk_port_super){.ctx = r,
                                      .mono_ms = mono_ms,
                                      .random = random_u32,
@@ -216,6 +249,7 @@ void super_rig_init(struct super_rig *r, struct pk_supervisor *s, const char *ac
                                      .resolved = resolved,
                                      .probed = probed,
                                      .inlet = look_inlet,
+                                     .inlet_place = place_of_inlet,
                                      .inlet_close = close_inlet,
                                      .inlet_swap = swap_inlets,
                                      .send = send_frame,
@@ -223,6 +257,8 @@ void super_rig_init(struct super_rig *r, struct pk_supervisor *s, const char *ac
                                      .read_owned = read_owned,
                                      .load_state = load_state,
                                      .save_state = save_state,
+                                     .load_places = load_places,
+                                     .save_places = save_places,
                                      .notify = notify,
                                      .feed_watchdog = feed_watchdog,
                                      .watchdog_ms = watchdog_ms,

@@ -34,6 +34,12 @@ struct super_rig {
     uint32_t inlet_looks[PK_LIMIT_INLETS], inlet_closes[PK_LIMIT_INLETS];
     uint32_t inlet_swaps, inlet_swapped[2];
     char inlet_cursor[PK_INLET_CURSOR_BYTES];
+    bool inlet_has_place[PK_LIMIT_INLETS], inlet_without_old; /* with the last look */
+    struct pk_inlet_place inlet_place;                        /* of the last one that had one */
+    struct pk_inlet_place inlet_at[PK_LIMIT_INLETS];          /* what a log says of itself */
+    uint8_t places[PK_SUPER_PLACES_BYTES_MAX];
+    int places_bytes; /* or an error */
+    uint32_t places_save_count;
     /* record */
     uint8_t record[PK_SUPER_SCRATCH_BYTES];
     int record_bytes; /* or an error */

@@ -262,6 +262,10 @@ void super_model_frame(struct super_model *s, const struct pk_ipc_frame *f) {
         s->inlet_id = f->id;
         memcpy(&s->inlet, f->body, sizeof s->inlet);
         return;
+    case PK_IPC_INLET_AT:
+        s->inlet_at_count++;
+        memcpy(&s->inlet_at, f->body, sizeof s->inlet_at);
+        return;
     case PK_IPC_NOTIFY:
         return;
     case PK_IPC_PROBE:

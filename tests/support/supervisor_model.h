@@ -47,6 +47,8 @@ struct super_model {
     uint64_t inlet_count; /* asked for; the last request */
     uint32_t inlet_id;
     struct pk_ipc_inlet inlet;
+    uint64_t inlet_at_count; /* how far was read; the last report */
+    struct pk_ipc_inlet_at inlet_at;
     uint64_t boot_ms;
     char breach[200];
     /* A program ended with this exit code: what it does to the world. NULL: nothing. */

@@ -218,6 +218,47 @@ PK_TEST(inlets__kmsg__gaps_are_losses) {
     CHECK_EQ_U64(source("kmsg")->loss_count, 11);
 }
 
+static void give_with(uint32_t which, const struct pk_ipc_inlet_fd *how) {
+    struct pk_ipc_frame f = {
+        .version = PK_IPC_VERSION, .type = PK_IPC_FD, .id = PK_IPC_OPEN_INLET, .body_bytes = sizeof *how};
+    memcpy(f.body, how, sizeof *how);
+    pk_sim_text_pass(&gw.sim, which, PK_IPC_OPEN_INLET);
+    CHECK_EQ_INT(pk_sim_ipc_push(&gw.sim, &f, 1), PK_OK);
+    wait_ms(10);
+}
+
+PK_TEST(inlets__kmsg__what_was_said_before_is_read_once_and_is_late) {
+    start(HEAD "[kmsg]\ndevice = yes\n", PK_INLET_RECORDS);
+    put("3,70,1000000,-;EXT4-fs error (device sda1): htree\n");
+    pk_sim_text_overrun(&gw.sim, text, 0);
+    put("3,71,2000000,-;EXT4-fs error (device sda2): htree\n");
+    wait_ms(600000);
+    const struct pk_ipc_inlet_fd how = {.record = 71, .start = PK_IPC_INLET_RESUMED};
+    give_with(text, &how);
+    CHECK_EQ_U64(count("fs_error", "sda1"), 0); /* read by the agent before */
+    CHECK_EQ_U64(count("fs_error", "sda2"), 1);
+    CHECK_EQ_U64(inlet()->line_count, 1);
+    CHECK_EQ_U64(inlet()->lost_count, 0);
+    const struct pk_event *e = pk_history_at(&gw.agent.history, 0);
+    for (uint32_t age = 0;
+         e != NULL && e->source_id != pk_sources_find(&gw.agent.intake.sources, pk_str_of("sda2"));) {
+        e = pk_history_at(&gw.agent.history, ++age);
+    }
+    REQUIRE(e != NULL);
+    CHECK((e->flags & PK_EVENT_REPLAYED) != 0);
+    CHECK_EQ_INT(e->wall_ms, gw.agent.now.wall_ms - (int64_t)gw.agent.now.mono_ms + 2000);
+    put("3,72,3000000,-;EXT4-fs error (device sda3): htree\n"); /* its clock slept: of now all the same */
+    wait_ms(10);
+    e = pk_history_at(&gw.agent.history, 0);
+    REQUIRE(e != NULL);
+    CHECK((e->flags & PK_EVENT_REPLAYED) == 0);
+    wait_ms(61000);
+    CHECK_EQ_U64(gw.super.inlet_at.record, 73);
+    const uint64_t reports = gw.super.inlet_at_count;
+    wait_ms(200000);
+    CHECK_EQ_U64(gw.super.inlet_at_count, reports); /* nothing new */
+}
+
 PK_TEST(inlets__journal__ends_and_goes_on_behind_its_cursor) {
     static char big[PK_LOG_LINE_BYTES_MAX + 10];
     start(HEAD "[journal]\ncommand = yes\n", PK_INLET_STREAM);
@@ -241,6 +282,9 @@ PK_TEST(inlets__journal__ends_and_goes_on_behind_its_cursor) {
     wait_ms(5100);
     CHECK_EQ_U64(gw.super.inlet_count, 2);
     CHECK_STR(gw.super.inlet.cursor, "s=a;i=2");
+    wait_ms(61000);
+    CHECK_STR(gw.super.inlet_at.cursor, "s=a;i=2");
+    gw.super.inlet_count = 2;
     text = (uint32_t)pk_sim_text_make(&gw.sim, PK_INLET_STREAM);
     give(text);
     pk_sim_text_end(&gw.sim, text); /* not a word: perhaps the cursor is the reason */
@@ -270,5 +314,5 @@ PK_TEST_MAIN(inlets__log__lines_become_events_of_their_own_sources,
              inlets__another_table_there__is_asked_again,
              inlets__flood__is_held_to_the_rate_and_every_loss_is_counted,
              inlets__statsd__bad_lines_and_a_cut_datagram, inlets__syslog__what_is_none_is_counted,
-             inlets__kmsg__gaps_are_losses, inlets__journal__ends_and_goes_on_behind_its_cursor,
-             inlets__frames_for_nobody__are_counted)
+             inlets__kmsg__gaps_are_losses, inlets__kmsg__what_was_said_before_is_read_once_and_is_late,
+             inlets__journal__ends_and_goes_on_behind_its_cursor, inlets__frames_for_nobody__are_counted)

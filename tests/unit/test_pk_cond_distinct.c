@@ -52,6 +52,23 @@ PK_TEST(distinct__sources__late_sights_count_by_their_own_time) {
     CHECK_EQ_U64(f.first_event_ms, rig.now_ms - 9000);
 }
 
+PK_TEST(distinct__source_forgotten__its_number_means_another_one) {
+    REQUIRE(detect_rig_init(&rig, HEAD "when = distinct(source) of (type = login) >= 3 in 10s\n") == PK_OK);
+    struct pk_event e = detect_rig_event(&rig, "login", "first", PK_SEV_LOW);
+    const uint16_t number = e.source_id;
+    detect_rig_give(&rig, &e);
+    pk_sources_forget(&rig.sources, number);
+    e = detect_rig_event(&rig, "login", "second", PK_SEV_LOW);
+    REQUIRE(e.source_id == number);
+    detect_rig_give(&rig, &e);
+    pk_sources_forget(&rig.sources, number);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
+    e = detect_rig_event(&rig, "login", "third", PK_SEV_LOW);
+    REQUIRE(e.source_id == number);
+    detect_rig_give(&rig, &e);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
+}
+
 PK_TEST(consecutive__a_good_one_breaks_the_run) {
     REQUIRE(detect_rig_init(&rig, "[rule x]\non = type = t\ntype = custom\nseverity = low\n"
                                   "when = consecutive(value > 3) >= 3 by source\n"
@@ -97,5 +114,6 @@ PK_TEST(defects__are_told_with_their_place) {
 }
 
 PK_TEST_MAIN(distinct__values_of_a_field__each_counts_once,
-             distinct__sources__late_sights_count_by_their_own_time, consecutive__a_good_one_breaks_the_run,
+             distinct__sources__late_sights_count_by_their_own_time,
+             distinct__source_forgotten__its_number_means_another_one, consecutive__a_good_one_breaks_the_run,
              defects__are_told_with_their_place)
