@@ -42,6 +42,7 @@ struct pk_inlet_place {
     uint32_t check;       /* log: CRC-32C of the bytes before `at`, PK_INLET_CHECK_BYTES of them at most */
     int8_t zone_quarters; /* quarters of an hour to add to its times that name no zone */
     bool is_known;
+    uint16_t reserved;
 };
 enum { PK_INLET_CHECK_BYTES = 64, PK_INLET_ZONE_QUARTERS_MAX = 14 * 4 };
 

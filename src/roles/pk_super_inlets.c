@@ -157,6 +157,11 @@ void pk_super_inlet_at(struct pk_supervisor *s, uint32_t index, const struct pk_
     }
 }
 
+/* Without the checksum at its end: with it every content has the same one. */
+static uint32_t content_crc(const uint8_t *bytes, uint32_t n) {
+    return pk_crc32c(0, bytes, n > 4u ? n - 4u : 0);
+}
+
 void pk_super_places_load(struct pk_supervisor *s) {
     struct pk_super_kept *k = &s->kept;
     const uint64_t boot = s->port->boot_id(s->port->ctx);
@@ -164,7 +169,7 @@ void pk_super_places_load(struct pk_supervisor *s) {
     k->due_ms = UINT64_MAX;
     int n = s->port->load_places(s->port->ctx, s->scratch, sizeof s->scratch);
     if (n >= 0) {
-        k->saved_crc = pk_crc32c(0, s->scratch, (uint32_t)n);
+        k->saved_crc = content_crc(s->scratch, (uint32_t)n);
         n = pk_super_places_unpack(&k->places, &s->config.inlets, s->scratch, (uint32_t)n);
     }
     const bool is_lost = n < 0 && n != PK_E_NOT_FOUND;
@@ -192,7 +197,7 @@ void pk_super_places_save(struct pk_supervisor *s) {
     collect_places(s);
     const int n = pk_super_places_pack(&k->places, &s->config.inlets, s->scratch, sizeof s->scratch);
     PK_ASSERT(n > 0);
-    const uint32_t crc = pk_crc32c(0, s->scratch, (uint32_t)n);
+    const uint32_t crc = content_crc(s->scratch, (uint32_t)n);
     const bool is_nothing = s->config.inlets.count == 0 && k->saved_crc == 0;
     if (crc == k->saved_crc || is_nothing) {
         return;

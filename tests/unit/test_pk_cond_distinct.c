@@ -52,20 +52,24 @@ PK_TEST(distinct__sources__late_sights_count_by_their_own_time) {
     CHECK_EQ_U64(f.first_event_ms, rig.now_ms - 9000);
 }
 
+static uint16_t give_foreign(const char *source) {
+    struct pk_event e = detect_rig_event(&rig, "login", "known", PK_SEV_LOW);
+    const int id = pk_sources_intern_foreign(&rig.sources, pk_str_of(source));
+    CHECK(id >= 0);
+    e.source_id = (uint16_t)id;
+    detect_rig_give(&rig, &e);
+    return e.source_id;
+}
+
 PK_TEST(distinct__source_forgotten__its_number_means_another_one) {
     REQUIRE(detect_rig_init(&rig, HEAD "when = distinct(source) of (type = login) >= 3 in 10s\n") == PK_OK);
-    struct pk_event e = detect_rig_event(&rig, "login", "first", PK_SEV_LOW);
-    const uint16_t number = e.source_id;
-    detect_rig_give(&rig, &e);
+    const uint16_t number = give_foreign("first");
     pk_sources_forget(&rig.sources, number);
-    e = detect_rig_event(&rig, "login", "second", PK_SEV_LOW);
-    REQUIRE(e.source_id == number);
-    detect_rig_give(&rig, &e);
-    pk_sources_forget(&rig.sources, number);
+    CHECK_EQ_INT(give_foreign("second"), number);
+    CHECK_EQ_INT(give_foreign("second"), number);
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
-    e = detect_rig_event(&rig, "login", "third", PK_SEV_LOW);
-    REQUIRE(e.source_id == number);
-    detect_rig_give(&rig, &e);
+    pk_sources_forget(&rig.sources, number);
+    CHECK_EQ_INT(give_foreign("third"), number);
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
 }
 

@@ -67,7 +67,7 @@
 #define PK_LIMIT_MAPS 16u /* mapping rows; 8..256; 190 B each, twice */
 #define PK_LIMIT_MAP_TEXT_BYTES 6144u /* texts of mapping rows, twice; at most 65536 */
 #define PK_LIMIT_INLETS                                                                                      \
-    16u /* logs, syslog and statsd sockets, kmsg, journal; 8..64; 0.4 KB each, 40 KB together */
+    16u /* logs, syslog and statsd sockets, kmsg, journal; 8..64; 0.5 KB each, 40 KB together */
 
 /* -- third-party memory -- */
 #define PK_TXN_PAGES 64u /* pages one store transaction may dirty */
