@@ -101,40 +101,39 @@ static void put_message(struct pk_str s, bool is_plain, struct pk_event_in *out)
     out->message_bytes = (uint16_t)n;
 }
 
+enum { VALUE_BYTES_MAX = 128 };
+
 /* Packed one behind the other; `count` counts them. */
 struct packer {
     struct pk_event_in *out;
     uint32_t bytes, count;
 };
 
-static void pack(struct packer *k, struct pk_str name, struct pk_str value, enum pk_field_kind kind) {
-    const struct pk_field field = {.kind = kind, .name = name, .value = value};
+static void pack(struct packer *k, struct pk_field field) {
     if (pk_field_pack(k->out->fields, sizeof k->out->fields, &k->bytes, &field) == PK_OK) {
         k->count++;
     }
 }
 
-enum { VALUE_BYTES_MAX = 128 };
-
-static void pack_cut(struct packer *k, struct pk_str name, struct pk_str value, enum pk_field_kind kind) {
+static void pack_cut(struct packer *k, struct pk_field field) {
     char cut[VALUE_BYTES_MAX + 1];
-    pack(k, name, (struct pk_str){cut, pk_str_copy_cut(value, cut, sizeof cut)}, kind);
+    field.value = (struct pk_str){cut, pk_str_copy_cut(field.value, cut, sizeof cut)};
+    pack(k, field);
 }
 
 /* is_plain: the value is known to be; others are looked through for what is no UTF-8. */
-static void put_field(struct packer *k, bool is_plain, struct pk_str name, struct pk_str value,
-                      enum pk_field_kind kind) {
-    if (value.n == 0 || k->count >= PK_EVENT_FIELDS_MAX) {
+static inline void put_field(struct packer *k, bool is_plain, struct pk_str name, struct pk_str value,
+                             enum pk_field_kind kind) {
+    if (value.n == 0 || k->count >= PK_EVENT_FIELDS_MAX ||
+        (!is_plain && pk_text_plain_run(value) != value.n && !pk_text_is_utf8(value))) {
         return;
     }
-    if (!is_plain && pk_text_plain_run(value) != value.n && !pk_text_is_utf8(value)) {
-        return;
-    }
+    const struct pk_field field = {.kind = kind, .name = name, .value = value};
     if (value.n > VALUE_BYTES_MAX) {
-        pack_cut(k, name, value, kind);
-        return;
+        pack_cut(k, field);
+    } else {
+        pack(k, field);
     }
-    pack(k, name, value, kind);
 }
 
 static void put_fields(const struct context *c, struct pk_str pattern_id, struct pk_event_in *out) {
@@ -153,7 +152,7 @@ static void put_fields(const struct context *c, struct pk_str pattern_id, struct
         put_field(&k, is_plain, IP, c->line->ip, PK_FIELD_STRING);
     }
     put_field(&k, is_plain, PROGRAM, c->line->program, PK_FIELD_STRING);
-    put_field(&k, false, PATTERN, pattern_id, PK_FIELD_STRING);
+    put_field(&k, true, PATTERN, pattern_id, PK_FIELD_STRING);
     put_field(&k, is_plain, HOST, c->line->host, PK_FIELD_STRING);
     out->field_bytes = (uint16_t)k.bytes;
 }

@@ -171,10 +171,17 @@ static uint32_t field_length(struct pk_str message, uint32_t at, enum field_kind
     const uint32_t most = left < PK_PATTERN_GAP_BYTES_MAX ? left : PK_PATTERN_GAP_BYTES_MAX;
     uint32_t n = 0;
     if (kind == FIELD_ANY && literal.n > 0) {
-        const char first = lower(literal.p[0]);
-        for (; n + literal.n <= left && n <= most; n++) {
-            if (lower(message.p[at + n]) == first && is_literal_at(message, at + n, literal)) {
-                return n;
+        if (literal.n > left) {
+            return UINT32_MAX;
+        }
+        const char small = lower(literal.p[0]);
+        const char large = small >= 'a' && small <= 'z' ? (char)(small - ('a' - 'A')) : small;
+        const char *start = message.p + at, *byte = start;
+        const char *end = start + (left - literal.n < most ? left - literal.n : most);
+        for (; byte <= end; byte++) {
+            if ((*byte == small || *byte == large) &&
+                is_literal_at(message, at + (uint32_t)(byte - start), literal)) {
+                return (uint32_t)(byte - start);
             }
         }
         return UINT32_MAX;

@@ -98,6 +98,8 @@ static void advance(int64_t wall_ms) {
  */
 static void take_firings(void) {
     struct pk_finding f;
+    struct pk_buf b;
+    char told[1024];
     while (pk_engine_next_finding(&engine, &f)) {
         if (f.kind != PK_FINDING_FIRE) {
             continue;
@@ -105,7 +107,17 @@ static void take_firings(void) {
         const struct pk_rule *r = pk_engine_rule(&engine, f.rule_index);
         const struct pk_str id = pk_engine_str(&engine, r, r->id);
         firing_count++;
-        fprintf(out, "INC %.*s %s %s\n", (int)id.n, id.p, f.group_key, f.words);
+        pk_buf_init(&b, told, sizeof told);
+        pk_buf_puts(&b, "INC ");
+        pk_buf_put_str(&b, id);
+        pk_buf_putc(&b, ' ');
+        pk_buf_puts(&b, f.group_key);
+        pk_buf_putc(&b, ' ');
+        pk_buf_puts(&b, f.words);
+        pk_buf_putc(&b, '\n');
+        if (b.is_cut || fwrite(told, b.n, 1, out) != 1u) {
+            die("cannot be written", "a firing");
+        }
         if (pk_engine_release(&engine, f.rule_index, pk_str_of(f.group_key), now_ms) != PK_OK) {
             die("a firing group is not known", f.group_key);
         }
