@@ -96,7 +96,7 @@ static int read_file(struct book *b, const char *path) {
 
 /* By byte: a string of this length is beyond what a C compiler must accept. */
 static void put_text(FILE *out, const struct book *b) {
-    fputs("static const char TEXT[] = {", out);
+    fputs("static const char RULES_TEXT[] = {", out);
     for (uint32_t i = 0; i < b->text_bytes; i++) {
         fprintf(out, "%s%d,", i % 24u == 0 ? "\n    " : "", b->text[i]);
     }
@@ -113,8 +113,8 @@ static int write_book(const char *path, struct book *b) {
     put_text(out, b);
     fprintf(out, "_Static_assert(%uu <= PK_LIMIT_RULES, \"the board holds the shipped rules\");\n\n",
             (unsigned)b->count);
-    fprintf(out, "const struct pk_rule_book PK_SHIPPED_RULES = {TEXT, %uu, %uu};\n", (unsigned)b->text_bytes,
-            (unsigned)b->count);
+    fprintf(out, "const struct pk_rule_book PK_SHIPPED_RULES = {RULES_TEXT, %uu, %uu};\n",
+            (unsigned)b->text_bytes, (unsigned)b->count);
     const int is_bad = ferror(out);
     return fclose(out) != 0 || is_bad ? fail("cannot be written", path) : 0;
 }

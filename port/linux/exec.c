@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_zero.h"
 #include "port/linux/pk_dir.h"
 #include "port/linux/pk_super.h"
 
@@ -378,11 +379,8 @@ static void exec_stop(void *ctx, uint32_t slot_index) {
 }
 
 void pk_exec_open(struct pk_exec *e, bool moves_cgroup, struct pk_port_exec *out) {
-    memset(e, 0, sizeof *e);
+    pk_zero(e, sizeof *e);
     e->moves_cgroup = moves_cgroup;
-    for (int i = 0; i < PK_EXEC_SLOTS; i++) {
-        e->slots[i].pipe_fd = -1;
-    }
     for (int i = 0; i < PK_EXEC_DRAINS; i++) {
         e->drains[i] = -1;
     }
@@ -393,7 +391,7 @@ void pk_exec_open(struct pk_exec *e, bool moves_cgroup, struct pk_port_exec *out
 uint32_t pk_exec_poll_fds(const struct pk_exec *e, struct pollfd *out) {
     uint32_t n = 0;
     for (int i = 0; i < PK_EXEC_SLOTS; i++) {
-        if (e->slots[i].pipe_fd >= 0) {
+        if (e->slots[i].state != PK_EXEC_FREE && e->slots[i].pipe_fd >= 0) {
             out[n++] = (struct pollfd){.fd = e->slots[i].pipe_fd, .events = POLLIN};
         }
     }

@@ -14,7 +14,7 @@ enum { PK_EXEC_TERM_MS = 2000, PK_EXEC_DRAINS = 8 };
 struct pk_exec_slot {
     enum pk_exec_state state;
     pid_t pid;
-    int pipe_fd; /* -1 = closed */
+    int pipe_fd; /* -1 = closed; nothing while the slot is free */
     bool leaves_children, is_timed_out;
     int wait_status;
     uint64_t started_ms, ended_ms;

@@ -146,10 +146,6 @@ void pk_agent_init(struct pk_agent *a, const struct pk_port *port, const struct 
     pk_actions_init(&a->actions[1]);
     pk_keys_init(&a->keys[0]);
     pk_keys_init(&a->keys[1]);
-    for (uint32_t i = 0; i < PK_LIMIT_CONNECTIONS; i++) {
-        pk_lines_init(&a->connections[i].lines, a->connections[i].line_bytes,
-                      sizeof a->connections[i].line_bytes);
-    }
 }
 
 static uint64_t seed_of(struct pk_agent *a) {

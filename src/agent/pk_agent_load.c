@@ -105,14 +105,18 @@ static void keep_start_values(struct pk_agent *a, struct pk_config *c) {
     c->store_map_bytes = now->store_map_bytes;
 }
 
+/* Writes only where they differ: what a configuration does not use stays memory that was never touched. */
 static void swap(void *x, void *y, size_t n) {
     uint8_t kept[256];
-    for (size_t at = 0; at < n;) {
-        const size_t piece = n - at < sizeof kept ? n - at : sizeof kept;
+    size_t piece = sizeof kept;
+    for (size_t at = 0; at < n; at += piece) {
+        piece = n - at < sizeof kept ? n - at : sizeof kept;
+        if (memcmp((uint8_t *)x + at, (uint8_t *)y + at, piece) == 0) {
+            continue;
+        }
         memcpy(kept, (uint8_t *)x + at, piece);
         memcpy((uint8_t *)x + at, (uint8_t *)y + at, piece);
         memcpy((uint8_t *)y + at, kept, piece);
-        at += piece;
     }
 }
 

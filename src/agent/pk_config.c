@@ -5,6 +5,7 @@
 
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
+#include "base/pk_zero.h"
 #include "event/pk_map_shipped.h"
 #include "wire/pk_role.h"
 
@@ -218,7 +219,7 @@ int pk_mode_parse(struct pk_str s, uint8_t *out) {
 }
 
 void pk_config_defaults(struct pk_config *c) {
-    memset(c, 0, sizeof *c);
+    pk_zero(c, sizeof *c);
     pk_probes_init(&c->probes);
     memcpy(c->state_dir, "/var/lib/picket", sizeof "/var/lib/picket");
     memcpy(c->run_dir, "/run/picket", sizeof "/run/picket");

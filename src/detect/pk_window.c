@@ -106,10 +106,14 @@ void pk_windows_init(struct pk_windows *w) {
     for (uint32_t i = PK_WINDOW_PAGES; i > 0; i--) {
         page_link(w, i - 1u, PK_WINDOW_CLASSES);
     }
-    for (uint32_t i = 0; i < PK_LIMIT_KEYS; i++) {
-        w->slots[i].chain = i + 1u < PK_LIMIT_KEYS ? i + 1u : PK_WINDOW_NONE;
-        w->slots[i].state = FREE_SLOT;
+    w->free_head = PK_WINDOW_NONE;
+}
+
+static uint32_t free_slot(const struct pk_windows *w) {
+    if (w->free_head != PK_WINDOW_NONE) {
+        return w->free_head;
     }
+    return w->fresh < PK_LIMIT_KEYS ? w->fresh : PK_WINDOW_NONE;
 }
 
 static uint32_t bucket_of(uint16_t rule, uint64_t key) {
@@ -189,14 +193,14 @@ void pk_windows_free(struct pk_windows *w, uint32_t slot) {
 }
 
 uint32_t pk_windows_victim(const struct pk_windows *w, uint16_t rule, uint16_t keys_max) {
-    const bool is_full = w->rows.keys[rule] >= keys_max || w->free_head == PK_WINDOW_NONE;
+    const bool is_full = w->rows.keys[rule] >= keys_max || free_slot(w) == PK_WINDOW_NONE;
     return is_full ? w->rows.oldest[rule] : PK_WINDOW_NONE;
 }
 
 uint32_t pk_windows_make(struct pk_windows *w, uint16_t rule, uint64_t key, uint8_t ring_class,
                          uint16_t keys_max) {
     PK_ASSERT(rule < PK_LIMIT_RULES && keys_max >= 1u);
-    const uint32_t slot = w->free_head;
+    const uint32_t slot = free_slot(w);
     if (slot == PK_WINDOW_NONE || w->rows.keys[rule] >= keys_max) {
         w->refused_count++;
         return PK_WINDOW_NONE;
@@ -207,7 +211,11 @@ uint32_t pk_windows_make(struct pk_windows *w, uint16_t rule, uint64_t key, uint
         return PK_WINDOW_NONE;
     }
     struct pk_window *s = &w->slots[slot];
-    w->free_head = s->chain;
+    if (slot == w->fresh) {
+        w->fresh++;
+    } else {
+        w->free_head = s->chain;
+    }
     memset(s, 0, sizeof *s);
     s->key = key;
     s->rule = rule;
@@ -237,7 +245,7 @@ void pk_windows_evict(struct pk_windows *w, uint32_t slot) {
 }
 
 bool pk_windows_is_used(const struct pk_windows *w, uint32_t slot) {
-    return slot < PK_LIMIT_KEYS && w->slots[slot].state != FREE_SLOT;
+    return slot < w->fresh && w->slots[slot].state != FREE_SLOT;
 }
 
 void pk_windows_touch(struct pk_windows *w, uint32_t slot, uint32_t now_ms) {
@@ -340,7 +348,7 @@ void pk_windows_renumber(struct pk_windows *w, const uint16_t new_index[PK_LIMIT
     }
     w->rows = *to;
     memset(w->buckets, 0xFF, sizeof w->buckets);
-    for (uint32_t i = 0; i < PK_LIMIT_KEYS; i++) {
+    for (uint32_t i = 0; i < w->fresh; i++) {
         if (slots[i].state == FREE_SLOT) {
             continue;
         }

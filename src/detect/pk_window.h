@@ -66,6 +66,7 @@ struct pk_windows {
     struct pk_window_page pages[PK_WINDOW_PAGES];
     uint32_t page_lists[PK_WINDOW_CLASSES + 1];
     struct pk_window_rows rows;
+    uint32_t fresh; /* slots from here on were never used, nor touched */
     uint32_t free_head, used, high, times_used, times_high;
     uint64_t evicted_count, refused_count, made_count;
 };
