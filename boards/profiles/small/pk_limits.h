@@ -13,29 +13,29 @@
 #define PK_LIMIT_LEDGER 64u             /* open loss entries; 40 B each */
 
 /* -- detect -- */
-#define PK_LIMIT_RULES 80u /* 16..512; 1.9 KB each, with state: 61 shipped, the rest are for the operator */
+#define PK_LIMIT_RULES 80u /* 16..512; 1 KB each, with state: 61 shipped, the rest are for the operator */
 #define PK_LIMIT_THRESHOLDS 32u         /* names of [thresholds]; 16..64; 40 B each, twice */
 #define PK_LIMIT_RULE_TEXT_BYTES 32768u /* text of operator rules kept for `rules show` and reload */
-#define PK_LIMIT_KEYS 1024u             /* windows over all rules; 64..100000; 80 B and its times each */
+#define PK_LIMIT_KEYS 1024u             /* windows over all rules; 64..102400; 76 B and its times each */
 #define PK_LIMIT_KEYS_PER_RULE 32u      /* default of `keys = n` */
 #define PK_LIMIT_WINDOW_BYTES 131072u   /* blocks of windows, 32 B to 1 KiB each; of 1024 */
 #define PK_LIMIT_CLASSES 64u            /* source classes (sets of globs a source name satisfies) */
 
 /* -- incident -- */
-#define PK_LIMIT_INCIDENTS 64u /* open or recently resolved in RAM; 16..4096; 3.4 KB each */
+#define PK_LIMIT_INCIDENTS 64u /* open or recently resolved in RAM; 16..4096; 3.5 KB each */
 #define PK_LIMIT_TIMELINE                                                                                    \
     512u /* timeline entries in RAM over all incidents; 96 B each; older ones are read from the store */
 
 /* -- respond -- */
-#define PK_LIMIT_ACTIONS 32u /* rows of actions.conf; 8..128; 650 B each, twice: in force and being read */
+#define PK_LIMIT_ACTIONS 32u /* rows of actions.conf; 8..128; 150 B each, twice: in force and being read */
 #define PK_LIMIT_ACTION_TARGETS 16u       /* allow-list entries per row */
 #define PK_LIMIT_ACTION_TEXT_BYTES 16384u /* actions.conf and its shipped part */
-#define PK_LIMIT_RUNS 32u                 /* action runs in RAM; 440 B each */
+#define PK_LIMIT_RUNS 32u                 /* action runs in RAM; 720 B each */
 #define PK_LIMIT_BUDGETS 128u             /* action x target counters, persisted; 100 B each */
 
 /* -- report, link -- */
 #define PK_LIMIT_OUTBOX_SLOTS 16u     /* entries being sent; PK_STORE_VALUE_BYTES each */
-#define PK_LIMIT_INFLIGHT 16u         /* our unacknowledged QoS 1 publishes; 24 B each */
+#define PK_LIMIT_INFLIGHT 16u         /* our unacknowledged QoS 1 publishes; 104 B each */
 #define PK_LIMIT_MQTT_RX_BYTES 16384u /* largest packet we accept from a broker */
 #define PK_LIMIT_MQTT_TX_BYTES 16384u
 #define PK_LIMIT_PAYLOAD_BYTES 8192u /* largest JSON we emit; also the scratch buffer of the codecs */
@@ -49,7 +49,7 @@
 #define PK_LIMIT_PROBES                                                                                      \
     24u /* [probe], [check], [scrape] and [service] sections; 4..512; 44 B each, twice: in force and being   \
              read, once more in the supervisor, and 32 B of state */
-#define PK_LIMIT_SERIES 40u /* series picked from pages; 20..1024; as above, 24 B and 24 B of state */
+#define PK_LIMIT_SERIES 40u /* series picked from pages; 20..1024; as above, 8 B and 16 B of state */
 #define PK_LIMIT_PROBE_TEXT_BYTES 4096u /* texts of their sections, three times; at most 65535 */
 
 /* -- local sockets -- */
@@ -60,11 +60,11 @@
     32768u /* longest reply on the control socket; one at a time, also the scratch of start and reload */
 
 /* -- configuration -- */
-#define PK_LIMIT_WATCHES 32u /* watched disks and processes; 232 B each */
+#define PK_LIMIT_WATCHES 32u /* watched disks and processes; 228 B each, twice */
 #define PK_LIMIT_HEARTBEATS                                                                                  \
-    256u                  /* sources that may be watched for silence; 16..20000; 72 B each, twice: in force  \
+    256u                  /* sources that may be watched for silence; 16..20000; 76 B each, twice: in force  \
                               and being read; and a window of the rule's `keys = heartbeats` */
-#define PK_LIMIT_MAPS 16u /* mapping rows; 8..256; 190 B each, twice */
+#define PK_LIMIT_MAPS 16u /* mapping rows; 8..256; 170 B each, twice */
 #define PK_LIMIT_MAP_TEXT_BYTES 6144u /* texts of mapping rows, twice; at most 65536 */
 #define PK_LIMIT_INLETS                                                                                      \
     16u /* logs, syslog and statsd sockets, kmsg, journal; 8..64; 0.5 KB each, 40 KB together */
