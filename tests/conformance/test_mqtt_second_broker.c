@@ -317,8 +317,7 @@ static int taken(int number) {
     return count;
 }
 
-/* Beside a new connection Aedes goes on with what it has read of the old one: so until it has let go of it.
- */
+/* Beside a new connection Aedes goes on with what it has read of the old one. So until that one is gone. */
 static bool await_goodbyes(int goodbyes) {
     for (const uint64_t end = link_now_ms() + LINK_WAIT_MS; link_now_ms() < end; link_nap_ms(10)) {
         int seen = 0;
