@@ -255,6 +255,31 @@ static void put_newest(const struct pk_agent *a, struct pk_json_writer *w, uint1
     pk_jw_array_end(w);
 }
 
+/* What came through it, when it stands for a log, a socket, the kernel or the journal. A line no pattern
+ * knows and one that says again what was said are unmatched both. */
+static void put_inlet(const struct pk_agent *a, struct pk_json_writer *w, uint16_t id) {
+    const struct pk_agent_inlet *in = NULL;
+    for (uint32_t i = 0; i < a->config.inlets.count; i++) {
+        in = a->inlets.rows[i].source_id == id ? &a->inlets.rows[i] : in;
+    }
+    if (in == NULL) {
+        return;
+    }
+    const uint64_t told = in->event_count + in->bad_count;
+    pk_jw_object(w, "inlet");
+    pk_jw_u64(w, "lines", in->line_count);
+    pk_jw_u64(w, "matched", in->event_count);
+    pk_jw_u64(w, "unmatched", in->line_count > told ? in->line_count - told : 0);
+    pk_jw_u64(w, "bad", in->bad_count);
+    pk_jw_u64(w, "cut", in->cut_count);
+    pk_jw_u64(w, "overrun", in->lost_count);
+    pk_jw_u64(w, "rotated", in->file_count);
+    pk_jw_u64(w, "truncated", in->truncated_count);
+    pk_jw_u64(w, "skipped_files", in->skipped_file_count);
+    pk_jw_u64(w, "places_lost", in->place_lost_count);
+    pk_jw_object_end(w);
+}
+
 int pk_agent_get_source(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
     const int id = pk_sources_find(&a->intake.sources, pk_args_text(&q->args, "source"));
     if (id < 0) {
@@ -267,6 +292,7 @@ int pk_agent_get_source(struct pk_agent *a, const struct pk_request *q, struct p
     pk_jw_u64(w, "burst", a->intake.burst);
     pk_jw_u64(w, "rate", a->intake.rate_per_s);
     pk_jw_time(w, "newest_time", s->last_wall_ms);
+    put_inlet(a, w, (uint16_t)id);
     put_losses(a, w, (uint16_t)id);
     put_newest(a, w, (uint16_t)id);
     pk_jw_object_end(w);

@@ -157,6 +157,12 @@ static const struct pk_ctl_line SOURCE_LINES[] = {
     {"usual gap", NULL, "usual_gap_seconds", "{usual_gap_seconds:seconds}"},
     {"rate", NULL, NULL, "{tokens} of {burst} tokens, {rate} a second"},
     {"newest", NULL, "newest_time", "{newest_time}"},
+    {"lines", NULL, "inlet",
+     "{inlet.lines}: {inlet.matched} matched, {inlet.unmatched} not, {inlet.bad} bad, {inlet.cut} cut short, "
+     "{inlet.overrun} overrun"},
+    {"files", NULL, "inlet",
+     "{inlet.rotated} rotated, {inlet.truncated} truncated, {inlet.skipped_files} skipped, place lost "
+     "{inlet.places_lost} times"},
     {"lost", "losses", NULL, "{count} by {reason}, sequence {from} to {to}, last {seconds_ago:seconds} ago"},
     {"event", "newest_events", NULL, "{time:clock} [{severity:severity}] {type}"},
 };

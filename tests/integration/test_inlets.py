@@ -399,6 +399,13 @@ def test_restart__logs_go_on_where_they_were():
         assert not events(gateway, source="192.0.2.7"), "another file: it goes on at its end"
         append(three, failed("192.0.2.8"))
         await_true("and is read from there on", 4, lambda: len(events(gateway, source="192.0.2.8")) == 1)
+        inlets = {n: gateway.result("sources.get", source=f"log:{n}")["inlet"] for n in ("one", "two", "three")}
+        assert inlets["one"]["lines"] == 3 and inlets["one"]["matched"] == 3 and inlets["one"]["places_lost"] == 0, inlets
+        assert inlets["two"]["rotated"] == 1 and inlets["three"]["places_lost"] == 1 and inlets["three"]["lines"] == 1, inlets
+        append(one, "nothing to see\n")
+        await_true("a line nobody knows", 3, lambda: gateway.result("sources.get", source="log:one")["inlet"]["unmatched"] == 1)
+        shown = gateway.ctl("--format", "table", "sources", "get", "log:three").stdout
+        assert "1: 1 matched, 0 not, 0 bad" in shown and "place lost 1 times" in shown, shown
         assert "log:three: where it was read to is not known any more" in gateway.process.log(), "and it is said"
         # A damaged record: at the ends, and said.
         def damage():
