@@ -259,6 +259,9 @@ void pk_agent_remark_orphans(struct pk_agent *a) {
         return;
     }
     while ((i = pk_incidents_next(&a->incidents, active, PK_SEV_INFO, &below)) != NULL) {
+        if (pk_incident_is_manual(i)) {
+            continue;
+        }
         const int rule = pk_engine_find_rule(&a->engine, pk_str_of(i->rule_id));
         if (rule < 0 || !pk_engine_rule_status(&a->engine, (uint32_t)rule)->is_enabled) {
             pk_incidents_remark(&a->incidents, i->number, PK_TL_STATUS, PK_TL_BY_AGENT,
@@ -399,6 +402,8 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     const uint64_t respond_ms = pk_respond_tick(&a->respond, &a->now);
     pk_agent_respond(a);
     pk_agent_remote(a);
+    const uint64_t silences_ms = pk_agent_silences(a);
+    pk_incidents_announce(&a->incidents, &a->now);
     pk_agent_journal(a);
     pk_agent_commit(a);
     pk_agent_durable(a);
@@ -408,7 +413,7 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     pk_agent_tell_supervisor(a);
     finish_stop(a);
     keep_longest(&a->longest_tick_ms, a->now.mono_ms, a->port->clock.mono_ms(a->port->clock.ctx));
-    a->asked_ms = next_deadline(a, incidents_ms, respond_ms);
+    a->asked_ms = next_deadline(a, earlier(incidents_ms, silences_ms), respond_ms);
     return a->asked_ms;
 }
 

@@ -61,27 +61,123 @@ static int add_note(struct pk_agent *a, const struct pk_request *q, uint32_t num
     return note.n == 0 ? PK_OK : pk_incidents_note(&a->incidents, number, note, actor_of(q), &a->now);
 }
 
+/* What an update asks for, read whole before anything changes. */
+struct update {
+    bool has_severity, has_status, is_ack;
+    uint8_t severity, status, stage;
+};
+
+static int update_steps(struct pk_agent *a, const struct pk_request *q, uint32_t number,
+                        const struct update *u) {
+    const struct pk_incident *i = pk_incidents_get(&a->incidents, number);
+    struct pk_incident_cell cell;
+    /* All or nothing: the severity of one that has ended stays. */
+    if (u->has_severity && !pk_incident_status_is_active(i->status)) {
+        return step_failed(a, PK_E_CONFLICT);
+    }
+    if (u->has_severity && u->has_status &&
+        pk_incident_fsm_next(i->status, pk_incident_fsm_event_of(u->status), &cell) < 0) {
+        return step_failed(a, PK_E_CONFLICT);
+    }
+    int err = PK_OK;
+    if (u->has_severity) {
+        err = pk_incidents_set_severity(&a->incidents, number, u->severity, actor_of(q), &a->now);
+    }
+    if (err == PK_OK && u->is_ack) {
+        err = pk_incidents_acknowledge(&a->incidents, number, 0, actor_of(q), &a->now);
+    }
+    if (err == PK_OK && u->has_status) {
+        err = pk_incidents_set_status(&a->incidents, number, u->status, u->stage, actor_of(q), &a->now);
+    }
+    return err < 0 ? step_failed(a, err) : PK_OK;
+}
+
 static int update_incident(struct pk_agent *a, const struct pk_request *q, uint32_t number) {
     const struct pk_str status_word = pk_args_text(&q->args, "status");
     const struct pk_str stage_word = pk_args_text(&q->args, "stage");
     uint8_t status = 0, stage = PK_STAGE_COUNT, implied = PK_STAGE_COUNT;
-    if (pk_args_has(&q->args, "severity")) {
-        return pk_agent_fail(a, PK_E_UNSUPPORTED, "the severity follows from the rule; change the rule");
+    const struct pk_str severity_word = pk_args_text(&q->args, "severity");
+    const bool is_ack = status_word.n > 0 && pk_incident_word_is_acked(status_word);
+    enum pk_severity severity = PK_SEV_INFO;
+    if (severity_word.n > 0 && pk_severity_parse(severity_word, &severity) < 0) {
+        return pk_agent_fail(a, PK_E_BAD_FIELD, "severity is info, low, medium, high or critical");
     }
     if (status_word.n == 0 && stage_word.n > 0) {
         return pk_agent_fail(a, PK_E_MISSING_FIELD, "a stage is set together with its status");
     }
-    if (status_word.n == 0) {
-        return PK_OK;
-    }
-    if (pk_incident_status_parse(status_word, &status, &implied) < 0) {
+    if (status_word.n > 0 && !is_ack && pk_incident_status_parse(status_word, &status, &implied) < 0) {
         return pk_agent_fail(a, PK_E_BAD_FIELD, "status is not a status word");
     }
     if (stage_word.n > 0 && pk_incident_stage_parse(stage_word, &stage) < 0) {
         return pk_agent_fail(a, PK_E_BAD_FIELD, "stage is not a stage word");
     }
-    const int err = pk_incidents_set_status(&a->incidents, number, status, stage, actor_of(q), &a->now);
-    return err < 0 ? step_failed(a, err) : PK_OK;
+    const struct update u = {.has_severity = severity_word.n > 0,
+                             .has_status = status_word.n > 0 && !is_ack,
+                             .is_ack = is_ack,
+                             .severity = (uint8_t)severity,
+                             .status = status,
+                             .stage = stage};
+    return update_steps(a, q, number, &u);
+}
+
+static int acknowledge(struct pk_agent *a, const struct pk_request *q, uint32_t number) {
+    const struct pk_str expires = pk_args_text(&q->args, "expires");
+    uint64_t for_ms = 0;
+    if (expires.n > 0 && (pk_parse_duration_ms(expires, &for_ms) < 0 || for_ms == 0)) {
+        return PK_E_BAD_FIELD;
+    }
+    return pk_incidents_acknowledge(&a->incidents, number, for_ms, actor_of(q), &a->now);
+}
+
+/* Each one is new: a person who opens a second one of a kind means two. */
+static int create_incident(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+    const struct pk_str severity_word = pk_args_text(&q->args, "severity"),
+                        type = pk_args_text(&q->args, "type");
+    struct pk_str rest = pk_args_text(&q->args, "components"), piece;
+    struct pk_incident_signal s;
+    enum pk_severity severity = PK_SEV_MEDIUM;
+    uint8_t known = 0;
+    char key[16];
+    struct pk_buf b;
+    if (!pk_text_is_id(type, "", PK_INC_TYPE_BYTES - 1)) {
+        return pk_agent_fail(a, PK_E_BAD_FIELD, "type is a word of letters, digits, _ and -");
+    }
+    if (pk_incident_type_parse(type, &known) == PK_OK) {
+        severity = pk_incident_type_severity(known);
+    }
+    if (severity_word.n > 0 && pk_severity_parse(severity_word, &severity) < 0) {
+        return pk_agent_fail(a, PK_E_BAD_FIELD, "severity is info, low, medium, high or critical");
+    }
+    pk_buf_init(&b, key, sizeof key);
+    pk_buf_put_u64(&b, a->incidents.next_number);
+    memset(&s, 0, sizeof s);
+    s.rule_id = pk_str_of(PK_INC_MANUAL_RULE);
+    s.group_key = pk_buf_str(&b);
+    s.type = type;
+    s.title = pk_args_text(&q->args, "title");
+    s.description = pk_args_text(&q->args, "description");
+    s.kind = PK_SIGNAL_FIRED;
+    s.severity = (uint8_t)severity;
+    s.first_event = a->now;
+    s.event_count = 1;
+    for (uint32_t n = 0; rest.n > 0 && pk_str_split(&rest, ',', &piece); n++) {
+        piece = pk_str_trim(piece);
+        if (!pk_text_is_id(piece, ".:@", PK_INC_NAME_BYTES - 1) || n >= PK_INC_COMPONENTS) {
+            return pk_agent_fail(a, PK_E_BAD_FIELD, "components are at most 8 names separated by commas");
+        }
+        if (n == 0) {
+            s.component = piece;
+        } else {
+            s.more_components[s.more_component_count++] = piece;
+        }
+    }
+    uint32_t kinds = 0;
+    const int64_t number = pk_incidents_signal(&a->incidents, &s, &a->now, &kinds);
+    if (number < 0) {
+        return pk_agent_fail(a, (int)number, "there is no room for one more incident");
+    }
+    answer_incident(a, w, (uint32_t)number);
+    return PK_OK;
 }
 
 static int change_incident(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
@@ -93,7 +189,10 @@ static int change_incident(struct pk_agent *a, const struct pk_request *q, struc
     const uint32_t number = i->number;
     const bool was_active = pk_incident_status_is_active(i->status);
     if (q->cmd == PK_CMD_INCIDENTS_ACK) {
-        err = pk_incidents_acknowledge(&a->incidents, number, actor_of(q), &a->now);
+        err = acknowledge(a, q, number);
+        if (err == PK_E_BAD_FIELD) {
+            return pk_agent_fail(a, err, "expires is a time such as 2h, at most 30d");
+        }
     }
     if (q->cmd == PK_CMD_INCIDENTS_ASSIGN) {
         err =
@@ -278,6 +377,11 @@ static int set_time(struct pk_agent *a, const struct pk_request *q, struct pk_js
 
 int pk_agent_change(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
     switch (q->cmd) {
+    case PK_CMD_INCIDENTS_CREATE:
+        return create_incident(a, q, w);
+    case PK_CMD_SILENCES_CREATE:
+    case PK_CMD_SILENCES_END:
+        return pk_agent_silences_command(a, q, w);
     case PK_CMD_INCIDENTS_ACK:
     case PK_CMD_INCIDENTS_RESOLVE:
     case PK_CMD_INCIDENTS_CLOSE:

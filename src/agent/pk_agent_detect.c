@@ -110,8 +110,11 @@ static void plan_actions(struct pk_agent *a, const struct pk_rule *rule, const s
         }
     }
     /* A plan that is under way goes on. */
-    const int err =
-        pk_respond_plan(&a->respond, number, pk_buf_str(&b), finding_component(a, f), rule->is_auto, &a->now);
+    const bool is_maintained =
+        pk_silences_match(&a->incidents.silences, pk_incidents_get(&a->incidents, number),
+                          1u << PK_SILENCE_MAINTENANCE, &a->now) != NULL;
+    const int err = pk_respond_plan(&a->respond, number, pk_buf_str(&b), finding_component(a, f),
+                                    rule->is_auto && !is_maintained, &a->now);
     if (err < 0 && err != PK_E_CONFLICT) {
         pk_incidents_remark(&a->incidents, number, PK_TL_ACTION, PK_TL_BY_AGENT,
                             pk_str_of("no action could be planned"), &a->now);

@@ -5,6 +5,7 @@
 #include "agent/pk_agent.h"
 #include "base/pk_assert.h"
 #include "incident/pk_incident_people.h"
+#include "incident/pk_incident_record.h"
 #include "respond/pk_action_parse.h"
 #include "wire/pk_approval_json.h"
 #include "wire/pk_incident_json.h"
@@ -147,6 +148,15 @@ void pk_agent_rules_changed(struct pk_agent *a);
 void pk_agent_rule_origin(const struct pk_agent *a, struct pk_json_writer *w, uint32_t index);
 /* Nobody watches any more for the end of an incident whose rule is gone or off. */
 void pk_agent_remark_orphans(struct pk_agent *a);
+
+/* ---- silences ---- */
+int pk_agent_silences_command(struct pk_agent *a, const struct pk_request *request, struct pk_json_writer *w);
+/* What began or ended. Boot-time ms of the next turn. */
+uint64_t pk_agent_silences(struct pk_agent *a);
+int pk_agent_silences_restore(struct pk_agent *a, struct pk_str value);
+int pk_agent_card_restore(struct pk_agent *a, struct pk_str value);
+/* Every changed report card into the batch, as far as there is room. */
+void pk_agent_journal_cards(struct pk_agent *a);
 
 /* ---- tables ---- */
 struct pk_agent_table {

@@ -6,8 +6,8 @@
 
 enum {
     LIST_LIMIT = 20,
-    INCIDENT_ROW_BYTES = 640,
-    RULE_ROW_BYTES = 1300 /* an `about` of 512 escaped bytes */
+    INCIDENT_ROW_BYTES = 760,
+    RULE_ROW_BYTES = 1400 /* an `about` of 512 escaped bytes */
 };
 
 static void put_hex(struct pk_json_writer *w, const char *key, uint32_t v) {
@@ -102,6 +102,11 @@ static void status_counts(const struct pk_agent *a, struct pk_json_writer *w) {
     for (uint8_t i = 0; i < PK_INC_STATUS_COUNT; i++) {
         pk_jw_u64(w, pk_incident_status_word(i), by_status[i]);
     }
+    pk_jw_u64(w, "opened", a->incidents.metrics.opened_count);
+    pk_jw_u64(w, "auto_resolved", a->incidents.metrics.auto_resolved_count);
+    pk_jw_u64(w, "joined", a->incidents.metrics.joined_count);
+    pk_jw_u64(w, "reopened", a->incidents.metrics.reopened_count);
+    pk_jw_u64(w, "silences", a->incidents.silences.count);
     pk_jw_object_end(w);
     pk_jw_object(w, "events");
     pk_jw_u64(w, "taken", a->intake.taken_count);
@@ -177,6 +182,9 @@ static void incident_row(const struct pk_agent *a, struct pk_json_writer *w, con
     pk_jw_cstr(w, "stage", pk_incident_stage_word(i->stage));
     pk_jw_bool(w, "acked", i->is_acked);
     pk_jw_bool(w, "flapping", i->is_flapping);
+    pk_jw_bool(w, "announced", i->is_announced);
+    pk_jw_u64(w, "silenced_by", i->silenced_by);
+    pk_jw_cstr(w, "caused_by", i->caused_by[0] != '\0' ? i->caused_by : NULL);
     pk_jw_time(w, "detected_at", i->detected.wall_ms);
     if (i->detected.boot == a->now.boot) {
         pk_jw_ms_as_seconds(w, "age_seconds", a->now.mono_ms - i->detected.mono_ms);
@@ -226,6 +234,9 @@ static int list_incidents(struct pk_agent *a, const struct pk_request *q, struct
     pk_jw_object(w, "result");
     pk_jw_array(w, "incidents");
     while ((i = pk_incidents_next(&a->incidents, bits, (uint8_t)least, &below)) != NULL) {
+        if ((bits & PK_INC_FILTER_ACKED) != 0 && !i->is_acked) {
+            continue;
+        }
         if (!incident_matches(i, pk_args_text(&q->args, "type"), pk_args_text(&q->args, "source"))) {
             continue;
         }
@@ -290,6 +301,16 @@ static int get_incident(struct pk_agent *a, const struct pk_request *q, struct p
 
 /* ---- rules, actions ---- */
 
+/* What became of the incidents it opened, over the life of the store. */
+static void put_card(const struct pk_agent *a, struct pk_json_writer *w, struct pk_str rule_id) {
+    const struct pk_rule_card *card = pk_rule_card_get(&a->incidents.cards, rule_id);
+    pk_jw_object(w, "card");
+    for (uint8_t i = 0; i < PK_CARD_COUNT; i++) {
+        pk_jw_u64(w, pk_card_count_word((enum pk_card_count)i), card != NULL ? card->counts[i] : 0);
+    }
+    pk_jw_object_end(w);
+}
+
 static void rule_row(const struct pk_agent *a, struct pk_json_writer *w, uint32_t index, bool with_cost) {
     const struct pk_rule *r = pk_engine_rule(&a->engine, index);
     const struct pk_rule_status *s = pk_engine_rule_status(&a->engine, index);
@@ -311,6 +332,7 @@ static void rule_row(const struct pk_agent *a, struct pk_json_writer *w, uint32_
     if (s->fired_ms > 0) {
         pk_jw_ms_as_seconds(w, "fired_seconds_ago", a->now.mono_ms - s->fired_ms);
     }
+    put_card(a, w, pk_engine_str(&a->engine, r, r->id));
     if (with_cost) {
         pk_jw_u64(w, "bytes", pk_engine_rule_bytes(&a->engine, index));
         pk_jw_u64(w, "bytes_max", pk_rule_price_bytes(r));
@@ -502,6 +524,8 @@ int pk_agent_query(struct pk_agent *a, const struct pk_request *q, struct pk_jso
         return list_incidents(a, q, w);
     case PK_CMD_INCIDENTS_GET:
         return get_incident(a, q, w);
+    case PK_CMD_SILENCES_LIST:
+        return pk_agent_silences_command(a, q, w);
     case PK_CMD_EVENTS_LIST:
         return pk_agent_list_events(a, q, w);
     case PK_CMD_SOURCES_LIST:

@@ -94,6 +94,12 @@ static int restore_object(void *arg, struct pk_str key, struct pk_str value) {
     if (key.n > 1 && key.p[0] == 'b') {
         err = pk_budget_restore(&a->respond.budget, value, &a->now);
     }
+    if (key.n == 5 && key.p[0] == 's') {
+        err = pk_agent_silences_restore(a, value);
+    }
+    if (key.n == 5 && key.p[0] == 'c') {
+        err = pk_agent_card_restore(a, value);
+    }
     if (key.n == 9 && key.p[0] == 'j') {
         err = pk_replay_load(&a->gate.replay, value);
     }
@@ -426,6 +432,7 @@ static void journal_additions(struct pk_agent *a) {
     journal_incidents(a);
     journal_timeline(a);
     pk_agent_journal_budgets(a); /* the rest with the next batch */
+    pk_agent_journal_cards(a);
 }
 
 void pk_agent_journal(struct pk_agent *a) {

@@ -18,6 +18,7 @@ int pk_ctl_do_stats(struct pk_ctl *c);      /* pk_ctl_stats.c */
 int pk_ctl_do_explain_incident(struct pk_ctl *c);
 int pk_ctl_do_explain_action(struct pk_ctl *c);
 int pk_ctl_do_explain_any(struct pk_ctl *c);
+int pk_ctl_do_explain_states(struct pk_ctl *c); /* pk_ctl_states.c */
 /* pk_ctl_agent.c */
 int pk_ctl_do_rules(struct pk_ctl *c);
 int pk_ctl_do_rule_put(struct pk_ctl *c); /* pk_ctl_rule_put.c */

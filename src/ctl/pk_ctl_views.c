@@ -63,12 +63,18 @@ static const struct pk_ctl_line INCIDENT_LINES[] = {
     {"type", NULL, NULL, "{incident_type}, rule {rule_id}"},
     {"detected", NULL, NULL, "{detected_at} ({detected_at:age})"},
     {"acknowledged", NULL, "acknowledged_at", "{acknowledged_at}"},
+    {" ", NULL, "acknowledged_by", "by {acknowledged_by}"},
+    {" ", NULL, "ack_expires_at", "runs out {ack_expires_at}"},
     {"mitigated", NULL, "mitigated_at", "{mitigated_at}"},
     {"resolved", NULL, "resolved_at", "{resolved_at}"},
     {"closed", NULL, "closed_at", "{closed_at}"},
     {"took", NULL, "mttd_seconds", "{mttd_seconds:seconds} to detect"},
     {" ", NULL, "mtta_seconds", "{mtta_seconds:seconds} to acknowledge"},
     {" ", NULL, "mttr_seconds", "{mttr_seconds:seconds} to resolve"},
+    {"stages", NULL, "stage_since",
+     "assess {stage_seconds.assess:seconds}, contain {stage_seconds.contain:seconds}, investigate "
+     "{stage_seconds.investigate:seconds}, remediate {stage_seconds.remediate:seconds}, recover "
+     "{stage_seconds.recover:seconds}; in {stage} since {stage_since}"},
     {"events", NULL, NULL, "{event_count}, first {first_event_at}"},
     {"affected", NULL, "affected_components", "{affected_components}"},
     {"assigned to", NULL, "assigned_to", "{assigned_to}"},
@@ -293,6 +299,37 @@ static const struct pk_ctl_line SENT_LINES[] = {
     {"", NULL, "sent", "{sent} sent, {accepted} accepted, {refused} refused"},
 };
 const struct pk_ctl_view PK_CTL_VIEW_sent = {LINES(SENT_LINES)};
+
+static const struct pk_ctl_column SILENCE_COLUMNS[] = {
+    {"N", "silence_id", PK_CTL_CELL_NUMBER, false},
+    {"KIND", "kind", PK_CTL_CELL_TEXT, false},
+    {"STATE", "state", PK_CTL_CELL_TEXT, false},
+    {"RULE", "rule", PK_CTL_CELL_TEXT, false},
+    {"TYPE", "type", PK_CTL_CELL_TEXT, false},
+    {"COMPONENT", "component", PK_CTL_CELL_TEXT, false},
+    {"UP TO", "severity", PK_CTL_CELL_SEVERITY, false},
+    {"UNTIL", "until", PK_CTL_CELL_TEXT, false},
+    {"BY", "by", PK_CTL_CELL_TEXT, false},
+    {"REASON", "reason", PK_CTL_CELL_TEXT, false},
+    {NULL, "from", PK_CTL_CELL_TEXT, false},
+};
+const struct pk_ctl_view PK_CTL_VIEW_silences = {
+    .list = "silences", COLUMNS(SILENCE_COLUMNS), .empty = "no silence", LINES(MORE_LINES)};
+
+static const struct pk_ctl_column STATE_COLUMNS[] = {
+    {"STATUS", "status", PK_CTL_CELL_TEXT, false},   {"EVENT", "event", PK_CTL_CELL_TEXT, false},
+    {"BECOMES", "becomes", PK_CTL_CELL_TEXT, false}, {"STAGE", "stage", PK_CTL_CELL_TEXT, false},
+    {"AND", "effects", PK_CTL_CELL_TEXT, false},
+};
+const struct pk_ctl_view PK_CTL_VIEW_states = {.list = "states", COLUMNS(STATE_COLUMNS)};
+
+static const struct pk_ctl_column WORD_COLUMNS[] = {
+    {"WORD", "word", PK_CTL_CELL_TEXT, false},
+    {"KIND", "kind", PK_CTL_CELL_TEXT, false},
+    {"STATUS", "status", PK_CTL_CELL_TEXT, false},
+    {"STAGE", "stage", PK_CTL_CELL_TEXT, false},
+};
+const struct pk_ctl_view PK_CTL_VIEW_words = {.list = "words", COLUMNS(WORD_COLUMNS)};
 
 const struct pk_ctl_view PK_CTL_VIEW_changed = {.list = NULL};
 

@@ -94,8 +94,17 @@ struct pk_incident {
     uint8_t severity;      /* enum pk_severity */
     uint8_t status, stage; /* enums above */
     bool is_acked, is_flapping, is_drill, is_replayed;
+    bool is_severity_set;  /* by a person: the rule raises it only when it escalates anew */
+    bool is_announced;     /* told to people; then its end is told as well, whatever is silent by then */
+    bool is_auto_resolved; /* nobody ended it: it stayed clear */
+    uint16_t silenced_by;  /* number of the silence that keeps it quiet (pk_silence.h); 0 = none */
+    uint16_t blast_count;  /* components that depend on those affected */
+    uint16_t child_count;  /* incidents it caused */
     /* Moments; wall_ms and mono_ms 0 = has not happened. */
     struct pk_stamp first_event, detected, acknowledged, mitigated, resolved, closed;
+    struct pk_stamp ack_until;         /* the acknowledgement runs out; not set = it does not */
+    struct pk_stamp stage_since;       /* it is in its stage since */
+    uint32_t stage_ms[PK_STAGE_COUNT]; /* spent in each stage before; UINT32_MAX = that long or longer */
     uint32_t event_count;
     uint32_t source_events_overflow, components_overflow, actions_overflow, flap_count;
     uint8_t source_event_count, component_count, cause_count, action_count, recommended_count;
@@ -106,6 +115,7 @@ struct pk_incident {
     struct pk_incident_action actions[PK_INC_ACTIONS];
     char recommended[PK_INC_RECOMMENDED][PK_INC_ACTION_BYTES];
     char assigned_to[PK_INC_USER_BYTES];
+    char acked_by[PK_INC_USER_BYTES];
     char caused_by[PK_INC_ID_BYTES];
     char correlation_id[PK_INC_NAME_BYTES];
     char root_cause[PK_INC_CAUSE_BYTES];

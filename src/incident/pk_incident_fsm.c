@@ -27,6 +27,7 @@ static const struct pk_incident_cell TABLE[PK_INC_STATUS_COUNT][PK_INC_EVENT_COU
                 [PK_INC_ON_ACKNOWLEDGED] = STAY(DETECTED, PK_INC_DO_ACK),
                 [PK_INC_ON_ACTION_STARTED] = GO(MITIGATING, CONTAIN, 0),
                 [PK_INC_ON_CLEARED] = GO(MITIGATED, RECOVER, PK_INC_DO_MITIGATE),
+                [PK_INC_ON_ASSESSED] = GO(INVESTIGATING, INVESTIGATE, 0),
                 [PK_INC_ON_SET_DETECTED] = STAY(DETECTED, 0),
                 [PK_INC_ON_SET_INVESTIGATING] = GO(INVESTIGATING, INVESTIGATE, 0),
                 [PK_INC_ON_SET_MITIGATING] = GO(MITIGATING, CONTAIN, 0),
@@ -108,6 +109,7 @@ static const char *const EVENT_WORDS[PK_INC_EVENT_COUNT] = {[PK_INC_ON_FIRED] = 
                                                             [PK_INC_ON_ACTION_FAILED] = "action_failed",
                                                             [PK_INC_ON_CLEARED] = "cleared",
                                                             [PK_INC_ON_STABLE] = "stable",
+                                                            [PK_INC_ON_ASSESSED] = "assessed",
                                                             [PK_INC_ON_SET_DETECTED] = "set_detected",
                                                             [PK_INC_ON_SET_INVESTIGATING] =
                                                                 "set_investigating",
@@ -153,6 +155,15 @@ enum pk_incident_event pk_incident_fsm_event_of(uint8_t wanted_status) {
 
 const char *pk_incident_event_word(enum pk_incident_event event) {
     return (unsigned)event < PK_INC_EVENT_COUNT ? EVENT_WORDS[event] : "unknown";
+}
+
+const char *pk_incident_effect_word(uint8_t effect) {
+    for (size_t i = 0; i < PK_COUNT_OF(EFFECT_WORDS); i++) {
+        if (EFFECT_WORDS[i].bit == effect) {
+            return EFFECT_WORDS[i].word;
+        }
+    }
+    return "unknown";
 }
 
 static void print_cell(struct pk_buf *out, uint8_t status, enum pk_incident_event event,

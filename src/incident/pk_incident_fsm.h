@@ -9,8 +9,9 @@ enum pk_incident_event {
     PK_INC_ON_ACTION_STARTED,
     PK_INC_ON_ACTION_SUCCEEDED, /* and verified, when the row verifies */
     PK_INC_ON_ACTION_FAILED,
-    PK_INC_ON_CLEARED, /* the rule's clear condition holds */
-    PK_INC_ON_STABLE,  /* it held for the recovery time */
+    PK_INC_ON_CLEARED,  /* the rule's clear condition holds */
+    PK_INC_ON_STABLE,   /* it held for the recovery time */
+    PK_INC_ON_ASSESSED, /* what is affected and how badly is known, and no action has begun */
     /* by a person: `incidents status ID WORD` */
     PK_INC_ON_SET_DETECTED,
     PK_INC_ON_SET_INVESTIGATING,
@@ -47,6 +48,8 @@ PK_MUST_USE int pk_incident_fsm_next(uint8_t status, enum pk_incident_event even
 /* The event a status word asked for by a person stands for. */
 enum pk_incident_event pk_incident_fsm_event_of(uint8_t wanted_status);
 const char *pk_incident_event_word(enum pk_incident_event event);
+/* Of one enum pk_incident_effect bit; "unknown" for anything else. */
+const char *pk_incident_effect_word(uint8_t effect);
 /* One line per legal cell: "detected + fired -> detected/assess: join". About 4 KiB; check out->is_cut. */
 void pk_incident_fsm_print(struct pk_buf *out);
 #endif

@@ -23,24 +23,76 @@ static int check_text(struct pk_str text, uint32_t cap_bytes) {
     return text.n < cap_bytes ? PK_OK : PK_E_TOO_BIG;
 }
 
-int pk_incidents_acknowledge(struct pk_incidents *t, uint32_t number, struct pk_incident_actor by,
-                             const struct pk_stamp *now) {
+/* Who has it, and until when. */
+static void own(struct pk_incidents *t, uint32_t slot, struct pk_incident_actor by, uint64_t for_ms,
+                const struct pk_stamp *now) {
+    struct pk_incident *i = &t->slots[slot].incident;
+    char text[PK_TIMELINE_TEXT_BYTES];
+    struct pk_buf b;
+    pk_str_copy_cut(by.name, i->acked_by, sizeof i->acked_by);
+    i->ack_until = (struct pk_stamp){0};
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, "acknowledged ");
+    put_actor(&b, by);
+    if (for_ms > 0) {
+        i->ack_until = *now;
+        i->ack_until.mono_ms += for_ms;
+        i->ack_until.wall_ms += now->wall_ms > 0 ? (int64_t)for_ms : 0;
+        pk_incident_table_arm(t, i->ack_until.mono_ms);
+        pk_buf_puts(&b, " for ");
+        pk_buf_put_duration(&b, for_ms);
+    }
+    pk_incident_table_say(t, slot, PK_TL_ACKNOWLEDGED, by.source, now, pk_str_trim(pk_buf_str(&b)));
+}
+
+int pk_incidents_acknowledge(struct pk_incidents *t, uint32_t number, uint64_t for_ms,
+                             struct pk_incident_actor by, const struct pk_stamp *now) {
     const uint32_t slot = pk_incident_table_slot(t, number);
     uint32_t kinds = 0;
-    char text[PK_TIMELINE_TEXT_BYTES];
+    if (slot == PK_INCIDENT_NO_SLOT) {
+        return PK_E_NOT_FOUND;
+    }
+    if (for_ms > PK_INC_ACK_MS_MAX) {
+        return PK_E_BAD_FIELD;
+    }
+    const int err = pk_incident_table_move(t, slot, PK_INC_ON_ACKNOWLEDGED, by.source, by.name, now, &kinds);
+    if (err != PK_OK) {
+        return err;
+    }
+    const struct pk_incident *i = &t->slots[slot].incident;
+    const bool is_same = kinds == 0 && for_ms == 0 && !pk_stamp_is_set(&i->ack_until) &&
+                         (by.name.n == 0 || pk_str_eq_c(by.name, i->acked_by));
+    if (is_same) {
+        return PK_OK; /* asked twice: it is acknowledged */
+    }
+    own(t, slot, by, for_ms, now);
+    pk_incident_table_touch(t, slot, kinds | PK_INC_CHANGED_ACK);
+    return PK_OK;
+}
+
+int pk_incidents_set_severity(struct pk_incidents *t, uint32_t number, uint8_t severity,
+                              struct pk_incident_actor by, const struct pk_stamp *now) {
+    const uint32_t slot = pk_incident_table_slot(t, number);
+    char why[PK_TIMELINE_TEXT_BYTES];
     struct pk_buf b;
     if (slot == PK_INCIDENT_NO_SLOT) {
         return PK_E_NOT_FOUND;
     }
-    const int err = pk_incident_table_move(t, slot, PK_INC_ON_ACKNOWLEDGED, by.source, by.name, now, &kinds);
-    if (err != PK_OK || kinds == 0) {
-        return err; /* asked twice: it is acknowledged */
+    struct pk_incident *i = &t->slots[slot].incident;
+    if (severity >= PK_SEV_COUNT) {
+        return PK_E_BAD_FIELD;
     }
-    pk_buf_init(&b, text, sizeof text);
-    pk_buf_puts(&b, "acknowledged ");
+    if (!pk_incident_status_is_active(i->status)) {
+        return PK_E_CONFLICT;
+    }
+    if (i->severity == severity && i->is_severity_set) {
+        return PK_OK;
+    }
+    pk_buf_init(&b, why, sizeof why);
     put_actor(&b, by);
-    pk_incident_table_say(t, slot, PK_TL_ACKNOWLEDGED, by.source, now, pk_str_trim(pk_buf_str(&b)));
-    pk_incident_table_touch(t, slot, kinds);
+    i->is_severity_set = true;
+    pk_incident_table_touch(
+        t, slot, pk_incident_table_set_severity(t, slot, severity, by.source, pk_buf_str(&b), now));
     return PK_OK;
 }
 
@@ -109,7 +161,7 @@ int pk_incidents_set_status(struct pk_incidents *t, uint32_t number, uint8_t sta
     struct pk_incident *i = &t->slots[slot].incident;
     t->slots[slot].is_unconfirmed = false;
     if (stage != PK_STAGE_COUNT && i->stage != stage) {
-        i->stage = stage;
+        pk_incident_table_set_stage(t, slot, stage, now);
         kinds |= PK_INC_CHANGED_STATUS;
     }
     if (kinds != 0) {

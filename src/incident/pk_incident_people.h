@@ -10,8 +10,14 @@ struct pk_incident_actor {
 };
 /* All: PK_OK, PK_E_NOT_FOUND (no such number), PK_E_CONFLICT (the table of states has no such step),
  * PK_E_BAD_FIELD (text empty or not UTF-8), PK_E_TOO_BIG. */
-PK_MUST_USE int pk_incidents_acknowledge(struct pk_incidents *t, uint32_t number, struct pk_incident_actor by,
-                                         const struct pk_stamp *now);
+/* for_ms: after so long the acknowledgement runs out, 0 = it does not. Acknowledging again changes owner and
+ * end; the time to acknowledge counts once. */
+#define PK_INC_ACK_MS_MAX (30ull * 86400u * 1000u)
+PK_MUST_USE int pk_incidents_acknowledge(struct pk_incidents *t, uint32_t number, uint64_t for_ms,
+                                         struct pk_incident_actor by, const struct pk_stamp *now);
+/* Higher or lower; the rule changes it again when it escalates or fires anew. */
+PK_MUST_USE int pk_incidents_set_severity(struct pk_incidents *t, uint32_t number, uint8_t severity,
+                                          struct pk_incident_actor by, const struct pk_stamp *now);
 /* assignee empty: nobody. */
 PK_MUST_USE int pk_incidents_assign(struct pk_incidents *t, uint32_t number, struct pk_str assignee,
                                     struct pk_incident_actor by, const struct pk_stamp *now);

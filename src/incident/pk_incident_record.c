@@ -6,6 +6,10 @@
 #include "incident/pk_incident_id.h"
 #include "incident/pk_incident_words.h"
 
+bool pk_incident_is_manual(const struct pk_incident *i) {
+    return strcmp(i->rule_id, PK_INC_MANUAL_RULE) == 0;
+}
+
 static bool is_known_event(const struct pk_incident *i, struct pk_incident_event_ref ref) {
     for (uint32_t k = 0; k < i->source_event_count; k++) {
         if (i->source_events[k].boot == ref.boot && i->source_events[k].sequence >= ref.sequence) {
@@ -182,7 +186,8 @@ int pk_incident_check(const struct pk_incident *i) {
     }
     if (!IS_TEXT(i->id) || !IS_TEXT(i->rule_id) || !IS_TEXT(i->type) || !IS_TEXT(i->group_key) ||
         !IS_TEXT(i->title) || !IS_TEXT(i->description) || !IS_TEXT(i->assigned_to) ||
-        !IS_TEXT(i->caused_by) || !IS_TEXT(i->correlation_id) || !IS_TEXT(i->root_cause)) {
+        !IS_TEXT(i->caused_by) || !IS_TEXT(i->acked_by) || !IS_TEXT(i->correlation_id) ||
+        !IS_TEXT(i->root_cause)) {
         return PK_E_BAD_FIELD;
     }
     if (!lists_are_sound(i)) {

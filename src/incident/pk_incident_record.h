@@ -3,6 +3,9 @@
 /* What may be done to one record: its bounded lists and what makes it well-formed. No table, no clock. */
 #include "incident/pk_incident.h"
 
+/* Opened by a person: no rule speaks for it. */
+#define PK_INC_MANUAL_RULE "manual"
+bool pk_incident_is_manual(const struct pk_incident *i);
 /* Remembers the newest events (refs it has, or older ones of the same boot, are passed over): the first one
  * stays (it is where it began), then the last PK_INC_SOURCE_EVENTS
  * - 1; the rest is counted. */

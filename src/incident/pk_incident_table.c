@@ -142,6 +142,41 @@ void pk_incident_table_say(struct pk_incidents *t, uint32_t slot, uint8_t kind, 
     (void)pk_timeline_add(&t->timeline, &e);
 }
 
+uint32_t pk_incident_table_set_severity(struct pk_incidents *t, uint32_t slot, uint8_t severity,
+                                        uint8_t source, struct pk_str why, const struct pk_stamp *now) {
+    struct pk_incident *i = &t->slots[slot].incident;
+    char text[PK_TIMELINE_TEXT_BYTES];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, pk_severity_word((enum pk_severity)i->severity));
+    pk_buf_puts(&b, " -> ");
+    pk_buf_puts(&b, pk_severity_word((enum pk_severity)severity));
+    if (why.n > 0) {
+        pk_buf_puts(&b, ": ");
+        pk_buf_put_str(&b, why);
+    }
+    i->severity = severity;
+    pk_incident_retitle(i);
+    pk_incident_table_say(t, slot, PK_TL_SEVERITY, source, now, pk_buf_str(&b));
+    return PK_INC_CHANGED_SEVERITY;
+}
+
+void pk_incident_table_unack(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now) {
+    struct pk_incident *i = &t->slots[slot].incident;
+    char text[PK_TIMELINE_TEXT_BYTES];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, "the acknowledgement ran out");
+    if (i->acked_by[0] != '\0') {
+        pk_buf_puts(&b, ", it was by ");
+        pk_buf_puts(&b, i->acked_by);
+    }
+    i->is_acked = false;
+    i->acked_by[0] = '\0';
+    i->ack_until = (struct pk_stamp){0};
+    pk_incident_table_say(t, slot, PK_TL_ACKNOWLEDGED, PK_TL_BY_AGENT, now, pk_buf_str(&b));
+}
+
 void pk_incident_table_sample(struct pk_incidents *t, const struct pk_incident *i,
                               enum pk_incident_metric m) {
     uint64_t ms = 0;
@@ -184,11 +219,30 @@ static void count_flap(struct pk_incidents *t, struct pk_incident_slot *s, uint3
 void pk_incident_table_set_cleared(struct pk_incidents *t, uint32_t slot, bool is_cleared,
                                    const struct pk_stamp *now) {
     struct pk_incident_slot *s = &t->slots[slot];
-    if (s->is_cleared != is_cleared) {
-        t->recovering_count = is_cleared ? t->recovering_count + 1u : t->recovering_count - 1u;
-    }
     s->is_cleared = is_cleared;
     s->cleared_mono_ms = is_cleared ? now->mono_ms : 0;
+    if (is_cleared) {
+        pk_incident_table_arm(t, now->mono_ms + t->settings.recover_ms);
+    }
+}
+
+void pk_incident_table_arm(struct pk_incidents *t, uint64_t at_ms) {
+    t->due_ms = at_ms < t->due_ms ? at_ms : t->due_ms;
+}
+
+void pk_incident_table_set_stage(struct pk_incidents *t, uint32_t slot, uint8_t stage,
+                                 const struct pk_stamp *now) {
+    struct pk_incident *i = &t->slots[slot].incident;
+    uint64_t ms = 0;
+    if (i->stage == stage) {
+        return;
+    }
+    if (pk_stamp_elapsed_ms(&i->stage_since, now, &ms)) {
+        const uint32_t room = UINT32_MAX - i->stage_ms[i->stage];
+        i->stage_ms[i->stage] += ms < room ? (uint32_t)ms : room;
+    }
+    i->stage = stage;
+    i->stage_since = *now;
 }
 
 static void apply_effects(struct pk_incidents *t, struct pk_incident_slot *s, uint8_t effects,
@@ -196,8 +250,10 @@ static void apply_effects(struct pk_incidents *t, struct pk_incident_slot *s, ui
     struct pk_incident *i = &s->incident;
     if ((effects & PK_INC_DO_ACK) != 0 && !i->is_acked) {
         i->is_acked = true;
-        i->acknowledged = *now;
-        pk_incident_table_sample(t, i, PK_MTTA);
+        if (!pk_stamp_is_set(&i->acknowledged)) { /* else one before ran out: the first one counts */
+            i->acknowledged = *now;
+            pk_incident_table_sample(t, i, PK_MTTA);
+        }
         *kinds |= PK_INC_CHANGED_ACK;
     }
     if ((effects & (PK_INC_DO_RELAPSE | PK_INC_DO_REOPEN | PK_INC_DO_UNMITIGATE)) != 0) {
@@ -206,6 +262,7 @@ static void apply_effects(struct pk_incidents *t, struct pk_incident_slot *s, ui
     if ((effects & PK_INC_DO_REOPEN) != 0) {
         take_back_resolved(t, s);
         t->metrics.reopened_count++;
+        i->is_auto_resolved = false;
     }
     if ((effects & (PK_INC_DO_RELAPSE | PK_INC_DO_REOPEN)) != 0) {
         count_flap(t, s, kinds);
@@ -216,6 +273,7 @@ static void apply_effects(struct pk_incidents *t, struct pk_incident_slot *s, ui
     if ((effects & PK_INC_DO_RESOLVE) != 0) {
         i->resolved = *now;
         add_resolved(t, s);
+        pk_rule_card_count(&t->cards, pk_str_of(i->rule_id), PK_CARD_RESOLVED);
     }
     if ((effects & PK_INC_DO_CLOSE) != 0) {
         i->closed = *now;
@@ -223,6 +281,7 @@ static void apply_effects(struct pk_incidents *t, struct pk_incident_slot *s, ui
     if (i->status == PK_INC_FALSE_POSITIVE && (effects & PK_INC_DO_CLOSE) != 0) {
         take_back_resolved(t, s);
         t->metrics.false_positive_count++;
+        pk_rule_card_count(&t->cards, pk_str_of(i->rule_id), PK_CARD_FALSE_POSITIVE);
     }
 }
 
@@ -254,7 +313,7 @@ int pk_incident_table_move(struct pk_incidents *t, uint32_t slot, enum pk_incide
     }
     s->incident.status = cell.status;
     if (!cell.keeps_stage) {
-        s->incident.stage = cell.stage;
+        pk_incident_table_set_stage(t, slot, cell.stage, now);
     }
     apply_effects(t, s, cell.effects, now, kinds);
     if (cell.status == old_status) {

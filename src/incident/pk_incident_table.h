@@ -6,6 +6,8 @@
 #include "incident/pk_incident_fsm.h"
 #include "incident/pk_incident_id.h"
 #include "incident/pk_incident_metrics.h"
+#include "incident/pk_rule_card.h"
+#include "incident/pk_silence.h"
 #include "incident/pk_timeline.h"
 #include "pk_limits.h"
 #include "port/port.h"
@@ -30,7 +32,8 @@ enum pk_incident_change_kind {
     PK_INC_CHANGED_NOTE = 128,
     PK_INC_CHANGED_FLAPPING = 256,
     PK_INC_CHANGED_CAUSE = 512,
-    PK_INC_CHANGED_TIME = 1024, /* wall times were corrected */
+    PK_INC_CHANGED_TIME = 1024,      /* wall times were corrected */
+    PK_INC_CHANGED_ANNOUNCED = 4096, /* told to people now, or kept quiet by another silence than before */
     PK_INC_CHANGED_REMOVED =
         2048 /* it left the table: the stored object may go, the journal stays; .incident is NULL */
 };
@@ -61,7 +64,11 @@ struct pk_incident_slot {
     uint32_t hash_next; /* chain of the fingerprint index */
 };
 
-enum { PK_INCIDENT_BUCKETS = 64, PK_INCIDENT_REMOVED = 64 };
+enum {
+    PK_INCIDENT_BUCKETS = 64,
+    PK_INCIDENT_REMOVED = 64,
+    PK_INCIDENT_ANY_SILENCE = 1 << PK_SILENCE_QUIET | 1 << PK_SILENCE_MAINTENANCE
+};
 
 struct pk_incidents {
     const struct pk_port_crypto *crypto;
@@ -70,10 +77,10 @@ struct pk_incidents {
     uint32_t boot;
     uint32_t next_number;
     uint32_t used_count, open_count,
-        high_count;            /* rows taken; not resolved, closed or false positive; most ever taken */
-    uint32_t changed_count;    /* slots with change kinds */
-    uint32_t recovering_count; /* slots with is_cleared */
-    uint32_t change_cursor;    /* where next_change goes on: no slot starves */
+        high_count;         /* rows taken; not resolved, closed or false positive; most ever taken */
+    uint32_t changed_count; /* slots with change kinds */
+    uint64_t due_ms;        /* pk_incidents_tick has something to do: boot-time ms, UINT64_MAX = nothing */
+    uint32_t change_cursor; /* where next_change goes on: no slot starves */
     uint32_t buckets[PK_INCIDENT_BUCKETS]; /* slot + 1; 0 = empty */
     uint32_t removed[PK_INCIDENT_REMOVED]; /* numbers that left, for next_change */
     uint32_t removed_count;
@@ -82,6 +89,8 @@ struct pk_incidents {
     uint64_t dropped_by_severity[PK_SEV_COUNT];
     struct pk_incident_metrics metrics;
     struct pk_timeline timeline;
+    struct pk_silences silences;
+    struct pk_rule_cards cards;
     /* By slot, apart from the slots so that scans stay short. */
     uint32_t numbers[PK_LIMIT_INCIDENTS];      /* 0 = free */
     uint32_t change_kinds[PK_LIMIT_INCIDENTS]; /* not yet pulled */
@@ -101,9 +110,19 @@ uint32_t pk_incident_table_take(struct pk_incidents *t, uint8_t severity);
 void pk_incident_table_enter(struct pk_incidents *t, uint32_t slot);
 /* One change: rev + 1, marked. */
 void pk_incident_table_touch(struct pk_incidents *t, uint32_t slot, uint32_t kinds);
+/* pk_incidents_tick is wanted at this moment at the latest. */
+void pk_incident_table_arm(struct pk_incidents *t, uint64_t at_ms);
+/* Changes the stage and books the time spent in the one before. */
+void pk_incident_table_set_stage(struct pk_incidents *t, uint32_t slot, uint8_t stage,
+                                 const struct pk_stamp *now);
 /* Clear condition holds (for an incident that is mitigated already) or does not. */
 void pk_incident_table_set_cleared(struct pk_incidents *t, uint32_t slot, bool is_cleared,
                                    const struct pk_stamp *now);
+/* The severity changed to another one; why may be empty. Returns PK_INC_CHANGED_SEVERITY. */
+uint32_t pk_incident_table_set_severity(struct pk_incidents *t, uint32_t slot, uint8_t severity,
+                                        uint8_t source, struct pk_str why, const struct pk_stamp *now);
+/* The acknowledgement ran out. */
+void pk_incident_table_unack(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now);
 /* Counts a duration of the incident, or that it is unknown. */
 void pk_incident_table_sample(struct pk_incidents *t, const struct pk_incident *i, enum pk_incident_metric m);
 /* Moves the status by the table of states, with stamps, flaps and metrics, and a line on the timeline when

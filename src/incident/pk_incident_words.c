@@ -2,17 +2,37 @@
 
 #include "base/pk_assert.h"
 
-static const char *const STATUS_WORDS[PK_INC_STATUS_COUNT] = {[PK_INC_DETECTED] = "detected",
-                                                              [PK_INC_INVESTIGATING] = "investigating",
-                                                              [PK_INC_MITIGATING] = "mitigating",
-                                                              [PK_INC_MITIGATED] = "mitigated",
-                                                              [PK_INC_RESOLVED] = "resolved",
-                                                              [PK_INC_CLOSED] = "closed",
-                                                              [PK_INC_FALSE_POSITIVE] = "false_positive"};
-static const char *const STAGE_WORDS[PK_STAGE_COUNT] = {
-    [PK_STAGE_ASSESS] = "assess",           [PK_STAGE_CONTAIN] = "contain",
-    [PK_STAGE_INVESTIGATE] = "investigate", [PK_STAGE_REMEDIATE] = "remediate",
-    [PK_STAGE_RECOVER] = "recover",         [PK_STAGE_POSTMORTEM] = "postmortem"};
+/* Rows of the statuses and of the stages come first, in the order of their enums: an index finds them. */
+enum { FIRST_STAGE = PK_INC_STATUS_COUNT };
+static const struct pk_incident_word WORDS[] = {
+    [PK_INC_DETECTED] = {"detected", PK_WORD_STATUS, PK_INC_DETECTED, PK_STAGE_ASSESS},
+    [PK_INC_INVESTIGATING] = {"investigating", PK_WORD_STATUS, PK_INC_INVESTIGATING, PK_STAGE_INVESTIGATE},
+    [PK_INC_MITIGATING] = {"mitigating", PK_WORD_STATUS, PK_INC_MITIGATING, PK_STAGE_CONTAIN},
+    [PK_INC_MITIGATED] = {"mitigated", PK_WORD_STATUS, PK_INC_MITIGATED, PK_STAGE_RECOVER},
+    [PK_INC_RESOLVED] = {"resolved", PK_WORD_STATUS, PK_INC_RESOLVED, PK_STAGE_POSTMORTEM},
+    [PK_INC_CLOSED] = {"closed", PK_WORD_STATUS, PK_INC_CLOSED, PK_STAGE_POSTMORTEM},
+    [PK_INC_FALSE_POSITIVE] = {"false_positive", PK_WORD_STATUS, PK_INC_FALSE_POSITIVE, PK_STAGE_POSTMORTEM},
+    [FIRST_STAGE + PK_STAGE_ASSESS] = {"assess", PK_WORD_STAGE, PK_INC_DETECTED, PK_STAGE_ASSESS},
+    [FIRST_STAGE + PK_STAGE_CONTAIN] = {"contain", PK_WORD_STAGE, PK_INC_MITIGATING, PK_STAGE_CONTAIN},
+    [FIRST_STAGE +
+        PK_STAGE_INVESTIGATE] = {"investigate", PK_WORD_STAGE, PK_INC_INVESTIGATING, PK_STAGE_INVESTIGATE},
+    [FIRST_STAGE + PK_STAGE_REMEDIATE] = {"remediate", PK_WORD_STAGE, PK_INC_MITIGATING, PK_STAGE_REMEDIATE},
+    [FIRST_STAGE + PK_STAGE_RECOVER] = {"recover", PK_WORD_STAGE, PK_INC_MITIGATED, PK_STAGE_RECOVER},
+    [FIRST_STAGE + PK_STAGE_POSTMORTEM] = {"postmortem", PK_WORD_STAGE, PK_INC_RESOLVED, PK_STAGE_POSTMORTEM},
+    /* The words of older sources (REQUIREMENTS A.0). */
+    {"open", PK_WORD_ALIAS, PK_INC_DETECTED, PK_STAGE_ASSESS},
+    {"assessing", PK_WORD_ALIAS, PK_INC_DETECTED, PK_STAGE_ASSESS},
+    {"containing", PK_WORD_ALIAS, PK_INC_MITIGATING, PK_STAGE_CONTAIN},
+    {"remediating", PK_WORD_ALIAS, PK_INC_MITIGATING, PK_STAGE_REMEDIATE},
+    {"recovering", PK_WORD_ALIAS, PK_INC_MITIGATED, PK_STAGE_RECOVER},
+    {"false-positive", PK_WORD_ALIAS, PK_INC_FALSE_POSITIVE, PK_STAGE_POSTMORTEM},
+    /* Not a status: a flag beside it. The status and stage are where it is usually set. */
+    {"acknowledged", PK_WORD_ACKED, PK_INC_DETECTED, PK_STAGE_ASSESS},
+    {"acknowledge", PK_WORD_ACKED, PK_INC_DETECTED, PK_STAGE_ASSESS},
+    {"acked", PK_WORD_ACKED, PK_INC_DETECTED, PK_STAGE_ASSESS},
+    {"active", PK_WORD_FILTER, PK_INC_DETECTED, PK_STAGE_ASSESS},
+    {"all", PK_WORD_FILTER, PK_INC_DETECTED, PK_STAGE_ASSESS},
+};
 static const char *const RUN_WORDS[PK_RUN_STATE_COUNT] = {
     [PK_RUN_PLANNED] = "planned",         [PK_RUN_AWAITING_APPROVAL] = "awaiting_approval",
     [PK_RUN_APPROVED] = "approved",       [PK_RUN_REJECTED] = "rejected",
@@ -22,23 +42,6 @@ static const char *const RUN_WORDS[PK_RUN_STATE_COUNT] = {
     [PK_RUN_TIMED_OUT] = "timed_out",     [PK_RUN_INTERRUPTED] = "interrupted",
     [PK_RUN_ROLLED_BACK] = "rolled_back", [PK_RUN_UNKNOWN] = "unknown"};
 
-/* The words of older sources (REQUIREMENTS A.0). */
-static const struct {
-    const char *word;
-    uint8_t status, stage;
-} STATUS_ALIASES[] = {
-    {"open", PK_INC_DETECTED, PK_STAGE_ASSESS},
-    {"assessing", PK_INC_DETECTED, PK_STAGE_ASSESS},
-    {"containing", PK_INC_MITIGATING, PK_STAGE_CONTAIN},
-    {"remediating", PK_INC_MITIGATING, PK_STAGE_REMEDIATE},
-    {"recovering", PK_INC_MITIGATED, PK_STAGE_RECOVER},
-    {"false-positive", PK_INC_FALSE_POSITIVE, PK_STAGE_POSTMORTEM},
-};
-static const uint8_t STATUS_STAGE[PK_INC_STATUS_COUNT] = {
-    [PK_INC_DETECTED] = PK_STAGE_ASSESS,          [PK_INC_INVESTIGATING] = PK_STAGE_INVESTIGATE,
-    [PK_INC_MITIGATING] = PK_STAGE_CONTAIN,       [PK_INC_MITIGATED] = PK_STAGE_RECOVER,
-    [PK_INC_RESOLVED] = PK_STAGE_POSTMORTEM,      [PK_INC_CLOSED] = PK_STAGE_POSTMORTEM,
-    [PK_INC_FALSE_POSITIVE] = PK_STAGE_POSTMORTEM};
 #define STAGE(s) (1u << PK_STAGE_##s)
 static const uint8_t STAGES_OF[PK_INC_STATUS_COUNT] = {
     [PK_INC_DETECTED] = STAGE(ASSESS),
@@ -70,11 +73,11 @@ static int word_index(const char *const *words, uint8_t count, struct pk_str s, 
 }
 
 const char *pk_incident_status_word(uint8_t status) {
-    return status < PK_INC_STATUS_COUNT ? STATUS_WORDS[status] : "unknown";
+    return status < PK_INC_STATUS_COUNT ? WORDS[status].word : "unknown";
 }
 
 const char *pk_incident_stage_word(uint8_t stage) {
-    return stage < PK_STAGE_COUNT ? STAGE_WORDS[stage] : "unknown";
+    return stage < PK_STAGE_COUNT ? WORDS[FIRST_STAGE + stage].word : "unknown";
 }
 
 const char *pk_run_state_word(uint8_t run_state) {
@@ -93,25 +96,41 @@ enum pk_severity pk_incident_type_severity(uint8_t type) {
     return type < PK_INC_TYPE_COUNT ? (enum pk_severity)TYPES[type].severity : PK_SEV_MEDIUM;
 }
 
-int pk_incident_status_parse(struct pk_str s, uint8_t *out_status, uint8_t *out_stage) {
-    uint8_t status = 0;
-    if (word_index(STATUS_WORDS, PK_INC_STATUS_COUNT, s, &status) == PK_OK) {
-        *out_status = status;
-        *out_stage = STATUS_STAGE[status];
-        return PK_OK;
-    }
-    for (size_t i = 0; i < PK_COUNT_OF(STATUS_ALIASES); i++) {
-        if (pk_str_eq_nocase(s, STATUS_ALIASES[i].word)) {
-            *out_status = STATUS_ALIASES[i].status;
-            *out_stage = STATUS_ALIASES[i].stage;
-            return PK_OK;
+const struct pk_incident_word *pk_incident_words(uint32_t *out_count) {
+    *out_count = (uint32_t)PK_COUNT_OF(WORDS);
+    return WORDS;
+}
+
+static const struct pk_incident_word *find_word(struct pk_str s, unsigned kinds) {
+    for (size_t i = 0; i < PK_COUNT_OF(WORDS); i++) {
+        if ((kinds >> WORDS[i].kind & 1u) != 0 && pk_str_eq_nocase(s, WORDS[i].word)) {
+            return &WORDS[i];
         }
     }
-    return PK_E_BAD_FIELD;
+    return NULL;
+}
+
+int pk_incident_status_parse(struct pk_str s, uint8_t *out_status, uint8_t *out_stage) {
+    const struct pk_incident_word *word = find_word(s, 1u << PK_WORD_STATUS | 1u << PK_WORD_ALIAS);
+    if (word == NULL) {
+        return PK_E_BAD_FIELD;
+    }
+    *out_status = word->status;
+    *out_stage = word->stage;
+    return PK_OK;
+}
+
+bool pk_incident_word_is_acked(struct pk_str s) {
+    return find_word(s, 1u << PK_WORD_ACKED) != NULL;
 }
 
 int pk_incident_stage_parse(struct pk_str s, uint8_t *out_stage) {
-    return word_index(STAGE_WORDS, PK_STAGE_COUNT, s, out_stage);
+    const struct pk_incident_word *word = find_word(s, 1u << PK_WORD_STAGE);
+    if (word == NULL) {
+        return PK_E_BAD_FIELD;
+    }
+    *out_stage = word->stage;
+    return PK_OK;
 }
 
 int pk_run_state_parse(struct pk_str s, uint8_t *out_run_state) {
@@ -151,6 +170,8 @@ int pk_incident_filter_parse(struct pk_str s, uint32_t *out_status_bits) {
             bits |= ALL;
         } else if (pk_str_eq_nocase(piece, "active")) {
             bits |= ACTIVE;
+        } else if (pk_incident_word_is_acked(piece)) {
+            bits |= ACTIVE | PK_INC_FILTER_ACKED;
         } else if (pk_incident_status_parse(piece, &status, &stage) == PK_OK) {
             bits |= 1u << status;
         } else {

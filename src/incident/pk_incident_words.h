@@ -10,6 +10,17 @@ enum pk_incident_type {
     PK_INC_TYPE_COUNT
 };
 
+/* Every word for where an incident stands, once (REQUIREMENTS A.0): `explain states` prints it. */
+enum pk_incident_word_kind { PK_WORD_STATUS, PK_WORD_STAGE, PK_WORD_ALIAS, PK_WORD_ACKED, PK_WORD_FILTER };
+struct pk_incident_word {
+    const char *word;
+    uint8_t kind;          /* enum pk_incident_word_kind */
+    uint8_t status, stage; /* what it means; of an acked or filter word nothing */
+};
+const struct pk_incident_word *pk_incident_words(uint32_t *out_count);
+/* "acknowledged" and its other forms: the flag, not a status. */
+bool pk_incident_word_is_acked(struct pk_str s);
+
 /* "unknown" for a value outside the enum. Never NULL. */
 const char *pk_incident_status_word(uint8_t status);
 const char *pk_incident_stage_word(uint8_t stage);
@@ -33,6 +44,8 @@ bool pk_incident_status_is_active(uint8_t status);
 bool pk_incident_stage_fits(uint8_t status, uint8_t stage);
 
 /* A filter is a bit per status: "active", "all", or comma-separated words and aliases, e.g.
- * "resolved,closed". PK_E_BAD_FIELD. */
+ * "resolved,closed". "acknowledged" is every active one with PK_INC_FILTER_ACKED: the caller looks at the
+ * flag. PK_E_BAD_FIELD. */
+#define PK_INC_FILTER_ACKED (1u << 31)
 PK_MUST_USE int pk_incident_filter_parse(struct pk_str s, uint32_t *out_status_bits);
 #endif

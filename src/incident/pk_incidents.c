@@ -16,6 +16,7 @@ void pk_incidents_settings_defaults(struct pk_incidents_settings *s) {
 
 void pk_incidents_configure(struct pk_incidents *t, const struct pk_incidents_settings *s) {
     t->settings = *s;
+    t->due_ms = 0; /* times have changed: look at all */
 }
 
 void pk_incidents_init(struct pk_incidents *t, const struct pk_port_crypto *crypto, struct pk_str gateway,
@@ -27,6 +28,7 @@ void pk_incidents_init(struct pk_incidents *t, const struct pk_port_crypto *cryp
     t->settings = *settings;
     t->boot = boot;
     t->next_number = 1;
+    t->due_ms = UINT64_MAX;
     pk_str_copy_cut(gateway, t->gateway, sizeof t->gateway);
     pk_timeline_init(&t->timeline);
 }
@@ -69,9 +71,10 @@ int pk_incidents_restore(struct pk_incidents *t, const struct pk_incident *recor
     }
     t->slots[slot].incident = *record;
     t->slots[slot].told_event_count = record->event_count;
-    t->slots[slot].is_unconfirmed = is_active;
+    t->slots[slot].is_unconfirmed = is_active && record->rule_id[0] != '\0' && !pk_incident_is_manual(record);
     pk_incident_table_enter(t, slot);
-    if (is_active) {
+    t->due_ms = 0; /* what was timed goes on being timed */
+    if (t->slots[slot].is_unconfirmed) {
         pk_incident_table_say(t, slot, PK_TL_RESTORED, PK_TL_BY_AGENT, now,
                               pk_str_of("Picket restarted; waiting for the rule to speak"));
     }
@@ -144,6 +147,7 @@ static void fill_record(struct pk_incident *i, const struct pk_incident_signal *
     i->is_replayed = s->is_replayed;
     i->first_event = pk_stamp_is_set(&s->first_event) ? s->first_event : *now;
     i->detected = *now;
+    i->stage_since = *now;
     i->event_count = s->event_count;
     add_events(i, s);
     add_components(i, s);
@@ -158,6 +162,7 @@ static void count_opened(struct pk_incidents *t, const struct pk_incident *i) {
     t->metrics.opened_by_type[type]++;
     t->metrics.opened_by_severity[i->severity]++;
     t->metrics.opened_count++;
+    pk_rule_card_count(&t->cards, pk_str_of(i->rule_id), PK_CARD_OPENED);
     pk_incident_table_sample(t, i, PK_MTTD);
 }
 
@@ -197,22 +202,15 @@ static void absorb(struct pk_incident_slot *row, const struct pk_incident_signal
     add_components(&row->incident, s);
 }
 
-static uint32_t raise_severity(struct pk_incidents *t, uint32_t slot, uint8_t severity,
+/* What a person set holds until the rule has something new to say. */
+static uint32_t raise_severity(struct pk_incidents *t, uint32_t slot, const struct pk_incident_signal *s,
                                const struct pk_stamp *now) {
     struct pk_incident *i = &t->slots[slot].incident;
-    char text[PK_TIMELINE_TEXT_BYTES];
-    struct pk_buf b;
-    if (severity <= i->severity) {
+    if (s->severity <= i->severity || (i->is_severity_set && s->kind == PK_SIGNAL_STILL)) {
         return 0;
     }
-    pk_buf_init(&b, text, sizeof text);
-    pk_buf_puts(&b, pk_severity_word((enum pk_severity)i->severity));
-    pk_buf_puts(&b, " -> ");
-    pk_buf_puts(&b, pk_severity_word((enum pk_severity)severity));
-    i->severity = severity;
-    pk_incident_retitle(i);
-    pk_incident_table_say(t, slot, PK_TL_SEVERITY, PK_TL_BY_DETECT, now, pk_buf_str(&b));
-    return PK_INC_CHANGED_SEVERITY;
+    i->is_severity_set = false;
+    return pk_incident_table_set_severity(t, slot, s->severity, PK_TL_BY_DETECT, pk_str_make(NULL, 0), now);
 }
 
 static uint32_t tell_count(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now) {
@@ -253,7 +251,7 @@ static int64_t join_incident(struct pk_incidents *t, uint32_t slot, const struct
         PK_ASSERT(err == PK_OK);
         pk_incident_table_set_cleared(t, slot, false, now);
     }
-    kinds |= raise_severity(t, slot, s->severity, now);
+    kinds |= raise_severity(t, slot, s, now);
     kinds |= tell_count(t, slot, now);
     if (kinds != 0) {
         pk_incident_table_touch(t, slot, kinds);
@@ -293,7 +291,9 @@ static void resolve_cleared(struct pk_incidents *t, uint32_t slot, const struct 
     const int err = pk_incident_table_move(t, slot, PK_INC_ON_STABLE, PK_TL_BY_AGENT,
                                            pk_str_of("stayed clear"), now, kinds);
     PK_ASSERT(err == PK_OK);
+    t->slots[slot].incident.is_auto_resolved = true;
     t->metrics.auto_resolved_count++;
+    pk_rule_card_count(&t->cards, pk_str_of(t->slots[slot].incident.rule_id), PK_CARD_AUTO_RESOLVED);
 }
 
 int64_t pk_incidents_cleared(struct pk_incidents *t, struct pk_str rule_id, struct pk_str group_key,
@@ -321,25 +321,104 @@ int64_t pk_incidents_cleared(struct pk_incidents *t, struct pk_str rule_id, stru
     return row->incident.number;
 }
 
+/* A moment of the record that is to come, on our clock; 0 when it is past or no clock can tell. */
+static uint64_t due_at_ms(const struct pk_stamp *moment, const struct pk_stamp *now) {
+    uint64_t wait_ms = 0;
+    return pk_stamp_elapsed_ms(now, moment, &wait_ms) && wait_ms > 0 ? now->mono_ms + wait_ms : 0;
+}
+
+static uint64_t earlier(uint64_t x, uint64_t y) {
+    return x < y ? x : y;
+}
+
+static uint64_t tick_recovery(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now,
+                              uint32_t *kinds) {
+    const struct pk_incident_slot *row = &t->slots[slot];
+    const uint64_t due_ms = row->cleared_mono_ms + t->settings.recover_ms;
+    if (!row->is_cleared) {
+        return UINT64_MAX;
+    }
+    if (now->mono_ms < due_ms) {
+        return due_ms;
+    }
+    resolve_cleared(t, slot, now, kinds);
+    return UINT64_MAX;
+}
+
+static uint64_t tick_ack(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now, uint32_t *kinds) {
+    struct pk_incident *i = &t->slots[slot].incident;
+    if (!i->is_acked || !pk_stamp_is_set(&i->ack_until) || !pk_incident_status_is_active(i->status)) {
+        return UINT64_MAX;
+    }
+    const uint64_t due_ms = due_at_ms(&i->ack_until, now);
+    if (due_ms > 0) {
+        return due_ms;
+    }
+    pk_incident_table_unack(t, slot, now);
+    *kinds |= PK_INC_CHANGED_ACK;
+    return UINT64_MAX;
+}
+
 uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now) {
     uint64_t next_ms = UINT64_MAX;
-    uint32_t left = t->recovering_count;
-    for (uint32_t i = 0; left > 0 && i < PK_LIMIT_INCIDENTS; i++) {
-        const struct pk_incident_slot *row = &t->slots[i];
-        if (t->numbers[i] == 0 || !row->is_cleared) {
-            continue;
-        }
-        left--;
-        const uint64_t due_ms = row->cleared_mono_ms + t->settings.recover_ms;
-        if (now->mono_ms < due_ms) {
-            next_ms = due_ms < next_ms ? due_ms : next_ms;
-            continue;
-        }
-        uint32_t kinds = 0;
-        resolve_cleared(t, i, now, &kinds);
-        pk_incident_table_touch(t, i, kinds);
+    if (now->mono_ms < t->due_ms) {
+        return t->due_ms;
     }
+    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+        uint32_t kinds = 0;
+        if (t->numbers[i] == 0) {
+            continue;
+        }
+        next_ms = earlier(next_ms, tick_recovery(t, i, now, &kinds));
+        next_ms = earlier(next_ms, tick_ack(t, i, now, &kinds));
+        if (kinds != 0) {
+            pk_incident_table_touch(t, i, kinds);
+        }
+    }
+    t->due_ms = next_ms;
     return next_ms;
+}
+
+/* -- announce -- */
+static void announce_slot(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now) {
+    struct pk_incident *i = &t->slots[slot].incident;
+    const bool is_active = pk_incident_status_is_active(i->status);
+    const struct pk_silence *s =
+        is_active ? pk_silences_match(&t->silences, i, PK_INCIDENT_ANY_SILENCE, now) : NULL;
+    const uint16_t silenced_by = s != NULL ? s->number : 0;
+    bool is_changed = false;
+    if (is_active && silenced_by != i->silenced_by) {
+        char text[PK_TIMELINE_TEXT_BYTES];
+        struct pk_buf b;
+        pk_buf_init(&b, text, sizeof text);
+        pk_buf_puts(&b, s == NULL ? "no longer kept quiet" : "kept quiet by ");
+        if (s != NULL) {
+            pk_buf_puts(&b, pk_silence_kind_word(s->kind));
+            pk_buf_putc(&b, ' ');
+            pk_buf_put_u64(&b, s->number);
+        }
+        i->silenced_by = silenced_by;
+        pk_incident_table_say(t, slot, PK_TL_SILENCE, PK_TL_BY_AGENT, now, pk_buf_str(&b));
+        is_changed = true;
+    }
+    if (!i->is_announced && is_active && silenced_by == 0 && i->caused_by[0] == '\0') {
+        i->is_announced = true;
+        is_changed = true;
+    }
+    if (is_changed && t->change_kinds[slot] != 0) {
+        t->change_kinds[slot] |= PK_INC_CHANGED_ANNOUNCED; /* nobody saw the revision without it */
+    } else if (is_changed) {
+        pk_incident_table_touch(t, slot, PK_INC_CHANGED_ANNOUNCED);
+    }
+}
+
+void pk_incidents_announce(struct pk_incidents *t, const struct pk_stamp *now) {
+    const bool looks_at_all = pk_silences_take_change(&t->silences);
+    for (uint32_t i = 0; (looks_at_all || t->changed_count > 0) && i < PK_LIMIT_INCIDENTS; i++) {
+        if (t->numbers[i] != 0 && (looks_at_all || t->change_kinds[i] != 0)) {
+            announce_slot(t, i, now);
+        }
+    }
 }
 
 /* -- pull and read -- */
@@ -470,8 +549,8 @@ uint32_t pk_incidents_correct_wall(struct pk_incidents *t, int64_t wall_minus_mo
     uint32_t changed = 0;
     for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
         struct pk_incident *i = &t->slots[k].incident;
-        struct pk_stamp *const stamps[] = {&i->first_event, &i->detected, &i->acknowledged,
-                                           &i->mitigated,   &i->resolved, &i->closed};
+        struct pk_stamp *const stamps[] = {&i->first_event, &i->detected, &i->acknowledged, &i->mitigated,
+                                           &i->resolved,    &i->closed,   &i->ack_until,    &i->stage_since};
         bool is_changed = false;
         for (size_t n = 0; t->numbers[k] != 0 && n < PK_COUNT_OF(stamps); n++) {
             is_changed |= correct(stamps[n], t->boot, wall_minus_mono_ms, quality);

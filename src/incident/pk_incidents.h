@@ -68,9 +68,12 @@ PK_MUST_USE int64_t pk_incidents_signal(struct pk_incidents *t, const struct pk_
  */
 PK_MUST_USE int64_t pk_incidents_cleared(struct pk_incidents *t, struct pk_str rule_id,
                                          struct pk_str group_key, const struct pk_stamp *now);
-/* Recovery times: resolves what stayed clear. Returns the earliest mono_ms at which it must be called again,
- * UINT64_MAX = none. */
+/* What time does: resolves what stayed clear, takes back an acknowledgement that ran out. Returns the
+ * earliest mono_ms at which it must be called again, UINT64_MAX = none. */
 uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now);
+/* Before changes are pulled: announces what nothing keeps quiet, and says what does (pk_silence.h). An
+ * incident that another one caused is shown, not announced. */
+void pk_incidents_announce(struct pk_incidents *t, const struct pk_stamp *now);
 /* Open restored incidents whose rule has not spoken: the agent tells the engine to watch for their clear
  * condition. Slot order, start with *cursor = 0; NULL at the end. */
 const struct pk_incident *pk_incidents_next_unconfirmed(const struct pk_incidents *t, uint32_t *cursor);

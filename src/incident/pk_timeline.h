@@ -19,6 +19,9 @@ enum pk_timeline_kind {
     PK_TL_CLEARED,
     PK_TL_LOSS,
     PK_TL_RESTORED,
+    PK_TL_SILENCE,
+    PK_TL_STAGE,
+    PK_TL_CAUSE,
     PK_TL_KIND_COUNT
 };
 enum pk_timeline_source {

@@ -53,6 +53,11 @@ static void write_identity(struct pk_json_writer *w, const struct pk_incident *i
     pk_jw_cstr(w, "status", pk_incident_status_word(i->status));
     pk_jw_cstr(w, "stage", pk_incident_stage_word(i->stage));
     pk_jw_bool(w, "acked", i->is_acked);
+    write_text(w, "acknowledged_by", i->acked_by);
+    pk_jw_time(w, "ack_expires_at", i->ack_until.wall_ms);
+    pk_jw_bool(w, "announced", i->is_announced);
+    pk_jw_u64(w, "silenced_by", i->silenced_by);
+    pk_jw_bool(w, "severity_by_person", i->is_severity_set);
     pk_jw_cstr(w, "title", i->title);
     write_text(w, "description", i->description);
 }
@@ -67,6 +72,16 @@ static void write_times(struct pk_json_writer *w, const struct pk_incident *i) {
     write_duration(w, "mttd_seconds", i, PK_MTTD);
     write_duration(w, "mtta_seconds", i, PK_MTTA);
     write_duration(w, "mttr_seconds", i, PK_MTTR);
+}
+
+/* Time spent in each stage, the present one up to now not counted. */
+static void write_stages(struct pk_json_writer *w, const struct pk_incident *i) {
+    pk_jw_object(w, "stage_seconds");
+    for (uint8_t k = 0; k < PK_STAGE_COUNT; k++) {
+        pk_jw_ms_as_seconds(w, pk_incident_stage_word(k), i->stage_ms[k]);
+    }
+    pk_jw_object_end(w);
+    pk_jw_time(w, "stage_since", i->stage_since.wall_ms);
 }
 
 static void write_components(struct pk_json_writer *w, const char *key, const struct pk_incident *i) {
@@ -113,6 +128,8 @@ static void write_causes(struct pk_json_writer *w, const struct pk_incident *i) 
     }
     pk_jw_array_end(w);
     write_text(w, "caused_by", i->caused_by);
+    pk_jw_u64(w, "children", i->child_count);
+    pk_jw_u64(w, "blast_radius", i->blast_count);
 }
 
 static void write_actions(struct pk_json_writer *w, const struct pk_incident *i) {
@@ -146,6 +163,7 @@ void pk_incident_json_write(struct pk_json_writer *w, const char *key, const str
     pk_jw_object(w, key);
     write_identity(w, incident, view);
     write_times(w, incident);
+    write_stages(w, incident);
     write_what(w, incident);
     write_causes(w, incident);
     write_actions(w, incident);
@@ -159,6 +177,7 @@ void pk_incident_json_write(struct pk_json_writer *w, const char *key, const str
     pk_jw_bool(w, "flapping", incident->is_flapping);
     pk_jw_bool(w, "drill", incident->is_drill);
     pk_jw_bool(w, "replayed", incident->is_replayed);
+    pk_jw_bool(w, "auto_resolved", incident->is_auto_resolved);
     pk_jw_cstr(w, "time_quality", pk_time_quality_word((enum pk_time_quality)incident->detected.quality));
     if (view->with_aliases) {
         write_components(w, "affected_systems", incident);
@@ -192,6 +211,12 @@ static const struct pk_field DOC_ROWS[] = {
     INC("incident_type", PK_FIELD_TEXT_CUT, PK_FIELD_NULLABLE, type),
     INC("rule_id", PK_FIELD_TEXT_CUT, PK_FIELD_NULLABLE, rule_id),
     INC("acked", PK_FIELD_BOOL, PK_FIELD_NULLABLE, is_acked),
+    INC("acknowledged_by", PK_FIELD_TEXT_CUT, PK_FIELD_NULLABLE, acked_by),
+    INC("ack_expires_at", PK_FIELD_TIME, PK_FIELD_NULLABLE, ack_until.wall_ms),
+    INC("announced", PK_FIELD_BOOL, PK_FIELD_NULLABLE, is_announced),
+    INC("severity_by_person", PK_FIELD_BOOL, PK_FIELD_NULLABLE, is_severity_set),
+    INC("auto_resolved", PK_FIELD_BOOL, PK_FIELD_NULLABLE, is_auto_resolved),
+    INC("stage_since", PK_FIELD_TIME, PK_FIELD_NULLABLE, stage_since.wall_ms),
     INC("title", PK_FIELD_TEXT_CUT, PK_FIELD_NULLABLE, title),
     INC("description", PK_FIELD_TEXT_CUT, PK_FIELD_NULLABLE, description),
     INC("first_event_at", PK_FIELD_TIME, PK_FIELD_NULLABLE, first_event.wall_ms),
@@ -214,6 +239,8 @@ struct second {
     uint64_t v, mttd_ms, mtta_ms, mttr_ms, mttd_alias_ms, mttr_alias_ms;
     int64_t timestamp_wall_ms;
     struct pk_str fingerprint, severity, status, stage, time_quality;
+    uint32_t silenced_by, children, blast_radius;
+    struct pk_str stage_seconds;
     struct pk_str source_events, components, components_alias, overflow, causes, actions, recommended,
         metadata;
 };
@@ -240,6 +267,10 @@ static const struct pk_field SECOND_ROWS[] = {
     SEC("source_events", PK_FIELD_ARRAY, PK_FIELD_NULLABLE, source_events),
     SEC("affected_components", PK_FIELD_ARRAY, PK_FIELD_NULLABLE, components),
     SEC("affected_systems", PK_FIELD_ARRAY, PK_FIELD_NULLABLE, components_alias),
+    SEC("silenced_by", PK_FIELD_U32, PK_FIELD_NULLABLE, silenced_by),
+    SEC("children", PK_FIELD_U32, PK_FIELD_NULLABLE, children),
+    SEC("blast_radius", PK_FIELD_U32, PK_FIELD_NULLABLE, blast_radius),
+    SEC("stage_seconds", PK_FIELD_OBJECT, PK_FIELD_NULLABLE, stage_seconds),
     SEC("overflow", PK_FIELD_OBJECT, PK_FIELD_NULLABLE, overflow),
     SEC("causes", PK_FIELD_ARRAY, PK_FIELD_NULLABLE, causes),
     SEC("actions", PK_FIELD_ARRAY, PK_FIELD_NULLABLE, actions),
@@ -263,6 +294,21 @@ static const struct pk_field METADATA_ROWS[] = {
      PK_INC_NAME_BYTES},
     {"flap_count", PK_FIELD_U32, PK_FIELD_NULLABLE, (uint32_t)offsetof(struct pk_incident, flap_count), 0},
 };
+
+/* In the order of the enum. */
+struct stages {
+    uint64_t ms[PK_STAGE_COUNT];
+};
+#define STAGE(name, symbol)                                                                                  \
+    {                                                                                                        \
+        name, PK_FIELD_MS, 0,                                                                                \
+            (uint32_t)(offsetof(struct stages, ms) + PK_STAGE_##symbol * sizeof(uint64_t)), 0                \
+    }
+static const struct pk_field STAGE_ROWS[] = {
+    STAGE("assess", ASSESS),       STAGE("contain", CONTAIN), STAGE("investigate", INVESTIGATE),
+    STAGE("remediate", REMEDIATE), STAGE("recover", RECOVER), STAGE("postmortem", POSTMORTEM),
+};
+#undef STAGE
 
 static int read_rows(struct pk_str json, const struct pk_field *rows, uint32_t row_count, void *out) {
     struct pk_fields_result result;
@@ -456,14 +502,34 @@ static int read_lists(const struct second *s, struct pk_incident *i, const char 
                       &i->recommended_count, &recommended_overflow);
 }
 
+static uint16_t saturated(uint32_t v) {
+    return v > UINT16_MAX ? UINT16_MAX : (uint16_t)v;
+}
+
+static int read_stages(const struct second *s, struct pk_incident *i, const char **out_field) {
+    struct stages stages = {{0}};
+    *out_field = "stage_seconds";
+    if (read_rows(s->stage_seconds, STAGE_ROWS, PK_COUNT_OF(STAGE_ROWS), &stages) != PK_OK) {
+        return PK_E_BAD_FIELD;
+    }
+    for (uint32_t k = 0; k < PK_STAGE_COUNT; k++) {
+        i->stage_ms[k] = stages.ms[k] > UINT32_MAX ? UINT32_MAX : (uint32_t)stages.ms[k];
+    }
+    i->silenced_by = saturated(s->silenced_by);
+    i->child_count = saturated(s->children);
+    i->blast_count = saturated(s->blast_radius);
+    return PK_OK;
+}
+
 static int read_quality(struct pk_str word, struct pk_incident *i) {
     if (word.p == NULL) {
         return PK_OK;
     }
     for (unsigned q = 0; q < PK_TIME_QUALITY_COUNT; q++) {
         if (pk_str_eq_c(word, pk_time_quality_word((enum pk_time_quality)q))) {
-            struct pk_stamp *const stamps[] = {&i->first_event, &i->detected, &i->acknowledged,
-                                               &i->mitigated,   &i->resolved, &i->closed};
+            struct pk_stamp *const stamps[] = {&i->first_event, &i->detected,   &i->acknowledged,
+                                               &i->mitigated,   &i->resolved,   &i->closed,
+                                               &i->ack_until,   &i->stage_since};
             for (unsigned k = 0; k < PK_COUNT_OF(stamps); k++) {
                 stamps[k]->quality = (uint8_t)q;
             }
@@ -544,6 +610,7 @@ int pk_incident_json_read(const void *p, uint32_t n, struct pk_incident_doc *out
     *out_field = "incident_id";
     if ((err = read_id(&out->incident)) != PK_OK ||
         (err = read_words(&s, &out->incident, out_field)) != PK_OK ||
+        (err = read_stages(&s, &out->incident, out_field)) != PK_OK ||
         (err = read_lists(&s, &out->incident, out_field)) != PK_OK) {
         return err;
     }

@@ -12,6 +12,8 @@
  *            "r" boot(4) run(4)         action run (respond/pk_run.h)
  *            "j" hash(8)                used command id
  *            "u" hash(8)                rule made at run time, or the switch of one
+ *            "s" number(4)              silence (pk_record_silence.h)
+ *            "c" key(4)                 report card of a rule (the same)
  * Integers in keys are big-endian. */
 #include "base/pk_bytes.h"
 #include "incident/pk_incident.h"
@@ -27,7 +29,9 @@ enum pk_record_kind {
     PK_RECORD_META = 4,
     PK_RECORD_OUTBOX = 5,
     PK_RECORD_JTI = 6,
-    PK_RECORD_RULE = 7
+    PK_RECORD_RULE = 7,
+    PK_RECORD_SILENCE = 8, /* wire/pk_record_silence.h */
+    PK_RECORD_CARD = 9
 };
 
 struct pk_record_key {

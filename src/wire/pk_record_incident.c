@@ -4,8 +4,17 @@
 
 #include "base/pk_assert.h"
 
-enum { KIND = 1, VERSION = 1 };
-enum { IS_ACKED = 1, IS_FLAPPING = 2, IS_DRILL = 4, IS_REPLAYED = 8, FLAGS_ALL = 15 };
+enum { KIND = 1, VERSION = 2 };
+enum {
+    IS_ACKED = 1,
+    IS_FLAPPING = 2,
+    IS_DRILL = 4,
+    IS_REPLAYED = 8,
+    IS_SEVERITY_SET = 16,
+    IS_ANNOUNCED = 32,
+    IS_AUTO_RESOLVED = 64,
+    FLAGS_ALL = 127
+};
 
 /* How much of the record goes in. Each step of giving way takes one thing out. */
 struct plan {
@@ -107,7 +116,9 @@ static void put_fixed(struct pk_writer *w, const struct pk_incident *i, const st
     pk_put_u8(w, i->status);
     pk_put_u8(w, i->stage);
     pk_put_u8(w, (uint8_t)((i->is_acked ? IS_ACKED : 0) | (i->is_flapping ? IS_FLAPPING : 0) |
-                           (i->is_drill ? IS_DRILL : 0) | (i->is_replayed ? IS_REPLAYED : 0)));
+                           (i->is_drill ? IS_DRILL : 0) | (i->is_replayed ? IS_REPLAYED : 0) |
+                           (i->is_severity_set ? IS_SEVERITY_SET : 0) | (i->is_announced ? IS_ANNOUNCED : 0) |
+                           (i->is_auto_resolved ? IS_AUTO_RESOLVED : 0)));
     for (unsigned k = 0; k < PK_COUNT_OF(stamps); k++) {
         put_stamp(w, stamps[k]);
     }
@@ -144,6 +155,9 @@ static void get_fixed(struct pk_reader *r, struct pk_incident *i) {
     i->is_flapping = (flags & IS_FLAPPING) != 0;
     i->is_drill = (flags & IS_DRILL) != 0;
     i->is_replayed = (flags & IS_REPLAYED) != 0;
+    i->is_severity_set = (flags & IS_SEVERITY_SET) != 0;
+    i->is_announced = (flags & IS_ANNOUNCED) != 0;
+    i->is_auto_resolved = (flags & IS_AUTO_RESOLVED) != 0;
     for (unsigned k = 0; k < PK_COUNT_OF(stamps); k++) {
         get_stamp(r, stamps[k]);
     }
@@ -167,6 +181,31 @@ static void get_fixed(struct pk_reader *r, struct pk_incident *i) {
         i->stage >= PK_STAGE_COUNT) {
         r->is_bad = true;
     }
+}
+
+/* Added with version 2. */
+static void put_stages(struct pk_writer *w, const struct pk_incident *i) {
+    put_string(w, i->acked_by);
+    put_stamp(w, &i->ack_until);
+    put_stamp(w, &i->stage_since);
+    for (unsigned k = 0; k < PK_STAGE_COUNT; k++) {
+        pk_put_u32(w, i->stage_ms[k]);
+    }
+    pk_put_u16(w, i->silenced_by);
+    pk_put_u16(w, i->blast_count);
+    pk_put_u16(w, i->child_count);
+}
+
+static void get_stages(struct pk_reader *r, struct pk_incident *i) {
+    get_string(r, i->acked_by, sizeof i->acked_by);
+    get_stamp(r, &i->ack_until);
+    get_stamp(r, &i->stage_since);
+    for (unsigned k = 0; k < PK_STAGE_COUNT; k++) {
+        i->stage_ms[k] = pk_get_u32(r);
+    }
+    i->silenced_by = pk_get_u16(r);
+    i->blast_count = pk_get_u16(r);
+    i->child_count = pk_get_u16(r);
 }
 
 static void put_lists(struct pk_writer *w, const struct pk_incident *i, const struct plan *p) {
@@ -266,6 +305,7 @@ uint32_t pk_record_incident_pack(const struct pk_incident *incident, uint8_t *ou
         pk_put_u8(&w, VERSION);
         put_fixed(&w, i, &plan);
         put_lists(&w, i, &plan);
+        put_stages(&w, i);
         if (!w.is_full) {
             return w.n;
         }
@@ -289,5 +329,10 @@ int pk_record_incident_unpack(struct pk_str value, struct pk_incident *out) {
     }
     get_fixed(&r, out);
     get_lists(&r, out);
+    if (version >= 2) {
+        get_stages(&r, out);
+    } else {
+        out->is_announced = true; /* version 1 announced all */
+    }
     return pk_reader_done(&r) ? PK_OK : PK_E_BAD_MSG;
 }

@@ -24,6 +24,15 @@ static inline struct pk_incident pk_sample_incident(void) {
         .stage = PK_STAGE_POSTMORTEM,
         .is_acked = true,
         .is_flapping = true,
+        .is_announced = true,
+        .is_severity_set = true,
+        .silenced_by = 4,
+        .blast_count = 3,
+        .child_count = 2,
+        .acked_by = "ann",
+        .ack_until = {7, 3602250, t + 3601250, PK_TIME_NTP},
+        .stage_since = {7, 62250, t + 61250, PK_TIME_NTP},
+        .stage_ms = {5000, 25000, 10000, 0, 19999, 0},
         .first_event = {7, 1000, t, PK_TIME_NTP},
         .detected = {7, 2250, t + 1250, PK_TIME_NTP},
         .acknowledged = {7, 32250, t + 31250, PK_TIME_NTP},
@@ -61,6 +70,7 @@ static inline struct pk_incident pk_sample_fullest(void) {
     memset(i.title, 'T', sizeof i.title - 1);
     memset(i.description, 'd', sizeof i.description - 1);
     memset(i.assigned_to, 'u', sizeof i.assigned_to - 1);
+    memset(i.acked_by, 'v', sizeof i.acked_by - 1);
     memset(i.correlation_id, 'c', sizeof i.correlation_id - 1);
     memset(i.root_cause, 'R', sizeof i.root_cause - 1);
     memset(i.id, 'i', sizeof i.id - 1);

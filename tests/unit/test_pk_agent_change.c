@@ -37,7 +37,13 @@ PK_TEST(incident__update__words_and_aliases_or_refused) {
     REQUIRE(i != NULL);
     CHECK(says(1001, "incidents.update", about(i, ",\"status\":\"investigating\""),
                "\"status\":\"investigating\""));
-    CHECK(says(1001, "incidents.update", about(i, ",\"severity\":\"low\""), "\"error\":\"unsupported\""));
+    CHECK(says(1001, "incidents.update", about(i, ",\"severity\":\"odd\""), "\"error\":\"bad_field\""));
+    CHECK(says(1001, "incidents.update", about(i, ",\"severity\":\"low\",\"status\":\"closed\""),
+               "\"error\":\"conflict\"")); /* all or nothing */
+    CHECK_EQ_INT(i->severity, PK_SEV_CRITICAL);
+    CHECK(says(1001, "incidents.update", about(i, ",\"severity\":\"low\""), "\"severity\":\"low\""));
+    CHECK(says(1001, "incidents.update", about(i, ",\"status\":\"acknowledged\""), "\"acked\":true"));
+    CHECK_STR(i->acked_by[0] != '\0' ? "somebody" : "nobody", "somebody");
     CHECK(says(1001, "incidents.update", about(i, ",\"stage\":\"contain\""), "\"error\":\"missing_field\""));
     CHECK(says(1001, "incidents.update", about(i, ",\"status\":\"odd\""), "\"error\":\"bad_field\""));
     CHECK(says(1001, "incidents.update", about(i, ",\"status\":\"mitigating\",\"stage\":\"odd\""),
@@ -47,6 +53,51 @@ PK_TEST(incident__update__words_and_aliases_or_refused) {
     CHECK(says(1001, "incidents.ack", "{\"incident_id\":\"inc_77777\"}", "\"error\":\"not_found\""));
     CHECK(says(1001, "incidents.ack", "{\"incident_id\":\"x\"}", "\"error\":\"bad_field\""));
     CHECK(says(1000, "incidents.ack", about(i, ""), "\"error\":\"denied\""));
+}
+
+PK_TEST(incident__ack_with_an_end__runs_out) {
+    begin(NULL);
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    CHECK(says(1001, "incidents.ack", about(i, ",\"expires\":\"soon\""), "\"error\":\"bad_field\""));
+    CHECK(says(1001, "incidents.ack", about(i, ",\"expires\":\"31d\""), "\"error\":\"bad_field\""));
+    CHECK(says(1001, "incidents.ack", about(i, ",\"expires\":\"20s\""), "\"acked\":true"));
+    CHECK(says(1000, "incidents.list", "{\"status\":\"acknowledged\"}", i->id));
+    wait_ms(21000);
+    CHECK(!i->is_acked);
+    CHECK(says(1000, "incidents.list", "{\"status\":\"acknowledged\"}", "\"incidents\":[]"));
+    check_sound();
+}
+
+PK_TEST(incidents_create__by_hand__each_is_its_own_and_survives_a_restart) {
+    begin(NULL);
+    CHECK(says(1001, "incidents.create", "{}", "\"error\":\"missing_field\""));
+    CHECK(says(1001, "incidents.create", "{\"type\":\"a b\"}", "\"error\":\"bad_field\""));
+    CHECK(says(1001, "incidents.create", "{\"type\":\"custom\",\"severity\":\"odd\"}",
+               "\"error\":\"bad_field\""));
+    CHECK(says(1001, "incidents.create", "{\"type\":\"custom\",\"components\":\"a,,b\"}",
+               "\"error\":\"bad_field\""));
+    CHECK(says(1001, "incidents.create", "{\"type\":\"custom\",\"components\":\"1,2,3,4,5,6,7,8,9\"}",
+               "\"error\":\"bad_field\""));
+    CHECK(says(1000, "incidents.create", "{\"type\":\"custom\"}", "\"error\":\"denied\""));
+    CHECK_EQ_U64(gw.agent.incidents.open_count, 0);
+    CHECK(says(1001, "incidents.create",
+               "{\"type\":\"service_down\",\"title\":\"Pump stands\",\"description\":\"seen by eye\","
+               "\"components\":\"pump, valve\"}",
+               "\"severity\":\"critical\""));
+    CHECK(says(1001, "incidents.create", "{\"type\":\"own_kind\",\"severity\":\"P3\"}",
+               "\"severity\":\"low\""));
+    CHECK_EQ_U64(gw.agent.incidents.open_count, 2);
+    wait_ms(500);
+    gateway_crash(&gw);
+    REQUIRE(gateway_boot(&gw));
+    wait_ms(5000);
+    CHECK_EQ_U64(gw.agent.incidents.open_count, 2);
+    CHECK(says(1000, "incidents.get", "{\"incident_id\":\"inc_1\"}", "[critical] Pump stands"));
+    CHECK(says(1000, "incidents.get", "{\"incident_id\":\"inc_1\"}",
+               "\"affected_components\":[\"pump\",\"valve\"]"));
+    CHECK(says(1001, "incidents.resolve", "{\"incident_id\":\"inc_1\"}", "\"status\":\"resolved\""));
+    check_sound();
 }
 
 /* swarm:mixed:13 of the simulation. */
@@ -179,7 +230,9 @@ PK_TEST(mode_log_level_and_time) {
     CHECK_STR(site.breach, "");
 }
 
-PK_TEST_MAIN(incident__ack_note_assign_resolve_close__each_reaches_hub_and_log,
+PK_TEST_MAIN(incident__ack_with_an_end__runs_out,
+             incidents_create__by_hand__each_is_its_own_and_survives_a_restart,
+             incident__ack_note_assign_resolve_close__each_reaches_hub_and_log,
              incident__update__words_and_aliases_or_refused,
              incident__closing_an_old_one__leaves_the_rule_of_its_successor_alone,
              incident__ended_by_a_person_while_it_lasts__fires_anew_later, events_send__good_and_bad,

@@ -44,7 +44,8 @@ PK_TEST(help__of_one_command_in_full) {
                           "Acknowledge an incident.\nNeeds the role responder or a higher one.\n\n"
                           "arguments and options:\n"
                           "  ID                    incident id\n"
-                          "  --note TEXT           note for the timeline\n\n"
+                          "  --note TEXT           note for the timeline\n"
+                          "  --expires TIME        it runs out after this time, e.g. 2h; left out: never\n\n"
                           "options of every command:\n") == rig.out);
     CHECK_EQ_INT(ctl_rig_run(&rig, "ack --help"), 0);
     CHECK(strstr(rig.out, "usage: picketctl incidents acknowledge") == rig.out);

@@ -8,10 +8,10 @@
 /* Every cell once more, as text: '.' is illegal, a letter the status after the event (d i m t r c f). Order
  * of events as in the enum. */
 static const char WANTED[PK_INC_STATUS_COUNT][PK_INC_EVENT_COUNT + 1] = {
-    [PK_INC_DETECTED] = "ddm..t.dimtr.f",      [PK_INC_INVESTIGATING] = "iimtit..imtr.f",
-    [PK_INC_MITIGATING] = "mmmtit..imtr.f",    [PK_INC_MITIGATED] = "itmtttr.imtr.f",
-    [PK_INC_RESOLVED] = "ir.rrr..i..rcf",      [PK_INC_CLOSED] = "............c.",
-    [PK_INC_FALSE_POSITIVE] = ".............f"};
+    [PK_INC_DETECTED] = "ddm..t.idimtr.f",      [PK_INC_INVESTIGATING] = "iimtit...imtr.f",
+    [PK_INC_MITIGATING] = "mmmtit...imtr.f",    [PK_INC_MITIGATED] = "itmtttr..imtr.f",
+    [PK_INC_RESOLVED] = "ir.rrr...i..rcf",      [PK_INC_CLOSED] = ".............c.",
+    [PK_INC_FALSE_POSITIVE] = "..............f"};
 static const char LETTERS[] = "dimtrcf";
 
 PK_TEST(table__every_cell) {

@@ -56,9 +56,10 @@ PK_TEST(incident_json__read__gives_back_what_was_written) {
     CHECK(doc.mttr.is_known && doc.mttr.ms == 60000);
     /* The boot-time clock does not travel: everything else is equal. */
     struct pk_incident want = i;
-    struct pk_stamp *const stamps[] = {&want.first_event, &want.detected, &want.acknowledged,
-                                       &want.mitigated,   &want.resolved, &want.closed};
-    for (unsigned k = 0; k < 6; k++) {
+    struct pk_stamp *const stamps[] = {&want.first_event, &want.detected,   &want.acknowledged,
+                                       &want.mitigated,   &want.resolved,   &want.closed,
+                                       &want.ack_until,   &want.stage_since};
+    for (unsigned k = 0; k < 8; k++) {
         stamps[k]->boot = 0;
         stamps[k]->mono_ms = 0;
         stamps[k]->quality = PK_TIME_NTP;
@@ -71,6 +72,14 @@ PK_TEST(incident_json__read__gives_back_what_was_written) {
     CHECK_EQ_INT(doc.incident.severity, want.severity);
     CHECK_EQ_INT(doc.incident.status, want.status);
     CHECK_EQ_INT(doc.incident.stage, want.stage);
+    CHECK(doc.incident.is_announced && doc.incident.is_severity_set && !doc.incident.is_auto_resolved);
+    CHECK_STR(doc.incident.acked_by, "ann");
+    CHECK_EQ_U64(doc.incident.silenced_by, 4);
+    CHECK_EQ_U64(doc.incident.blast_count, 3);
+    CHECK_EQ_U64(doc.incident.child_count, 2);
+    CHECK_EQ_INT(memcmp(doc.incident.stage_ms, want.stage_ms, sizeof want.stage_ms), 0);
+    CHECK_EQ_INT(doc.incident.ack_until.wall_ms, want.ack_until.wall_ms);
+    CHECK_EQ_INT(doc.incident.stage_since.wall_ms, want.stage_since.wall_ms);
     CHECK(doc.incident.is_acked && doc.incident.is_flapping && !doc.incident.is_drill &&
           !doc.incident.is_replayed);
     CHECK_MEM(&doc.incident.first_event, &want.first_event, sizeof want.first_event);

@@ -51,6 +51,29 @@ PK_TEST(status__aliases_of_the_wire_contract) {
     }
 }
 
+PK_TEST(table__every_row_means_what_it_says) {
+    uint32_t count = 0;
+    const struct pk_incident_word *words = pk_incident_words(&count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct pk_str word = pk_str_of(words[i].word);
+        uint8_t status = 99, stage = 99;
+        uint32_t bits = 0;
+        const bool is_status = words[i].kind == PK_WORD_STATUS || words[i].kind == PK_WORD_ALIAS;
+        CHECK_EQ_INT(pk_incident_status_parse(word, &status, &stage), is_status ? PK_OK : PK_E_BAD_FIELD);
+        CHECK(!is_status || (status == words[i].status && stage == words[i].stage));
+        CHECK_EQ_INT(pk_incident_stage_parse(word, &stage),
+                     words[i].kind == PK_WORD_STAGE ? PK_OK : PK_E_BAD_FIELD);
+        CHECK_EQ_INT(pk_incident_word_is_acked(word), words[i].kind == PK_WORD_ACKED);
+        CHECK_EQ_INT(pk_incident_filter_parse(word, &bits),
+                     words[i].kind == PK_WORD_STAGE ? PK_E_BAD_FIELD : PK_OK);
+        CHECK_EQ_INT((bits & PK_INC_FILTER_ACKED) != 0, words[i].kind == PK_WORD_ACKED);
+        CHECK(words[i].kind > PK_WORD_ALIAS || pk_incident_stage_fits(words[i].status, words[i].stage));
+        for (uint32_t k = 0; k < i; k++) {
+            CHECK(!pk_str_eq_nocase(word, words[k].word));
+        }
+    }
+}
+
 PK_TEST(filter__words_aliases_and_active) {
     uint32_t bits = 0;
     CHECK_EQ_INT(pk_incident_filter_parse(pk_str_of("active"), &bits), PK_OK);
@@ -85,6 +108,6 @@ PK_TEST(types__severity_of_the_requirements) {
     CHECK(PK_INC_TYPE_COUNT >= 27);
 }
 
-PK_TEST_MAIN(words__every_value_both_ways, status__aliases_of_the_wire_contract,
-             filter__words_aliases_and_active, stage_fits__the_status_it_stands_beside,
-             types__severity_of_the_requirements)
+PK_TEST_MAIN(table__every_row_means_what_it_says, words__every_value_both_ways,
+             status__aliases_of_the_wire_contract, filter__words_aliases_and_active,
+             stage_fits__the_status_it_stands_beside, types__severity_of_the_requirements)

@@ -155,7 +155,6 @@ PK_TEST(cleared__waits_the_recovery_time_and_a_relapse_starts_over) {
     (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
     CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_INVESTIGATING);
     CHECK_EQ_U64(pk_incidents_get(&t, 1)->flap_count, 1);
-    CHECK_EQ_U64(pk_incidents_tick(&t, &now), UINT64_MAX);
     (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), &now);
     pass(59999);
     (void)pk_incidents_tick(&t, &now);
@@ -349,7 +348,7 @@ PK_TEST(random__invariants_hold) {
             drain();
         }
         (void)pk_incidents_tick(&t, &now);
-        uint32_t used = 0, open = 0, changed = 0, cleared = 0;
+        uint32_t used = 0, open = 0, changed = 0;
         for (uint32_t k = 0; step % 50 == 0 && k < PK_LIMIT_INCIDENTS; k++) {
             const struct pk_incident *i = &t.slots[k].incident;
             if (t.numbers[k] == 0) {
@@ -359,7 +358,8 @@ PK_TEST(random__invariants_hold) {
             used++;
             open += pk_incident_status_is_active(i->status) ? 1u : 0u;
             changed += t.change_kinds[k] != 0 ? 1u : 0u;
-            cleared += t.slots[k].is_cleared ? 1u : 0u;
+            /* The tick comes in time for it. */
+            CHECK(!t.slots[k].is_cleared || t.due_ms <= t.slots[k].cleared_mono_ms + t.settings.recover_ms);
             CHECK_EQ_INT(pk_incident_check(i), PK_OK);
             CHECK(pk_incident_stage_fits(i->status, i->stage));
             CHECK_EQ_INT(pk_stamp_is_set(&i->resolved),
@@ -369,7 +369,6 @@ PK_TEST(random__invariants_hold) {
             CHECK_EQ_U64(used, t.used_count);
             CHECK_EQ_U64(open, t.open_count);
             CHECK_EQ_U64(changed, t.changed_count);
-            CHECK_EQ_U64(cleared, t.recovering_count);
         }
     }
 }

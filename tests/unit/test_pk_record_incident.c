@@ -77,6 +77,24 @@ PK_TEST(record_incident__what_remains_of_actions__is_the_newest) {
     }
 }
 
+/* Version 1 ended behind the lists and announced everything. */
+PK_TEST(record_incident__of_version_1__is_read) {
+    enum { ADDED_BYTES = 2 + 1 + 1 + PK_STAGE_COUNT * 4 + 3 * 2 }; /* nothing set */
+    struct pk_incident i = pk_sample_incident();
+    i.is_severity_set = i.is_announced = false;
+    i.silenced_by = i.blast_count = i.child_count = 0;
+    i.acked_by[0] = '\0';
+    i.ack_until = i.stage_since = (struct pk_stamp){0};
+    memset(i.stage_ms, 0, sizeof i.stage_ms);
+    const uint32_t n = pk_record_incident_pack(&i, bytes, PK_STORE_VALUE_BYTES);
+    bytes[1] = 1;
+    CHECK_EQ_INT(unpack(n - ADDED_BYTES), PK_OK);
+    CHECK(back.is_announced && back.is_acked);
+    CHECK_STR(back.root_cause, i.root_cause);
+    CHECK_EQ_U64(back.child_count, 0);
+    CHECK_EQ_INT(unpack(n), PK_E_BAD_MSG);
+}
+
 PK_TEST(record_incident__cut_or_longer_or_foreign__is_refused) {
     const struct pk_incident i = pk_sample_fullest();
     const uint32_t n = pk_record_incident_pack(&i, bytes, PK_STORE_VALUE_BYTES);
@@ -85,11 +103,13 @@ PK_TEST(record_incident__cut_or_longer_or_foreign__is_refused) {
     }
     bytes[n] = 0;
     CHECK_EQ_INT(unpack(n + 1), PK_E_BAD_MSG);
-    bytes[1] = 2;
+    bytes[1] = 3;
     CHECK_EQ_INT(unpack(n), PK_E_UNSUPPORTED);
     bytes[1] = 0;
     CHECK_EQ_INT(unpack(n), PK_E_BAD_MSG);
-    bytes[1] = 1;
+    bytes[1] = 1; /* which had less */
+    CHECK_EQ_INT(unpack(n), PK_E_BAD_MSG);
+    bytes[1] = 2;
     bytes[0] = 2;
     CHECK_EQ_INT(unpack(n), PK_E_BAD_MSG);
 }
@@ -109,7 +129,7 @@ PK_TEST(record_incident__any_flipped_bit__is_taken_or_refused_but_never_out_of_b
     CHECK(refused > 100);
 }
 
-PK_TEST_MAIN(record_incident__fits__comes_back_byte_for_byte,
+PK_TEST_MAIN(record_incident__of_version_1__is_read, record_incident__fits__comes_back_byte_for_byte,
              record_incident__fullest__gives_way_in_order_and_counts,
              record_incident__what_remains_of_actions__is_the_newest,
              record_incident__cut_or_longer_or_foreign__is_refused,

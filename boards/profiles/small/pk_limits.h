@@ -25,6 +25,7 @@
 #define PK_LIMIT_INCIDENTS 64u /* open or recently resolved in RAM; 16..4096; 3.5 KB each */
 #define PK_LIMIT_TIMELINE                                                                                    \
     512u /* timeline entries in RAM over all incidents; 96 B each; older ones are read from the store */
+#define PK_LIMIT_SILENCES 16u /* silences and maintenance windows; 4..1024; 340 B each */
 
 /* -- respond -- */
 #define PK_LIMIT_ACTIONS 32u /* rows of actions.conf; 8..128; 150 B each, twice: in force and being read */
