@@ -16,7 +16,8 @@ enum {
     SENDS_PER_TICK = 256,
     /* Of the window, never taken by the outbox: the birth must go out however much is on its way again. */
     WINDOW_RESERVE = 2,
-    BIRTH_AGAIN_MS = 5000 /* after the broker refused it */
+    BIRTH_AGAIN_MS = 5000, /* after the broker refused it */
+    ALIAS_SUMMARY = 1      /* the one topic that is said again and again */
 };
 
 uint32_t pk_agent_link_for(const struct pk_agent *a, uint8_t role) {
@@ -829,6 +830,7 @@ static void send_summary(struct pk_agent *a, struct pk_link *l) {
                                       .payload = b.p,
                                       .payload_bytes = b.n,
                                       .qos = 1,
+                                      .topic_alias = ALIAS_SUMMARY,
                                       .payload_is_text = true,
                                       .content_type = pk_str_of(PK_CE_CONTENT_TYPE_BINARY),
                                       .user = user,

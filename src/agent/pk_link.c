@@ -35,7 +35,9 @@ void pk_link_init(struct pk_link *l, const struct pk_config_broker *config,
                                           .out = l->out,
                                           .out_count = PK_COUNT_OF(l->out),
                                           .in = l->in,
-                                          .in_count = PK_COUNT_OF(l->in)};
+                                          .in_count = PK_COUNT_OF(l->in),
+                                          .aliases = l->aliases,
+                                          .alias_count = PK_COUNT_OF(l->aliases)};
     pk_mqtt_init(&l->mqtt, m, &memory);
     l->state = config->is_set ? PK_LINK_WAITING : PK_LINK_OFF;
     l->deadline_ms = now_ms;

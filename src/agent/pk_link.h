@@ -60,6 +60,7 @@ struct pk_link {
     uint8_t rx[PK_LIMIT_MQTT_RX_BYTES], tx[PK_LIMIT_MQTT_TX_BYTES];
     struct pk_mqtt_out_slot out[PK_LIMIT_INFLIGHT];
     struct pk_mqtt_in_slot in[PK_LIMIT_INFLIGHT];
+    struct pk_mqtt_alias_slot aliases[PK_LIMIT_TOPIC_ALIASES];
 };
 
 /* Configuration is kept by reference. is_set == false: the link stays OFF. */

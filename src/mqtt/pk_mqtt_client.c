@@ -114,6 +114,7 @@ void pk_mqtt_init(struct pk_mqtt_client *c, const struct pk_mqtt_config *config,
     c->needs_subscribe = true;
     pk_mqtt_out_init(&c->out, memory->out, memory->out_count);
     pk_mqtt_in_init(&c->in, memory->in, memory->in_count);
+    pk_mqtt_alias_in_init(&c->alias_in, memory->aliases, memory->alias_count);
 }
 
 /* What the specification lets a client assume until the server says otherwise (5.0 section 3.2.2.3). */
@@ -133,6 +134,8 @@ static void reset_connection(struct pk_mqtt_client *c) {
     c->rx_at = c->rx_end = c->rx_skip_bytes = 0;
     c->tx_at = c->tx_end = 0;
     memset(c->requests, 0, sizeof c->requests);
+    memset(&c->alias_out, 0, sizeof c->alias_out);
+    pk_mqtt_alias_in_lost(&c->alias_in);
     c->has_pending_error = false;
     c->session_present = false;
     c->is_connect_sent = false;
@@ -162,10 +165,13 @@ int pk_mqtt_start(struct pk_mqtt_client *c, uint64_t now_ms) {
     c->max_packet_bytes = has_limit ? config->max_packet_bytes : c->rx_bytes;
 
     reset_connection(c);
+    c->alias_maximum = pk_mqtt_alias_in_maximum(&c->alias_in);
     c->is_clean = starts_clean(c);
     const uint32_t cap_bytes = c->tx_bytes - PK_MQTT_LAST_WORDS_BYTES;
-    const int n = pk_mqtt_encode_connect(c->tx, cap_bytes, config, c->is_clean, c->receive_maximum,
-                                         c->max_packet_bytes);
+    const struct pk_mqtt_offer offer = {.max_packet_bytes = c->max_packet_bytes,
+                                        .receive_maximum = c->receive_maximum,
+                                        .topic_alias_maximum = c->alias_maximum};
+    const int n = pk_mqtt_encode_connect(c->tx, cap_bytes, config, c->is_clean, &offer);
     if (n < 0) {
         return n;
     }

@@ -29,6 +29,7 @@
  * later is the caller's.
  */
 #include "base/pk_text.h"
+#include "mqtt/pk_mqtt_alias.h"
 #include "mqtt/pk_mqtt_inflight.h"
 #include "mqtt/pk_mqtt_props.h"
 #include "mqtt/pk_mqtt_reason.h"
@@ -45,7 +46,7 @@ enum {
 
 /* Owned by the caller, exclusively the client's from init on. Sizes: rx >= PK_MQTT_RX_BYTES_MIN and >= the
  * largest packet to be received; tx >= PK_MQTT_TX_BYTES_MIN and >= the largest packet to be sent +
- * PK_MQTT_TX_RESERVE_BYTES; arrays 1..32767 slots. */
+ * PK_MQTT_TX_RESERVE_BYTES; arrays 1..32767 slots; aliases may be none. */
 struct pk_mqtt_memory {
     uint8_t *rx;
     uint32_t rx_bytes;
@@ -55,6 +56,8 @@ struct pk_mqtt_memory {
     uint32_t out_count;
     struct pk_mqtt_in_slot *in;
     uint32_t in_count;
+    struct pk_mqtt_alias_slot *aliases;
+    uint32_t alias_count;
 };
 
 /* What the server allows; the defaults of the specification where it is silent. */
@@ -82,8 +85,8 @@ enum pk_mqtt_event_kind {
 
 enum pk_mqtt_error_kind { PK_MQTT_ERROR_PROTOCOL, PK_MQTT_ERROR_CONNECT_TIMEOUT, PK_MQTT_ERROR_PING_TIMEOUT };
 
-/* All pointers reach into the rx buffer: valid until the next call of pk_mqtt_next, pk_mqtt_rx_space,
- * pk_mqtt_input or pk_mqtt_lost. */
+/* All pointers reach into the rx buffer (the topic perhaps into the aliases): valid until the next call of
+ * pk_mqtt_next, pk_mqtt_rx_space, pk_mqtt_input or pk_mqtt_lost. */
 struct pk_mqtt_event {
     enum pk_mqtt_event_kind kind;
     struct pk_mqtt_props props; /* of the packet; all zero in 3.1.1 and for ERROR */
@@ -134,9 +137,10 @@ struct pk_mqtt_counters {
     uint64_t duplicates_in;     /* QoS 2 deliveries recognised as repeats */
     uint64_t resent;
     uint64_t pings;
-    uint64_t oversized_skipped; /* messages larger than our limit (3.1.1 only; 5.0 closes) */
-    uint64_t connects;          /* CONNACKs with success */
-    uint64_t errors;            /* protocol errors of the server */
+    uint64_t oversized_skipped;       /* messages larger than our limit (3.1.1 only; 5.0 closes) */
+    uint64_t aliases_in, aliases_out; /* messages without their topic */
+    uint64_t connects;                /* CONNACKs with success */
+    uint64_t errors;                  /* protocol errors of the server */
     uint32_t by_reason[PK_MQTT_REASON_SLOT_COUNT]; /* failures >= 0x80, ours and the server's, by name */
 };
 
@@ -164,6 +168,8 @@ struct pk_mqtt_client {
     uint32_t tx_bytes, tx_at, tx_end; /* unsent: [tx_at, tx_end) */
     struct pk_mqtt_out out;
     struct pk_mqtt_in in;
+    struct pk_mqtt_alias_in alias_in;
+    struct pk_mqtt_alias_out alias_out;
     struct pk_mqtt_request requests[PK_MQTT_REQUESTS_MAX];
     struct pk_mqtt_limits limits;
     struct pk_mqtt_counters counters;
@@ -174,6 +180,7 @@ struct pk_mqtt_client {
     uint64_t ping_sent_ms, closing_ms;
     uint32_t max_packet_bytes; /* ours, of this connection */
     uint16_t receive_maximum;  /* ours, of this connection */
+    uint16_t alias_maximum;    /* ours, of this connection */
     uint16_t epoch;            /* connection number, part of every handle */
     uint16_t request_turn;
     bool has_session;     /* a connection of this object was accepted */

@@ -93,13 +93,16 @@ static unsigned connect_flags(const struct pk_mqtt_config *config, bool is_clean
     return flags | (config->has_username ? FLAG_USERNAME : 0u) | (config->has_password ? FLAG_PASSWORD : 0u);
 }
 
-static void put_connect_props(struct sink *s, const struct pk_mqtt_config *config, uint16_t receive_maximum,
-                              uint32_t max_packet_bytes) {
+static void put_connect_props(struct sink *s, const struct pk_mqtt_config *config,
+                              const struct pk_mqtt_offer *offer) {
     if (config->session_expiry_s > 0) {
         put_prop_u32(s, PK_MQTT_PROP_SESSION_EXPIRY, config->session_expiry_s);
     }
-    put_prop_u16(s, PK_MQTT_PROP_RECEIVE_MAXIMUM, receive_maximum);
-    put_prop_u32(s, PK_MQTT_PROP_MAXIMUM_PACKET, max_packet_bytes);
+    put_prop_u16(s, PK_MQTT_PROP_RECEIVE_MAXIMUM, offer->receive_maximum);
+    put_prop_u32(s, PK_MQTT_PROP_MAXIMUM_PACKET, offer->max_packet_bytes);
+    if (offer->topic_alias_maximum > 0) {
+        put_prop_u16(s, PK_MQTT_PROP_TOPIC_ALIAS_MAXIMUM, offer->topic_alias_maximum);
+    }
 }
 
 static void put_will_props(struct sink *s, const struct pk_mqtt_will *will) {
@@ -144,10 +147,10 @@ static bool connect_is_valid(const struct pk_mqtt_config *config, bool is_clean)
 }
 
 static void put_connect_body(struct sink *s, const struct pk_mqtt_config *config, bool is_clean,
-                             uint16_t receive_maximum, uint32_t max_packet_bytes) {
+                             const struct pk_mqtt_offer *offer) {
     const bool is_5 = config->version == PK_MQTT_V5;
     struct sink props = {NULL, 0}, will_props = {NULL, 0};
-    put_connect_props(&props, config, receive_maximum, max_packet_bytes);
+    put_connect_props(&props, config, offer);
     put_will_props(&will_props, &config->will);
 
     put_bytes(s, pk_str_of("MQTT"));
@@ -156,7 +159,7 @@ static void put_connect_body(struct sink *s, const struct pk_mqtt_config *config
     put_u16(s, config->keep_alive_s);
     if (is_5) {
         put_varint(s, (uint32_t)props.n);
-        put_connect_props(s, config, receive_maximum, max_packet_bytes);
+        put_connect_props(s, config, offer);
     }
     put_bytes(s, config->client_id);
     if (has_will(config)) {
@@ -192,7 +195,7 @@ static int begin(struct sink *s, uint8_t *p, uint32_t cap_bytes, unsigned first_
 }
 
 int pk_mqtt_encode_connect(uint8_t *p, uint32_t cap_bytes, const struct pk_mqtt_config *config, bool is_clean,
-                           uint16_t receive_maximum, uint32_t max_packet_bytes) {
+                           const struct pk_mqtt_offer *offer) {
     if (!connect_is_valid(config, is_clean)) {
         return PK_E_BAD_FIELD;
     }
@@ -204,11 +207,11 @@ int pk_mqtt_encode_connect(uint8_t *p, uint32_t cap_bytes, const struct pk_mqtt_
         return PK_E_TOO_BIG;
     }
     struct sink body = {NULL, 0};
-    put_connect_body(&body, config, is_clean, receive_maximum, max_packet_bytes);
+    put_connect_body(&body, config, is_clean, offer);
     struct sink s;
     const int total = begin(&s, p, cap_bytes, PK_MQTT_CONNECT << 4, body.n);
     if (total > 0 && s.p != NULL) {
-        put_connect_body(&s, config, is_clean, receive_maximum, max_packet_bytes);
+        put_connect_body(&s, config, is_clean, offer);
         PK_ASSERT(s.n == (uint32_t)total);
     }
     return total;
@@ -224,6 +227,9 @@ static void put_publish_props(struct sink *s, const struct pk_mqtt_publish *m) {
     if (m->message_expiry_s > 0) {
         put_prop_u32(s, PK_MQTT_PROP_MESSAGE_EXPIRY, m->message_expiry_s);
     }
+    if (m->topic_alias > 0) {
+        put_prop_u16(s, PK_MQTT_PROP_TOPIC_ALIAS, m->topic_alias);
+    }
     if (m->content_type.n > 0) {
         put_prop_bytes(s, PK_MQTT_PROP_CONTENT_TYPE, m->content_type);
     }
@@ -237,7 +243,8 @@ static void put_publish_props(struct sink *s, const struct pk_mqtt_publish *m) {
 }
 
 static bool publish_is_valid(const struct pk_mqtt_publish *m) {
-    if (m->qos > 2 || !pk_mqtt_topic_is_name(m->topic) || !pk_mqtt_text_is_valid(m->content_type)) {
+    const bool has_topic = (m->topic.n == 0 && m->topic_alias > 0) || pk_mqtt_topic_is_name(m->topic);
+    if (m->qos > 2 || !has_topic || !pk_mqtt_text_is_valid(m->content_type)) {
         return false;
     }
     if (m->response_topic.n > 0 && !pk_mqtt_topic_is_name(m->response_topic)) {

@@ -7,8 +7,16 @@
 #include "mqtt/pk_mqtt_decode.h"
 #include "mqtt/pk_mqtt_shapes.h"
 
+/* What we let the server do on this connection. */
+struct pk_mqtt_offer {
+    uint32_t max_packet_bytes;
+    uint16_t receive_maximum;
+    uint16_t topic_alias_maximum;
+};
+
 PK_MUST_USE int pk_mqtt_encode_connect(uint8_t *p, uint32_t cap_bytes, const struct pk_mqtt_config *config,
-                                       bool is_clean, uint16_t receive_maximum, uint32_t max_packet_bytes);
+                                       bool is_clean, const struct pk_mqtt_offer *offer);
+/* An empty topic only with its topic_alias. */
 PK_MUST_USE int pk_mqtt_encode_publish(uint8_t *p, uint32_t cap_bytes, const struct pk_mqtt_publish *message,
                                        uint16_t packet_id, bool is_dup, enum pk_mqtt_version version);
 PK_MUST_USE int pk_mqtt_encode_subscribe(uint8_t *p, uint32_t cap_bytes, const struct pk_mqtt_filter *filters,

@@ -94,6 +94,25 @@ static enum step on_connack(struct pk_mqtt_client *c, const uint8_t *p, uint32_t
     return STEP_EVENT;
 }
 
+/* STEP_EVENT: the message has its topic. */
+static enum step resolve_alias(struct pk_mqtt_client *c, uint16_t alias, struct pk_mqtt_message *m) {
+    const bool has_topic = m->topic.n > 0;
+    if (alias > c->alias_maximum) {
+        return fail_protocol(c, PK_MQTT_TOPIC_ALIAS_INVALID, "topic alias above our maximum");
+    }
+    switch (pk_mqtt_alias_in_take(&c->alias_in, alias, &m->topic)) {
+    case PK_OK:
+        c->counters.aliases_in += has_topic ? 0 : 1;
+        return STEP_EVENT;
+    case PK_E_NOT_FOUND:
+        return fail_protocol(c, PK_MQTT_PROTOCOL_ERROR, "topic alias that stands for nothing");
+    case PK_E_TOO_BIG:
+        return fail_protocol(c, PK_MQTT_IMPLEMENTATION_ERROR, "topic alias of a topic too long to remember");
+    default:
+        return fail_protocol(c, PK_MQTT_TOPIC_ALIAS_INVALID, "topic alias zero");
+    }
+}
+
 /* A message of QoS 1 or 2 is entered among those to be acknowledged. STEP_EVENT: deliver it. */
 static enum step enter_message(struct pk_mqtt_client *c, const struct pk_mqtt_message *m, uint32_t handle) {
     if (m->qos == 2 && pk_mqtt_in_recognise(&c->in, m->packet_id)) { /* MQTT-4.3.3-10, however often */
@@ -113,8 +132,9 @@ static enum step on_publish(struct pk_mqtt_client *c, const uint8_t *p, uint32_t
     if (pk_mqtt_decode_publish(p, n, flags, pk_mqtt_version_of(c), &m, &event->props, &fault) != PK_OK) {
         return fail_fault(c, &fault);
     }
-    if (pk_mqtt_props_has(&event->props, PK_MQTT_PROP_TOPIC_ALIAS)) { /* our Topic Alias Maximum is 0 */
-        return fail_protocol(c, PK_MQTT_TOPIC_ALIAS_INVALID, "topic alias above our maximum");
+    if (pk_mqtt_props_has(&event->props, PK_MQTT_PROP_TOPIC_ALIAS) &&
+        resolve_alias(c, event->props.topic_alias, &m) != STEP_EVENT) {
+        return STEP_ON;
     }
     if (m.qos == 2 && !c->config->accepts_qos2) {
         return fail_protocol(c, PK_MQTT_PROTOCOL_ERROR, "QoS 2 that was not subscribed");

@@ -48,10 +48,15 @@ static int queue_publish(struct pk_mqtt_client *c, const struct pk_mqtt_publish 
     }
     const uint32_t room = c->tx_bytes - c->tx_end;
     const uint32_t cap_bytes = room > PK_MQTT_TX_RESERVE_BYTES ? room - PK_MQTT_TX_RESERVE_BYTES : 0;
+    bool is_known = false;
+    struct pk_mqtt_publish wire = *m;
+    wire.topic_alias = pk_mqtt_alias_out_find(&c->alias_out, m->topic_alias, c->limits.topic_alias_maximum,
+                                              m->topic, &is_known);
+    wire.topic.n = is_known ? 0 : m->topic.n;
     const int n =
-        pk_mqtt_encode_publish(c->tx + c->tx_end, cap_bytes, m, packet_id, is_dup, pk_mqtt_version_of(c));
-    if (n < 0) {
-        return n;
+        pk_mqtt_encode_publish(c->tx + c->tx_end, cap_bytes, &wire, packet_id, is_dup, pk_mqtt_version_of(c));
+    if (n < 0 || m->topic.n == 0) {
+        return n < 0 ? n : PK_E_BAD_FIELD;
     }
     const uint32_t total = (uint32_t)n;
     if (total > c->limits.max_packet_bytes || total > c->tx_bytes - PK_MQTT_TX_RESERVE_BYTES) {
@@ -62,6 +67,10 @@ static int queue_publish(struct pk_mqtt_client *c, const struct pk_mqtt_publish 
     }
     c->tx_end += total;
     c->counters.messages_out++;
+    c->counters.aliases_out += is_known ? 1 : 0;
+    if (wire.topic_alias > 0 && !is_known) {
+        pk_mqtt_alias_out_told(&c->alias_out, wire.topic_alias, m->topic);
+    }
     return PK_OK;
 }
 

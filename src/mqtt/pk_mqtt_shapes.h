@@ -55,6 +55,9 @@ struct pk_mqtt_publish {
     bool may_overtake;         /* may be sent before messages that wait to be sent again: a birth */
     bool payload_is_text;      /* payload format indicator 1 */
     uint32_t message_expiry_s; /* 0: none */
+    /* 1..PK_MQTT_OUT_ALIASES_MAX: the topic is sent once a connection and then only this number, where the
+     * server offers so many. 0: the topic each time. */
+    uint16_t topic_alias;
     struct pk_str content_type;
     struct pk_str response_topic;
     bool has_correlation;

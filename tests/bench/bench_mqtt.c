@@ -149,8 +149,8 @@ static void ours_connect(void) {
                                        .clean_start = true,
                                        .keep_alive_s = 60,
                                        .connect_timeout_ms = 5000};
-    const struct pk_mqtt_memory memory = {o.rx,  sizeof o.rx, o.tx, sizeof o.tx,
-                                          o.out, FLIGHT_MAX,  o.in, FLIGHT_MAX};
+    const struct pk_mqtt_memory memory = {o.rx,       sizeof o.rx, o.tx,       sizeof o.tx, o.out,
+                                          FLIGHT_MAX, o.in,        FLIGHT_MAX, NULL,        0};
     pk_mqtt_init(&o.client, &o.config, &memory);
     o.fd = dial();
     if (pk_mqtt_start(&o.client, now_ns() / 1000000u) != PK_OK) {

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/pk_assert.h"
 #include "support/mqtt_link.h"
 #include "support/pk_test.h"
 
@@ -214,6 +215,37 @@ PK_TEST(publish__properties__arrive_as_they_are) {
     CHECK(link_until(&L, &L.done, 1));
     const char *got = sub_lines(&B, 1);
     CHECK_STR(got, "application/json|reply/here|corr-1|1|specversion:1.0 id:7-1|{}\n");
+    link_end_process(sub);
+    link_leave(&L);
+    broker_stop(&B);
+}
+
+PK_TEST(publish__topic_aliases__arrive_under_their_topics) {
+    static const struct {
+        const char *topic, *payload;
+        uint16_t alias;
+        uint8_t qos;
+    } SENT[] = {{"a/1", "1", 1, 0}, {"a/1", "2", 1, 1}, {"a/2", "3", 2, 2}, {"a/1", "4", 1, 2},
+                {"a/2", "5", 2, 0}, {"a/3", "6", 1, 1}, {"a/3", "7", 1, 1}, {"a/4", "8", 8, 1}};
+    BEGIN("max_topic_alias 2");
+    link_init(&L, "gw", PK_MQTT_V5);
+    REQUIRE(link_open(&L, B.port));
+    CHECK_EQ_INT(L.client.limits.topic_alias_maximum, 2);
+    const pid_t sub = mosquitto_sub(&B, "a/#", "2", "%t %p");
+    for (size_t i = 0; i < PK_COUNT_OF(SENT); i++) {
+        struct pk_mqtt_publish m = link_message(SENT[i].topic, SENT[i].payload, SENT[i].qos);
+        m.topic_alias = SENT[i].alias;
+        CHECK_EQ_INT(pk_mqtt_publish(&L.client, &m, i), PK_OK);
+    }
+    CHECK(link_until(&L, &L.done, 6));
+    const char *got = sub_lines(&B, PK_COUNT_OF(SENT));
+    for (size_t i = 0; i < PK_COUNT_OF(SENT); i++) { /* the qualities of service may overtake each other */
+        char line[16];
+        snprintf(line, sizeof line, "%s %s\n", SENT[i].topic, SENT[i].payload);
+        CHECK(strstr(got, line) != NULL);
+    }
+    CHECK_EQ_U64(L.client.counters.aliases_out, 4);
+    CHECK_EQ_INT(L.errors + L.disconnected, 0);
     link_end_process(sub);
     link_leave(&L);
     broker_stop(&B);
@@ -575,7 +607,8 @@ PK_TEST(subscribe__shared__is_split_between_two) {
 }
 
 PK_TEST_MAIN(publish__each_qos__reaches_mosquitto_sub, publish__each_qos_with_311__reaches_mosquitto_sub,
-             publish__properties__arrive_as_they_are, subscribe__each_qos__delivers_from_mosquitto_pub,
+             publish__properties__arrive_as_they_are, publish__topic_aliases__arrive_under_their_topics,
+             subscribe__each_qos__delivers_from_mosquitto_pub,
              subscribe__each_qos_with_311__delivers_from_mosquitto_pub, subscribe__properties__are_read,
              will__connection_cut__is_published_and_retained,
              session__unacknowledged_message__comes_again_with_dup,

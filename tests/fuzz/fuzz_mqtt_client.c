@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { RX_BYTES = 512, TX_BYTES = 640, SLOTS = 4, SENT_MAX = 1 << 16 };
+enum { RX_BYTES = 512, TX_BYTES = 640, SLOTS = 4, ALIASES = 2, SENT_MAX = 1 << 16 };
 
 struct run {
     struct pk_mqtt_client client;
@@ -19,6 +19,7 @@ struct run {
     uint8_t rx[RX_BYTES], tx[TX_BYTES];
     struct pk_mqtt_out_slot out[SLOTS];
     struct pk_mqtt_in_slot in[SLOTS];
+    struct pk_mqtt_alias_slot aliases[ALIASES];
     uint8_t sent[SENT_MAX];
     uint32_t sent_n;
     uint64_t digest;
@@ -35,6 +36,15 @@ static void note(struct run *r, const void *p, size_t n) {
 static void note_text(struct run *r, struct pk_str s) {
     PK_ASSERT(s.n == 0 || ((const uint8_t *)s.p >= r->rx && (const uint8_t *)s.p + s.n <= r->rx + RX_BYTES));
     note(r, s.n > 0 ? s.p : "", s.n);
+}
+
+static void note_topic(struct run *r, struct pk_str s) {
+    const char *from = (const char *)r->aliases, *to = from + sizeof r->aliases;
+    if (s.p >= from && s.p + s.n <= to) {
+        note(r, s.p, s.n);
+        return;
+    }
+    note_text(r, s);
 }
 
 static void note_event(struct run *r, const struct pk_mqtt_event *e) {
@@ -54,7 +64,7 @@ static void note_event(struct run *r, const struct pk_mqtt_event *e) {
     note_text(r, e->props.reason_string);
     if (e->kind == PK_MQTT_EV_MESSAGE) {
         PK_ASSERT(pk_mqtt_topic_is_name(e->u.message.topic));
-        note_text(r, e->u.message.topic);
+        note_topic(r, e->u.message.topic);
         note_text(r, pk_str_make((const char *)e->u.message.payload, e->u.message.payload_bytes));
     } else if (e->kind == PK_MQTT_EV_ERROR) {
         PK_ASSERT(e->u.error.what != NULL && e->u.error.reason >= PK_MQTT_UNSPECIFIED_ERROR);
@@ -143,7 +153,8 @@ static void run(struct run *r, uint8_t flags, const uint8_t *p, size_t n, uint32
                                         .accepts_qos2 = (flags & 2) != 0,
                                         .keep_alive_s = 60,
                                         .connect_timeout_ms = 1000};
-    const struct pk_mqtt_memory memory = {r->rx, RX_BYTES, r->tx, TX_BYTES, r->out, SLOTS, r->in, SLOTS};
+    const struct pk_mqtt_memory memory = {r->rx, RX_BYTES, r->tx, TX_BYTES,   r->out,
+                                          SLOTS, r->in,    SLOTS, r->aliases, ALIASES};
     pk_mqtt_init(&r->client, &r->config, &memory);
     const int started = pk_mqtt_start(&r->client, 1);
     PK_ASSERT(started == PK_OK);

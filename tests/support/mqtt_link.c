@@ -76,7 +76,8 @@ void link_init(struct link *l, const char *client_id, enum pk_mqtt_version versi
                                         .accepts_qos2 = true,
                                         .keep_alive_s = 30,
                                         .connect_timeout_ms = 3000};
-    const struct pk_mqtt_memory memory = {l->rx, sizeof l->rx, l->tx, sizeof l->tx, l->out, 64, l->in, 64};
+    const struct pk_mqtt_memory memory = {l->rx, sizeof l->rx, l->tx, sizeof l->tx, l->out,
+                                          64,    l->in,        64,    l->aliases,   4};
     pk_mqtt_init(&l->client, &l->config, &memory);
 }
 

@@ -14,6 +14,7 @@ struct link {
     uint8_t rx[65536], tx[65536];
     struct pk_mqtt_out_slot out[64];
     struct pk_mqtt_in_slot in[64];
+    struct pk_mqtt_alias_slot aliases[4];
     int fd;
     bool is_session_present, is_refusing_to_ack;
     uint8_t last_reason, last_code;

@@ -29,7 +29,7 @@ uint32_t rig_hex(const char *hex, uint8_t *out, uint32_t cap_bytes) {
     return n;
 }
 
-void rig_init(struct mqtt_rig *rig, enum pk_mqtt_version version) {
+static void init(struct mqtt_rig *rig, enum pk_mqtt_version version, uint32_t alias_count) {
     memset(rig, 0, sizeof *rig);
     rig->config = (struct pk_mqtt_config){.version = (uint8_t)version,
                                           .client_id = pk_str_of("gw"),
@@ -45,9 +45,19 @@ void rig_init(struct mqtt_rig *rig, enum pk_mqtt_version version) {
         .out_count = RIG_SLOTS,
         .in = rig->in,
         .in_count = RIG_SLOTS,
+        .aliases = alias_count > 0 ? rig->aliases : NULL,
+        .alias_count = alias_count,
     };
     pk_mqtt_init(&rig->client, &rig->config, &memory);
     rig->now_ms = 1000000;
+}
+
+void rig_init(struct mqtt_rig *rig, enum pk_mqtt_version version) {
+    init(rig, version, 0);
+}
+
+void rig_init_with_aliases(struct mqtt_rig *rig) {
+    init(rig, PK_MQTT_V5, RIG_ALIASES);
 }
 
 uint32_t rig_take(struct mqtt_rig *rig, uint8_t *out, uint32_t cap_bytes) {

@@ -3,7 +3,7 @@
 /* An MQTT client with its memory and a hand that plays the server, byte by byte in hex. */
 #include "mqtt/pk_mqtt_client.h"
 
-enum { RIG_RX_BYTES = 1024, RIG_TX_BYTES = 1024, RIG_SLOTS = 8 };
+enum { RIG_RX_BYTES = 1024, RIG_TX_BYTES = 1024, RIG_SLOTS = 8, RIG_ALIASES = 2 };
 
 struct mqtt_rig {
     struct pk_mqtt_client client;
@@ -11,6 +11,7 @@ struct mqtt_rig {
     uint8_t rx[RIG_RX_BYTES], tx[RIG_TX_BYTES];
     struct pk_mqtt_out_slot out[RIG_SLOTS];
     struct pk_mqtt_in_slot in[RIG_SLOTS];
+    struct pk_mqtt_alias_slot aliases[RIG_ALIASES];
     uint64_t now_ms;
     struct pk_mqtt_event event; /* the last one pulled */
 };
@@ -20,6 +21,8 @@ uint32_t rig_hex(const char *hex, uint8_t *out, uint32_t cap_bytes);
 
 /* 5.0, client id "gw", session expiry 100 s, keep-alive 60 s, not yet started. */
 void rig_init(struct mqtt_rig *rig, enum pk_mqtt_version version);
+/* The same, and it takes RIG_ALIASES topic aliases. */
+void rig_init_with_aliases(struct mqtt_rig *rig);
 /* Starts, drops the CONNECT, answers CONNACK with success; true when the CONNECTED event came. */
 bool rig_connect(struct mqtt_rig *rig, bool session_present);
 /* The same with these CONNACK properties in hex (without their length). */

@@ -7,6 +7,7 @@
 #include "support/pk_test.h"
 
 static uint8_t got[4096], want[4096];
+static const struct pk_mqtt_offer OFFER = {.max_packet_bytes = 4096, .receive_maximum = 10};
 
 /* Encoded bytes are exactly these; measuring gives the same length and writes nothing. */
 #define CHECK_PACKET(hex, call_with)                                                                         \
@@ -35,7 +36,26 @@ PK_TEST(connect__smallest__golden) {
     c.session_expiry_s = 0;
     c.clean_start = true;
     CHECK_PACKET("10 17 00 04 'MQTT' 05 02 00 3c 08 21 00 0a 27 00 00 10 00 00 02 'gw'",
-                 pk_mqtt_encode_connect(p, cap, &c, c.clean_start, 10, 4096));
+                 pk_mqtt_encode_connect(p, cap, &c, c.clean_start, &OFFER));
+}
+
+PK_TEST(connect__topic_aliases_offered__golden) {
+    const struct pk_mqtt_offer offer = {4096, 10, 2};
+    struct pk_mqtt_config c = config_of(PK_MQTT_V5);
+    CHECK_PACKET(
+        "10 1f 00 04 'MQTT' 05 00 00 3c 10 11 00 00 00 64 21 00 0a 27 00 00 10 00 22 00 02 00 02 'gw'",
+        pk_mqtt_encode_connect(p, cap, &c, c.clean_start, &offer));
+}
+
+PK_TEST(publish__with_a_topic_alias__golden) {
+    struct pk_mqtt_publish m = {
+        .topic = pk_str_of("a/b"), .payload = "x", .payload_bytes = 1, .topic_alias = 7};
+    CHECK_PACKET("30 0a 00 03 'a/b' 03 23 00 07 'x'",
+                 pk_mqtt_encode_publish(p, cap, &m, 0, false, PK_MQTT_V5));
+    m.topic.n = 0;
+    CHECK_PACKET("30 07 00 00 03 23 00 07 'x'", pk_mqtt_encode_publish(p, cap, &m, 0, false, PK_MQTT_V5));
+    m.topic_alias = 0;
+    CHECK_EQ_INT(pk_mqtt_encode_publish(NULL, 0, &m, 0, false, PK_MQTT_V5), PK_E_BAD_FIELD);
 }
 
 PK_TEST(connect__everything__golden) {
@@ -57,18 +77,18 @@ PK_TEST(connect__everything__golden) {
     CHECK_PACKET("10 48 00 04 'MQTT' 05 ec 00 3c 0d 11 00 00 00 64 21 00 0a 27 00 00 10 00 00 02 'gw'"
                  "17 18 00 00 00 1e 01 01 02 00 00 00 3c 03 00 01 'c' 26 00 01 'k' 00 01 'v'"
                  "00 02 'st' 00 03 'off' 00 04 'user' 00 03 70 00 77",
-                 pk_mqtt_encode_connect(p, cap, &c, c.clean_start, 10, 4096));
+                 pk_mqtt_encode_connect(p, cap, &c, c.clean_start, &OFFER));
 }
 
 PK_TEST(connect_311__golden) {
     struct pk_mqtt_config c = config_of(PK_MQTT_V311);
     c.will = (struct pk_mqtt_will){.topic = pk_str_of("st"), .payload = pk_str_of("off"), .qos = 2};
     CHECK_PACKET("10 17 00 04 'MQTT' 04 14 00 3c 00 02 'gw' 00 02 'st' 00 03 'off'",
-                 pk_mqtt_encode_connect(p, cap, &c, c.clean_start, 10, 4096));
+                 pk_mqtt_encode_connect(p, cap, &c, c.clean_start, &OFFER));
     c.will.topic.n = 0;
     c.clean_start = true;
     CHECK_PACKET("10 0e 00 04 'MQTT' 04 02 00 3c 00 02 'gw'",
-                 pk_mqtt_encode_connect(p, cap, &c, c.clean_start, 10, 4096));
+                 pk_mqtt_encode_connect(p, cap, &c, c.clean_start, &OFFER));
 }
 
 PK_TEST(connect__what_may_not_be_sent__is_refused) {
@@ -76,39 +96,39 @@ PK_TEST(connect__what_may_not_be_sent__is_refused) {
     memset(big, 'a', sizeof big);
     struct pk_mqtt_config c = config_of(PK_MQTT_V5);
     c.version = 3;
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, &OFFER), PK_E_BAD_FIELD);
     c = config_of(PK_MQTT_V5);
     c.client_id = pk_str_of("\xFF");
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, &OFFER), PK_E_BAD_FIELD);
     c = config_of(PK_MQTT_V5);
     c.client_id = pk_str_make(big, 65536);
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, &OFFER), PK_E_BAD_FIELD);
     c = config_of(PK_MQTT_V311);
     c.client_id.n = 0; /* MQTT-3.1.3-7 */
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, &OFFER), PK_E_BAD_FIELD);
     c.clean_start = true;
-    CHECK(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100) > 0);
+    CHECK(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, &OFFER) > 0);
     c.has_password = true; /* without a user name: 5.0 only */
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, &OFFER), PK_E_BAD_FIELD);
     c.version = PK_MQTT_V5;
-    CHECK(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100) > 0);
+    CHECK(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, &OFFER) > 0);
     c.has_username = true;
     c.username = pk_str_make("a\0", 2);
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, &OFFER), PK_E_BAD_FIELD);
     c.username = pk_str_of("a");
     c.password = pk_str_make(big, 65536);
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, &OFFER), PK_E_BAD_FIELD);
     c = config_of(PK_MQTT_V5);
     c.will.topic = pk_str_of("a/#");
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, &OFFER), PK_E_BAD_FIELD);
     c.will.topic = pk_str_of("a");
     c.will.qos = 3;
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, &OFFER), PK_E_BAD_FIELD);
     c.will.qos = 0;
     c.will.payload = pk_str_make(big, 65536);
-    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, &OFFER), PK_E_BAD_FIELD);
     c.will.payload = pk_str_make(big, 65535);
-    CHECK(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, 1, 100) > 65535);
+    CHECK(pk_mqtt_encode_connect(NULL, 0, &c, c.clean_start, &OFFER) > 65535);
 }
 
 PK_TEST(publish__golden) {
@@ -239,7 +259,8 @@ PK_TEST(short_packets__golden) {
     CHECK_EQ_U64(pk_mqtt_encode_disconnect(p, 4, PK_MQTT_V311), 2);
 }
 
-PK_TEST_MAIN(connect__smallest__golden, connect__everything__golden, connect_311__golden,
+PK_TEST_MAIN(connect__smallest__golden, connect__topic_aliases_offered__golden,
+             publish__with_a_topic_alias__golden, connect__everything__golden, connect_311__golden,
              connect__what_may_not_be_sent__is_refused, publish__golden, publish__every_property__golden,
              publish__what_may_not_be_sent__is_refused, subscribe__golden,
              subscribe__what_may_not_be_sent__is_refused, unsubscribe__golden_and_refused,

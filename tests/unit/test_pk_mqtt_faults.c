@@ -443,8 +443,8 @@ static uint32_t run(uint64_t seed, uint8_t qos, bool may_lose_session) {
                                        .receive_maximum = SLOTS,
                                        .accepts_qos2 = true,
                                        .connect_timeout_ms = 1000000};
-    const struct pk_mqtt_memory memory = {W.rx,  sizeof W.rx, W.tx, sizeof W.tx,
-                                          W.out, SLOTS,       W.in, SLOTS * 2};
+    const struct pk_mqtt_memory memory = {W.rx,  sizeof W.rx, W.tx,      sizeof W.tx, W.out,
+                                          SLOTS, W.in,        SLOTS * 2, NULL,        0};
     pk_mqtt_init(&W.client, &W.config, &memory);
     for (int i = 0; i < 100000 && !is_over() && W.wrong == NULL; i++) {
         turn(i > 3000);

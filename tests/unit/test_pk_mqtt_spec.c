@@ -486,13 +486,133 @@ PK_TEST(topic_alias__from_the_server__any_value_is_above_our_maximum_of_none) {
     }
 }
 
-PK_TEST(topic_alias__to_a_server_that_takes_them__is_not_used) {
+PK_TEST(topic_alias__from_the_server__stands_for_its_topic_until_it_gets_another) {
+    rig_init_with_aliases(&rig);
+    REQUIRE(rig_connect(&rig, false));
+    static const struct {
+        const char *hex, *topic;
+    } STEPS[] = {{"30 09 00 03 'a/b' 03 23 00 01", "a/b"}, {"30 06 00 00 03 23 00 01", "a/b"},
+                 {"30 07 00 01 'c' 03 23 00 02", "c"},     {"30 06 00 00 03 23 00 01", "a/b"},
+                 {"30 07 00 01 'd' 03 23 00 01", "d"},     {"32 08 00 00 00 05 03 23 00 01", "d"},
+                 {"30 06 00 00 03 23 00 02", "c"}};
+    for (size_t i = 0; i < sizeof STEPS / sizeof STEPS[0]; i++) {
+        rig_feed(&rig, STEPS[i].hex);
+        REQUIRE(rig_event(&rig) == PK_MQTT_EV_MESSAGE);
+        CHECK(pk_str_eq_c(rig.event.u.message.topic, STEPS[i].topic));
+    }
+    CHECK_EQ_U64(rig.client.counters.aliases_in, 4);
+    CHECK_EQ_U64(rig.client.counters.errors, 0);
+}
+
+PK_TEST(topic_alias__from_the_server__offered_ones_only_and_only_on_this_connection) {
+    static const struct {
+        const char *hex, *answer;
+    } WRONG[] = {{"30 07 00 01 't' 03 23 00 00", "e0 01 94"},
+                 {"30 07 00 01 't' 03 23 00 03", "e0 01 94"},
+                 {"30 06 00 00 03 23 00 03", "e0 01 94"},
+                 {"30 06 00 00 03 23 00 02", "e0 01 82"},
+                 {"30 06 00 00 03 23 00 01", "e0 01 82"}}; /* told on the connection before */
+    rig_init_with_aliases(&rig);
+    for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
+        REQUIRE(rig_connect(&rig, i > 0));
+        rig_feed(&rig, WRONG[i].hex);
+        CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_ERROR);
+        CHECK(rig_sends(&rig, WRONG[i].answer));
+        pk_mqtt_lost(&rig.client);
+        REQUIRE(rig_connect(&rig, true));
+        rig_feed(&rig, "30 07 00 01 't' 03 23 00 01");
+        CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_MESSAGE);
+        pk_mqtt_lost(&rig.client);
+    }
+}
+
+PK_TEST(topic_alias__of_a_topic_too_long_to_remember__is_delivered_once_and_none_are_offered_again) {
+    char hex[64 + PK_MQTT_ALIAS_TOPIC_BYTES];
+    uint8_t out[256];
+    const int topic_bytes = PK_MQTT_ALIAS_TOPIC_BYTES + 1;
+    rig_init_with_aliases(&rig);
+    REQUIRE(rig_connect(&rig, false));
+    snprintf(hex, sizeof hex, "30 85 01 00 7f '%0*d' 03 23 00 01", topic_bytes, 0);
+    rig_feed(&rig, hex);
+    REQUIRE(rig_event(&rig) == PK_MQTT_EV_MESSAGE);
+    CHECK_EQ_U64(rig.event.u.message.topic.n, PK_MQTT_ALIAS_TOPIC_BYTES + 1);
+    rig_feed(&rig, "30 06 00 00 03 23 00 01");
+    CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_ERROR);
+    CHECK(rig_sends(&rig, "e0 01 83"));
+    pk_mqtt_lost(&rig.client);
+    REQUIRE(pk_mqtt_start(&rig.client, rig.now_ms) == PK_OK);
+    const uint32_t n = rig_take(&rig, out, sizeof out);
+    CHECK(memchr(out, PK_MQTT_PROP_TOPIC_ALIAS_MAXIMUM, n) == NULL);
+}
+
+PK_TEST(topic_alias__to_a_server_that_takes_them__names_the_topic_once_a_connection) {
+    struct pk_mqtt_publish m = rig_message("x", 0);
     rig_init(&rig, PK_MQTT_V5);
-    REQUIRE(rig_connect_with(&rig, false, "22 00 0a"));
-    CHECK_EQ_INT(rig.client.limits.topic_alias_maximum, 10);
-    CHECK_EQ_INT(publish("x", 0, 0), PK_OK);
-    CHECK_EQ_INT(publish("x", 0, 0), PK_OK);
-    CHECK(rig_sends(&rig, "30 05 00 01 't' 00 'x' 30 05 00 01 't' 00 'x'"));
+    REQUIRE(rig_connect_with(&rig, false, "22 00 02"));
+    CHECK_EQ_INT(rig.client.limits.topic_alias_maximum, 2);
+    m.topic_alias = 1;
+    CHECK_EQ_INT(pk_mqtt_publish(&rig.client, &m, 0), PK_OK);
+    CHECK_EQ_INT(pk_mqtt_publish(&rig.client, &m, 0), PK_OK);
+    CHECK(rig_sends(&rig, "30 08 00 01 't' 03 23 00 01 'x' 30 07 00 00 03 23 00 01 'x'"));
+    m.topic = pk_str_of("u"); /* another topic under the number is told anew */
+    CHECK_EQ_INT(pk_mqtt_publish(&rig.client, &m, 0), PK_OK);
+    m.topic_alias = 3; /* more than the server takes */
+    CHECK_EQ_INT(pk_mqtt_publish(&rig.client, &m, 0), PK_OK);
+    CHECK(rig_sends(&rig, "30 08 00 01 'u' 03 23 00 01 'x' 30 05 00 01 'u' 00 'x'"));
+    m.topic.n = 0;
+    m.topic_alias = 1;
+    CHECK_EQ_INT(pk_mqtt_publish(&rig.client, &m, 0), PK_E_BAD_FIELD);
+    pk_mqtt_lost(&rig.client);
+    m.topic = pk_str_of("u");
+    REQUIRE(rig_connect_with(&rig, true, "22 00 02"));
+    CHECK_EQ_INT(pk_mqtt_publish(&rig.client, &m, 0), PK_OK);
+    CHECK(rig_sends(&rig, "30 08 00 01 'u' 03 23 00 01 'x'"));
+    CHECK_EQ_U64(rig.client.counters.aliases_out, 1);
+}
+
+PK_TEST(topic_alias__to_a_server_that_takes_none__is_not_sent) {
+    struct pk_mqtt_publish m = rig_message("x", 0);
+    m.topic_alias = 1;
+    rig_init(&rig, PK_MQTT_V5);
+    REQUIRE(rig_connect(&rig, false));
+    CHECK_EQ_INT(pk_mqtt_publish(&rig.client, &m, 0), PK_OK);
+    CHECK(rig_sends(&rig, "30 05 00 01 't' 00 'x'"));
+    rig_init(&rig, PK_MQTT_V311);
+    REQUIRE(rig_connect(&rig, false));
+    CHECK_EQ_INT(pk_mqtt_publish(&rig.client, &m, 0), PK_OK);
+    CHECK(rig_sends(&rig, "30 04 00 01 't' 'x'"));
+}
+
+PK_TEST(topic_alias__message_that_found_no_room__has_told_the_server_nothing) {
+    static char big[RIG_TX_BYTES - PK_MQTT_TX_RESERVE_BYTES - 40];
+    struct pk_mqtt_publish m = rig_message("x", 0);
+    rig_init(&rig, PK_MQTT_V5);
+    REQUIRE(rig_connect_with(&rig, false, "22 00 02"));
+    memset(big, 'y', sizeof big);
+    m.payload = big;
+    m.payload_bytes = sizeof big;
+    CHECK_EQ_INT(pk_mqtt_publish(&rig.client, &m, 0), PK_OK);
+    m.topic_alias = 1;
+    CHECK_EQ_INT(pk_mqtt_publish(&rig.client, &m, 0), PK_E_FULL);
+    (void)rig_take(&rig, NULL, UINT32_MAX);
+    m.payload_bytes = 1;
+    CHECK_EQ_INT(pk_mqtt_publish(&rig.client, &m, 0), PK_OK);
+    CHECK(rig_sends(&rig, "30 08 00 01 't' 03 23 00 01 'y'"));
+}
+
+PK_TEST(topic_alias__of_a_message_sent_again__names_its_topic_again) {
+    struct pk_mqtt_publish m = rig_message("x", 1);
+    rig_init(&rig, PK_MQTT_V5);
+    m.topic_alias = 2;
+    REQUIRE(rig_connect_with(&rig, false, "22 00 02"));
+    CHECK_EQ_INT(pk_mqtt_publish(&rig.client, &m, 5), PK_OK);
+    CHECK_EQ_INT(pk_mqtt_publish(&rig.client, &m, 6), PK_OK);
+    CHECK(rig_sends(&rig, "32 0a 00 01 't' 00 01 03 23 00 02 'x' 32 09 00 00 00 02 03 23 00 02 'x'"));
+    pk_mqtt_lost(&rig.client);
+    REQUIRE(rig_connect_with(&rig, true, "22 00 02"));
+    CHECK_EQ_INT(pk_mqtt_resend(&rig.client, &m, 5), PK_OK);
+    CHECK_EQ_INT(pk_mqtt_resend(&rig.client, &m, 6), PK_OK);
+    CHECK(rig_sends(&rig, "3a 0a 00 01 't' 00 01 03 23 00 02 'x' 3a 09 00 00 00 02 03 23 00 02 'x'"));
 }
 
 PK_TEST(send_quota__used_up__everything_but_messages_goes_on) {
@@ -929,7 +1049,13 @@ PK_TEST_MAIN(
     maximum_packet__of_the_server__binds_every_packet,
     maximum_qos__of_the_server__binds_messages_not_subscriptions,
     topic_alias__from_the_server__any_value_is_above_our_maximum_of_none,
-    topic_alias__to_a_server_that_takes_them__is_not_used,
+    topic_alias__from_the_server__stands_for_its_topic_until_it_gets_another,
+    topic_alias__from_the_server__offered_ones_only_and_only_on_this_connection,
+    topic_alias__of_a_topic_too_long_to_remember__is_delivered_once_and_none_are_offered_again,
+    topic_alias__to_a_server_that_takes_them__names_the_topic_once_a_connection,
+    topic_alias__to_a_server_that_takes_none__is_not_sent,
+    topic_alias__message_that_found_no_room__has_told_the_server_nothing,
+    topic_alias__of_a_message_sent_again__names_its_topic_again,
     send_quota__used_up__everything_but_messages_goes_on, send_quota__a_failing_pubrec__gives_it_back,
     packet_ids__of_all_that_waits__are_different_and_never_zero,
     resend__at_no_other_time_than_after_a_reconnect,

@@ -37,6 +37,7 @@
 /* -- report, link -- */
 #define PK_LIMIT_OUTBOX_SLOTS 64u     /* entries being sent; PK_STORE_VALUE_BYTES each */
 #define PK_LIMIT_INFLIGHT 64u         /* our unacknowledged QoS 1 publishes; 104 B each */
+#define PK_LIMIT_TOPIC_ALIASES 32u    /* 1..65535 topics a broker may name once, then number; 128 B each */
 #define PK_LIMIT_MQTT_RX_BYTES 65536u /* largest packet we accept from a broker */
 #define PK_LIMIT_MQTT_TX_BYTES 131072u
 #define PK_LIMIT_PAYLOAD_BYTES 8192u /* largest JSON we emit; also the scratch buffer of the codecs */
