@@ -218,6 +218,10 @@ int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
     announce_start(a);
     pk_agent_maps_renew(a);
     pk_agent_links_open(a);
+    const int session_err = pk_agent_session_restore(a);
+    if (session_err < 0) {
+        return session_err;
+    }
     for (uint32_t i = 0; i < PK_COLLECT_COUNT; i++) {
         a->collect_due_ms[i] = a->now.mono_ms;
     }

@@ -70,6 +70,13 @@ struct pk_agent_ack {
     uint8_t link;
 };
 
+/* What the store knows of a link's session: pk_mqtt_kept. */
+struct pk_agent_session {
+    uint32_t written_turn; /* pk_mqtt_kept_turn of what went into a batch last */
+    bool is_stored;        /* there is a record */
+    uint64_t forget_seq;   /* the batch without the ids that are being forgotten; 0: there are none */
+};
+
 /* One inlet of the configuration (pk_inlet.h), by its index there. */
 struct pk_agent_inlet {
     uint32_t row_crc;   /* of the row it was made from; 0 = not in use */
@@ -269,6 +276,7 @@ struct pk_agent {
     struct pk_agent_remote remote;
     struct pk_agent_ack acks[PK_AGENT_ACKS];
     uint32_t ack_head, ack_count;
+    struct pk_agent_session sessions[PK_LINKS];
     uint32_t resolve_id[PK_LINKS]; /* request under way; 0 = none */
     uint32_t next_resolve_id;
     uint64_t summary_due_ms;

@@ -133,6 +133,11 @@ static void give_birth(struct pk_agent *a, uint32_t link) {
     }
 }
 
+/* What a device published with QoS 2 is taken exactly once, where the broker has that. */
+uint8_t pk_agent_event_qos(const struct pk_agent *a, uint32_t link) {
+    return a->links[link].mqtt.limits.max_qos;
+}
+
 static void subscribe(struct pk_agent *a, uint32_t link) {
     enum { ASKED_MAX = PK_TOPIC_FILTER_COUNT - 1 }; /* the hub's acknowledgements are not asked for */
     char text[ASKED_MAX][PK_TOPIC_BYTES];
@@ -153,7 +158,7 @@ static void subscribe(struct pk_agent *a, uint32_t link) {
         /* The mark of a retained command is kept, or one published to a live subscription would look like any
          * other. A retained reading is an event when it is published, and none when it is only remembered. */
         filters[count++] = (struct pk_mqtt_filter){.filter = pk_buf_str(&b),
-                                                   .qos = 1,
+                                                   .qos = is_event ? pk_agent_event_qos(a, link) : 1,
                                                    .retain_as_published = !is_event,
                                                    .retain_handling = is_event ? 2 : 1};
     }
@@ -292,6 +297,7 @@ void pk_agent_link_renew(struct pk_agent *a, uint32_t link) {
     /* Not in this tick: its certificates are read after it. */
     pk_link_init(&a->links[link], &a->config.broker[link], &a->port->link[link], a->config.gateway,
                  seed + link, a->now.mono_ms + 1);
+    pk_agent_session_renew(a, link);
     a->link_said[link] = (struct pk_agent_link_said){0};
     a->resolve_id[link] = 0;
     for (uint32_t i = 0; i < a->ack_count; i++) {

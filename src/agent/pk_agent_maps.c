@@ -94,7 +94,7 @@ void pk_agent_maps_subscribe(struct pk_agent *a, uint32_t link) {
         const uint32_t row = l->next;
         const uint8_t wanted = l->is_fresh ? 0 : 1; /* after a reload only of what is new */
         const struct pk_mqtt_filter filter = {.filter = filter_of(&a->config.maps, row),
-                                              .qos = 1,
+                                              .qos = pk_agent_event_qos(a, link),
                                               .retain_handling = wants_retained(a, row) ? wanted : 2};
         int err = PK_OK;
         if (a->maps.first[row] == row) {

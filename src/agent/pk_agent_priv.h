@@ -82,8 +82,23 @@ void pk_agent_journal(struct pk_agent *a);
 void pk_agent_commit(struct pk_agent *a);
 void pk_agent_durable(struct pk_agent *a);
 
+/* ---- sessions ---- */
+/* After the links were opened. PK_OK or what the store says. */
+PK_MUST_USE int pk_agent_session_restore(struct pk_agent *a);
+/* The link's client is a new one. */
+void pk_agent_session_renew(struct pk_agent *a, uint32_t link);
+/* The messages of this tick caused something that goes into the store. */
+void pk_agent_session_keep(struct pk_agent *a);
+/* With the last of it, or after: what changed into the batch. */
+void pk_agent_session_journal(struct pk_agent *a);
+/* Something to be kept found no room in the batch. */
+bool pk_agent_session_is_behind(const struct pk_agent *a);
+void pk_agent_session_submitted(struct pk_agent *a, uint64_t seq);
+void pk_agent_session_durable(struct pk_agent *a);
+
 /* ---- links ---- */
 void pk_agent_links_open(struct pk_agent *a);
+uint8_t pk_agent_event_qos(const struct pk_agent *a, uint32_t link);
 void pk_agent_link_renew(struct pk_agent *a, uint32_t link);
 /* Reads its password_file; taken with the next connection. */
 void pk_agent_link_password(struct pk_agent *a, uint32_t link);

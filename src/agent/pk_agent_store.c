@@ -14,7 +14,9 @@ enum {
     TRIM_SLICE = 8,
     NUMBERS_AHEAD = PK_LIMIT_INCIDENTS,
     /* What deletes is never crowded out by what adds: a full store only gets well by deleting. */
-    RESERVE_BYTES = META_OP_BYTES + DELETE_OP_BYTES * (PK_LIMIT_OUTBOX_SLOTS + PK_OUTBOX_GONE + TRIM_SLICE),
+    SESSION_OP_BYTES = PK_RECORD_SESSION_BYTES + 64,
+    RESERVE_BYTES = META_OP_BYTES + SESSION_OP_BYTES * PK_LINKS +
+                    DELETE_OP_BYTES * (PK_LIMIT_OUTBOX_SLOTS + PK_OUTBOX_GONE + TRIM_SLICE),
     TRIM_FROM_PCT = 70,   /* of the store's map: from here on the log gives way (DESIGN 11) */
     TRIM_KEEP_LEAST = 256 /* entries; beyond them the outbox gives way */
 };
@@ -438,8 +440,15 @@ static void journal_additions(struct pk_agent *a) {
 void pk_agent_journal(struct pk_agent *a) {
     struct pk_store_status status;
     a->port->store.status(a->port->store.ctx, &status);
+    if (pk_incidents_has_changes(&a->incidents)) {
+        pk_agent_session_keep(a);
+    }
     if (!status.is_map_full) {
         journal_additions(a);
+    }
+    /* Not before all that the messages caused: an id without it would be a message lost. */
+    if (!pk_incidents_has_changes(&a->incidents)) {
+        pk_agent_session_journal(a);
     }
     /* What finds no room is written with the next batch. */
     if (pk_outbox_flush(&a->outbox, &a->batch) < 0 || pk_replay_write(&a->gate.replay, &a->batch) < 0) {
@@ -456,9 +465,10 @@ void pk_agent_journal(struct pk_agent *a) {
 /* Answers to commands and devices wait for the batch that holds what they acknowledge; that is not this one
  * when it had no room for all that changed. */
 static void note_submitted(struct pk_agent *a, uint64_t seq) {
-    if (pk_incidents_has_changes(&a->incidents)) {
+    if (pk_incidents_has_changes(&a->incidents) || pk_agent_session_is_behind(a)) {
         return;
     }
+    pk_agent_session_submitted(a, seq);
     for (uint32_t i = 0; i < a->ack_count; i++) {
         struct pk_agent_ack *k = &a->acks[(a->ack_head + i) % PK_AGENT_ACKS];
         k->store_seq = k->store_seq == PK_AGENT_ACK_STAGED ? seq : k->store_seq;
@@ -560,6 +570,7 @@ void pk_agent_durable(struct pk_agent *a) {
         pk_outbox_durable(&a->outbox, durable);
     }
     watch_store(a);
+    pk_agent_session_durable(a);
     acknowledge_messages(a);
     fetch_outbox(a);
 }

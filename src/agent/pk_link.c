@@ -26,6 +26,7 @@ void pk_link_init(struct pk_link *l, const struct pk_config_broker *config,
     m->username = pk_str_of(config->username);
     m->resumes_session = true; /* the outbox and the used command ids are in the store */
     m->session_expiry_s = config->session_expiry_ms / 1000u;
+    m->accepts_qos2 = true;
     m->keep_alive_s = (uint16_t)(config->keep_alive_ms / 1000u);
     m->connect_timeout_ms = PK_LINK_CONNECT_TIMEOUT_MS;
     const struct pk_mqtt_memory memory = {.rx = l->rx,

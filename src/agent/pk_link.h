@@ -59,7 +59,7 @@ struct pk_link {
     char error[96]; /* why the last try or connection ended */
     uint8_t rx[PK_LIMIT_MQTT_RX_BYTES], tx[PK_LIMIT_MQTT_TX_BYTES];
     struct pk_mqtt_out_slot out[PK_LIMIT_INFLIGHT];
-    struct pk_mqtt_in_slot in[PK_LIMIT_INFLIGHT];
+    struct pk_mqtt_in_slot in[2 * PK_LIMIT_INFLIGHT]; /* QoS 2 holds two at a time */
     struct pk_mqtt_alias_slot aliases[PK_LIMIT_TOPIC_ALIASES];
 };
 

@@ -48,6 +48,16 @@ void pk_mqtt_queue_ready_acks(struct pk_mqtt_client *c) {
     }
 }
 
+static void queue_completions(struct pk_mqtt_client *c) {
+    uint16_t slot;
+    while ((slot = pk_mqtt_in_completion(&c->in)) != PK_MQTT_NO_SLOT) {
+        if (!pk_mqtt_queue_puback(c, PK_MQTT_PUBCOMP, c->in.slots[slot].packet_id, PK_MQTT_SUCCESS)) {
+            return;
+        }
+        pk_mqtt_in_completed(&c->in, slot);
+    }
+}
+
 bool pk_mqtt_queue_due_releases(struct pk_mqtt_client *c) {
     uint16_t slot;
     while ((slot = pk_mqtt_out_due(&c->out)) != PK_MQTT_NO_SLOT) {
@@ -261,6 +271,7 @@ uint32_t pk_mqtt_output(struct pk_mqtt_client *c, const uint8_t **p) {
     if (c->state == PK_MQTT_CONNECTED) {
         (void)pk_mqtt_queue_due_releases(c); /* what does not fit follows with the next output */
         pk_mqtt_queue_ready_acks(c);
+        queue_completions(c);
     }
     *p = c->tx + c->tx_at;
     return c->tx_end - c->tx_at;
@@ -285,7 +296,8 @@ bool pk_mqtt_has_output(const struct pk_mqtt_client *c) {
     if (c->tx_at < c->tx_end) {
         return true;
     }
-    return c->state == PK_MQTT_CONNECTED && (c->out.due > 0 || pk_mqtt_in_ready(&c->in) != NULL);
+    return c->state == PK_MQTT_CONNECTED &&
+           (c->out.due > 0 || c->in.forgotten > 0 || pk_mqtt_in_ready(&c->in) != NULL);
 }
 
 /* ---- time ---- */

@@ -242,6 +242,30 @@ int pk_mqtt_ack(struct pk_mqtt_client *c, uint32_t handle, uint8_t reason);
 /* The same for every message that was pulled so far and not acknowledged: the count. */
 uint32_t pk_mqtt_ack_all(struct pk_mqtt_client *c);
 
+/* Exactly once over a crash of this process. What a message of QoS 2 caused and its packet id are made
+ * durable together, then it is acknowledged; the id is forgotten, durably too, before PUBCOMP lets the server
+ * use it again:
+ *
+ *     a message caused something:  pk_mqtt_keep(c, handle); pk_mqtt_kept(c, ids, cap) go with it into the
+ * store any time:                    if (pk_mqtt_forget_begin(c) > 0) the ids that pk_mqtt_kept now gives
+ * into the store; when they are durable pk_mqtt_forget_done(c) at start, before the first pk_mqtt_start, with
+ * resumes_session: pk_mqtt_restore(c, id) for each
+ *
+ * A message that is not kept has caused nothing that outlives the process, so bringing it again repeats
+ * nothing. */
+/* False: not a message of QoS 2, or of an earlier connection and not known any more. */
+bool pk_mqtt_keep(struct pk_mqtt_client *c, uint32_t handle);
+/* Has another value when pk_mqtt_kept may give other ids. */
+uint32_t pk_mqtt_kept_turn(const struct pk_mqtt_client *c);
+/* How many ids are to be remembered; at most cap are written. */
+uint32_t pk_mqtt_kept(const struct pk_mqtt_client *c, uint16_t *ids, uint32_t cap);
+/* The server has released some: how many. From here on they are not among the kept ones. */
+uint32_t pk_mqtt_forget_begin(struct pk_mqtt_client *c);
+/* All that was begun is durable: PUBCOMP leaves with the next output. */
+void pk_mqtt_forget_done(struct pk_mqtt_client *c);
+/* PK_OK, PK_E_FULL, PK_E_BAD_FIELD (0). */
+PK_MUST_USE int pk_mqtt_restore(struct pk_mqtt_client *c, uint16_t packet_id);
+
 /* PK_OK; nothing is queued else:
  * PK_E_CLOSED not connected; PK_E_AGAIN messages wait to be sent again first; PK_E_FULL no room in the tx
  * buffer, no free slot, or the server's Receive Maximum is used up: try after output or an event;

@@ -200,15 +200,32 @@ void pk_mqtt_in_init(struct pk_mqtt_in *in, struct pk_mqtt_in_slot *slots, uint3
 void pk_mqtt_in_clear(struct pk_mqtt_in *in) {
     in->head = in->tail = in->unanswered = in->held = in->held_tail = NONE;
     in->free_head = 0;
-    in->pending = in->used = 0;
+    in->pending = in->used = in->released = in->forgotten = 0;
+    in->kept_turn++;
     for (uint32_t i = 0; i < in->count; i++) {
         const uint16_t next = i + 1 < in->count ? (uint16_t)(i + 1) : (uint16_t)NONE;
         in->slots[i] = (struct pk_mqtt_in_slot){.next = next};
     }
 }
 
+static void count_in(struct pk_mqtt_in *in, uint8_t state, int step) {
+    if (state == PK_MQTT_IN_RELEASED) {
+        in->released = (uint16_t)(in->released + step);
+    } else if (state == PK_MQTT_IN_FORGOTTEN) {
+        in->forgotten = (uint16_t)(in->forgotten + step);
+    }
+}
+
+static void set_in(struct pk_mqtt_in *in, uint16_t slot, enum pk_mqtt_in_state state) {
+    count_in(in, in->slots[slot].state, -1);
+    in->slots[slot].state = (uint8_t)state;
+    count_in(in, in->slots[slot].state, 1);
+    in->kept_turn += in->slots[slot].is_kept ? 1 : 0;
+}
+
 static void give_in(struct pk_mqtt_in *in, uint16_t slot) {
     PK_ASSERT(in->slots[slot].state != PK_MQTT_IN_FREE && in->used > 0);
+    set_in(in, slot, PK_MQTT_IN_FREE);
     in->slots[slot] = (struct pk_mqtt_in_slot){.next = in->free_head};
     in->free_head = slot;
     in->used--;
@@ -286,8 +303,8 @@ bool pk_mqtt_in_recognise(struct pk_mqtt_in *in, uint16_t packet_id) {
     if (slot == NONE) {
         return false;
     }
-    if (in->slots[slot].state == PK_MQTT_IN_RELEASE) {
-        in->slots[slot].state = PK_MQTT_IN_REPEATED;
+    if (in->slots[slot].state >= PK_MQTT_IN_RELEASE) {
+        set_in(in, slot, PK_MQTT_IN_REPEATED);
     }
     append(in, slot);
     return true;
@@ -357,22 +374,119 @@ void pk_mqtt_in_sent(struct pk_mqtt_in *in) {
         give_in(in, slot);
         return;
     }
-    s->state = PK_MQTT_IN_RELEASE;
+    set_in(in, slot, PK_MQTT_IN_RELEASE);
     hold(in, slot);
 }
 
-bool pk_mqtt_in_release(struct pk_mqtt_in *in, uint16_t packet_id) {
+enum pk_mqtt_release pk_mqtt_in_release(struct pk_mqtt_in *in, uint16_t packet_id) {
     /* Before REPEATED no PUBREC was sent: not this message. */
     uint16_t slot = take(in, &in->held, &in->held_tail, packet_id, PK_MQTT_IN_REPEATED);
     if (slot == NONE) {
         slot = take(in, &in->head, &in->tail, packet_id, PK_MQTT_IN_REPEATED);
         if (slot == NONE) {
-            return false;
+            return PK_MQTT_RELEASE_UNKNOWN;
         }
         in->pending--;
     }
-    give_in(in, slot);
+    struct pk_mqtt_in_slot *s = &in->slots[slot];
+    if (!s->is_kept) {
+        give_in(in, slot);
+        return PK_MQTT_RELEASE_DONE;
+    }
+    s->is_asked = true;
+    if (s->state < PK_MQTT_IN_RELEASED) {
+        set_in(in, slot, PK_MQTT_IN_RELEASED);
+    }
+    hold(in, slot);
+    return PK_MQTT_RELEASE_LATER;
+}
+
+/* ---- ids that outlive the process ---- */
+
+bool pk_mqtt_in_keep(struct pk_mqtt_in *in, uint32_t handle) {
+    for (uint32_t i = 0; i < in->count; i++) {
+        struct pk_mqtt_in_slot *s = &in->slots[i];
+        const bool is_open = s->state == PK_MQTT_IN_DELIVERED || s->state == PK_MQTT_IN_ANSWERED;
+        if (is_open && s->qos == 2 && s->handle == handle) {
+            in->kept_turn += s->is_kept ? 0 : 1;
+            s->is_kept = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool pk_mqtt_in_restore(struct pk_mqtt_in *in, uint16_t packet_id) {
+    if (in->free_head == NONE) {
+        return false;
+    }
+    const uint16_t slot = in->free_head;
+    in->free_head = in->slots[slot].next;
+    in->slots[slot] = (struct pk_mqtt_in_slot){
+        .packet_id = packet_id, .state = PK_MQTT_IN_RELEASE, .qos = 2, .is_kept = true};
+    in->used++;
+    in->high = in->used > in->high ? in->used : in->high;
+    hold(in, slot);
     return true;
+}
+
+uint32_t pk_mqtt_in_kept(const struct pk_mqtt_in *in, uint16_t *ids, uint32_t cap) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < in->count; i++) {
+        const struct pk_mqtt_in_slot *s = &in->slots[i];
+        if (s->state == PK_MQTT_IN_FREE || s->state >= PK_MQTT_IN_FORGETTING || !s->is_kept) {
+            continue;
+        }
+        if (count < cap) {
+            ids[count] = s->packet_id;
+        }
+        count++;
+    }
+    return count;
+}
+
+uint32_t pk_mqtt_in_forget_begin(struct pk_mqtt_in *in) {
+    const uint32_t count = in->released;
+    for (uint16_t i = 0; i < in->count && in->released > 0; i++) {
+        if (in->slots[i].state == PK_MQTT_IN_RELEASED) {
+            set_in(in, i, PK_MQTT_IN_FORGETTING);
+        }
+    }
+    return count;
+}
+
+static void drop_held(struct pk_mqtt_in *in, uint16_t slot) {
+    const uint16_t taken =
+        take(in, &in->held, &in->held_tail, in->slots[slot].packet_id, PK_MQTT_IN_FORGETTING);
+    PK_ASSERT(taken == slot);
+    give_in(in, slot);
+}
+
+void pk_mqtt_in_forget_done(struct pk_mqtt_in *in) {
+    for (uint16_t i = 0; i < in->count; i++) {
+        if (in->slots[i].state != PK_MQTT_IN_FORGETTING) {
+            continue;
+        }
+        if (in->slots[i].is_asked) {
+            set_in(in, i, PK_MQTT_IN_FORGOTTEN);
+        } else {
+            drop_held(in, i); /* the server asks again, of an id that is then unknown */
+        }
+    }
+}
+
+uint16_t pk_mqtt_in_completion(const struct pk_mqtt_in *in) {
+    for (uint16_t i = 0; i < in->count && in->forgotten > 0; i++) {
+        if (in->slots[i].state == PK_MQTT_IN_FORGOTTEN) {
+            return i;
+        }
+    }
+    return NONE;
+}
+
+void pk_mqtt_in_completed(struct pk_mqtt_in *in, uint16_t slot) {
+    PK_ASSERT(in->slots[slot].state == PK_MQTT_IN_FORGOTTEN);
+    drop_held(in, slot);
 }
 
 void pk_mqtt_in_lost(struct pk_mqtt_in *in) {
@@ -388,4 +502,10 @@ void pk_mqtt_in_lost(struct pk_mqtt_in *in) {
     }
     in->head = in->tail = in->unanswered = NONE;
     in->pending = 0;
+    for (uint16_t slot = 0; slot < in->count; slot++) {
+        in->slots[slot].is_asked = false;
+        if (in->slots[slot].state == PK_MQTT_IN_FORGOTTEN) {
+            drop_held(in, slot);
+        }
+    }
 }

@@ -52,7 +52,11 @@ enum pk_mqtt_in_state {
     PK_MQTT_IN_DELIVERED, /* the application has it and has not answered */
     PK_MQTT_IN_ANSWERED,  /* the application answered; PUBACK or PUBREC waits for its turn */
     PK_MQTT_IN_REPEATED,  /* QoS 2: PUBREC was sent, then the message came again; PUBREC waits for its turn */
-    PK_MQTT_IN_RELEASE    /* QoS 2: PUBREC sent, waits for PUBREL */
+    PK_MQTT_IN_RELEASE,   /* QoS 2: PUBREC sent, waits for PUBREL */
+    /* A kept one goes on, or the server would use the id again while the application still knows it: */
+    PK_MQTT_IN_RELEASED,   /* PUBREL came; the application has the id */
+    PK_MQTT_IN_FORGETTING, /* the application is forgetting it */
+    PK_MQTT_IN_FORGOTTEN   /* PUBCOMP is due */
 };
 
 struct pk_mqtt_in_slot {
@@ -62,6 +66,8 @@ struct pk_mqtt_in_slot {
     uint8_t state; /* enum pk_mqtt_in_state */
     uint8_t qos;
     uint8_t reason;
+    bool is_kept;  /* QoS 2: the application knows the id even after a crash */
+    bool is_asked; /* PUBREL came on this connection */
 };
 
 struct pk_mqtt_in {
@@ -74,6 +80,8 @@ struct pk_mqtt_in {
     uint16_t pending; /* length of head..tail */
     uint16_t used;
     uint16_t high;
+    uint16_t released, forgotten; /* slots in these states */
+    uint32_t kept_turn;           /* rises when pk_mqtt_in_kept may give another answer */
 };
 
 void pk_mqtt_out_init(struct pk_mqtt_out *o, struct pk_mqtt_out_slot *slots, uint32_t count);
@@ -111,8 +119,27 @@ uint32_t pk_mqtt_in_answer_all(struct pk_mqtt_in *in);
 const struct pk_mqtt_in_slot *pk_mqtt_in_ready(const struct pk_mqtt_in *in);
 /* Its answer was queued: QoS 1 and refused ones end, QoS 2 waits for PUBREL. */
 void pk_mqtt_in_sent(struct pk_mqtt_in *in);
-/* PUBREL came. false when the id waits for none. */
-bool pk_mqtt_in_release(struct pk_mqtt_in *in, uint16_t packet_id);
+enum pk_mqtt_release {
+    PK_MQTT_RELEASE_UNKNOWN, /* the id waits for no PUBREL */
+    PK_MQTT_RELEASE_DONE,    /* PUBCOMP may follow at once */
+    PK_MQTT_RELEASE_LATER    /* once the application has forgotten the id */
+};
+/* PUBREL came. */
+enum pk_mqtt_release pk_mqtt_in_release(struct pk_mqtt_in *in, uint16_t packet_id);
+/* The application remembers the id of this message over a crash. false: no such message of QoS 2 without
+ * PUBREC. */
+bool pk_mqtt_in_keep(struct pk_mqtt_in *in, uint32_t handle);
+/* An id kept by an earlier process. false: no free slot. */
+bool pk_mqtt_in_restore(struct pk_mqtt_in *in, uint16_t packet_id);
+/* The ids to be remembered: their count, as many as fit written. */
+uint32_t pk_mqtt_in_kept(const struct pk_mqtt_in *in, uint16_t *ids, uint32_t cap);
+/* Released ids are being forgotten: from here on they are not among the kept ones. Their count. */
+uint32_t pk_mqtt_in_forget_begin(struct pk_mqtt_in *in);
+/* What was begun is done. */
+void pk_mqtt_in_forget_done(struct pk_mqtt_in *in);
+/* A slot whose PUBCOMP is due, or PK_MQTT_NO_SLOT; and that it was queued. */
+uint16_t pk_mqtt_in_completion(const struct pk_mqtt_in *in);
+void pk_mqtt_in_completed(struct pk_mqtt_in *in, uint16_t slot);
 /* The connection is gone: QoS 1 is forgotten (the server sends it again), QoS 2 is held. */
 void pk_mqtt_in_lost(struct pk_mqtt_in *in);
 /* The server has no session: nothing is left of ours. */

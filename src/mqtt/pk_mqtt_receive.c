@@ -194,7 +194,11 @@ static enum step on_pubrec(struct pk_mqtt_client *c, uint16_t slot, const struct
 }
 
 static enum step on_pubrel(struct pk_mqtt_client *c, const struct pk_mqtt_puback *ack) {
-    const bool is_known = pk_mqtt_in_release(&c->in, ack->packet_id);
+    const enum pk_mqtt_release release = pk_mqtt_in_release(&c->in, ack->packet_id);
+    if (release == PK_MQTT_RELEASE_LATER) {
+        return STEP_ON;
+    }
+    const bool is_known = release == PK_MQTT_RELEASE_DONE;
     c->counters.acks_unknown += is_known ? 0 : 1;
     const uint8_t reason = is_known ? PK_MQTT_SUCCESS : PK_MQTT_PACKET_ID_NOT_FOUND;
     const bool is_queued = pk_mqtt_queue_puback(c, PK_MQTT_PUBCOMP, ack->packet_id, reason);

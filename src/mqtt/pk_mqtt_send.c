@@ -40,6 +40,34 @@ uint32_t pk_mqtt_ack_all(struct pk_mqtt_client *c) {
     return pk_mqtt_in_answer_all(&c->in);
 }
 
+bool pk_mqtt_keep(struct pk_mqtt_client *c, uint32_t handle) {
+    return pk_mqtt_in_keep(&c->in, handle);
+}
+
+uint32_t pk_mqtt_kept_turn(const struct pk_mqtt_client *c) {
+    return c->in.kept_turn;
+}
+
+uint32_t pk_mqtt_kept(const struct pk_mqtt_client *c, uint16_t *ids, uint32_t cap) {
+    return pk_mqtt_in_kept(&c->in, ids, cap);
+}
+
+uint32_t pk_mqtt_forget_begin(struct pk_mqtt_client *c) {
+    return pk_mqtt_in_forget_begin(&c->in);
+}
+
+void pk_mqtt_forget_done(struct pk_mqtt_client *c) {
+    pk_mqtt_in_forget_done(&c->in);
+}
+
+int pk_mqtt_restore(struct pk_mqtt_client *c, uint16_t packet_id) {
+    PK_ASSERT(c->state == PK_MQTT_IDLE && !c->has_session);
+    if (packet_id == 0) {
+        return PK_E_BAD_FIELD;
+    }
+    return pk_mqtt_in_restore(&c->in, packet_id) ? PK_OK : PK_E_FULL;
+}
+
 /* Writes the packet straight into the tx buffer, or nothing. */
 static int queue_publish(struct pk_mqtt_client *c, const struct pk_mqtt_publish *m, uint16_t packet_id,
                          bool is_dup) {

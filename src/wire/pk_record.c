@@ -61,6 +61,11 @@ void pk_record_key_rule(struct pk_record_key *out, uint64_t hash) {
     key_number(out, hash, 8);
 }
 
+void pk_record_key_session(struct pk_record_key *out, uint8_t link) {
+    key_word(out, "q");
+    key_number(out, link, 1);
+}
+
 void pk_record_key_meta(struct pk_record_key *out) {
     key_word(out, "meta");
 }
@@ -82,6 +87,14 @@ int pk_record_key_log_parse(struct pk_str key, uint64_t *out_n) {
         return PK_E_BAD_MSG;
     }
     *out_n = number_at(key, 1, 8);
+    return PK_OK;
+}
+
+int pk_record_key_session_parse(struct pk_str key, uint8_t *out_link) {
+    if (key.n != 2 || key.p[0] != 'q') {
+        return PK_E_BAD_MSG;
+    }
+    *out_link = (uint8_t)key.p[1];
     return PK_OK;
 }
 
@@ -298,6 +311,39 @@ int pk_record_rule_unpack(struct pk_str value, struct pk_rule_record *out) {
     if (flags > (RULE_IS_SWITCHED | RULE_IS_ENABLED) || !pk_text_is_id(out->id, "", RULE_ID_BYTES_MAX) ||
         out->text.n > PK_RECORD_RULE_TEXT_BYTES || !pk_text_is_utf8(out->text)) {
         return PK_E_BAD_MSG;
+    }
+    return unpacked(&r);
+}
+
+uint32_t pk_record_session_pack(const struct pk_session_record *record, uint8_t *out, uint32_t cap_bytes) {
+    struct pk_writer w;
+    PK_ASSERT(record->count <= PK_RECORD_SESSION_IDS);
+    pk_writer_init(&w, out, cap_bytes);
+    put_head(&w, PK_RECORD_SESSION);
+    pk_put_u64(&w, record->session);
+    pk_put_u16(&w, (uint16_t)record->count);
+    for (uint32_t i = 0; i < record->count; i++) {
+        pk_put_u16(&w, record->ids[i]);
+    }
+    return packed_bytes(&w);
+}
+
+int pk_record_session_unpack(struct pk_str value, struct pk_session_record *out) {
+    struct pk_reader r;
+    const int err = get_head(&r, value, PK_RECORD_SESSION);
+    if (err != PK_OK) {
+        return err;
+    }
+    out->session = pk_get_u64(&r);
+    out->count = pk_get_u16(&r);
+    if (out->count > PK_RECORD_SESSION_IDS) {
+        return PK_E_BAD_MSG;
+    }
+    for (uint32_t i = 0; i < out->count; i++) {
+        out->ids[i] = pk_get_u16(&r);
+        if (out->ids[i] == 0) {
+            return PK_E_BAD_MSG;
+        }
     }
     return unpacked(&r);
 }

@@ -14,9 +14,11 @@
  *            "u" hash(8)                rule made at run time, or the switch of one
  *            "s" number(4)              silence (pk_record_silence.h)
  *            "c" key(4)                 report card of a rule (the same)
+ *            "q" link(1)                received half of the MQTT session of a link
  * Integers in keys are big-endian. */
 #include "base/pk_bytes.h"
 #include "incident/pk_incident.h"
+#include "pk_limits.h"
 #include "port/port.h"
 #include "wire/pk_audit.h"
 #include "wire/pk_record_incident.h"
@@ -31,7 +33,8 @@ enum pk_record_kind {
     PK_RECORD_JTI = 6,
     PK_RECORD_RULE = 7,
     PK_RECORD_SILENCE = 8, /* wire/pk_record_silence.h */
-    PK_RECORD_CARD = 9
+    PK_RECORD_CARD = 9,
+    PK_RECORD_SESSION = 12
 };
 
 struct pk_record_key {
@@ -45,12 +48,14 @@ void pk_record_key_incident(struct pk_record_key *out, uint32_t number);
 void pk_record_key_run(struct pk_record_key *out, uint32_t boot, uint32_t run);
 void pk_record_key_jti(struct pk_record_key *out, uint64_t hash);
 void pk_record_key_rule(struct pk_record_key *out, uint64_t hash);
+void pk_record_key_session(struct pk_record_key *out, uint8_t link);
 void pk_record_key_meta(struct pk_record_key *out);
 void pk_record_key_schema(struct pk_record_key *out);
 /* PK_OK or PK_E_BAD_MSG: not such a key. */
 PK_MUST_USE int pk_record_key_log_parse(struct pk_str key, uint64_t *out_n);
 PK_MUST_USE int pk_record_key_outbox_parse(struct pk_str key, uint8_t *out_lane, uint32_t *out_boot,
                                            uint64_t *out_seq);
+PK_MUST_USE int pk_record_key_session_parse(struct pk_str key, uint8_t *out_link);
 
 /* All unpack functions: PK_OK; PK_E_BAD_MSG: another kind, too short, too long, a text or count over its
  * bound, an enumerator out of range; PK_E_UNSUPPORTED: a version of later software. *out is then undefined.
@@ -126,4 +131,18 @@ PK_MUST_USE uint32_t pk_record_rule_pack(const struct pk_rule_record *record, ui
                                          uint32_t cap_bytes);
 PK_MUST_USE int pk_record_rule_unpack(struct pk_str value,
                                       struct pk_rule_record *out); /* id and text point into value */
+
+/* Packet ids of QoS 2 messages that were received, caused something, and are not released yet. */
+enum {
+    PK_RECORD_SESSION_IDS = 2 * PK_LIMIT_INFLIGHT,
+    PK_RECORD_SESSION_BYTES = 12 + 2 * PK_RECORD_SESSION_IDS
+};
+struct pk_session_record {
+    uint64_t session; /* hash of what the session is with */
+    uint32_t count;
+    uint16_t ids[PK_RECORD_SESSION_IDS];
+};
+PK_MUST_USE uint32_t pk_record_session_pack(const struct pk_session_record *record, uint8_t *out,
+                                            uint32_t cap_bytes);
+PK_MUST_USE int pk_record_session_unpack(struct pk_str value, struct pk_session_record *out);
 #endif

@@ -1,8 +1,8 @@
 /* The client against a small model of a broker over a transport that cuts, delays and splits at random
  * places. What must hold after any number of cuts, with and without the session: every message both ways at
- * least once and in its order; with QoS 2 and a kept session exactly once. The broker is strict: it checks
- * packet ids, the windows and the order of acknowledgements. A failure prints its seed: run with PK_SEED=n to
- * repeat it. */
+ * least once and in its order; with QoS 2 and a kept session exactly once, also when the client's process
+ * dies at any moment and all it has left is what was durable. The broker is strict: it checks packet ids, the
+ * windows and the order of acknowledgements. A failure prints its seed: run with PK_SEED=n to repeat it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "mqtt/pk_mqtt_client.h"
 #include "support/pk_test.h"
 
-enum { COUNT = 60, PIPE_BYTES = 1 << 16, SLOTS = 6, WINDOW_MAX = 8, STORE_MAX = 1024 };
+enum { COUNT = 60, PIPE_BYTES = 1 << 16, SLOTS = 6, WINDOW_MAX = 8, STORE_MAX = 1024, BATCHES_MAX = 4 };
 
 struct pipe {
     uint8_t bytes[PIPE_BYTES];
@@ -42,6 +42,15 @@ struct received {
     uint32_t handle, number;
 };
 
+/* What the store takes whole or not at all. */
+struct batch {
+    struct received messages[SLOTS * 2];
+    uint32_t message_count;
+    uint16_t ids[SLOTS * 2];
+    uint32_t id_count;
+    bool has_ids, ends_forgetting;
+};
+
 struct world {
     struct pk_rng rng;
     uint8_t qos;
@@ -61,8 +70,14 @@ struct world {
     bool is_stored[COUNT];              /* durable: only then acknowledged */
     struct received waiting[STORE_MAX]; /* not durable yet */
     uint32_t waiting_count;
-    uint32_t cuts;
+    uint32_t cuts, crashes;
     const char *wrong; /* first broken rule */
+    /* With a process that dies: batches on their way to the medium, oldest first; the ids there. */
+    bool does_crash, is_forgetting;
+    struct batch batches[BATCHES_MAX];
+    uint32_t batch_count, ids_turn;
+    uint16_t disk_ids[SLOTS * 2];
+    uint32_t disk_id_count;
 };
 
 static struct world W;
@@ -157,18 +172,23 @@ static void broker_publish(uint8_t flags, const uint8_t *body, uint32_t n) {
 
 static void down_finish(uint16_t id, bool is_released) {
     struct broker *b = &W.broker;
-    if (b->down_count == 0 || b->down[0].id != id || !b->down[0].is_sent) {
+    uint32_t at = 0;
+    /* PUBCOMP has no order to keep (section 4.6), and of ids that are in a store it comes later. */
+    while (W.does_crash && at + 1 < b->down_count && b->down[at].id != id) {
+        at++;
+    }
+    if (b->down_count == 0 || b->down[at].id != id || !b->down[at].is_sent) {
         wrong("acknowledgement out of order or of nothing");
         return;
     }
-    if (is_released && !b->down[0].is_released) {
+    if (is_released && !b->down[at].is_released) {
         wrong("PUBCOMP before PUBREC");
     }
-    if (!W.is_stored[b->down[0].number]) {
+    if (!W.is_stored[b->down[at].number]) {
         wrong("acknowledged before it was stored");
     }
     b->down_count--;
-    memmove(&b->down[0], &b->down[1], b->down_count * sizeof b->down[0]);
+    memmove(&b->down[at], &b->down[at + 1], (b->down_count - at) * sizeof b->down[0]);
 }
 
 static void down_pubrec(uint16_t id) {
@@ -291,7 +311,7 @@ static void store(const struct pk_mqtt_event *e) {
     for (uint32_t i = 0; i < e->u.message.payload_bytes; i++) {
         number = number * 10 + (uint32_t)(e->u.message.payload[i] - '0');
     }
-    if (W.got_count < COUNT * 50) {
+    if (!W.does_crash && W.got_count < COUNT * 50) {
         W.got[W.got_count++] = number;
     }
     if (W.waiting_count == STORE_MAX) {
@@ -371,6 +391,91 @@ static void take_events(void) {
     }
 }
 
+/* ---- an application that may die ---- */
+
+/* Every third message causes nothing that is stored. */
+static bool is_light(uint32_t number) {
+    return number % 3 == 0;
+}
+
+/* One tick: what came since the last one, and the ids that changed, into one batch. */
+static void submit(void) {
+    if (W.batch_count == BATCHES_MAX) {
+        return;
+    }
+    struct batch *b = &W.batches[W.batch_count];
+    memset(b, 0, sizeof *b);
+    for (uint32_t i = 0; i < W.waiting_count; i++) {
+        if (is_light(W.waiting[i].number)) {
+            W.is_stored[W.waiting[i].number] = true;
+            (void)pk_mqtt_ack(&W.client, W.waiting[i].handle, PK_MQTT_SUCCESS);
+        } else {
+            (void)pk_mqtt_keep(&W.client, W.waiting[i].handle);
+            b->messages[b->message_count++] = W.waiting[i];
+        }
+    }
+    W.waiting_count = 0;
+    if (!W.is_forgetting && pk_mqtt_forget_begin(&W.client) > 0) {
+        W.is_forgetting = b->ends_forgetting = true;
+    }
+    if (W.ids_turn != pk_mqtt_kept_turn(&W.client)) {
+        W.ids_turn = pk_mqtt_kept_turn(&W.client);
+        b->has_ids = true;
+        b->id_count = pk_mqtt_kept(&W.client, b->ids, SLOTS * 2);
+    }
+    W.batch_count += b->message_count > 0 || b->has_ids ? 1 : 0;
+}
+
+static void take_effect(const struct batch *b) {
+    for (uint32_t i = 0; i < b->message_count; i++) {
+        W.got[W.got_count++] = b->messages[i].number;
+        W.is_stored[b->messages[i].number] = true;
+    }
+    if (b->has_ids) {
+        memcpy(W.disk_ids, b->ids, sizeof W.disk_ids);
+        W.disk_id_count = b->id_count;
+    }
+    W.batch_count--;
+    memmove(&W.batches[0], &W.batches[1], W.batch_count * sizeof W.batches[0]);
+}
+
+static void become_durable(void) {
+    while (W.batch_count > 0 && below(3) == 0) {
+        const struct batch b = W.batches[0];
+        take_effect(&b);
+        for (uint32_t i = 0; i < b.message_count; i++) {
+            (void)pk_mqtt_ack(&W.client, b.messages[i].handle, PK_MQTT_SUCCESS);
+        }
+        if (b.ends_forgetting) {
+            pk_mqtt_forget_done(&W.client);
+            W.is_forgetting = false;
+        }
+    }
+}
+
+static void start_client(void);
+
+/* Some batches reached the medium and nobody was told any more. */
+static void crash(void) {
+    W.crashes++;
+    broker_read(below(W.to_broker.n + 1));
+    W.to_broker.n = W.to_client.n = 0;
+    W.broker.is_connected = false;
+    while (W.batch_count > 0 && below(2) == 0) {
+        const struct batch b = W.batches[0];
+        take_effect(&b);
+    }
+    W.batch_count = W.waiting_count = 0;
+    W.is_forgetting = false;
+    start_client();
+    for (uint32_t i = 0; i < W.disk_id_count; i++) {
+        if (pk_mqtt_restore(&W.client, W.disk_ids[i]) != PK_OK) {
+            wrong("cannot restore");
+        }
+    }
+    W.ids_turn = pk_mqtt_kept_turn(&W.client);
+}
+
 /* ---- the world ---- */
 
 static void cut(void) {
@@ -387,7 +492,12 @@ static void turn(bool is_calm) {
         wrong("cannot start");
     }
     publish_some();
-    acknowledge_some();
+    if (W.does_crash) {
+        submit();
+        become_durable();
+    } else {
+        acknowledge_some();
+    }
     const uint8_t *p;
     const uint32_t there = pk_mqtt_output(&W.client, &p);
     const uint32_t sent = below(4) == 0 ? below(there + 1) : there;
@@ -401,6 +511,8 @@ static void turn(bool is_calm) {
     pk_mqtt_tick(&W.client, W.now_ms);
     if (!is_calm && below(25) == 0) {
         cut();
+    } else if (!is_calm && W.does_crash && below(25) == 0) {
+        crash();
     }
 }
 
@@ -431,6 +543,12 @@ static void check_sequence(const uint32_t *numbers, uint32_t count, bool is_once
     }
 }
 
+static void start_client(void) {
+    const struct pk_mqtt_memory memory = {W.rx,  sizeof W.rx, W.tx,      sizeof W.tx, W.out,
+                                          SLOTS, W.in,        SLOTS * 2, NULL,        0};
+    pk_mqtt_init(&W.client, &W.config, &memory);
+}
+
 static uint32_t run(uint64_t seed, uint8_t qos, bool may_lose_session) {
     memset(&W, 0, sizeof W);
     pk_rng_seed(&W.rng, seed);
@@ -443,9 +561,7 @@ static uint32_t run(uint64_t seed, uint8_t qos, bool may_lose_session) {
                                        .receive_maximum = SLOTS,
                                        .accepts_qos2 = true,
                                        .connect_timeout_ms = 1000000};
-    const struct pk_mqtt_memory memory = {W.rx,  sizeof W.rx, W.tx,      sizeof W.tx, W.out,
-                                          SLOTS, W.in,        SLOTS * 2, NULL,        0};
-    pk_mqtt_init(&W.client, &W.config, &memory);
+    start_client();
     for (int i = 0; i < 100000 && !is_over() && W.wrong == NULL; i++) {
         turn(i > 3000);
     }
@@ -494,6 +610,67 @@ PK_TEST(qos_2__session_lost_at_times__at_least_once_in_order) {
     run_many(2, true);
 }
 
+/* Every message that caused something is in the store once. */
+static void check_stored_once(void) {
+    bool seen[COUNT] = {false};
+    for (uint32_t i = 0; i < W.got_count; i++) {
+        if (seen[W.got[i]]) {
+            wrong("stored twice");
+        }
+        seen[W.got[i]] = true;
+    }
+    for (uint32_t i = 0; i < COUNT; i++) {
+        if (!seen[i] && !is_light(i)) {
+            wrong("a message was lost");
+        }
+    }
+}
+
+static void run_with_crashes(uint64_t seed) {
+    memset(&W, 0, sizeof W);
+    pk_rng_seed(&W.rng, seed);
+    W.qos = 2;
+    W.does_crash = true;
+    W.next = COUNT; /* this one is about what comes */
+    memset(W.is_done, true, sizeof W.is_done);
+    W.config = (struct pk_mqtt_config){.version = PK_MQTT_V5,
+                                       .client_id = pk_str_of("gw"),
+                                       .session_expiry_s = 100,
+                                       .resumes_session = true,
+                                       .keep_alive_s = 60,
+                                       .receive_maximum = SLOTS,
+                                       .accepts_qos2 = true,
+                                       .connect_timeout_ms = 1000000};
+    start_client();
+    for (int i = 0; i < 100000 && !(is_over() && W.batch_count == 0) && W.wrong == NULL; i++) {
+        turn(i > 3000);
+    }
+    if (!is_over()) {
+        wrong("does not come to an end");
+    }
+    if (W.wrong == NULL) {
+        check_stored_once();
+    }
+    if (W.wrong == NULL && (W.disk_id_count > 0 || W.client.in.used > 0)) {
+        wrong("an id stays for ever");
+    }
+}
+
+PK_TEST(qos_2__process_killed_at_any_moment__what_is_stored_is_stored_once) {
+    uint32_t crashes = 0;
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        run_with_crashes(seed);
+        crashes += W.crashes;
+        if (W.wrong != NULL) {
+            printf("# seed %llu\n", (unsigned long long)seed);
+            CHECK_STR(W.wrong, NULL);
+            return;
+        }
+    }
+    CHECK(crashes > 1000);
+}
+
 PK_TEST_MAIN(qos_1__session_kept__at_least_once_in_order,
              qos_1__session_lost_at_times__at_least_once_in_order, qos_2__session_kept__exactly_once_in_order,
-             qos_2__session_lost_at_times__at_least_once_in_order)
+             qos_2__session_lost_at_times__at_least_once_in_order,
+             qos_2__process_killed_at_any_moment__what_is_stored_is_stored_once)

@@ -182,15 +182,15 @@ PK_TEST(in__qos_2__is_held_until_released) {
     CHECK(pk_mqtt_in_push(&in, 1, 5, 2, PK_MQTT_IN_DELIVERED));
     CHECK(pk_mqtt_in_recognise(&in, 5));
     CHECK(!pk_mqtt_in_recognise(&in, 6));
-    CHECK(!pk_mqtt_in_release(&in, 5)); /* no PUBREC yet */
+    CHECK_EQ_INT(pk_mqtt_in_release(&in, 5), PK_MQTT_RELEASE_UNKNOWN); /* no PUBREC yet */
     CHECK(pk_mqtt_in_answer(&in, 1, 0));
     pk_mqtt_in_sent(&in);
     CHECK_EQ_INT(in.used, 1);
     CHECK(pk_mqtt_in_recognise(&in, 5)); /* PUBREC was lost: again */
     CHECK_EQ_INT(ready_id(), 5);
     pk_mqtt_in_sent(&in);
-    CHECK(pk_mqtt_in_release(&in, 5));
-    CHECK(!pk_mqtt_in_release(&in, 5));
+    CHECK_EQ_INT(pk_mqtt_in_release(&in, 5), PK_MQTT_RELEASE_DONE);
+    CHECK_EQ_INT(pk_mqtt_in_release(&in, 5), PK_MQTT_RELEASE_UNKNOWN);
     CHECK(!pk_mqtt_in_recognise(&in, 5)); /* the id is new again */
     CHECK_EQ_INT(in.used, 0);
 }
@@ -236,6 +236,74 @@ PK_TEST(in_lost__unanswered_qos_2_redelivered__waits_for_the_first_answer) {
     CHECK_EQ_INT(ready_id(), 7);
 }
 
+PK_TEST(in_keep__only_open_qos_2__is_kept_once) {
+    uint16_t ids[N] = {0};
+    pk_mqtt_in_init(&in, in_slots, N);
+    CHECK(pk_mqtt_in_push(&in, 1, 5, 1, PK_MQTT_IN_DELIVERED));
+    CHECK(pk_mqtt_in_push(&in, 2, 6, 2, PK_MQTT_IN_DELIVERED));
+    const uint32_t turn = in.kept_turn;
+    CHECK(!pk_mqtt_in_keep(&in, 1));
+    CHECK(!pk_mqtt_in_keep(&in, 9));
+    CHECK_EQ_U64(in.kept_turn, turn);
+    CHECK(pk_mqtt_in_keep(&in, 2));
+    CHECK(in.kept_turn != turn);
+    const uint32_t kept = in.kept_turn;
+    CHECK(pk_mqtt_in_keep(&in, 2));
+    CHECK_EQ_U64(in.kept_turn, kept);
+    CHECK_EQ_INT(pk_mqtt_in_kept(&in, ids, N), 1);
+    CHECK_EQ_INT(ids[0], 6);
+    CHECK_EQ_INT(pk_mqtt_in_kept(&in, NULL, 0), 1);
+}
+
+PK_TEST(in_release__kept__waits_until_it_is_forgotten) {
+    uint16_t ids[N] = {0};
+    pk_mqtt_in_init(&in, in_slots, N);
+    CHECK(pk_mqtt_in_restore(&in, 6));
+    CHECK_EQ_INT(pk_mqtt_in_kept(&in, ids, N), 1);
+    CHECK(pk_mqtt_in_recognise(&in, 6)); /* PUBREC did not arrive */
+    CHECK_EQ_INT(ready_id(), 6);
+    pk_mqtt_in_sent(&in);
+    CHECK_EQ_INT(pk_mqtt_in_forget_begin(&in), 0);
+    CHECK_EQ_INT(pk_mqtt_in_release(&in, 6), PK_MQTT_RELEASE_LATER);
+    CHECK_EQ_INT(pk_mqtt_in_release(&in, 6), PK_MQTT_RELEASE_LATER);
+    CHECK_EQ_INT(pk_mqtt_in_kept(&in, ids, N), 1); /* until it is told otherwise */
+    CHECK_EQ_INT(pk_mqtt_in_completion(&in), PK_MQTT_NO_SLOT);
+    CHECK_EQ_INT(pk_mqtt_in_forget_begin(&in), 1);
+    CHECK_EQ_INT(pk_mqtt_in_kept(&in, ids, N), 0);
+    CHECK_EQ_INT(pk_mqtt_in_completion(&in), PK_MQTT_NO_SLOT);
+    pk_mqtt_in_forget_done(&in);
+    const uint16_t slot = pk_mqtt_in_completion(&in);
+    CHECK(slot != PK_MQTT_NO_SLOT && in.slots[slot].packet_id == 6);
+    pk_mqtt_in_completed(&in, slot);
+    CHECK_EQ_INT(in.used, 0);
+    CHECK_EQ_INT(pk_mqtt_in_completion(&in), PK_MQTT_NO_SLOT);
+    CHECK(!pk_mqtt_in_recognise(&in, 6));
+}
+
+PK_TEST(in_lost__while_an_id_is_forgotten__nothing_is_completed_unasked) {
+    pk_mqtt_in_init(&in, in_slots, N);
+    CHECK(pk_mqtt_in_restore(&in, 6));
+    CHECK(pk_mqtt_in_restore(&in, 7));
+    CHECK_EQ_INT(pk_mqtt_in_release(&in, 6), PK_MQTT_RELEASE_LATER);
+    CHECK_EQ_INT(pk_mqtt_in_forget_begin(&in), 1);
+    pk_mqtt_in_lost(&in);
+    pk_mqtt_in_forget_done(&in); /* not asked on this connection */
+    CHECK_EQ_INT(in.used, 1);
+    CHECK_EQ_INT(pk_mqtt_in_release(&in, 6), PK_MQTT_RELEASE_UNKNOWN);
+    CHECK_EQ_INT(pk_mqtt_in_release(&in, 7), PK_MQTT_RELEASE_LATER);
+    CHECK_EQ_INT(pk_mqtt_in_forget_begin(&in), 1);
+    pk_mqtt_in_forget_done(&in);
+    CHECK(pk_mqtt_in_completion(&in) != PK_MQTT_NO_SLOT);
+    pk_mqtt_in_lost(&in); /* PUBCOMP was not queued: the server asks again */
+    CHECK_EQ_INT(in.used, 0);
+    for (uint32_t i = 0; i < N; i++) {
+        CHECK(pk_mqtt_in_restore(&in, (uint16_t)(i + 1)));
+    }
+    CHECK(!pk_mqtt_in_restore(&in, 99));
+    pk_mqtt_in_clear(&in);
+    CHECK_EQ_INT(pk_mqtt_in_kept(&in, NULL, 0), 0);
+}
+
 PK_TEST_MAIN(out_take__ids__are_in_no_use_and_lead_back,
              out_take__over_the_whole_id_space__never_zero_never_reserved_never_soon_again,
              out_lost__sent_ones__wait_in_the_order_of_sending, out_give__the_one_whose_turn_it_is__moves_on,
@@ -244,4 +312,6 @@ PK_TEST_MAIN(out_take__ids__are_in_no_use_and_lead_back,
              out__random_walk__agrees_with_a_list, in_answer__out_of_order__leaves_in_order,
              in_push__full__is_refused_until_one_is_done, in__qos_2__is_held_until_released,
              in__refused_qos_2__ends_with_pubrec, in_lost__qos_1_is_forgotten_and_qos_2_held,
-             in_lost__unanswered_qos_2_redelivered__waits_for_the_first_answer)
+             in_lost__unanswered_qos_2_redelivered__waits_for_the_first_answer,
+             in_keep__only_open_qos_2__is_kept_once, in_release__kept__waits_until_it_is_forgotten,
+             in_lost__while_an_id_is_forgotten__nothing_is_completed_unasked)
