@@ -102,6 +102,13 @@ static void end_session(struct broker_client *c) {
 }
 
 /* ---- to the client */
+static void send_puback(struct broker_model *b, struct broker_client *c, enum pk_mqtt_type type, uint16_t id,
+                        uint8_t reason) {
+    uint8_t bytes[PK_MQTT_SHORT_BYTES_MAX];
+    const uint32_t n = pk_mqtt_encode_puback(bytes, type, id, reason, PK_MQTT_V5);
+    send_bytes(b, c, bytes, n);
+}
+
 static void deliver(struct broker_model *b, struct broker_client *c) {
     uint8_t bytes[BROKER_PAYLOAD_BYTES + 600];
     uint32_t outstanding = 0;
@@ -118,6 +125,12 @@ static void deliver(struct broker_model *b, struct broker_client *c) {
             cut(b, c);
             return;
         }
+        if (o->is_released) {
+            o->is_sent = true;
+            outstanding++;
+            send_puback(b, c, PK_MQTT_PUBREL, o->packet_id, 0);
+            continue;
+        }
         const bool is_dup = o->packet_id != 0;
         if (!is_dup) {
             c->next_packet_id = c->next_packet_id == UINT16_MAX ? 1 : (uint16_t)(c->next_packet_id + 1);
@@ -126,7 +139,7 @@ static void deliver(struct broker_model *b, struct broker_client *c) {
         const struct pk_mqtt_publish m = {.topic = pk_str_of(o->topic),
                                           .payload = o->payload,
                                           .payload_bytes = o->payload_bytes,
-                                          .qos = 1,
+                                          .qos = o->qos,
                                           .response_topic = pk_str_of(o->response_topic)};
         const int n = pk_mqtt_encode_publish(bytes, sizeof bytes, &m, o->packet_id, is_dup, PK_MQTT_V5);
         o->is_sent = true;
@@ -138,16 +151,24 @@ static void deliver(struct broker_model *b, struct broker_client *c) {
     }
 }
 
-uint32_t broker_publish(struct broker_model *b, const char *topic, const void *payload, uint32_t n,
-                        const char *response_topic) {
+/* The highest a subscription grants, and not more than it was published with; 0: nobody asked for it. */
+static uint8_t granted(const struct broker_client *c, const char *topic, uint8_t qos) {
+    uint8_t most = 0;
+    for (uint32_t f = 0; c->has_session && f < c->filter_count; f++) {
+        if (c->filter_qos[f] > most && pk_mqtt_topic_matches(pk_str_of(c->filters[f]), pk_str_of(topic))) {
+            most = c->filter_qos[f];
+        }
+    }
+    return most < qos ? most : qos;
+}
+
+static uint32_t publish(struct broker_model *b, const char *topic, const void *payload, uint32_t n,
+                        const char *response_topic, uint8_t qos) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < BROKER_CLIENTS; i++) {
         struct broker_client *c = &b->clients[i];
-        bool is_wanted = false;
-        for (uint32_t f = 0; c->has_session && f < c->filter_count; f++) {
-            is_wanted = is_wanted || pk_mqtt_topic_matches(pk_str_of(c->filters[f]), pk_str_of(topic));
-        }
-        if (!is_wanted || n > BROKER_PAYLOAD_BYTES) {
+        const uint8_t with = granted(c, topic, qos);
+        if (with == 0 || n > BROKER_PAYLOAD_BYTES) {
             continue;
         }
         if (c->queue_count == BROKER_QUEUE) {
@@ -161,11 +182,21 @@ uint32_t broker_publish(struct broker_model *b, const char *topic, const void *p
         memcpy(o->payload, payload, n);
         o->payload_bytes = n;
         o->packet_id = 0;
-        o->is_sent = false;
+        o->is_sent = o->is_released = false;
+        o->qos = with;
         count++;
         deliver(b, c);
     }
     return count;
+}
+
+uint32_t broker_publish(struct broker_model *b, const char *topic, const void *payload, uint32_t n,
+                        const char *response_topic) {
+    return publish(b, topic, payload, n, response_topic, 1);
+}
+
+uint32_t broker_publish_qos_2(struct broker_model *b, const char *topic, const char *payload) {
+    return publish(b, topic, payload, (uint32_t)strlen(payload), "", 2);
 }
 
 /* ---- retained */
@@ -366,12 +397,6 @@ static void on_connect(struct broker_model *b, struct broker_client *c, struct w
     deliver(b, c);
 }
 
-static void answer_publish(struct broker_model *b, struct broker_client *c, uint16_t id, uint8_t reason) {
-    uint8_t bytes[PK_MQTT_SHORT_BYTES_MAX];
-    const uint32_t n = pk_mqtt_encode_puback(bytes, PK_MQTT_PUBACK, id, reason, PK_MQTT_V5);
-    send_bytes(b, c, bytes, n);
-}
-
 static void on_publish(struct broker_model *b, struct broker_client *c, const uint8_t *p, uint32_t n,
                        uint8_t flags) {
     struct pk_mqtt_message m;
@@ -398,7 +423,7 @@ static void on_publish(struct broker_model *b, struct broker_client *c, const ui
     b->dup_count += m.is_dup ? 1u : 0u;
     if (m.qos == 1 && happens(b, b->weights.refuse_publish)) {
         b->refused_count++;
-        answer_publish(b, c, m.packet_id, 0x97);
+        send_puback(b, c, PK_MQTT_PUBACK, m.packet_id, 0x97);
         return;
     }
     take(b, c, &out);
@@ -409,35 +434,49 @@ static void on_publish(struct broker_model *b, struct broker_client *c, const ui
         cut(b, c);
         return;
     }
-    answer_publish(b, c, m.packet_id, 0);
+    send_puback(b, c, PK_MQTT_PUBACK, m.packet_id, 0);
     if (c->is_open && happens(b, b->weights.cut_after_ack)) {
         cut(b, c);
     }
 }
 
-static void on_puback(struct broker_model *b, struct broker_client *c, const uint8_t *p, uint32_t n) {
+static void drop(struct broker_model *b, struct broker_client *c, uint32_t at) {
+    c->queue_count--;
+    memmove(&c->queue[at], &c->queue[at + 1], (c->queue_count - at) * sizeof c->queue[0]);
+    deliver(b, c);
+}
+
+/* PUBACK and PUBREC come in the order of their messages (MQTT-4.6.0-2, -3), PUBCOMP as it likes. */
+static void on_puback(struct broker_model *b, struct broker_client *c, enum pk_mqtt_type type,
+                      const uint8_t *p, uint32_t n) {
     struct pk_mqtt_puback ack;
     struct pk_mqtt_props props;
     struct pk_mqtt_fault fault;
-    if (pk_mqtt_decode_puback(p, n, PK_MQTT_PUBACK, PK_MQTT_V5, &ack, &props, &fault) != PK_OK) {
+    const uint8_t qos = type == PK_MQTT_PUBACK ? 1 : 2;
+    if (pk_mqtt_decode_puback(p, n, type, PK_MQTT_V5, &ack, &props, &fault) != PK_OK) {
         breach(b, c, fault.what);
         return;
     }
-    for (uint32_t i = 0; i < c->queue_count; i++) {
-        if (!c->queue[i].is_sent) {
-            break;
+    for (uint32_t i = 0; i < c->queue_count && c->queue[i].is_sent; i++) {
+        struct broker_out *o = &c->queue[i];
+        if (o->qos != qos || o->is_released != (type == PK_MQTT_PUBCOMP)) {
+            continue;
         }
-        if (c->queue[i].packet_id == ack.packet_id) {
-            if (i != 0) {
-                breach(b, c, "PUBACKs out of the order of the messages");
+        if (o->packet_id != ack.packet_id) {
+            if (type != PK_MQTT_PUBCOMP) {
+                break;
             }
-            c->queue_count--;
-            memmove(&c->queue[i], &c->queue[i + 1], (c->queue_count - i) * sizeof c->queue[0]);
-            deliver(b, c);
+            continue;
+        }
+        if (type != PK_MQTT_PUBREC || ack.reason >= 0x80) {
+            drop(b, c, i);
             return;
         }
+        o->is_released = true;
+        send_puback(b, c, PK_MQTT_PUBREL, o->packet_id, 0);
+        return;
     }
-    breach(b, c, "PUBACK for no message");
+    breach(b, c, "an acknowledgement of no message, or out of their order");
 }
 
 static void on_subscribe(struct broker_model *b, struct broker_client *c, struct wire *w) {
@@ -448,7 +487,7 @@ static void on_subscribe(struct broker_model *b, struct broker_client *c, struct
     while (w->at < w->n && !w->is_bad) {
         const struct pk_str filter = get_text(w);
         const uint8_t options = get_u8(w);
-        if (w->is_bad || !pk_mqtt_topic_is_filter(filter) || (options & 3u) > 1 || (options & 0xC0u) != 0) {
+        if (w->is_bad || !pk_mqtt_topic_is_filter(filter) || (options & 3u) > 2 || (options & 0xC0u) != 0) {
             breach(b, c, "bad filter in SUBSCRIBE");
             return;
         }
@@ -461,6 +500,7 @@ static void on_subscribe(struct broker_model *b, struct broker_client *c, struct
             return;
         }
         (void)pk_str_copy_cut(filter, c->filters[i], sizeof c->filters[i]);
+        c->filter_qos[i] = (uint8_t)(options & 3u);
         c->filter_count += i == c->filter_count ? 1u : 0u;
         if (n < sizeof bytes) {
             bytes[n++] = (uint8_t)(options & 3u);
@@ -492,6 +532,7 @@ static void on_unsubscribe(struct broker_model *b, struct broker_client *c, stru
         if (is_there) {
             c->filter_count--;
             memmove(c->filters[i], c->filters[i + 1], (c->filter_count - i) * sizeof c->filters[0]);
+            memmove(&c->filter_qos[i], &c->filter_qos[i + 1], c->filter_count - i);
         }
         if (n < sizeof bytes) {
             bytes[n++] = is_there ? 0 : 17;
@@ -532,7 +573,9 @@ static void on_packet(struct broker_model *b, struct broker_client *c, uint8_t f
         on_publish(b, c, p, n, first & 0x0Fu);
         return;
     case PK_MQTT_PUBACK:
-        on_puback(b, c, p, n);
+    case PK_MQTT_PUBREC:
+    case PK_MQTT_PUBCOMP:
+        on_puback(b, c, (enum pk_mqtt_type)type, p, n);
         return;
     case PK_MQTT_SUBSCRIBE:
         on_subscribe(b, c, &w);

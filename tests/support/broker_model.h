@@ -37,6 +37,8 @@ struct broker_out {
     char response_topic[BROKER_TOPIC_BYTES];
     uint16_t packet_id; /* 0: not sent on this session yet */
     bool is_sent;       /* on this connection */
+    uint8_t qos;
+    bool is_released; /* QoS 2 past PUBREC */
 };
 
 struct broker_client {
@@ -52,6 +54,7 @@ struct broker_client {
     bool has_session;
     char id[40];
     char filters[BROKER_FILTERS][BROKER_TOPIC_BYTES];
+    uint8_t filter_qos[BROKER_FILTERS];
     uint32_t filter_count, expiry_s;
     uint64_t left_ms;
     struct broker_out queue[BROKER_QUEUE];
@@ -105,9 +108,11 @@ uint32_t broker_attach(struct broker_model *b, struct pk_sim *sim, uint32_t link
 /* Timers: keep-alive of silent clients, wills, session expiry, deliveries that wait for room. */
 uint64_t broker_next_ms(const struct broker_model *b);
 void broker_run(struct broker_model *b, uint64_t now_ms);
-/* Somebody else publishes. Clients: how many sessions it was queued for. */
+/* Somebody else publishes with QoS 1. Clients: how many sessions it was queued for. */
 uint32_t broker_publish(struct broker_model *b, const char *topic, const void *payload, uint32_t n,
                         const char *response_topic);
+/* A device does, with QoS 2. */
+uint32_t broker_publish_qos_2(struct broker_model *b, const char *topic, const char *payload);
 /* All connections end; without sessions also everything that was kept in memory. */
 void broker_restart(struct broker_model *b, bool keeps_sessions);
 const struct broker_retained *broker_find_retained(const struct broker_model *b, const char *topic);

@@ -205,7 +205,39 @@ PK_TEST(record_rule__round_trip_and_bad_bytes) {
     CHECK(key.bytes[0] == 'u' && key.bytes[8] == 8);
 }
 
+PK_TEST(record_session__round_trip_and_bad_bytes) {
+    static struct pk_session_record record, back;
+    static uint8_t out[PK_RECORD_SESSION_BYTES];
+    record.session = 0x0102030405060708u;
+    record.count = PK_RECORD_SESSION_IDS;
+    for (uint32_t i = 0; i < record.count; i++) {
+        record.ids[i] = (uint16_t)(65535 - i);
+    }
+    uint32_t n = pk_record_session_pack(&record, out, sizeof out);
+    CHECK_EQ_U64(n, PK_RECORD_SESSION_BYTES);
+    CHECK_EQ_INT(pk_record_session_unpack(pk_str_make((const char *)out, n), &back), PK_OK);
+    CHECK(back.session == record.session && back.count == record.count);
+    CHECK_MEM(back.ids, record.ids, sizeof record.ids);
+    for (uint32_t k = 0; k < n; k++) {
+        CHECK_EQ_INT(pk_record_session_unpack(pk_str_make((const char *)out, k), &back), PK_E_BAD_MSG);
+    }
+    out[10] = 0xFF; /* more than there may be */
+    CHECK_EQ_INT(pk_record_session_unpack(pk_str_make((const char *)out, n), &back), PK_E_BAD_MSG);
+    record.count = 1;
+    record.ids[0] = 0;
+    n = pk_record_session_pack(&record, out, sizeof out);
+    CHECK_EQ_INT(pk_record_session_unpack(pk_str_make((const char *)out, n), &back), PK_E_BAD_MSG);
+    struct pk_record_key key;
+    uint8_t link = 0;
+    pk_record_key_session(&key, 1);
+    CHECK_EQ_INT(pk_record_key_session_parse(pk_record_key_str(&key), &link), PK_OK);
+    CHECK_EQ_INT(link, 1);
+    pk_record_key_rule(&key, 1);
+    CHECK_EQ_INT(pk_record_key_session_parse(pk_record_key_str(&key), &link), PK_E_BAD_MSG);
+}
+
 PK_TEST_MAIN(record_keys__byte_order__is_number_order, record_keys__parse__takes_only_its_own_kind,
              record_log__round_trip_and_bad_bytes, record_meta__round_trip_and_bad_bytes,
              record_schema__newer__is_unsupported, record_outbox__round_trip_and_bad_bytes,
-             record_jti__round_trip_and_bad_bytes, record_rule__round_trip_and_bad_bytes)
+             record_jti__round_trip_and_bad_bytes, record_rule__round_trip_and_bad_bytes,
+             record_session__round_trip_and_bad_bytes)
