@@ -60,6 +60,8 @@ struct pk_endpoint {
     char server_name[PK_HOST_BYTES]; /* checked against the certificate (SAN; IP SAN when it is numeric) */
     uint16_t port;
     bool use_tls;
+    int64_t
+        wall_floor_ms; /* certificates are judged by no earlier time than this, however late the clock is */
 };
 
 struct pk_port_stream {
@@ -355,9 +357,13 @@ struct pk_port {
 const char *pk_port_missing(const struct pk_port *port);
 
 /* ---- entry points of the platform (one implementation per program; port/linux) ---- */
+enum { PK_ALPN_BYTES = 32, PK_PSK_IDENTITY_BYTES = 64, PK_PSK_BYTES_MIN = 16, PK_PSK_BYTES_MAX = 64 };
 struct pk_tls_config { /* PEM text, read before; parsed, not kept. Empty certificate and key: none */
     struct pk_str ca, certificate, key;
     bool is_tls12_allowed;
+    struct pk_str alpn; /* protocol name to ask for; empty: none */
+    /* A shared secret in the place of all certificates (TLS 1.3 only); empty: none. psk is bytes. */
+    struct pk_str psk_identity, psk;
 };
 struct pk_platform_config {
     const char *state_dir;            /* /var/lib/picket */
@@ -381,6 +387,8 @@ int pk_platform_open_store(struct pk_port *port, const char *state_dir, uint64_t
 /* PEM for a link's TLS. PK_E_TLS with the reason in the stream's error_text. May be called again on reload.
  */
 int pk_platform_set_tls(struct pk_port *port, uint32_t link, const struct pk_tls_config *tls);
+/* When the certificate that a link shows ends, in Unix seconds; 0: it shows none. */
+int64_t pk_platform_certificate_end(uint32_t link);
 /* The same check, kept nowhere: for a process without links. Why not is in *why. */
 int pk_platform_check_tls(const struct pk_tls_config *tls, struct pk_buf *why);
 /* Takes a descriptor that came with an ipc frame as a listening socket. */

@@ -103,6 +103,7 @@ static int net_connect(void *ctx, const struct pk_endpoint *endpoint) {
         return fail(n, PK_E_UNREACHABLE, "not a numeric address", 0);
     }
     n->is_tls = endpoint->use_tls;
+    n->wall_floor_ms = endpoint->wall_floor_ms;
     memcpy(n->server_name, endpoint->server_name, sizeof n->server_name);
     n->server_name[sizeof n->server_name - 1] = '\0';
     const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -142,6 +143,7 @@ static int finish_connect(struct pk_net *n) {
         say(n, "", 0);
         return PK_OK;
     }
+    pk_tls_library_floor(n->wall_floor_ms);
     const int err = pk_tls_begin(&n->tls, n->server_name);
     if (err != PK_OK) {
         return fail_tls(n, err);

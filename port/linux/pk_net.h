@@ -14,6 +14,7 @@ struct pk_net {
     struct pk_fd socket;
     enum pk_net_state state;
     bool is_tls;
+    int64_t wall_floor_ms;
     char server_name[PK_HOST_BYTES];
     struct pk_tls tls;
     char error[PK_TLS_ERROR_BYTES];

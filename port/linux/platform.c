@@ -86,6 +86,10 @@ int pk_platform_set_tls(struct pk_port *port, uint32_t link, const struct pk_tls
     return link < PK_LINKS ? pk_net_set_tls(&platform.links[link], tls) : PK_E_NOT_FOUND;
 }
 
+int64_t pk_platform_certificate_end(uint32_t link) {
+    return link < PK_LINKS ? pk_tls_own_end(&platform.links[link].tls) : 0;
+}
+
 int pk_platform_check_tls(const struct pk_tls_config *tls, struct pk_buf *why) {
     struct pk_tls t;
     pk_tls_init(&t, &platform.crypto, (struct pk_tls_io){.ctx = NULL});

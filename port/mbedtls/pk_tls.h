@@ -18,6 +18,10 @@ struct pk_tls_identity {
     mbedtls_x509_crt ca, own;
     mbedtls_pk_context key;
     bool is_set, is_tls12_allowed;
+    char alpn[PK_ALPN_BYTES];
+    char psk_identity[PK_PSK_IDENTITY_BYTES];
+    uint8_t psk[PK_PSK_BYTES_MAX];
+    uint32_t psk_bytes; /* 0: certificates */
 };
 
 enum { PK_TLS_ERROR_BYTES = 160 };
@@ -28,12 +32,20 @@ struct pk_tls {
     uint32_t current;
     bool has_next;
     bool is_begun, is_over; /* memory of a connection is held; its handshake is done */
+    bool has_certificate;   /* the peer showed one: not a resumed session */
     bool is_shown;          /* our part of the handshake came to our certificate */
     bool is_flushing;       /* a record we accepted waits for room in the transport */
     bool is_probe; /* set before begin: the peer's certificate is looked at, a bad one ends nothing; no CA is
                       needed, TLS 1.2 is allowed */
     mbedtls_ssl_config config;
     mbedtls_ssl_context ssl;
+    const char *alpn[2]; /* list of the protocol name, for the library */
+    /* The last connection's ticket: of this peer, for the identity in use. One that did not serve is not
+     * asked for again until certificates or peer change: some servers end the handshake over it. */
+    mbedtls_ssl_session session;
+    bool has_session, is_resuming, is_session_refused;
+    char session_name[PK_HOST_BYTES];
+    uint64_t resumed_count;
     uint64_t refused_before;  /* by the heap, when the connection was begun */
     uint64_t no_memory_count; /* connections lost because the heap was exhausted */
     char server_name[PK_HOST_BYTES];
@@ -43,6 +55,8 @@ struct pk_tls {
 /* Once per process before any other: randomness and the clock that certificate dates are judged by. Both must
  * outlive the process's use of TLS. PK_OK or PK_E_TLS. */
 int pk_tls_library_open(const struct pk_port_entropy *entropy, const struct pk_port_clock *clock);
+/* Certificates are judged by the clock, but by no earlier time than this. */
+void pk_tls_library_floor(int64_t wall_ms);
 
 void pk_tls_init(struct pk_tls *t, struct pk_crypto *crypto, struct pk_tls_io io);
 /* Parses and checks (the key belongs to the certificate). Nothing changes unless PK_OK; PK_E_TLS with why in
@@ -65,6 +79,8 @@ void pk_tls_end(struct pk_tls *t, bool may_send);
 /* After the handshake of a probe: Unix seconds at which the earliest certificate of the peer ends (0: it
  * showed none), and whether they verify against the CA; if not, and there is one, t->error says why. */
 int64_t pk_tls_peer(struct pk_tls *t, bool *out_is_verified);
+/* When the earliest certificate of what we show ends, in the identity of the next connection; 0: none. */
+int64_t pk_tls_own_end(const struct pk_tls *t);
 /* The same of a file: PEM followed by a terminator that is not counted, or DER. PK_OK, PK_E_BAD_MSG. */
 int pk_tls_file_end(struct pk_str bytes, int64_t *out_not_after_s);
 /* As end, and forgets certificates and keys. */

@@ -15,11 +15,12 @@
 #include "port/mbedtls/tls_error.h"
 
 /* A step longer than this did a public-key operation: the tick gets its turn before the next one. */
-enum { LONG_STEP_US = 300, STEPS_A_CALL = 8 };
+enum { LONG_STEP_US = 300, STEPS_A_CALL = 8, TICKETS_A_CALL = 4 };
 
 /* The library's hooks for randomness and time have no context, so these are per process, as its heap is. */
 static const struct pk_port_entropy *library_entropy;
 static const struct pk_port_clock *library_clock;
+static int64_t library_floor_s;
 
 psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *context, uint8_t *output,
                                              size_t output_size, size_t *output_length) {
@@ -55,8 +56,8 @@ struct tm *mbedtls_platform_gmtime_r(const mbedtls_time_t *seconds, struct tm *o
 
 static mbedtls_time_t library_time(mbedtls_time_t *out) {
     bool is_synced;
-    const mbedtls_time_t now =
-        (mbedtls_time_t)(library_clock->wall_ms(library_clock->ctx, &is_synced) / 1000);
+    const int64_t clock_s = library_clock->wall_ms(library_clock->ctx, &is_synced) / 1000;
+    const mbedtls_time_t now = (mbedtls_time_t)(clock_s > library_floor_s ? clock_s : library_floor_s);
     if (out != NULL) {
         *out = now;
     }
@@ -69,6 +70,10 @@ int pk_tls_library_open(const struct pk_port_entropy *entropy, const struct pk_p
     library_clock = clock;
     mbedtls_platform_set_time(library_time);
     return psa_crypto_init() == PSA_SUCCESS ? PK_OK : PK_E_TLS;
+}
+
+void pk_tls_library_floor(int64_t wall_ms) {
+    library_floor_s = wall_ms / 1000;
 }
 
 static void set_error(struct pk_tls *t, const char *what) {
@@ -112,6 +117,8 @@ static void identity_init(struct pk_tls_identity *id) {
     mbedtls_x509_crt_init(&id->own);
     mbedtls_pk_init(&id->key);
     id->is_set = false;
+    mbedtls_platform_zeroize(id->psk, sizeof id->psk);
+    id->psk_bytes = 0;
 }
 
 static void identity_free(struct pk_tls_identity *id) {
@@ -157,10 +164,50 @@ static int refuse(struct pk_tls *t, struct pk_tls_identity *id, const char *what
     return PK_E_TLS;
 }
 
-int pk_tls_set(struct pk_tls *t, const struct pk_tls_config *c) {
-    struct pk_tls_identity fresh;
-    struct pk_tls_identity *id = &fresh;
-    identity_init(id);
+/* ---- sessions */
+static void forget_session(struct pk_tls *t) {
+    mbedtls_ssl_session_free(&t->session);
+    mbedtls_ssl_session_init(&t->session);
+    t->has_session = false;
+}
+
+/* The peer's chain is not needed to come back, and large. */
+static void keep_session(struct pk_tls *t) {
+    forget_session(t);
+    if (mbedtls_ssl_get_session(&t->ssl, &t->session) != 0) {
+        forget_session(t);
+        return;
+    }
+    if (t->session.peer_cert != NULL) {
+        mbedtls_x509_crt_free(t->session.peer_cert);
+        mbedtls_free(t->session.peer_cert);
+        t->session.peer_cert = NULL;
+    }
+    t->has_session = t->session.ticket != NULL;
+    memcpy(t->session_name, t->server_name, sizeof t->session_name);
+}
+
+/* Whether the handshake begins with the ticket. */
+static bool offer_session(struct pk_tls *t) {
+    const bool is_same = strcmp(t->session_name, t->server_name) == 0;
+    if (!is_same) {
+        forget_session(t);
+        t->is_session_refused = false;
+    }
+    return t->has_session && !t->is_session_refused && mbedtls_ssl_set_session(&t->ssl, &t->session) == 0;
+}
+
+static int set_psk(struct pk_tls *t, struct pk_tls_identity *id, const struct pk_tls_config *c) {
+    if (c->psk.n < PK_PSK_BYTES_MIN || c->psk.n > PK_PSK_BYTES_MAX || c->psk_identity.n == 0 ||
+        pk_str_copy(c->psk_identity, id->psk_identity, sizeof id->psk_identity) < 0) {
+        return refuse(t, id, "the shared secret needs an identity and 16 to 64 bytes", 0);
+    }
+    memcpy(id->psk, c->psk.p, c->psk.n);
+    id->psk_bytes = c->psk.n;
+    return PK_OK;
+}
+
+static int set_certificates(struct pk_tls *t, struct pk_tls_identity *id, const struct pk_tls_config *c) {
     int code = c->ca.n > 0 ? with_terminated(c->ca, &id->ca, t, parse_certificates) : 1;
     if (code != 0) {
         return refuse(t, id,
@@ -182,11 +229,26 @@ int pk_tls_set(struct pk_tls *t, const struct pk_tls_config *c) {
             return refuse(t, id, "the key does not belong to the certificate", code);
         }
     }
-    id->is_tls12_allowed = c->is_tls12_allowed;
+    return PK_OK;
+}
+
+int pk_tls_set(struct pk_tls *t, const struct pk_tls_config *c) {
+    struct pk_tls_identity fresh;
+    struct pk_tls_identity *id = &fresh;
+    identity_init(id);
+    if (pk_str_copy(c->alpn, id->alpn, sizeof id->alpn) < 0) {
+        return refuse(t, id, "the name of the protocol is too long", 0);
+    }
+    const int err = c->psk.n > 0 || c->psk_identity.n > 0 ? set_psk(t, id, c) : set_certificates(t, id, c);
+    if (err != PK_OK) {
+        return err;
+    }
+    id->is_tls12_allowed = c->is_tls12_allowed && id->psk_bytes == 0;
     id->is_set = true;
     struct pk_tls_identity *next = &t->identity[1u - t->current];
     identity_free(next);
     *next = fresh; /* it holds pointers into the heap, none into itself */
+    mbedtls_platform_zeroize(fresh.psk, sizeof fresh.psk);
     t->has_next = true;
     set_error(t, "");
     return PK_OK;
@@ -220,6 +282,26 @@ void pk_tls_init(struct pk_tls *t, struct pk_crypto *crypto, struct pk_tls_io io
     identity_init(&t->identity[1]);
     mbedtls_ssl_config_init(&t->config);
     mbedtls_ssl_init(&t->ssl);
+    mbedtls_ssl_session_init(&t->session);
+}
+
+/* With a shared secret nobody shows certificates; else a secret is only ever a ticket. */
+static int set_up_identity(struct pk_tls *t, struct pk_tls_identity *id) {
+    int code = 0;
+    mbedtls_ssl_conf_ca_chain(&t->config, &id->ca, NULL);
+    if (id->psk_bytes > 0) {
+        mbedtls_ssl_conf_tls13_key_exchange_modes(&t->config,
+                                                  MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_PSK_EPHEMERAL);
+        code = mbedtls_ssl_conf_psk(&t->config, id->psk, id->psk_bytes,
+                                    (const unsigned char *)id->psk_identity, strlen(id->psk_identity));
+    } else if (id->own.raw.p != NULL) {
+        code = mbedtls_ssl_conf_own_cert(&t->config, &id->own, &id->key);
+    }
+    if (code == 0 && id->alpn[0] != '\0') {
+        t->alpn[0] = id->alpn;
+        code = mbedtls_ssl_conf_alpn_protocols(&t->config, t->alpn);
+    }
+    return code;
 }
 
 static int set_up(struct pk_tls *t, struct pk_tls_identity *id) {
@@ -234,10 +316,11 @@ static int set_up(struct pk_tls *t, struct pk_tls_identity *id) {
     mbedtls_ssl_conf_min_tls_version(&t->config, id->is_tls12_allowed || t->is_probe
                                                      ? MBEDTLS_SSL_VERSION_TLS1_2
                                                      : MBEDTLS_SSL_VERSION_TLS1_3);
-    mbedtls_ssl_conf_ca_chain(&t->config, &id->ca, NULL);
-    if (id->own.raw.p != NULL) {
-        code = mbedtls_ssl_conf_own_cert(&t->config, &id->own, &id->key);
-    }
+    mbedtls_ssl_conf_session_tickets(&t->config, t->is_probe ? MBEDTLS_SSL_SESSION_TICKETS_DISABLED
+                                                             : MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
+    mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
+        &t->config, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
+    code = set_up_identity(t, id);
     if (code == 0) {
         code = mbedtls_ssl_setup(&t->ssl, &t->config);
     }
@@ -250,6 +333,8 @@ int pk_tls_begin(struct pk_tls *t, const char *server_name) {
         identity_free(&t->identity[t->current]);
         t->current = 1u - t->current;
         t->has_next = false;
+        t->is_session_refused = false;
+        forget_session(t); /* who we are is shown anew */
     }
     struct pk_tls_identity *id = &t->identity[t->current];
     if (!id->is_set && !t->is_probe) {
@@ -269,9 +354,18 @@ int pk_tls_begin(struct pk_tls *t, const char *server_name) {
         pk_tls_end(t, false);
         return err;
     }
+    t->is_resuming = offer_session(t);
     mbedtls_ssl_set_bio(&t->ssl, t, bio_send, bio_recv, NULL);
     set_error(t, "");
     return PK_OK;
+}
+
+static void end_handshake(struct pk_tls *t) {
+    t->resumed_count += t->is_resuming && !t->has_certificate ? 1 : 0;
+    t->is_resuming = false;
+    if (mbedtls_ssl_get_version_number(&t->ssl) == MBEDTLS_SSL_VERSION_TLS1_2 && !t->is_probe) {
+        keep_session(t); /* 1.3 sends tickets later */
+    }
 }
 
 int pk_tls_step(struct pk_tls *t) {
@@ -281,15 +375,20 @@ int pk_tls_step(struct pk_tls *t) {
     for (uint32_t i = 0; i < STEPS_A_CALL && !t->is_over; i++) {
         const uint64_t start_us = t->crypto->now_us != NULL ? t->crypto->now_us() : 0;
         t->is_shown = t->is_shown || t->ssl.state == MBEDTLS_SSL_CLIENT_CERTIFICATE;
+        t->has_certificate = t->has_certificate || t->ssl.state == MBEDTLS_SSL_SERVER_CERTIFICATE;
         const int code = mbedtls_ssl_handshake_step(&t->ssl);
         pk_crypto_note_step(t->crypto, start_us);
         if (code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_WANT_WRITE) {
             return PK_E_AGAIN;
         }
         if (code != 0) {
+            t->is_session_refused = t->is_session_refused || t->is_resuming;
             return fail(t, code);
         }
         t->is_over = mbedtls_ssl_is_handshake_over(&t->ssl) != 0;
+        if (t->is_over) {
+            end_handshake(t);
+        }
         if (t->crypto->now_us == NULL || t->crypto->now_us() - start_us > LONG_STEP_US) {
             break;
         }
@@ -297,13 +396,28 @@ int pk_tls_step(struct pk_tls *t) {
     return t->is_over ? PK_OK : PK_E_BUSY;
 }
 
+static bool is_later(int code) {
+    return code == MBEDTLS_ERR_SSL_WANT_WRITE || code == MBEDTLS_ERR_SSL_WANT_READ ||
+           code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
+}
+
+/* A ticket may come in the middle of writing, too: the library reads on before it writes. */
+static int write_record(struct pk_tls *t, const void *p, size_t n) {
+    int code = mbedtls_ssl_write(&t->ssl, p, n);
+    for (uint32_t i = 0; i < TICKETS_A_CALL && code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET; i++) {
+        keep_session(t);
+        code = mbedtls_ssl_write(&t->ssl, p, n);
+    }
+    return code;
+}
+
 int pk_tls_flush(struct pk_tls *t) {
     if (!t->is_flushing) {
         return PK_OK;
     }
     /* While a record waits, a write only sends that one: it neither reads nor takes the byte given here. */
-    const int code = mbedtls_ssl_write(&t->ssl, (const unsigned char *)"", 1);
-    if (code == MBEDTLS_ERR_SSL_WANT_WRITE) {
+    const int code = write_record(t, "", 1);
+    if (is_later(code)) {
         return PK_E_AGAIN;
     }
     t->is_flushing = false;
@@ -323,7 +437,10 @@ int pk_tls_send(struct pk_tls *t, const void *p, uint32_t n) {
         return fail(t, most);
     }
     const uint32_t piece = n < (uint32_t)most ? n : (uint32_t)most;
-    const int code = mbedtls_ssl_write(&t->ssl, p, piece);
+    const int code = write_record(t, p, piece);
+    if (is_later(code) && code != MBEDTLS_ERR_SSL_WANT_WRITE) {
+        return 0; /* nothing was taken: the library waits for the rest of what it reads */
+    }
     if (code == MBEDTLS_ERR_SSL_WANT_WRITE) {
         /* The record is made and kept by the library, so its bytes count as accepted; asking the caller to
          * repeat them exactly would tie his hands. */
@@ -344,8 +461,13 @@ int pk_tls_recv(struct pk_tls *t, void *out, uint32_t cap_bytes) {
     if (cap_bytes == 0) {
         return 0;
     }
-    const int code = mbedtls_ssl_read(&t->ssl, out, cap_bytes);
+    int code = mbedtls_ssl_read(&t->ssl, out, cap_bytes);
+    for (uint32_t i = 0; i < TICKETS_A_CALL && code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET; i++) {
+        keep_session(t);
+        code = mbedtls_ssl_read(&t->ssl, out, cap_bytes);
+    }
     switch (code) {
+    case MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET: /* a peer that sends nothing else gets no more time */
     case MBEDTLS_ERR_SSL_WANT_READ:
     case MBEDTLS_ERR_SSL_WANT_WRITE:
         return 0;
@@ -376,11 +498,14 @@ void pk_tls_end(struct pk_tls *t, bool may_send) {
     t->is_begun = false;
     t->is_over = false;
     t->is_shown = false;
+    t->has_certificate = false;
+    t->is_resuming = false;
     t->is_flushing = false;
 }
 
 void pk_tls_free(struct pk_tls *t) {
     pk_tls_end(t, false);
+    forget_session(t);
     identity_free(&t->identity[0]);
     identity_free(&t->identity[1]);
     t->has_next = false;

@@ -29,6 +29,10 @@ int64_t pk_tls_peer(struct pk_tls *t, bool *out_is_verified) {
     return end_of(mbedtls_ssl_get_peer_cert(&t->ssl));
 }
 
+int64_t pk_tls_own_end(const struct pk_tls *t) {
+    return end_of(&t->identity[t->has_next ? 1u - t->current : t->current].own);
+}
+
 int pk_tls_file_end(struct pk_str bytes, int64_t *out_not_after_s) {
     mbedtls_x509_crt chain;
     mbedtls_x509_crt_init(&chain);

@@ -399,6 +399,7 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     pk_agent_links_read(a);
     pk_agent_inlets(a);
     pk_agent_collect(a);
+    pk_agent_certificates(a);
     pk_agent_probe(a);
     pk_agent_detect(a);
     pk_agent_forget_sources(a);

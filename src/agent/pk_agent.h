@@ -277,6 +277,8 @@ struct pk_agent {
     struct pk_agent_ack acks[PK_AGENT_ACKS];
     uint32_t ack_head, ack_count;
     struct pk_agent_session sessions[PK_LINKS];
+    int64_t certificate_end_s[PK_LINKS]; /* of what we show; 0: nothing */
+    uint64_t certificate_due_ms;
     uint32_t resolve_id[PK_LINKS]; /* request under way; 0 = none */
     uint32_t next_resolve_id;
     uint64_t summary_due_ms;
@@ -321,6 +323,8 @@ PK_MUST_USE int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *
 /* signals: enum pk_signal_bit. Returns the boot-time ms at which it wants to be called again at the latest.
  */
 uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals);
+/* When the certificate that a link shows ends, in Unix seconds; 0: it shows none. */
+void pk_agent_certificate(struct pk_agent *a, uint32_t link, int64_t not_after_s);
 /* Names the action table towards the supervisor. */
 uint32_t pk_agent_actions_crc(const struct pk_agent *a);
 bool pk_agent_is_stopped(const struct pk_agent *a);

@@ -84,6 +84,7 @@ static void prepare_will(struct pk_agent *a, uint32_t link) {
     char topic[PK_TOPIC_BYTES];
     a->connected_wall_ms = a->now.wall_ms > a->connected_wall_ms ? a->now.wall_ms : a->connected_wall_ms + 1;
     a->links[link].connected_wall_ms = a->connected_wall_ms;
+    a->links[link].wall_floor_ms = a->now.wall_ms;
     if (topic_of(a, PK_TOPIC_STATUS, pk_str_make(NULL, 0), topic, sizeof topic) < 0) {
         return;
     }

@@ -82,6 +82,9 @@ void pk_agent_journal(struct pk_agent *a);
 void pk_agent_commit(struct pk_agent *a);
 void pk_agent_durable(struct pk_agent *a);
 
+/* ---- certificates ---- */
+void pk_agent_certificates(struct pk_agent *a);
+
 /* ---- sessions ---- */
 /* After the links were opened. PK_OK or what the store says. */
 PK_MUST_USE int pk_agent_session_restore(struct pk_agent *a);

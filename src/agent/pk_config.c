@@ -127,6 +127,9 @@ static const struct key_row KEYS[] = {
     {S_BROKER, V_PATH, "ca", B(ca), 1, 159, NULL},
     {S_BROKER, V_PATH, "certificate", B(certificate), 1, 159, NULL},
     {S_BROKER, V_PATH, "key", B(key), 1, 159, NULL},
+    {S_BROKER, V_TEXT, "alpn", B(alpn), 1, PK_ALPN_BYTES - 1, NULL},
+    {S_BROKER, V_TEXT, "psk_identity", B(psk_identity), 1, PK_PSK_IDENTITY_BYTES - 1, NULL},
+    {S_BROKER, V_PATH, "psk_file", B(psk_file), 1, 159, NULL},
     {S_BROKER, V_TEXT, "username", B(username), 1, 63, NULL},
     {S_BROKER, V_PATH, "password_file", B(password_file), 1, 159, NULL},
     {S_BROKER, V_DURATION, "keep_alive", B(keep_alive_ms), 5000, 65535000, NULL},
@@ -784,7 +787,14 @@ int pk_config_check(const struct pk_config *c, const char *file, struct pk_diag 
         if (b->host[0] == '\0') {
             return fail(&p, "[broker {}] host is missing", name);
         }
-        if (b->use_tls && b->ca[0] == '\0') {
+        const bool has_psk = b->psk_file[0] != '\0';
+        if (has_psk != (b->psk_identity[0] != '\0')) {
+            return fail(&p, "[broker {}] psk_identity and psk_file go together", name);
+        }
+        if (has_psk && (b->ca[0] != '\0' || b->certificate[0] != '\0' || b->is_tls12_allowed)) {
+            return fail(&p, "[broker {}] a shared secret replaces certificates and needs TLS 1.3", name);
+        }
+        if (b->use_tls && !has_psk && b->ca[0] == '\0') {
             return fail(&p, "[broker {}] tls needs ca", name);
         }
         if ((b->certificate[0] == '\0') != (b->key[0] == '\0')) {

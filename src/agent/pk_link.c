@@ -167,6 +167,7 @@ static void open_next_address(struct pk_link *l, uint64_t now_ms) {
     (void)pk_str_copy_cut(pk_str_of(l->config->host), e->server_name, sizeof e->server_name);
     e->port = l->config->port;
     e->use_tls = l->config->use_tls;
+    e->wall_floor_ms = l->wall_floor_ms;
     l->state = PK_LINK_CONNECTING;
     l->deadline_ms = now_ms + PK_LINK_CONNECT_TIMEOUT_MS;
     const int err = l->stream->open(l->stream->ctx, e);

@@ -55,6 +55,7 @@ struct pk_link {
     bool is_open;         /* the stream is open and must be closed */
     bool is_stopping;
     int64_t connected_wall_ms; /* of this connection, in birth and will */
+    int64_t wall_floor_ms;     /* best known time at the beginning of the try */
     uint64_t online_since_ms, connect_count, failure_count, lost_count;
     char error[96]; /* why the last try or connection ended */
     uint8_t rx[PK_LIMIT_MQTT_RX_BYTES], tx[PK_LIMIT_MQTT_TX_BYTES];

@@ -136,13 +136,37 @@ static int read_pem(const char *path, char *to, struct pk_str *out) {
     return PK_OK;
 }
 
+/* One line of hexadecimal digits. */
+static int read_psk(const char *path, struct pk_str *out) {
+    struct pk_str text;
+    int err = read_pem(path, role.ca, &text);
+    const struct pk_str line = pk_str_trim(text);
+    const uint32_t n = line.n / 2;
+    bool is_hex = line.n % 2 == 0 && n <= PK_PSK_BYTES_MAX;
+    for (uint32_t i = 0; i < n && is_hex && err == PK_OK; i++) {
+        uint64_t byte = 0;
+        is_hex = pk_parse_hex_u64(pk_str_make(line.p + 2 * i, 2), &byte) == PK_OK;
+        role.key[i] = (char)byte;
+    }
+    if (err == PK_OK && !is_hex) {
+        say(PK_LOG_ERROR, path, "not a line of 32 to 128 hexadecimal digits");
+        err = PK_E_BAD_MSG;
+    }
+    pk_zero(role.ca, sizeof role.ca);
+    *out = pk_str_make(role.key, err == PK_OK ? n : 0);
+    return err;
+}
+
 /* has_links: the link takes them with its next connection; else they are only checked. */
 static int prepare_tls(uint32_t link, bool has_links) {
     const struct pk_config_broker *b = &role.agent.config.broker[link];
-    struct pk_tls_config tls = {.is_tls12_allowed = b->is_tls12_allowed};
+    struct pk_tls_config tls = {.is_tls12_allowed = b->is_tls12_allowed,
+                                .alpn = pk_str_of(b->alpn),
+                                .psk_identity = pk_str_of(b->psk_identity)};
     char text[160] = "";
     struct pk_buf why;
     if (!b->is_set || !b->use_tls) {
+        pk_agent_certificate(&role.agent, link, 0);
         return PK_OK;
     }
     pk_buf_init(&why, text, sizeof text);
@@ -153,6 +177,9 @@ static int prepare_tls(uint32_t link, bool has_links) {
     if (err == PK_OK) {
         err = read_pem(b->key, role.key, &tls.key);
     }
+    if (err == PK_OK && b->psk_file[0] != '\0') {
+        err = read_psk(b->psk_file, &tls.psk);
+    }
     if (err == PK_OK && has_links) {
         err = pk_platform_set_tls(&role.port, link, &tls);
         pk_buf_puts(&why, role.port.link[link].error_text(role.port.link[link].ctx));
@@ -160,6 +187,9 @@ static int prepare_tls(uint32_t link, bool has_links) {
         err = pk_platform_check_tls(&tls, &why);
     }
     pk_zero(role.key, sizeof role.key);
+    if (has_links) { /* a new one that was refused leaves the old */
+        pk_agent_certificate(&role.agent, link, pk_platform_certificate_end(link));
+    }
     if (err != PK_OK) {
         say(PK_LOG_ERROR, link == 0 ? "[broker site] tls" : "[broker central] tls",
             text[0] != '\0' ? text : pk_err_text(err));

@@ -467,13 +467,164 @@ PK_TEST(tls__heap_exhausted__is_a_counted_error_and_heals) {
     end();
 }
 
-PK_TEST_MAIN(tls13__client_certificate__bytes_go_both_ways,
-             tls12__when_allowed__works_and_when_not_is_refused, tls13__rsa4096_server__fits_the_heap,
-             tls__ip_address_name__is_checked_against_the_ip_of_the_certificate,
-             tls__bad_server__is_refused_with_the_reason,
-             tls__client_certificate_of_a_strange_ca__is_refused_by_the_peer,
-             tls__a_peer_that_does_not_speak_tls__is_refused, tls_set__bad_input__keeps_the_old_and_says_why,
-             tls__no_configuration__is_an_error_not_a_crash,
-             tls__large_transfer_over_a_slow_reader__loses_nothing,
-             tls__server_closes__is_closed_and_memory_comes_back,
-             tls__heap_exhausted__is_a_counted_error_and_heals)
+/* Up, a few bytes each way (tickets come with the first ones), down. */
+static void visit(void) {
+    CHECK_EQ_INT(connect_as("localhost"), PK_OK);
+    CHECK_STR(why(), "");
+    CHECK_EQ_INT(stream()->send(stream()->ctx, "hello\n", 6), 6);
+    read_bytes(6);
+    CHECK_EQ_U64(got_count, 6);
+    stream()->close(stream()->ctx);
+}
+
+static void come_back(const char *version, bool allow12) {
+    char options[200];
+    snprintf(options, sizeof options,
+             "-cert server.pem -key server.key -CAfile ca.pem -Verify 1 -verify_return_error -rev %s",
+             version);
+    start_server(options);
+    REQUIRE(set_tls("ca.pem", "client.pem", "client.key", allow12) == PK_OK);
+    visit();
+    CHECK_EQ_U64(rig->net.tls.resumed_count, 0);
+    const uint32_t full_us = rig->crypto.longest_us;
+    rig->crypto.longest_us = 0;
+    visit();
+    visit();
+    CHECK_EQ_U64(rig->net.tls.resumed_count, 2);
+    fprintf(stderr, "# %s: longest step %u us, with a ticket %u us; heap high %u bytes\n", version,
+            (unsigned)full_us, (unsigned)rig->crypto.longest_us, (unsigned)pk_mbedtls_heap.status.high_bytes);
+    CHECK_EQ_INT(set_tls("ca.pem", "client.pem", "client.key", allow12), PK_OK);
+    visit(); /* certificates were renewed: they are shown */
+    CHECK_EQ_U64(rig->net.tls.resumed_count, 2);
+    visit();
+    CHECK_EQ_U64(rig->net.tls.resumed_count, 3);
+    stop_server();
+    start_server(options); /* another server: the ticket says nothing to it */
+    visit();
+    CHECK_EQ_U64(rig->net.tls.resumed_count, 3);
+    visit();
+    CHECK_EQ_U64(rig->net.tls.resumed_count, 4);
+}
+
+PK_TEST(tls13__cut_and_back__is_resumed_without_certificates) {
+    if (!begin()) {
+        return;
+    }
+    come_back("-tls1_3", false);
+    end();
+}
+
+PK_TEST(tls12__cut_and_back__is_resumed_without_certificates) {
+    if (!begin()) {
+        return;
+    }
+    come_back("-tls1_2", true);
+    end();
+}
+
+PK_TEST(tls__ticket_that_ends_the_handshake__is_not_offered_again) {
+    if (!begin()) {
+        return;
+    }
+    start_server("-cert server.pem -key server.key -tls1_3 -rev");
+    REQUIRE(set_tls("ca.pem", NULL, NULL, false) == PK_OK);
+    visit();
+    stop_server();
+    start_server("-cert expired.pem -key server.key -tls1_3 -rev"); /* does not know it, and is refused */
+    CHECK_EQ_INT(connect_as("localhost"), PK_E_TLS);
+    stream()->close(stream()->ctx);
+    CHECK(rig->net.tls.is_session_refused);
+    stop_server();
+    start_server("-cert server.pem -key server.key -tls1_3 -rev");
+    visit();
+    visit();
+    CHECK_EQ_U64(rig->net.tls.resumed_count, 0);
+    end();
+}
+
+static int set_more(const char *ca, const char *alpn, const char *identity, struct pk_str psk) {
+    static char a[PEM_BYTES];
+    const struct pk_tls_config config = {.ca = ca != NULL ? pem(ca, a) : pk_str_of(""),
+                                         .alpn = pk_str_of(alpn),
+                                         .psk_identity = pk_str_of(identity),
+                                         .psk = psk};
+    return pk_net_set_tls(&rig->net, &config);
+}
+
+PK_TEST(tls__alpn__is_agreed_or_the_handshake_ends) {
+    if (!begin()) {
+        return;
+    }
+    start_server("-cert server.pem -key server.key -tls1_3 -rev -alpn h2,mqtt");
+    const struct pk_str none = pk_str_of("");
+    REQUIRE(set_more("ca.pem", "mqtt", "", none) == PK_OK);
+    CHECK_EQ_INT(connect_as("localhost"), PK_OK);
+    CHECK_STR(mbedtls_ssl_get_alpn_protocol(&rig->net.tls.ssl), "mqtt");
+    stream()->close(stream()->ctx);
+    CHECK_EQ_INT(set_more("ca.pem", "x-amzn-mqtt-ca", "", none), PK_OK);
+    CHECK_EQ_INT(connect_as("localhost"), PK_E_TLS);
+    stream()->close(stream()->ctx);
+    CHECK_EQ_INT(set_more("ca.pem", "a-protocol-name-of-more-than-31-bytes", "", none), PK_E_TLS);
+    CHECK(strstr(why(), "too long") != NULL);
+    end();
+}
+
+PK_TEST(tls13__shared_secret__takes_the_place_of_certificates) {
+    static const char SECRET[] = "0123456789abcdef";
+    if (!begin()) {
+        return;
+    }
+    start_server("-nocert -tls1_3 -rev -psk_identity gw-1 -psk 30313233343536373839616263646566");
+    const struct pk_str secret = pk_str_of(SECRET);
+    REQUIRE(set_more(NULL, "", "gw-1", secret) == PK_OK);
+    visit();
+    fprintf(stderr, "# shared secret: longest step %u us\n", (unsigned)rig->crypto.longest_us);
+    CHECK_EQ_INT(set_more(NULL, "", "gw-1", pk_str_of("0123456789abcdeX")), PK_OK);
+    CHECK_EQ_INT(connect_as("localhost"), PK_E_TLS);
+    stream()->close(stream()->ctx);
+    CHECK_EQ_INT(set_more(NULL, "", "", secret), PK_E_TLS);
+    CHECK_EQ_INT(set_more(NULL, "", "gw-1", pk_str_of("short")), PK_E_TLS);
+    CHECK(strstr(why(), "16 to 64 bytes") != NULL);
+    stop_server();
+    start_server("-cert server.pem -key server.key -tls1_3 -rev"); /* a certificate is no substitute */
+    CHECK_EQ_INT(set_more(NULL, "", "gw-1", secret), PK_OK);
+    CHECK_EQ_INT(connect_as("localhost"), PK_E_TLS);
+    end();
+}
+
+PK_TEST(tls__clock_that_is_late__certificates_are_judged_by_the_floor) {
+    if (!begin()) {
+        return;
+    }
+    start_server("-cert server.pem -key server.key -tls1_3 -rev");
+    REQUIRE(set_tls("ca.pem", NULL, NULL, false) == PK_OK);
+    struct pk_endpoint e = {
+        .address = "127.0.0.1", .port = server_port, .use_tls = true, .server_name = "localhost"};
+    bool is_synced = false;
+    e.wall_floor_ms = rig->port.clock.wall_ms(rig->port.clock.ctx, &is_synced) + 20ll * 86400000;
+    int err = stream()->open(stream()->ctx, &e);
+    const uint64_t end_ms = rig_now_ms(rig) + 5000;
+    while (err == PK_OK && (err = stream()->poll(stream()->ctx)) == PK_E_AGAIN && rig_now_ms(rig) < end_ms) {
+        rig_wait(rig, 100);
+        err = PK_OK;
+    }
+    CHECK_EQ_INT(err, PK_E_TLS); /* ten days valid, and by the floor it ended ten days ago */
+    CHECK(strstr(why(), "expired") != NULL);
+    stream()->close(stream()->ctx);
+    visit();
+    end();
+}
+
+PK_TEST_MAIN(
+    tls13__client_certificate__bytes_go_both_ways, tls12__when_allowed__works_and_when_not_is_refused,
+    tls13__rsa4096_server__fits_the_heap, tls__ip_address_name__is_checked_against_the_ip_of_the_certificate,
+    tls__bad_server__is_refused_with_the_reason,
+    tls__client_certificate_of_a_strange_ca__is_refused_by_the_peer,
+    tls__a_peer_that_does_not_speak_tls__is_refused, tls_set__bad_input__keeps_the_old_and_says_why,
+    tls__no_configuration__is_an_error_not_a_crash, tls__large_transfer_over_a_slow_reader__loses_nothing,
+    tls__server_closes__is_closed_and_memory_comes_back, tls__heap_exhausted__is_a_counted_error_and_heals,
+    tls13__cut_and_back__is_resumed_without_certificates,
+    tls12__cut_and_back__is_resumed_without_certificates,
+    tls__ticket_that_ends_the_handshake__is_not_offered_again, tls__alpn__is_agreed_or_the_handshake_ends,
+    tls13__shared_secret__takes_the_place_of_certificates,
+    tls__clock_that_is_late__certificates_are_judged_by_the_floor)

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Every wrong peer a gateway can meet on its broker's port: the reason is there in words, it goes on trying without haste, and is back when the
 right broker appears. ctest: lane=default timeout=120"""
+import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
 import time
 
-from rig import GATEWAY, SOURCE, Broker, Gateway, Process, Rig, await_true, free_port, main
+from rig import GATEWAY, SOURCE, Broker, Gateway, Process, Proxy, Rig, await_true, free_port, main
 
 
 def link(gateway):
@@ -221,6 +223,54 @@ def test_name_that_does_not_resolve():
                           f"ca = {rig.pki}/ca.crt\nreconnect_max = 2s\n").start()
         await_true("a reason", 12, lambda: "resolve" in link(gateway)["error"])
         assert gateway.is_up()
+
+
+def test_cut_and_back__the_session_is_resumed():
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        cable = Proxy(rig, broker.port)
+        gateway = Gateway(rig, cable.port, actions="", broker_extra="reconnect_max = 1s\n").start()
+        gateway.await_online()
+        time.sleep(0.5)
+        first = cable.bytes
+        for _ in range(3):
+            before, connects = cable.bytes, link(gateway)["connects"]
+            for pair in cable.pairs:
+                for s in pair:
+                    with contextlib.suppress(OSError):
+                        s.shutdown(socket.SHUT_RDWR)
+            cable.pairs = []
+            await_true("it is back", 20, lambda: link(gateway)["connects"] > connects)
+            time.sleep(0.3)
+            # No certificates, either way.
+            assert cable.bytes - before < first * 0.75, (first, cable.bytes - before)
+        assert link(gateway)["failures"] == 0, link(gateway)
+        print(f"# first connection {first} bytes, a resumed one {cable.bytes - before}")
+
+
+def test_shared_secret():
+    with Rig() as rig:
+        secret = "000102030405060708090a0b0c0d0e0f"
+        port = free_port()
+        rig.write("psk", f"{GATEWAY}:{secret}\n")
+        conf = rig.write("psk.conf", f"user root\nlistener {port} 127.0.0.1\npsk_hint picket\npsk_file {rig.path('psk')}\nuse_identity_as_username true\nallow_anonymous false\n")
+        gateway = Gateway(rig, None, actions="")
+        good, bad = rig.write("gateway/etc/good", secret + "\n", 0o644), rig.write("gateway/etc/bad", "00" * 16 + "\n", 0o644)
+        with open(gateway.config_path) as f:
+            text = f.read()
+        with open(gateway.config_path, "w") as f:
+            f.write(text + f"[broker central]\nhost = 127.0.0.1\nport = {port}\nreconnect_max = 1s\npsk_identity = {GATEWAY}\npsk_file = {bad}\n")
+        Process(rig, "mosquitto", ["mosquitto", "-c", conf])
+        gateway.start()
+        error = await_true("a reason", 8, lambda: link(gateway)["error"])
+        with open(gateway.config_path) as f:
+            text = f.read()
+        with open(gateway.config_path, "w") as f:
+            f.write(text.replace(bad, good))
+        os.kill(gateway.process.pid, signal.SIGHUP)
+        gateway.await_online()
+        print(f"# a wrong secret: {error}")
+        assert gateway.stop() == 0
 
 
 main(*[f for name, f in list(globals().items()) if name.startswith("test_")], at_once=5)

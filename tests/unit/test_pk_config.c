@@ -173,6 +173,15 @@ PK_TEST(config__what_belongs_together__is_checked_at_the_end) {
     CHECK_STR(diag.message, "[broker central] host is missing");
     CHECK_EQ_INT(checked(HEAD "[broker central]\nhost = h\n"), PK_E_CONFIG);
     CHECK_STR(diag.message, "[broker central] tls needs ca");
+    CHECK_EQ_INT(checked(HEAD "[broker central]\nhost = h\npsk_file = /p\n"), PK_E_CONFIG);
+    CHECK_STR(diag.message, "[broker central] psk_identity and psk_file go together");
+    CHECK_EQ_INT(checked(HEAD "[broker central]\nhost = h\nca = /c\npsk_file = /p\npsk_identity = i\n"),
+                 PK_E_CONFIG);
+    CHECK_STR(diag.message, "[broker central] a shared secret replaces certificates and needs TLS 1.3");
+    CHECK_EQ_INT(checked(HEAD "[broker central]\nhost = h\ntls12 = yes\npsk_file = /p\npsk_identity = i\n"),
+                 PK_E_CONFIG);
+    CHECK_EQ_INT(checked(HEAD "[broker central]\nhost = h\npsk_file = /p\npsk_identity = i\nalpn = mqtt\n"),
+                 PK_OK);
     CHECK_EQ_INT(checked(HEAD "[broker central]\nhost = h\ntls = no\ncertificate = /c\n"), PK_E_CONFIG);
     CHECK_STR(diag.message, "[broker central] certificate and key go together");
     CHECK_EQ_INT(checked(HEAD "[broker central]\nhost = h\ntls = no\nroles = incidents\n[broker site]\nhost "
