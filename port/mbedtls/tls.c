@@ -16,6 +16,8 @@
 
 /* A step longer than this did a public-key operation: the tick gets its turn before the next one. */
 enum { LONG_STEP_US = 300, STEPS_A_CALL = 8, TICKETS_A_CALL = 4 };
+/* OpenSSL puts our own certificate into its tickets; larger ones are not worth the heap. */
+enum { TICKET_BYTES_MAX = 3072 };
 
 /* The library's hooks for randomness and time have no context, so these are per process, as its heap is. */
 static const struct pk_port_entropy *library_entropy;
@@ -183,7 +185,11 @@ static void keep_session(struct pk_tls *t) {
         mbedtls_free(t->session.peer_cert);
         t->session.peer_cert = NULL;
     }
-    t->has_session = t->session.ticket != NULL;
+    if (t->session.ticket == NULL || t->session.ticket_len > TICKET_BYTES_MAX) {
+        forget_session(t);
+        return;
+    }
+    t->has_session = true;
     memcpy(t->session_name, t->server_name, sizeof t->session_name);
 }
 

@@ -181,8 +181,16 @@ static void remove_work(void) {
     rig_remove_dir(work);
 }
 
+/* Steps are measured in the time of this thread: a busy machine says nothing of a public-key operation. */
+static uint64_t cpu_us(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
 static bool begin(void) {
     rig_open(rig, false);
+    rig->crypto.now_us = cpu_us;
     if (!has_openssl()) {
         pk_test_skip("no openssl program");
         return false;
@@ -434,7 +442,7 @@ PK_TEST(tls__server_closes__is_closed_and_memory_comes_back) {
     REQUIRE(set_tls("ca.pem", NULL, NULL, false) == PK_OK);
     uint32_t used = 0;
     for (uint32_t i = 0; i < 5; i++) {
-        start_server("-cert server.pem -key server.key -tls1_3 -rev -naccept 2");
+        start_server("-cert server.pem -key server.key -tls1_3 -rev -naccept 2 -num_tickets 0");
         REQUIRE(connect_as("localhost") == PK_OK);
         stop_server();
         CHECK_EQ_INT(read_bytes(1), PK_E_CLOSED);
