@@ -12,7 +12,11 @@ static void device_says(struct world *w, const struct world_place *p, const char
                         const char *payload) {
     char topic[BROKER_TOPIC_BYTES];
     (void)snprintf(topic, sizeof topic, "picket/v1/lab/%s/in/%s/%s", p->gateway.name, source, type);
-    (void)broker_publish(&w->broker, topic, payload, (uint32_t)strlen(payload), "");
+    if (world_below(w, 2) == 0) {
+        (void)broker_publish_qos_2(&w->broker, topic, payload);
+    } else {
+        (void)broker_publish(&w->broker, topic, payload, (uint32_t)strlen(payload), "");
+    }
 }
 
 void world_heartbeat(struct world *w, struct world_place *p) {
