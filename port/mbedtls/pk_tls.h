@@ -34,7 +34,9 @@ struct pk_tls {
     bool is_begun, is_over; /* memory of a connection is held; its handshake is done */
     bool has_certificate;   /* the peer showed one: not a resumed session */
     bool is_shown;          /* our part of the handshake came to our certificate */
-    bool is_flushing;       /* a record we accepted waits for room in the transport */
+    bool has_ended;         /* nothing more can be read, because of: */
+    int end_code;
+    bool is_flushing; /* a record we accepted waits for room in the transport */
     bool is_probe; /* set before begin: the peer's certificate is looked at, a bad one ends nothing; no CA is
                       needed, TLS 1.2 is allowed */
     mbedtls_ssl_config config;

@@ -456,6 +456,17 @@ int pk_tls_send(struct pk_tls *t, const void *p, uint32_t n) {
     return code < 0 ? fail(t, code) : code;
 }
 
+static int read_record(struct pk_tls *t, uint8_t *out, uint32_t cap_bytes) {
+    int code = mbedtls_ssl_read(&t->ssl, out, cap_bytes);
+    for (uint32_t i = 0; i < TICKETS_A_CALL && code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET; i++) {
+        keep_session(t);
+        code = mbedtls_ssl_read(&t->ssl, out, cap_bytes);
+    }
+    return code;
+}
+
+/* Brokers put each message into a record of its own: as many as fit, or each would cost its reader a turn.
+ * What ended the reading is told with the next call. */
 int pk_tls_recv(struct pk_tls *t, void *out, uint32_t cap_bytes) {
     if (!t->is_over) {
         return PK_E_CLOSED;
@@ -464,30 +475,29 @@ int pk_tls_recv(struct pk_tls *t, void *out, uint32_t cap_bytes) {
     if (held < 0 && held != PK_E_AGAIN) {
         return held;
     }
-    if (cap_bytes == 0) {
-        return 0;
+    uint32_t got = 0;
+    int code = t->end_code;
+    while (got < cap_bytes && !t->has_ended) {
+        code = read_record(t, (uint8_t *)out + got, cap_bytes - got);
+        if (code <= 0) {
+            t->has_ended = !is_later(code);
+            t->end_code = code;
+            break;
+        }
+        got += (uint32_t)code;
     }
-    int code = mbedtls_ssl_read(&t->ssl, out, cap_bytes);
-    for (uint32_t i = 0; i < TICKETS_A_CALL && code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET; i++) {
-        keep_session(t);
-        code = mbedtls_ssl_read(&t->ssl, out, cap_bytes);
+    if (got > 0 || !t->has_ended) {
+        return (int)got;
     }
-    switch (code) {
-    case MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET: /* a peer that sends nothing else gets no more time */
-    case MBEDTLS_ERR_SSL_WANT_READ:
-    case MBEDTLS_ERR_SSL_WANT_WRITE:
-        return 0;
-    case 0: /* the transport ended without a close alert */
-    case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
+    if (code == 0 || code == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) { /* 0: without a close alert */
         set_error(t, "the peer closed the connection");
         return PK_E_CLOSED;
-    default:
-        return code < 0 ? fail(t, code) : code;
     }
+    return fail(t, code);
 }
 
 bool pk_tls_has_more(const struct pk_tls *t) {
-    return t->is_over && mbedtls_ssl_check_pending(&t->ssl) != 0;
+    return t->is_over && (t->has_ended || mbedtls_ssl_check_pending(&t->ssl) != 0);
 }
 
 void pk_tls_end(struct pk_tls *t, bool may_send) {
@@ -504,6 +514,8 @@ void pk_tls_end(struct pk_tls *t, bool may_send) {
     t->is_begun = false;
     t->is_over = false;
     t->is_shown = false;
+    t->has_ended = false;
+    t->end_code = 0;
     t->has_certificate = false;
     t->is_resuming = false;
     t->is_flushing = false;
