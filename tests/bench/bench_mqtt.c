@@ -1,6 +1,6 @@
 /* Throughput of the MQTT client with Mosquitto, beside a minimal libmosquitto client and a bare socket doing
  * the same in the same run. tests/bench/bench_mqtt.sh builds it, starts the broker and runs it: bench_mqtt
- * PORT [MESSAGES].
+ * PORT MESSAGES TLS_PORT CA.
  *
  * Subscriber: a bare socket publishes in large writes, never more than AHEAD_MAX in front of what the
  * subscriber has seen, so nothing is lost at QoS 0. Publisher: nobody subscribes; the time is until the
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -23,9 +24,10 @@
 
 #include "base/pk_assert.h"
 #include "mqtt/pk_mqtt_client.h"
+#include "port/mbedtls/pk_tls.h"
 
 enum { ROUNDS = 5, PAYLOAD_BYTES = 128, FLIGHT_MAX = 1000, AHEAD_MAX = 4000, BUFFER_BYTES = 1 << 16 };
-enum who { OURS, LIBMOSQUITTO, BARE, WHO_COUNT };
+enum who { OURS, LIBMOSQUITTO, BARE, WHO_COUNT, OURS_TLS = WHO_COUNT };
 /* The QoS is the last bit. */
 enum what { SUBSCRIBE_0, SUBSCRIBE_1, RESTING_0, RESTING_1, PUBLISH_0, PUBLISH_1, WHAT_COUNT };
 
@@ -41,7 +43,8 @@ struct shared {
 };
 
 static struct shared *shared;
-static uint16_t port;
+static uint16_t port, tls_port;
+static const char *ca_path; /* of the broker's TLS listener */
 static uint64_t total;
 static char payload[PAYLOAD_BYTES];
 
@@ -61,9 +64,9 @@ _Noreturn void pk_panic(const char *file, int line) {
     die("an assertion failed");
 }
 
-static int dial(void) {
+static int dial(uint16_t to) {
     const struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        .sin_family = AF_INET, .sin_port = htons(to), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
     if (connect(fd, (const struct sockaddr *)&a, sizeof a) != 0) {
         die("no broker");
@@ -90,6 +93,8 @@ static bool may_publish(uint64_t next, bool has_subscriber) {
 /* ---- ours ---- */
 
 struct ours {
+    bool is_tls;
+    struct pk_tls tls;
     struct pk_mqtt_client client;
     struct pk_mqtt_config config;
     uint8_t rx[BUFFER_BYTES], tx[BUFFER_BYTES];
@@ -102,11 +107,85 @@ struct ours {
 
 static struct ours o;
 
+static int raw_send(void *ctx, const void *p, uint32_t n) {
+    const ssize_t sent = send(o.fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)ctx;
+    return sent >= 0 ? (int)sent : 0;
+}
+
+static int raw_recv(void *ctx, void *out, uint32_t cap_bytes) {
+    const ssize_t n = recv(o.fd, out, cap_bytes, MSG_DONTWAIT);
+    (void)ctx;
+    return n > 0 ? (int)n : (n == 0 ? PK_E_CLOSED : 0);
+}
+
+static int64_t wall_ms(void *ctx, bool *is_synced) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    (void)ctx;
+    *is_synced = true;
+    return (int64_t)t.tv_sec * 1000;
+}
+
+static int fill_random(void *ctx, void *out, uint32_t n) {
+    (void)ctx;
+    return getrandom(out, n, 0) == (ssize_t)n ? PK_OK : PK_E_IO;
+}
+
+static void wait_for(short events) {
+    struct pollfd pfd = {.fd = o.fd, .events = events};
+    (void)poll(&pfd, 1, 1000);
+}
+
+static void ours_secure(void) {
+    static struct pk_port_entropy entropy;
+    static struct pk_port_clock clock;
+    static struct pk_crypto crypto;
+    static char ca[8192];
+    struct pk_port_crypto unused;
+    FILE *f = fopen(ca_path, "r");
+    const size_t n = f != NULL ? fread(ca, 1, sizeof ca - 1, f) : 0;
+    entropy.fill = fill_random;
+    clock.wall_ms = wall_ms;
+    pk_crypto_open(&crypto, &entropy, NULL, &unused);
+    if (pk_tls_library_open(&entropy, &clock) != PK_OK) {
+        die("TLS library");
+    }
+    pk_tls_init(&o.tls, &crypto, (struct pk_tls_io){.send = raw_send, .recv = raw_recv});
+    const struct pk_tls_config config = {.ca = pk_str_make(ca, n)};
+    int err = pk_tls_set(&o.tls, &config);
+    err = err == PK_OK ? pk_tls_begin(&o.tls, "localhost") : err;
+    while (err == PK_OK && (err = pk_tls_step(&o.tls)) != PK_OK) {
+        if (err != PK_E_AGAIN && err != PK_E_BUSY) {
+            die(o.tls.error);
+        }
+        wait_for(err == PK_E_AGAIN ? POLLIN : POLLOUT);
+        err = PK_OK;
+    }
+}
+
+static void tls_write_all(const uint8_t *p, uint32_t n) {
+    while (n > 0) {
+        const int sent = pk_tls_send(&o.tls, p, n);
+        if (sent < 0) {
+            die(o.tls.error);
+        }
+        p += sent;
+        n -= (uint32_t)sent;
+        if (sent == 0) {
+            wait_for(POLLOUT);
+        }
+    }
+    while (pk_tls_flush(&o.tls) == PK_E_AGAIN) {
+        wait_for(POLLOUT);
+    }
+}
+
 static void ours_write(void) {
     const uint8_t *p;
     const uint32_t n = pk_mqtt_output(&o.client, &p);
     if (n > 0) {
-        write_all(o.fd, p, n);
+        o.is_tls ? tls_write_all(p, n) : write_all(o.fd, p, n);
         pk_mqtt_output_done(&o.client, n, now_ns() / 1000000u);
     }
 }
@@ -115,9 +194,15 @@ static void ours_turn(int wait_ms) {
     ours_write();
     struct pollfd pfd = {.fd = o.fd, .events = POLLIN};
     uint32_t cap = 0;
-    if (poll(&pfd, 1, wait_ms) > 0) {
+    if ((o.is_tls && pk_tls_has_more(&o.tls)) || poll(&pfd, 1, wait_ms) > 0) {
         uint8_t *space = pk_mqtt_rx_space(&o.client, &cap);
-        const ssize_t n = recv(o.fd, space, cap, MSG_DONTWAIT);
+        const ssize_t n = o.is_tls ? pk_tls_recv(&o.tls, space, cap) : recv(o.fd, space, cap, MSG_DONTWAIT);
+        if (o.is_tls && n < 0) {
+            die("connection lost");
+        }
+        if (o.is_tls && n == 0) {
+            return;
+        }
         if (n == 0) {
             die("closed");
         }
@@ -152,7 +237,10 @@ static void ours_connect(void) {
     const struct pk_mqtt_memory memory = {o.rx,       sizeof o.rx, o.tx,       sizeof o.tx, o.out,
                                           FLIGHT_MAX, o.in,        FLIGHT_MAX, NULL,        0};
     pk_mqtt_init(&o.client, &o.config, &memory);
-    o.fd = dial();
+    o.fd = dial(o.is_tls ? tls_port : port);
+    if (o.is_tls) {
+        ours_secure();
+    }
     if (pk_mqtt_start(&o.client, now_ns() / 1000000u) != PK_OK) {
         die("start");
     }
@@ -292,7 +380,7 @@ static int bare_connect(const char *id) {
     p[17] = (uint8_t)n;
     memcpy(p + 18, id, n);
     p[1] = (uint8_t)(16 + n);
-    const int fd = dial();
+    const int fd = dial(port);
     write_all(fd, p, 18 + n);
     uint8_t head[2], rest[128];
     if (recv(fd, head, 2, MSG_WAITALL) != 2 || recv(fd, rest, head[1], MSG_WAITALL) != head[1] ||
@@ -399,7 +487,8 @@ struct figure {
 static void work(enum who who, enum what what) {
     const uint8_t qos = what & 1;
     const bool subscribes = what <= RESTING_1, is_resting = what == RESTING_0 || what == RESTING_1;
-    if (who == OURS) {
+    o.is_tls = who == OURS_TLS;
+    if (who == OURS || who == OURS_TLS) {
         subscribes ? ours_subscribe(qos, is_resting) : ours_publish(qos);
     } else if (who == LIBMOSQUITTO) {
         subscribes ? lib_subscribe(qos) : lib_publish(qos);
@@ -484,12 +573,29 @@ static bool report(enum what what, double bound) {
     return to_lib >= bound;
 }
 
+/* The broker's part of the encryption is in it. */
+static bool report_tls(enum what what, double bound) {
+    double ratios[ROUNDS], cpu[ROUNDS];
+    for (int r = 0; r < ROUNDS; r++) {
+        const struct figure plain = run(OURS, what), tls = run(OURS_TLS, what);
+        ratios[r] = tls.per_s / plain.per_s;
+        cpu[r] = tls.cpu_us;
+    }
+    const double to_plain = median(ratios);
+    printf("%s over TLS: %.2f x plain (at least %.2f)%s; CPU a message: ours %.2f us\n", WHAT[what], to_plain,
+           bound, to_plain >= bound ? "" : " MISSED", median(cpu));
+    fflush(stdout);
+    return to_plain >= bound;
+}
+
 int main(int argc, char **argv) {
-    if (argc < 2) {
-        die("usage: bench_mqtt PORT [MESSAGES]");
+    if (argc < 5) {
+        die("usage: bench_mqtt PORT MESSAGES TLS_PORT CA");
     }
     port = (uint16_t)strtoul(argv[1], NULL, 10);
-    total = argc > 2 ? strtoull(argv[2], NULL, 10) : 30000;
+    total = strtoull(argv[2], NULL, 10);
+    tls_port = (uint16_t)strtoul(argv[3], NULL, 10);
+    ca_path = argv[4];
     memset(payload, 'x', sizeof payload);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     (void)run(BARE, PUBLISH_0); /* the broker warms up */
@@ -499,5 +605,7 @@ int main(int argc, char **argv) {
     for (int what = 0; what < WHAT_COUNT; what++) {
         is_good = report((enum what)what, BOUND[what]) && is_good;
     }
+    is_good = report_tls(SUBSCRIBE_1, 0.85) && is_good;
+    is_good = report_tls(PUBLISH_1, 0.85) && is_good;
     return is_good ? 0 : 1;
 }
