@@ -230,6 +230,14 @@ int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
     return PK_OK;
 }
 
+void pk_agent_incident_settings(const struct pk_agent *a, struct pk_incidents_settings *out) {
+    pk_incidents_settings_defaults(out);
+    out->assess_ms = a->config.assess_ms;
+    out->recover_ms = a->config.recover_ms;
+    out->flap_window_ms = a->config.flap_window_ms;
+    out->flap_count = a->config.flap_count;
+}
+
 /* Called by restore once the stored meta record is known. */
 void pk_agent_apply_settings(struct pk_agent *a) {
     if (a->now.boot == 0) {
@@ -299,6 +307,9 @@ static void reload(struct pk_agent *a) {
     if (maps_before != pk_crc32c(0, &a->config.maps, sizeof a->config.maps)) {
         pk_agent_links_remap(a);
     }
+    struct pk_incidents_settings incidents;
+    pk_agent_incident_settings(a, &incidents);
+    pk_incidents_configure(&a->incidents, &incidents);
     pk_agent_apply_settings(a);
     pk_agent_expect_heartbeats(a);
     pk_agent_remark_orphans(a);
@@ -403,6 +414,7 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     pk_agent_probe(a);
     pk_agent_detect(a);
     pk_agent_forget_sources(a);
+    pk_agent_recover(a);
     const uint64_t incidents_ms = pk_incidents_tick(&a->incidents, &a->now);
     const uint64_t respond_ms = pk_respond_tick(&a->respond, &a->now);
     pk_agent_respond(a);

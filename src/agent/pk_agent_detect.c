@@ -151,8 +151,12 @@ static void signal_of(const struct pk_agent *a, const struct pk_rule *rule, cons
 }
 
 static void on_cleared(struct pk_agent *a, const struct pk_rule *rule, const struct pk_finding *f) {
+    /* Its clause held so long before it was believed. */
+    const uint64_t waited_ms = rule->clear.for_ms > 0              ? rule->clear.for_ms
+                               : rule->clear.kind == PK_COND_COUNT ? rule->clear.within_ms
+                                                                   : 0;
     const int64_t number = pk_incidents_cleared(&a->incidents, pk_engine_str(&a->engine, rule, rule->id),
-                                                pk_str_of(f->group_key), &a->now);
+                                                pk_str_of(f->group_key), waited_ms, &a->now);
     if (number > 0) {
         pk_respond_on_cleared(&a->respond, (uint32_t)number, &a->now);
     }

@@ -23,6 +23,7 @@ struct pk_stamp pk_agent_stamp_at(const struct pk_agent *a, uint64_t mono_ms);
 struct pk_intake_clock pk_agent_intake_clock(const struct pk_agent *a);
 const struct pk_action_table *pk_agent_actions(const struct pk_agent *a);
 void pk_agent_apply_settings(struct pk_agent *a);
+void pk_agent_incident_settings(const struct pk_agent *a, struct pk_incidents_settings *out);
 
 /* ---- clock ---- */
 void pk_agent_read_clock(struct pk_agent *a);
@@ -61,6 +62,10 @@ void pk_agent_inlet_frame(struct pk_agent *a, const struct pk_ipc_frame *f);
 void pk_agent_inlets(struct pk_agent *a);
 bool pk_agent_inlets_want_turn(const struct pk_agent *a);
 uint64_t pk_agent_inlets_next_ms(const struct pk_agent *a);
+
+/* ---- incidents ---- */
+/* Before what stayed clear is resolved: that nothing about it is still wrong. */
+void pk_agent_recover(struct pk_agent *a);
 
 /* ---- respond, supervisor ---- */
 int pk_agent_send_frame(struct pk_agent *a, uint16_t type, uint32_t id, const void *body, uint32_t n);

@@ -194,7 +194,7 @@ static int walk(struct pk_agent *a, enum pk_tree tree, const char *from, uint32_
 static void open_modules(struct pk_agent *a) {
     struct pk_incidents_settings incidents;
     pk_agent_apply_settings(a);
-    pk_incidents_settings_defaults(&incidents);
+    pk_agent_incident_settings(a, &incidents);
     pk_incidents_init(&a->incidents, &a->port->crypto, pk_str_of(a->config.gateway), a->now.boot, &incidents);
     pk_incidents_set_next_number(&a->incidents, a->meta.next_incident_number);
     const struct pk_respond_settings settings = {.mode = a->config.mode,

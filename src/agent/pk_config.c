@@ -38,6 +38,7 @@ enum section_id {
     S_HEARTBEAT,
     S_MAP,
     S_EVENTS,
+    S_INCIDENTS,
     S_REMOTE,
     S_ROLES,
     S_STORE,
@@ -71,6 +72,7 @@ static const struct section_row SECTIONS[S_COUNT] = {
     [S_THRESHOLDS] = {"thresholds", false},
     [S_MAP] = {"map", true},
     [S_EVENTS] = {"events", false},
+    [S_INCIDENTS] = {"incidents", false},
     [S_LOG] = {"log", true},
     [S_SYSLOG] = {"syslog", false},
     [S_STATSD] = {"statsd", false},
@@ -160,6 +162,10 @@ static const struct key_row KEYS[] = {
     {S_SOURCES, V_BOOL, "thin_edge", C(maps_thin_edge), 0, 1, NULL},
     {S_EVENTS, V_U64, "max_events", C(history_max), 1, PK_LIMIT_EVENT_HISTORY, NULL},
     {S_EVENTS, V_DURATION, "retention", C(history_retention_ms), 60000, 7ull * DAY_MS, NULL},
+    {S_INCIDENTS, V_DURATION, "assess", C(assess_ms), 0, DAY_MS, NULL},
+    {S_INCIDENTS, V_DURATION, "recover", C(recover_ms), 0, DAY_MS, NULL},
+    {S_INCIDENTS, V_DURATION, "flap_window", C(flap_window_ms), 0, DAY_MS, NULL},
+    {S_INCIDENTS, V_U64, "flap_count", C(flap_count), 0, 1000, NULL},
     {S_REMOTE, V_WORD, "commands", C(remote), 0, 0, REMOTE_WORDS},
     {S_REMOTE, V_LIST, "allow", 0, 0, 0, 0, NULL},
     {S_ROLES, V_ROLE, "viewer", 0, 0, PK_ROLE_VIEWER, 0, NULL},
@@ -256,6 +262,10 @@ void pk_config_defaults(struct pk_config *c) {
     c->history_retention_ms = 3600000;
     c->summary_ms = 60000;
     c->approval_timeout_ms = 300000;
+    c->assess_ms = 30000;
+    c->recover_ms = 300000;
+    c->flap_window_ms = 600000;
+    c->flap_count = 3;
     pk_thresholds_defaults(&c->thresholds);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         struct pk_config_broker *b = &c->broker[i];
@@ -406,6 +416,7 @@ static int open_section(struct parse *p, struct pk_str kind, struct pk_str name)
     case S_KMSG:
     case S_JOURNAL:
     case S_EVENTS:
+    case S_INCIDENTS:
     case S_GATEWAY:
     case S_PATHS:
     case S_AGENT:

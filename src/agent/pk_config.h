@@ -86,6 +86,8 @@ struct pk_config {
     uint64_t store_map_bytes;
     uint64_t journal_keep_count;
     uint32_t summary_ms, approval_timeout_ms;
+    uint32_t assess_ms, recover_ms; /* struct pk_incidents_settings */
+    uint32_t flap_window_ms, flap_count;
     uint32_t source_rate_per_s, source_burst_count;
     struct pk_thresholds thresholds;
     uint32_t hash; /* CRC-32C of the text it was read from */

@@ -131,7 +131,7 @@ static void take_finding(struct pk_ctl_lab *lab, const struct pk_finding *f) {
     }
     signal_of(lab, rule, f, &s);
     const int64_t number = f->kind == PK_FINDING_CLEARED
-                               ? pk_incidents_cleared(&lab->incidents, s.rule_id, s.group_key, &lab->now)
+                               ? pk_incidents_cleared(&lab->incidents, s.rule_id, s.group_key, 0, &lab->now)
                                : pk_incidents_signal(&lab->incidents, &s, &lab->now, &kinds);
     for (uint32_t i = 0; number > 0 && (kinds & PK_INC_CHANGED_CREATED) != 0 && i < rule->action_count; i++) {
         if (pk_incidents_recommend(&lab->incidents, (uint32_t)number,

@@ -216,13 +216,13 @@ static void count_flap(struct pk_incidents *t, struct pk_incident_slot *s, uint3
     }
 }
 
-void pk_incident_table_set_cleared(struct pk_incidents *t, uint32_t slot, bool is_cleared,
-                                   const struct pk_stamp *now) {
+void pk_incident_table_set_cleared(struct pk_incidents *t, uint32_t slot, bool is_cleared, uint64_t due_ms) {
     struct pk_incident_slot *s = &t->slots[slot];
     s->is_cleared = is_cleared;
-    s->cleared_mono_ms = is_cleared ? now->mono_ms : 0;
+    s->is_held = false;
+    s->recover_due_ms = is_cleared ? due_ms : 0;
     if (is_cleared) {
-        pk_incident_table_arm(t, now->mono_ms + t->settings.recover_ms);
+        pk_incident_table_arm(t, due_ms);
     }
 }
 
@@ -324,7 +324,7 @@ int pk_incident_table_move(struct pk_incidents *t, uint32_t slot, enum pk_incide
         t->open_count = is_active ? t->open_count + 1u : t->open_count - 1u;
     }
     if (cell.status != PK_INC_MITIGATED) {
-        pk_incident_table_set_cleared(t, slot, false, now);
+        pk_incident_table_set_cleared(t, slot, false, 0);
     }
     *kinds |= PK_INC_CHANGED_STATUS;
     say_move(t, slot, old_status, source, why, now);

@@ -15,8 +15,10 @@
 struct pk_incidents_settings {
     uint32_t flap_window_ms; /* fires again this soon after it was resolved: the same incident goes on */
     uint32_t flap_count;     /* so many relapses and reopenings set is_flapping */
-    uint32_t recover_ms; /* cleared for so long: resolved; 0 = at once (the rule's own clear clause already
-                            waited) */
+    uint32_t recover_ms; /* high and critical: the clear condition must have held so long, what the rule's own
+                            clause waited included; lower ones end with the rule. 0 = all do */
+    uint32_t assess_ms;  /* so long after it opened it is assessed, and investigated unless an action has
+                            begun; 0 = a person says so */
     uint32_t
         still_grace_ms; /* a rule that goes on this long after the incident was mitigated takes that back */
 };
@@ -53,10 +55,12 @@ struct pk_incident_drop {
 struct pk_incident_slot {
     struct pk_incident incident;
     bool is_unconfirmed;  /* restored open, and its rule has not spoken since the start */
-    bool is_cleared;      /* mitigated by the clear condition; resolves when recover_ms passed */
+    bool is_cleared;      /* mitigated by the clear condition; resolves at recover_due_ms */
+    bool is_held;         /* it did not, because something is still wrong; that was said */
     bool is_mttr_counted; /* mttr_ms is in the metrics of this start */
     uint64_t mttr_ms;
-    uint64_t cleared_mono_ms;
+    uint64_t recover_due_ms;
+    uint64_t assess_due_ms;       /* 0 = not waited for */
     uint32_t episode_event_count; /* of the signals of this episode, counted already */
     uint32_t told_event_count;    /* event_count when it was last marked as changed */
     uint64_t mttf_sum_ms;         /* of its fingerprint, carried from incident to incident */
@@ -116,8 +120,7 @@ void pk_incident_table_arm(struct pk_incidents *t, uint64_t at_ms);
 void pk_incident_table_set_stage(struct pk_incidents *t, uint32_t slot, uint8_t stage,
                                  const struct pk_stamp *now);
 /* Clear condition holds (for an incident that is mitigated already) or does not. */
-void pk_incident_table_set_cleared(struct pk_incidents *t, uint32_t slot, bool is_cleared,
-                                   const struct pk_stamp *now);
+void pk_incident_table_set_cleared(struct pk_incidents *t, uint32_t slot, bool is_cleared, uint64_t due_ms);
 /* The severity changed to another one; why may be empty. Returns PK_INC_CHANGED_SEVERITY. */
 uint32_t pk_incident_table_set_severity(struct pk_incidents *t, uint32_t slot, uint8_t severity,
                                         uint8_t source, struct pk_str why, const struct pk_stamp *now);

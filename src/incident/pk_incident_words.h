@@ -40,6 +40,8 @@ PK_MUST_USE int pk_incident_type_parse(struct pk_str s, uint8_t *out_type);
 
 /* Not resolved, closed or false_positive. */
 bool pk_incident_status_is_active(uint8_t status);
+/* Bits of a filter: nothing has mitigated it yet. */
+#define PK_INC_UNMITIGATED (1u << PK_INC_DETECTED | 1u << PK_INC_INVESTIGATING | 1u << PK_INC_MITIGATING)
 /* The stage may stand beside the status (mitigating: contain or remediate; resolved: postmortem; ...). */
 bool pk_incident_stage_fits(uint8_t status, uint8_t stage);
 

@@ -73,6 +73,9 @@ int pk_incidents_restore(struct pk_incidents *t, const struct pk_incident *recor
     t->slots[slot].told_event_count = record->event_count;
     t->slots[slot].is_unconfirmed = is_active && record->rule_id[0] != '\0' && !pk_incident_is_manual(record);
     pk_incident_table_enter(t, slot);
+    if (record->status == PK_INC_DETECTED && t->settings.assess_ms > 0) {
+        t->slots[slot].assess_due_ms = now->mono_ms + t->settings.assess_ms;
+    }
     t->due_ms = 0; /* what was timed goes on being timed */
     if (t->slots[slot].is_unconfirmed) {
         pk_incident_table_say(t, slot, PK_TL_RESTORED, PK_TL_BY_AGENT, now,
@@ -185,6 +188,10 @@ static int64_t open_incident(struct pk_incidents *t, const struct pk_incident_si
         carry_mttf(t, old_slot, row);
     }
     pk_incident_table_enter(t, slot);
+    if (t->settings.assess_ms > 0) {
+        row->assess_due_ms = now->mono_ms + t->settings.assess_ms;
+        pk_incident_table_arm(t, row->assess_due_ms);
+    }
     count_opened(t, i);
     *out_kinds = PK_INC_CHANGED_CREATED;
     pk_incident_table_touch(t, slot, *out_kinds);
@@ -249,7 +256,7 @@ static int64_t join_incident(struct pk_incidents *t, uint32_t slot, const struct
         const int err = pk_incident_table_move(t, slot, PK_INC_ON_FIRED, PK_TL_BY_DETECT,
                                                pk_str_of("the rule fired again"), now, &kinds);
         PK_ASSERT(err == PK_OK);
-        pk_incident_table_set_cleared(t, slot, false, now);
+        pk_incident_table_set_cleared(t, slot, false, 0);
     }
     kinds |= raise_severity(t, slot, s, now);
     kinds |= tell_count(t, slot, now);
@@ -297,7 +304,7 @@ static void resolve_cleared(struct pk_incidents *t, uint32_t slot, const struct 
 }
 
 int64_t pk_incidents_cleared(struct pk_incidents *t, struct pk_str rule_id, struct pk_str group_key,
-                             const struct pk_stamp *now) {
+                             uint64_t waited_ms, const struct pk_stamp *now) {
     const uint32_t slot =
         pk_incident_table_match(t, pk_incident_fingerprint(t->crypto, rule_id, group_key), true);
     uint32_t kinds = 0;
@@ -311,8 +318,10 @@ int64_t pk_incidents_cleared(struct pk_incidents *t, struct pk_str rule_id, stru
     const int err = pk_incident_table_move(t, slot, PK_INC_ON_CLEARED, PK_TL_BY_DETECT, pk_str_of("cleared"),
                                            now, &kinds);
     PK_ASSERT(err == PK_OK);
-    pk_incident_table_set_cleared(t, slot, true, now);
-    if (t->settings.recover_ms == 0) {
+    const uint64_t wait_ms = row->incident.severity >= PK_SEV_HIGH ? t->settings.recover_ms : 0;
+    pk_incident_table_set_cleared(t, slot, true,
+                                  now->mono_ms + (wait_ms > waited_ms ? wait_ms - waited_ms : 0));
+    if (wait_ms == 0) {
         resolve_cleared(t, slot, now, &kinds);
     }
     if (kinds != 0) {
@@ -334,14 +343,29 @@ static uint64_t earlier(uint64_t x, uint64_t y) {
 static uint64_t tick_recovery(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now,
                               uint32_t *kinds) {
     const struct pk_incident_slot *row = &t->slots[slot];
-    const uint64_t due_ms = row->cleared_mono_ms + t->settings.recover_ms;
     if (!row->is_cleared) {
         return UINT64_MAX;
     }
-    if (now->mono_ms < due_ms) {
-        return due_ms;
+    if (now->mono_ms < row->recover_due_ms) {
+        return row->recover_due_ms;
     }
     resolve_cleared(t, slot, now, kinds);
+    return UINT64_MAX;
+}
+
+/* An action that began before has moved it on. */
+static uint64_t tick_assess(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now,
+                            uint32_t *kinds) {
+    struct pk_incident_slot *row = &t->slots[slot];
+    if (row->assess_due_ms == 0 || now->mono_ms < row->assess_due_ms) {
+        return row->assess_due_ms == 0 ? UINT64_MAX : row->assess_due_ms;
+    }
+    row->assess_due_ms = 0;
+    if (row->incident.status == PK_INC_DETECTED) {
+        const int err = pk_incident_table_move(t, slot, PK_INC_ON_ASSESSED, PK_TL_BY_AGENT,
+                                               pk_str_of("assessed, no action has begun"), now, kinds);
+        PK_ASSERT(err == PK_OK);
+    }
     return UINT64_MAX;
 }
 
@@ -371,12 +395,40 @@ uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now) {
         }
         next_ms = earlier(next_ms, tick_recovery(t, i, now, &kinds));
         next_ms = earlier(next_ms, tick_ack(t, i, now, &kinds));
+        next_ms = earlier(next_ms, tick_assess(t, i, now, &kinds));
         if (kinds != 0) {
             pk_incident_table_touch(t, i, kinds);
         }
     }
     t->due_ms = next_ms;
     return next_ms;
+}
+
+bool pk_incidents_is_recovered(const struct pk_incidents *t, uint32_t *cursor, const struct pk_stamp *now,
+                               const struct pk_incident **out) {
+    for (; now->mono_ms >= t->due_ms && *cursor < PK_LIMIT_INCIDENTS; (*cursor)++) {
+        const struct pk_incident_slot *row = &t->slots[*cursor];
+        if (t->numbers[*cursor] != 0 && row->is_cleared && now->mono_ms >= row->recover_due_ms) {
+            *out = &row->incident;
+            (*cursor)++;
+            return true;
+        }
+    }
+    return false;
+}
+
+void pk_incidents_hold(struct pk_incidents *t, uint32_t number, uint32_t for_ms, struct pk_str why,
+                       const struct pk_stamp *now) {
+    const uint32_t slot = pk_incident_table_slot(t, number);
+    if (slot == PK_INCIDENT_NO_SLOT || !t->slots[slot].is_cleared) {
+        return;
+    }
+    struct pk_incident_slot *row = &t->slots[slot];
+    row->recover_due_ms = now->mono_ms + for_ms;
+    if (!row->is_held) {
+        row->is_held = true;
+        pk_incident_table_say(t, slot, PK_TL_STAGE, PK_TL_BY_AGENT, now, why);
+    }
 }
 
 /* -- announce -- */

@@ -64,10 +64,19 @@ uint64_t pk_incident_fingerprint(const struct pk_port_crypto *crypto, struct pk_
  * engine, then it may fire anew. */
 PK_MUST_USE int64_t pk_incidents_signal(struct pk_incidents *t, const struct pk_incident_signal *s,
                                         const struct pk_stamp *now, uint32_t *out_kinds);
-/* The clear condition of the rule holds for that group. Number, or PK_E_NOT_FOUND when nothing is open there.
+/* The clear condition of the rule holds for that group, and has for waited_ms. Number, or PK_E_NOT_FOUND when
+ * nothing is open there.
  */
 PK_MUST_USE int64_t pk_incidents_cleared(struct pk_incidents *t, struct pk_str rule_id,
-                                         struct pk_str group_key, const struct pk_stamp *now);
+                                         struct pk_str group_key, uint64_t waited_ms,
+                                         const struct pk_stamp *now);
+/* Those that pk_incidents_tick would resolve now: the caller looks whether all is well and holds back what is
+ * not. Start with *cursor = 0; false at the end. */
+bool pk_incidents_is_recovered(const struct pk_incidents *t, uint32_t *cursor, const struct pk_stamp *now,
+                               const struct pk_incident **out);
+/* It goes on recovering, for so long at least; why is said once. */
+void pk_incidents_hold(struct pk_incidents *t, uint32_t number, uint32_t for_ms, struct pk_str why,
+                       const struct pk_stamp *now);
 /* What time does: resolves what stayed clear, takes back an acknowledgement that ran out. Returns the
  * earliest mono_ms at which it must be called again, UINT64_MAX = none. */
 uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now);

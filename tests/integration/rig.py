@@ -360,11 +360,13 @@ class Gateway:
         if broker_port is not None:
             broker = (f"[broker central]\nhost = 127.0.0.1\nport = {broker_port}\nca = {self.etc}/tls/ca.crt\n"
                       f"certificate = {self.etc}/tls/{client}.crt\nkey = {self.etc}/tls/{client}.key\nreconnect_max = 2s\n{broker_extra}")
+        # Incidents end with their rule and stay where actions and people put them, unless the test is about that.
+        stages = "" if "[incidents]" in config else "[incidents]\nassess = 0\nrecover = 0\n"
         self.config_path = rig.write(f"{name}/etc/picketd.conf", (
             f"[gateway]\nsite = {SITE}\ngateway = {GATEWAY}\n"
             f"[paths]\nstate = {self.state}\nrun = {self.dir}/run\nrules = {self.etc}/rules.d\nkeys = {self.etc}/keys\nactions = {self.etc}/actions.conf\n"
             f"[agent]\nuser = nobody\ngroup = nogroup\nmode = {mode}\nclock = trusted\n"
-            f"[process demo]\npidfile = {self.dir}/demo.pid\n{broker}{config}"))
+            f"[process demo]\npidfile = {self.dir}/demo.pid\n{stages}{broker}{config}"))
         rig.write(f"{name}/etc/actions.conf", actions if actions is not None else self.restart_action())
         if rules:
             rig.write(f"{name}/etc/rules.d/test.rules", rules)

@@ -131,14 +131,14 @@ PK_TEST(cleared__recovers_and_resolves) {
     fresh();
     (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
     pass(5000);
-    CHECK_EQ_INT(pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), &now), 1);
+    CHECK_EQ_INT(pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), 0, &now), 1);
     const struct pk_incident *i = pk_incidents_get(&t, 1);
     CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
     CHECK_EQ_INT(i->stage, PK_STAGE_POSTMORTEM);
     CHECK_EQ_U64(t.metrics.metric[PK_MTTR].sum_ms, 5000);
     CHECK_EQ_U64(t.metrics.auto_resolved_count, 1);
     CHECK_EQ_U64(t.open_count, 0);
-    CHECK_EQ_INT(pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), &now), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), 0, &now), PK_E_NOT_FOUND);
 }
 
 PK_TEST(cleared__waits_the_recovery_time_and_a_relapse_starts_over) {
@@ -148,14 +148,14 @@ PK_TEST(cleared__waits_the_recovery_time_and_a_relapse_starts_over) {
     s.recover_ms = 60000;
     pk_incidents_configure(&t, &s);
     (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
-    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), &now);
+    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), 0, &now);
     CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_MITIGATED);
     CHECK_EQ_U64(pk_incidents_tick(&t, &now), now.mono_ms + 60000);
     pass(30000);
     (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
     CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_INVESTIGATING);
     CHECK_EQ_U64(pk_incidents_get(&t, 1)->flap_count, 1);
-    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), &now);
+    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), 0, &now);
     pass(59999);
     (void)pk_incidents_tick(&t, &now);
     CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_MITIGATED);
@@ -180,7 +180,7 @@ PK_TEST(flap__reopens_within_the_window_and_counts) {
     fresh();
     (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
     for (uint32_t k = 1; k <= 3; k++) {
-        (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), &now);
+        (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), 0, &now);
         CHECK_EQ_U64(t.metrics.metric[PK_MTTR].count, 1);
         pass(600000);
         CHECK_EQ_INT(fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1), 1);
@@ -188,7 +188,7 @@ PK_TEST(flap__reopens_within_the_window_and_counts) {
         CHECK_EQ_U64(pk_incidents_get(&t, 1)->flap_count, k);
         CHECK_EQ_INT(pk_incidents_get(&t, 1)->is_flapping, k >= 3);
     }
-    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), &now);
+    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), 0, &now);
     pass(600001);
     CHECK_EQ_INT(fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1), 2);
     uint64_t ms = 0;
@@ -226,7 +226,7 @@ PK_TEST(full__room_is_kept_for_the_severe_and_open_ones_never_go) {
     }
     CHECK_EQ_U64(t.used_count, PK_LIMIT_INCIDENTS);
     /* Resolved, but its last change was not pulled: stays. */
-    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("low3"), &now);
+    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("low3"), 0, &now);
     CHECK_EQ_INT(fire("more", PK_SIGNAL_FIRED, PK_SEV_CRITICAL, 1), PK_E_FULL);
     drain();
     CHECK(fire("more", PK_SIGNAL_FIRED, PK_SEV_CRITICAL, 1) > 0);
@@ -245,7 +245,7 @@ PK_TEST(restore__open_ones_wait_for_their_rule_and_numbers_go_on) {
     fresh();
     (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 5);
     (void)fire("db", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
-    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("db"), &now);
+    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("db"), 0, &now);
     stored[0] = *pk_incidents_get(&t, 1);
     stored[1] = *pk_incidents_get(&t, 2);
     pk_incidents_settings_defaults(&s);
@@ -270,7 +270,7 @@ PK_TEST(restore__open_ones_wait_for_their_rule_and_numbers_go_on) {
     CHECK_EQ_INT(fire("new", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1), 50);
     CHECK_STR(pk_incidents_get(&t, 50)->id, "inc_gw_5_00050");
     pass(3000);
-    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), &now);
+    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), 0, &now);
     CHECK_EQ_U64(t.metrics.metric[PK_MTTR].count, 1);
     CHECK_EQ_U64(t.metrics.metric[PK_MTTR].sum_ms, 3000);
 }
@@ -282,7 +282,7 @@ PK_TEST(find_next_and_count) {
     (void)fire("a", PK_SIGNAL_FIRED, PK_SEV_LOW, 1);
     (void)fire("b", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
     (void)fire("c", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
-    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("b"), &now);
+    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("b"), 0, &now);
     CHECK_EQ_INT(pk_incidents_find(&t, pk_str_of("inc_00002"), &i), PK_OK);
     CHECK_EQ_U64(i->number, 2);
     CHECK_EQ_INT(pk_incidents_find(&t, pk_str_of("inc_gw_4_00002"), &i), PK_OK);
@@ -339,7 +339,7 @@ PK_TEST(random__invariants_hold) {
         if (what < 4) {
             (void)!fire(group, (uint8_t)pk_rng_below(&rng, 3), (uint8_t)pk_rng_below(&rng, PK_SEV_COUNT), 1);
         } else if (what < 5) {
-            (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of(group), &now);
+            (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of(group), 0, &now);
         } else if (what < 7) {
             (void)!pk_incidents_set_status(&t, t.numbers[pk_rng_below(&rng, PK_LIMIT_INCIDENTS)],
                                            (uint8_t)pk_rng_below(&rng, PK_INC_STATUS_COUNT), PK_STAGE_COUNT,
@@ -359,7 +359,7 @@ PK_TEST(random__invariants_hold) {
             open += pk_incident_status_is_active(i->status) ? 1u : 0u;
             changed += t.change_kinds[k] != 0 ? 1u : 0u;
             /* The tick comes in time for it. */
-            CHECK(!t.slots[k].is_cleared || t.due_ms <= t.slots[k].cleared_mono_ms + t.settings.recover_ms);
+            CHECK(!t.slots[k].is_cleared || t.due_ms <= t.slots[k].recover_due_ms);
             CHECK_EQ_INT(pk_incident_check(i), PK_OK);
             CHECK(pk_incident_stage_fits(i->status, i->stage));
             CHECK_EQ_INT(pk_stamp_is_set(&i->resolved),

@@ -155,7 +155,7 @@ PK_TEST(clear__verifies_what_runs_and_drops_what_waits) {
     pk_respond_on_done(&g.respond, 1, PK_PHASE_ACT, 0, false, 1, &g.now);
     rig_settle(&g);
     CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_EXECUTING);
-    CHECK_EQ_INT(pk_incidents_cleared(&g.incidents, pk_str_of("service_down"), pk_str_of("web"), &g.now),
+    CHECK_EQ_INT(pk_incidents_cleared(&g.incidents, pk_str_of("service_down"), pk_str_of("web"), 0, &g.now),
                  incident);
     pk_respond_on_cleared(&g.respond, incident, &g.now);
     rig_settle(&g);
@@ -730,7 +730,8 @@ static void model_incidents(uint32_t what) {
                                    pk_str_of(TARGETS[dice(5)]), dice(3) != 0, &g.now);
         }
     } else if (what == 1) {
-        const int64_t number = pk_incidents_cleared(&g.incidents, pk_str_of("r"), pk_str_of(group), &g.now);
+        const int64_t number =
+            pk_incidents_cleared(&g.incidents, pk_str_of("r"), pk_str_of(group), 0, &g.now);
         if (number > 0) {
             pk_respond_on_cleared(&g.respond, (uint32_t)number, &g.now);
         }

@@ -1,0 +1,71 @@
+/* Stages that drive themselves: whether what stayed clear is well (REQUIREMENTS S1-32, S1-33). */
+#include "agent/pk_agent_priv.h"
+#include "event/pk_source.h"
+
+enum { HOLD_MS = 30000 };
+
+/* The sources that name an affected component are all heard and can measure. */
+static const char *unwell_source(const struct pk_agent *a, const struct pk_incident *i) {
+    for (uint32_t k = 0; k < i->component_count; k++) {
+        const int id = pk_sources_find(&a->intake.sources, pk_str_of(i->components[k]));
+        if (id < 0) {
+            continue;
+        }
+        const bool is_silent = pk_engine_is_silent(&a->engine, pk_str_of(i->components[k]));
+        const enum pk_source_state state =
+            pk_source_state_at(&a->intake.sources.state[id], is_silent, a->now.mono_ms);
+        if (state == PK_SOURCE_SILENT || state == PK_SOURCE_FAULT) {
+            return i->components[k];
+        }
+    }
+    return NULL;
+}
+
+static bool shares_component(const struct pk_incident *x, const struct pk_incident *y) {
+    for (uint32_t k = 0; k < x->component_count; k++) {
+        for (uint32_t n = 0; n < y->component_count; n++) {
+            if (pk_str_eq_c(pk_str_of(x->components[k]), y->components[n])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Something severe that opened on the same component since it was mitigated. */
+static const struct pk_incident *new_trouble(const struct pk_agent *a, const struct pk_incident *i) {
+    const struct pk_incident *other = NULL;
+    uint32_t below = UINT32_MAX;
+    while ((other = pk_incidents_next(&a->incidents, PK_INC_UNMITIGATED, PK_SEV_HIGH, &below)) != NULL &&
+           other->number > i->number) {
+        if (other->detected.boot == i->mitigated.boot && other->detected.mono_ms >= i->mitigated.mono_ms &&
+            shares_component(other, i)) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+static void hold(struct pk_agent *a, uint32_t number, const char *why, const char *what) {
+    char text[PK_TIMELINE_TEXT_BYTES];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, "not yet recovered: ");
+    pk_buf_puts(&b, why);
+    pk_buf_puts(&b, what);
+    pk_incidents_hold(&a->incidents, number, HOLD_MS, pk_buf_str(&b), &a->now);
+}
+
+void pk_agent_recover(struct pk_agent *a) {
+    const struct pk_incident *i = NULL;
+    uint32_t cursor = 0;
+    while (pk_incidents_is_recovered(&a->incidents, &cursor, &a->now, &i)) {
+        const char *source = unwell_source(a, i);
+        const struct pk_incident *trouble = source == NULL ? new_trouble(a, i) : NULL;
+        if (source != NULL) {
+            hold(a, i->number, "nothing good is heard of ", source);
+        } else if (trouble != NULL) {
+            hold(a, i->number, "there is ", trouble->id);
+        }
+    }
+}

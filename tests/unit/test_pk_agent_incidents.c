@@ -1,0 +1,87 @@
+#include "agent/pk_agent_priv.h"
+
+#include "support/gateway_test.h"
+
+static char config[2048];
+
+/* The rig's configuration with the stages of a shipped one. */
+static const char *with_stages(void) {
+    const char *at = strstr(GATEWAY_CONFIG, "[incidents]\nassess = 0\nrecover = 0\n");
+    CHECK(at != NULL);
+    (void)snprintf(config, sizeof config, "%.*s[incidents]\nassess = 30s\nrecover = 5m\n%s",
+                   (int)(at - GATEWAY_CONFIG), GATEWAY_CONFIG,
+                   at + strlen("[incidents]\nassess = 0\nrecover = 0\n"));
+    return config;
+}
+
+PK_TEST(stages__drive_themselves_and_their_times_are_shown) {
+    char args[120];
+    begin(&(struct gateway_setup){.seed = 1, .config = with_stages()});
+    (void)pk_sim_sample_set(&gw.sim, PK_COLLECT_DISK, "disk_pct", "root", 93.0, PK_OK);
+    wait_ms(35000);
+    const struct pk_incident *i = gateway_incident(&gw, "disk_space_low");
+    REQUIRE(i != NULL);
+    CHECK_EQ_INT(i->severity, PK_SEV_HIGH);
+    CHECK_EQ_INT(i->stage, PK_STAGE_ASSESS);
+    wait_ms(30000);
+    CHECK_EQ_INT(i->stage, PK_STAGE_INVESTIGATE);
+    CHECK_EQ_U64(i->stage_ms[PK_STAGE_ASSESS], 30000);
+    (void)pk_sim_sample_set(&gw.sim, PK_COLLECT_DISK, "disk_pct", "root", 40.0, PK_OK);
+    while (i->status != PK_INC_MITIGATED && gw.last_mono_ms < 2000000) {
+        wait_ms(1000);
+    }
+    CHECK_EQ_INT(i->stage, PK_STAGE_RECOVER);
+    wait_ms(60000); /* what the rule waited is less than five minutes */
+    CHECK_EQ_INT(i->status, PK_INC_MITIGATED);
+    wait_ms(300000);
+    CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
+    CHECK(i->is_auto_resolved);
+    CHECK(i->stage_ms[PK_STAGE_RECOVER] >= 60000 && i->stage_ms[PK_STAGE_RECOVER] <= 300000);
+    CHECK_EQ_INT(i->stage, PK_STAGE_POSTMORTEM);
+    (void)snprintf(args, sizeof args, "{\"incident_id\":\"%s\"}", i->id);
+    CHECK(says(1000, "incidents.get", args, "\"stage_seconds\":{\"assess\":30.000,"));
+    check_sound();
+}
+
+PK_TEST(recover__waits_while_something_new_and_severe_is_wrong_with_the_component) {
+    char args[120];
+    begin(&(struct gateway_setup){.seed = 1, .config = with_stages()});
+    const struct pk_incident *i = open_incident(); /* critical, of web */
+    REQUIRE(i != NULL);
+    gateway_process(&gw, "web", true);
+    while (i->status != PK_INC_MITIGATED && gw.last_mono_ms < 2000000) {
+        wait_ms(1000);
+    }
+    REQUIRE(i->status == PK_INC_MITIGATED);
+    CHECK(says(1001, "incidents.create", "{\"type\":\"custom\",\"severity\":\"high\",\"components\":\"web\"}",
+               "\"ok\":true"));
+    wait_ms(600000);
+    CHECK_EQ_INT(i->status, PK_INC_MITIGATED);
+    (void)snprintf(args, sizeof args, "{\"incident_id\":\"%s\",\"timeline\":true}", i->id);
+    CHECK(says(1000, "incidents.get", args, "not yet recovered: there is "));
+    CHECK(says(1001, "incidents.resolve", "{\"incident_id\":\"inc_2\"}", "\"status\":\"resolved\""));
+    wait_ms(31000);
+    CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
+    check_sound();
+}
+
+PK_TEST(recover__a_relapse_meanwhile_starts_over) {
+    begin(&(struct gateway_setup){.seed = 1, .config = with_stages()});
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    gateway_process(&gw, "web", true);
+    while (i->status != PK_INC_MITIGATED && gw.last_mono_ms < 2000000) {
+        wait_ms(1000);
+    }
+    wait_ms(20000); /* the rule has seen it, too */
+    gateway_process(&gw, "web", false);
+    wait_ms(6000);
+    CHECK_EQ_INT(i->status, PK_INC_INVESTIGATING);
+    CHECK_EQ_U64(i->flap_count, 1);
+    wait_ms(600000);
+    CHECK(pk_incident_status_is_active(i->status));
+}
+
+PK_TEST_MAIN(stages__drive_themselves_and_their_times_are_shown,
+             recover__waits_while_something_new_and_severe_is_wrong_with_the_component,
+             recover__a_relapse_meanwhile_starts_over)
