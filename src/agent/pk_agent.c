@@ -216,6 +216,7 @@ int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
     }
     pk_agent_expect_heartbeats(a);
     announce_start(a);
+    pk_agent_note_start(a);
     pk_agent_maps_renew(a);
     pk_agent_links_open(a);
     const int session_err = pk_agent_session_restore(a);
@@ -320,6 +321,7 @@ static void reload(struct pk_agent *a) {
         pk_agent_link_password(a, i);
     }
     a->counters.reloads++;
+    pk_agent_note_reload(a);
     pk_agent_audit(a, 0, "config", "agent", pk_str_of("configuration reloaded"));
     pk_agent_log(a, PK_LOG_NOTICE, "configuration reloaded");
 }

@@ -195,7 +195,7 @@ struct pk_agent_probes {
     struct pk_agent_probe_series series[PK_LIMIT_SERIES];
 };
 
-enum { PK_AGENT_TABLES = 32 };
+enum { PK_AGENT_TABLES = 40 };
 /* What the summary is made from. */
 struct pk_agent_summary {
     struct pk_summary_table tables[PK_AGENT_TABLES];
@@ -245,6 +245,10 @@ struct pk_agent {
     uint64_t first_rule_ms; /* boot-time ms at which the first rule was evaluated; 0 = not yet */
     /* incidents, response */
     struct pk_incidents incidents;
+    struct pk_topology topology[2]; /* in force, and being read */
+    uint8_t topology_index;
+    uint8_t
+        change_kinds[PK_LIMIT_TYPES]; /* by event type: 0 not looked at, 1 none, 2 + enum pk_change_kind */
     struct pk_respond respond;
     char run_output[PK_INC_NOTE_BYTES]; /* first words of what the running action printed */
     uint32_t run_output_run;

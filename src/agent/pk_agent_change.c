@@ -176,6 +176,7 @@ static int create_incident(struct pk_agent *a, const struct pk_request *q, struc
     if (number < 0) {
         return pk_agent_fail(a, (int)number, "there is no room for one more incident");
     }
+    pk_agent_correlate(a, (uint32_t)number);
     answer_incident(a, w, (uint32_t)number);
     return PK_OK;
 }

@@ -3,6 +3,7 @@
 
 #include "agent/pk_agent_priv.h"
 #include "detect/pk_expect.h"
+#include "detect/pk_finding.h"
 
 enum { EVENTS_PER_TICK = 4096, PRUNE_MS = 300000 };
 
@@ -139,6 +140,7 @@ static void signal_of(const struct pk_agent *a, const struct pk_rule *rule, cons
         s->more_components[s->more_component_count++] =
             pk_str_of(pk_sources_name(&a->intake.sources, f->components[i]));
     }
+    s->correlation_id = pk_finding_correlation(&a->engine, f);
     s->severity = f->severity;
     s->is_drill = f->is_drill;
     s->is_replayed = f->is_replayed;
@@ -199,6 +201,9 @@ static void on_finding(struct pk_agent *a, const struct pk_finding *f) {
         return;
     }
     const bool is_reopened = (kinds & (PK_INC_CHANGED_CREATED | PK_INC_CHANGED_STATUS)) != 0;
+    if (is_reopened) {
+        pk_agent_correlate(a, (uint32_t)number);
+    }
     if (is_reopened || wants_another_try(a, (uint32_t)number)) {
         plan_actions(a, rule, f, (uint32_t)number);
     }
@@ -260,6 +265,7 @@ void pk_agent_detect(struct pk_agent *a) {
     drain_findings(a);
     for (uint32_t i = 0; i < EVENTS_PER_TICK && pk_intake_pop(&a->intake, &e); i++) {
         pk_history_put(&a->history, &e);
+        pk_agent_note_change(a, &e);
         pk_engine_event(&a->engine, &e, a->now.mono_ms);
         drain_findings(a);
         pk_agent_watch_event(a, &e);

@@ -1,8 +1,12 @@
-/* Stages that drive themselves: whether what stayed clear is well (REQUIREMENTS S1-32, S1-33). */
+/* Incidents between the modules: causes and changes, and whether what stayed clear is well (REQUIREMENTS
+ * S1-32, S1-33). */
+#include <string.h>
+
 #include "agent/pk_agent_priv.h"
 #include "event/pk_source.h"
+#include "event/pk_textring.h"
 
-enum { HOLD_MS = 30000 };
+enum { HOLD_MS = 30000, FRESH_BOOT_MS = 600000 };
 
 /* The sources that name an affected component are all heard and can measure. */
 static const char *unwell_source(const struct pk_agent *a, const struct pk_incident *i) {
@@ -68,4 +72,51 @@ void pk_agent_recover(struct pk_agent *a) {
             hold(a, i->number, "there is ", trouble->id);
         }
     }
+}
+
+/* ---- causes ---- */
+
+const struct pk_topology *pk_agent_topology(const struct pk_agent *a) {
+    return &a->topology[a->topology_index];
+}
+
+void pk_agent_correlate(struct pk_agent *a, uint32_t number) {
+    pk_correlate(&a->incidents, pk_agent_topology(a), number, &a->now);
+}
+
+static void note(struct pk_agent *a, uint8_t kind, const struct pk_stamp *at, const char *component,
+                 struct pk_str text) {
+    struct pk_change c;
+    memset(&c, 0, sizeof c);
+    c.kind = kind;
+    c.at = *at;
+    (void)pk_str_copy_cut(pk_str_of(component), c.component, sizeof c.component);
+    (void)pk_str_copy_cut(text, c.text, sizeof c.text);
+    pk_correlate_change(&a->incidents, &c);
+}
+
+void pk_agent_note_change(struct pk_agent *a, const struct pk_event *e) {
+    uint8_t *known = &a->change_kinds[e->type_id];
+    uint8_t kind = 0;
+    if (*known == 0) {
+        const struct pk_str type = pk_str_of(pk_types_name(&a->intake.types, e->type_id));
+        *known = pk_change_kind_of(type, &kind) == PK_OK ? (uint8_t)(2u + kind) : 1u;
+    }
+    if (*known < 2u) {
+        return;
+    }
+    const struct pk_stamp at = pk_agent_stamp_at(a, e->event_ms);
+    note(a, (uint8_t)(*known - 2u), &at, pk_sources_name(&a->intake.sources, e->source_id),
+         pk_textring_message(&a->intake.text, e));
+}
+
+void pk_agent_note_start(struct pk_agent *a) {
+    if (a->now.mono_ms < FRESH_BOOT_MS) { /* the boot-time clock began with the machine */
+        const struct pk_stamp at = pk_agent_stamp_at(a, 1);
+        note(a, PK_CHANGE_REBOOT, &at, "", pk_str_make(NULL, 0));
+    }
+}
+
+void pk_agent_note_reload(struct pk_agent *a) {
+    note(a, PK_CHANGE_CONFIGURATION, &a->now, "picketd", pk_str_of("reloaded"));
 }

@@ -87,6 +87,23 @@ static int load_actions(struct pk_agent *a, const struct pk_config *c, struct pk
     return err < 0 ? err : pk_actions_finish(into, c->actions_path, diag);
 }
 
+/* Not there: nothing is known to depend on anything. */
+static int load_topology(struct pk_agent *a, const struct pk_config *c, struct pk_topology *into,
+                         struct pk_diag *diag) {
+    pk_topology_init(into);
+    const int n = a->port->files.read(a->port->files.ctx, c->topology_path, a->reply, sizeof a->reply);
+    if (n == PK_E_NOT_FOUND) {
+        return PK_OK;
+    }
+    if (n < 0) {
+        pk_diag_set1(diag, c->topology_path, 1, 1, "cannot be read: {}", pk_str_of(pk_err_text(n)));
+        return PK_E_CONFIG;
+    }
+    const int err = pk_topology_parse(into, pk_str_make(a->reply, (size_t)n), c->topology_path, diag);
+    pk_topology_finish(into);
+    return err;
+}
+
 /* Ids, topics, the store and the sockets hang on these: what the files say now is for the next start. */
 static void keep_start_values(struct pk_agent *a, struct pk_config *c) {
     const struct pk_config *now = &a->config;
@@ -132,6 +149,9 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
     if (err == PK_OK) {
         err = load_actions(a, c, actions, diag);
     }
+    if (err == PK_OK) {
+        err = load_topology(a, c, &a->topology[a->topology_index ^ 1u], diag);
+    }
     pk_keys_init(keys);
     if (err == PK_OK) {
         err = pk_keys_load(keys, &a->port->files, c->keys_dir, a->reply, sizeof a->reply, diag);
@@ -151,12 +171,14 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
     c = &a->config; /* the spare one has what held before */
     a->actions_index ^= 1u;
     a->keys_index ^= 1u;
+    a->topology_index ^= 1u;
     a->command_config.keys = keys;
     a->config_path = path;
     a->environment = environment;
     pk_agent_rules_changed(a);
     if (a->now.boot != 0) { /* running: hand the new tables on */
         pk_respond_set_actions(&a->respond, actions, &a->now);
+        pk_correlate_rebind(&a->incidents, pk_agent_topology(a));
         const struct pk_respond_settings settings = {
             .mode = c->mode, .is_safe_mode = c->is_safe_mode, .approval_timeout_ms = c->approval_timeout_ms};
         pk_respond_configure(&a->respond, &settings);

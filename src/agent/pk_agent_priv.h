@@ -64,6 +64,14 @@ bool pk_agent_inlets_want_turn(const struct pk_agent *a);
 uint64_t pk_agent_inlets_next_ms(const struct pk_agent *a);
 
 /* ---- incidents ---- */
+const struct pk_topology *pk_agent_topology(const struct pk_agent *a);
+/* An incident was opened or fired again: causes and consequences. */
+void pk_agent_correlate(struct pk_agent *a, uint32_t number);
+/* If the event tells of a change, it is a suspect from now on. */
+void pk_agent_note_change(struct pk_agent *a, const struct pk_event *e);
+void pk_agent_note_reload(struct pk_agent *a);
+/* What changed while we did not run. */
+void pk_agent_note_start(struct pk_agent *a);
 /* Before what stayed clear is resolved: that nothing about it is still wrong. */
 void pk_agent_recover(struct pk_agent *a);
 

@@ -277,6 +277,30 @@ static void put_timeline(const struct pk_agent *a, struct pk_json_writer *w, uin
     pk_jw_bool(w, "timeline_cut", is_cut);
 }
 
+/* What depends on what is affected, by name, and what it caused. */
+static void put_blast(const struct pk_agent *a, struct pk_json_writer *w, const struct pk_incident *i) {
+    enum { NAMES = 32 };
+    const char *names[NAMES];
+    uint32_t count = 0, below = UINT32_MAX, bits = 0;
+    const struct pk_incident *other = NULL;
+    const uint32_t n = pk_correlate_blast(pk_agent_topology(a), i, names, NAMES, &count);
+    pk_jw_array(w, "depending_components");
+    for (uint32_t k = 0; k < n; k++) {
+        pk_jw_cstr(w, NULL, names[k]);
+    }
+    pk_jw_array_end(w);
+    pk_jw_u64(w, "depending_count", count);
+    pk_jw_array(w, "child_incidents");
+    const int err = pk_incident_filter_parse(pk_str_of("all"), &bits);
+    while (err == PK_OK && i->child_count > 0 && pk_agent_has_row_room(w, 2048) &&
+           (other = pk_incidents_next(&a->incidents, bits, PK_SEV_INFO, &below)) != NULL) {
+        if (strcmp(other->caused_by, i->id) == 0) {
+            pk_jw_cstr(w, NULL, other->id);
+        }
+    }
+    pk_jw_array_end(w);
+}
+
 static int get_incident(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
     const struct pk_incident *i = NULL;
     const int err = pk_incidents_find(&a->incidents, pk_args_text(&q->args, "incident_id"), &i);
@@ -292,6 +316,7 @@ static int get_incident(struct pk_agent *a, const struct pk_request *q, struct p
                                           .with_aliases = true};
     pk_jw_object(w, "result");
     pk_incident_json_write(w, "incident", i, &view);
+    put_blast(a, w, i);
     if (pk_args_bool(&q->args, "timeline")) {
         put_timeline(a, w, i->number);
     }

@@ -253,6 +253,7 @@ int pk_agent_restore(struct pk_agent *a) {
     }
     pk_agent_rules_restored(a, r.rule_bytes);
     adopt_open_incidents(a);
+    pk_correlate_rebind(&a->incidents, pk_agent_topology(a));
     if (r.schema == 0) {
         uint8_t bytes[16];
         struct pk_record_key key;

@@ -152,7 +152,16 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
     add(t, &n, "findings", PK_ENGINE_FINDINGS, e->finding_count, e->finding_high, e->still_dropped_count,
         sizeof e->findings + sizeof e->active);
     add(t, &n, "incidents", PK_LIMIT_INCIDENTS, a->incidents.used_count, a->incidents.high_count,
-        incidents_dropped(a), sizeof a->incidents - sizeof a->incidents.timeline);
+        incidents_dropped(a),
+        sizeof a->incidents - sizeof a->incidents.timeline - sizeof a->incidents.silences -
+            sizeof a->incidents.changes - sizeof a->incidents.cards);
+    add(t, &n, "silences", PK_LIMIT_SILENCES, a->incidents.silences.count, a->incidents.silences.high_count,
+        a->incidents.silences.refused_count, sizeof a->incidents.silences);
+    add_known(t, &n, "rule_cards", PK_LIMIT_RULES, a->incidents.cards.count, a->incidents.cards.refused_count,
+              sizeof a->incidents.cards);
+    add_known(t, &n, "changes", PK_LIMIT_CHANGES, a->incidents.changes.count, 0, sizeof a->incidents.changes);
+    add_known(t, &n, "topology", PK_LIMIT_TOPOLOGY_NODES, a->topology[a->topology_index].count, 0,
+              sizeof a->topology);
     add_known(t, &n, "timeline", PK_LIMIT_TIMELINE, a->incidents.timeline.count,
               a->incidents.timeline.lost_count, sizeof a->incidents.timeline);
     add_known(t, &n, "actions", PK_LIMIT_ACTIONS, actions->count, 0, sizeof a->actions);

@@ -113,6 +113,7 @@ static const struct key_row KEYS[] = {
     {S_PATHS, V_PATH, "rules", C(rules_dir), 1, 159, NULL},
     {S_PATHS, V_PATH, "keys", C(keys_dir), 1, 159, NULL},
     {S_PATHS, V_PATH, "actions", C(actions_path), 1, 159, NULL},
+    {S_PATHS, V_PATH, "topology", C(topology_path), 1, 159, NULL},
     {S_AGENT, V_TEXT, "user", C(user), 1, 32, NULL},
     {S_AGENT, V_TEXT, "group", C(group), 1, 32, NULL},
     {S_AGENT, V_WORD, "mode", C(mode), 0, 0, MODE_WORDS},
@@ -235,6 +236,7 @@ void pk_config_defaults(struct pk_config *c) {
     memcpy(c->rules_dir, "/etc/picket/rules.d", sizeof "/etc/picket/rules.d");
     memcpy(c->keys_dir, "/etc/picket/keys", sizeof "/etc/picket/keys");
     memcpy(c->actions_path, "/etc/picket/actions.conf", sizeof "/etc/picket/actions.conf");
+    memcpy(c->topology_path, "/etc/picket/topology.conf", sizeof "/etc/picket/topology.conf");
     memcpy(c->user, "picket", sizeof "picket");
     memcpy(c->group, "picket", sizeof "picket");
     c->mode = PK_MODE_SAFE;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "detect/pk_finding.h"
 #include "wire/pk_incident_json.h"
 
 enum {
@@ -110,6 +111,7 @@ static void signal_of(const struct pk_ctl_lab *lab, const struct pk_rule *rule, 
          i++) {
         s->more_components[s->more_component_count++] = source_name(lab, f->components[i]);
     }
+    s->correlation_id = pk_finding_correlation(&lab->engine, f);
     s->severity = f->severity;
     s->is_drill = f->is_drill;
     s->is_replayed = f->is_replayed;

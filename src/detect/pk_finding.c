@@ -338,3 +338,19 @@ bool pk_finding_push(struct pk_engine *e, enum pk_finding_kind kind, uint32_t sl
     e->finding_high = e->finding_count > e->finding_high ? e->finding_count : e->finding_high;
     return true;
 }
+
+struct pk_str pk_finding_correlation(const struct pk_engine *e, const struct pk_finding *f) {
+    enum { LOOK_BACK = 256 };
+    struct pk_field field;
+    const uint32_t wanted = f->event_number_count > 0 ? f->event_numbers[f->event_number_count - 1u] : 0;
+    for (uint32_t age = 0; wanted != 0 && age < LOOK_BACK; age++) {
+        const struct pk_event *event = pk_history_at(e->world.history, age);
+        if (event == NULL || event->number == wanted) {
+            const bool is_found =
+                event != NULL && event->correlation != 0 &&
+                pk_field_find(pk_textring_fields(e->world.text, event), pk_str_make(NULL, 0), &field);
+            return is_found ? field.value : pk_str_make(NULL, 0);
+        }
+    }
+    return pk_str_make(NULL, 0);
+}

@@ -14,4 +14,7 @@ const struct pk_event *pk_finding_newest_event(const struct pk_engine *e, uint32
 /* Events of the history that speak for a window that is firing; escalation clauses that ask for one of them
  * note it. */
 uint32_t pk_finding_look_back(struct pk_engine *e, uint32_t slot);
+/* Correlation id of the newest event that the finding names, while history and text ring have it; else empty.
+ * Points into the text ring. */
+struct pk_str pk_finding_correlation(const struct pk_engine *e, const struct pk_finding *f);
 #endif

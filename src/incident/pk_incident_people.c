@@ -184,6 +184,7 @@ int pk_incidents_set_root_cause(struct pk_incidents *t, uint32_t number, struct 
     }
     struct pk_incident *i = &t->slots[slot].incident;
     pk_str_copy_cut(cause, i->root_cause, sizeof i->root_cause);
+    t->slots[slot].correlation.is_cause_set = true;
     pk_buf_init(&b, text, sizeof text);
     pk_buf_puts(&b, "root cause: ");
     pk_buf_puts(&b, i->root_cause);

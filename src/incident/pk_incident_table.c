@@ -326,6 +326,9 @@ int pk_incident_table_move(struct pk_incidents *t, uint32_t slot, enum pk_incide
     if (cell.status != PK_INC_MITIGATED) {
         pk_incident_table_set_cleared(t, slot, false, 0);
     }
+    if (!is_active && s->incident.child_count > 0) {
+        pk_incident_table_arm(t, now->mono_ms); /* its children are to be looked at */
+    }
     *kinds |= PK_INC_CHANGED_STATUS;
     say_move(t, slot, old_status, source, why, now);
     if (s->incident.flap_count != old_flaps && s->incident.is_flapping) {

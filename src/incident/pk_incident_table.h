@@ -2,6 +2,7 @@
 #define PK_INCIDENT_TABLE_H
 /* The rows behind pk_incidents.h: slots, the index by fingerprint, room, and the one way a status moves. For
  * src/incident itself; everybody else uses pk_incidents.h. */
+#include "incident/pk_correlate.h"
 #include "incident/pk_incident.h"
 #include "incident/pk_incident_fsm.h"
 #include "incident/pk_incident_id.h"
@@ -60,11 +61,14 @@ struct pk_incident_slot {
     bool is_mttr_counted; /* mttr_ms is in the metrics of this start */
     uint64_t mttr_ms;
     uint64_t recover_due_ms;
-    uint64_t assess_due_ms;       /* 0 = not waited for */
+    uint64_t assess_due_ms; /* 0 = not waited for */
+    uint64_t orphan_due_ms; /* what caused it has ended; announced when it goes on until then; 0 = not so */
+    bool is_orphan;         /* it went on */
     uint32_t episode_event_count; /* of the signals of this episode, counted already */
     uint32_t told_event_count;    /* event_count when it was last marked as changed */
     uint64_t mttf_sum_ms;         /* of its fingerprint, carried from incident to incident */
     uint32_t mttf_count;
+    struct pk_correlation correlation;
     uint32_t hash_next; /* chain of the fingerprint index */
 };
 
@@ -95,6 +99,7 @@ struct pk_incidents {
     struct pk_timeline timeline;
     struct pk_silences silences;
     struct pk_rule_cards cards;
+    struct pk_changes changes;
     /* By slot, apart from the slots so that scans stay short. */
     uint32_t numbers[PK_LIMIT_INCIDENTS];      /* 0 = free */
     uint32_t change_kinds[PK_LIMIT_INCIDENTS]; /* not yet pulled */

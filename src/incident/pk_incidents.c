@@ -7,7 +7,7 @@
 #include "incident/pk_incident_record.h"
 #include "incident/pk_incident_words.h"
 
-enum { FLAP_WINDOW_MS = 600000, FLAP_COUNT = 3, STILL_GRACE_MS = 120000 };
+enum { FLAP_WINDOW_MS = 600000, FLAP_COUNT = 3, STILL_GRACE_MS = 120000, ORPHAN_MS = 300000 };
 
 void pk_incidents_settings_defaults(struct pk_incidents_settings *s) {
     *s = (struct pk_incidents_settings){
@@ -383,6 +383,33 @@ static uint64_t tick_ack(struct pk_incidents *t, uint32_t slot, const struct pk_
     return UINT64_MAX;
 }
 
+/* What it was the consequence of has ended, and it goes on: then it is more than that. */
+static uint64_t tick_orphan(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now,
+                            uint32_t *kinds) {
+    struct pk_incident_slot *row = &t->slots[slot];
+    struct pk_incident_ref ref;
+    if (row->is_orphan || row->incident.is_announced || row->incident.caused_by[0] == '\0' ||
+        !pk_incident_status_is_active(row->incident.status)) {
+        return UINT64_MAX;
+    }
+    if (pk_incident_id_parse(pk_str_of(row->incident.caused_by), &ref) == PK_OK &&
+        pk_incidents_is_live(t, ref.number)) {
+        row->orphan_due_ms = 0;
+        return UINT64_MAX;
+    }
+    if (row->orphan_due_ms == 0) {
+        row->orphan_due_ms = now->mono_ms + ORPHAN_MS;
+    }
+    if (now->mono_ms < row->orphan_due_ms) {
+        return row->orphan_due_ms;
+    }
+    row->is_orphan = true;
+    pk_incident_table_say(t, slot, PK_TL_CAUSE, PK_TL_BY_AGENT, now,
+                          pk_str_of("goes on although what caused it has ended"));
+    *kinds |= PK_INC_CHANGED_CAUSE;
+    return UINT64_MAX;
+}
+
 uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now) {
     uint64_t next_ms = UINT64_MAX;
     if (now->mono_ms < t->due_ms) {
@@ -396,6 +423,7 @@ uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now) {
         next_ms = earlier(next_ms, tick_recovery(t, i, now, &kinds));
         next_ms = earlier(next_ms, tick_ack(t, i, now, &kinds));
         next_ms = earlier(next_ms, tick_assess(t, i, now, &kinds));
+        next_ms = earlier(next_ms, tick_orphan(t, i, now, &kinds));
         if (kinds != 0) {
             pk_incident_table_touch(t, i, kinds);
         }
@@ -453,7 +481,8 @@ static void announce_slot(struct pk_incidents *t, uint32_t slot, const struct pk
         pk_incident_table_say(t, slot, PK_TL_SILENCE, PK_TL_BY_AGENT, now, pk_buf_str(&b));
         is_changed = true;
     }
-    if (!i->is_announced && is_active && silenced_by == 0 && i->caused_by[0] == '\0') {
+    if (!i->is_announced && is_active && silenced_by == 0 &&
+        (i->caused_by[0] == '\0' || t->slots[slot].is_orphan)) {
         i->is_announced = true;
         is_changed = true;
     }

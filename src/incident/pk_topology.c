@@ -78,7 +78,8 @@ static int name_of(const struct parse *p, struct pk_str name, uint16_t *out) {
         return fail(p, name, "'{}' is not the name of a component");
     }
     *out = intern(p->t, name);
-    return *out != PK_TOPOLOGY_NONE ? PK_OK : fail(p, name, "'{}' is one component more than this board keeps");
+    return *out != PK_TOPOLOGY_NONE ? PK_OK
+                                    : fail(p, name, "'{}' is one component more than this board keeps");
 }
 
 static int edge(const struct parse *p, uint16_t from, struct pk_str name) {

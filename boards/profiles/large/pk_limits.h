@@ -26,6 +26,11 @@
 #define PK_LIMIT_TIMELINE                                                                                    \
     65536u /* timeline entries in RAM over all incidents; 96 B each; older ones are read from the store */
 #define PK_LIMIT_SILENCES 256u /* silences and maintenance windows; 4..1024; 340 B each */
+#define PK_LIMIT_TOPOLOGY_NODES                                                                              \
+    2048u /* components of topology.conf; 16..4096; 6 B and a bit for each other, twice */
+#define PK_LIMIT_TOPOLOGY_EDGES 8192u       /* its dependencies; 16..32768; 4 B each, twice */
+#define PK_LIMIT_TOPOLOGY_TEXT_BYTES 65536u /* names of its components, twice */
+#define PK_LIMIT_CHANGES 256u               /* recent changes that are suspects; 4..1024; 160 B each */
 
 /* -- respond -- */
 #define PK_LIMIT_ACTIONS 96u /* rows of actions.conf; 8..128; 150 B each, twice: in force and being read */
