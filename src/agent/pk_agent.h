@@ -195,7 +195,7 @@ struct pk_agent_probes {
     struct pk_agent_probe_series series[PK_LIMIT_SERIES];
 };
 
-enum { PK_AGENT_TABLES = 40 };
+enum { PK_AGENT_TABLES = 33 };
 /* What the summary is made from. */
 struct pk_agent_summary {
     struct pk_summary_table tables[PK_AGENT_TABLES];

@@ -12,7 +12,7 @@
 enum {
     HANDSHAKE_MS = 5000,
     PEM_BYTES = 8192,
-    SEAL_DIRS = 6 + 4 * PK_LINKS + PK_LIMIT_WATCHES,
+    SEAL_DIRS = 7 + 4 * PK_LINKS + PK_LIMIT_WATCHES,
     TEXT_BYTES = 24576
 };
 
@@ -235,6 +235,7 @@ static uint32_t seal(const char *config_path) {
     add_dir(c->rules_dir, false);
     add_dir(c->keys_dir, false);
     add_dir(c->actions_path, true);
+    add_dir(c->topology_path, true);
     add_dir("/proc", false);
     add_dir("/sys", false);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
