@@ -482,7 +482,7 @@ uint32_t pk_correlate_blast(const struct pk_topology *topology, const struct pk_
         pk_topology_blast(topology, pk_topology_find(topology, pk_str_of(i->components[k])), set);
     }
     *out_count = pk_bitset_count(set, PK_LIMIT_TOPOLOGY_NODES);
-    for (uint32_t n = 0; written < names_max && written < *out_count; n++) {
+    for (uint32_t n = 0; names != NULL && written < names_max && written < *out_count; n++) {
         n = pk_bitset_next_set(set, PK_LIMIT_TOPOLOGY_NODES, n);
         names[written++] = pk_topology_name(topology, (uint16_t)n);
     }
