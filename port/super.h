@@ -176,7 +176,8 @@ struct pk_port_dial {
     /* First name server of this machine. PK_OK, PK_E_NOT_FOUND. */
     int (*name_server)(void *ctx, char out[PK_ADDRESS_BYTES]);
     uint16_t (*random)(void *ctx);
-    /* To a numeric address. PK_OK, PK_E_UNREACHABLE, PK_E_TIMEOUT, PK_E_FULL. */
+    /* To a numeric address. PK_OK, PK_E_CLOSED (it is there and refuses), PK_E_UNREACHABLE, PK_E_TIMEOUT,
+     * PK_E_FULL. */
     int (*connect)(void *ctx, const char *address, uint16_t port, bool is_datagram, uint64_t deadline_us);
     /* TLS over the connection. ca: PEM, or empty. PK_OK also when the certificate does not verify: peer and
      * error_text say so. PK_E_TLS, PK_E_CLOSED, PK_E_TIMEOUT. */
@@ -184,7 +185,8 @@ struct pk_port_dial {
                   struct pk_dial_peer *out);
     /* All of it. PK_OK, PK_E_CLOSED, PK_E_TIMEOUT, PK_E_TLS. */
     int (*send)(void *ctx, const void *p, uint32_t n, uint64_t deadline_us);
-    /* > 0 bytes (or one datagram), PK_E_CLOSED (ended), PK_E_TIMEOUT, PK_E_UNREACHABLE, PK_E_TLS. */
+    /* > 0 bytes (or one datagram), PK_E_CLOSED (ended, refused), PK_E_TIMEOUT, PK_E_UNREACHABLE,
+     * PK_E_TLS. */
     int (*recv)(void *ctx, void *out, uint32_t cap_bytes, uint64_t deadline_us);
     void (*close)(void *ctx); /* idempotent */
     /* One echo. PK_OK with the time it took, PK_E_TIMEOUT, PK_E_UNREACHABLE, PK_E_DENIED (neither a ping

@@ -86,6 +86,11 @@ static int name_server(void *ctx, char out[PK_ADDRESS_BYTES]) {
     return PK_E_NOT_FOUND;
 }
 
+/* A host that refuses was reached. */
+static int error_of(int number) {
+    return number == ECONNREFUSED || number == ECONNRESET ? PK_E_CLOSED : PK_E_UNREACHABLE;
+}
+
 socklen_t pk_dial_address(const char *text, uint16_t port, struct sockaddr_storage *out) {
     memset(out, 0, sizeof *out);
     struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)out;
@@ -155,7 +160,7 @@ static int dial_connect(void *ctx, const char *address, uint16_t port, bool is_d
         return PK_OK;
     }
     if (errno != EINPROGRESS) {
-        return fail(d, PK_E_UNREACHABLE, "connect", errno);
+        return fail(d, error_of(errno), "connect", errno);
     }
     if (!pk_dial_wait(d->fd, POLLOUT, deadline_us)) {
         return fail(d, PK_E_TIMEOUT, "connect", ETIMEDOUT);
@@ -163,7 +168,7 @@ static int dial_connect(void *ctx, const char *address, uint16_t port, bool is_d
     int number = 0;
     socklen_t number_bytes = sizeof number;
     (void)getsockopt(d->fd, SOL_SOCKET, SO_ERROR, &number, &number_bytes);
-    return number == 0 ? PK_OK : fail(d, PK_E_UNREACHABLE, "connect", number);
+    return number == 0 ? PK_OK : fail(d, error_of(number), "connect", number);
 }
 
 /* ---- bytes; those of TLS pass through the same socket without waiting ---- */
@@ -184,9 +189,10 @@ static int raw_recv(void *ctx, void *out, uint32_t cap_bytes) {
         return (int)n;
     }
     if (n == 0) {
+        errno = 0; /* nothing went wrong */
         return PK_E_CLOSED;
     }
-    return errno == EAGAIN || errno == EINTR ? 0 : PK_E_UNREACHABLE;
+    return errno == EAGAIN || errno == EINTR ? 0 : error_of(errno);
 }
 
 static int dial_secure(void *ctx, const char *server_name, struct pk_str ca, uint64_t deadline_us,
@@ -251,8 +257,7 @@ static int dial_recv(void *ctx, void *out, uint32_t cap_bytes, uint64_t deadline
             return n;
         }
         if (n < 0) {
-            return fail(d, n, d->is_tls ? d->tls.error : "the connection ended",
-                        n == PK_E_CLOSED ? 0 : errno);
+            return fail(d, n, d->is_tls ? d->tls.error : "the connection ended", d->is_tls ? 0 : errno);
         }
         if (!(d->is_tls && pk_tls_has_more(&d->tls)) && !pk_dial_wait(d->fd, POLLIN, deadline_us)) {
             return fail(d, PK_E_TIMEOUT, "no answer in time", 0);

@@ -175,6 +175,12 @@ struct pk_agent_probe {
     uint8_t again_count;
     bool has_count, gave_value;
     uint64_t count; /* of a service's starts */
+    /* the newest result, and how many there were */
+    uint64_t done_ms; /* 0 = none yet */
+    uint32_t done_count, failed_count, latency_us, byte_count, bad_count;
+    int32_t error;
+    uint16_t status; /* HTTP, or exit code of a program */
+    uint8_t is_up, reach;
 };
 struct pk_agent_probe_series {
     uint64_t at_ms; /* of the last look; 0 = none */

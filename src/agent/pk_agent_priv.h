@@ -45,6 +45,14 @@ uint64_t pk_agent_collect_next_ms(const struct pk_agent *a);
 
 /* ---- probes ---- */
 void pk_agent_probes_configure(struct pk_agent *a);
+/* The newest result of a row, for the counts and for what it says of the network. */
+void pk_agent_probes_note(struct pk_agent *a, uint32_t row, const struct pk_ipc_probed *r);
+/* The host of a row; NULL when its newest result says nothing of a network. */
+const char *pk_agent_probes_host(const struct pk_agent *a, uint32_t row);
+/* No host that was asked of late was met, and there are two of them at least. */
+bool pk_agent_probes_is_cut_off(const struct pk_agent *a);
+/* The rows that speak for a source, as array `probes` of the open object; nothing when there is none. */
+void pk_agent_probes_put(const struct pk_agent *a, struct pk_json_writer *w, const char *source);
 void pk_agent_probe(struct pk_agent *a);
 void pk_agent_probed(struct pk_agent *a, uint32_t id, const struct pk_ipc_probed *result);
 uint64_t pk_agent_probe_next_ms(const struct pk_agent *a);

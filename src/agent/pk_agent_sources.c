@@ -293,6 +293,7 @@ int pk_agent_get_source(struct pk_agent *a, const struct pk_request *q, struct p
     pk_jw_u64(w, "rate", a->intake.rate_per_s);
     pk_jw_time(w, "newest_time", s->last_wall_ms);
     put_inlet(a, w, (uint16_t)id);
+    pk_agent_probes_put(a, w, pk_sources_name(&a->intake.sources, (uint16_t)id));
     put_losses(a, w, (uint16_t)id);
     put_newest(a, w, (uint16_t)id);
     pk_jw_object_end(w);

@@ -163,6 +163,9 @@ static const struct pk_ctl_line SOURCE_LINES[] = {
     {"files", NULL, "inlet",
      "{inlet.rotated} rotated, {inlet.truncated} truncated, {inlet.skipped_files} skipped, place lost "
      "{inlet.places_lost} times"},
+    {"measured", "probes", NULL, "{kind}: {result}, {measured} times, {failed} of them failed"},
+    {"last", "probes", "seconds_ago",
+     "{kind}: {seconds_ago:seconds} ago in {latency_ms} ms, {bytes:bytes} read, {bad_lines} bad lines"},
     {"lost", "losses", NULL, "{count} by {reason}, sequence {from} to {to}, last {seconds_ago:seconds} ago"},
     {"event", "newest_events", NULL, "{time:clock} [{severity:severity}] {type}"},
 };

@@ -8,7 +8,7 @@
 #include "support/pk_test.h"
 
 /* What is given, in steps separated by ';': `wait SPAN`, or `TYPE SOURCE[,SOURCE] VALUE [!SEVERITY]
- * [NAME=TEXT] [xCOUNT] [@GAP]`. VALUE is `-`, a number, or FROM+STEP. A '#' in TEXT is the number of the
+ * [NAME=TEXT]... [xCOUNT] [@GAP]`. VALUE is `-`, a number, or FROM+STEP. A '#' in TEXT is the number of the
  * event. */
 struct edge {
     const char *rule;
@@ -121,11 +121,16 @@ static const struct edge EDGES[] = {
      "emmc_eol e 1 x4 @30s"},
     {"temperature_high", "temperature_c t 85 x9 @10s", "temperature_c t 85.1 x8 @10s", HIGH,
      "temperature_c t 95.3 x1", CRITICAL, "temperature_c t 79 x8 @10s"},
-    {"network_partition", "probe_up a,b 0 x3 @10s; probe_up c 1 x3 @1s",
-     "probe_up c 1 x3 @1s; probe_up a,b 0 x4 @10s", HIGH, "probe_up a,b 0 x30 @10s", CRITICAL,
-     "probe_up a,b 1 x40 @10s"},
-    {"network_partition", "probe_up a 0 x30 @10s", "probe_up a 0 x3 @10s; probe_up b 0 x1", HIGH, NULL, INFO,
-     "probe_up a,b 1 x40 @10s"},
+    {"network_partition",
+     "probe_up a 0 host=h1 reached=yes x9 @10s; probe_up b 0 host=h2 reached=yes x9 @10s",
+     "probe_up a 0 host=h1 reached=no x1 @10s; probe_up b - host=h2 reached=no x1", HIGH,
+     "probe_up b 0 host=h2 reached=no complete=yes x1", CRITICAL, "wait 10m"},
+    {"network_partition", "probe_up a,b,c 0 host=h1 reached=no x30 @10s; probe_up d 0 x30 @10s",
+     "probe_up a 0 host=h1 reached=no x1 @100s; probe_up b 0 host=h2 reached=no x1", HIGH, NULL, INFO,
+     "wait 10m"},
+    {"network_partition", "probe_up a 0 host=h1 reached=no x1 @181s; probe_up b 0 host=h2 reached=no x1",
+     "probe_up a 0 host=h1 reached=no x1; probe_up b 0 host=h2 reached=no complete=yes x1", CRITICAL, NULL,
+     INFO, "wait 10m"},
     {"probe_down", "probe_up a 1 x2 @10s; probe_up a 0 x1 @10s; probe_up a 1 x1", "probe_up a 0 x2 @10s",
      HIGH, "probe_up a 0 x40 @10s", CRITICAL, "probe_up a 1 x3 @10s"},
     {"link_lost", "link_up e 1 x2 @10s; link_up e 0 x1; wait 4s; link_up e 1 x1", "link_up e 0 x2 @10s", HIGH,
@@ -208,7 +213,8 @@ static uint64_t span(struct pk_str s) {
 }
 
 struct step {
-    char type[65], sources[65], field[32], text[32];
+    char type[65], sources[65], fields[3][32], texts[3][32];
+    uint32_t field_count;
     double value, growth;
     bool has_value;
     uint8_t severity;
@@ -241,9 +247,9 @@ static void read_option(struct pk_str word, struct step *s) {
         s->severity = (uint8_t)severity;
     } else {
         struct pk_str rest = word, name;
-        CHECK(pk_str_split(&rest, '=', &name) && rest.p != NULL);
-        (void)pk_str_copy_cut(name, s->field, sizeof s->field);
-        (void)pk_str_copy_cut(rest, s->text, sizeof s->text);
+        CHECK(pk_str_split(&rest, '=', &name) && rest.p != NULL && s->field_count < 3);
+        (void)pk_str_copy_cut(name, s->fields[s->field_count], sizeof s->fields[0]);
+        (void)pk_str_copy_cut(rest, s->texts[s->field_count++], sizeof s->texts[0]);
     }
 }
 
@@ -263,13 +269,13 @@ static void give(const struct step *s, uint64_t n) {
         e.value = s->value + s->growth * (double)n;
         e.flags |= PK_EVENT_HAS_VALUE;
     }
-    if (s->field[0] != '\0') {
-        (void)pk_str_copy_cut(pk_str_of(s->text), text, sizeof text);
+    for (uint32_t i = 0; i < s->field_count; i++) {
+        (void)pk_str_copy_cut(pk_str_of(s->texts[i]), text, sizeof text);
         char *number = strchr(text, '#');
         if (number != NULL) {
             *number = (char)('0' + n % 10u);
         }
-        detect_rig_field(&rig, &e, s->field, text);
+        detect_rig_field(&rig, &e, s->fields[i], text);
     }
     detect_rig_give(&rig, &e);
 }

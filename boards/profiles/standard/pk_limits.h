@@ -48,7 +48,7 @@
     256u /* kernel counters (errors, drops, throttling) as last seen; 16..1024; 24 B each */
 #define PK_LIMIT_PROBES                                                                                      \
     128u /* [probe], [check], [scrape] and [service] sections; 4..512; 44 B each, twice: in force and being  \
-             read, once more in the supervisor, and 32 B of state */
+             read, once more in the supervisor, and 72 B of state */
 #define PK_LIMIT_SERIES 256u /* series picked from pages; 20..1024; as above, 8 B and 16 B of state */
 #define PK_LIMIT_PROBE_TEXT_BYTES 24576u /* texts of their sections, three times; at most 65535 */
 
