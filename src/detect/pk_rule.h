@@ -173,6 +173,9 @@ uint32_t pk_rule_ring_cap(const struct pk_rule *r);
 /* An across rule that counts over all its sources: their windows only say when they were last seen. The
  * sources of others are judged one by one, each in a window with a block. */
 bool pk_rule_is_counted_across(const struct pk_rule *r);
+/* Windows it holds beyond those its `keys` says: of replayed events where there is no group, of the group
+ * where sources are watched one by one. */
+uint32_t pk_rule_keys_beside(const struct pk_rule *r);
 /* Bytes of the block of one window; 0 when it has none. */
 uint32_t pk_rule_block_bytes(const struct pk_rule *r);
 /* Windows of the rule that have a block, of r->keys. */

@@ -555,8 +555,7 @@ static int read_keys(struct section *s) {
         return pk_rule_fail(cursor(s, has(s, KEY_KEYS) ? KEY_KEYS : KEY_WHEN), 0,
                             "'keys' must be at least the sources of 'across'", pk_str_make(NULL, 0));
     }
-    const bool is_small = (r->group == PK_GROUP_ALL && r->across == 0) || r->across > 0;
-    r->keys = (uint16_t)(keys + (is_small ? 1u : 0u));
+    r->keys = (uint16_t)(keys + pk_rule_keys_beside(r));
     return PK_OK;
 }
 

@@ -13,11 +13,11 @@
 #define PK_LIMIT_LEDGER 64u             /* open loss entries; 40 B each */
 
 /* -- detect -- */
-#define PK_LIMIT_RULES 80u /* 16..512; 1 KB each, with state: 61 shipped, the rest are for the operator */
+#define PK_LIMIT_RULES 88u /* 16..512; 1 KB each, with state: 64 shipped, the rest are for the operator */
 #define PK_LIMIT_THRESHOLDS 32u         /* names of [thresholds]; 16..64; 40 B each, twice */
 #define PK_LIMIT_RULE_TEXT_BYTES 32768u /* text of operator rules kept for `rules show` and reload */
-#define PK_LIMIT_KEYS 1024u             /* windows over all rules; 64..102400; 76 B and its times each */
-#define PK_LIMIT_KEYS_PER_RULE 32u      /* default of `keys = n` */
+#define PK_LIMIT_KEYS 1536u             /* windows over all rules; 64..102400; 76 B and its times each */
+#define PK_LIMIT_KEYS_PER_RULE 32u      /* default of `keys = n`: sixteen own rules fit */
 #define PK_LIMIT_WINDOW_BYTES 131072u   /* blocks of windows, 32 B to 1 KiB each; of 1024 */
 #define PK_LIMIT_CLASSES 64u            /* source classes (sets of globs a source name satisfies) */
 
