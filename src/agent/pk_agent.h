@@ -205,6 +205,11 @@ struct pk_agent_summary {
     struct pk_summary summary;
 };
 
+struct pk_agent_self { /* what was last said of our own tables, and what they had counted then */
+    uint64_t looked_ms, evicted_before, events_before;
+    bool was_evicting, was_waiting;
+};
+
 struct pk_agent {
     const struct pk_port *port;
     struct pk_agent_identity identity;
@@ -231,6 +236,7 @@ struct pk_agent {
     struct pk_intake intake;
     struct pk_history history;
     uint64_t pruned_ms; /* when the history was cleared of old events last */
+    struct pk_agent_self self;
     struct pk_engine engine;
     struct pk_sample samples[PK_AGENT_SAMPLES];
     uint64_t collect_due_ms[PK_COLLECT_COUNT];

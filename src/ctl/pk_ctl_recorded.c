@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "ctl/pk_ctl_conf.h"
 #include "event/pk_event_json.h"
 
 enum { INCIDENT_JSON_BYTES = 5120, EVENT_JSON_BYTES = 4608, FLUSH_BYTES = 1 << 20 };
@@ -46,6 +47,26 @@ void pk_ctl_recorded_rules_close(struct pk_ctl_rules *rules) {
     rules->count = 0;
 }
 
+/* The numbers of --config, where it is given. */
+static int take_thresholds(struct pk_ctl *c, struct pk_ctl_lab *lab) {
+    struct pk_ctl_conf conf = {.thresholds = &lab->thresholds};
+    const char *path = pk_ctl_args_text(&c->args, "config");
+    if (path == NULL) {
+        return 0;
+    }
+    (void)pk_str_copy_cut(pk_str_of(path), conf.file, sizeof conf.file);
+    const int err = pk_ctl_conf_read(c, &conf);
+    if (err != PK_OK) {
+        return pk_ctl_fail(c, err, "cannot read {}", pk_str_of(path));
+    }
+    if (conf.bad_threshold[0] != '\0') {
+        return pk_ctl_fail(c, PK_E_CONFIG,
+                           "[thresholds] '{}' is no name with a number; `picketd -t` tells more",
+                           pk_str_of(conf.bad_threshold));
+    }
+    return 0;
+}
+
 int pk_ctl_recorded_lab(struct pk_ctl *c, const struct pk_ctl_rules *rules, struct pk_ctl_lab **out) {
     struct pk_diag diag;
     char text[320];
@@ -53,6 +74,12 @@ int pk_ctl_recorded_lab(struct pk_ctl *c, const struct pk_ctl_rules *rules, stru
     *out = pk_ctl_lab_open(&c->port.crypto);
     if (*out == NULL) {
         return pk_ctl_fail(c, PK_E_FULL, "out of memory", pk_str_make(NULL, 0));
+    }
+    const int exit_code = take_thresholds(c, *out);
+    if (exit_code != 0) {
+        pk_ctl_lab_close(*out);
+        *out = NULL;
+        return exit_code;
     }
     const int err =
         pk_ctl_lab_rules(*out, rules != NULL ? rules->files : NULL, rules != NULL ? rules->count : 0, &diag);
