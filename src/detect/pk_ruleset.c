@@ -111,14 +111,16 @@ static uint32_t keys_that_fit(const struct check *c, const struct pk_rule *r) {
 /* What is short, and what can be done. */
 static void put_shortage(struct pk_buf *b, const struct check *c, const struct pk_rule *r) {
     if (c->sum.rules > PK_LIMIT_RULES) {
-        put_figure(b, "rules ", c->sum.rules, PK_LIMIT_RULES);
-        pk_buf_puts(b, "; a rule of the same name takes the place of a shipped one");
+        put_figure(b, "", c->sum.rules, PK_LIMIT_RULES);
+        pk_buf_puts(b, " rules; a rule of the same name takes the place of a shipped one");
         return;
     }
     if (c->sum.keys > PK_LIMIT_KEYS) {
-        put_figure(b, "windows ", c->sum.keys, PK_LIMIT_KEYS);
+        put_figure(b, "", c->sum.keys, PK_LIMIT_KEYS);
+        pk_buf_puts(b, " windows");
     } else {
-        put_figure(b, "bytes of times ", c->sum.times_bytes, PK_LIMIT_WINDOW_BYTES);
+        put_figure(b, "", c->sum.times_bytes, PK_LIMIT_WINDOW_BYTES);
+        pk_buf_puts(b, " bytes of blocks");
     }
     const uint32_t keys = keys_that_fit(c, r);
     if (keys == 0) {

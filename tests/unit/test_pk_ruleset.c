@@ -168,7 +168,7 @@ PK_TEST(load__as_many_rules_as_the_board_has) {
     CHECK_EQ_U64(set.count, PK_LIMIT_RULES);
     put_rule(&b, own, "value > 3", "keys = 16\n");
     CHECK_EQ_INT(load_big(&b), PK_E_CONFIG);
-    CHECK(strstr(diag.message, " is over the memory budget: rules ") != NULL);
+    CHECK(strstr(diag.message, " rules; a rule of the same name") != NULL);
     CHECK(strstr(diag.message, "; a rule of the same name takes the place of a shipped one") != NULL);
 }
 
@@ -199,14 +199,14 @@ static void check_advice(const char *when, const char *what, uint32_t keys_max) 
 PK_TEST(load__what_does_not_fit__is_told_with_the_keys_that_do) {
     const uint32_t most = PK_LIMIT_KEYS > 65000u ? 65000u : PK_LIMIT_KEYS - 2u;
     if (most < 65000u) {
-        check_advice("value > 3", ": windows ", most);
-        check_advice("value > 3 across 2 sources", ": windows ", most);
+        check_advice("value > 3", " windows; ", most);
+        check_advice("value > 3 across 2 sources", " windows; ", most);
     }
     const uint32_t blocks = PK_LIMIT_WINDOW_BYTES / 1024u;
     const uint32_t many = blocks < most ? blocks + 1u : most;
     if (many > blocks) {
-        check_advice("p95 > 100 in 5m by source", ": bytes of times ", many);
-        check_advice("p95 > 100 in 5m across 2 sources", ": bytes of times ", many + 1u);
+        check_advice("p95 > 100 in 5m by source", " bytes of blocks; ", many);
+        check_advice("p95 > 100 in 5m across 2 sources", " bytes of blocks; ", many + 1u);
     }
 }
 
