@@ -20,6 +20,7 @@
 #include "detect/pk_engine.h"
 #include "event/pk_intake.h"
 #include "event/pk_logevent.h"
+#include "event/pk_patterns_own.h"
 #include "incident/pk_incidents.h"
 #include "report/pk_audit_log.h"
 #include "report/pk_command.h"
@@ -89,6 +90,7 @@ struct pk_agent_inlet {
     int64_t zone_ms;                  /* to be added to times that name no zone */
     uint64_t line_count, event_count, bad_count, cut_count, lost_count;
     uint64_t file_count, truncated_count, skipped_file_count; /* FILE: ended by another, cut short, unread */
+    uint64_t other_form_count;  /* lines that are not of the form the configuration says */
     uint64_t place_lost_count;  /* what was written before a restart and after the last read was not read */
     uint64_t known_record;      /* kmsg: those with lower numbers were read by an agent before */
     uint64_t kept_record;       /* as the supervisor was told last */
@@ -103,11 +105,21 @@ struct pk_agent_inlets {
     struct pk_log_reader reader;
     struct pk_logevent_once once;
     struct pk_logline line;
+    struct pk_patterns_tables tables; /* of the inlet that is read */
     struct pk_lines journal;
     char journal_bytes[PK_LOG_LINE_BYTES_MAX + 1];
     char cursor[PK_LOG_CURSOR_BYTES];
     char kept_cursor[PK_LOG_CURSOR_BYTES];
     char bytes[2 * PK_LOG_LINE_BYTES_MAX];
+};
+
+/* What lines are matched with: the operator's patterns, in force and being read, and what each inlet wants.
+ */
+struct pk_agent_patterns {
+    struct pk_patterns_own books[2];
+    uint32_t index; /* of the one in force */
+    struct pk_patterns_use use;
+    struct pk_patterns_picked picked[PK_LIMIT_INLETS];
 };
 
 struct pk_agent_counters {
@@ -243,6 +255,7 @@ struct pk_agent {
     bool collect_is_off[PK_COLLECT_COUNT];
     struct pk_agent_probes probes;
     struct pk_agent_inlets inlets;
+    struct pk_agent_patterns patterns;
     uint64_t forget_ms;                                    /* when sources may be forgotten next */
     uint64_t forgotten[PK_BITSET_WORDS(PK_LIMIT_SOURCES)]; /* scratch of it */
     uint64_t asked_ms;                         /* when the last tick wanted the next one at the latest */

@@ -136,8 +136,8 @@ static void parse_line(struct pk_agent *a, uint32_t i, struct pk_str text) {
 /* What the patterns say to the line that was parsed. */
 static void offer_line(struct pk_agent *a, uint32_t i, bool is_replayed) {
     struct pk_agent_inlet *in = &a->inlets.rows[i];
-    int pattern = -1;
-    if (pk_logevent_make(&PK_SHIPPED_PATTERNS, &a->inlets.line, &a->inlets.once, &a->event_in, &pattern) !=
+    struct pk_logevent_pattern pattern;
+    if (pk_logevent_make(&a->inlets.tables, &a->inlets.line, &a->inlets.once, &a->event_in, &pattern) !=
         PK_OK) {
         return;
     }
@@ -168,12 +168,16 @@ static void begin_reading(struct pk_agent *a, uint32_t i) {
         pk_time_to_civil(a->now.wall_ms, &year, &rest, &rest, &rest, &rest, &rest);
     }
     pk_log_reader_resume(&a->inlets.reader, &a->inlets.rows[i].memory, year);
+    a->inlets.reader.form = row_of(a, i)->form;
+    a->inlets.reader.other_form_count = 0;
+    pk_patterns_use_tables(&a->patterns.use, &a->patterns.picked[i], &a->inlets.tables);
 }
 
 static void end_reading(struct pk_agent *a, uint32_t i, uint64_t lines_before) {
     struct pk_agent_inlet *in = &a->inlets.rows[i];
     struct pk_source *s = pk_sources_state(&a->intake.sources, in->source_id);
     pk_log_reader_keep(&a->inlets.reader, &in->memory);
+    in->other_form_count += a->inlets.reader.other_form_count;
     if (in->line_count == lines_before) {
         return;
     }

@@ -1,4 +1,5 @@
-/* Configuration, actions, rules and keys: read whole into spare places, then taken together or not at all. */
+/* Configuration, actions, rules, patterns and keys: read whole into spare places, then taken together or not
+ * at all. */
 #include <string.h>
 
 #include "agent/pk_agent_priv.h"
@@ -137,6 +138,9 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
         err = pk_keys_load(keys, &a->port->files, c->keys_dir, a->reply, sizeof a->reply, diag);
     }
     if (err == PK_OK) {
+        err = pk_agent_patterns_read(a, c, path, diag);
+    }
+    if (err == PK_OK) {
         a->engine.rules.thresholds = &c->thresholds;
         err = load_rules(a, c, diag);
         a->engine.rules.thresholds = &a->config.thresholds; /* which are the new ones in a moment, or hold */
@@ -151,6 +155,7 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
     c = &a->config; /* the spare one has what held before */
     a->actions_index ^= 1u;
     a->keys_index ^= 1u;
+    pk_agent_patterns_take(a);
     a->command_config.keys = keys;
     a->config_path = path;
     a->environment = environment;

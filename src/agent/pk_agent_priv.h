@@ -61,6 +61,14 @@ uint64_t pk_agent_probe_next_ms(const struct pk_agent *a);
  * no event waits, no finding is on its way. */
 void pk_agent_forget_sources(struct pk_agent *a);
 
+/* ---- patterns ---- */
+/* Reads the operator's patterns into the spare book and checks what the logs of *c want of them: PK_OK, or
+ * PK_E_CONFIG with *diag. Nothing that is in force changes. */
+PK_MUST_USE int pk_agent_patterns_read(struct pk_agent *a, const struct pk_config *c, const char *path,
+                                       struct pk_diag *diag);
+/* The book that was read is in force, for the inlets of a->config. */
+void pk_agent_patterns_take(struct pk_agent *a);
+
 /* ---- inlets ---- */
 /* The configuration is another one: what changed is closed and asked for. */
 void pk_agent_inlets_apply(struct pk_agent *a);

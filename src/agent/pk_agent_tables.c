@@ -144,6 +144,7 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
     add(t, &n, "loss_ledger", PK_LIMIT_LEDGER, in->ledger.count, in->ledger.high, in->ledger.merged_count,
         sizeof in->ledger);
     add_known(t, &n, "rules", PK_LIMIT_RULES, e->rules.count, 0, sizeof e->rules + sizeof e->status);
+    add_known(t, &n, "patterns", PK_LIMIT_PATTERNS, a->patterns.use.own.pattern_count, 0, sizeof a->patterns);
     add(t, &n, "windows", PK_LIMIT_KEYS, e->windows.used, e->windows.high,
         e->windows.evicted_count + e->windows.refused_count,
         sizeof e->windows + sizeof e->wheel + sizeof e->nodes);

@@ -109,6 +109,7 @@ static const struct key_row KEYS[] = {
     {S_PATHS, V_PATH, "state", C(state_dir), 1, 159, NULL},
     {S_PATHS, V_PATH, "run", C(run_dir), 1, 90, NULL}, /* socket addresses hold 108 bytes */
     {S_PATHS, V_PATH, "rules", C(rules_dir), 1, 159, NULL},
+    {S_PATHS, V_PATH, "patterns", C(patterns_dir), 1, 159, NULL},
     {S_PATHS, V_PATH, "keys", C(keys_dir), 1, 159, NULL},
     {S_PATHS, V_PATH, "actions", C(actions_path), 1, 159, NULL},
     {S_AGENT, V_TEXT, "user", C(user), 1, 32, NULL},
@@ -167,6 +168,8 @@ static const struct key_row KEYS[] = {
     {S_STORE, V_U64, "journal_keep", C(journal_keep_count), 100, 10000000, NULL},
     {S_REPORT, V_DURATION, "summary", C(summary_ms), 5000, DAY_MS, NULL},
     {S_LOG, V_INLET, "path", 0, 0, 0, 0, NULL},
+    {S_LOG, V_INLET, "patterns", 0, 0, 0, 0, NULL},
+    {S_LOG, V_INLET, "format", 0, 0, 0, 0, NULL},
     {S_SYSLOG, V_INLET, "socket", 0, 0, 0, 0, NULL},
     {S_SYSLOG, V_INLET, "udp", 0, 0, 0, 0, NULL},
     {S_STATSD, V_INLET, "socket", 0, 0, 0, 0, NULL},
@@ -224,6 +227,7 @@ void pk_config_defaults(struct pk_config *c) {
     memcpy(c->state_dir, "/var/lib/picket", sizeof "/var/lib/picket");
     memcpy(c->run_dir, "/run/picket", sizeof "/run/picket");
     memcpy(c->rules_dir, "/etc/picket/rules.d", sizeof "/etc/picket/rules.d");
+    memcpy(c->patterns_dir, "/etc/picket/patterns.d", sizeof "/etc/picket/patterns.d");
     memcpy(c->keys_dir, "/etc/picket/keys", sizeof "/etc/picket/keys");
     memcpy(c->actions_path, "/etc/picket/actions.conf", sizeof "/etc/picket/actions.conf");
     memcpy(c->user, "picket", sizeof "picket");

@@ -55,7 +55,8 @@ struct pk_config_heartbeat {
 struct pk_config {
     char site[PK_CONFIG_NAME_BYTES], gateway[PK_CONFIG_NAME_BYTES];
     char state_dir[PK_CONFIG_PATH_BYTES], run_dir[PK_CONFIG_PATH_BYTES], rules_dir[PK_CONFIG_PATH_BYTES],
-        keys_dir[PK_CONFIG_PATH_BYTES], actions_path[PK_CONFIG_PATH_BYTES];
+        patterns_dir[PK_CONFIG_PATH_BYTES], keys_dir[PK_CONFIG_PATH_BYTES],
+        actions_path[PK_CONFIG_PATH_BYTES];
     char user[PK_CONFIG_NAME_BYTES], group[PK_CONFIG_NAME_BYTES];
     char watchdog_device[PK_CONFIG_PATH_BYTES]; /* empty: none */
     uint8_t mode;                               /* enum pk_mode */

@@ -11,13 +11,15 @@ const char PK_INLET_UNKNOWN_KEY[] = "unknown key '{}'";
 enum { LOG_NAME_MAX = PK_INLET_NAME_BYTES - (int)sizeof LOG_PREFIX };
 
 /* What a key of a section does: which row it makes, and from what. */
-enum value { VALUE_PATH, VALUE_SWITCH_PATH, VALUE_UDP_LOOPBACK, VALUE_UDP };
+enum value { VALUE_PATH, VALUE_SWITCH_PATH, VALUE_UDP_LOOPBACK, VALUE_UDP, VALUE_PATTERNS, VALUE_FORM };
 static const struct key {
     const char *section, *key;
     uint8_t kind, value;
     const char *name, *path; /* of the row that "yes" makes; no name: that of the section */
 } KEYS[] = {
     {"log", "path", PK_INLET_LOG, VALUE_PATH, NULL, ""},
+    {"log", "patterns", PK_INLET_LOG, VALUE_PATTERNS, NULL, ""},
+    {"log", "format", PK_INLET_LOG, VALUE_FORM, NULL, ""},
     {"syslog", "socket", PK_INLET_SYSLOG, VALUE_SWITCH_PATH, "syslog", ""},
     {"syslog", "udp", PK_INLET_SYSLOG_UDP, VALUE_UDP, "syslog-udp", ""},
     {"statsd", "socket", PK_INLET_STATSD, VALUE_SWITCH_PATH, "statsd", ""},
@@ -134,6 +136,39 @@ static const char *set_address(struct pk_inlet_row *row, struct pk_str value, bo
     return NULL;
 }
 
+/* Whether there are such patterns is known once all are read. */
+static const char *set_patterns(struct pk_inlet_row *row, struct pk_str value) {
+    struct pk_str rest = value, word;
+    const bool is_all = pk_str_eq_c(value, "all");
+    if (value.n == 0 || value.n >= sizeof row->patterns) {
+        return "'{}' is not 'all' or a list of at most 63 bytes";
+    }
+    while (!is_all && pk_str_split(&rest, ',', &word)) {
+        if (!pk_text_is_id(pk_str_trim(word), ".", PK_INLET_PATTERNS_BYTES)) {
+            return "'{}' is not 'all' or words between commas: files of patterns, or first words of their "
+                   "names";
+        }
+    }
+    memset(row->patterns, 0, sizeof row->patterns);
+    if (!is_all) {
+        memcpy(row->patterns, value.p, value.n);
+    }
+    return NULL;
+}
+
+static const char *set_form(struct pk_inlet_row *row, struct pk_str value) {
+    enum pk_log_format format = PK_LOG_FORMAT_PLAIN;
+    if (pk_str_eq_c(value, "auto")) {
+        row->form = PK_LOG_FORM_AUTO;
+        return NULL;
+    }
+    if (pk_log_format_parse(value, &format) != PK_OK) {
+        return "'{}' is not a form: auto, plain, syslog, syslog5, kernel, json, access, httpd or stamped";
+    }
+    row->form = (uint8_t)(1 + (int)format);
+    return NULL;
+}
+
 static const char *set_row(struct pk_inlets *t, const struct key *k, const char *name, struct pk_str value) {
     const enum value what = (enum value)k->value;
     const bool is_path = value.n > 0 && value.p[0] == '/';
@@ -141,7 +176,7 @@ static const char *set_row(struct pk_inlets *t, const struct key *k, const char 
     if (what == VALUE_SWITCH_PATH && !is_path && pk_parse_bool(value, &is_on) < 0) {
         return "'{}' is not yes, no or an absolute path";
     }
-    if (!is_on && what != VALUE_PATH) {
+    if (!is_on && k->name != NULL) {
         drop(t, k->kind, name);
         return NULL;
     }
@@ -157,6 +192,10 @@ static const char *set_row(struct pk_inlets *t, const struct key *k, const char 
     case VALUE_UDP_LOOPBACK:
     case VALUE_UDP:
         return set_address(row, value, what == VALUE_UDP);
+    case VALUE_PATTERNS:
+        return set_patterns(row, value);
+    case VALUE_FORM:
+        return set_form(row, value);
     }
     return NULL;
 }

@@ -4,6 +4,7 @@
  * read from the sections [log NAME], [syslog], [statsd], [kmsg] and [journal] of picketd.conf by the agent,
  * which reads the text, and by the supervisor, which opens the descriptors: both must have the same one, and
  * its checksum says whether they do. Every key and its meaning: config/picketd.conf. */
+#include "base/pk_log_format.h"
 #include "base/pk_text.h"
 #include "pk_limits.h"
 
@@ -21,19 +22,23 @@ enum pk_inlet_kind {
 enum {
     PK_INLET_NAME_BYTES = 40,
     PK_INLET_PATH_BYTES = 104, /* fits a socket address */
+    PK_INLET_PATTERNS_BYTES = 64,
     PK_INLET_CURSOR_BYTES = 200
 };
 
-struct pk_inlet_row {               /* 148 bytes, no holes: the checksum is over them */
+struct pk_inlet_row {               /* 212 bytes, no holes: the checksum is over them */
     char name[PK_INLET_NAME_BYTES]; /* of the source that stands for it: "log:auth", "syslog", "kmsg" */
     /* Absolute, of the file, device or program; of a socket: empty = its usual name in the run directory; of
      * UDP: a numeric IPv4 address */
     char path[PK_INLET_PATH_BYTES];
+    char patterns[PK_INLET_PATTERNS_BYTES]; /* log: "ssh, kernel" (pk_patterns_use_pick); empty = all */
     uint16_t port;
     uint8_t kind; /* enum pk_inlet_kind */
-    uint8_t reserved;
+    uint8_t form; /* log: PK_LOG_FORM_AUTO, or 1 + enum pk_log_format */
 };
-_Static_assert(sizeof(struct pk_inlet_row) == PK_INLET_NAME_BYTES + PK_INLET_PATH_BYTES + 4u, "no holes");
+_Static_assert(sizeof(struct pk_inlet_row) ==
+                   PK_INLET_NAME_BYTES + PK_INLET_PATH_BYTES + PK_INLET_PATTERNS_BYTES + 4u,
+               "no holes");
 
 /* How far one of them was read, for whoever reads it after a restart. */
 struct pk_inlet_place {

@@ -386,6 +386,45 @@ void pk_log_reader_resume(struct pk_log_reader *r, const struct pk_log_memory *m
     r->month = 0;
 }
 
+/* What is tried on a line, in this order. */
+enum {
+    TRY_JSON = 1,
+    TRY_PRIORITY = 2,
+    TRY_KMSG = 4,
+    TRY_DMESG = 8,
+    TRY_START = 16,
+    TRY_BRACKETED = 32,
+    TRY_ACCESS = 64,
+    TRY_KLOG = 128,
+    TRY_FURTHER_ON = 256,
+    TRY_ALL = 511
+};
+static const uint16_t TRIES[PK_LOG_FORMAT_COUNT + 1] = {
+    [PK_LOG_FORM_AUTO] = TRY_ALL,
+    [1 + PK_LOG_FORMAT_PLAIN] = 0,
+    [1 + PK_LOG_FORMAT_SYSLOG] = TRY_PRIORITY | TRY_START,
+    [1 + PK_LOG_FORMAT_SYSLOG5] = TRY_PRIORITY,
+    [1 + PK_LOG_FORMAT_KERNEL] = TRY_PRIORITY | TRY_KMSG | TRY_DMESG,
+    [1 + PK_LOG_FORMAT_JSON] = TRY_JSON,
+    [1 + PK_LOG_FORMAT_ACCESS] = TRY_ACCESS,
+    [1 + PK_LOG_FORMAT_HTTPD] = TRY_BRACKETED,
+    [1 + PK_LOG_FORMAT_STAMPED] = TRY_START | TRY_BRACKETED | TRY_KLOG | TRY_FURTHER_ON,
+};
+
+static bool take_form(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
+    const unsigned tries = TRIES[r->form];
+    const char first = line.p[0];
+    return (first == '{' && (tries & TRY_JSON) != 0 && pk_logjson_parse(r, line, out)) ||
+           (first == '<' && (tries & TRY_PRIORITY) != 0 && take_priority(r, line, out)) ||
+           ((tries & TRY_KMSG) != 0 && take_kmsg(r, line, out)) ||
+           (first == '[' && (tries & TRY_DMESG) != 0 && take_dmesg(r, line, out)) ||
+           ((tries & TRY_START) != 0 && take_at_start(r, line, out)) ||
+           ((tries & TRY_BRACKETED) != 0 && take_bracketed(r, line, out)) ||
+           ((tries & TRY_ACCESS) != 0 && take_access(r, line, out)) ||
+           ((tries & TRY_KLOG) != 0 && take_klog(r, line, out)) ||
+           ((tries & TRY_FURTHER_ON) != 0 && take_further_on(r, line, out));
+}
+
 void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
     memset(out, 0, sizeof *out);
     r->line_count++;
@@ -407,12 +446,8 @@ void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_log
     line = pk_str_starts(line, "\xEF\xBB\xBF") ? behind(line, 3) : line;
     out->message = line;
     out->format = PK_LOG_FORMAT_PLAIN;
-    if (line.n > 0 && !(line.p[0] == '{' && pk_logjson_parse(r, line, out)) &&
-        !(line.p[0] == '<' && take_priority(r, line, out)) && !take_kmsg(r, line, out) &&
-        !(line.p[0] == '[' && take_dmesg(r, line, out)) && !take_at_start(r, line, out) &&
-        !take_bracketed(r, line, out) && !take_access(r, line, out) && !take_klog(r, line, out)) {
-        (void)take_further_on(r, line, out);
-    }
+    const bool is_taken = line.n > 0 && take_form(r, line, out);
+    r->other_form_count += !is_taken && r->form > 1 + PK_LOG_FORMAT_PLAIN ? 1u : 0u;
     keep_program(r, out);
     r->time_count += out->has_time ? 1u : 0u;
     r->format_count[out->format]++;

@@ -5,13 +5,6 @@
 #include "base/pk_assert.h"
 #include "base/pk_copy.h"
 
-const char *pk_log_format_word(enum pk_log_format f) {
-    static const char *const WORDS[PK_LOG_FORMAT_COUNT] = {"plain", "syslog", "syslog5", "kernel",
-                                                           "json",  "access", "httpd",   "stamped"};
-    PK_ASSERT((unsigned)f < PK_LOG_FORMAT_COUNT);
-    return WORDS[f];
-}
-
 struct pk_str pk_pattern_ref_str(const char *text, struct pk_pattern_ref ref) {
     return (struct pk_str){text + ref.at, ref.n};
 }

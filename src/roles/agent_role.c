@@ -12,7 +12,7 @@
 enum {
     HANDSHAKE_MS = 5000,
     PEM_BYTES = 8192,
-    SEAL_DIRS = 6 + 4 * PK_LINKS + PK_LIMIT_WATCHES,
+    SEAL_DIRS = 7 + 4 * PK_LINKS + PK_LIMIT_WATCHES,
     TEXT_BYTES = 24576
 };
 
@@ -203,6 +203,7 @@ static uint32_t seal(const char *config_path) {
     const char *const write_dirs[] = {c->state_dir, NULL};
     add_dir(config_path, true);
     add_dir(c->rules_dir, false);
+    add_dir(c->patterns_dir, false);
     add_dir(c->keys_dir, false);
     add_dir(c->actions_path, true);
     add_dir("/proc", false);

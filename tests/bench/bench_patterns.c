@@ -92,7 +92,8 @@ static uint64_t find_all(void) {
     uint64_t found = 0;
     struct pk_pattern_fields fields;
     for (uint32_t i = 0; i < line_count; i++) {
-        const struct pk_patterns_query q = {parsed[i].message, parsed[i].program, parsed[i].format};
+        const struct pk_patterns_query q = {
+            .message = parsed[i].message, .program = parsed[i].program, .format = parsed[i].format};
         found += pk_patterns_find(&PK_SHIPPED_PATTERNS, &q, &fields) >= 0 ? 1u : 0u;
     }
     return found;
@@ -108,10 +109,11 @@ static uint64_t parse_all(void) {
 static uint64_t whole_way(void) {
     uint64_t found = 0;
     struct pk_logline line;
-    int row = 0;
+    const struct pk_patterns_tables tables = {.tables = {&PK_SHIPPED_PATTERNS}, .count = 1};
+    struct pk_logevent_pattern pattern;
     for (uint32_t i = 0; i < line_count; i++) {
         pk_logline_parse(&reader, lines[i], &line);
-        found += pk_logevent_make(&PK_SHIPPED_PATTERNS, &line, &once, &event, &row) == PK_OK ? 1u : 0u;
+        found += pk_logevent_make(&tables, &line, &once, &event, &pattern) == PK_OK ? 1u : 0u;
     }
     return found;
 }

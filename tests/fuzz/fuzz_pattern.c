@@ -56,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const int err = pk_patterns_build(&build, &book, &patterns);
     PK_ASSERT(err == PK_OK);
     for (uint8_t format = 0; format < PK_LOG_FORMAT_COUNT; format++) {
-        const struct pk_patterns_query q = {message, pk_str_of(format % 2u == 0 ? "" : "app"), format};
+        const struct pk_patterns_query q = {
+            .message = message, .program = pk_str_of(format % 2u == 0 ? "" : "app"), .format = format};
         const int row = pk_patterns_find(&patterns, &q, &fields);
         PK_ASSERT(row == PK_E_NOT_FOUND || (row >= 0 && (uint32_t)row < book.row_count));
         if (row >= 0) {

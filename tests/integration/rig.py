@@ -362,7 +362,7 @@ class Gateway:
                       f"certificate = {self.etc}/tls/{client}.crt\nkey = {self.etc}/tls/{client}.key\nreconnect_max = 2s\n{broker_extra}")
         self.config_path = rig.write(f"{name}/etc/picketd.conf", (
             f"[gateway]\nsite = {SITE}\ngateway = {GATEWAY}\n"
-            f"[paths]\nstate = {self.state}\nrun = {self.dir}/run\nrules = {self.etc}/rules.d\nkeys = {self.etc}/keys\nactions = {self.etc}/actions.conf\n"
+            f"[paths]\nstate = {self.state}\nrun = {self.dir}/run\nrules = {self.etc}/rules.d\npatterns = {self.etc}/patterns.d\nkeys = {self.etc}/keys\nactions = {self.etc}/actions.conf\n"
             f"[agent]\nuser = nobody\ngroup = nogroup\nmode = {mode}\nclock = trusted\n"
             f"[process demo]\npidfile = {self.dir}/demo.pid\n{broker}{config}"))
         rig.write(f"{name}/etc/actions.conf", actions if actions is not None else self.restart_action())

@@ -42,6 +42,29 @@ PK_TEST(inlets__logs__need_a_name_and_a_path) {
     CHECK(set("log", "auth", "pfad", "/x") == PK_INLET_UNKNOWN_KEY);
 }
 
+PK_TEST(inlets__logs__patterns_and_form) {
+    empty();
+    CHECK(open_log("a") == NULL);
+    const uint32_t crc = pk_inlets_crc(&table);
+    CHECK(set("log", "a", "patterns", "ssh, kernel,my.plant") == NULL);
+    CHECK_STR(table.rows[0].patterns, "ssh, kernel,my.plant");
+    CHECK(pk_inlets_crc(&table) != crc); /* both processes must know */
+    CHECK(set("log", "a", "patterns", "") != NULL && set("log", "a", "patterns", "ssh,,kernel") != NULL);
+    CHECK(set("log", "a", "patterns", "ssh kernel") != NULL);
+    CHECK(set("log", "a", "patterns", "a0123456789,b0123456789,c0123456789,d0123456789,e0123456789,f0123") !=
+          NULL);
+    CHECK_STR(table.rows[0].patterns, "ssh, kernel,my.plant");
+    CHECK(set("log", "a", "patterns", "all") == NULL);
+    CHECK_STR(table.rows[0].patterns, "");
+    CHECK(set("log", "a", "format", "syslog") == NULL);
+    CHECK_EQ_INT(table.rows[0].form, 1 + PK_LOG_FORMAT_SYSLOG);
+    CHECK(set("log", "a", "format", "Syslog") != NULL && set("log", "a", "format", "") != NULL);
+    CHECK_EQ_INT(table.rows[0].form, 1 + PK_LOG_FORMAT_SYSLOG);
+    CHECK(set("log", "a", "format", "auto") == NULL);
+    CHECK_EQ_U64(pk_inlets_crc(&table), crc);
+    CHECK(set("syslog", "", "format", "auto") == PK_INLET_UNKNOWN_KEY);
+}
+
 PK_TEST(inlets__sockets_and_devices__yes_no_or_a_path) {
     empty();
     CHECK(set("syslog", "", "socket", "yes") == NULL && set("kmsg", "", "device", "yes") == NULL);
@@ -105,7 +128,7 @@ PK_TEST(inlets__cursor__nothing_that_is_no_cursor) {
     CHECK(!pk_inlet_is_cursor(pk_str_of("s=1\n")) && !pk_inlet_is_cursor(pk_str_of("s=/x")));
 }
 
-PK_TEST_MAIN(inlets__sections, inlets__logs__need_a_name_and_a_path,
+PK_TEST_MAIN(inlets__sections, inlets__logs__need_a_name_and_a_path, inlets__logs__patterns_and_form,
              inlets__sockets_and_devices__yes_no_or_a_path, inlets__udp__port_and_address,
              inlets__full__says_so, inlets__checksum__tells_tables_apart,
              inlets__cursor__nothing_that_is_no_cursor)

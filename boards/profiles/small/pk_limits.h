@@ -69,6 +69,12 @@
 #define PK_LIMIT_INLETS                                                                                      \
     16u /* logs, syslog and statsd sockets, kmsg, journal; 8..64; 0.5 KB each, 40 KB together */
 
+#define PK_LIMIT_PATTERNS                                                                                    \
+    32u /* log patterns of the operator; 8..256; 32 B each, twice: in force and being read */
+#define PK_LIMIT_PATTERN_TEXTS                                                                               \
+    64u /* their texts (`match`); 8..1024; 8 B each, twice, and 4 KB to find them */
+#define PK_LIMIT_PATTERN_TEXT_BYTES 6144u /* bytes of their texts and names, twice; at most 65536 */
+
 /* -- third-party memory -- */
 #define PK_TXN_PAGES 64u /* pages one store transaction may dirty */
 #define PK_LIMIT_ARENA_BYTES (61440u + 4200u * PK_TXN_PAGES + 65536u) /* DESIGN 5: LMDB and libc corners */
