@@ -116,9 +116,8 @@ static int run(struct test_pattern *t) {
     const char *line = pk_ctl_args_text(&t->c->args, "line"), *log = pk_ctl_args_text(&t->c->args, "file");
     int exit_code = pk_ctl_recorded_patterns(t->c, &t->patterns);
     if (exit_code == 0 && line == NULL && log == NULL && t->patterns.own.pattern_count == 0) {
-        exit_code =
-            pk_ctl_fail(t->c, PK_E_USAGE, "nothing to test: a log, --line TEXT or --patterns FILE",
-                        pk_str_make(NULL, 0));
+        exit_code = pk_ctl_fail(t->c, PK_E_USAGE, "nothing to test: a log, --line TEXT or --patterns FILE",
+                                pk_str_make(NULL, 0));
     }
     if (exit_code == 0 && line != NULL) {
         take_line(t, pk_str_of(line));
