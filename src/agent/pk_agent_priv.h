@@ -87,6 +87,9 @@ void pk_agent_resolve(struct pk_agent *a, uint32_t link);
 
 /* ---- store ---- */
 int pk_agent_restore(struct pk_agent *a);
+/* How long the firing behind an open incident has gone on; 0: not known, because it flapped or there was no
+ * clock. */
+uint64_t pk_agent_lasted_ms(const struct pk_agent *a, const struct pk_incident *i);
 /* One entry for timeline readers and audit; needs room in the batch: pk_agent_batch_has_room. */
 void pk_agent_audit(struct pk_agent *a, uint32_t incident, const char *kind, const char *who,
                     struct pk_str text);

@@ -153,6 +153,14 @@ static int restore_outbox(void *arg, struct pk_str key, struct pk_str value) {
     return err == PK_E_NOT_FOUND ? err : PK_OK;
 }
 
+uint64_t pk_agent_lasted_ms(const struct pk_agent *a, const struct pk_incident *i) {
+    uint64_t ms = 0;
+    const bool is_one_clock = i->detected.quality >= PK_TIME_NTP || i->detected.quality == a->now.quality;
+    const bool is_known =
+        is_one_clock && i->flap_count == 0 && pk_stamp_elapsed_ms(&i->detected, &a->now, &ms);
+    return is_known ? ms : 0u;
+}
+
 /* The rules that opened what is still open must watch for its end. */
 static void adopt_open_incidents(struct pk_agent *a) {
     uint32_t cursor = 0;
@@ -170,7 +178,7 @@ static void adopt_open_incidents(struct pk_agent *a) {
             continue;
         }
         if (pk_engine_adopt(&a->engine, (uint32_t)rule, pk_str_of(i->group_key),
-                            (enum pk_severity)i->severity, a->now.mono_ms) < 0) {
+                            (enum pk_severity)i->severity, pk_agent_lasted_ms(a, i), a->now.mono_ms) < 0) {
             pk_agent_log1(a, PK_LOG_WARNING, "an open incident's rule has no room to watch it",
                           pk_str_of(i->id));
         }

@@ -312,21 +312,11 @@ static struct pk_judgement recovery(struct pk_judgement clear, struct pk_judgeme
 struct pk_judgement pk_cond_judge_clear(const struct pk_engine *e, uint32_t slot, uint64_t now_ms) {
     const struct pk_window *w = &e->windows.slots[slot];
     const struct pk_rule *r = e->rules.rows[w->rule];
-    if (r->clear.kind == PK_COND_NEVER) {
-        return pk_judgement_of(PK_FALSE, now_ms, UINT64_MAX);
-    }
     struct pk_judgement j = pk_cond_judge_when(e, slot, now_ms);
     if (r->clear.kind == PK_COND_STABLE) {
         j.verdict = (enum pk_verdict)PK_VERDICT_NOT[j.verdict];
     } else {
         j = recovery(judge_one(e, slot, &r->clear, now_ms), j, now_ms);
-    }
-    /* What was seen before a restart is lost: that nothing is wrong is known only once everything the rule
-     * looks back at came after it. */
-    const uint64_t adopted_ms = w->active < PK_LIMIT_INCIDENTS ? e->active[w->active].adopted_ms : 0u;
-    const uint64_t known_ms = adopted_ms > 0 ? adopted_ms + pk_cond_memory_ms(r) : 0u;
-    if (j.verdict == PK_TRUE && now_ms < known_ms) {
-        return pk_judgement_of(PK_STALE, now_ms, known_ms < j.until_ms ? known_ms : j.until_ms);
     }
     return j;
 }

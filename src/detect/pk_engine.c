@@ -93,9 +93,11 @@ static void attach(struct pk_engine *e, uint32_t index, uint16_t rule) {
     struct pk_active *now = &e->active[e->windows.slots[slot].active];
     *now = kept;
     now->slot = slot;
+    now->seen_bits = 0; /* of the clauses of the old text */
     e->windows.slots[slot].state = PK_WIN_FIRING;
     e->windows.slots[slot].last_ms = (uint32_t)e->now_ms;
     if (is_new) {
+        now->adopted_ms = e->now_ms;
         pk_cond_adopt(e, slot);
     }
 }
@@ -319,7 +321,7 @@ bool pk_engine_next_finding(struct pk_engine *e, struct pk_finding *out) {
 }
 
 int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key,
-                    enum pk_severity severity, uint64_t now_ms) {
+                    enum pk_severity severity, uint64_t lasted_ms, uint64_t now_ms) {
     e->now_ms = now_ms > e->now_ms ? now_ms : e->now_ms;
     uint64_t key = 0;
     bool is_new = false;
@@ -344,17 +346,12 @@ int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct pk_str grou
     a->fired_ms = e->now_ms;
     a->first_ms = e->now_ms;
     a->told_ms = e->now_ms;
+    a->lasted_ms = lasted_ms;
     a->adopted_ms = e->now_ms;
     a->severity = (uint8_t)severity;
     (void)pk_str_copy_cut(group_key, a->group_key, sizeof a->group_key);
     w->last_ms = is_new ? (uint32_t)e->now_ms : w->last_ms;
     w->state = PK_WIN_FIRING;
-    /* What was counted is lost with the last life. That nothing came is known only once a whole window
-     * passed. */
-    const uint32_t cap = r->is_plain ? r->ring_cap : 0u;
-    for (uint32_t i = 0; i < cap && is_new; i++) {
-        pk_windows_push(&e->windows, slot, cap, (uint32_t)e->now_ms);
-    }
     if (is_new) {
         pk_cond_adopt(e, slot);
     }

@@ -79,7 +79,9 @@ struct pk_rule_status {
 /* What a firing group needs beyond its window. */
 struct pk_active {
     uint64_t fired_ms, first_ms, told_ms; /* told: last finding */
-    uint64_t adopted_ms;                  /* 0 = not after a restart */
+    uint64_t lasted_ms; /* it fired for so long before fired_ms already, in a life before this one */
+    uint64_t
+        adopted_ms; /* what was counted before is lost: by a restart, or a changed rule; 0 = nothing is */
     double value;
     uint32_t slot, event_count;
     uint16_t rule;
@@ -147,9 +149,10 @@ struct pk_engine {
 
 void pk_engine_init(struct pk_engine *e, const struct pk_engine_world *world, uint64_t now_ms);
 /* Takes a rule set whole or not at all (PK_E_CONFIG, *out_diag). Windows of rules whose text did not change
- * live on; of a changed rule only what is firing does, and is judged by the new text. Findings waiting to be
- * read keep their rule; those of removed rules go, and open incidents of removed rules are the caller's to
- * end. Stored rules and switches stay. */
+ * live on; of a changed rule only what is firing does, and is judged by the new text: as its counts are lost,
+ * that it is over is known only once everything the new text looks back at came after the change. Findings
+ * waiting to be read keep their rule; those of removed rules go, and open incidents of removed rules are the
+ * caller's to end. Stored rules and switches stay. */
 PK_MUST_USE int pk_engine_load(struct pk_engine *e, const struct pk_rule_book *shipped,
                                const struct pk_rule_file *files, uint32_t file_count, uint64_t now_ms,
                                struct pk_diag *out_diag);
@@ -173,10 +176,15 @@ uint64_t pk_engine_next_ms(const struct pk_engine *e);
 /* Oldest finding, removed. false when there is none. */
 bool pk_engine_next_finding(struct pk_engine *e, struct pk_finding *out);
 
-/* After a restart: an incident of this rule and group is still open. The group counts as firing, so that
- * CLEARED comes when it is over. PK_OK, PK_E_NOT_FOUND (rule, or disabled), PK_E_FULL. */
+/* After a restart: an incident of this rule and group is still open, since lasted_ms. The group counts as
+ * firing, so that CLEARED comes when it is known to be over. PK_OK, PK_E_NOT_FOUND (rule, or disabled),
+ * PK_E_FULL. */
 PK_MUST_USE int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key,
-                                enum pk_severity severity, uint64_t now_ms);
+                                enum pk_severity severity, uint64_t lasted_ms, uint64_t now_ms);
+/* How long a firing group has been firing. */
+static inline uint64_t pk_active_lasted_ms(const struct pk_active *a, uint64_t now_ms) {
+    return (now_ms > a->fired_ms ? now_ms - a->fired_ms : 0u) + a->lasted_ms;
+}
 /* A rule of absence is firing for this source: it is known to be silent. */
 bool pk_engine_is_silent(const struct pk_engine *e, struct pk_str source);
 /* A person ended the incident: the group is idle again without a finding. When the condition goes on it fires

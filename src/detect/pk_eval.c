@@ -279,7 +279,9 @@ static void cool(struct step *s, uint64_t until_ms) {
 }
 
 static bool clear(struct step *s) {
-    const uint64_t until_ms = s->e->active[s->w->active].fired_ms + s->r->cooldown_ms;
+    const struct pk_active *a = &s->e->active[s->w->active];
+    const uint64_t left_ms = a->lasted_ms < s->r->cooldown_ms ? s->r->cooldown_ms - a->lasted_ms : 0u;
+    const uint64_t until_ms = a->fired_ms + left_ms;
     if (!pk_finding_push(s->e, PK_FINDING_CLEARED, s->slot, NULL)) {
         s->e->finding_delayed_count++;
         look_again(s, s->e->now_ms + RETRY_MS);

@@ -60,6 +60,7 @@ static void feed_uncounted(struct pk_engine *e, uint32_t slot, const struct pk_r
     if (w->active != PK_WINDOW_NO_ACTIVE && is_later(time_ms, w->last_ms)) {
         w->gap_ms = time_ms - w->last_ms;
         w->last_ms = time_ms;
+        w->is_heard = true;
     }
     note_value(e, w, event, false);
     if (!is_replayed(event)) {
@@ -149,7 +150,7 @@ static void feed_value(struct pk_engine *e, uint16_t rule, const struct pk_rule 
     if (!is_new && is_later(w->last_ms, time_ms)) {
         return; /* older than what is known */
     }
-    const uint32_t gap_ms = is_new ? 0u : time_ms - w->last_ms;
+    const uint32_t gap_ms = w->is_heard ? time_ms - w->last_ms : 0u;
     const enum pk_verdict v = sample_verdict(r, event);
     if (w->run > 0 && (v != PK_TRUE || gap_ms >= pk_judge_stale_ms(r, w))) {
         w->run = 0; /* judged by the gap that was usual before this one */

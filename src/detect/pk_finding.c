@@ -248,7 +248,7 @@ static void put_raise(struct pk_buf *b, const struct pk_engine *e, uint32_t slot
         return;
     case PK_RAISE_LASTING:
         pk_buf_puts(b, "lasting for ");
-        pk_buf_put_duration(b, e->now_ms - a->fired_ms);
+        pk_buf_put_duration(b, pk_active_lasted_ms(a, e->now_ms));
         pk_buf_puts(b, ", escalates after ");
         pk_buf_put_duration(b, raise->for_ms);
         return;

@@ -126,7 +126,7 @@ PK_TEST(adopted__what_was_counted_is_lost__recovery_waits_a_whole_window) {
                             HEAD "when = any of (count >= 2 in 60s, count(type = x) >= 1 in 30s) by source\n"
                                  "clear = stable for 1s\n") == PK_OK);
     give("t", "a", 1);
-    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("a"), PK_SEV_LOW, rig.now_ms) == PK_OK);
+    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("a"), PK_SEV_LOW, 0, rig.now_ms) == PK_OK);
     detect_rig_wait(&rig, 59000);
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
     detect_rig_wait(&rig, 3000);

@@ -537,20 +537,21 @@ PK_TEST(adopt__after_a_restart__clears_when_the_condition_is_known_not_to_hold) 
             "clear = value >= 1 for 3s\n" BURST
             "[rule h]\non = type = heartbeat\nwhen = absent for 10s\ntype = heartbeat_lost\nseverity = high\n"
             "clear = stable for 5s\n") == PK_OK);
-    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_CRITICAL, rig.now_ms),
+    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_CRITICAL, 0, rig.now_ms),
                  PK_E_NOT_FOUND);
     CHECK(pk_sources_intern(&rig.sources, pk_str_of("web")) >= 0);
-    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_CRITICAL, rig.now_ms), PK_OK);
-    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_CRITICAL, rig.now_ms), PK_OK);
-    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 2, pk_str_of("web"), PK_SEV_HIGH, rig.now_ms), PK_OK);
-    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 9, pk_str_of("web"), PK_SEV_HIGH, rig.now_ms), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_CRITICAL, 0, rig.now_ms), PK_OK);
+    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_CRITICAL, 0, rig.now_ms), PK_OK);
+    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 2, pk_str_of("web"), PK_SEV_HIGH, 0, rig.now_ms), PK_OK);
+    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 9, pk_str_of("web"), PK_SEV_HIGH, 0, rig.now_ms),
+                 PK_E_NOT_FOUND);
     detect_rig_wait(&rig, 3600000);
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1); /* nothing was seen: not known to be over */
     give_value("process_up", "web", 1);
     detect_rig_wait(&rig, 3000);
     REQUIRE(detect_rig_finding(&rig, &f) == PK_FINDING_CLEARED);
     CHECK_STR(f.group_key, "web");
-    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 1, pk_str_of("web"), PK_SEV_HIGH, rig.now_ms), PK_OK);
+    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 1, pk_str_of("web"), PK_SEV_HIGH, 0, rig.now_ms), PK_OK);
     detect_rig_wait(&rig, 14999); /* a window of 10 s without errors, and 5 s of calm */
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
     detect_rig_wait(&rig, 1);
@@ -567,7 +568,7 @@ PK_TEST(adopt__after_a_restart__clears_when_the_condition_is_known_not_to_hold) 
 PK_TEST(adopt__what_was_assumed__raises_nothing) {
     REQUIRE(detect_rig_init(&rig, THREE) == PK_OK);
     CHECK(pk_sources_intern(&rig.sources, pk_str_of("s")) >= 0);
-    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("s"), PK_SEV_LOW, rig.now_ms) == PK_OK);
+    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("s"), PK_SEV_LOW, 0, rig.now_ms) == PK_OK);
     detect_rig_wait(&rig, 1000);
     for (int i = 0; i < 4; i++) {
         give("x", "s", PK_SEV_INFO);
@@ -646,12 +647,78 @@ PK_TEST(load__of_a_changed_rule__what_fires_is_judged_by_the_new_text) {
     CHECK_EQ_INT(pk_engine_rule_state(&rig.engine, 0), PK_RULE_FIRING);
     CHECK_EQ_U64(rig.engine.windows.used, 1);
     give("x", "api", PK_SEV_HIGH);
-    detect_rig_wait(&rig, 2000);
+    detect_rig_wait(&rig, 11999); /* its counts are lost: a window of 10 s, and 2 s of calm */
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
+    detect_rig_wait(&rig, 1);
     REQUIRE(detect_rig_finding(&rig, &f) == PK_FINDING_CLEARED);
     CHECK_STR(f.group_key, "api");
     REQUIRE(detect_rig_load(&rig, "") == PK_OK);
     CHECK_EQ_U64(pk_engine_rule_count(&rig.engine), 0);
     CHECK_EQ_U64(rig.engine.windows.used, 0);
+}
+
+#define MANY(within, for_time)                                                                               \
+    "[rule m]\non = type = cpu\nwhen = value > 90 for " for_time " across 2 sources\ntype = custom\n"        \
+    "severity = low\nclear = stable for " within "\n"
+
+PK_TEST(load__of_a_changed_rule_on_sources__waits_until_each_could_hold_again) {
+    REQUIRE(detect_rig_init(&rig, MANY("2s", "10s")) == PK_OK);
+    for (uint32_t s = 0; s < 45; s++) {
+        if (s == 15) {
+            REQUIRE(detect_rig_finding(&rig, &f) == PK_FINDING_FIRE);
+            REQUIRE(detect_rig_load(&rig, MANY("1s", "20s")) == PK_OK);
+        }
+        give_value("cpu", "a", 95);
+        give_value("cpu", "b", 95);
+        detect_rig_wait(&rig, 1000);
+        while (s >= 15 && detect_rig_finding(&rig, &f) >= 0) {
+            CHECK_EQ_INT(f.kind, PK_FINDING_STILL); /* it never was over */
+        }
+    }
+    CHECK_EQ_INT(pk_engine_rule_state(&rig.engine, 0), PK_RULE_FIRING);
+    give_value("cpu", "a", 5);
+    detect_rig_wait(&rig, 1000);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_CLEARED);
+}
+
+PK_TEST(adopt__a_run_of_samples__is_not_over_while_the_value_is_where_it_was) {
+    REQUIRE(detect_rig_init(&rig,
+                            "[rule v]\non = type = cpu\nwhen = value > 90\nconsecutive = 3\ntype = custom\n"
+                            "severity = low\nclear = stable for 1s\n"
+                            "[rule c]\non = type = x\nwhen = consecutive(severity >= high) >= 3 by source\n"
+                            "type = custom\nseverity = low\nclear = stable for 1s\n") == PK_OK);
+    REQUIRE(pk_sources_intern(&rig.sources, pk_str_of("a")) >= 0);
+    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("a"), PK_SEV_LOW, 0, rig.now_ms) == PK_OK);
+    REQUIRE(pk_engine_adopt(&rig.engine, 1, pk_str_of("a"), PK_SEV_LOW, 0, rig.now_ms) == PK_OK);
+    give_value("cpu", "a", 95);
+    give("x", "a", PK_SEV_HIGH);
+    detect_rig_wait(&rig, 9000);
+    while (detect_rig_finding(&rig, &f) >= 0) {
+        CHECK_EQ_INT(f.kind, PK_FINDING_STILL);
+    }
+    give_value("cpu", "a", 5);
+    give("x", "a", PK_SEV_LOW);
+    detect_rig_wait(&rig, 1000);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_CLEARED);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_CLEARED);
+}
+
+#define LONG                                                                                                 \
+    "[rule l]\non = type = up\nwhen = value < 1\ntype = custom\nseverity = low -> high if lasting 1h\n"
+
+PK_TEST(adopt__lasting__counts_from_the_true_beginning) {
+    REQUIRE(detect_rig_init(&rig, LONG) == PK_OK);
+    REQUIRE(pk_sources_intern(&rig.sources, pk_str_of("a")) >= 0);
+    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("a"), PK_SEV_LOW, 3500000, rig.now_ms) == PK_OK);
+    detect_rig_wait(&rig, 99999);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
+    detect_rig_wait(&rig, 1);
+    REQUIRE(detect_rig_finding(&rig, &f) == PK_FINDING_RAISED);
+    CHECK_STR(f.words, "lasting for 1h, escalates after 1h");
+    REQUIRE(detect_rig_init(&rig, LONG) == PK_OK);
+    REQUIRE(pk_sources_intern(&rig.sources, pk_str_of("a")) >= 0);
+    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("a"), PK_SEV_LOW, 7200000, rig.now_ms) == PK_OK);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_RAISED); /* it came true while nobody looked */
 }
 
 PK_TEST(enable__off__forgets_and_matches_nothing_until_on_again) {
@@ -712,5 +779,8 @@ PK_TEST_MAIN(count__on_the_nth_event__fires_at_once_with_its_evidence,
              load__a_wrong_file__changes_nothing,
              load__keeps_windows_of_unchanged_rules_under_their_new_index,
              load__of_a_changed_rule__what_fires_is_judged_by_the_new_text,
+             load__of_a_changed_rule_on_sources__waits_until_each_could_hold_again,
+             adopt__a_run_of_samples__is_not_over_while_the_value_is_where_it_was,
+             adopt__lasting__counts_from_the_true_beginning,
              enable__off__forgets_and_matches_nothing_until_on_again,
              clock__a_jump_of_months__fires_nothing_and_forgets_old_times)

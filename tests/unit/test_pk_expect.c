@@ -132,7 +132,7 @@ PK_TEST(end__no_room_for_the_finding__nothing_is_lost) {
 PK_TEST(adopted_after_a_restart__goes_on_until_a_heartbeat) {
     REQUIRE(detect_rig_init(&rig, RULE) == PK_OK);
     const int id = pk_sources_intern(&rig.sources, pk_str_of("a"));
-    REQUIRE(id >= 0 && pk_engine_adopt(&rig.engine, 0, pk_str_of("a"), PK_SEV_HIGH, rig.now_ms) == PK_OK);
+    REQUIRE(id >= 0 && pk_engine_adopt(&rig.engine, 0, pk_str_of("a"), PK_SEV_HIGH, 0, rig.now_ms) == PK_OK);
     (void)expected("a", 5000);
     detect_rig_wait(&rig, 100000);
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
