@@ -206,6 +206,23 @@ struct pk_agent_probes {
     struct pk_agent_probe_series series[PK_LIMIT_SERIES];
 };
 
+/* What rules learned, kept in rows of the store: a round goes over all windows and saves what changed. */
+#define PK_AGENT_LEARNED_STRANGE UINT64_MAX /* name of a row that could not be taken: it goes */
+struct pk_agent_learned {
+    uint64_t names[PK_LIMIT_LEARNED];                /* of the series in a row; 0 = free */
+    uint64_t met[PK_BITSET_WORDS(PK_LIMIT_LEARNED)]; /* rows whose series was met in this round */
+    uint64_t due_ms;                                 /* of the next round */
+    uint64_t round_ms;                               /* start of the round; of the last one when none is */
+    uint64_t whole_ms;                               /* start of the last round that came to its end */
+    uint32_t slot;                                   /* next window to look at */
+    bool is_round, is_last;                          /* last: the one at the stop was begun */
+    bool is_clock_known;                             /* how long we were away is */
+    uint64_t base_clock_ms; /* of the newest row at start: the clock of what is learned, and the wall clock */
+    int64_t base_wall_ms;
+    uint32_t used, high;
+    uint64_t saved_count, saved_bytes, taken_count, strange_count, full_count;
+};
+
 enum { PK_AGENT_TABLES = 32 };
 /* What the summary is made from. */
 struct pk_agent_summary {
@@ -278,6 +295,7 @@ struct pk_agent {
     int32_t store_error; /* of the writer, as last said; PK_OK when it works */
     uint64_t store_said_ms;
     uint64_t submitted_seq, durable_seq;
+    struct pk_agent_learned learned;
     bool is_trim_fetching;
     uint8_t batch_bytes[PK_LIMIT_BATCH_BYTES];
     uint8_t trim_bytes[4096];

@@ -100,6 +100,20 @@ void pk_agent_journal(struct pk_agent *a);
 void pk_agent_commit(struct pk_agent *a);
 void pk_agent_durable(struct pk_agent *a);
 
+/* ---- what rules learned ---- */
+/* At start: the clock of a row; when all are known, the clock; then each row, once the rules are. */
+void pk_agent_learned_clock(struct pk_agent *a, struct pk_str value);
+void pk_agent_learned_begin(struct pk_agent *a);
+void pk_agent_learned_restore(struct pk_agent *a, uint16_t row, struct pk_str value);
+void pk_agent_learned_restored(struct pk_agent *a);
+/* The wall clock became good. */
+void pk_agent_learned_set_clock(struct pk_agent *a);
+/* A slice of a round into the batch, when one is due. may_add: the store is not full. */
+void pk_agent_learned_save(struct pk_agent *a, bool may_add);
+/* After the stop was asked for: the last round is over. */
+bool pk_agent_learned_is_done(const struct pk_agent *a);
+uint64_t pk_agent_learned_next_ms(const struct pk_agent *a);
+
 /* ---- links ---- */
 void pk_agent_links_open(struct pk_agent *a);
 void pk_agent_link_renew(struct pk_agent *a, uint32_t link);

@@ -85,6 +85,9 @@ static int restore_object(void *arg, struct pk_str key, struct pk_str value) {
         return restore_incident(r, value);
     }
     if (r->wants_open) {
+        if (key.n == 3 && key.p[0] == 'l') {
+            pk_agent_learned_clock(a, value);
+        }
         return PK_OK;
     }
     int err = PK_OK;
@@ -103,6 +106,17 @@ static int restore_object(void *arg, struct pk_str key, struct pk_str value) {
     if (key.n == 9 && key.p[0] == 'u' && pk_agent_rules_restore(a, value, &r->rule_bytes) < 0) {
         pk_agent_log(a, PK_LOG_ERROR, "a rule made at run time could not be read and is not in force");
     }
+    return PK_OK;
+}
+
+/* The rules are complete only when all other objects were read. */
+static int restore_learned(void *arg, struct pk_str key, struct pk_str value) {
+    struct restore *r = arg;
+    uint16_t row = 0;
+    if (pk_record_key_learned_parse(key, &row) < 0) {
+        return PK_E_NOT_FOUND;
+    }
+    pk_agent_learned_restore(r->a, row, value);
     return PK_OK;
 }
 
@@ -252,6 +266,12 @@ int pk_agent_restore(struct pk_agent *a) {
                      "stored records could not be read; action budgets count as spent for an hour");
     }
     pk_agent_rules_restored(a, r.rule_bytes);
+    pk_agent_learned_begin(a);
+    err = walk(a, PK_TREE_OBJECTS, "l", 1, restore_learned, &r);
+    if (err < 0) {
+        return err;
+    }
+    pk_agent_learned_restored(a);
     adopt_open_incidents(a);
     if (r.schema == 0) {
         uint8_t bytes[16];
@@ -442,6 +462,7 @@ void pk_agent_journal(struct pk_agent *a) {
     if (!status.is_map_full) {
         journal_additions(a);
     }
+    pk_agent_learned_save(a, !status.is_map_full);
     /* What finds no room is written with the next batch. */
     if (pk_outbox_flush(&a->outbox, &a->batch) < 0 || pk_replay_write(&a->gate.replay, &a->batch) < 0) {
         a->counters.batch_full++;

@@ -148,6 +148,8 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
     add(t, &n, "windows", PK_LIMIT_KEYS, e->windows.used, e->windows.high,
         e->windows.evicted_count + e->windows.refused_count,
         sizeof e->windows + sizeof e->wheel + sizeof e->nodes);
+    add(t, &n, "learned_series", PK_LIMIT_LEARNED, a->learned.used, a->learned.high,
+        a->learned.full_count + a->learned.strange_count, sizeof a->learned);
     add_known(t, &n, "rule_lists", PK_ENGINE_LISTS, e->list_count, e->list_flush_count,
               sizeof e->lists + sizeof e->list_rules + sizeof e->class_bits + sizeof e->source_class);
     add(t, &n, "findings", PK_ENGINE_FINDINGS, e->finding_count, e->finding_high, e->still_dropped_count,

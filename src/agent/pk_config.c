@@ -166,6 +166,7 @@ static const struct key_row KEYS[] = {
     {S_ROLES, V_ROLE, "admin", 0, 0, PK_ROLE_ADMIN, 0, NULL},
     {S_STORE, V_SIZE, "map", C(store_map_bytes), 1u << 20, 1u << 30, NULL},
     {S_STORE, V_U64, "journal_keep", C(journal_keep_count), 100, 10000000, NULL},
+    {S_STORE, V_DURATION, "learned", C(learned_ms), 10000, 7ull * DAY_MS, NULL},
     {S_REPORT, V_DURATION, "summary", C(summary_ms), 5000, DAY_MS, NULL},
     {S_LOG, V_INLET, "path", 0, 0, 0, 0, NULL},
     {S_LOG, V_INLET, "patterns", 0, 0, 0, 0, NULL},
@@ -254,6 +255,7 @@ void pk_config_defaults(struct pk_config *c) {
     c->source_burst_count = 2000;
     c->store_map_bytes = 16u << 20;
     c->journal_keep_count = 20000;
+    c->learned_ms = 6u * 3600000u;
     c->history_retention_ms = 3600000;
     c->summary_ms = 60000;
     c->approval_timeout_ms = 300000;

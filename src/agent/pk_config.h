@@ -85,6 +85,7 @@ struct pk_config {
     uint32_t role_rule_count;
     uint64_t store_map_bytes;
     uint64_t journal_keep_count;
+    uint32_t learned_ms; /* how often what rules learned is saved */
     uint32_t summary_ms, approval_timeout_ms;
     uint32_t source_rate_per_s, source_burst_count;
     struct pk_thresholds thresholds;

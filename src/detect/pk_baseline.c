@@ -131,3 +131,70 @@ enum pk_baseline_kind pk_baseline_usual(const struct pk_baseline *b, double *out
     }
     return (enum pk_baseline_kind)b->kind;
 }
+
+static void put_float(struct pk_writer *w, float v) {
+    uint32_t bits = 0;
+    memcpy(&bits, &v, sizeof bits);
+    pk_put_u32(w, bits);
+}
+
+/* No number of a series is beyond FAR_AWAY, rounded up. */
+static bool is_number(double v) {
+    return fabs(v) <= FAR_AWAY * 1.01;
+}
+
+static float get_float(struct pk_reader *r) {
+    const uint32_t bits = pk_get_u32(r);
+    float v = 0;
+    memcpy(&v, &bits, sizeof v);
+    r->is_bad = r->is_bad || !is_number((double)v);
+    return v;
+}
+
+void pk_baseline_put(const struct pk_baseline *b, struct pk_writer *w) {
+    for (uint32_t h = 0; h < HOURS; h++) {
+        pk_put_u16(w, b->hour[h]);
+    }
+    for (uint32_t p = 0; p < PARTS; p++) {
+        put_float(w, p < b->part_count ? b->part[p] : 0.0F);
+    }
+    pk_put_double(w, b->low);
+    pk_put_double(w, b->high);
+    pk_put_double(w, b->inner);
+    pk_put_u64(w, b->part_number);
+    pk_put_u32(w, b->count);
+    put_float(w, b->usual);
+    pk_put_u8(w, b->kind);
+    pk_put_u8(w, b->part_count);
+}
+
+/* The sum of as many numbers as were counted. */
+static bool is_possible(const struct pk_baseline *b) {
+    return is_number(b->low) && is_number(b->high) && b->low <= b->high &&
+           fabs(b->inner) <= FAR_AWAY * ((double)b->count + 1) && b->kind < PK_BASELINE_KIND_COUNT &&
+           b->part_count < PARTS && b->part_number <= UINT64_MAX / PK_BASELINE_PART_MS;
+}
+
+int pk_baseline_get(struct pk_baseline *b, struct pk_reader *r) {
+    memset(b, 0, sizeof *b);
+    for (uint32_t h = 0; h < HOURS; h++) {
+        b->hour[h] = pk_get_u16(r);
+        r->is_bad = r->is_bad || !is_number((double)unpack(b->hour[h]));
+    }
+    for (uint32_t p = 0; p < PARTS; p++) {
+        b->part[p] = get_float(r);
+    }
+    b->low = pk_get_double(r);
+    b->high = pk_get_double(r);
+    b->inner = pk_get_double(r);
+    b->part_number = pk_get_u64(r);
+    b->count = pk_get_u32(r);
+    b->usual = get_float(r);
+    b->kind = pk_get_u8(r);
+    b->part_count = pk_get_u8(r);
+    if (r->is_bad || !is_possible(b)) {
+        memset(b, 0, sizeof *b);
+        return PK_E_CORRUPT;
+    }
+    return PK_OK;
+}

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/pk_err.h"
+#include "base/pk_bytes.h"
 
 enum {
     PK_BASELINE_DAYS = 7,
@@ -27,7 +27,8 @@ enum {
 enum pk_baseline_kind {
     PK_BASELINE_UNKNOWN,
     PK_BASELINE_OVERALL, /* of all hours */
-    PK_BASELINE_HOUR     /* of this hour of the day */
+    PK_BASELINE_HOUR,    /* of this hour of the day */
+    PK_BASELINE_KIND_COUNT
 };
 
 struct pk_baseline {                  /* 464 bytes; all zero is the start */
@@ -48,4 +49,10 @@ _Static_assert(sizeof(struct pk_baseline) <= 464, "the price of a series");
 PK_MUST_USE int pk_baseline_add(struct pk_baseline *b, uint64_t time_ms, double v);
 /* What is usual in the hour of the newest number; of UNKNOWN *out_usual is not set. */
 enum pk_baseline_kind pk_baseline_usual(const struct pk_baseline *b, double *out_usual);
+
+/* As bytes, to keep it over a restart: the same on every machine. */
+enum { PK_BASELINE_BYTES = PK_BASELINE_HOURS * 2 + PK_BASELINE_PARTS * 4 + 3 * 8 + 8 + 2 * 4 + 2 };
+void pk_baseline_put(const struct pk_baseline *b, struct pk_writer *w);
+/* PK_E_CORRUPT: no series can be like this; *b is then all zero. */
+PK_MUST_USE int pk_baseline_get(struct pk_baseline *b, struct pk_reader *r);
 #endif

@@ -106,7 +106,7 @@ static bool feed_usual(const struct pk_cond_at *at, const struct pk_cond_input *
         return false;
     }
     s->value = in->event->value;
-    if (pk_baseline_add(&s->b, in->time_ms, s->value) != PK_OK) {
+    if (pk_baseline_add(&s->b, in->time_ms + at->ahead_ms, s->value) != PK_OK) {
         pk_cond_gauge_set(&s->gauge, PK_FAULT);
     }
     return judge_usual(at, in->now_ms).verdict == PK_TRUE;
@@ -132,12 +132,24 @@ static void put_usual_numbers(struct pk_buf *b, const struct pk_cond_at *at, uin
     pk_buf_puts(b, OF[kind]);
 }
 
+static void save_usual(const struct pk_cond_at *at, struct pk_writer *w) {
+    const struct usual_state *s = at->state;
+    pk_baseline_put(&s->b, w);
+}
+
+static int load_usual(const struct pk_cond_at *at, struct pk_reader *r) {
+    struct usual_state *s = at->state;
+    return pk_baseline_get(&s->b, r);
+}
+
 const struct pk_cond_ops PK_COND_USUAL_OPS = {
     .traits = PK_COND_NEEDS_VALUE | PK_COND_STARTS_UNKNOWN | PK_COND_IS_OF_SOURCE,
     .put = put_usual,
     .state_bytes = usual_bytes,
     .may_share = pk_cond_is_same_inner,
     .init = init_usual,
+    .save = save_usual,
+    .load = load_usual,
     .feed = feed_usual,
     .judge = judge_usual,
     .put_numbers = put_usual_numbers,

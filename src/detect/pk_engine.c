@@ -306,6 +306,10 @@ void pk_engine_event(struct pk_engine *e, const struct pk_event *event, uint64_t
     }
 }
 
+void pk_engine_set_ahead(struct pk_engine *e, uint64_t ahead_ms) {
+    e->ahead_ms = ahead_ms > e->ahead_ms ? ahead_ms : e->ahead_ms;
+}
+
 uint64_t pk_engine_next_ms(const struct pk_engine *e) {
     return e->finding_count >= PK_ENGINE_FINDINGS ? e->now_ms : pk_wheel_next_ms(&e->wheel);
 }

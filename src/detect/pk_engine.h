@@ -138,6 +138,8 @@ struct pk_engine {
                        [PK_BITSET_WORDS(PK_LIMIT_RULES)]; /* rules whose source terms hold */
     uint32_t class_count;
     uint64_t now_ms;
+    uint64_t
+        ahead_ms;   /* of the clock of what is learned: it goes on over restarts, where now_ms begins anew */
     uint32_t swept; /* last sweep of times too old to compare, in units of 2^26 ms */
     /* counters */
     uint64_t event_count, match_count, fire_count, cleared_count;
@@ -169,6 +171,9 @@ PK_MUST_USE int pk_engine_remove_rule(struct pk_engine *e, struct pk_str id, uin
 PK_MUST_USE int pk_engine_enable(struct pk_engine *e, uint32_t rule_index, bool is_enabled, uint64_t now_ms);
 /* One event, in the order they were taken. It must already be in the history when evidence is wanted. */
 void pk_engine_event(struct pk_engine *e, const struct pk_event *event, uint64_t now_ms);
+/* The clock of what is learned (usual, trend) is that much ahead of the boot-time clock: what was learned
+ * before a restart keeps its distance. It never steps back; less than before is passed over. */
+void pk_engine_set_ahead(struct pk_engine *e, uint64_t ahead_ms);
 /* Everything that is due by now_ms. Call before the events of a tick and when pk_engine_next_ms has come. */
 void pk_engine_tick(struct pk_engine *e, uint64_t now_ms);
 /* When tick has something to do next; UINT64_MAX = nothing waits. May be early, never late. */

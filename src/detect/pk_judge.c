@@ -191,7 +191,8 @@ static struct pk_judgement clear_known(const struct pk_engine *e, uint32_t slot,
 static uint64_t memory_ms(const struct pk_engine *e, uint32_t slot) {
     const struct pk_rule *r = rule_of(e, slot);
     const bool is_of_sources = r->across > 0 && r->when.kind != PK_COND_ABSENT;
-    return (uint64_t)pk_cond_memory_ms(r) + (is_of_sources ? r->when.for_ms : 0u);
+    return (uint64_t)pk_cond_memory_ms(r, e->windows.slots[slot].is_learned) +
+           (is_of_sources ? r->when.for_ms : 0u);
 }
 
 /* A gauge that is where it was, and was not yet seen often enough to fire by it. */

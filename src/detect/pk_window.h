@@ -40,6 +40,7 @@ struct pk_window {  /* 56 bytes */
     uint8_t ring_class, head, count, run; /* ring position; run: violations in a row, saturating */
     uint32_t held; /* across: sources that hold now (on the window of the group), or 1 on the source's own */
     bool is_heard; /* an event came; else last_ms is when the window was made */
+    bool is_learned; /* it began with what was learned before a restart */
 };
 enum { PK_WINDOW_NO_ACTIVE = 0xFFFF };
 

@@ -61,6 +61,11 @@ void pk_record_key_rule(struct pk_record_key *out, uint64_t hash) {
     key_number(out, hash, 8);
 }
 
+void pk_record_key_learned(struct pk_record_key *out, uint16_t row) {
+    key_word(out, "l");
+    key_number(out, row, 2);
+}
+
 void pk_record_key_meta(struct pk_record_key *out) {
     key_word(out, "meta");
 }
@@ -82,6 +87,14 @@ int pk_record_key_log_parse(struct pk_str key, uint64_t *out_n) {
         return PK_E_BAD_MSG;
     }
     *out_n = number_at(key, 1, 8);
+    return PK_OK;
+}
+
+int pk_record_key_learned_parse(struct pk_str key, uint16_t *out_row) {
+    if (key.n != 3 || key.p[0] != 'l') {
+        return PK_E_BAD_MSG;
+    }
+    *out_row = (uint16_t)number_at(key, 1, 2);
     return PK_OK;
 }
 

@@ -148,7 +148,7 @@ PK_TEST(lay_out__each_condition_has_its_aligned_place) {
     }
     CHECK_EQ_U64(r->clear.state_at, at);
     CHECK(pk_rule_block_bytes(r) >= (at + r->clear.state_words) * 4u);
-    CHECK_EQ_U64(pk_cond_memory_ms(r), 60000);
+    CHECK_EQ_U64(pk_cond_memory_ms(r, false), 60000);
     CHECK_EQ_INT(pk_cond_empty_verdict(r), PK_FALSE); /* counting nothing is known */
 }
 

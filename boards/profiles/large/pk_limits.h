@@ -20,6 +20,9 @@
 #define PK_LIMIT_KEYS_PER_RULE 256u      /* default of `keys = n` */
 #define PK_LIMIT_WINDOW_BYTES 6553600u   /* blocks of windows, 32 B to 1 KiB each; of 1024 */
 #define PK_LIMIT_CLASSES 512u            /* source classes (sets of globs a source name satisfies) */
+#define PK_LIMIT_LEARNED                                                                                     \
+    1024u /* series whose usual, anomaly and trend are kept over a restart; 16..4096; 8 B each. All of them  \
+             changing, saved every 6 h (`[store] learned`): at most 4.5 MB written a day */
 
 /* -- incident -- */
 #define PK_LIMIT_INCIDENTS 4096u /* open or recently resolved in RAM; 16..4096; 3.5 KB each */

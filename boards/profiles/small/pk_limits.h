@@ -20,6 +20,9 @@
 #define PK_LIMIT_KEYS_PER_RULE 32u      /* default of `keys = n`: sixteen own rules fit */
 #define PK_LIMIT_WINDOW_BYTES 131072u   /* blocks of windows, 32 B to 1 KiB each; of 1024 */
 #define PK_LIMIT_CLASSES 64u            /* source classes (sets of globs a source name satisfies) */
+#define PK_LIMIT_LEARNED                                                                                     \
+    128u /* series whose usual, anomaly and trend are kept over a restart; 16..4096; 8 B each. All of them   \
+             changing, saved every 6 h (`[store] learned`): at most 0.6 MB written a day */
 
 /* -- incident -- */
 #define PK_LIMIT_INCIDENTS 64u /* open or recently resolved in RAM; 16..4096; 3.5 KB each */
