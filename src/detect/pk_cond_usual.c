@@ -1,5 +1,5 @@
 /* value > 3x usual: the newest sample against a multiple of what is usual at this hour of the day, learned
- * over a week (pk_baseline.h). Unknown until three hours were seen, and of a usual value that is not above
+ * over a week (pk_baseline.h). Unknown until an hour was seen, and of a usual value that is not above
  * zero, which has no multiples, unless `min` says what is a lot. */
 #include "detect/pk_cond_usual.h"
 
@@ -113,7 +113,7 @@ static bool feed_usual(const struct pk_cond_at *at, const struct pk_cond_input *
 }
 
 static void put_usual_numbers(struct pk_buf *b, const struct pk_cond_at *at, uint64_t now_ms) {
-    static const char *const OF[] = {"", " over all hours", " at this hour"};
+    static const char *const OF[] = {"", " so far", " over all hours", " at this hour"};
     const struct usual_state *s = at->state;
     uint64_t until_ms = 0;
     double usual = 0;

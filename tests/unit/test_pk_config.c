@@ -71,7 +71,7 @@ PK_TEST(config__every_kind_of_value__is_taken) {
                    "[events]\nmax_events = 200\nretention = 30m\n"
                    "[remote]\ncommands = list\nallow = ping, incidents.ack\n"
                    "[roles]\nviewer = gid:27, uid:1001\napprover = uid:1000\n"
-                   "[store]\nmap = 8M\njournal_keep = 500\n[report]\nsummary = 5m\n"),
+                   "[store]\nmap = 8M\njournal_keep = 500\nlearned = 90m\n[report]\nsummary = 5m\n"),
         PK_OK);
     CHECK_EQ_INT(config.mode, PK_MODE_AUTO);
     CHECK(!config.is_safe_mode);
@@ -104,6 +104,8 @@ PK_TEST(config__every_kind_of_value__is_taken) {
           config.roles[2].role == PK_ROLE_APPROVER);
     CHECK_EQ_U64(config.store_map_bytes, 8u << 20);
     CHECK_EQ_INT(config.summary_ms, 300000);
+    CHECK_EQ_INT(config.learned_ms, 5400000);
+    CHECK_EQ_INT(parse(HEAD "[store]\nlearned = 9s\n"), PK_E_CONFIG);
 }
 
 PK_TEST(config__bad_lines__name_place_and_cure) {

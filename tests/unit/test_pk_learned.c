@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/pk_hash.h"
 #include "base/pk_rng.h"
 #include "detect/pk_cond.h"
 #include "detect/pk_match.h"
@@ -100,6 +101,24 @@ PK_TEST(usual__what_is_restored_and_saved_again__is_the_same_bytes) {
     REQUIRE(save() == 1);
     CHECK_EQ_U64(row_bytes[0], n);
     CHECK(memcmp(rows[7], rows[0], n) == 0);
+}
+
+PK_TEST(bytes__are_the_same_on_every_machine) {
+    static const char *const THREE =
+        HEAD "when = any of (value > 3x usual, trend rises to 1000 within 4h over 2h) by source\n"
+             "[rule y]\non = type = load\ntype = custom\nseverity = low\nwhen = anomaly\n";
+    REQUIRE(detect_rig_init(&rig, THREE) == PK_OK);
+    struct pk_rng r;
+    pk_rng_seed(&r, 11);
+    for (uint32_t i = 0; i < 2000; i++) {
+        (void)give("a", (double)pk_rng_below(&r, 1000) / 7 + (i / 200 % 2 == 0 ? 0 : 100));
+        while (detect_rig_finding(&rig, &f) >= 0) {
+        }
+        detect_rig_wait(&rig, 100000);
+    }
+    REQUIRE(save() == 2);
+    CHECK_EQ_U64(pk_crc32c(0, rows[0], row_bytes[0]), 0xee37e868u);
+    CHECK_EQ_U64(pk_crc32c(0, rows[1], row_bytes[1]), 0x52abd612u);
 }
 
 PK_TEST(anomaly_and_trend__in_one_rule__both_are_kept) {
@@ -247,7 +266,7 @@ PK_TEST(damaged_rows__take_nothing_or_a_sound_state) {
 }
 
 PK_TEST_MAIN(usual__over_a_restart__is_still_usual_at_the_same_hour,
-             usual__what_is_restored_and_saved_again__is_the_same_bytes,
+             usual__what_is_restored_and_saved_again__is_the_same_bytes, bytes__are_the_same_on_every_machine,
              anomaly_and_trend__in_one_rule__both_are_kept,
              trend__over_a_restart__goes_on_and_need_not_wait_to_call_it_over,
              groups__of_fields_sources_and_all__find_back, replayed_and_plain__are_not_kept,
