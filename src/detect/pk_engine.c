@@ -247,11 +247,17 @@ int pk_engine_enable(struct pk_engine *e, uint32_t rule_index, bool is_enabled, 
     return PK_OK;
 }
 
+/* The group of an across rule is there as long as any of its sources: it counts those that hold. */
+static bool has_sources(const struct pk_engine *e, const struct pk_window *w) {
+    const bool is_of_all = (w->key & ~PK_MATCH_REPLAYED) == 0 && e->rules.rows[w->rule]->across > 0;
+    return is_of_all && e->windows.rows.keys[w->rule] > 1;
+}
+
 /* Whether a window says nothing any more that a new one would not. */
 static bool is_forgettable(const struct pk_engine *e, uint32_t slot) {
     const struct pk_window *w = &e->windows.slots[slot];
     return w->active == PK_WINDOW_NO_ACTIVE && w->state == PK_WIN_IDLE && w->held == 0 &&
-           !pk_wheel_is_armed(&e->wheel, slot);
+           !pk_wheel_is_armed(&e->wheel, slot) && !has_sources(e, w);
 }
 
 /* Times are 32 bits: what would soon be too old to compare is forgotten, or kept at the age that is long

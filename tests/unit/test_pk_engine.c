@@ -752,35 +752,97 @@ PK_TEST(clock__a_jump_of_months__fires_nothing_and_forgets_old_times) {
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
 }
 
-PK_TEST_MAIN(count__on_the_nth_event__fires_at_once_with_its_evidence,
-             count__at_the_edge_of_the_window__an_event_of_exactly_its_age_is_out,
-             count__while_firing__joins_and_clears_after_the_stable_time,
-             count__goes_on_for_long__still_is_told_once_in_thirty_seconds,
-             count__for__must_hold_without_a_break, count__cooldown__holds_back_and_fires_when_it_is_over,
-             value__for__fires_by_the_clock_and_clears_below_the_other_threshold,
-             value__when_the_source_falls_silent__neither_fires_nor_clears,
-             value__a_fault__is_no_violation_and_shows_as_fault,
-             value__consecutive__a_good_sample_starts_over,
-             absent__unknown_before_first_sight__then_due_to_the_millisecond,
-             absent__without_a_promise__uses_the_default_of_the_agent,
-             absent__replayed_and_late_events__neither_trip_nor_feed_it,
-             count__replayed_events__are_counted_in_their_own_time_and_say_so,
-             across__count__needs_enough_sources_within_the_window,
-             across__value__fires_when_enough_sources_hold_and_clears_when_not,
-             escalation__ratio_value_count_and_lasting__raise_once,
-             escalation__ratio__names_all_events_of_on_as_its_denominator,
-             group__by_correlation_and_by_field__are_apart, terms__globs_fields_and_values__select_events,
-             keys__more_groups_than_windows__evicts_the_stalest_and_counts,
-             findings__when_nobody_reads__fire_is_delayed_and_never_lost,
-             adopt__after_a_restart__clears_when_the_condition_is_known_not_to_hold,
-             adopt__what_was_assumed__raises_nothing,
+static void say_value(const char *source, double v) {
+    const struct pk_event e = detect_rig_value(&rig, "t", source, v);
+    detect_rig_give(&rig, &e);
+}
 
-             release__by_a_person__ends_without_a_finding_and_waits_before_it_fires_anew,
-             load__a_wrong_file__changes_nothing,
-             load__keeps_windows_of_unchanged_rules_under_their_new_index,
-             load__of_a_changed_rule__what_fires_is_judged_by_the_new_text,
-             load__of_a_changed_rule_on_sources__waits_until_each_could_hold_again,
-             adopt__a_run_of_samples__is_not_over_while_the_value_is_where_it_was,
-             adopt__lasting__counts_from_the_true_beginning,
-             enable__off__forgets_and_matches_nothing_until_on_again,
-             clock__a_jump_of_months__fires_nothing_and_forgets_old_times)
+/* The group of an across rule does not age while its sources speak. */
+PK_TEST(across__after_weeks__still_counts_who_holds) {
+    struct pk_finding told;
+    REQUIRE(detect_rig_init(
+                &rig,
+                "[rule r]\non = type = t\ntype = custom\nseverity = high\n"
+                "when = event(value > 1) without event(value <= 1) within 30h across 2 sources\n") == PK_OK);
+    for (uint32_t day = 0; day < 24; day++) {
+        say_value("a", 2);
+        say_value("b", 2);
+        detect_rig_wait(&rig, 43200000);
+        say_value("a", 0);
+        say_value("b", 0);
+        detect_rig_wait(&rig, 43200000);
+    }
+    CHECK_EQ_INT(detect_rig_finding(&rig, &told), -1);
+    say_value("a", 2);
+    say_value("b", 2);
+    detect_rig_wait(&rig, 30u * 3600000u - 1u); /* the tables are swept meanwhile */
+    CHECK_EQ_INT(detect_rig_finding(&rig, &told), -1);
+    detect_rig_wait(&rig, 1);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &told), PK_FINDING_FIRE);
+}
+
+/* Sources that come back after a restart say that it is over, however late. */
+PK_TEST(across__adopted__ends_when_enough_sources_are_known_again) {
+    struct pk_finding told;
+    REQUIRE(detect_rig_init(&rig, "[rule r]\non = type = t\nwhen = value > 1 across 2 sources\nstale = 1h\n"
+                                  "type = custom\nseverity = high\nclear = stable for 10s\n") == PK_OK);
+    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of(""), PK_SEV_HIGH, 0, rig.now_ms) == PK_OK);
+    detect_rig_wait(&rig, 60000);
+    say_value("a", 0);
+    detect_rig_wait(&rig, 60000);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &told), -1);
+    say_value("b", 0);
+    detect_rig_wait(&rig, 9999);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &told), -1);
+    detect_rig_wait(&rig, 1);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &told), PK_FINDING_CLEARED);
+}
+
+/* A recording that is not in order does not turn the clock of its group back. */
+PK_TEST(replayed__late_one__does_not_make_it_last_longer) {
+    struct pk_finding told;
+    REQUIRE(detect_rig_init(&rig, "[rule r]\non = type = t\nwhen = count >= 1 in 1h for 10m\ntype = custom\n"
+                                  "severity = high\n") == PK_OK);
+    static const int64_t AT_S[] = {1000, 900, 1599, 1600};
+    for (uint32_t i = 0; i < 4; i++) {
+        CHECK_EQ_INT(detect_rig_finding(&rig, &told), -1);
+        struct pk_event e = detect_rig_event(&rig, "t", "a", PK_SEV_HIGH);
+        e.wall_ms = (INT64_C(1600000000) + AT_S[i]) * 1000;
+        e.flags |= PK_EVENT_REPLAYED;
+        detect_rig_give(&rig, &e);
+    }
+    CHECK_EQ_INT(detect_rig_finding(&rig, &told), PK_FINDING_FIRE);
+}
+
+PK_TEST_MAIN(
+    across__after_weeks__still_counts_who_holds, across__adopted__ends_when_enough_sources_are_known_again,
+    replayed__late_one__does_not_make_it_last_longer,
+    count__on_the_nth_event__fires_at_once_with_its_evidence,
+    count__at_the_edge_of_the_window__an_event_of_exactly_its_age_is_out,
+    count__while_firing__joins_and_clears_after_the_stable_time,
+    count__goes_on_for_long__still_is_told_once_in_thirty_seconds, count__for__must_hold_without_a_break,
+    count__cooldown__holds_back_and_fires_when_it_is_over,
+    value__for__fires_by_the_clock_and_clears_below_the_other_threshold,
+    value__when_the_source_falls_silent__neither_fires_nor_clears,
+    value__a_fault__is_no_violation_and_shows_as_fault, value__consecutive__a_good_sample_starts_over,
+    absent__unknown_before_first_sight__then_due_to_the_millisecond,
+    absent__without_a_promise__uses_the_default_of_the_agent,
+    absent__replayed_and_late_events__neither_trip_nor_feed_it,
+    count__replayed_events__are_counted_in_their_own_time_and_say_so,
+    across__count__needs_enough_sources_within_the_window,
+    across__value__fires_when_enough_sources_hold_and_clears_when_not,
+    escalation__ratio_value_count_and_lasting__raise_once,
+    escalation__ratio__names_all_events_of_on_as_its_denominator,
+    group__by_correlation_and_by_field__are_apart, terms__globs_fields_and_values__select_events,
+    keys__more_groups_than_windows__evicts_the_stalest_and_counts,
+    findings__when_nobody_reads__fire_is_delayed_and_never_lost,
+    adopt__after_a_restart__clears_when_the_condition_is_known_not_to_hold,
+    adopt__what_was_assumed__raises_nothing,
+
+    release__by_a_person__ends_without_a_finding_and_waits_before_it_fires_anew,
+    load__a_wrong_file__changes_nothing, load__keeps_windows_of_unchanged_rules_under_their_new_index,
+    load__of_a_changed_rule__what_fires_is_judged_by_the_new_text,
+    load__of_a_changed_rule_on_sources__waits_until_each_could_hold_again,
+    adopt__a_run_of_samples__is_not_over_while_the_value_is_where_it_was,
+    adopt__lasting__counts_from_the_true_beginning, enable__off__forgets_and_matches_nothing_until_on_again,
+    clock__a_jump_of_months__fires_nothing_and_forgets_old_times)
