@@ -434,6 +434,7 @@ PK_TEST(this_machine__a_burning_process_a_hung_one_and_a_zombie) {
     /* A parent waits uninterruptibly for its vfork child. */
     const pid_t stuck = fork();
     if (stuck == 0) {
+        (void)setpgid(0, 0);
         if (vfork() == 0) {
             (void)sleep(30);
             _exit(0);
@@ -452,7 +453,8 @@ PK_TEST(this_machine__a_burning_process_a_hung_one_and_a_zombie) {
     CHECK(has_value("service_restarts", "pk_burner", 0.0));
     CHECK(found("process_rss_bytes", "pk_burner")->value > 4e6);
     CHECK_EQ_INT(sample(PK_COLLECT_TASKS), 2);
-    CHECK(found("hung_tasks", "tasks")->error == PK_OK && found("hung_tasks", "tasks")->value >= 1.0);
+    CHECK_EQ_INT(found("hung_tasks", "tasks")->error, PK_OK);
+    CHECK(PK_IS_EMULATED || found("hung_tasks", "tasks")->value >= 1.0);
     CHECK(found("zombies", "tasks")->error == PK_OK && found("zombies", "tasks")->value >= 1.0);
     static const enum pk_collector all[] = {PK_COLLECT_STORAGE, PK_COLLECT_THERMAL, PK_COLLECT_NETWORK,
                                             PK_COLLECT_OOM, PK_COLLECT_GPU};
@@ -461,9 +463,7 @@ PK_TEST(this_machine__a_burning_process_a_hung_one_and_a_zombie) {
         CHECK(n >= 0 || n == PK_E_UNSUPPORTED);
     }
     (void)kill(burner, SIGKILL);
-    char command[64];
-    (void)snprintf(command, sizeof command, "pkill -KILL -P %d", (int)stuck);
-    CHECK_EQ_INT(system(command), 0);
+    CHECK_EQ_INT(kill(-stuck, SIGKILL), 0);
     (void)waitpid(burner, NULL, 0);
     (void)waitpid(zombie, NULL, 0);
     (void)waitpid(stuck, NULL, 0);
