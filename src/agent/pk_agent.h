@@ -95,7 +95,16 @@ struct pk_agent_inlet {
     uint64_t known_record;      /* kmsg: those with lower numbers were read by an agent before */
     uint64_t kept_record;       /* as the supervisor was told last */
     int32_t kept_zone_quarters; /* the same */
+    const char *refusal;        /* why the last bad one was refused; NULL: none was */
+    uint32_t tail_check;        /* FILE: CRC-32C of the bytes before `at`, tail_bytes of them */
+    uint8_t tail_bytes;
     struct pk_log_memory memory;
+};
+/* What is left of a datagram with more lines than the intake had room for. It is in `bytes`: nothing else is
+ * read before it is through. */
+struct pk_agent_statsd_rest {
+    uint32_t inlet, at, n;
+    bool is_any, is_cut;
 };
 struct pk_agent_inlets {
     struct pk_agent_inlet rows[PK_LIMIT_INLETS];
@@ -106,6 +115,7 @@ struct pk_agent_inlets {
     struct pk_logevent_once once;
     struct pk_logline line;
     struct pk_patterns_tables tables; /* of the inlet that is read */
+    struct pk_agent_statsd_rest rest;
     struct pk_lines journal;
     char journal_bytes[PK_LOG_LINE_BYTES_MAX + 1];
     char cursor[PK_LOG_CURSOR_BYTES];

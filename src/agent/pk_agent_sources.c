@@ -278,6 +278,9 @@ static void put_inlet(const struct pk_agent *a, struct pk_json_writer *w, uint16
     pk_jw_u64(w, "truncated", in->truncated_count);
     pk_jw_u64(w, "skipped_files", in->skipped_file_count);
     pk_jw_u64(w, "places_lost", in->place_lost_count);
+    if (in->refusal != NULL) {
+        pk_jw_cstr(w, "refusal", in->refusal);
+    }
     pk_jw_object_end(w);
 }
 

@@ -135,9 +135,11 @@ static int zone(struct cursor *c, struct pk_logtime *t) {
     return sign == '-' ? -east : east;
 }
 
+/* Without a year the 29th of February may be. */
 static bool is_valid(const struct pk_logtime *t) {
+    enum { LEAP_YEAR = 2000 };
     return t->month >= 1 && t->month <= 12 && t->day >= 1 && t->hour <= 23 && t->minute <= 59 &&
-           t->second <= 60 && t->day <= (t->needs_year ? 31u : pk_time_days_in_month(t->year, t->month));
+           t->second <= 60 && t->day <= pk_time_days_in_month(t->needs_year ? LEAP_YEAR : t->year, t->month);
 }
 
 static int64_t wall_of(const struct pk_logtime *t) {
@@ -147,7 +149,7 @@ static int64_t wall_of(const struct pk_logtime *t) {
 void pk_logtime_set_year(struct pk_logtime *t, int year) {
     t->year = year;
     t->needs_year = false;
-    t->wall_ms = wall_of(t);
+    t->wall_ms = t->day <= pk_time_days_in_month(year, t->month) ? wall_of(t) : 0;
 }
 
 static uint32_t done(const struct cursor *c, struct pk_logtime *t, int east_minutes) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """picketctl replay over logs: own samples of each form in tests/data/logs, and real logs where the shared material is. ctest: lane=default timeout=120"""
+import concurrent.futures
 import json
 import os
 import shutil
@@ -123,6 +124,28 @@ def test_rules_of_an_operator():
         assert verdict and json.loads(text)["fired"] is False and "12 of 13 in 5m" in json.loads(text)["why"], text
 
 
+def rows_of(name):
+    with open(sample(name)) as f:
+        return [line.rstrip("\n") for line in f if line.strip() and not line.startswith("#")]
+
+
+def test_known_lines__each_is_its_event():
+    rows = [row.split("\t") for row in rows_of("known.lines")]
+    wrong = []
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for (kind, source, line), text in zip(rows, pool.map(lambda row: picketctl("test-pattern", "--line", row[2]), rows)):
+            first = next((p.get("first", {}) for p in json.loads(text)["patterns"]), {})
+            if first.get("type") != kind or source not in ("*", first.get("source")):
+                wrong.append((kind, source, first.get("type"), first.get("source"), line))
+    assert len(rows) > 200 and not wrong, wrong
+
+
+def test_ordinary_lines__are_no_events():
+    lines = rows_of("ordinary.lines")
+    found = [e for e in map(json.loads, picketctl("replay", "--log", "--as-events", "-", stdin="".join(f"{line}\n" for line in lines).encode()).splitlines())]
+    assert len(lines) > 150 and not found, found
+
+
 def test_hostile_files():
     """Holes, half characters, a line of a megabyte, a last line without end: told, and the rest is read."""
     with tempfile.TemporaryDirectory() as folder:
@@ -164,5 +187,5 @@ def test_shared_logs():
     assert found["service_unavailable", "10.10.34.13"] + found["service_unavailable", "10.10.34.12"] + found["service_unavailable", "10.10.34.11"] == 86, found
 
 
-main(test_ssh, test_kernel, test_system, test_database, test_web, test_journal, test_other_forms, test_same_bytes_and_recorded_events,
+main(test_ssh, test_known_lines__each_is_its_event, test_ordinary_lines__are_no_events, test_kernel, test_system, test_database, test_web, test_journal, test_other_forms, test_same_bytes_and_recorded_events,
      test_rules_of_an_operator, test_hostile_files, test_shared_logs)

@@ -307,7 +307,49 @@ PK_TEST(inlets__frames_for_nobody__are_counted) {
     CHECK_EQ_U64(gw.agent.counters.ipc_bad, 3);
 }
 
-PK_TEST_MAIN(inlets__log__lines_become_events_of_their_own_sources,
+PK_TEST(inlets__log__emptied_and_longer_than_before_within_a_look) {
+    start(AUTH, PK_INLET_FILE);
+    give(text);
+    put("Nov 21 12:00:00 gw " FAILED "10.0.0.1 port 2\n");
+    wait_ms(1100);
+    CHECK_EQ_U64(count("auth_failed", "10.0.0.1"), 1);
+    pk_sim_text_truncate(&gw.sim, text);
+    put("Nov 21 12:00:02 gw " FAILED "10.0.0.2 port 2\nNov 21 12:00:02 gw " FAILED "10.0.0.3 port 2\n");
+    wait_ms(1100);
+    CHECK_EQ_U64(inlet()->truncated_count, 1);
+    CHECK_EQ_U64(count("auth_failed", "10.0.0.2") + count("auth_failed", "10.0.0.3"), 2);
+    put("Nov 21 12:00:03 gw " FAILED "10.0.0.4 port 2\n");
+    wait_ms(1100);
+    CHECK_EQ_U64(inlet()->truncated_count, 1);
+    CHECK_EQ_U64(inlet()->line_count, 4);
+}
+
+PK_TEST(inlets__statsd__more_lines_than_the_intake_holds__are_all_taken) {
+    static char many[8000];
+    struct pk_buf b;
+    start(HEAD "[statsd]\nsocket = yes\n", PK_INLET_DATAGRAMS);
+    give(text);
+    pk_buf_init(&b, many, sizeof many);
+    for (unsigned i = 0; i < 900; i++) {
+        pk_buf_puts(&b, i % 300u == 299u ? "b:x|g\n" : "a:1|g\n");
+    }
+    put(many);
+    wait_ms(200);
+    CHECK_EQ_U64(inlet()->line_count, 900);
+    CHECK_EQ_U64(inlet()->event_count, 897);
+    CHECK_EQ_U64(inlet()->bad_count, 3);
+    CHECK_EQ_U64(gw.agent.intake.ledger.total[PK_LOSS_INTAKE_FULL], 0);
+    CHECK(!gw.agent.inlets.rest.is_any);
+    REQUIRE(inlet()->refusal != NULL);
+    CHECK_STR(inlet()->refusal, "no number, or one relative to another");
+    put("c:1|g");
+    wait_ms(100);
+    CHECK_EQ_U64(inlet()->line_count, 901);
+}
+
+PK_TEST_MAIN(inlets__log__emptied_and_longer_than_before_within_a_look,
+             inlets__statsd__more_lines_than_the_intake_holds__are_all_taken,
+             inlets__log__lines_become_events_of_their_own_sources,
              inlets__log__rotated_emptied_and_without_a_last_line_end,
              inlets__log__a_line_that_never_ends_is_cut_once,
              inlets__log__missing__is_a_fault_after_a_grace_and_recovers,
