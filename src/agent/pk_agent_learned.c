@@ -153,9 +153,9 @@ static void look_at(struct pk_agent *a, uint32_t slot) {
     }
 }
 
-/* Half of a batch is left for what is urgent. */
+/* Few large commits wear flash least; a part of the batch is left for what is urgent. */
 static bool has_room(const struct pk_agent *a) {
-    return a->batch.n + OP_BYTES <= a->batch.cap_bytes / 2u && pk_agent_batch_has_room(a, OP_BYTES);
+    return a->batch.n + OP_BYTES <= a->batch.cap_bytes / 8u * 7u && pk_agent_batch_has_room(a, OP_BYTES);
 }
 
 static void begin_round(struct pk_agent *a) {

@@ -22,7 +22,7 @@
 #define PK_LIMIT_CLASSES 64u            /* source classes (sets of globs a source name satisfies) */
 #define PK_LIMIT_LEARNED                                                                                     \
     128u /* series whose usual, anomaly and trend are kept over a restart; 16..4096; 8 B each. All of them   \
-             changing, saved every 6 h (`[store] learned`): at most 0.6 MB written a day */
+             changing, saved every 6 h (`[store] learned`): at most 1.2 MB written a day */
 
 /* -- incident -- */
 #define PK_LIMIT_INCIDENTS 64u /* open or recently resolved in RAM; 16..4096; 3.5 KB each */
