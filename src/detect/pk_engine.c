@@ -119,7 +119,7 @@ static void sort_status(struct pk_engine *e) {
         e->status[from] = e->status[i];
         e->status[i] = moved;
         e->status[i].id_hash = want;
-        e->status[i].definition_hash = e->rules.rows[i]->hash;
+        e->status[i].definition_hash = e->rules.rows[i]->window_hash;
         e->status[i].is_enabled = pk_ruleset_is_enabled(&e->rules, i);
     }
 }
@@ -147,8 +147,8 @@ static void renumber_findings(struct pk_engine *e, const uint16_t *new_index) {
 static void mark_changed(struct pk_engine *e, uint32_t old_count, uint16_t *new_index) {
     for (uint32_t i = 0; i < PK_LIMIT_RULES; i++) {
         new_index[i] = i < old_count ? row_with(e, e->status[i].id_hash) : (uint16_t)NO_RULE;
-        const bool is_kept =
-            new_index[i] != NO_RULE && e->rules.rows[new_index[i]]->hash == e->status[i].definition_hash;
+        const bool is_kept = new_index[i] != NO_RULE &&
+                             e->rules.rows[new_index[i]]->window_hash == e->status[i].definition_hash;
         e->status[i].definition_hash = is_kept ? e->status[i].definition_hash : 0;
     }
 }

@@ -71,7 +71,7 @@ struct pk_rule_status {
     uint64_t evaluation_count, fire_count, cleared_count;
     uint64_t held_back_count; /* held, but the cooldown did not let it fire */
     uint64_t id_hash;         /* of the rule's id; 0 = row not in use */
-    uint64_t definition_hash; /* of its text: windows survive a reload when it is equal */
+    uint64_t definition_hash; /* its window_hash: windows survive a reload when it is equal */
     uint32_t pending_count, active_count, fault_count; /* windows in that state */
     bool is_enabled;
 };
@@ -150,8 +150,9 @@ struct pk_engine {
 };
 
 void pk_engine_init(struct pk_engine *e, const struct pk_engine_world *world, uint64_t now_ms);
-/* Takes a rule set whole or not at all (PK_E_CONFIG, *out_diag). Windows of rules whose text did not change
- * live on; of a changed rule only what is firing does, and is judged by the new text: as its counts are lost,
+/* Takes a rule set whole or not at all (PK_E_CONFIG, *out_diag). Windows of rules live on when
+ * nothing changed that they hang on: other words, actions or times of telling take nothing from them. Of a
+ * changed rule only what is firing does, and is judged by the new text: as its counts are lost,
  * that it is over is known only once everything the new text looks back at came after the change. Findings
  * waiting to be read keep their rule; those of removed rules go, and open incidents of removed rules are the
  * caller's to end. Stored rules and switches stay. */

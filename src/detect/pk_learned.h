@@ -1,7 +1,8 @@
 #ifndef PK_LEARNED_H
 #define PK_LEARNED_H
 /* What the conditions of a window learned (usual, anomaly, trend), as bytes to keep over a restart: the same
- * on every instruction set. Only windows of live events are kept, and only under the same text of the rule.
+ * on every instruction set. Only windows of live events are kept, and only under a
+ * rule whose windows would live on over a reload.
  *
  * A row: kind and version, hash of the rule's id and of its text, the group (the name of the source, or the
  * key of any other group), the two clocks at the moment of saving, and of each condition that learns its
@@ -35,7 +36,7 @@ PK_MUST_USE uint32_t pk_learned_pack(const struct pk_engine *e, uint32_t slot, i
                                      uint8_t out[PK_LEARNED_BYTES]);
 /* PK_OK, texts point into value; PK_E_BAD_MSG; PK_E_UNSUPPORTED: a version of later software. */
 PK_MUST_USE int pk_learned_read(struct pk_str value, struct pk_learned *out);
-/* The rule of a row: PK_E_NOT_FOUND when it is gone, disabled or has another text. */
+/* The rule of a row: PK_E_NOT_FOUND when it is gone, disabled or another one. */
 PK_MUST_USE int pk_learned_rule(const struct pk_engine *e, const struct pk_learned *row);
 /* Makes the window of a row whose rule that is; source_id: of row->source, when it has one. PK_OK;
  * PK_E_CONFLICT: there is such a window; PK_E_FULL; PK_E_BAD_MSG: it is of other conditions, or no series can

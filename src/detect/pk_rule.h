@@ -142,8 +142,9 @@ struct pk_rule { /* one row; what each event touches comes first */
     uint32_t cooldown_ms, repeat_ms /* check_interval */;
     bool is_auto, is_own /* of the operator's book */, is_stored /* and made at run time */;
     uint8_t action_count;
-    uint32_t line; /* of its section */
-    uint64_t hash; /* of its text: equal = unchanged */
+    uint32_t line;        /* of its section */
+    uint64_t hash;        /* of its text: equal = unchanged */
+    uint64_t window_hash; /* of what its windows and what they learned hang on: equal = they live on */
     struct pk_rule_ref id, about, title, type, text /* the whole section */, group_field, tags, metadata,
         aliases;
     struct pk_rule_ref actions[PK_RULE_ACTIONS_MAX];

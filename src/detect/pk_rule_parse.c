@@ -712,6 +712,27 @@ static int first_section(struct pk_rule_parser *p, struct pk_diag *diag) {
     return PK_OK;
 }
 
+/* Words for people, what is done about it, and how often it is told change nothing that was counted. */
+static bool is_for_windows(enum key key) {
+    static const uint32_t OTHERS = 1u << KEY_ABOUT | 1u << KEY_TITLE | 1u << KEY_TYPE | 1u << KEY_COOLDOWN |
+                                   1u << KEY_ACTIONS | 1u << KEY_AUTO | 1u << KEY_ENABLED |
+                                   1u << KEY_CHECK_INTERVAL | 1u << KEY_TAGS | 1u << KEY_METADATA |
+                                   1u << KEY_ALIASES;
+    return (OTHERS & 1u << key) == 0;
+}
+
+static uint64_t window_hash(const struct section *s) {
+    uint64_t hash = 0;
+    for (uint32_t key = 0; key < KEY_COUNT; key++) {
+        if (has(s, (enum key)key) && is_for_windows((enum key)key)) {
+            const struct pk_str value = s->values[key].value;
+            hash = pk_hash64_mix(hash ^ key, pk_hash64(value.p, value.n));
+            hash = pk_thresholds_mix(s->parser->thresholds, value, hash);
+        }
+    }
+    return hash != 0 ? hash : 1u; /* 0 marks a rule that is another one */
+}
+
 int pk_rule_parse_next(struct pk_rule_parser *p, struct pk_rule *out, struct pk_diag *out_diag) {
     int err = first_section(p, out_diag);
     if (err != PK_OK) {
@@ -749,6 +770,7 @@ int pk_rule_parse_next(struct pk_rule_parser *p, struct pk_rule *out, struct pk_
     }
     const struct pk_str text = pk_str_make(from, (size_t)(to - from));
     out->hash = pk_thresholds_mix(p->thresholds, text, pk_hash64(text.p, text.n));
+    out->window_hash = window_hash(&s);
     if (text.n > UINT16_MAX) {
         return fail_section(&s, "the text of rule '{}' is too long", p->item.section_name);
     }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/pk_assert.h"
 #include "support/detect_rig.h"
 #include "support/pk_test.h"
 
@@ -353,6 +354,19 @@ PK_TEST(across__count__needs_enough_sources_within_the_window) {
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_CLEARED);
 }
 
+PK_TEST(across__count__names_sources_whose_events_the_count_did_not_need) {
+    REQUIRE(detect_rig_init(&rig, "[rule a]\non = type = x\nwhen = count >= 3 in 60s across 3 sources\n"
+                                  "type = network_partition\nseverity = high\n") == PK_OK);
+    static const char *const SOURCES[] = {"gone", "a", "b", "b", "b", "c"};
+    for (size_t i = 0; i < PK_COUNT_OF(SOURCES); i++) {
+        CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
+        give("x", SOURCES[i], PK_SEV_INFO);
+        detect_rig_wait(&rig, i == 0 ? 60000 : 5);
+    }
+    REQUIRE(detect_rig_finding(&rig, &f) == PK_FINDING_FIRE);
+    CHECK_EQ_INT(f.component_count, 3);
+}
+
 PK_TEST(across__value__fires_when_enough_sources_hold_and_clears_when_not) {
     REQUIRE(detect_rig_init(&rig, "[rule a]\non = type = memory_pct\nwhen = value > 90 for 20s across 2 "
                                   "sources\ntype = memory_exhaustion\n"
@@ -657,6 +671,38 @@ PK_TEST(load__of_a_changed_rule__what_fires_is_judged_by_the_new_text) {
     CHECK_EQ_U64(rig.engine.windows.used, 0);
 }
 
+PK_TEST(load__of_other_words_actions_or_times_of_telling__keeps_every_count) {
+    static const char *const COUNT =
+        "on = severity >= high\nwhen = count >= 3 in 10s by source\nseverity = low\n";
+    static const struct {
+        const char *more;
+        bool is_kept;
+    } CASES[] = {{"about = Other words\n", true},
+                 {"title = T\ntags = a\n", true},
+                 {"cooldown = 1m\n", true},
+                 {"check_interval = 5s\n", true},
+                 {"# a comment\nenabled = yes\n", true},
+                 {"clear = stable for 9s\n", false},
+                 {"keys = 9\n", false}};
+    for (size_t i = 0; i < PK_COUNT_OF(CASES); i++) {
+        char rules[256];
+        struct pk_buf b;
+        pk_buf_init(&b, rules, sizeof rules);
+        pk_buf_puts(&b, "[rule c]\ntype = custom\n");
+        pk_buf_puts(&b, COUNT);
+        REQUIRE(detect_rig_init(&rig, rules) == PK_OK);
+        give("x", "api", PK_SEV_HIGH);
+        give("x", "api", PK_SEV_HIGH);
+        pk_buf_init(&b, rules, sizeof rules);
+        pk_buf_puts(&b, "[rule c]\ntype = self\n");
+        pk_buf_puts(&b, COUNT);
+        pk_buf_puts(&b, CASES[i].more);
+        REQUIRE(detect_rig_load(&rig, rules) == PK_OK);
+        give("x", "api", PK_SEV_HIGH);
+        CHECK_EQ_INT(detect_rig_finding(&rig, &f), CASES[i].is_kept ? (int)PK_FINDING_FIRE : -1);
+    }
+}
+
 #define MANY(within, for_time)                                                                               \
     "[rule m]\non = type = cpu\nwhen = value > 90 for " for_time " across 2 sources\ntype = custom\n"        \
     "severity = low\nclear = stable for " within "\n"
@@ -830,6 +876,7 @@ PK_TEST_MAIN(
     absent__replayed_and_late_events__neither_trip_nor_feed_it,
     count__replayed_events__are_counted_in_their_own_time_and_say_so,
     across__count__needs_enough_sources_within_the_window,
+    across__count__names_sources_whose_events_the_count_did_not_need,
     across__value__fires_when_enough_sources_hold_and_clears_when_not,
     escalation__ratio_value_count_and_lasting__raise_once,
     escalation__ratio__names_all_events_of_on_as_its_denominator,
@@ -842,6 +889,7 @@ PK_TEST_MAIN(
     release__by_a_person__ends_without_a_finding_and_waits_before_it_fires_anew,
     load__a_wrong_file__changes_nothing, load__keeps_windows_of_unchanged_rules_under_their_new_index,
     load__of_a_changed_rule__what_fires_is_judged_by_the_new_text,
+    load__of_other_words_actions_or_times_of_telling__keeps_every_count,
     load__of_a_changed_rule_on_sources__waits_until_each_could_hold_again,
     adopt__a_run_of_samples__is_not_over_while_the_value_is_where_it_was,
     adopt__lasting__counts_from_the_true_beginning, enable__off__forgets_and_matches_nothing_until_on_again,

@@ -117,8 +117,8 @@ PK_TEST(bytes__are_the_same_on_every_machine) {
         detect_rig_wait(&rig, 100000);
     }
     REQUIRE(save() == 2);
-    CHECK_EQ_U64(pk_crc32c(0, rows[0], row_bytes[0]), 0xee37e868u);
-    CHECK_EQ_U64(pk_crc32c(0, rows[1], row_bytes[1]), 0x52abd612u);
+    CHECK_EQ_U64(pk_crc32c(0, rows[0], row_bytes[0]), 0x4d3eba20u);
+    CHECK_EQ_U64(pk_crc32c(0, rows[1], row_bytes[1]), 0x2ea40379u);
 }
 
 PK_TEST(anomaly_and_trend__in_one_rule__both_are_kept) {
