@@ -145,7 +145,7 @@ PK_TEST(rule_changed_or_enabled_again__the_wait_begins_anew) {
     char rules[400];
     REQUIRE(detect_rig_init(&rig, RULE) == PK_OK);
     (void)expected("a", 5000);
-    (void)snprintf(rules, sizeof rules, "%scooldown = 1m\n", RULE);
+    (void)snprintf(rules, sizeof rules, "%sstale = 5m\n", RULE);
     detect_rig_wait(&rig, 9000);
     REQUIRE(detect_rig_load(&rig, rules) == PK_OK);
     detect_rig_wait(&rig, 9999);
