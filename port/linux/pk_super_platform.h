@@ -2,6 +2,7 @@
 #define PK_SUPER_PLATFORM_H
 /* What the super_*.c files share. */
 #include "port/linux/pk_image.h"
+#include "port/linux/pk_slots.h"
 #include "port/linux/pk_super.h"
 
 enum { PK_SUPER_PATH_BYTES = 192, PK_SUPER_ENVIRONMENT_MAX = 64, PK_SUPER_RLIMIT_CPU_S = 120 };
@@ -27,6 +28,7 @@ struct pk_super_platform {
     gid_t gid;
     uint64_t boot_id;
     int signal_fd, lock_fd, own_dir_fd; /* own_dir: <state_dir>/supervisor */
+    struct pk_slots state;
     int listener_fd[PK_LISTENER_COUNT];
     struct pk_super_inlet_state inlets[PK_LIMIT_INLETS];
     struct pk_super_child_state children[PK_SUPER_CHILD_COUNT];
