@@ -176,6 +176,7 @@ static void close_fd(int *fd) {
 
 void pk_super_close_files(struct pk_super_platform *p) {
     char path[PK_SUPER_PATH_BYTES];
+    pk_slots_seal(&p->state);
     for (int i = 0; i < PK_LISTENER_COUNT; i++) {
         if (p->listener_fd[i] >= 0 &&
             pk_super_path(path, sizeof path, p->config.run_dir, listener_names[i]) == PK_OK) {
