@@ -104,8 +104,9 @@ struct pk_port_super {
      * (not such a file), PK_E_TOO_BIG, PK_E_IO. May touch the disk. */
     int (*read_owned)(void *ctx, const char *path, void *out, uint32_t cap_bytes);
     /* The supervisor's own record. load: bytes, PK_E_NOT_FOUND (first start: its directory is new),
-     * PK_E_CORRUPT (gone or not ours). save: whole, on the medium when it returns; PK_OK, PK_E_IO,
-     * PK_E_NO_SPACE. Both may wait for the disk. */
+     * PK_E_CORRUPT (gone, damaged or not ours; never an older one than was saved). save: whole, on the medium
+     * when it returns, and the one before it until then; PK_OK, PK_E_IO, PK_E_NO_SPACE. Both may wait for the
+     * disk: save for one flush, because an action waits for it (ADR 0057). */
     int (*load_state)(void *ctx, void *out, uint32_t cap_bytes);
     int (*save_state)(void *ctx, const void *p, uint32_t n);
     /* The places of inlets, in a file of its own beside it; the same. */

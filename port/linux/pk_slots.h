@@ -9,8 +9,8 @@
  *
  * A record has a number, one more than the last one, and lies in the slot of its parity. It is written and
  * flushed; later, without a flush, its number is sealed in the head. So a damaged slot is told from a torn
- * one: what was never sealed never counted, what was sealed must be there, or all is corrupt. All blocks are
- * written when the file is made: later writes change no metadata, and need no space. */
+ * one: a number that was sealed must be there, or all is corrupt (ADR 0057). All blocks are written when the
+ * file is made: later writes change no metadata and need no space. */
 #include <stdbool.h>
 #include <stdint.h>
 
