@@ -34,6 +34,8 @@ struct pk_super_inlet_from {
     const struct pk_inlet_place *place; /* NULL: none */
     const char *cursor;
     bool without_old;
+    bool is_asked;  /* the agent has nothing of it: begin with the oldest file that has a rest */
+    bool is_unsent; /* what is here was not handed over yet: nothing else now */
 };
 
 enum { PK_SUPER_NO_EXIT = -1 };
@@ -82,13 +84,14 @@ struct pk_port_super {
      * was read of it. PK_SUPER_INLET_SAME: the one there is still right; anything else: another one is.
      * A log that is there at the first look goes on at from->place, also when it was renamed to PATH.1 since
      * (the next look then gives the new one), without a place at its end; one that comes later is read from
-     * its beginning. The kernel's log begins with its oldest record, without_old with the next. The journal's
-     * program goes on behind the cursor ("": with what comes from now on). PK_E_NOT_FOUND, PK_E_DENIED (also:
-     * a link, or not a file), PK_E_BUSY (the address is in use, or the program ended a moment ago), PK_E_IO;
-     * what was there before stays. May touch the disk. */
+     * its beginning. Of several files that wait, each look gives the next. The kernel's log begins with its
+     * oldest record, without_old with the next. The journal's program goes on behind the cursor ("": with
+     * what comes from now on). PK_E_NOT_FOUND, PK_E_DENIED (also: a link, or not a file), PK_E_BUSY (the
+     * address is in use, or the program ended a moment ago), PK_E_IO; what was there before stays. May touch
+     * the disk. */
     int (*inlet)(void *ctx, uint32_t slot, const struct pk_inlet_row *row,
                  const struct pk_super_inlet_from *from);
-    /* Of a log: which file it is and how far it was read, into of, at, check and is_known of *out; PK_OK, or
+    /* Of a log: which file is being read and how far, into of, at, check and is_known of *out; PK_OK, or
      * PK_E_NOT_FOUND (not open, or no log) with *out as it was. May touch the disk. */
     int (*inlet_place)(void *ctx, uint32_t slot, struct pk_inlet_place *out);
     void (*inlet_close)(void *ctx, uint32_t slot);                /* idempotent */

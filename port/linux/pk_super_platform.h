@@ -12,11 +12,22 @@ struct pk_super_child_state {
     int fd; /* our end of its socket; -1 = none. A resolver's or prober's stays until its result was read. */
 };
 
+/* A log's files, oldest first: the last is what its path was at the last look, those before it were renamed
+ * and may have a rest that the agent has not read. Descriptors are shared with the agent, and with them how
+ * far it read. */
+enum { PK_SUPER_LOG_FILES = 1 + PK_INLET_FILES_WAITING, PK_SUPER_LOG_QUIET_LOOKS = 5 };
+struct pk_super_log_file {
+    uint64_t device, file;
+    int fd;
+};
 struct pk_super_inlet_state {
-    int fd; /* -1 = none */
+    int fd; /* -1 = none; of a log that of files[file_at], which is the one to hand over */
     bool was_looked_at;
-    uint64_t device, file; /* of a log */
-    pid_t pid;             /* of the journal's program; 0 = does not run */
+    bool is_rest_lost; /* of a file that had to make room */
+    uint8_t file_count, file_at;
+    uint8_t quiet_looks; /* at which nothing was left to read of the renamed ones */
+    struct pk_super_log_file files[PK_SUPER_LOG_FILES];
+    pid_t pid; /* of the journal's program; 0 = does not run */
     uint64_t started_ms;
     char path[108]; /* of a unix socket: to be removed; empty = none */
 };

@@ -77,10 +77,66 @@ static bool goes_on_at(int fd, const struct stat *st, const struct pk_inlet_plac
            lseek(fd, (off_t)place->at, SEEK_SET) >= 0;
 }
 
+/* ---- the files of a log ---- */
+
+static uint64_t position_of(const struct pk_super_log_file *f) {
+    const off_t at = lseek(f->fd, 0, SEEK_CUR);
+    return at > 0 ? (uint64_t)at : 0;
+}
+
+static bool is_unread(const struct pk_super_log_file *f) {
+    struct stat st;
+    return fstat(f->fd, &st) == 0 && st.st_size > 0 && (uint64_t)st.st_size > position_of(f);
+}
+
+static void show_file(struct pk_super_inlet_state *in, uint32_t at) {
+    PK_ASSERT(at < in->file_count);
+    in->file_at = (uint8_t)at;
+    in->fd = in->files[at].fd;
+}
+
+static void drop_files(struct pk_super_inlet_state *in, uint32_t count) {
+    PK_ASSERT(count < in->file_count);
+    for (uint32_t i = 0; i < count; i++) {
+        (void)close(in->files[i].fd);
+    }
+    in->file_count = (uint8_t)(in->file_count - count);
+    memmove(&in->files[0], &in->files[count], in->file_count * sizeof in->files[0]);
+    show_file(in, in->file_at > count ? in->file_at - count : 0);
+}
+
+/* The first that the agent has not done with: it goes on to the next one when nothing more comes. */
+static uint32_t file_being_read(const struct pk_super_inlet_state *in) {
+    uint32_t at = in->file_count - 1u;
+    while (at > 0 && position_of(&in->files[at]) == 0) {
+        at--;
+    }
+    while (at + 1u < in->file_count && !is_unread(&in->files[at])) {
+        at++;
+    }
+    return at;
+}
+
+/* Renamed files are let go once the agent is past them, so that their room on the disk is free when they are
+ * deleted. */
+static void let_go(struct pk_super_inlet_state *in) {
+    const uint32_t reading = file_being_read(in);
+    in->quiet_looks = reading > 0 ? (uint8_t)(in->quiet_looks + 1u) : 0;
+    if (reading > 0 &&
+        (position_of(&in->files[reading]) > 0 || in->quiet_looks >= PK_SUPER_LOG_QUIET_LOOKS)) {
+        drop_files(in, reading);
+        in->quiet_looks = 0;
+    }
+}
+
 static int take_log(struct pk_super_inlet_state *in, const struct stat *st, int fd, int which) {
-    in->device = (uint64_t)st->st_dev;
-    in->file = (uint64_t)st->st_ino;
-    (void)put_fd(in, fd);
+    if (in->file_count == PK_SUPER_LOG_FILES) {
+        in->is_rest_lost = in->is_rest_lost || is_unread(&in->files[0]);
+        drop_files(in, 1);
+    }
+    in->files[in->file_count++] =
+        (struct pk_super_log_file){.device = (uint64_t)st->st_dev, .file = (uint64_t)st->st_ino, .fd = fd};
+    show_file(in, in->file_count - 1u);
     return which;
 }
 
@@ -127,18 +183,41 @@ static int look_log_first(struct pk_super_inlet_state *in, const struct pk_inlet
     return take_log(in, &st, fd, place != NULL ? PK_SUPER_INLET_NEW_AT_END : PK_SUPER_INLET_NEW);
 }
 
+/* The agent ended in the middle, or failed: it begins with what the one before left. */
+static int look_log_again(struct pk_super_inlet_state *in) {
+    const bool is_lost = in->is_rest_lost;
+    drop_files(in, file_being_read(in));
+    show_file(in, 0);
+    in->is_rest_lost = false;
+    return is_lost ? PK_SUPER_INLET_NEW_AT_END : PK_SUPER_INLET_SAME;
+}
+
 /* While we hold a file its number is not given to another one, so equal numbers are the same file. */
 static int look_log(struct pk_super_inlet_state *in, const struct pk_inlet_row *row,
-                    const struct pk_inlet_place *place) {
+                    const struct pk_super_inlet_from *from) {
     struct stat st;
     if (!in->was_looked_at) {
         in->was_looked_at = true;
-        return look_log_first(in, row, place);
+        return look_log_first(in, row, from->place);
+    }
+    if (from->is_asked && in->file_count > 0) {
+        const int which = look_log_again(in);
+        if (in->file_count > 1u || is_unread(&in->files[0]) || which != PK_SUPER_INLET_SAME) {
+            return which;
+        }
+    } else if (from->is_unsent && in->file_count > 0) {
+        return PK_SUPER_INLET_SAME;
+    }
+    if (in->file_at + 1u < in->file_count) {
+        show_file(in, in->file_at + 1u);
+        return PK_SUPER_INLET_NEW;
     }
     if (lstat(row->path, &st) != 0) {
         return error_of(errno);
     }
-    if (in->fd >= 0 && in->device == (uint64_t)st.st_dev && in->file == (uint64_t)st.st_ino) {
+    const struct pk_super_log_file *last = in->file_count > 0 ? &in->files[in->file_count - 1u] : NULL;
+    if (last != NULL && last->device == (uint64_t)st.st_dev && last->file == (uint64_t)st.st_ino) {
+        let_go(in);
         return PK_SUPER_INLET_SAME;
     }
     const int fd = open_log(row->path, &st);
@@ -170,14 +249,15 @@ int pk_super_inlet_place(void *ctx, uint32_t slot, struct pk_inlet_place *out) {
     PK_ASSERT(slot < PK_LIMIT_INLETS);
     const struct pk_super_inlet_state *in = &p->inlets[slot];
     uint32_t check = 0;
-    const off_t at = in->fd >= 0 && in->file != 0 ? lseek(in->fd, 0, SEEK_CUR) : -1;
-    if (at < 0) {
+    if (in->file_count == 0) {
         return PK_E_NOT_FOUND;
     }
+    const struct pk_super_log_file *f = &in->files[file_being_read(in)];
+    const uint64_t at = position_of(f);
     /* Cut short under the reader: it begins anew there. */
-    const bool is_there = check_before(in->fd, (uint64_t)at, &check);
-    out->of = in->file;
-    out->at = is_there ? (uint64_t)at : 0;
+    const bool is_there = check_before(f->fd, at, &check);
+    out->of = f->file;
+    out->at = is_there ? at : 0;
     out->check = is_there ? check : 0;
     out->is_known = true;
     return PK_OK;
@@ -366,7 +446,7 @@ int pk_super_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row,
     struct pk_super_inlet_state *in = &p->inlets[slot];
     switch ((enum pk_inlet_kind)row->kind) {
     case PK_INLET_LOG:
-        return look_log(in, row, from->place);
+        return look_log(in, row, from);
     case PK_INLET_KMSG:
         return look_kmsg(in, row, from->without_old);
     case PK_INLET_JOURNAL:
@@ -393,7 +473,10 @@ void pk_super_inlet_close(void *ctx, uint32_t slot) {
     if (in->path[0] != '\0') {
         (void)unlink(in->path);
     }
-    if (in->fd >= 0) {
+    for (uint32_t i = 0; i < in->file_count; i++) {
+        (void)close(in->files[i].fd);
+    }
+    if (in->file_count == 0 && in->fd >= 0) {
         (void)close(in->fd);
     }
     *in = (struct pk_super_inlet_state){.fd = -1};

@@ -59,13 +59,16 @@ static void hand_over(struct pk_supervisor *s, uint32_t index) {
 }
 
 /* What is known of it from before our start, once. Numbers of kernel records are of one boot. */
-static struct pk_super_inlet_from from_of(const struct pk_supervisor *s, uint32_t index, const char *cursor) {
+static struct pk_super_inlet_from from_of(const struct pk_supervisor *s, uint32_t index, const char *cursor,
+                                          bool is_asked) {
     const struct pk_inlet_place *place = &s->kept.places.rows[index];
     const bool is_log = s->config.inlets.rows[index].kind == PK_INLET_LOG;
     const bool has_cursor = cursor[0] == '\0' && s->kept.is_due[index];
     return (struct pk_super_inlet_from){.place = is_log && s->kept.is_due[index] ? place : NULL,
                                         .cursor = has_cursor ? s->kept.places.cursor : cursor,
-                                        .without_old = s->kept.was_lost[index]};
+                                        .without_old = s->kept.was_lost[index],
+                                        .is_asked = is_asked,
+                                        .is_unsent = s->inlets.is_unsent[index]};
 }
 
 static void say_lost(const struct pk_supervisor *s, uint32_t index) {
@@ -91,7 +94,7 @@ static void note_start(struct pk_supervisor *s, uint32_t index, int is_new) {
 
 static void look(struct pk_supervisor *s, uint32_t index, const char *cursor, bool is_asked) {
     struct pk_super_inlets *in = &s->inlets;
-    const struct pk_super_inlet_from from = from_of(s, index, cursor);
+    const struct pk_super_inlet_from from = from_of(s, index, cursor, is_asked);
     const int is_new = s->port->inlet(s->port->ctx, index, &s->config.inlets.rows[index], &from);
     if (is_new < 0) {
         refuse(s, index, is_new);

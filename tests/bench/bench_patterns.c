@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "event/pk_logevent.h"
+#include "event/pk_patterns_own.h"
 
 enum { LINES_MAX = 1 << 16, BYTES_MAX = 1 << 24, RUN_NS = 400000000 };
 
@@ -118,6 +119,71 @@ static uint64_t whole_way(void) {
     return found;
 }
 
+/* As many patterns of an operator as the board takes, with texts of six bytes and more. */
+static struct pk_patterns_own own;
+static struct pk_patterns_use use;
+static struct pk_patterns_tables both;
+
+static void take_own(const char *text, int n) {
+    struct pk_diag diag;
+    pk_patterns_own_init(&own);
+    if (pk_patterns_own_add(&own, "own", pk_str_make(text, (size_t)n), &diag) != PK_OK) {
+        fprintf(stderr, "bench_patterns: %u: %s\n", (unsigned)diag.line, diag.message);
+        exit(1);
+    }
+    pk_patterns_use(&use, &own);
+    pk_patterns_use_tables(&use, NULL, &both);
+}
+
+/* Texts that begin alike and look far for what follows. */
+static void make_worst(void) {
+    static char text[PK_LIMIT_PATTERN_TEXT_BYTES];
+    int n = snprintf(text, sizeof text, "[pattern p]\nevent = e\n");
+    for (unsigned i = 0; i < PK_LIMIT_PATTERN_TEXTS; i++) {
+        n += snprintf(text + n, sizeof text - (size_t)n, "match = abcd{}Q%u\n", i);
+    }
+    take_own(text, n);
+}
+
+static void make_own(void) {
+    static char text[PK_LIMIT_PATTERN_TEXT_BYTES];
+    int n = 0;
+    for (unsigned i = 0; i < PK_LIMIT_PATTERNS; i++) {
+        n += snprintf(
+            text + n, sizeof text - (size_t)n,
+            "[pattern p%u]\nevent = e\nsource = {unit}\nmatch = %c%cmp %u of {unit} runs at {value} bar\n", i,
+            (char)('a' + i % 26u), (char)('a' + i / 26u), i);
+    }
+    take_own(text, n);
+}
+
+static uint64_t whole_way_own(void) {
+    uint64_t found = 0;
+    struct pk_logline line;
+    struct pk_logevent_pattern pattern;
+    for (uint32_t i = 0; i < line_count; i++) {
+        pk_logline_parse(&reader, lines[i], &line);
+        found += pk_logevent_make(&both, &line, &once, &event, &pattern) == PK_OK ? 1u : 0u;
+    }
+    return found;
+}
+
+/* The longest line, made of nothing but beginnings of texts that are not there. */
+static uint64_t worst_line(void) {
+    static char message[PK_LOG_LINE_BYTES_MAX];
+    static const char BEGINNING[4] = "abcd";
+    struct pk_logevent_pattern pattern;
+    struct pk_logline line = {.message = {message, sizeof message}};
+    uint64_t found = 0;
+    for (size_t i = 0; i + sizeof BEGINNING <= sizeof message; i += sizeof BEGINNING) {
+        memcpy(message + i, BEGINNING, sizeof BEGINNING);
+    }
+    for (uint32_t i = 0; i < line_count; i += line_count / 8u + 1u) {
+        found += pk_logevent_make(&both, &line, &once, &event, &pattern) == PK_OK ? 1u : 0u;
+    }
+    return found;
+}
+
 static void report(const char *what, double ns, double memchr_ns, double line_bytes, uint64_t found) {
     printf("%-28s %7.1f ns a line, %5.2f million lines/s, %6.0f MB/s, %5.1f times memchr, found %llu of %u\n",
            what, ns, 1000.0 / ns, line_bytes * 1000.0 / ns, ns / memchr_ns, (unsigned long long)found,
@@ -143,5 +209,11 @@ int main(int argc, char **argv) {
     report("patterns and their fields", find_ns, memchr_ns, line_bytes, found);
     const double whole_ns = measure(whole_way, &found);
     report("line to event", whole_ns, memchr_ns, line_bytes, found);
+    make_own();
+    const double own_ns = measure(whole_way_own, &found);
+    printf("with %u of an operator's      %7.1f ns a line\n", PK_LIMIT_PATTERNS, own_ns);
+    make_worst();
+    const double worst_ns = measure(worst_line, &found) * line_count / 8.0;
+    printf("the worst line of 8 KiB      %7.1f us\n", worst_ns / 1000.0);
     return 0;
 }

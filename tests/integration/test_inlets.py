@@ -123,6 +123,48 @@ def test_log__many_rotations_and_an_agent_that_dies():
         assert gateway.stop() == 0
 
 
+def test_log__rotated_while_the_agent_dies__the_rest_is_read():
+    with Rig() as rig:
+        log = rig.write("auth.log", failed("192.0.2.1"))
+        gateway = start(rig, f"[log auth]\npath = {log}\n")
+        await_true("the log is read", 5, lambda: inlet(gateway, "log:auth") == 1)
+        append(log, failed("192.0.2.2"))
+        await_true("a line", 4, lambda: len(events(gateway, source="192.0.2.2")) == 1)
+        agent = gateway.agent_pid()
+        os.kill(agent, 19)  # it reads nothing any more
+        for n in (3, 4):
+            append(log, failed(f"192.0.2.{n}") * 3)
+            os.rename(log, f"{log}.{n}.old")  # none of them is PATH.1
+            append(log, failed(f"192.0.2.{n + 2}") * 2)
+            time.sleep(1.6)  # the supervisor sees each
+        os.kill(agent, 9)
+        await_true("another agent", 10, lambda: gateway.agent_pid() not in (0, agent))
+        count = lambda n: len(events(gateway, source=f"192.0.2.{n}"))
+        await_true("what all three files had", 15, lambda: (count(3), count(4), count(5), count(6)) == (3, 3, 2, 2))
+        append(log, failed("192.0.2.7"))
+        await_true("and it goes on", 5, lambda: count(7) == 1)
+        time.sleep(1.2)
+        assert (count(1), count(3), count(4), count(5), count(6)) == (0, 3, 3, 2, 2), "read twice"
+        held = lambda: [l for l in (os.readlink(f"/proc/{gateway.process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{gateway.process.pid}/fd")) if ".old" in l]
+        await_true("renamed files are let go", 10, lambda: not held())
+        assert gateway.stop() == 0
+
+
+def test_log__emptied_and_longer_within_a_second__is_read_from_its_beginning():
+    with Rig() as rig:
+        log = rig.write("auth.log", "")
+        gateway = start(rig, f"[log auth]\npath = {log}\n")
+        await_true("the log is read", 5, lambda: inlet(gateway, "log:auth") == 1)
+        append(log, failed("192.0.2.1"))
+        await_true("a line", 4, lambda: len(events(gateway, source="192.0.2.1")) == 1)
+        with open(log, "r+") as f:  # as copytruncate does, and its writer goes on at once
+            f.truncate(0)
+        append(log, failed("192.0.2.2") * 5)
+        await_true("all of it", 4, lambda: len(events(gateway, source="192.0.2.2")) == 5)
+        assert gateway.result("sources.get", source="log:auth")["inlet"]["truncated"] == 1
+        assert gateway.stop() == 0
+
+
 def test_log__clock_jumps_in_its_timestamps():
     with Rig() as rig:
         log = rig.write("app.log", "")
@@ -459,7 +501,7 @@ def test_restart__kernel_and_journal_go_on_where_they_were():
         assert gateway.stop() == 0
 
 
-main(test_brute_force_in_a_rotated_file__opens_a_security_incident, test_log__emptied_half_written_long_odd_and_deleted, test_log__many_rotations_and_an_agent_that_dies,
+main(test_log__rotated_while_the_agent_dies__the_rest_is_read, test_log__emptied_and_longer_within_a_second__is_read_from_its_beginning, test_brute_force_in_a_rotated_file__opens_a_security_incident, test_log__emptied_half_written_long_odd_and_deleted, test_log__many_rotations_and_an_agent_that_dies,
      test_log__clock_jumps_in_its_timestamps, test_syslog__both_forms_on_both_sockets, test_statsd__gauges_counts_and_what_is_refused, test_kmsg__records_and_a_gap,
      test_kmsg__the_real_one, test_journal__a_stand_in_for_journalctl_that_dies, test_journal__a_real_one, test_idle__few_wake_ups, test_reload__another_table, test_restart__logs_go_on_where_they_were,
      test_restart__kernel_and_journal_go_on_where_they_were, at_once=4)
