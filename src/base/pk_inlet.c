@@ -28,16 +28,6 @@ static const struct key {
     {"journal", "command", PK_INLET_JOURNAL, VALUE_SWITCH_PATH, "journal", "/usr/bin/journalctl"},
 };
 
-bool pk_inlet_is_section(struct pk_str kind, bool *out_has_name) {
-    for (size_t i = 0; i < PK_COUNT_OF(KEYS); i++) {
-        if (pk_str_eq_c(kind, KEYS[i].section)) {
-            *out_has_name = KEYS[i].name == NULL;
-            return true;
-        }
-    }
-    return false;
-}
-
 static struct pk_inlet_row *find(struct pk_inlets *t, uint8_t kind, const char *name) {
     for (uint32_t i = 0; i < t->count; i++) {
         if (t->rows[i].kind == kind && strcmp(t->rows[i].name, name) == 0) {

@@ -56,8 +56,6 @@ struct pk_inlets {
     uint32_t count;
 };
 
-/* Whether [kind] is a section of this table, and whether it wants a name. */
-bool pk_inlet_is_section(struct pk_str kind, bool *out_has_name);
 /* The section begins. NULL, or what is wrong with its name, with a place for the name. */
 const char *pk_inlet_open(struct pk_inlets *t, struct pk_str kind, struct pk_str name);
 /* One pair of it. NULL, or what is wrong, with a place for the value (for the key: PK_INLET_UNKNOWN_KEY). A

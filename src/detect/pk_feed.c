@@ -109,8 +109,10 @@ static void feed_count(struct pk_engine *e, uint16_t rule, const struct pk_rule 
     }
     note_value(e, w, event, true);
     if (is_replayed(event)) {
-        /* Its clock is the newest time: one that comes late does not turn it back. */
-        pk_eval_replayed(e, slot, event, is_newest ? time_ms : w->last_ms, pk_judge_replayed_count(e, slot));
+        /* Its clock is the newest time counted: one that comes late does not turn it back. */
+        uint32_t newest_ms = time_ms;
+        (void)pk_windows_nth(&e->windows, slot, r->ring_cap, 1, &newest_ms);
+        pk_eval_replayed(e, slot, event, newest_ms, pk_judge_replayed_count(e, slot));
     } else {
         pk_eval_window(e, slot, event);
     }

@@ -28,16 +28,12 @@ struct edit {
     const char **why;
 };
 
-static bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static bool is_operator(char c) {
     return c == '<' || c == '>' || c == '=' || c == '!';
 }
 
 static bool is_word(char c) {
-    return !is_space(c) && !is_operator(c) && c != '(' && c != ')' && c != ',' && c != '|' && c != '%' &&
+    return !pk_is_space(c) && !is_operator(c) && c != '(' && c != ')' && c != ',' && c != '|' && c != '%' &&
            c != '"';
 }
 

@@ -15,12 +15,8 @@ static const char *const SEVERITY_WORDS[] = {"info", "low", "medium", "high", "c
 static const char *const NO_WORDS[] = {"and", "in",   "for",    "by",  "across", "if",
                                        "min", "else", "within", "per", "sources"};
 
-static bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 int pk_rule_fail(struct pk_rule_cursor *c, uint32_t at, const char *message, struct pk_str argument) {
-    while (at < c->value.n && is_space(c->value.p[at])) {
+    while (at < c->value.n && pk_is_space(c->value.p[at])) {
         at++; /* the word, not the space before it */
     }
     uint32_t line = c->line;
@@ -60,7 +56,7 @@ static bool is_single(char c) {
 struct pk_str pk_rule_peek(struct pk_rule_cursor *c) {
     const char *p = c->value.p;
     const uint32_t n = c->value.n;
-    while (c->at < n && is_space(p[c->at])) {
+    while (c->at < n && pk_is_space(p[c->at])) {
         c->at++;
     }
     uint32_t end = c->at;
@@ -82,7 +78,8 @@ struct pk_str pk_rule_peek(struct pk_rule_cursor *c) {
     } else if (p[end] == '-' && end + 1u < n && p[end + 1u] == '>') {
         end += 2u;
     } else {
-        while (end < n && !is_space(p[end]) && !is_single(p[end]) && !is_operator(p[end]) && p[end] != '"') {
+        while (end < n && !pk_is_space(p[end]) && !is_single(p[end]) && !is_operator(p[end]) &&
+               p[end] != '"') {
             end++;
         }
     }

@@ -7,10 +7,6 @@
 #include "event/pk_loghead.h"
 #include "event/pk_logjson.h"
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 static struct pk_str behind(struct pk_str s, uint32_t n) {
     return (struct pk_str){s.p + n, s.n - n};
 }
@@ -183,7 +179,7 @@ static bool take_kmsg(struct pk_log_reader *r, struct pk_str line, struct pk_log
     struct pk_str rest = line, piece;
     uint64_t numbers[3] = {0};
     uint32_t digits = 0;
-    while (digits < line.n && is_digit(line.p[digits])) {
+    while (digits < line.n && pk_is_digit(line.p[digits])) {
         digits++;
     }
     if (line.n < 8u || digits == 0 || digits == line.n || line.p[digits] != ',') {
@@ -247,10 +243,10 @@ static bool take_syslog5(struct pk_log_reader *r, struct pk_str rest, struct pk_
 static bool take_priority(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
     uint32_t n = 1;
     unsigned priority = 0;
-    if (line.n < 4u || line.p[0] != '<' || !is_digit(line.p[1])) {
+    if (line.n < 4u || line.p[0] != '<' || !pk_is_digit(line.p[1])) {
         return false;
     }
-    for (; n < 5u && n < line.n && is_digit(line.p[n]); n++) {
+    for (; n < 5u && n < line.n && pk_is_digit(line.p[n]); n++) {
         priority = priority * 10u + (unsigned)(line.p[n] - '0');
     }
     if (n >= line.n || line.p[n] != '>' || priority > 191u) {
@@ -294,7 +290,7 @@ static bool take_klog(struct pk_log_reader *r, struct pk_str line, struct pk_log
     char stamp[16];
     struct pk_logtime t;
     const char *letter = line.n > 22u && line.p[0] != '\0' ? strchr(LETTERS, line.p[0]) : NULL;
-    if (letter == NULL || !is_digit(line.p[1]) || !is_digit(line.p[4]) || line.p[5] != ' ') {
+    if (letter == NULL || !pk_is_digit(line.p[1]) || !pk_is_digit(line.p[4]) || line.p[5] != ' ') {
         return false;
     }
     memcpy(stamp, line.p + 1, 2);
@@ -343,7 +339,7 @@ static bool take_further_on(struct pk_log_reader *r, struct pk_str line, struct 
         (void)pk_loghead_word(&inner);
         (void)pk_loghead_word(&inner);
         inner = skip_blanks(inner);
-        const uint32_t again = inner.n > 0 && !is_digit(inner.p[0]) ? pk_logtime_parse(inner, &t) : 0;
+        const uint32_t again = inner.n > 0 && !pk_is_digit(inner.p[0]) ? pk_logtime_parse(inner, &t) : 0;
         if (again > 0) {
             pk_loghead_syslog(behind(inner, again), out);
         } else {

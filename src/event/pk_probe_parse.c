@@ -223,14 +223,10 @@ static int set_status(struct pk_probe *p, struct pk_str v, struct pk_probe_error
     return PK_OK;
 }
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static bool next_word(struct pk_str *rest, struct pk_str *out) {
     *rest = pk_str_trim(*rest);
     uint32_t n = 0;
-    while (n < rest->n && !is_blank(rest->p[n])) {
+    while (n < rest->n && !pk_is_space(rest->p[n])) {
         n++;
     }
     *out = pk_str_make(rest->p, n);

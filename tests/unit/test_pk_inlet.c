@@ -17,13 +17,6 @@ static void empty(void) {
     memset(&table, 0, sizeof table);
 }
 
-PK_TEST(inlets__sections) {
-    bool has_name = false;
-    CHECK(pk_inlet_is_section(pk_str_of("log"), &has_name) && has_name);
-    CHECK(pk_inlet_is_section(pk_str_of("journal"), &has_name) && !has_name);
-    CHECK(!pk_inlet_is_section(pk_str_of("broker"), &has_name));
-}
-
 PK_TEST(inlets__logs__need_a_name_and_a_path) {
     empty();
     CHECK(open_log("auth") == NULL);
@@ -128,7 +121,7 @@ PK_TEST(inlets__cursor__nothing_that_is_no_cursor) {
     CHECK(!pk_inlet_is_cursor(pk_str_of("s=1\n")) && !pk_inlet_is_cursor(pk_str_of("s=/x")));
 }
 
-PK_TEST_MAIN(inlets__sections, inlets__logs__need_a_name_and_a_path, inlets__logs__patterns_and_form,
+PK_TEST_MAIN(inlets__logs__need_a_name_and_a_path, inlets__logs__patterns_and_form,
              inlets__sockets_and_devices__yes_no_or_a_path, inlets__udp__port_and_address,
              inlets__full__says_so, inlets__checksum__tells_tables_apart,
              inlets__cursor__nothing_that_is_no_cursor)
