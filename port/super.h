@@ -94,6 +94,9 @@ struct pk_port_super {
     /* Of a log: which file is being read and how far, into of, at, check and is_known of *out; PK_OK, or
      * PK_E_NOT_FOUND (not open, or no log) with *out as it was. May touch the disk. */
     int (*inlet_place)(void *ctx, uint32_t slot, struct pk_inlet_place *out);
+    /* Datagrams the kernel threw away at its socket since that was opened; 0 also: not known, or no socket.
+     */
+    uint32_t (*inlet_dropped)(void *ctx, uint32_t slot);
     void (*inlet_close)(void *ctx, uint32_t slot);                /* idempotent */
     void (*inlet_swap)(void *ctx, uint32_t slot, uint32_t other); /* what is known of the two, open or not */
 

@@ -69,6 +69,7 @@ void pk_super_inlets_init(struct pk_super_platform *p);
 int pk_super_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row,
                    const struct pk_super_inlet_from *from);
 int pk_super_inlet_place(void *ctx, uint32_t slot, struct pk_inlet_place *out);
+uint32_t pk_super_inlet_dropped(void *ctx, uint32_t slot);
 void pk_super_inlet_close(void *ctx, uint32_t slot);
 void pk_super_inlet_swap(void *ctx, uint32_t slot, uint32_t other);
 void pk_super_inlets_close(struct pk_super_platform *p);

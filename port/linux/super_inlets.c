@@ -17,6 +17,7 @@
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
 #include "port/linux/pk_accounts.h"
+#include "port/linux/pk_dial.h"
 #include "port/linux/pk_super_platform.h"
 
 enum { RECEIVE_BYTES = 262144, JOURNAL_PAUSE_MS = 1000 };
@@ -303,14 +304,23 @@ static int bind_unix(const struct pk_super_platform *p, struct pk_super_inlet_st
 }
 
 static int bind_udp(const struct pk_inlet_row *row, int fd) {
-    struct sockaddr_in address;
-    memset(&address, 0, sizeof address);
-    address.sin_family = AF_INET;
-    address.sin_port = htons(row->port);
-    if (inet_pton(AF_INET, row->path, &address.sin_addr) != 1) {
+    struct sockaddr_storage address;
+    const int yes = 1;
+    const socklen_t bytes = pk_dial_address(row->path, row->port, &address);
+    if (bytes == 0) {
         return PK_E_BAD_FIELD;
     }
-    return bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 ? PK_OK : error_of(errno);
+    if (address.ss_family == AF_INET6) { /* "::" is not all of IPv4 too: that is another socket */
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
+    }
+    return bind(fd, (const struct sockaddr *)&address, bytes) == 0 ? PK_OK : error_of(errno);
+}
+
+static int family_of(const struct pk_inlet_row *row, bool is_udp) {
+    if (!is_udp) {
+        return AF_UNIX;
+    }
+    return strchr(row->path, ':') != NULL ? AF_INET6 : AF_INET;
 }
 
 static int look_socket(const struct pk_super_platform *p, struct pk_super_inlet_state *in,
@@ -320,7 +330,7 @@ static int look_socket(const struct pk_super_platform *p, struct pk_super_inlet_
     if (in->fd >= 0) {
         return PK_SUPER_INLET_SAME;
     }
-    const int fd = socket(is_udp ? AF_INET : AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int fd = socket(family_of(row, is_udp), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return PK_E_IO;
     }
@@ -460,6 +470,16 @@ int pk_super_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row,
         break;
     }
     return PK_E_NOT_FOUND;
+}
+
+uint32_t pk_super_inlet_dropped(void *ctx, uint32_t slot) {
+    enum { DROPS = 8, FIGURES = 9 }; /* SK_MEMINFO_DROPS, SK_MEMINFO_VARS of linux/sock_diag.h */
+    const struct pk_super_platform *p = ctx;
+    uint32_t figures[FIGURES] = {0};
+    socklen_t bytes = sizeof figures;
+    PK_ASSERT(slot < PK_LIMIT_INLETS);
+    const int fd = p->inlets[slot].fd;
+    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_MEMINFO, figures, &bytes) == 0 ? figures[DROPS] : 0;
 }
 
 void pk_super_inlet_close(void *ctx, uint32_t slot) {

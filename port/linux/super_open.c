@@ -271,6 +271,7 @@ int pk_super_platform_open(const struct pk_super_platform_config *config, struct
         .probed = pk_super_probed,
         .inlet = pk_super_inlet,
         .inlet_place = pk_super_inlet_place,
+        .inlet_dropped = pk_super_inlet_dropped,
         .inlet_close = pk_super_inlet_close,
         .inlet_swap = pk_super_inlet_swap,
         .send = pk_super_send,

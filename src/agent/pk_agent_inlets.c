@@ -634,6 +634,10 @@ static void keep_place(struct pk_agent *a, uint32_t i) {
     }
 }
 
+static bool is_udp(const struct pk_agent *a, uint32_t i) {
+    return row_of(a, i)->kind == PK_INLET_SYSLOG_UDP || row_of(a, i)->kind == PK_INLET_STATSD_UDP;
+}
+
 static void keep_places(struct pk_agent *a) {
     for (uint32_t i = 0; i < a->config.inlets.count; i++) {
         keep_place(a, i);
@@ -656,9 +660,9 @@ static void opened(struct pk_agent *a, uint32_t i, bool was_open, const struct p
         return; /* it waits behind the one being read */
     }
     in->has_line = in->is_skipping = in->is_live = false;
-    in->known_record = how->record;
+    in->known_record = is_udp(a, i) ? 0 : how->record;
     in->record = how->start == PK_IPC_INLET_RESUMED ? how->record : 0;
-    in->dropped_count = 0;
+    in->dropped_count = is_udp(a, i) ? how->record : 0;
     in->has_more = true; /* something may have come before the descriptor did */
     if (is_file(a, i)) {
         if (a->port->inlet.look(a->port->inlet.ctx, i, &file) != PK_OK) {

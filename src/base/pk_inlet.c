@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/pk_address.h"
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
 
@@ -90,34 +91,26 @@ static const char *set_path(struct pk_inlet_row *row, struct pk_str value) {
     return NULL;
 }
 
-/* Four numbers 0..255 with dots. */
-static bool is_ipv4(struct pk_str s) {
-    struct pk_str piece;
-    uint32_t count = 0;
-    while (pk_str_split(&s, '.', &piece)) {
-        uint64_t n = 0;
-        if (piece.n > 3u || pk_parse_u64(piece, &n) != PK_OK || n > 255u) {
-            return false;
-        }
-        count++;
-    }
-    return count == 4u;
-}
-
-/* "8125", "127.0.0.1:8125" */
+/* "8125", "127.0.0.1:8125", "[::1]:8125" */
 static const char *set_address(struct pk_inlet_row *row, struct pk_str value, bool is_any) {
     struct pk_str address = pk_str_of("127.0.0.1"), port = value;
-    const char *colon = value.n > 0 ? memchr(value.p, ':', value.n) : NULL;
+    const bool is_v6 = value.n > 0 && value.p[0] == '[';
+    const char *end = value.n > 0 ? memchr(value.p, is_v6 ? ']' : ':', value.n) : NULL;
+    uint8_t bytes[16];
     uint64_t n = 0;
-    if (colon != NULL) {
-        address.p = value.p;
-        address.n = (uint32_t)(colon - value.p);
-        port = pk_str_make(colon + 1, value.n - address.n - 1u);
+    if (end != NULL) {
+        const uint32_t at = (uint32_t)(end - value.p);
+        address = is_v6 ? pk_str_make(value.p + 1, at - 1u) : pk_str_make(value.p, at);
+        port = pk_str_make(end + 1, value.n - at - 1u);
     }
-    if (!is_ipv4(address) || pk_parse_u64(port, &n) != PK_OK || n == 0 || n > 65535u) {
-        return "'{}' is not PORT or ADDRESS:PORT with a numeric IPv4 address";
+    if (is_v6 && port.n > 0 && port.p[0] == ':') {
+        port = pk_str_make(port.p + 1, port.n - 1u);
     }
-    if (!is_any && !pk_str_starts(address, "127.")) {
+    if (!(is_v6 ? pk_address_parse_v6(address, bytes) : pk_address_parse_v4(address, bytes)) ||
+        pk_parse_u64(port, &n) != PK_OK || n == 0 || n > 65535u || address.n >= sizeof row->path) {
+        return "'{}' is not PORT, ADDRESS:PORT or [ADDRESS]:PORT with a numeric IPv4 or IPv6 address";
+    }
+    if (!is_any && !pk_address_is_loopback(address)) {
         return "'{}' is not on loopback: whoever reaches it can cause actions here";
     }
     memset(row->path, 0, sizeof row->path);

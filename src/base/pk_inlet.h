@@ -29,7 +29,7 @@ enum {
 struct pk_inlet_row {               /* 212 bytes, no holes: the checksum is over them */
     char name[PK_INLET_NAME_BYTES]; /* of the source that stands for it: "log:auth", "syslog", "kmsg" */
     /* Absolute, of the file, device or program; of a socket: empty = its usual name in the run directory; of
-     * UDP: a numeric IPv4 address */
+     * UDP: a numeric address */
     char path[PK_INLET_PATH_BYTES];
     char patterns[PK_INLET_PATTERNS_BYTES]; /* log: "ssh, kernel" (pk_patterns_use_pick); empty = all */
     uint16_t port;

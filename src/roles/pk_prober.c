@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/pk_address.h"
 #include "base/pk_assert.h"
 #include "base/pk_zero.h"
 #include "event/pk_dns.h"
@@ -67,15 +68,9 @@ static bool is_numeric(const char *host) {
     return is_v4 || strchr(host, ':') != NULL;
 }
 
-static bool is_loopback(const char *address) {
-    const struct pk_str s = pk_str_of(address);
-    return pk_str_starts(s, "127.") || pk_str_eq_c(s, "::1") ||
-           pk_str_eq_c(s, "0000:0000:0000:0000:0000:0000:0000:0001");
-}
-
 /* What that says of the network between: a host that refuses is there, and this machine always is. */
 static void meet(struct pk_prober *p, const char *address, int err) {
-    if (is_loopback(address)) {
+    if (pk_address_is_loopback(pk_str_of(address))) {
         p->out->reach = PK_REACH_HERE;
     } else if (err == PK_OK || err == PK_E_CLOSED) {
         p->out->reach = PK_REACH_MET;
@@ -316,20 +311,6 @@ static void judge_answer(struct pk_prober *p, const struct pk_dns_answer *a, con
     }
 }
 
-/* "192.0.2.1" as four bytes. */
-static bool parse_v4(const char *text, uint8_t out[4]) {
-    struct pk_str rest = pk_str_of(text), piece;
-    uint32_t n = 0;
-    while (pk_str_split(&rest, '.', &piece)) {
-        uint64_t v = 0;
-        if (n == 4 || pk_parse_u64(piece, &v) != PK_OK || v > 255) {
-            return false;
-        }
-        out[n++] = (uint8_t)v;
-    }
-    return n == 4;
-}
-
 /* Waits for the answer to this very question; strangers' datagrams are passed over. */
 static void await_answer(struct pk_prober *p, const char *server, const uint8_t *query, uint32_t query_bytes,
                          const struct pk_str *expected) {
@@ -368,7 +349,7 @@ static void run_dns(struct pk_prober *p) {
     char server[PK_ADDRESS_BYTES];
     struct pk_str expected = {NULL, 0};
     if (p->order->expect[0] != '\0') {
-        if (!parse_v4(p->order->expect, address)) {
+        if (!pk_address_parse_v4(pk_str_of(p->order->expect), address)) {
             fault(p, PK_E_BAD_FIELD, "not an IPv4 address: ", p->order->expect);
             return;
         }

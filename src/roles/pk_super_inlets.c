@@ -38,20 +38,34 @@ static void refuse(struct pk_supervisor *s, uint32_t index, int error) {
     say_no(s, index, error, why_not(&s->config.inlets.rows[index], error));
 }
 
+static bool is_udp(const struct pk_supervisor *s, uint32_t index) {
+    const uint8_t kind = s->config.inlets.rows[index].kind;
+    return kind == PK_INLET_SYSLOG_UDP || kind == PK_INLET_STATSD_UDP;
+}
+
+/* The first number that is news to the agent. What was lost while there was none is told to the next. */
+static uint64_t record_of(const struct pk_supervisor *s, uint32_t index) {
+    const struct pk_inlet_place *place = &s->kept.places.rows[index];
+    if (is_udp(s, index)) {
+        return s->inlets.is_orphaned[index] ? s->inlets.dropped[index]
+                                            : s->port->inlet_dropped(s->port->ctx, index);
+    }
+    return s->config.inlets.rows[index].kind == PK_INLET_KMSG && place->is_known ? place->at : 0;
+}
+
 /* A frame that finds no room is made up for at the next look. */
 static void hand_over(struct pk_supervisor *s, uint32_t index) {
     struct pk_super_inlets *in = &s->inlets;
     const struct pk_inlet_place *place = &s->kept.places.rows[index];
-    const bool is_kmsg = s->config.inlets.rows[index].kind == PK_INLET_KMSG;
-    const struct pk_ipc_inlet_fd body = {.record = is_kmsg && place->is_known ? place->at : 0,
-                                         .zone_quarters = place->zone_quarters,
-                                         .start = s->kept.start[index]};
+    const struct pk_ipc_inlet_fd body = {
+        .record = record_of(s, index), .zone_quarters = place->zone_quarters, .start = s->kept.start[index]};
     struct pk_ipc_frame frame;
     pk_super_frame(&frame, PK_IPC_FD, PK_IPC_OPEN_INLET + index, &body, sizeof body);
     const int err = s->port->send(s->port->ctx, &frame, (int)(PK_IPC_OPEN_INLET + index));
     in->is_unsent[index] = err == PK_E_AGAIN;
     if (err == PK_OK) {
         in->told_error[index] = PK_OK;
+        in->is_orphaned[index] = false;
         s->kept.start[index] = PK_IPC_INLET_AS_IS;
     } else if (err == PK_E_NOT_FOUND) {
         refuse(s, index, PK_E_NOT_FOUND);
@@ -245,7 +259,10 @@ void pk_super_inlets_arm(struct pk_supervisor *s, uint64_t now_ms) {
 void pk_super_inlets_orphan(struct pk_supervisor *s) {
     memset(&s->inlets, 0, sizeof s->inlets);
     s->inlets.due_ms = UINT64_MAX;
-    for (uint32_t i = 0; i < s->config.inlets.count; i++) { /* the cursor in its memory is gone with it */
+    for (uint32_t i = 0; i < s->config.inlets.count; i++) {
+        s->inlets.is_orphaned[i] = is_udp(s, i);
+        s->inlets.dropped[i] = is_udp(s, i) ? s->port->inlet_dropped(s->port->ctx, i) : 0;
+        /* the cursor in its memory is gone with it */
         s->kept.is_due[i] = s->kept.is_due[i] || (s->config.inlets.rows[i].kind == PK_INLET_JOURNAL &&
                                                   s->kept.places.rows[i].is_known);
     }
@@ -280,7 +297,7 @@ static void renumber(struct pk_supervisor *s, uint32_t i, uint32_t j) {
     swap_kept(&s->kept, i, j);
     for (size_t k = 0; k < PK_COUNT_OF(both); k++) {
         const uint32_t at = both[k];
-        in->is_wanted[at] = in->is_unsent[at] = false;
+        in->is_wanted[at] = in->is_unsent[at] = in->is_orphaned[at] = false;
         in->told_error[at] = PK_OK;
         if (rows[at].kind == PK_INLET_JOURNAL) {
             s->port->inlet_close(s->port->ctx, at);
@@ -312,7 +329,7 @@ void pk_super_inlets_take(struct pk_supervisor *s, const struct pk_inlets *table
             continue;
         }
         s->port->inlet_close(s->port->ctx, i);
-        in->is_wanted[i] = in->is_unsent[i] = false;
+        in->is_wanted[i] = in->is_unsent[i] = in->is_orphaned[i] = false;
         in->told_error[i] = PK_OK;
         s->kept.is_due[i] = is_known;
         s->kept.was_lost[i] = false;

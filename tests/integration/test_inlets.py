@@ -3,6 +3,7 @@
 log, the journal. What cannot be read is a fault, and recovers by itself. ctest: lane=default timeout=180"""
 import json
 import os
+import signal
 import socket
 import time
 
@@ -225,6 +226,55 @@ def test_syslog__both_forms_on_both_sockets():
         assert found["lost"] == 3, found
         assert gateway.stop() == 0
         assert not os.path.exists(os.path.join(gateway.dir, "run", "syslog.sock"))
+
+
+def counts(gateway, name):
+    return gateway.result("sources.get", source=name)["inlet"]
+
+
+def flood_syslog(gateway, port):
+    """More than the socket of a stopped agent holds; how many the kernel threw away, as the agent then counts."""
+    before = counts(gateway, "syslog-udp")["overrun"]
+    agent = gateway.agent_pid()
+    os.kill(agent, signal.SIGSTOP)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for _ in range(4000):
+            s.sendto(b"<13>x: nothing of interest " + b"y" * 400, ("127.0.0.1", port))
+    os.kill(agent, signal.SIGCONT)
+
+    def counted():
+        udp(port, "<13>x: one more")
+        return counts(gateway, "syslog-udp")["overrun"] > before
+    await_true("losses are counted", 5, counted)
+    time.sleep(0.5)
+    return counts(gateway, "syslog-udp")["overrun"] - before
+
+
+def test_syslog__losses_of_the_kernel_are_counted_once():
+    """The socket is the supervisor's and outlives the agent, and so does the kernel's count of it."""
+    port = free_udp_port()
+    with Rig() as rig:
+        gateway = start(rig, f"[syslog]\nudp = {port}\n")
+        assert flood_syslog(gateway, port) > 1000
+        os.kill(gateway.agent_pid(), signal.SIGKILL)
+        await_true("another agent", 10, lambda: gateway.is_up() and gateway.agent_pid())
+        await_true("it reads", 5, lambda: udp(port, "<13>x: again") or counts(gateway, "syslog-udp")["lines"] > 0)
+        assert counts(gateway, "syslog-udp")["overrun"] == 0, counts(gateway, "syslog-udp")
+        assert flood_syslog(gateway, port) > 1000
+
+
+def test_inlets__ipv6():
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+        s.bind(("::1", 0))
+        syslog_port = s.getsockname()[1]
+    statsd_port = free_udp_port()
+    with Rig() as rig:
+        gateway = start(rig, f"[syslog]\nudp = [::1]:{syslog_port}\n[statsd]\nudp = [::1]:{statsd_port}\n")
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+            await_true("the addresses are listened on", 5, lambda: inlet(gateway, "statsd-udp") == 1 and inlet(gateway, "syslog-udp") == 1)
+            s.sendto(f"<38>{failed('203.0.113.9')}".encode(), ("::1", syslog_port))
+            s.sendto(b"queue_depth:7|g|#source:mail", ("::1", statsd_port))
+        await_true("both came", 5, lambda: events(gateway, type="auth_failed", source="203.0.113.9") and events(gateway, type="queue_depth", source="mail"))
 
 
 def test_statsd__gauges_counts_and_what_is_refused():
@@ -502,6 +552,6 @@ def test_restart__kernel_and_journal_go_on_where_they_were():
 
 
 main(test_log__rotated_while_the_agent_dies__the_rest_is_read, test_log__emptied_and_longer_within_a_second__is_read_from_its_beginning, test_brute_force_in_a_rotated_file__opens_a_security_incident, test_log__emptied_half_written_long_odd_and_deleted, test_log__many_rotations_and_an_agent_that_dies,
-     test_log__clock_jumps_in_its_timestamps, test_syslog__both_forms_on_both_sockets, test_statsd__gauges_counts_and_what_is_refused, test_kmsg__records_and_a_gap,
+     test_log__clock_jumps_in_its_timestamps, test_syslog__both_forms_on_both_sockets, test_syslog__losses_of_the_kernel_are_counted_once, test_inlets__ipv6, test_statsd__gauges_counts_and_what_is_refused, test_kmsg__records_and_a_gap,
      test_kmsg__the_real_one, test_journal__a_stand_in_for_journalctl_that_dies, test_journal__a_real_one, test_idle__few_wake_ups, test_reload__another_table, test_restart__logs_go_on_where_they_were,
      test_restart__kernel_and_journal_go_on_where_they_were, at_once=4)

@@ -202,6 +202,20 @@ PK_TEST(inlets__syslog__what_is_none_is_counted) {
     CHECK_EQ_U64(gw.agent.intake.ledger.total[PK_LOSS_OVERFLOW], 25);
 }
 
+PK_TEST(inlets__udp__what_was_lost_before_is_not_counted_again) {
+    struct pk_ipc_frame f = {.version = PK_IPC_VERSION, .type = PK_IPC_FD, .id = PK_IPC_OPEN_INLET};
+    const struct pk_ipc_inlet_fd body = {.record = 25};
+    start(HEAD "[syslog]\nudp = 5514\n", PK_INLET_DATAGRAMS);
+    f.body_bytes = sizeof body;
+    memcpy(f.body, &body, sizeof body);
+    pk_sim_text_pass(&gw.sim, text, PK_IPC_OPEN_INLET);
+    CHECK_EQ_INT(pk_sim_ipc_push(&gw.sim, &f, 1), PK_OK);
+    pk_sim_text_overrun(&gw.sim, text, 27);
+    put("<11>after that");
+    wait_ms(10);
+    CHECK_EQ_U64(inlet()->lost_count, 2);
+}
+
 PK_TEST(inlets__kmsg__gaps_are_losses) {
     start(HEAD "[kmsg]\ndevice = yes\n", PK_INLET_RECORDS);
     give(text);
@@ -356,5 +370,6 @@ PK_TEST_MAIN(inlets__log__emptied_and_longer_than_before_within_a_look,
              inlets__another_table_there__is_asked_again,
              inlets__flood__is_held_to_the_rate_and_every_loss_is_counted,
              inlets__statsd__bad_lines_and_a_cut_datagram, inlets__syslog__what_is_none_is_counted,
-             inlets__kmsg__gaps_are_losses, inlets__kmsg__what_was_said_before_is_read_once_and_is_late,
+             inlets__udp__what_was_lost_before_is_not_counted_again, inlets__kmsg__gaps_are_losses,
+             inlets__kmsg__what_was_said_before_is_read_once_and_is_late,
              inlets__journal__ends_and_goes_on_behind_its_cursor, inlets__frames_for_nobody__are_counted)

@@ -83,8 +83,14 @@ PK_TEST(inlets__udp__port_and_address) {
     CHECK_STR(table.rows[0].path, "0.0.0.0");
     CHECK(set("statsd", "", "udp", "127.0.0.2:8125") == NULL);
     CHECK(set("statsd", "", "udp", "0.0.0.0:8125") != NULL); /* only loopback */
-    static const char *const bad[] = {"0",           "65536", "x",  "1.2.3:1", "1.2.3.4.5:1",
-                                      "256.1.1.1:1", ":1",    "1:", ""};
+    CHECK(set("syslog", "", "udp", "[::1]:514") == NULL);
+    CHECK_STR(table.rows[0].path, "::1");
+    CHECK_EQ_INT(table.rows[0].port, 514);
+    CHECK(set("statsd", "", "udp", "[::1]:8125") == NULL && set("syslog", "", "udp", "[::]:514") == NULL);
+    CHECK(set("statsd", "", "udp", "[2001:db8::1]:8125") != NULL);
+    static const char *const bad[] = {
+        "0",       "65536", "x",      "1.2.3:1", "1.2.3.4.5:1", "256.1.1.1:1",   ":1",      "1:",       "",
+        "::1:514", "[::1]", "[::1]:", "[::1",    "[]:514",      "[1.2.3.4]:514", "[::1]:0", "[::g]:514"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         CHECK(set("syslog", "", "udp", bad[i]) != NULL);
     }

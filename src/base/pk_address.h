@@ -1,0 +1,12 @@
+#ifndef PK_ADDRESS_H
+#define PK_ADDRESS_H
+/* Numeric addresses of the internet as people write them. */
+#include "base/pk_text.h"
+
+/* "192.0.2.1": four numbers 0..255. */
+bool pk_address_parse_v4(struct pk_str s, uint8_t out[4]);
+/* RFC 4291, 2.2: "2001:db8::1", "::", "::ffff:192.0.2.1"; no brackets, no zone. */
+bool pk_address_parse_v6(struct pk_str s, uint8_t out[16]);
+/* 127.0.0.0/8, ::1, also as long as it can be written; not an address: false. */
+bool pk_address_is_loopback(struct pk_str s);
+#endif
