@@ -76,3 +76,17 @@ bool pk_address_is_loopback(struct pk_str s) {
     }
     return pk_address_parse_v6(s, address) && memcmp(address, V6, sizeof V6) == 0;
 }
+
+bool pk_address_is_name(struct pk_str s, uint32_t max_bytes) {
+    bool is_number = true; /* only digits and dots: meant as an address */
+    for (uint32_t i = 0; i < s.n; i++) {
+        is_number = is_number && ((s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '.');
+    }
+    return !is_number && pk_text_is_id(s, "_.-", max_bytes) && s.p[0] != '-';
+}
+
+bool pk_address_is_host(struct pk_str s, uint32_t max_bytes) {
+    uint8_t bytes[16];
+    return s.n <= max_bytes && (pk_address_is_name(s, max_bytes) || pk_address_parse_v4(s, bytes) ||
+                                pk_address_parse_v6(s, bytes));
+}

@@ -186,6 +186,26 @@ int pk_ini_next(struct pk_ini_reader *r, struct pk_ini_item *out) {
     return r->error == NULL ? PK_OK : PK_E_CONFIG;
 }
 
+bool pk_ini_find(struct pk_str text, struct pk_str kind, struct pk_str name, struct pk_str key,
+                 uint32_t *out_line, uint32_t *out_column) {
+    struct pk_ini_reader r;
+    struct pk_ini_item item;
+    bool is_found = false;
+    pk_ini_init(&r, text.p, text.n);
+    while (pk_ini_next(&r, &item) == PK_OK && item.kind != PK_INI_END) {
+        const bool is_it = item.kind == PK_INI_SECTION ? key.n == 0 : pk_str_eq(item.key, key);
+        if (is_it && pk_str_eq(item.section_kind, kind) && pk_str_eq(item.section_name, name)) {
+            *out_line = key.n == 0 ? item.line : item.value_line;
+            *out_column = key.n == 0 ? item.column : item.value_column;
+            is_found = true;
+        }
+        if (is_found && key.n == 0) {
+            return true;
+        }
+    }
+    return is_found;
+}
+
 void pk_diag_set(struct pk_diag *d, const char *file, uint32_t line, uint32_t column, const char *message) {
     *d = (struct pk_diag){.line = line, .column = column};
     pk_str_copy_cut(pk_str_of(file), d->file, sizeof d->file);

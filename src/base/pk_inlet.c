@@ -209,6 +209,39 @@ const char *pk_inlets_incomplete(const struct pk_inlets *t) {
     return NULL;
 }
 
+static bool is_udp(const struct pk_inlet_row *row) {
+    return row->kind == PK_INLET_SYSLOG_UDP || row->kind == PK_INLET_STATSD_UDP;
+}
+
+static bool is_twice(const struct pk_inlet_row *x, const struct pk_inlet_row *y) {
+    if (x->path[0] == '\0' || is_udp(x) != is_udp(y)) {
+        return false;
+    }
+    return x->port == y->port && strcmp(x->path, y->path) == 0;
+}
+
+const struct pk_inlet_row *pk_inlets_twice(const struct pk_inlets *t) {
+    for (uint32_t i = 1; i < t->count; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            if (is_twice(&t->rows[i], &t->rows[k])) {
+                return &t->rows[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+struct pk_str pk_inlet_section(const struct pk_inlet_row *row, struct pk_str *out_name) {
+    *out_name =
+        row->kind == PK_INLET_LOG ? pk_str_of(row->name + sizeof LOG_PREFIX - 1u) : pk_str_make(NULL, 0);
+    for (size_t i = 0; i < PK_COUNT_OF(KEYS); i++) {
+        if (KEYS[i].kind == row->kind) {
+            return pk_str_of(KEYS[i].section);
+        }
+    }
+    return pk_str_make(NULL, 0);
+}
+
 uint32_t pk_inlets_crc(const struct pk_inlets *t) {
     return pk_crc32c(t->count, t->rows, t->count * sizeof t->rows[0]);
 }

@@ -65,6 +65,10 @@ const char *pk_inlet_set(struct pk_inlets *t, struct pk_str kind, struct pk_str 
 extern const char PK_INLET_UNKNOWN_KEY[];
 /* Name of the first [log NAME] without a path, or NULL. */
 const char *pk_inlets_incomplete(const struct pk_inlets *t);
+/* The first that reads what one before it reads: the same file, socket or port. NULL: none. */
+const struct pk_inlet_row *pk_inlets_twice(const struct pk_inlets *t);
+/* The section and name it was read from. */
+struct pk_str pk_inlet_section(const struct pk_inlet_row *row, struct pk_str *out_name);
 uint32_t pk_inlets_crc(const struct pk_inlets *t);
 /* A journal's cursor, as it may stand in an argument: [A-Za-z0-9=;_-]{1,199}. */
 bool pk_inlet_is_cursor(struct pk_str s);

@@ -650,6 +650,19 @@ static int check_forms(struct section *s) {
     return PK_OK;
 }
 
+/* Only what looks at the newest value of a source asks how old that may be. */
+static int read_stale(struct section *s) {
+    struct pk_rule *r = s->rule;
+    const struct pk_cond_ops *clear = pk_cond_ops(r->clear.kind);
+    const uint8_t traits = pk_cond_traits(r) | (clear != NULL ? clear->traits : 0u);
+    if (has(s, KEY_STALE) && (traits & PK_COND_NEEDS_VALUE) == 0) {
+        return pk_rule_fail(cursor(s, KEY_STALE), 0,
+                            "'stale' is for conditions on values: those of this rule count events",
+                            pk_str_make(NULL, 0));
+    }
+    return read_span(s, KEY_STALE, false, &r->stale_ms);
+}
+
 static int read_conditions(struct section *s) {
     struct pk_rule *r = s->rule;
     int err = check_words(s);
@@ -681,7 +694,7 @@ static int read_rest(struct section *s) {
     err = err != PK_OK ? err : read_bool(s, KEY_ENABLED, &r->is_enabled);
     err = err != PK_OK ? err : read_span(s, KEY_COOLDOWN, true, &r->cooldown_ms);
     err = err != PK_OK ? err : read_span(s, KEY_CHECK_INTERVAL, false, &r->repeat_ms);
-    return err != PK_OK ? err : read_span(s, KEY_STALE, false, &r->stale_ms);
+    return err != PK_OK ? err : read_stale(s);
 }
 
 static int read_id(struct section *s) {

@@ -151,6 +151,14 @@ static void make_rule(struct pk_rng *r, struct rule *o) {
     }
 }
 
+static bool asks_for_values(const struct rule *o) {
+    uint32_t traits = o->has_clear ? o->clear.form->traits : 0;
+    for (uint32_t i = 0; i < o->clause_count; i++) {
+        traits |= o->clauses[i].form->traits;
+    }
+    return (traits & ORACLE_NEEDS_VALUE) != 0;
+}
+
 static void put_rule(struct pk_buf *b, uint32_t index, const struct rule *o) {
     static const char *const ONS[] = {"type = a | b | c | x", "type != a", "severity >= low", "type = c | x"};
     static const char *const BYS[] = {" by all", " by source", " by data.site"};
@@ -181,7 +189,9 @@ static void put_rule(struct pk_buf *b, uint32_t index, const struct rule *o) {
         oracle_put_ms(b, " for ", o->clear_for_ms);
     }
     oracle_put_ms(b, "\ncooldown = ", o->cooldown_ms);
-    oracle_put_ms(b, "\nstale = ", o->stale_ms);
+    if (asks_for_values(o)) {
+        oracle_put_ms(b, "\nstale = ", o->stale_ms);
+    }
     pk_buf_putc(b, '\n');
 }
 

@@ -72,4 +72,18 @@ PK_TEST(loopback__both_kinds) {
     CHECK(!pk_address_is_loopback(pk_str_of("localhost")) && !pk_address_is_loopback(pk_str_of("127.host")));
 }
 
-PK_TEST_MAIN(v4__four_numbers, v6__whole_and_shortened, loopback__both_kinds)
+PK_TEST(host__a_name_or_an_address) {
+    static const char *const good[] = {"web", "web.example", "a_b-c.1", "192.0.2.1", "2001:db8::1", "1a"};
+    static const char *const bad[] = {"",         "-x",  "a b",    "1.2.3", "300.1.1.1",
+                                      "2001:db8", "a/b", "web:80", "[::1]"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        CHECK(pk_address_is_host(pk_str_of(good[i]), 45));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        CHECK(!pk_address_is_host(pk_str_of(bad[i]), 45) && !pk_address_is_name(pk_str_of(bad[i]), 45));
+    }
+    CHECK(!pk_address_is_name(pk_str_of("192.0.2.1"), 45) && !pk_address_is_name(pk_str_of("::1"), 45));
+    CHECK(!pk_address_is_host(pk_str_of("abcd"), 3) && !pk_address_is_host(pk_str_of("::11"), 3));
+}
+
+PK_TEST_MAIN(v4__four_numbers, v6__whole_and_shortened, loopback__both_kinds, host__a_name_or_an_address)

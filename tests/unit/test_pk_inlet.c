@@ -98,6 +98,24 @@ PK_TEST(inlets__udp__port_and_address) {
     CHECK_EQ_U64(table.count, 0);
 }
 
+PK_TEST(inlets__the_same_thing_twice__is_found) {
+    struct pk_str name;
+    empty();
+    CHECK(open_log("a") == NULL && set("log", "a", "path", "/var/log/x") == NULL);
+    CHECK(set("syslog", "", "udp", "5514") == NULL && set("statsd", "", "udp", "127.0.0.2:5514") == NULL);
+    CHECK(set("syslog", "", "socket", "yes") == NULL && set("statsd", "", "socket", "yes") == NULL);
+    CHECK(pk_inlets_twice(&table) == NULL);
+    CHECK(set("statsd", "", "udp", "5514") == NULL);
+    const struct pk_inlet_row *row = pk_inlets_twice(&table);
+    REQUIRE(row != NULL);
+    CHECK(pk_str_eq_c(pk_inlet_section(row, &name), "statsd") && name.n == 0);
+    CHECK(set("statsd", "", "udp", "5515") == NULL && pk_inlets_twice(&table) == NULL);
+    CHECK(open_log("b") == NULL && set("log", "b", "path", "/var/log/x") == NULL);
+    row = pk_inlets_twice(&table);
+    REQUIRE(row != NULL);
+    CHECK(pk_str_eq_c(pk_inlet_section(row, &name), "log") && pk_str_eq_c(name, "b"));
+}
+
 PK_TEST(inlets__full__says_so) {
     char name[16];
     empty();
@@ -129,5 +147,5 @@ PK_TEST(inlets__cursor__nothing_that_is_no_cursor) {
 
 PK_TEST_MAIN(inlets__logs__need_a_name_and_a_path, inlets__logs__patterns_and_form,
              inlets__sockets_and_devices__yes_no_or_a_path, inlets__udp__port_and_address,
-             inlets__full__says_so, inlets__checksum__tells_tables_apart,
-             inlets__cursor__nothing_that_is_no_cursor)
+             inlets__the_same_thing_twice__is_found, inlets__full__says_so,
+             inlets__checksum__tells_tables_apart, inlets__cursor__nothing_that_is_no_cursor)
