@@ -84,7 +84,7 @@ struct oracle_says oracle_quantile_judge(const struct oracle_cond *c, const stru
 void oracle_extreme_make(struct pk_rng *r, struct oracle_cond *c) {
     c->first = oracle_match_make(r, false);
     c->is_less = oracle_between(r, 0, 1) == 0;
-    c->percent = oracle_between(r, 0, 2) == 0 ? oracle_between(r, 10, 200) : 0u;
+    c->percent = oracle_between(r, 0, 2) == 0 ? oracle_between(r, 10, c->is_less ? 100 : 200) : 0u;
     c->n = oracle_between(r, 2, 8);
     c->within_ms = oracle_between(r, 2, 60) * oracle_step_ms;
 }
