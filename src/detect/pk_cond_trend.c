@@ -156,7 +156,13 @@ static void save_trend(const struct pk_cond_at *at, struct pk_writer *w) {
 
 static int load_trend(const struct pk_cond_at *at, struct pk_reader *r) {
     struct trend_state *s = at->state;
-    return pk_trend_get(&s->t, r);
+    const int err = pk_trend_get(&s->t, at->c->within_ms, r);
+    if (err == PK_OK &&
+        s->t.slot.number > (at->e->now_ms + at->ahead_ms) / (at->c->within_ms / PK_TREND_SLOTS)) {
+        s->t = (struct pk_trend){0}; /* of the future: nothing would be taken until then */
+        return PK_E_CORRUPT;
+    }
+    return err;
 }
 
 const struct pk_cond_ops PK_COND_TREND_OPS = {

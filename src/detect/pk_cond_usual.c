@@ -139,7 +139,12 @@ static void save_usual(const struct pk_cond_at *at, struct pk_writer *w) {
 
 static int load_usual(const struct pk_cond_at *at, struct pk_reader *r) {
     struct usual_state *s = at->state;
-    return pk_baseline_get(&s->b, r);
+    const int err = pk_baseline_get(&s->b, r);
+    if (err == PK_OK && s->b.part_number > (at->e->now_ms + at->ahead_ms) / PK_BASELINE_PART_MS) {
+        s->b = (struct pk_baseline){0}; /* of the future: nothing would be taken until then */
+        return PK_E_CORRUPT;
+    }
+    return err;
 }
 
 const struct pk_cond_ops PK_COND_USUAL_OPS = {

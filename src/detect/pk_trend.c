@@ -206,7 +206,17 @@ static bool is_possible(const struct pk_trend *t) {
            (t->count == 0 || t->at_ms[t->count - 1u] == (uint32_t)t->made_ms);
 }
 
-int pk_trend_get(struct pk_trend *t, struct pk_reader *r) {
+/* What is filled is later than what is complete, and the mean of its times lies in it. */
+static bool is_slot_possible(const struct pk_trend *t, uint64_t width_ms) {
+    const struct pk_trend_slot *s = &t->slot;
+    if (s->count == 0) {
+        return t->count == 0 && s->offset_ms == 0;
+    }
+    return s->number <= (uint64_t)INT64_MAX / width_ms && s->offset_ms / s->count < width_ms &&
+           (t->count == 0 || (t->made_ms <= (uint64_t)INT64_MAX && s->number > t->made_ms / width_ms));
+}
+
+int pk_trend_get(struct pk_trend *t, uint32_t look_back_ms, struct pk_reader *r) {
     memset(t, 0, sizeof *t);
     for (uint32_t i = 0; i < SLOTS; i++) {
         t->value[i] = pk_get_double(r);
@@ -225,7 +235,7 @@ int pk_trend_get(struct pk_trend *t, struct pk_reader *r) {
     t->count = pk_get_u8(r);
     const uint8_t is_known = pk_get_u8(r);
     t->is_known = is_known == 1u;
-    if (r->is_bad || is_known > 1u || !is_possible(t)) {
+    if (r->is_bad || is_known > 1u || !is_possible(t) || !is_slot_possible(t, width_of(look_back_ms))) {
         memset(t, 0, sizeof *t);
         return PK_E_CORRUPT;
     }

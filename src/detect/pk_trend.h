@@ -59,6 +59,6 @@ bool pk_trend_reaches(const struct pk_trend *t, enum pk_trend_way way, double li
 /* As bytes, to keep it over a restart: the same on every machine. */
 enum { PK_TREND_BYTES = PK_TREND_SLOTS * 12 + 3 * 8 + 2 * 8 + 4 + 2 * 8 + 8 + 8 + 2 };
 void pk_trend_put(const struct pk_trend *t, struct pk_writer *w);
-/* PK_E_CORRUPT: no series can be like this; *t is then all zero. */
-PK_MUST_USE int pk_trend_get(struct pk_trend *t, struct pk_reader *r);
+/* PK_E_CORRUPT: no series of this look-back can be like this; *t is then all zero. */
+PK_MUST_USE int pk_trend_get(struct pk_trend *t, uint32_t look_back_ms, struct pk_reader *r);
 #endif
