@@ -80,7 +80,8 @@ enum pk_ipc_inlet_start {
     PK_IPC_INLET_LOST     /* it was read before, but where that ended is not known: on from its end */
 };
 struct pk_ipc_inlet_fd {
-    uint64_t record; /* kmsg: those with lower numbers were read before; UDP: so many were lost before */
+    uint64_t record; /* kmsg: those with lower numbers were read before; UDP: so many were lost before; log:
+                        so many of its files were never opened */
     int32_t zone_quarters;
     uint32_t start; /* enum pk_ipc_inlet_start */
 };

@@ -26,6 +26,7 @@ enum pk_super_ready { PK_SUPER_CHILD_ENDED = 256, PK_SUPER_FRAME_READY = 512, PK
 enum pk_super_inlet {
     PK_SUPER_INLET_SAME,
     PK_SUPER_INLET_NEW,
+    PK_SUPER_INLET_NEW_OF_MORE,  /* the next call has the next one already */
     PK_SUPER_INLET_NEW_AT_PLACE, /* it goes on at the place */
     PK_SUPER_INLET_NEW_AT_END    /* the place does not fit it any more: from its end on */
 };
@@ -94,8 +95,8 @@ struct pk_port_super {
     /* Of a log: which file is being read and how far, into of, at, check and is_known of *out; PK_OK, or
      * PK_E_NOT_FOUND (not open, or no log) with *out as it was. May touch the disk. */
     int (*inlet_place)(void *ctx, uint32_t slot, struct pk_inlet_place *out);
-    /* Datagrams the kernel threw away at its socket since that was opened; 0 also: not known, or no socket.
-     */
+    /* Datagrams the kernel threw away at its socket, or files of a log that were renamed and gone before
+     * they could be opened; since it was opened. 0 also: not known, or neither of these. */
     uint32_t (*inlet_dropped)(void *ctx, uint32_t slot);
     void (*inlet_close)(void *ctx, uint32_t slot);                /* idempotent */
     void (*inlet_swap)(void *ctx, uint32_t slot, uint32_t other); /* what is known of the two, open or not */

@@ -15,7 +15,11 @@ struct pk_super_child_state {
 /* A log's files, oldest first: the last is what its path was at the last look, those before it were renamed
  * and may have a rest that the agent has not read. Descriptors are shared with the agent, and with them how
  * far it read. */
-enum { PK_SUPER_LOG_FILES = 1 + PK_INLET_FILES_WAITING, PK_SUPER_LOG_QUIET_LOOKS = 5 };
+enum {
+    PK_SUPER_LOG_FILES = 1 + PK_INLET_FILES_WAITING,
+    PK_SUPER_LOG_NAMES = 9, /* PATH.1 to PATH.9 are looked at for what a log was renamed to */
+    PK_SUPER_LOG_QUIET_LOOKS = 5
+};
 struct pk_super_log_file {
     uint64_t device, file;
     int fd;
@@ -25,7 +29,9 @@ struct pk_super_inlet_state {
     bool was_looked_at;
     bool is_rest_lost; /* of a file that had to make room */
     uint8_t file_count, file_at;
-    uint8_t quiet_looks; /* at which nothing was left to read of the renamed ones */
+    uint8_t quiet_looks;    /* at which nothing was left to read of the renamed ones */
+    uint32_t skipped_count; /* files of a log that nobody could open in time */
+    int64_t seen_ns;        /* when the newest file was written to, as last seen under the log's path */
     struct pk_super_log_file files[PK_SUPER_LOG_FILES];
     pid_t pid; /* of the journal's program; 0 = does not run */
     uint64_t started_ms;

@@ -20,7 +20,11 @@
 #include "port/linux/pk_dial.h"
 #include "port/linux/pk_super_platform.h"
 
-enum { RECEIVE_BYTES = 262144, JOURNAL_PAUSE_MS = 1000 };
+enum {
+    RECEIVE_BYTES = 262144,
+    JOURNAL_PAUSE_MS = 1000,
+    LOG_BETWEEN = PK_INLET_FILES_WAITING - 1 /* the file at the path comes after them */
+};
 
 static int error_of(int number) {
     switch (number) {
@@ -130,6 +134,10 @@ static void let_go(struct pk_super_inlet_state *in) {
     }
 }
 
+static int64_t written_ns(const struct stat *st) {
+    return (int64_t)st->st_mtim.tv_sec * 1000000000 + (int64_t)st->st_mtim.tv_nsec;
+}
+
 static int take_log(struct pk_super_inlet_state *in, const struct stat *st, int fd, int which) {
     if (in->file_count == PK_SUPER_LOG_FILES) {
         in->is_rest_lost = in->is_rest_lost || is_unread(&in->files[0]);
@@ -137,28 +145,86 @@ static int take_log(struct pk_super_inlet_state *in, const struct stat *st, int 
     }
     in->files[in->file_count++] =
         (struct pk_super_log_file){.device = (uint64_t)st->st_dev, .file = (uint64_t)st->st_ino, .fd = fd};
+    in->seen_ns = written_ns(st);
     show_file(in, in->file_count - 1u);
     return which;
+}
+
+static int open_renamed(const struct pk_inlet_row *row, uint32_t number, struct stat *st) {
+    char path[PK_INLET_PATH_BYTES + 4];
+    struct pk_buf b;
+    pk_buf_init(&b, path, sizeof path);
+    pk_buf_puts(&b, row->path);
+    pk_buf_putc(&b, '.');
+    pk_buf_put_u64(&b, number);
+    return open_log(path, st);
 }
 
 /* Renamed while nobody looked. The next look finds that its path is another file now. */
 static int find_rotated(struct pk_super_inlet_state *in, const struct pk_inlet_row *row,
                         const struct pk_inlet_place *place) {
-    char path[PK_INLET_PATH_BYTES + 2];
     struct stat st;
-    struct pk_buf b;
-    pk_buf_init(&b, path, sizeof path);
-    pk_buf_puts(&b, row->path);
-    pk_buf_puts(&b, ".1");
-    const int fd = open_log(path, &st);
-    if (fd < 0) {
-        return PK_E_NOT_FOUND;
+    for (uint32_t i = 1; i <= PK_SUPER_LOG_NAMES; i++) {
+        const int fd = open_renamed(row, i, &st);
+        if (fd >= 0 && goes_on_at(fd, &st, place)) {
+            return take_log(in, &st, fd, PK_SUPER_INLET_NEW_AT_PLACE);
+        }
+        if (fd >= 0) {
+            (void)close(fd);
+        }
     }
-    if (!goes_on_at(fd, &st, place)) {
+    return PK_E_NOT_FOUND;
+}
+
+/* Files that came after the newest we have and were renamed too before we looked. */
+struct between {
+    struct stat st[LOG_BETWEEN];
+    int fd[LOG_BETWEEN]; /* the newest first */
+    uint32_t count, skipped_count;
+};
+
+/* From the newest on: a rename meanwhile moves a file to where we come to, so that it may be seen twice but
+ * not missed. Names that count upwards lead to older files: what was not written to since is one of them. */
+static void find_between(const struct pk_super_inlet_state *in, const struct pk_inlet_row *row, ino_t newest,
+                         struct between *out) {
+    const struct pk_super_log_file *last = &in->files[in->file_count - 1u];
+    ino_t previous = newest;
+    bool is_found = false, is_older = false;
+    struct stat st;
+    for (uint32_t i = 1; i <= PK_SUPER_LOG_NAMES && !is_found && !is_older; i++) {
+        const int fd = open_renamed(row, i, &st);
+        if (fd < 0) {
+            continue;
+        }
+        is_found = last->device == (uint64_t)st.st_dev && last->file == (uint64_t)st.st_ino;
+        is_older = !is_found && written_ns(&st) <= in->seen_ns;
+        const bool is_between = !is_found && !is_older && st.st_ino != previous;
+        previous = st.st_ino;
+        if (is_between && out->count < LOG_BETWEEN) {
+            out->st[out->count] = st;
+            out->fd[out->count++] = fd;
+            continue;
+        }
+        out->skipped_count += is_between ? 1u : 0u;
         (void)close(fd);
-        return PK_E_NOT_FOUND;
     }
-    return take_log(in, &st, fd, PK_SUPER_INLET_NEW_AT_PLACE);
+    /* More of them may have been renamed to what we do not know, or deleted: one stands for these. */
+    out->skipped_count += !is_found && out->count > 0 ? 1u : 0u;
+}
+
+static int take_newer(struct pk_super_inlet_state *in, const struct pk_inlet_row *row, const struct stat *st,
+                      int fd) {
+    struct between b = {.count = 0};
+    if (in->file_count > 0) {
+        find_between(in, row, st->st_ino, &b);
+        in->skipped_count += b.skipped_count;
+    }
+    for (uint32_t i = b.count; i > 0; i--) {
+        (void)take_log(in, &b.st[i - 1u], b.fd[i - 1u], PK_SUPER_INLET_NEW);
+    }
+    (void)take_log(in, st, fd, PK_SUPER_INLET_NEW);
+    show_file(in, in->file_count - 1u - b.count);
+    return b.count > 0 ? PK_SUPER_INLET_NEW_OF_MORE : PK_SUPER_INLET_NEW;
 }
 
 static int look_log_first(struct pk_super_inlet_state *in, const struct pk_inlet_row *row,
@@ -211,18 +277,19 @@ static int look_log(struct pk_super_inlet_state *in, const struct pk_inlet_row *
     }
     if (in->file_at + 1u < in->file_count) {
         show_file(in, in->file_at + 1u);
-        return PK_SUPER_INLET_NEW;
+        return in->file_at + 1u < in->file_count ? PK_SUPER_INLET_NEW_OF_MORE : PK_SUPER_INLET_NEW;
     }
     if (lstat(row->path, &st) != 0) {
         return error_of(errno);
     }
     const struct pk_super_log_file *last = in->file_count > 0 ? &in->files[in->file_count - 1u] : NULL;
     if (last != NULL && last->device == (uint64_t)st.st_dev && last->file == (uint64_t)st.st_ino) {
+        in->seen_ns = written_ns(&st);
         let_go(in);
         return PK_SUPER_INLET_SAME;
     }
     const int fd = open_log(row->path, &st);
-    return fd < 0 ? fd : take_log(in, &st, fd, PK_SUPER_INLET_NEW);
+    return fd < 0 ? fd : take_newer(in, row, &st, fd);
 }
 
 /* Tests put a FIFO there. */
@@ -479,6 +546,9 @@ uint32_t pk_super_inlet_dropped(void *ctx, uint32_t slot) {
     socklen_t bytes = sizeof figures;
     PK_ASSERT(slot < PK_LIMIT_INLETS);
     const int fd = p->inlets[slot].fd;
+    if (p->inlets[slot].file_count > 0) {
+        return p->inlets[slot].skipped_count;
+    }
     return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_MEMINFO, figures, &bytes) == 0 ? figures[DROPS] : 0;
 }
 

@@ -86,7 +86,7 @@ struct pk_agent_inlet {
     uint64_t ask_ms, up_ms, fault_ms; /* when to ask for it, call it up, call it a fault; UINT64_MAX never */
     uint64_t at;                      /* FILE: the first byte that was not taken */
     uint64_t record;                  /* kmsg: number of the next record; 0 = not known */
-    uint64_t dropped_count;           /* as the port last said */
+    uint64_t dropped_count;           /* as the port last said; FILE: files, as the supervisor did */
     int64_t zone_ms;                  /* to be added to times that name no zone */
     uint64_t line_count, event_count, bad_count, cut_count, lost_count;
     uint64_t file_count, truncated_count, skipped_file_count; /* FILE: ended by another, cut short, unread */

@@ -645,6 +645,12 @@ static void keep_places(struct pk_agent *a) {
     a->inlets.keep_ms = a->now.mono_ms + KEEP_MS;
 }
 
+/* Those that were renamed more than once between two looks, and gone. */
+static void note_skipped(struct pk_agent_inlet *in, uint64_t count) {
+    in->skipped_file_count += count > in->dropped_count ? count - in->dropped_count : 0;
+    in->dropped_count = count;
+}
+
 static void opened(struct pk_agent *a, uint32_t i, bool was_open, const struct pk_ipc_inlet_fd *how) {
     struct pk_agent_inlet *in = &a->inlets.rows[i];
     struct pk_inlet_file file;
@@ -655,14 +661,18 @@ static void opened(struct pk_agent *a, uint32_t i, bool was_open, const struct p
     }
     in->is_open = true;
     in->ask_ms = in->fault_ms = NEVER;
+    if (is_file(a, i)) {
+        note_skipped(in, how->record);
+    } else {
+        in->known_record = is_udp(a, i) ? 0 : how->record;
+        in->record = how->start == PK_IPC_INLET_RESUMED ? how->record : 0;
+        in->dropped_count = is_udp(a, i) ? how->record : 0;
+    }
     if (is_file(a, i) && was_open) {
         set_up(a, i);
         return; /* it waits behind the one being read */
     }
     in->has_line = in->is_skipping = in->is_live = false;
-    in->known_record = is_udp(a, i) ? 0 : how->record;
-    in->record = how->start == PK_IPC_INLET_RESUMED ? how->record : 0;
-    in->dropped_count = is_udp(a, i) ? how->record : 0;
     in->has_more = true; /* something may have come before the descriptor did */
     if (is_file(a, i)) {
         if (a->port->inlet.look(a->port->inlet.ctx, i, &file) != PK_OK) {

@@ -50,6 +50,9 @@ static uint64_t record_of(const struct pk_supervisor *s, uint32_t index) {
         return s->inlets.is_orphaned[index] ? s->inlets.dropped[index]
                                             : s->port->inlet_dropped(s->port->ctx, index);
     }
+    if (s->config.inlets.rows[index].kind == PK_INLET_LOG) {
+        return s->port->inlet_dropped(s->port->ctx, index);
+    }
     return s->config.inlets.rows[index].kind == PK_INLET_KMSG && place->is_known ? place->at : 0;
 }
 
@@ -106,13 +109,14 @@ static void note_start(struct pk_supervisor *s, uint32_t index, int is_new) {
     k->is_due[index] = k->was_lost[index] = false;
 }
 
-static void look(struct pk_supervisor *s, uint32_t index, const char *cursor, bool is_asked) {
+/* Whether the next file of it can be handed over at once. */
+static bool look_once(struct pk_supervisor *s, uint32_t index, const char *cursor, bool is_asked) {
     struct pk_super_inlets *in = &s->inlets;
     const struct pk_super_inlet_from from = from_of(s, index, cursor, is_asked);
     const int is_new = s->port->inlet(s->port->ctx, index, &s->config.inlets.rows[index], &from);
     if (is_new < 0) {
         refuse(s, index, is_new);
-        return;
+        return false;
     }
     if (is_new != PK_SUPER_INLET_SAME && s->kept.start[index] == PK_IPC_INLET_AS_IS) {
         note_start(s, index, is_new);
@@ -121,6 +125,14 @@ static void look(struct pk_supervisor *s, uint32_t index, const char *cursor, bo
     const bool was_refused = in->told_error[index] != PK_OK;
     if (is_new != PK_SUPER_INLET_SAME || is_asked || was_refused || in->is_unsent[index]) {
         hand_over(s, index);
+    }
+    return is_new == PK_SUPER_INLET_NEW_OF_MORE && !in->is_unsent[index];
+}
+
+static void look(struct pk_supervisor *s, uint32_t index, const char *cursor, bool is_asked) {
+    bool has_more = look_once(s, index, cursor, is_asked);
+    for (uint32_t i = 0; i < PK_INLET_FILES_WAITING && has_more; i++) {
+        has_more = look_once(s, index, "", false);
     }
 }
 

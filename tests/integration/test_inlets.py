@@ -124,6 +124,53 @@ def test_log__many_rotations_and_an_agent_that_dies():
         assert gateway.stop() == 0
 
 
+def rotate(log, keep):
+    """As logrotate: what falls off the end is deleted."""
+    for n in range(keep, 0, -1):
+        if os.path.exists(f"{log}.{n}"):
+            os.rename(f"{log}.{n}", f"{log}.{n + 1}") if n < keep else os.unlink(f"{log}.{n}")
+    os.rename(log, log + ".1")
+
+
+def test_log__rotations_faster_than_looks__are_read_or_counted():
+    with Rig() as rig:
+        log = rig.write("app.log", "")
+        gateway = start(rig, f"[log app]\npath = {log}\n")
+        await_true("the log is read", 5, lambda: inlet(gateway, "log:app") == 1)
+        count = lambda n: len(events(gateway, source=f"192.0.2.{n}"))
+        skipped = lambda: counts(gateway, "log:app")["skipped_files"]
+
+        def rotations(numbers, keep):  # between two looks of the supervisor
+            os.kill(gateway.process.pid, signal.SIGSTOP)
+            for n in numbers:
+                time.sleep(0.05)  # the clock of the file system is a coarse one
+                rotate(log, keep)
+                append(log, failed(f"192.0.2.{n}") * 3)
+            os.kill(gateway.process.pid, signal.SIGCONT)
+
+        append(log, failed("192.0.2.1"))
+        await_true("a line", 4, lambda: count(1) == 1)
+        rotations((2, 3, 4, 5), 9)
+        append(log + ".4", failed("192.0.2.1"))  # its writer still has it
+        await_true("each of four", 8, lambda: [count(n) for n in (1, 2, 3, 4, 5)] == [2, 3, 3, 3, 3])
+        order = [e["source"] for e in reversed(events(gateway, type="auth_failed")) if e["source"] != "192.0.2.1"]
+        assert order == [f"192.0.2.{n}" for n in (2, 3, 4, 5) for _ in range(3)], order
+        assert skipped() == 0
+        rotations((11, 12, 13, 14, 15, 16), 9)
+        await_true("the newest of more than wait for the agent", 8, lambda: [count(n) for n in (13, 14, 15, 16)] == [3, 3, 3, 3])
+        assert count(11) == count(12) == 0
+        assert skipped() == 2, skipped()
+        rotations((21, 22, 23), 2)  # what it read is gone
+        await_true("those that are there", 8, lambda: [count(n) for n in (21, 22, 23)] == [3, 3, 3])
+        assert skipped() == 3, "nobody knows what else there was"
+        os.rename(log, log + "-20261121")  # no such number: nothing was between
+        append(log, failed("192.0.2.31"))
+        await_true("and it goes on", 5, lambda: count(31) == 1)
+        time.sleep(1.2)
+        assert skipped() == 3 and counts(gateway, "log:app")["lines"] == 2 + 12 + 12 + 9 + 1, counts(gateway, "log:app")
+        assert gateway.stop() == 0
+
+
 def test_log__rotated_while_the_agent_dies__the_rest_is_read():
     with Rig() as rig:
         log = rig.write("auth.log", failed("192.0.2.1"))
@@ -551,7 +598,7 @@ def test_restart__kernel_and_journal_go_on_where_they_were():
         assert gateway.stop() == 0
 
 
-main(test_log__rotated_while_the_agent_dies__the_rest_is_read, test_log__emptied_and_longer_within_a_second__is_read_from_its_beginning, test_brute_force_in_a_rotated_file__opens_a_security_incident, test_log__emptied_half_written_long_odd_and_deleted, test_log__many_rotations_and_an_agent_that_dies,
+main(test_log__rotated_while_the_agent_dies__the_rest_is_read, test_log__emptied_and_longer_within_a_second__is_read_from_its_beginning, test_brute_force_in_a_rotated_file__opens_a_security_incident, test_log__emptied_half_written_long_odd_and_deleted, test_log__many_rotations_and_an_agent_that_dies, test_log__rotations_faster_than_looks__are_read_or_counted,
      test_log__clock_jumps_in_its_timestamps, test_syslog__both_forms_on_both_sockets, test_syslog__losses_of_the_kernel_are_counted_once, test_inlets__ipv6, test_statsd__gauges_counts_and_what_is_refused, test_kmsg__records_and_a_gap,
      test_kmsg__the_real_one, test_journal__a_stand_in_for_journalctl_that_dies, test_journal__a_real_one, test_idle__few_wake_ups, test_reload__another_table, test_restart__logs_go_on_where_they_were,
      test_restart__kernel_and_journal_go_on_where_they_were, at_once=4)

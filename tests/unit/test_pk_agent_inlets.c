@@ -20,11 +20,18 @@ static void start(const char *config, enum pk_inlet_form form) {
     text = (uint32_t)made;
 }
 
-static void give(uint32_t which) {
-    const struct pk_ipc_frame f = {.version = PK_IPC_VERSION, .type = PK_IPC_FD, .id = PK_IPC_OPEN_INLET};
+static void give_after(uint32_t which, uint64_t record) {
+    struct pk_ipc_frame f = {.version = PK_IPC_VERSION, .type = PK_IPC_FD, .id = PK_IPC_OPEN_INLET};
+    const struct pk_ipc_inlet_fd body = {.record = record};
+    f.body_bytes = sizeof body;
+    memcpy(f.body, &body, sizeof body);
     pk_sim_text_pass(&gw.sim, which, PK_IPC_OPEN_INLET);
     CHECK_EQ_INT(pk_sim_ipc_push(&gw.sim, &f, 1), PK_OK);
     wait_ms(10);
+}
+
+static void give(uint32_t which) {
+    give_after(which, 0);
 }
 
 static void refuse(int error) {
@@ -108,6 +115,20 @@ PK_TEST(inlets__log__rotated_emptied_and_without_a_last_line_end) {
     wait_ms(1100);
     CHECK_EQ_U64(inlet()->truncated_count, 1);
     CHECK_EQ_U64(count("auth_failed", "10.0.0.4"), 1);
+}
+
+PK_TEST(inlets__log__files_never_opened__are_counted_once) {
+    start(AUTH, PK_INLET_FILE);
+    give_after(text, 2);
+    CHECK_EQ_U64(inlet()->skipped_file_count, 2);
+    give_after((uint32_t)pk_sim_text_make(&gw.sim, PK_INLET_FILE), 2);
+    CHECK_EQ_U64(inlet()->skipped_file_count, 2);
+    give_after((uint32_t)pk_sim_text_make(&gw.sim, PK_INLET_FILE), 5);
+    CHECK_EQ_U64(inlet()->skipped_file_count, 5);
+    give_after((uint32_t)pk_sim_text_make(&gw.sim, PK_INLET_FILE), 1); /* the supervisor opened it anew */
+    give_after((uint32_t)pk_sim_text_make(&gw.sim, PK_INLET_FILE), 2);
+    CHECK_EQ_U64(inlet()->skipped_file_count, 6);
+    CHECK_EQ_U64(inlet()->record, 0);
 }
 
 PK_TEST(inlets__log__a_line_that_never_ends_is_cut_once) {
@@ -365,6 +386,7 @@ PK_TEST_MAIN(inlets__log__emptied_and_longer_than_before_within_a_look,
              inlets__statsd__more_lines_than_the_intake_holds__are_all_taken,
              inlets__log__lines_become_events_of_their_own_sources,
              inlets__log__rotated_emptied_and_without_a_last_line_end,
+             inlets__log__files_never_opened__are_counted_once,
              inlets__log__a_line_that_never_ends_is_cut_once,
              inlets__log__missing__is_a_fault_after_a_grace_and_recovers,
              inlets__another_table_there__is_asked_again,

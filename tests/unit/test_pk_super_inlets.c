@@ -63,6 +63,23 @@ PK_TEST(inlets__log_is_another_file__is_passed_again_by_itself) {
     CHECK(super_rig_heard(r, PK_IPC_FD) != NULL);
 }
 
+PK_TEST(inlets__log_with_more_files__all_are_passed_at_one_look) {
+    struct super_rig *r = running();
+    ask(r, 0, "");
+    super_rig_forget(r);
+    r->inlet_says[0] = PK_SUPER_INLET_NEW_OF_MORE;
+    r->inlet_dropped[0] = 2;
+    const uint32_t looks = r->inlet_looks[0];
+    super_rig_step(r, 1500, 0);
+    CHECK_EQ_U64(r->inlet_looks[0], looks + 1u + PK_INLET_FILES_WAITING); /* and no more than can wait */
+    CHECK_EQ_U64(r->out_count, 1u + PK_INLET_FILES_WAITING);
+    const struct pk_ipc_frame *f = super_rig_heard(r, PK_IPC_FD);
+    REQUIRE(f != NULL);
+    struct pk_ipc_inlet_fd body;
+    memcpy(&body, f->body, sizeof body);
+    CHECK_EQ_U64(body.record, 2); /* files nobody could open */
+}
+
 PK_TEST(inlets__log_missing__is_said_once_and_its_return_too) {
     struct super_rig *r = running();
     ask(r, 0, "");
@@ -397,6 +414,7 @@ PK_TEST(places__reload_that_moves_rows__go_with_them) {
 }
 
 PK_TEST_MAIN(inlets__asked__the_descriptor_is_passed, inlets__log_is_another_file__is_passed_again_by_itself,
+             inlets__log_with_more_files__all_are_passed_at_one_look,
              inlets__log_missing__is_said_once_and_its_return_too,
              inlets__socket_of_the_agent_full__is_made_up_for, inlets__wrong_requests__are_refused,
              inlets__agent_gone__nothing_is_looked_at, inlets__another_table__closes_what_changed,
