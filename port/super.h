@@ -83,13 +83,13 @@ struct pk_port_super {
 
     /* Brings the descriptor of an inlet up to date; it is kept over restarts of the agent, and with it what
      * was read of it. PK_SUPER_INLET_SAME: the one there is still right; anything else: another one is.
-     * A log that is there at the first look goes on at from->place, also when it was renamed to PATH.1 since
-     * (the next look then gives the new one), without a place at its end; one that comes later is read from
-     * its beginning. Of several files that wait, each look gives the next. The kernel's log begins with its
-     * oldest record, without_old with the next. The journal's program goes on behind the cursor ("": with
-     * what comes from now on). PK_E_NOT_FOUND, PK_E_DENIED (also: a link, or not a file), PK_E_BUSY (the
-     * address is in use, or the program ended a moment ago), PK_E_IO; what was there before stays. May touch
-     * the disk. */
+     * A log that is there at the first look goes on at from->place, also when it was renamed to PATH.1 ...
+     * PATH.9 since (the next look then gives the new one), without a place at its end; one that comes later
+     * is read from its beginning. Of several files that wait, each look gives the next; those that were
+     * renamed to PATH.1 ... PATH.9 between two looks are among them. The kernel's log begins with its oldest
+     * record, without_old with the next. The journal's program goes on behind the cursor ("": with what comes
+     * from now on). PK_E_NOT_FOUND, PK_E_DENIED (also: a link, or not a file), PK_E_BUSY (the address is in
+     * use, or the program ended a moment ago), PK_E_IO; what was there before stays. May touch the disk. */
     int (*inlet)(void *ctx, uint32_t slot, const struct pk_inlet_row *row,
                  const struct pk_super_inlet_from *from);
     /* Of a log: which file is being read and how far, into of, at, check and is_known of *out; PK_OK, or

@@ -184,7 +184,8 @@ struct between {
 };
 
 /* From the newest on: a rename meanwhile moves a file to where we come to, so that it may be seen twice but
- * not missed. Names that count upwards lead to older files: what was not written to since is one of them. */
+ * not missed. Names that count upwards lead to older files: what was not written to since is one of them. A
+ * file system's clock is coarse: the same time counts as later. */
 static void find_between(const struct pk_super_inlet_state *in, const struct pk_inlet_row *row, ino_t newest,
                          struct between *out) {
     const struct pk_super_log_file *last = &in->files[in->file_count - 1u];
@@ -197,7 +198,7 @@ static void find_between(const struct pk_super_inlet_state *in, const struct pk_
             continue;
         }
         is_found = last->device == (uint64_t)st.st_dev && last->file == (uint64_t)st.st_ino;
-        is_older = !is_found && written_ns(&st) <= in->seen_ns;
+        is_older = !is_found && written_ns(&st) < in->seen_ns;
         const bool is_between = !is_found && !is_older && st.st_ino != previous;
         previous = st.st_ino;
         if (is_between && out->count < LOG_BETWEEN) {

@@ -522,15 +522,16 @@ def test_restart__logs_go_on_where_they_were():
             mode = os.stat(stored(gateway))
             assert mode.st_uid == 0 and mode.st_mode & 0o777 == 0o600 and mode.st_size < 1000, mode
             append(one, f"{old} gw sshd[9]: Failed password for root from 192.0.2.3 port 1 ssh2\n" * 2 + failed("192.0.2.4"))
-            append(two, failed("192.0.2.5"))  # then renamed, a new one in its place
-            os.rename(two, two + ".1")
-            append(two, failed("192.0.2.6"))
+            append(two, failed("192.0.2.5"))
+            for n in (9, 6):  # then renamed, a new one in its place, twice
+                rotate(two, 9)
+                append(two, failed(f"192.0.2.{n}"))
             os.unlink(three)  # another file under its name, and longer
             rig.write("other", "")
             append(three, failed("192.0.2.7") * 9)
 
         restart(gateway, meanwhile)
-        await_true("what was written while nobody looked", 8, lambda: [len(events(gateway, source=f"192.0.2.{n}")) for n in (3, 4, 5, 6)] == [2, 1, 1, 1])
+        await_true("what was written while nobody looked", 8, lambda: [len(events(gateway, source=f"192.0.2.{n}")) for n in (3, 4, 5, 9, 6)] == [2, 1, 1, 1, 1])
         assert all(e.get("replayed") and e["time"].startswith(old[:16]) for e in events(gateway, source="192.0.2.3")), events(gateway, source="192.0.2.3")
         assert not events(gateway, source="192.0.2.1") and not events(gateway, source="192.0.2.2"), "read twice, or what stood there at first"
         await_true("the third is open", 5, lambda: inlet(gateway, "log:three") == 1)
@@ -540,7 +541,7 @@ def test_restart__logs_go_on_where_they_were():
         await_true("and is read from there on", 4, lambda: len(events(gateway, source="192.0.2.8")) == 1)
         inlets = {n: gateway.result("sources.get", source=f"log:{n}")["inlet"] for n in ("one", "two", "three")}
         assert inlets["one"]["lines"] == 3 and inlets["one"]["matched"] == 3 and inlets["one"]["places_lost"] == 0, inlets
-        assert inlets["two"]["rotated"] == 1 and inlets["three"]["places_lost"] == 1 and inlets["three"]["lines"] == 1, inlets
+        assert inlets["two"]["rotated"] == 2 and inlets["two"]["skipped_files"] == 0 and inlets["three"]["places_lost"] == 1 and inlets["three"]["lines"] == 1, inlets
         append(one, "nothing to see\n")
         await_true("a line nobody knows", 3, lambda: gateway.result("sources.get", source="log:one")["inlet"]["unmatched"] == 1)
         shown = gateway.ctl("--format", "table", "sources", "get", "log:three").stdout
