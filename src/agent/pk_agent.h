@@ -91,6 +91,7 @@ struct pk_agent_inlet {
     uint64_t line_count, event_count, bad_count, cut_count, lost_count;
     uint64_t file_count, truncated_count, skipped_file_count; /* FILE: ended by another, cut short, unread */
     uint64_t other_form_count;  /* lines that are not of the form the configuration says */
+    uint64_t odd_byte_count;    /* lines with NUL or not UTF-8 */
     uint64_t place_lost_count;  /* what was written before a restart and after the last read was not read */
     uint64_t known_record;      /* kmsg: those with lower numbers were read by an agent before */
     uint64_t kept_record;       /* as the supervisor was told last */

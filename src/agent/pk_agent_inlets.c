@@ -174,7 +174,7 @@ static void begin_reading(struct pk_agent *a, uint32_t i) {
     }
     pk_log_reader_resume(&a->inlets.reader, &a->inlets.rows[i].memory, year);
     a->inlets.reader.form = row_of(a, i)->form;
-    a->inlets.reader.other_form_count = 0;
+    a->inlets.reader.other_form_count = a->inlets.reader.odd_byte_count = 0;
     pk_patterns_use_tables(&a->patterns.use, &a->patterns.picked[i], &a->inlets.tables);
 }
 
@@ -183,6 +183,7 @@ static void end_reading(struct pk_agent *a, uint32_t i, uint64_t lines_before) {
     struct pk_source *s = pk_sources_state(&a->intake.sources, in->source_id);
     pk_log_reader_keep(&a->inlets.reader, &in->memory);
     in->other_form_count += a->inlets.reader.other_form_count;
+    in->odd_byte_count += a->inlets.reader.odd_byte_count;
     if (in->line_count == lines_before) {
         return;
     }

@@ -272,6 +272,7 @@ static void put_inlet(const struct pk_agent *a, struct pk_json_writer *w, uint16
     pk_jw_u64(w, "unmatched", in->line_count > told ? in->line_count - told : 0);
     pk_jw_u64(w, "bad", in->bad_count);
     pk_jw_u64(w, "other_form", in->other_form_count);
+    pk_jw_u64(w, "odd_bytes", in->odd_byte_count);
     pk_jw_u64(w, "cut", in->cut_count);
     pk_jw_u64(w, "overrun", in->lost_count);
     pk_jw_u64(w, "rotated", in->file_count);

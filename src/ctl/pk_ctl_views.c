@@ -159,7 +159,7 @@ static const struct pk_ctl_line SOURCE_LINES[] = {
     {"newest", NULL, "newest_time", "{newest_time}"},
     {"lines", NULL, "inlet",
      "{inlet.lines}: {inlet.matched} matched, {inlet.unmatched} not, {inlet.bad} bad, {inlet.cut} cut short, "
-     "{inlet.other_form} of another form, {inlet.overrun} overrun"},
+     "{inlet.other_form} of another form, {inlet.odd_bytes} with NUL or not UTF-8, {inlet.overrun} overrun"},
     {"refused", NULL, "inlet.refusal", "the last one: {inlet.refusal}"},
     {"files", NULL, "inlet",
      "{inlet.rotated} rotated, {inlet.truncated} truncated, {inlet.skipped_files} skipped, place lost "

@@ -494,3 +494,49 @@ void pk_loghead_httpd(struct pk_str rest, struct pk_logline *out) {
     }
     out->message = skip_marks(rest, out);
 }
+
+/* ---- what a message says of itself ---- */
+
+/* "E0521 12:34:56.789012" */
+static bool take_klog_letter(struct pk_str s, struct pk_logline *out) {
+    if (s.n < 22u || !pk_is_digit(s.p[1]) || !pk_is_digit(s.p[4]) || s.p[5] != ' ' || s.p[8] != ':') {
+        return false;
+    }
+    out->severity = s.p[0] == 'F'   ? PK_SEV_CRITICAL
+                    : s.p[0] == 'E' ? PK_SEV_HIGH
+                    : s.p[0] == 'W' ? PK_SEV_MEDIUM
+                                    : PK_SEV_INFO;
+    return is_one_of(s.p[0], "IWEF");
+}
+
+/* key=value key="value": the level stands among the first ones, in front of the text. */
+static bool take_logfmt_level(struct pk_str s, struct pk_logline *out) {
+    if (!is_one_of(s.p[0], "lstrc") || memchr(s.p, '=', s.n < 10u ? s.n : 10u) == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < 8u && s.n > 0; i++) {
+        const struct pk_str word = pk_loghead_word(&s);
+        if (pk_str_starts(word, "msg=")) {
+            return false;
+        }
+        if (contains(word, '=') && pk_loghead_level(word, &out->severity)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void pk_loghead_inner(struct pk_logline *out) {
+    struct pk_str rest = out->message;
+    const char first = rest.p[0];
+    if (first >= 'a' && first <= 'z') {
+        out->has_severity = take_logfmt_level(rest, out);
+        return;
+    }
+    if (first != '[' && !is_upper(first)) {
+        return;
+    }
+    const struct pk_str word = pk_loghead_word(&rest), name = drop_end(word, ":");
+    out->has_severity = take_klog_letter(out->message, out) ||
+                        ((first == '[' || is_shouted(name)) && pk_loghead_level(word, &out->severity));
+}

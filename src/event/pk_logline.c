@@ -262,16 +262,34 @@ static bool take_priority(struct pk_log_reader *r, struct pk_str line, struct pk
     return true;
 }
 
+/* Length of the time in brackets of an access log, 0 = none; *out: from it on. The name of the user stands in
+ * front of it and may be of any bytes, brackets as well: such a line must not pass for one of another form.
+ */
+static uint32_t access_time(struct pk_str line, struct pk_str *out, struct pk_logtime *out_time) {
+    const char *end = line.p + line.n, *bracket = memchr(line.p, '[', line.n);
+    if (bracket == line.p) {
+        return 0;
+    }
+    for (; bracket != NULL && bracket + 24 <= end;
+         bracket = memchr(bracket + 1, '[', (size_t)(end - bracket - 1))) {
+        if (bracket[3] != '/') {
+            continue;
+        }
+        *out = behind(line, (uint32_t)(bracket - line.p) + 1u);
+        const uint32_t n = pk_logtime_parse(*out, out_time);
+        if (n > 0 && n + 2u < out->n && out->p[n] == ']') {
+            return n;
+        }
+    }
+    return 0;
+}
+
 /* 192.0.2.1 - user [21/Nov/2026:05:04:50 +0000] "GET / HTTP/1.1" 200 12 */
 static bool take_access(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
+    struct pk_str inner;
     struct pk_logtime t;
-    const char *bracket = memchr(line.p, '[', line.n < 512u ? line.n : 512u);
-    if (bracket == NULL || bracket == line.p || bracket + 24 > line.p + line.n || bracket[3] != '/') {
-        return false;
-    }
-    const struct pk_str inner = behind(line, (uint32_t)(bracket - line.p) + 1u);
-    const uint32_t n = pk_logtime_parse(inner, &t);
-    if (n == 0 || n + 2u >= inner.n || inner.p[n] != ']') {
+    const uint32_t n = access_time(line, &inner, &t);
+    if (n == 0) {
         return false;
     }
     struct pk_str rest = line;
@@ -443,6 +461,9 @@ void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_log
     out->message = line;
     out->format = PK_LOG_FORMAT_PLAIN;
     const bool is_taken = line.n > 0 && take_form(r, line, out);
+    if (!out->has_severity && out->format != PK_LOG_FORMAT_ACCESS && out->message.n > 0) {
+        pk_loghead_inner(out);
+    }
     r->other_form_count += !is_taken && r->form > 1 + PK_LOG_FORMAT_PLAIN ? 1u : 0u;
     keep_program(r, out);
     r->time_count += out->has_time ? 1u : 0u;

@@ -27,7 +27,7 @@ struct pk_pattern { /* what any of its texts means; 32 bytes */
     int16_t value_whole;
     uint8_t once;        /* patterns of one number say the same thing of a source in other words; 0 = none */
     uint8_t once_member; /* which of them, 0 .. PK_PATTERN_ONCE_MAX - 1 */
-    uint8_t formats;     /* 1 << enum pk_log_format; 0 = all */
+    uint8_t formats;     /* 1 << enum pk_log_format; 0 = all; parsed: all but access when none is said */
     uint8_t severity;    /* enum pk_severity; PK_SEV_COUNT = that of the line */
     bool has_value;
     uint8_t reserved;

@@ -326,6 +326,9 @@ static int end_section(struct parse *p) {
             return err;
         }
     }
+    /* Who asks a web server for something writes most of a line of an access log. */
+    const bool is_default = p->section.formats == 0;
+    p->section.formats = is_default ? (uint8_t) ~(1u << PK_LOG_FORMAT_ACCESS) : p->section.formats;
     b->patterns[b->pattern_count++] = p->section;
     return PK_OK;
 }

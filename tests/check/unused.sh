@@ -11,8 +11,9 @@ folders=("${@:2}")
 
 # Words of the code without comments and texts, one line each: FILE WORD.
 words() {
-    find "${folders[@]}" -type f \( -name '*.c' -o -name '*.h' -o -name '*.def' \) -print0 | sort -z |
-        xargs -0 awk '
+    local files
+    mapfile -d '' files < <(find "${folders[@]}" -type f \( -name '*.c' -o -name '*.h' -o -name '*.def' \) -print0 | sort -z)
+    awk '
             FNR == 1 { in_comment = 0 }
             {
                 line = $0
@@ -36,7 +37,7 @@ words() {
                     if (word ~ /^pk_/) print FILENAME, word, is_call
                     out = substr(out, RSTART + RLENGTH)
                 }
-            }'
+            }' "${files[@]}" /dev/null
 }
 
 # Declared in a header and defined, and named nowhere else.

@@ -88,15 +88,16 @@ def test_patterns_and_form_of_one_log():
         await_true("both are read", 5, lambda: up(gateway, "log:ssh") and up(gateway, "log:app"))
         append(ssh, "sshd[1]: Failed password for root from 192.0.2.1 port 1 ssh2")
         append(ssh, "plc[1]: pump P1 runs dry at 1 bar")
-        append(ssh, "x[1]: CrashLoopBackOff")
-        with open(app, "a") as f:  # what a program writes into its line is no line of another form
+        append(ssh, "kubelet[1]: CrashLoopBackOff")
+        with open(app, "a", errors="surrogateescape") as f:  # what a program writes into its line is no line of another form
+            f.write("a\0b \udcff\n")
             f.write('{"MESSAGE":"Failed password for root from 192.0.2.2 port 1 ssh2","SYSLOG_IDENTIFIER":"sshd"}\n')
-        append(app, "x[1]: CrashLoopBackOff")
+        append(app, "kubelet[1]: CrashLoopBackOff")
         await_true("what was picked", 5, lambda: events(gateway, source="192.0.2.1") and events(gateway, source="pump.P1") and events(gateway, type="crash_loop"))
         assert len(events(gateway, type="crash_loop")) == 1
         shown = gateway.result("sources.get", source="log:app")["inlet"]
-        assert shown["other_form"] == 1 and shown["lines"] == 2, shown
-        assert "1 of another form" in gateway.ctl("--format", "table", "sources", "get", "log:app").stdout
+        assert shown["other_form"] == 2 and shown["odd_bytes"] == 1 and shown["lines"] == 3, shown
+        assert "2 of another form, 1 with NUL or not UTF-8" in gateway.ctl("--format", "table", "sources", "get", "log:app").stdout
         assert gateway.stop() == 0
 
 

@@ -304,9 +304,26 @@ PK_TEST(parse__a_told_form__is_the_only_one) {
     }
 }
 
-PK_TEST_MAIN(parse__recognises_the_forms, parse__a_told_form__is_the_only_one,
-             year__goes_over_the_new_year_and_back_for_late_lines, odd_bytes__are_counted_and_harmless,
-             parse__takes_any_cut, parse__a_time_that_was_just_read__means_the_same_as_read_anew,
+PK_TEST(access__whatever_the_user_is_called) {
+    static const char *const USERS[] = {"-", "[x", "[01/", "[ab/", "a [b] c d e f", "[01/Jan/2026:00:00:00"};
+    for (size_t i = 0; i < PK_COUNT_OF(USERS); i++) {
+        char text[256];
+        struct pk_buf b;
+        pk_buf_init(&b, text, sizeof text);
+        pk_buf_puts(&b, "192.0.2.1 - ");
+        pk_buf_puts(&b, USERS[i]);
+        pk_buf_puts(&b, " [21/Nov/2026:05:04:50 +0000] \"GET / HTTP/1.1\" 200 12");
+        begin();
+        take(text);
+        CHECK_EQ_INT(line.format, PK_LOG_FORMAT_ACCESS);
+        CHECK_STR(message, "\"GET / HTTP/1.1\" 200 12");
+    }
+}
+
+PK_TEST_MAIN(access__whatever_the_user_is_called, parse__recognises_the_forms,
+             parse__a_told_form__is_the_only_one, year__goes_over_the_new_year_and_back_for_late_lines,
+             odd_bytes__are_counted_and_harmless, parse__takes_any_cut,
+             parse__a_time_that_was_just_read__means_the_same_as_read_anew,
              parse__a_head_like_that_of_the_line_before__means_the_same_as_read_anew,
              is_plain__of_texts_without_anything_to_look_for, zone__is_told_where_there_is_one,
              memory__of_one_file_among_others)

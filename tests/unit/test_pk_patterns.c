@@ -46,6 +46,7 @@ PK_TEST(find__takes_the_first_row_that_fits) {
     CHECK_EQ_INT(find("sshd", "jailed from", PK_LOG_FORMAT_SYSLOG), 2);
     CHECK_EQ_INT(find("", "\"GET /\" 500 7", PK_LOG_FORMAT_ACCESS), 3);
     CHECK_EQ_INT(find("", "\"GET /\" 500 7", PK_LOG_FORMAT_PLAIN), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(find("http", "\"jailed from\"", PK_LOG_FORMAT_ACCESS), PK_E_NOT_FOUND);
     CHECK_EQ_INT(find("", "nothing", PK_LOG_FORMAT_PLAIN), PK_E_NOT_FOUND);
     CHECK_EQ_INT(find("", "", PK_LOG_FORMAT_PLAIN), PK_E_NOT_FOUND);
 }
