@@ -301,6 +301,25 @@ static bool take_access(struct pk_log_reader *r, struct pk_str line, struct pk_l
     return true;
 }
 
+/* The same as the message of another form: web servers write to syslog, containers to their engine. */
+static void take_access_message(struct pk_logline *out) {
+    const struct pk_str line = out->message;
+    struct pk_str rest, inner;
+    struct pk_logtime t;
+    const char first = line.n > 24u ? line.p[0] : ' ';
+    if (!pk_is_digit(first) && first != ':' && (first < 'a' || first > 'f')) {
+        return; /* no address begins with it */
+    }
+    const char *blank = memchr(line.p, ' ', line.n < 46u ? line.n : 46u);
+    rest = blank != NULL ? behind(line, (uint32_t)(blank - line.p)) : line;
+    const uint32_t n = pk_str_starts(rest, " - ") ? access_time(line, &inner, &t) : 0;
+    if (n > 0) {
+        out->format = PK_LOG_FORMAT_ACCESS;
+        out->ip = (struct pk_str){line.p, line.n - rest.n};
+        out->message = behind(inner, n + 2u);
+    }
+}
+
 /* E0521 12:34:56.789012    1 file.go:123] text */
 static bool take_klog(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
     static const char LETTERS[] = "IWEF";
@@ -461,6 +480,9 @@ void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_log
     out->message = line;
     out->format = PK_LOG_FORMAT_PLAIN;
     const bool is_taken = line.n > 0 && take_form(r, line, out);
+    if (is_taken && out->format != PK_LOG_FORMAT_ACCESS) {
+        take_access_message(out);
+    }
     if (!out->has_severity && out->format != PK_LOG_FORMAT_ACCESS && out->message.n > 0) {
         pk_loghead_inner(out);
     }

@@ -320,10 +320,33 @@ PK_TEST(access__whatever_the_user_is_called) {
     }
 }
 
-PK_TEST_MAIN(access__whatever_the_user_is_called, parse__recognises_the_forms,
-             parse__a_told_form__is_the_only_one, year__goes_over_the_new_year_and_back_for_late_lines,
-             odd_bytes__are_counted_and_harmless, parse__takes_any_cut,
-             parse__a_time_that_was_just_read__means_the_same_as_read_anew,
+PK_TEST(access__as_the_message_of_another_form) {
+    static const char *const LINES[] = {
+        "Nov 21 05:04:50 gw nginx: 192.0.2.1 - - [21/Nov/2026:05:04:50 +0000] \"GET / HTTP/1.1\" 200 12",
+        "<190>Nov 21 05:04:50 gw nginx: 192.0.2.1 - - [21/Nov/2026:05:04:50 +0000] \"GET / HTTP/1.1\" 200 12",
+        "2026-11-21T05:04:50Z gw nginx[1]: 192.0.2.1 - [x [21/Nov/2026:05:04:50 +0000] \"GET / HTTP/1.1\" "
+        "200 12",
+    };
+    for (size_t i = 0; i < PK_COUNT_OF(LINES); i++) {
+        begin();
+        take(LINES[i]);
+        CHECK_EQ_INT(line.format, PK_LOG_FORMAT_ACCESS);
+        CHECK(pk_str_eq_c(line.program, "nginx"));
+        CHECK(pk_str_eq_c(line.ip, "192.0.2.1"));
+        CHECK_STR(message, "\"GET / HTTP/1.1\" 200 12");
+    }
+    begin();
+    take("Nov 21 05:04:50 gw haproxy: 192.0.2.1:4711 [21/Nov/2026:05:04:50.000] http~ web/web1 0/0");
+    CHECK_EQ_INT(line.format, PK_LOG_FORMAT_SYSLOG);
+    begin();
+    take("Nov 21 05:04:50 gw app: 12 - 3");
+    CHECK_EQ_INT(line.format, PK_LOG_FORMAT_SYSLOG);
+}
+
+PK_TEST_MAIN(access__as_the_message_of_another_form, access__whatever_the_user_is_called,
+             parse__recognises_the_forms, parse__a_told_form__is_the_only_one,
+             year__goes_over_the_new_year_and_back_for_late_lines, odd_bytes__are_counted_and_harmless,
+             parse__takes_any_cut, parse__a_time_that_was_just_read__means_the_same_as_read_anew,
              parse__a_head_like_that_of_the_line_before__means_the_same_as_read_anew,
              is_plain__of_texts_without_anything_to_look_for, zone__is_told_where_there_is_one,
              memory__of_one_file_among_others)
