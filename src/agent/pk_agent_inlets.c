@@ -124,10 +124,13 @@ static void parse_line(struct pk_agent *a, uint32_t i, struct pk_str text) {
     pk_logline_parse(&all->reader, text, &all->line);
     /* "Dec 31" read in January is of the year before. */
     if (all->line.has_time && all->reader.month != 0 && all->line.wall_ms - a->now.wall_ms > AHEAD_MS) {
+        const uint64_t odd = all->reader.odd_byte_count, other = all->reader.other_form_count;
         all->reader.year--;
         all->reader.month = 0;
         pk_logline_parse(&all->reader, text, &all->line);
         all->reader.year++;
+        all->reader.odd_byte_count = odd; /* it is one line */
+        all->reader.other_form_count = other;
     }
     all->reader.month = 0;
     place_line(a, &all->rows[i], !is_file(a, i) || all->rows[i].is_live);
