@@ -252,7 +252,8 @@ static void say(struct pk_agent *a, const char *type, const char *source, double
 }
 
 /* What our own tables cannot hold, each minute while there is something to say and once when there is not any
- * more: the share of events that cost a group its window (or found none), and how much waits to be sent. */
+ * more: the share of events that cost a group its window (or found none), how much waits to be sent, and
+ * names of types and sources that found no room. */
 static void watch_ourselves(struct pk_agent *a) {
     struct pk_agent_self *self = &a->self;
     if (a->now.mono_ms - self->looked_ms < LOOK_MS) {
@@ -264,7 +265,10 @@ static void watch_ourselves(struct pk_agent *a) {
     /* Where there is no broker, nothing waits for one. */
     const bool is_sent = a->config.broker[0].is_set || a->config.broker[1].is_set;
     const uint64_t waiting = is_sent ? pk_outbox_depth(&a->outbox) : 0u;
+    const uint64_t refused =
+        a->intake.types.refused_count + a->intake.sources.refused_count - self->refused_before;
     self->looked_ms = a->now.mono_ms;
+    self->refused_before += refused;
     self->evicted_before += evicted;
     self->events_before += events;
     if (evicted > 0 || self->was_evicting) {
@@ -273,6 +277,10 @@ static void watch_ourselves(struct pk_agent *a) {
     if (waiting > 0 || self->was_waiting) {
         say(a, "outbox_depth", "picketd", (double)waiting);
     }
+    if (refused > 0 || self->was_refusing) {
+        say(a, "names_refused", "picketd", (double)refused);
+    }
+    self->was_refusing = refused > 0;
     self->was_evicting = evicted > 0;
     self->was_waiting = waiting > 0;
 }

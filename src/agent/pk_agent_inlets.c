@@ -366,6 +366,7 @@ static void take_statsd_line(struct pk_agent *a, uint32_t i, struct pk_str line,
         return;
     }
     a->event_in.is_foreign = strcmp(a->event_in.source, row_of(a, i)->name) != 0;
+    a->event_in.is_type_foreign = true;
     a->event_in.via = (uint16_t)(in->source_id + 1u);
     in->event_count++;
     pk_agent_offer(a);
@@ -742,6 +743,9 @@ static void start_inlet(struct pk_agent *a, uint32_t i, uint32_t crc) {
     struct pk_agent_inlet *in = &a->inlets.rows[i];
     memset(in, 0, sizeof *in);
     const int source = pk_sources_intern(&a->intake.sources, pk_str_of(row_of(a, i)->name));
+    if (source < 0) {
+        pk_agent_log1(a, PK_LOG_ERROR, "no room for the source of an inlet", pk_str_of(row_of(a, i)->name));
+    }
     in->row_crc = crc;
     in->source_id = source >= 0 ? (uint16_t)source : (uint16_t)PK_LEDGER_NO_SOURCE;
     in->ask_ms = a->now.mono_ms;

@@ -177,6 +177,10 @@ int pk_agent_rules_restore(struct pk_agent *a, struct pk_str value, uint32_t *us
 void pk_agent_rules_restored(struct pk_agent *a, uint32_t used_bytes);
 /* After every change of the set: its hash, and whether the stored ones are in force. */
 void pk_agent_rules_changed(struct pk_agent *a);
+/* What rules, patterns and mapping rows name is among the event types before anybody says it. */
+void pk_agent_types_take(struct pk_agent *a);
+/* Whether the types that this text of one rule names are there or find room. */
+bool pk_agent_types_fit(struct pk_agent *a, struct pk_str text);
 void pk_agent_rule_origin(const struct pk_agent *a, struct pk_json_writer *w, uint32_t index);
 /* Nobody watches any more for the end of an incident whose rule is gone or off. */
 void pk_agent_remark_orphans(struct pk_agent *a);

@@ -132,6 +132,8 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
     uint32_t n = 0;
     add(t, &n, "event_types", PK_LIMIT_TYPES, in->types.count, in->types.count, in->types.refused_count,
         sizeof in->types);
+    add(t, &n, "foreign_types", PK_LIMIT_TYPES_FOREIGN, in->types.foreign_count, in->types.foreign_count, 0,
+        0);
     add(t, &n, "event_sources", PK_LIMIT_SOURCES, in->sources.used_count, in->sources.count,
         in->sources.refused_count, sizeof in->sources);
     add(t, &n, "foreign_sources", PK_LIMIT_SOURCES_FOREIGN, in->sources.foreign_count,

@@ -210,9 +210,17 @@ int pk_intake_offer(struct pk_intake *in, const struct pk_event_in *e, const str
     if (in->count >= PK_LIMIT_INTAKE_EVENTS) {
         return refuse(in, source_id, PK_LOSS_INTAKE_FULL, now_ms, PK_E_FULL);
     }
-    const int type = pk_types_intern(&in->types, short_name(e->type));
+    const struct pk_str type_name = short_name(e->type);
+    const int type = e->is_type_foreign ? pk_types_intern_foreign(&in->types, type_name)
+                                        : pk_types_intern(&in->types, type_name);
     if (type < 0) {
         return type != PK_E_FULL ? type : refuse(in, source_id, PK_LOSS_TYPE_TABLE, now_ms, PK_E_FULL);
+    }
+    /* A promise needs a name: who has none is refused, not expected under the name that many share. */
+    if (type == in->heartbeat_type_id && e->is_foreign &&
+        strcmp(pk_sources_name(&in->sources, source_id), e->source) != 0) {
+        in->sources.refused_count++;
+        return refuse(in, source_id, PK_LOSS_SOURCE_TABLE, now_ms, PK_E_FULL);
     }
     /* Last, so that the id of an event we could not take may come again. */
     if (e->event_id_hash != 0 && is_seen(in, pk_hash64_mix(e->event_id_hash, source_id))) {

@@ -238,7 +238,7 @@ int pk_logevent_make(const struct pk_patterns_tables *tables, const struct pk_lo
     out->correlation[0] = '\0';
     out->has_value = out->is_replayed = out->is_drill = out->is_fault = false;
     out->is_local = true;
-    out->is_foreign = false;
+    out->is_foreign = out->is_type_foreign = false;
     out->via = 0;
     out->event_id_hash = 0;
     out->unknown_count = out->cut_count = 0;

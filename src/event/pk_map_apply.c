@@ -280,5 +280,6 @@ enum pk_map_reason pk_map_apply(const struct pk_map_table *t, uint32_t row, stru
         return r;
     }
     out->is_foreign = has_field(t, a.row->source);
+    out->is_type_foreign = has_field(t, a.row->type);
     return is_empty && a.row->has_empty ? put_empty(&a) : put_rest(&a);
 }

@@ -180,6 +180,8 @@ static const struct edge EDGES[] = {
     {"store_failing", "store_failing picketd 0 x3", "store_failing picketd 1 x1", CRITICAL, NULL, INFO,
      "store_failing picketd 0 x1"},
     {"link_contested", "link_fine picketd 1 x3", "link_contested picketd 1 x1", HIGH, NULL, INFO, "wait 15m"},
+    {"names_short", "names_refused picketd 0 x3 @60s", "names_refused picketd 1 x1", MEDIUM, NULL, INFO,
+     "names_refused picketd 0 x3 @60s"},
     {"windows_short",
      "windows_evicted_pct picketd 1 x5 @60s; windows_evicted_pct picketd 2 x1; windows_evicted_pct picketd 1 "
      "x1",

@@ -4,7 +4,8 @@
  * and reason. Relations are checked in src/agent/pk_limits_check.h after a board's overrides. */
 
 /* -- events -- */
-#define PK_LIMIT_TYPES 4096u           /* distinct event types; 32..4096; 76 B each */
+#define PK_LIMIT_TYPES 4096u           /* distinct event types; 64..4096; 76 B each */
+#define PK_LIMIT_TYPES_FOREIGN 2048u   /* of these, named by senders only; at most half */
 #define PK_LIMIT_SOURCES 16384u        /* distinct sources; 16..16384; 190 B each */
 #define PK_LIMIT_EVENT_HISTORY 65536u  /* events kept for the recorder; power of two 64..65536; 64 B each */
 #define PK_LIMIT_SOURCES_FOREIGN 8192u /* of these, named by text of strangers: the stalest makes room */

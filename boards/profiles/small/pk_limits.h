@@ -4,7 +4,8 @@
  * Relations are checked in src/agent/pk_limits_check.h after a board's overrides. */
 
 /* -- events -- */
-#define PK_LIMIT_TYPES 128u             /* distinct event types; 32..4096; 76 B each */
+#define PK_LIMIT_TYPES 256u             /* distinct event types; 64..4096; 76 B each: 120 are shipped ones */
+#define PK_LIMIT_TYPES_FOREIGN 96u      /* of these, named by senders only; at most half */
 #define PK_LIMIT_SOURCES 256u           /* distinct sources; 16..16384; 190 B each */
 #define PK_LIMIT_SOURCES_FOREIGN 128u   /* of these, named by text of strangers: the stalest makes room */
 #define PK_LIMIT_EVENT_HISTORY 1024u    /* events kept for the recorder; power of two 64..65536; 64 B each */
@@ -13,7 +14,7 @@
 #define PK_LIMIT_LEDGER 64u             /* open loss entries; 40 B each */
 
 /* -- detect -- */
-#define PK_LIMIT_RULES 88u /* 16..512; 1 KB each, with state: 63 shipped, the rest are for the operator */
+#define PK_LIMIT_RULES 88u /* 16..512; 1 KB each, with state: 64 shipped, the rest are for the operator */
 #define PK_LIMIT_THRESHOLDS 32u         /* names of [thresholds]; 16..64; 40 B each, twice */
 #define PK_LIMIT_RULE_TEXT_BYTES 32768u /* text of operator rules kept for `rules show` and reload */
 #define PK_LIMIT_KEYS 1536u             /* windows over all rules; 64..102400; 76 B and its times each */
