@@ -174,6 +174,17 @@ static int pass_inlet(struct pk_intake *in, const struct pk_event_in *e, uint64_
     return PK_OK;
 }
 
+/* Its inlet, if any, says so as well: the source may be a name that came and goes. */
+static int refuse_type(struct pk_intake *in, const struct pk_event_in *e, uint16_t source_id,
+                       uint64_t now_ms) {
+    const uint16_t inlet_id = (uint16_t)(e->via - 1u);
+    struct pk_source *inlet = e->via == 0 ? NULL : pk_sources_state(&in->sources, inlet_id);
+    if (inlet != NULL && inlet_id != source_id) {
+        inlet->loss_count++;
+    }
+    return refuse(in, source_id, PK_LOSS_TYPE_TABLE, now_ms, PK_E_FULL);
+}
+
 /* Of few bytes: walking them costs less than a call that measures by words. */
 static struct pk_str short_name(const char *terminated) {
     uint32_t n = 0;
@@ -214,7 +225,7 @@ int pk_intake_offer(struct pk_intake *in, const struct pk_event_in *e, const str
     const int type = e->is_type_foreign ? pk_types_intern_foreign(&in->types, type_name)
                                         : pk_types_intern(&in->types, type_name);
     if (type < 0) {
-        return type != PK_E_FULL ? type : refuse(in, source_id, PK_LOSS_TYPE_TABLE, now_ms, PK_E_FULL);
+        return type != PK_E_FULL ? type : refuse_type(in, e, source_id, now_ms);
     }
     /* A promise needs a name: who has none is refused, not expected under the name that many share. */
     if (type == in->heartbeat_type_id && e->is_foreign &&

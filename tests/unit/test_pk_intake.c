@@ -117,10 +117,12 @@ PK_TEST(offer__name_tables_full__refused_with_their_reason) {
 PK_TEST(offer__types_of_senders_full__refused_under_their_source_and_ours_go_on) {
     char json[96];
     start(0, 1);
+    const int inlet = pk_sources_intern(&intake.sources, pk_str_of("statsd"));
     for (uint32_t i = 0; i < PK_LIMIT_TYPES_FOREIGN + 2u; i++) {
         snprintf(json, sizeof json, "{\"type\":\"x%u\",\"source\":\"s1\"}", (unsigned)i);
         REQUIRE(pk_event_json_parse(pk_str_of(json), &in, &error) == PK_OK);
         in.is_type_foreign = true;
+        in.via = (uint16_t)(inlet + 1);
         CHECK_EQ_INT(pk_intake_offer(&intake, &in, &now, &number),
                      i < PK_LIMIT_TYPES_FOREIGN ? PK_OK : PK_E_FULL);
         (void)pk_intake_pop(&intake, &e);
@@ -128,6 +130,7 @@ PK_TEST(offer__types_of_senders_full__refused_under_their_source_and_ours_go_on)
     const struct pk_loss *l = pk_ledger_at(&intake.ledger, 0);
     REQUIRE(l != NULL);
     CHECK(l->reason == PK_LOSS_TYPE_TABLE && l->count == 2);
+    CHECK_EQ_U64(pk_sources_state(&intake.sources, (uint16_t)inlet)->loss_count, 2);
     CHECK_EQ_INT(l->source_id, pk_sources_find(&intake.sources, pk_str_of("s1")));
     CHECK_EQ_INT(offer("{\"type\":\"cpu_pct\",\"source\":\"s1\"}"), PK_OK);
 }
