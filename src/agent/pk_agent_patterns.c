@@ -88,7 +88,7 @@ static int refuse_word(struct pk_agent *a, const struct pk_inlet_row *row, const
     if (near != NULL) {
         pk_buf_puts(&b, "; did you mean '");
         pk_buf_puts(&b, near);
-        pk_buf_putc(&b, '\'');
+        pk_buf_puts(&b, "'?");
     }
     pk_diag_set1(diag, path, 1, 1, text, word);
     return PK_E_CONFIG;

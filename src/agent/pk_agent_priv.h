@@ -90,6 +90,9 @@ int pk_agent_restore(struct pk_agent *a);
 /* How long the firing behind an open incident has gone on; 0: not known, because it flapped or there was no
  * clock. */
 uint64_t pk_agent_lasted_ms(const struct pk_agent *a, const struct pk_incident *i);
+/* The rule (index, < 0 = there is none) watches for the end of the incident from now on: NULL, or in words
+ * why it does not. */
+const char *pk_agent_adopt(struct pk_agent *a, int rule, const struct pk_incident *i);
 /* One entry for timeline readers and audit; needs room in the batch: pk_agent_batch_has_room. */
 void pk_agent_audit(struct pk_agent *a, uint32_t incident, const char *kind, const char *who,
                     struct pk_str text);

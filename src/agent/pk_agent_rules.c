@@ -131,11 +131,9 @@ static void adopt_incidents(struct pk_agent *a, uint32_t index) {
         return;
     }
     while ((i = pk_incidents_next(&a->incidents, active, PK_SEV_INFO, &below)) != NULL) {
-        if (pk_str_eq_c(id, i->rule_id) &&
-            pk_engine_adopt(&a->engine, index, pk_str_of(i->group_key), (enum pk_severity)i->severity,
-                            pk_agent_lasted_ms(a, i), a->now.mono_ms) < 0) {
-            pk_agent_log1(a, PK_LOG_WARNING, "an open incident's rule has no room to watch it",
-                          pk_str_of(i->id));
+        const char *why_not = pk_str_eq_c(id, i->rule_id) ? pk_agent_adopt(a, (int)index, i) : NULL;
+        if (why_not != NULL) {
+            pk_agent_log1(a, PK_LOG_WARNING, why_not, pk_str_of(i->id));
         }
     }
 }

@@ -71,7 +71,7 @@ static int restore_incident(struct restore *r, struct pk_str value) {
     if (is_open != r->wants_open) {
         return PK_OK;
     }
-    const int err = pk_incidents_restore(&a->incidents, &a->incident, &a->now);
+    const int err = pk_incidents_restore(&a->incidents, &a->incident);
     if (err < 0 && err != PK_E_FULL) {
         r->bad_count++;
     }
@@ -175,26 +175,38 @@ uint64_t pk_agent_lasted_ms(const struct pk_agent *a, const struct pk_incident *
     return is_known ? ms : 0u;
 }
 
+const char *pk_agent_adopt(struct pk_agent *a, int rule, const struct pk_incident *i) {
+    if (rule < 0) {
+        return "its rule is gone: a person has to end it";
+    }
+    if (!pk_engine_rule_status(&a->engine, (uint32_t)rule)->is_enabled) {
+        return "its rule is disabled: a person has to end it";
+    }
+    /* A source group is known by the number of its name, which this start may not have given yet. */
+    if (pk_engine_rule(&a->engine, (uint32_t)rule)->group == PK_GROUP_SOURCE &&
+        pk_sources_intern(&a->intake.sources, pk_str_of(i->group_key)) < 0) {
+        return "no room for its source to be watched for its end";
+    }
+    const int err = pk_engine_adopt(&a->engine, (uint32_t)rule, pk_str_of(i->group_key),
+                                    (enum pk_severity)i->severity, pk_agent_lasted_ms(a, i), a->now.mono_ms);
+    return err < 0 ? "its rule has no room to watch for its end" : NULL;
+}
+
 /* The rules that opened what is still open must watch for its end. */
 static void adopt_open_incidents(struct pk_agent *a) {
     uint32_t cursor = 0;
     const struct pk_incident *i = NULL;
     while ((i = pk_incidents_next_unconfirmed(&a->incidents, &cursor)) != NULL) {
-        const int rule = pk_engine_find_rule(&a->engine, pk_str_of(i->rule_id));
-        if (rule < 0) {
-            continue;
-        } /* its rule is gone: a person ends it */
-        /* A source group is known by the number of its name, which this start has not given yet. */
-        if (pk_engine_rule(&a->engine, (uint32_t)rule)->group == PK_GROUP_SOURCE &&
-            pk_sources_intern(&a->intake.sources, pk_str_of(i->group_key)) < 0) {
-            pk_agent_log1(a, PK_LOG_WARNING, "no room for the source of an open incident",
-                          pk_str_of(i->group_key));
-            continue;
-        }
-        if (pk_engine_adopt(&a->engine, (uint32_t)rule, pk_str_of(i->group_key),
-                            (enum pk_severity)i->severity, pk_agent_lasted_ms(a, i), a->now.mono_ms) < 0) {
-            pk_agent_log1(a, PK_LOG_WARNING, "an open incident's rule has no room to watch it",
-                          pk_str_of(i->id));
+        const char *why_not = pk_agent_adopt(a, pk_engine_find_rule(&a->engine, pk_str_of(i->rule_id)), i);
+        char text[96];
+        struct pk_buf b;
+        pk_buf_init(&b, text, sizeof text);
+        pk_buf_puts(&b, "Picket restarted; ");
+        pk_buf_puts(&b, why_not != NULL ? why_not : "waiting for the rule to speak");
+        pk_incidents_remark(&a->incidents, i->number, PK_TL_RESTORED, PK_TL_BY_AGENT, pk_buf_str(&b),
+                            &a->now);
+        if (why_not != NULL) {
+            pk_agent_log1(a, PK_LOG_WARNING, why_not, pk_str_of(i->id));
         }
     }
 }

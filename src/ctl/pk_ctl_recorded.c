@@ -142,7 +142,9 @@ static int fail_at(struct pk_ctl *c, const char *path, uint64_t line, const stru
         pk_buf_puts(&b, ": ");
     }
     pk_buf_puts(&b, error->message);
-    return pk_ctl_fail(c, error->err, "{}", pk_buf_str(&b));
+    /* The words of the command were right; what the file says is not. */
+    (void)pk_ctl_fail(c, error->err, "{}", pk_buf_str(&b));
+    return PK_EXIT_FAILED;
 }
 
 static bool is_blank(struct pk_str s) {

@@ -552,8 +552,15 @@ static int read_keys(struct section *s) {
     }
     keys = is_board ? PK_LIMIT_HEARTBEATS : keys;
     if (r->across > keys) {
-        return pk_rule_fail(cursor(s, has(s, KEY_KEYS) ? KEY_KEYS : KEY_WHEN), 0,
-                            "'keys' must be at least the sources of 'across'", pk_str_make(NULL, 0));
+        char message[96];
+        struct pk_buf b;
+        pk_buf_init(&b, message, sizeof message);
+        pk_buf_puts(&b, "across ");
+        pk_buf_put_u64(&b, r->across);
+        pk_buf_puts(&b, " sources needs 'keys' of at least as many; it is ");
+        pk_buf_put_u64(&b, keys);
+        return pk_rule_fail(cursor(s, has(s, KEY_KEYS) ? KEY_KEYS : KEY_WHEN), 0, message,
+                            pk_str_make(NULL, 0));
     }
     r->keys = (uint16_t)(keys + pk_rule_keys_beside(r));
     return PK_OK;
@@ -700,7 +707,12 @@ static int read_rest(struct section *s) {
 static int read_id(struct section *s) {
     const struct pk_ini_item *item = &s->parser->item;
     if (!pk_str_eq_c(item->section_kind, "rule")) {
-        return fail_section(s, "expected [rule NAME], not [{}]", item->section_kind);
+        static const char *const WORDS[] = {"rule"};
+        return fail_section(s,
+                            pk_text_suggest(item->section_kind, WORDS, 1) != NULL
+                                ? "expected [rule NAME], not [{}]; did you mean 'rule'?"
+                                : "expected [rule NAME], not [{}]",
+                            item->section_kind);
     }
     if (!pk_text_is_id(item->section_name, NULL, PK_RULE_ID_BYTES_MAX)) {
         return fail_section(s, "'{}' is not a rule name: 1 to 47 of A-Z a-z 0-9 _ -", item->section_name);

@@ -5,7 +5,7 @@
 #include "base/pk_assert.h"
 #include "event/pk_intern.h"
 
-enum { ONCE_GROUPS_MAX = 16 }; /* in one file */
+enum { ONCE_WORD_BYTES_MAX = 47, ONCE_GROUPS_MAX = 16 }; /* in one file */
 
 struct parse {
     struct pk_pattern_book *book;
@@ -220,6 +220,9 @@ static int take_formats(struct parse *p, const struct pk_ini_item *item) {
 /* Sections of one file with the same word; each is a member. */
 static int take_once(struct parse *p, const struct pk_ini_item *item) {
     uint32_t i = 0;
+    if (!pk_text_is_id(item->value, ".:", ONCE_WORD_BYTES_MAX)) {
+        return fail_value(p, item, "`once` is one word of 1 to 47 of A-Z a-z 0-9 _ - . :, not '{}'");
+    }
     while (i < p->group_count && !pk_str_eq(p->once[i], item->value)) {
         i++;
     }

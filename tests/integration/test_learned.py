@@ -74,7 +74,7 @@ def test_sigterm__what_was_learned_is_known_to_the_next_start():
         line = group(gateway, "burst")
         assert "0 of 3 in 30m, no event yet, firing for " in line and ", counted anew since " in line, line
         assert "last fired before the start" in explain(gateway, "burst")
-        assert "no event it looks at is known" in explain(gateway, "climb"), explain(gateway, "climb")
+        assert "no event it looks at was heard since the start" in explain(gateway, "climb"), explain(gateway, "climb")
         send(gateway, "level", 25)
         line = group(gateway, "climb")
         assert "level " in line and "confidence " in line, line  # within the look-back: nothing has to be learned anew

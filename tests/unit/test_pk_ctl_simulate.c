@@ -101,6 +101,18 @@ PK_TEST(simulate__shows_its_events) {
     ctl_rig_end(&rig);
 }
 
+PK_TEST(simulate__nothing_fired__says_who_looked) {
+    ctl_rig_begin_alone(&rig);
+    CHECK_EQ_INT(ctl_rig_run(&rig, "simulate --type nosuch --severity info"), 0);
+    CHECK_STR(rig.out, "");
+    CHECK_STR(rig.err,
+              "picketctl: no rule listens to events of type nosuch of these components with severity info\n");
+    CHECK_EQ_INT(ctl_rig_run(&rig, "simulate --type disk_pct --value 3 --event-count 1"), 0);
+    CHECK(strstr(rig.err, "picketctl: no incident; rules that looked at the events: ") == rig.err);
+    CHECK(strstr(rig.err, "disk") != NULL);
+    ctl_rig_end(&rig);
+}
+
 PK_TEST(simulate__refuses_what_makes_no_sense) {
     static const char *const BAD[] = {"simulate",
                                       "simulate --type a/b",
@@ -120,4 +132,4 @@ PK_TEST(simulate__refuses_what_makes_no_sense) {
 }
 
 PK_TEST_MAIN(simulate__thresholds_of_a_configuration, simulate__shows_incidents, simulate__shows_its_events,
-             simulate__refuses_what_makes_no_sense)
+             simulate__nothing_fired__says_who_looked, simulate__refuses_what_makes_no_sense)

@@ -66,11 +66,12 @@ PK_TEST(forget__groups_that_are_no_sources__are_left_alone) {
 
 PK_TEST(forget__who_is_waited_for__stays) {
     struct pk_finding f;
-    REQUIRE(detect_rig_init(&rig, "[rule a]\non = type = t and source = nas\nwhen = absent for 10s\ntype = "
-                                  "custom\nseverity = high\n"
-                                  "[rule w]\non = type = t and source = job\nwhen = event(type = t) without "
-                                  "event(type = u) within 20s "
-                                  "by source\ntype = custom\nseverity = high\n") == PK_OK);
+    REQUIRE(detect_rig_init(&rig,
+                            "[rule a]\non = type = t and source = nas\nwhen = absent for 10s\ntype = "
+                            "custom\nseverity = high\n"
+                            "[rule w]\non = type = t | u and source = job\nwhen = event(type = t) without "
+                            "event(type = u) within 20s "
+                            "by source\ntype = custom\nseverity = high\n") == PK_OK);
     give("nas", 1);
     give("job", 1);
     static const char *const NAMES[] = {"nas", "job", NULL};

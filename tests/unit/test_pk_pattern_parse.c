@@ -72,6 +72,9 @@ PK_TEST(once__numbers_words_and_members) {
             "[pattern e]\nonce = x\n"),
         PK_E_CONFIG);
     CHECK_STR(diag.message, "more than four patterns are once = x");
+    CHECK_EQ_INT(parse("[pattern a]\nonce = a b\nevent = e\nmatch = aaaa\n"), PK_E_CONFIG);
+    CHECK_STR(diag.message, "`once` is one word of 1 to 47 of A-Z a-z 0-9 _ - . :, not 'a b'");
+    CHECK_EQ_U64(diag.line, 2);
 }
 
 PK_TEST(parse__says_where_and_what) {

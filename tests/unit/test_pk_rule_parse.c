@@ -83,7 +83,7 @@ PK_TEST(next__same_text__same_hash__comments_around_do_not_count) {
 
 PK_TEST(next__defects_of_a_section) {
     check_fails("on = any\n", 1, "'on' stands before the first [rule NAME]");
-    check_fails("[role x]\n", 1, "expected [rule NAME], not [role]");
+    check_fails("[role x]\n", 1, "expected [rule NAME], not [role]; did you mean 'rule'?");
     check_fails("[rule a/b]\n", 1, "'a/b' is not a rule name: 1 to 47 of A-Z a-z 0-9 _ -");
     check_fails("[rule]\n", 1, "'' is not a rule name: 1 to 47 of A-Z a-z 0-9 _ -");
     check_fails("[rule x]\nwhn = count >= 1 in 5s\n", 2, "unknown key 'whn'; did you mean 'when'?");
@@ -136,7 +136,7 @@ PK_TEST(next__values_that_cannot_be) {
                 4, "'min_components' cannot be combined with 'by' or 'across'");
     check_fails("[rule x]\non = any\nwhen = count >= 4 in 5s across 5 sources\nkeys = 4\ntype = "
                 "custom\nseverity = low\n",
-                4, "'keys' must be at least the sources of 'across'");
+                4, "across 5 sources needs 'keys' of at least as many; it is 4");
 }
 
 PK_TEST(next__min_components__is_across) {

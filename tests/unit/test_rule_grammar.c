@@ -221,7 +221,8 @@ static void try_all(const char *name, reader *read) {
         }
         struct pk_rule_cursor c = {name, text, pk_str_of(text), 0, 1, 1, &diag, NULL};
         const int err = read(&c, &r);
-        if (err != PK_OK && strcmp(diag.message, "a rule has at most 12 comparisons") != 0 &&
+        const bool is_never = strncmp(diag.message, "no event is both ", 17) == 0; /* no matter of grammar */
+        if (err != PK_OK && !is_never && strcmp(diag.message, "a rule has at most 12 comparisons") != 0 &&
             !is_of_another_when(diag.message)) {
             printf("# %s = %s\n# %u: %s\n", name, text, (unsigned)diag.column, diag.message);
             CHECK(false);
