@@ -98,6 +98,13 @@ static uint64_t store_durable(void *ctx) {
     return seq;
 }
 
+bool pk_lmdb_is_committing(struct pk_lmdb *s) {
+    pthread_mutex_lock(&s->lock);
+    const bool is_committing = s->durable_seq != s->submitted_seq && s->status.last_error == PK_OK;
+    pthread_mutex_unlock(&s->lock);
+    return is_committing;
+}
+
 static int store_fetch(void *ctx, const struct pk_store_fetch *request) {
     struct pk_lmdb *s = ctx;
     PK_ASSERT((unsigned)request->tree < PK_TREE_COUNT);
