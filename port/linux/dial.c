@@ -14,6 +14,8 @@
 #include "port/linux/pk_dial.h"
 #include "port/linux/pk_sandbox.h"
 
+enum { ORDER_PATIENCE_US = 5000000 };
+
 static void say(struct pk_dial *d, const char *what, int number) {
     static const struct {
         int number;
@@ -307,6 +309,10 @@ void pk_dial_open(struct pk_dial *d, struct pk_crypto *crypto, struct pk_port_di
 
 int pk_platform_probe_order(uint32_t fd, struct pk_ipc_probe_order *out) {
     ssize_t n;
+    /* The descriptor does not block, and on a busy machine we may be here before the order is. */
+    if (!pk_dial_wait((int)fd, POLLIN, pk_linux_mono_us() + ORDER_PATIENCE_US)) {
+        return PK_E_BAD_MSG;
+    }
     do {
         n = recv((int)fd, out, sizeof *out, MSG_TRUNC);
     } while (n < 0 && errno == EINTR);

@@ -75,6 +75,8 @@ static void make_cond(struct pk_rng *r, struct oracle_cond *c, const struct orac
                       uint32_t stale_ms) {
     c->form = form;
     c->stale_ms = stale_ms;
+    c->first.type = ORACLE_TYPES;
+    c->second.type = ORACLE_TYPES;
     form->make(r, c);
 }
 
@@ -119,6 +121,22 @@ static void make_clear(struct pk_rng *r, struct rule *o) {
     make_cond(r, &o->clear, form, o->stale_ms);
 }
 
+static bool is_beside(uint32_t on_type, const struct oracle_match *m) {
+    return (on_type == 1 && m->type == 0) || (on_type == 3 && m->type < 2);
+}
+
+/* A condition on events that `on` keeps out is refused at load: such a rule takes any. */
+static void widen_on(struct rule *o) {
+    bool is_never = is_beside(o->on_type, &o->clear.first) || is_beside(o->on_type, &o->clear.second);
+    for (uint32_t i = 0; i < o->clause_count; i++) {
+        is_never = is_never || is_beside(o->on_type, &o->clauses[i].first) ||
+                   is_beside(o->on_type, &o->clauses[i].second);
+    }
+    if (is_never) {
+        o->on_type = ORACLE_TYPES;
+    }
+}
+
 static void make_rule(struct pk_rng *r, struct rule *o) {
     memset(o, 0, sizeof *o);
     o->clause_count = oracle_between(r, 0, 2) == 0 ? oracle_between(r, 2, 3) : 1u;
@@ -146,9 +164,12 @@ static void make_rule(struct pk_rng *r, struct rule *o) {
     o->cooldown_ms = oracle_between(r, 0, 1) * oracle_between(r, 1, 100) * oracle_step_ms;
     o->is_never = oracle_between(r, 0, 11) == 0;
     o->has_clear = !o->is_never && o->across == 0 && !is_plain_alone(o) && oracle_between(r, 0, 2) == 0;
+    o->clear.first.type = ORACLE_TYPES;
+    o->clear.second.type = ORACLE_TYPES;
     if (o->has_clear) {
         make_clear(r, o);
     }
+    widen_on(o);
 }
 
 static bool asks_for_values(const struct rule *o) {
