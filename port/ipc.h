@@ -80,7 +80,8 @@ enum pk_ipc_inlet_start {
     PK_IPC_INLET_LOST     /* it was read before, but where that ended is not known: on from its end */
 };
 struct pk_ipc_inlet_fd {
-    uint64_t record; /* kmsg: those with lower numbers were read before */
+    uint64_t record; /* kmsg: those with lower numbers were read before; UDP: so many were lost before; log:
+                        so many of its files were never opened */
     int32_t zone_quarters;
     uint32_t start; /* enum pk_ipc_inlet_start */
 };
@@ -144,6 +145,12 @@ struct pk_ipc_probe {
 };
 /* The fixed result of one measurement. Written by a sealed child that met strangers, or by the supervisor for
  * a program it ran: every field is checked again by the agent. */
+enum pk_reach {
+    PK_REACH_UNKNOWN, /* no host was asked, or it cannot be told */
+    PK_REACH_HERE,    /* this machine itself */
+    PK_REACH_MET,     /* an answer came, be it a refusal */
+    PK_REACH_LOST     /* none came, or the name could not be asked for */
+};
 struct pk_ipc_probed {
     int64_t not_after_s; /* Unix seconds at which the earliest certificate ends; 0 = none seen */
     int32_t error;       /* PK_OK: measured. Else why nothing can be told */
@@ -152,8 +159,12 @@ struct pk_ipc_probed {
     uint16_t status;   /* HTTP; 0 = none */
     uint8_t kind;      /* enum pk_probe_kind */
     uint8_t is_up;
-    uint32_t series_count;
-    uint32_t bad_count; /* lines of a page that are no samples */
+    uint16_t series_count;
+    uint8_t reach; /* enum pk_reach */
+    uint8_t reserved;
+    uint32_t bad_count;  /* lines of a page that are no samples */
+    uint32_t byte_count; /* read of an HTTP answer */
+    uint32_t reserved2;
     union {
         char text[PK_PROBE_TEXT_BYTES]; /* words for people, or what a program wrote; terminated */
         struct {

@@ -26,6 +26,7 @@ enum pk_super_ready { PK_SUPER_CHILD_ENDED = 256, PK_SUPER_FRAME_READY = 512, PK
 enum pk_super_inlet {
     PK_SUPER_INLET_SAME,
     PK_SUPER_INLET_NEW,
+    PK_SUPER_INLET_NEW_OF_MORE,  /* the next call has the next one already */
     PK_SUPER_INLET_NEW_AT_PLACE, /* it goes on at the place */
     PK_SUPER_INLET_NEW_AT_END    /* the place does not fit it any more: from its end on */
 };
@@ -34,6 +35,8 @@ struct pk_super_inlet_from {
     const struct pk_inlet_place *place; /* NULL: none */
     const char *cursor;
     bool without_old;
+    bool is_asked;  /* the agent has nothing of it: begin with the oldest file that has a rest */
+    bool is_unsent; /* what is here was not handed over yet: nothing else now */
 };
 
 enum { PK_SUPER_NO_EXIT = -1 };
@@ -80,17 +83,21 @@ struct pk_port_super {
 
     /* Brings the descriptor of an inlet up to date; it is kept over restarts of the agent, and with it what
      * was read of it. PK_SUPER_INLET_SAME: the one there is still right; anything else: another one is.
-     * A log that is there at the first look goes on at from->place, also when it was renamed to PATH.1 since
-     * (the next look then gives the new one), without a place at its end; one that comes later is read from
-     * its beginning. The kernel's log begins with its oldest record, without_old with the next. The journal's
-     * program goes on behind the cursor ("": with what comes from now on). PK_E_NOT_FOUND, PK_E_DENIED (also:
-     * a link, or not a file), PK_E_BUSY (the address is in use, or the program ended a moment ago), PK_E_IO;
-     * what was there before stays. May touch the disk. */
+     * A log that is there at the first look goes on at from->place, also when it was renamed to PATH.1 ...
+     * PATH.9 since (the next look then gives the new one), without a place at its end; one that comes later
+     * is read from its beginning. Of several files that wait, each look gives the next; those that were
+     * renamed to PATH.1 ... PATH.9 between two looks are among them. The kernel's log begins with its oldest
+     * record, without_old with the next. The journal's program goes on behind the cursor ("": with what comes
+     * from now on). PK_E_NOT_FOUND, PK_E_DENIED (also: a link, or not a file), PK_E_BUSY (the address is in
+     * use, or the program ended a moment ago), PK_E_IO; what was there before stays. May touch the disk. */
     int (*inlet)(void *ctx, uint32_t slot, const struct pk_inlet_row *row,
                  const struct pk_super_inlet_from *from);
-    /* Of a log: which file it is and how far it was read, into of, at, check and is_known of *out; PK_OK, or
+    /* Of a log: which file is being read and how far, into of, at, check and is_known of *out; PK_OK, or
      * PK_E_NOT_FOUND (not open, or no log) with *out as it was. May touch the disk. */
     int (*inlet_place)(void *ctx, uint32_t slot, struct pk_inlet_place *out);
+    /* Datagrams the kernel threw away at its socket, or files of a log that were renamed and gone before
+     * they could be opened; since it was opened. 0 also: not known, or neither of these. */
+    uint32_t (*inlet_dropped)(void *ctx, uint32_t slot);
     void (*inlet_close)(void *ctx, uint32_t slot);                /* idempotent */
     void (*inlet_swap)(void *ctx, uint32_t slot, uint32_t other); /* what is known of the two, open or not */
 
@@ -104,8 +111,9 @@ struct pk_port_super {
      * (not such a file), PK_E_TOO_BIG, PK_E_IO. May touch the disk. */
     int (*read_owned)(void *ctx, const char *path, void *out, uint32_t cap_bytes);
     /* The supervisor's own record. load: bytes, PK_E_NOT_FOUND (first start: its directory is new),
-     * PK_E_CORRUPT (gone or not ours). save: whole, on the medium when it returns; PK_OK, PK_E_IO,
-     * PK_E_NO_SPACE. Both may wait for the disk. */
+     * PK_E_CORRUPT (gone, damaged or not ours; never an older one than was saved). save: whole, on the medium
+     * when it returns, and the one before it until then; PK_OK, PK_E_IO, PK_E_NO_SPACE. Both may wait for the
+     * disk: save for one flush, because an action waits for it (ADR 0057). */
     int (*load_state)(void *ctx, void *out, uint32_t cap_bytes);
     int (*save_state)(void *ctx, const void *p, uint32_t n);
     /* The places of inlets, in a file of its own beside it; the same. */
@@ -176,7 +184,8 @@ struct pk_port_dial {
     /* First name server of this machine. PK_OK, PK_E_NOT_FOUND. */
     int (*name_server)(void *ctx, char out[PK_ADDRESS_BYTES]);
     uint16_t (*random)(void *ctx);
-    /* To a numeric address. PK_OK, PK_E_UNREACHABLE, PK_E_TIMEOUT, PK_E_FULL. */
+    /* To a numeric address. PK_OK, PK_E_CLOSED (it is there and refuses), PK_E_UNREACHABLE, PK_E_TIMEOUT,
+     * PK_E_FULL. */
     int (*connect)(void *ctx, const char *address, uint16_t port, bool is_datagram, uint64_t deadline_us);
     /* TLS over the connection. ca: PEM, or empty. PK_OK also when the certificate does not verify: peer and
      * error_text say so. PK_E_TLS, PK_E_CLOSED, PK_E_TIMEOUT. */
@@ -184,7 +193,8 @@ struct pk_port_dial {
                   struct pk_dial_peer *out);
     /* All of it. PK_OK, PK_E_CLOSED, PK_E_TIMEOUT, PK_E_TLS. */
     int (*send)(void *ctx, const void *p, uint32_t n, uint64_t deadline_us);
-    /* > 0 bytes (or one datagram), PK_E_CLOSED (ended), PK_E_TIMEOUT, PK_E_UNREACHABLE, PK_E_TLS. */
+    /* > 0 bytes (or one datagram), PK_E_CLOSED (ended, refused), PK_E_TIMEOUT, PK_E_UNREACHABLE,
+     * PK_E_TLS. */
     int (*recv)(void *ctx, void *out, uint32_t cap_bytes, uint64_t deadline_us);
     void (*close)(void *ctx); /* idempotent */
     /* One echo. PK_OK with the time it took, PK_E_TIMEOUT, PK_E_UNREACHABLE, PK_E_DENIED (neither a ping

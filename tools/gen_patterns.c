@@ -69,6 +69,7 @@ static void put_rows(FILE *out, const struct work *w) {
         put_ref(out, p->event);
         put_ref(out, p->source);
         put_ref(out, p->programs);
+        put_ref(out, p->family);
         put_ref(out, p->value);
         fprintf(out, "%d, %u, %u, %u, %u, %s, 0},\n", p->value_whole, (unsigned)p->once,
                 (unsigned)p->once_member, (unsigned)p->formats, (unsigned)p->severity,
@@ -115,10 +116,12 @@ static int write_patterns(const char *path, struct work *w) {
     put_bytes(out, "TEXT", "char", w->text, w->book.text_bytes);
     put_rows(out, w);
     put_tables(out, w, &p);
-    fprintf(out,
-            "const struct pk_patterns PK_SHIPPED_PATTERNS = {PATTERNS, ROWS, TEXT, CELLS, ENDS, CLASSES, "
-            "SKIPS, %uu, %uu, %uu};\n",
-            (unsigned)p.row_count, (unsigned)p.cell_count, (unsigned)p.window_bytes);
+    fprintf(
+        out,
+        "const struct pk_patterns PK_SHIPPED_PATTERNS = {.patterns = PATTERNS, .rows = ROWS, .text = TEXT, "
+        ".cells = CELLS, .ends = ENDS, .classes = CLASSES, .skips = SKIPS, .pattern_count = %uu, "
+        ".row_count = %uu, .cell_count = %uu, .window_bytes = %uu};\n",
+        (unsigned)p.pattern_count, (unsigned)p.row_count, (unsigned)p.cell_count, (unsigned)p.window_bytes);
     const int is_bad = ferror(out);
     return fclose(out) != 0 || is_bad ? fail("cannot be written", path) : 0;
 }

@@ -59,12 +59,29 @@ static int look(struct pk_source_watch *w, struct statvfs *out) {
     return PK_OK;
 }
 
-/* What /proc/mounts says of the path; the last mount there counts. False also when nothing is mounted at it.
- */
-static bool is_mounted_readonly(const struct pk_source *s, const char *path) {
+/* What /proc/mounts says of the path; the last mount at a place counts. is_readonly: false also when nothing
+ * is mounted at the path itself. */
+struct mount_says {
+    int over_bytes;
+    bool is_readonly, is_network;
+};
+
+static void take_line(struct mount_says *m, struct pk_str line, const char *path) {
+    bool is_readonly = false, is_network = false;
+    if (pk_proc_parse_mount(line, path, &is_readonly) == PK_OK) {
+        m->is_readonly = is_readonly;
+    }
+    const int n = pk_proc_parse_mount_over(line, path, &is_network);
+    if (n > 0 && n >= m->over_bytes) {
+        m->over_bytes = n;
+        m->is_network = is_network;
+    }
+}
+
+static struct mount_says read_mounts(const struct pk_source *s, const char *path) {
     enum { TEXT_BYTES = 2048, FILE_BYTES_MAX = 1 << 18 };
     char file[PK_COLLECT_PATH_BYTES], text[TEXT_BYTES];
-    bool is_readonly = false;
+    struct mount_says m = {.over_bytes = 0};
     off_t at = 0;
     ssize_t n;
     const int fd =
@@ -73,8 +90,7 @@ static bool is_mounted_readonly(const struct pk_source *s, const char *path) {
         struct pk_str rest = pk_str_make(text, (size_t)n), line;
         ssize_t used = 0;
         while (used < n && pk_str_split(&rest, '\n', &line) && rest.p != NULL) {
-            bool is_this = false;
-            is_readonly = pk_proc_parse_mount(line, path, &is_this) == PK_OK ? is_this : is_readonly;
+            take_line(&m, line, path);
             used = rest.p - text;
         }
         at += used > 0 ? used : n; /* a line longer than the buffer is passed over */
@@ -82,7 +98,7 @@ static bool is_mounted_readonly(const struct pk_source *s, const char *path) {
     if (fd >= 0) {
         (void)close(fd);
     }
-    return is_readonly;
+    return m;
 }
 
 int pk_collect_disk(struct pk_source *s, struct pk_sample *out, uint32_t cap_count) {
@@ -96,7 +112,8 @@ int pk_collect_disk(struct pk_source *s, struct pk_sample *out, uint32_t cap_cou
         struct statvfs v;
         double pct = 0;
         source_name(&w->watch, name);
-        int err = look(w, &v);
+        const struct mount_says m = read_mounts(s, w->watch.path);
+        int err = m.is_network ? PK_E_UNSUPPORTED : look(w, &v); /* its server may hang, and with it we */
         if (err != PK_OK) {
             pk_collect_put(&out[n++], "disk_pct", name, 0, err);
             continue;
@@ -104,7 +121,7 @@ int pk_collect_disk(struct pk_source *s, struct pk_sample *out, uint32_t cap_cou
         err = percent(v.f_blocks, v.f_bfree, v.f_bavail, &pct);
         pk_collect_put(&out[n++], "disk_pct", name, pct, err);
         /* One that is read-only by design never was anything else. */
-        const bool is_readonly = (v.f_flag & ST_RDONLY) != 0 || is_mounted_readonly(s, w->watch.path);
+        const bool is_readonly = (v.f_flag & ST_RDONLY) != 0 || m.is_readonly;
         w->was_writable = w->was_writable || !is_readonly;
         if (w->was_writable) {
             pk_collect_put(&out[n++], "fs_readonly", name, is_readonly ? 1.0 : 0.0, PK_OK);

@@ -208,21 +208,49 @@ int pk_sys_parse_life_time(struct pk_str text, uint32_t *out_pct) {
     return PK_OK;
 }
 
-/* The kernel writes blank, tab, line feed and backslash of a path as \040 and so on. */
-static bool is_mount_path(struct pk_str written, const char *path) {
-    uint32_t at = 0;
-    for (; at < written.n && *path != '\0'; path++) {
+/* Bytes of the path that a mount's place is the beginning of, or -1. The kernel writes blank, tab, line feed
+ * and backslash of a path as \040 and so on. */
+static int mount_bytes(struct pk_str written, const char *path) {
+    uint32_t at = 0, n = 0;
+    for (; at < written.n && path[n] != '\0'; n++) {
         char c = written.p[at++];
         if (c == '\\' && at + 3u <= written.n) {
             c = (char)((written.p[at] - '0') << 6 | (written.p[at + 1u] - '0') << 3 |
                        (written.p[at + 2u] - '0'));
             at += 3u;
         }
-        if (c != *path) {
-            return false;
+        if (c != path[n]) {
+            return -1;
         }
     }
-    return at == written.n && *path == '\0';
+    return at == written.n && n > 0 ? (int)n : -1;
+}
+
+static bool is_network_type(struct pk_str type) {
+    static const char *const TYPES[] = {"nfs",   "nfs4",   "cifs",  "smb3",           "smbfs",
+                                        "9p",    "afs",    "ceph",  "fuse.glusterfs", "fuse.sshfs",
+                                        "ncpfs", "lustre", "autofs"};
+    for (size_t i = 0; i < sizeof TYPES / sizeof TYPES[0]; i++) {
+        if (pk_str_eq_c(type, TYPES[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int pk_proc_parse_mount_over(struct pk_str line, const char *path, bool *out_is_network) {
+    struct pk_str rest = line;
+    (void)next_word(&rest);
+    const struct pk_str where = next_word(&rest), type = next_word(&rest);
+    if (type.n == 0) {
+        return PK_E_BAD_MSG;
+    }
+    const int n = mount_bytes(where, path);
+    if (n < 0 || (path[n] != '\0' && path[n] != '/' && path[n - 1] != '/')) {
+        return PK_E_NOT_FOUND;
+    }
+    *out_is_network = is_network_type(type);
+    return n;
 }
 
 int pk_proc_parse_mount(struct pk_str line, const char *path, bool *out_is_readonly) {
@@ -234,7 +262,8 @@ int pk_proc_parse_mount(struct pk_str line, const char *path, bool *out_is_reado
     if (options.n == 0) {
         return PK_E_BAD_MSG;
     }
-    if (!is_mount_path(where, path)) {
+    const int n = mount_bytes(where, path);
+    if (n < 0 || path[n] != '\0') {
         return PK_E_NOT_FOUND;
     }
     *out_is_readonly = false;

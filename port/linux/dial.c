@@ -14,6 +14,8 @@
 #include "port/linux/pk_dial.h"
 #include "port/linux/pk_sandbox.h"
 
+enum { ORDER_PATIENCE_US = 5000000 };
+
 static void say(struct pk_dial *d, const char *what, int number) {
     static const struct {
         int number;
@@ -86,6 +88,11 @@ static int name_server(void *ctx, char out[PK_ADDRESS_BYTES]) {
     return PK_E_NOT_FOUND;
 }
 
+/* A host that refuses was reached. */
+static int error_of(int number) {
+    return number == ECONNREFUSED || number == ECONNRESET ? PK_E_CLOSED : PK_E_UNREACHABLE;
+}
+
 socklen_t pk_dial_address(const char *text, uint16_t port, struct sockaddr_storage *out) {
     memset(out, 0, sizeof *out);
     struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)out;
@@ -155,7 +162,7 @@ static int dial_connect(void *ctx, const char *address, uint16_t port, bool is_d
         return PK_OK;
     }
     if (errno != EINPROGRESS) {
-        return fail(d, PK_E_UNREACHABLE, "connect", errno);
+        return fail(d, error_of(errno), "connect", errno);
     }
     if (!pk_dial_wait(d->fd, POLLOUT, deadline_us)) {
         return fail(d, PK_E_TIMEOUT, "connect", ETIMEDOUT);
@@ -163,7 +170,7 @@ static int dial_connect(void *ctx, const char *address, uint16_t port, bool is_d
     int number = 0;
     socklen_t number_bytes = sizeof number;
     (void)getsockopt(d->fd, SOL_SOCKET, SO_ERROR, &number, &number_bytes);
-    return number == 0 ? PK_OK : fail(d, PK_E_UNREACHABLE, "connect", number);
+    return number == 0 ? PK_OK : fail(d, error_of(number), "connect", number);
 }
 
 /* ---- bytes; those of TLS pass through the same socket without waiting ---- */
@@ -184,9 +191,10 @@ static int raw_recv(void *ctx, void *out, uint32_t cap_bytes) {
         return (int)n;
     }
     if (n == 0) {
+        errno = 0; /* nothing went wrong */
         return PK_E_CLOSED;
     }
-    return errno == EAGAIN || errno == EINTR ? 0 : PK_E_UNREACHABLE;
+    return errno == EAGAIN || errno == EINTR ? 0 : error_of(errno);
 }
 
 static int dial_secure(void *ctx, const char *server_name, struct pk_str ca, uint64_t deadline_us,
@@ -251,8 +259,7 @@ static int dial_recv(void *ctx, void *out, uint32_t cap_bytes, uint64_t deadline
             return n;
         }
         if (n < 0) {
-            return fail(d, n, d->is_tls ? d->tls.error : "the connection ended",
-                        n == PK_E_CLOSED ? 0 : errno);
+            return fail(d, n, d->is_tls ? d->tls.error : "the connection ended", d->is_tls ? 0 : errno);
         }
         if (!(d->is_tls && pk_tls_has_more(&d->tls)) && !pk_dial_wait(d->fd, POLLIN, deadline_us)) {
             return fail(d, PK_E_TIMEOUT, "no answer in time", 0);
@@ -302,6 +309,10 @@ void pk_dial_open(struct pk_dial *d, struct pk_crypto *crypto, struct pk_port_di
 
 int pk_platform_probe_order(uint32_t fd, struct pk_ipc_probe_order *out) {
     ssize_t n;
+    /* The descriptor does not block, and on a busy machine we may be here before the order is. */
+    if (!pk_dial_wait((int)fd, POLLIN, pk_linux_mono_us() + ORDER_PATIENCE_US)) {
+        return PK_E_BAD_MSG;
+    }
     do {
         n = recv((int)fd, out, sizeof *out, MSG_TRUNC);
     } while (n < 0 && errno == EINTR);

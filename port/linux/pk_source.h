@@ -92,6 +92,10 @@ PK_MUST_USE int pk_sys_parse_life_time(struct pk_str text, uint32_t *out_pct);
  * when it does so because of errors, which since Linux 6.14 is the option emergency_ro of ext4 and no longer
  * the flag. PK_OK, PK_E_NOT_FOUND (another one), PK_E_BAD_MSG. */
 PK_MUST_USE int pk_proc_parse_mount(struct pk_str line, const char *path, bool *out_is_readonly);
+/* One line of /proc/mounts: bytes of the path that lie at or above what is mounted there, the mount with the
+ * most of them is the path's own; PK_E_NOT_FOUND (none), PK_E_BAD_MSG. Network: its server may let a look at
+ * it wait for ever. */
+PK_MUST_USE int pk_proc_parse_mount_over(struct pk_str line, const char *path, bool *out_is_network);
 /* First number of a pid file, 1..4194304, nothing but white space after it. */
 PK_MUST_USE int pk_proc_parse_pid_file(struct pk_str text, uint32_t *out_pid);
 #endif

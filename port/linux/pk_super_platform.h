@@ -2,6 +2,7 @@
 #define PK_SUPER_PLATFORM_H
 /* What the super_*.c files share. */
 #include "port/linux/pk_image.h"
+#include "port/linux/pk_slots.h"
 #include "port/linux/pk_super.h"
 
 enum { PK_SUPER_PATH_BYTES = 192, PK_SUPER_ENVIRONMENT_MAX = 64, PK_SUPER_RLIMIT_CPU_S = 120 };
@@ -11,11 +12,28 @@ struct pk_super_child_state {
     int fd; /* our end of its socket; -1 = none. A resolver's or prober's stays until its result was read. */
 };
 
+/* A log's files, oldest first: the last is what its path was at the last look, those before it were renamed
+ * and may have a rest that the agent has not read. Descriptors are shared with the agent, and with them how
+ * far it read. */
+enum {
+    PK_SUPER_LOG_FILES = 1 + PK_INLET_FILES_WAITING,
+    PK_SUPER_LOG_NAMES = 9, /* PATH.1 to PATH.9 are looked at for what a log was renamed to */
+    PK_SUPER_LOG_QUIET_LOOKS = 5
+};
+struct pk_super_log_file {
+    uint64_t device, file;
+    int fd;
+};
 struct pk_super_inlet_state {
-    int fd; /* -1 = none */
+    int fd; /* -1 = none; of a log that of files[file_at], which is the one to hand over */
     bool was_looked_at;
-    uint64_t device, file; /* of a log */
-    pid_t pid;             /* of the journal's program; 0 = does not run */
+    bool is_rest_lost; /* of a file that had to make room */
+    uint8_t file_count, file_at;
+    uint8_t quiet_looks;    /* at which nothing was left to read of the renamed ones */
+    uint32_t skipped_count; /* files of a log that nobody could open in time */
+    int64_t seen_ns;        /* when the newest file was written to, as last seen under the log's path */
+    struct pk_super_log_file files[PK_SUPER_LOG_FILES];
+    pid_t pid; /* of the journal's program; 0 = does not run */
     uint64_t started_ms;
     char path[108]; /* of a unix socket: to be removed; empty = none */
 };
@@ -27,6 +45,7 @@ struct pk_super_platform {
     gid_t gid;
     uint64_t boot_id;
     int signal_fd, lock_fd, own_dir_fd; /* own_dir: <state_dir>/supervisor */
+    struct pk_slots state;
     int listener_fd[PK_LISTENER_COUNT];
     struct pk_super_inlet_state inlets[PK_LIMIT_INLETS];
     struct pk_super_child_state children[PK_SUPER_CHILD_COUNT];
@@ -56,6 +75,7 @@ void pk_super_inlets_init(struct pk_super_platform *p);
 int pk_super_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row,
                    const struct pk_super_inlet_from *from);
 int pk_super_inlet_place(void *ctx, uint32_t slot, struct pk_inlet_place *out);
+uint32_t pk_super_inlet_dropped(void *ctx, uint32_t slot);
 void pk_super_inlet_close(void *ctx, uint32_t slot);
 void pk_super_inlet_swap(void *ctx, uint32_t slot, uint32_t other);
 void pk_super_inlets_close(struct pk_super_platform *p);

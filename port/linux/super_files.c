@@ -112,6 +112,7 @@ int pk_super_open_dirs(struct pk_super_platform *p, struct pk_buf *why) {
         return err;
     }
     p->own_dir_fd = open(own, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    pk_slots_init(&p->state, p->own_dir_fd, "state", "state.new");
     struct stat st;
     if (p->own_dir_fd < 0 || fstat(p->own_dir_fd, &st) != 0 || st.st_uid != geteuid() ||
         (st.st_mode & 022u) != 0) {
@@ -175,6 +176,7 @@ static void close_fd(int *fd) {
 
 void pk_super_close_files(struct pk_super_platform *p) {
     char path[PK_SUPER_PATH_BYTES];
+    pk_slots_seal(&p->state);
     for (int i = 0; i < PK_LISTENER_COUNT; i++) {
         if (p->listener_fd[i] >= 0 &&
             pk_super_path(path, sizeof path, p->config.run_dir, listener_names[i]) == PK_OK) {
@@ -240,13 +242,14 @@ static int save_own(const struct pk_super_platform *p, const char *name, const c
 }
 
 int pk_super_load_state(void *ctx, void *out, uint32_t cap_bytes) {
-    const struct pk_super_platform *p = ctx;
-    const int n = load_own(p, "state", out, cap_bytes);
+    struct pk_super_platform *p = ctx;
+    const int n = pk_slots_load(&p->state, out, cap_bytes);
     return n == PK_E_NOT_FOUND && !p->is_state_new ? PK_E_CORRUPT : n;
 }
 
 int pk_super_save_state(void *ctx, const void *bytes, uint32_t n) {
-    return save_own(ctx, "state", "state.new", bytes, n);
+    struct pk_super_platform *p = ctx;
+    return pk_slots_save(&p->state, bytes, n);
 }
 
 int pk_super_load_places(void *ctx, void *out, uint32_t cap_bytes) {

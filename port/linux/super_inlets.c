@@ -17,9 +17,14 @@
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
 #include "port/linux/pk_accounts.h"
+#include "port/linux/pk_dial.h"
 #include "port/linux/pk_super_platform.h"
 
-enum { RECEIVE_BYTES = 262144, JOURNAL_PAUSE_MS = 1000 };
+enum {
+    RECEIVE_BYTES = 262144,
+    JOURNAL_PAUSE_MS = 1000,
+    LOG_BETWEEN = PK_INLET_FILES_WAITING - 1 /* the file at the path comes after them */
+};
 
 static int error_of(int number) {
     switch (number) {
@@ -77,31 +82,150 @@ static bool goes_on_at(int fd, const struct stat *st, const struct pk_inlet_plac
            lseek(fd, (off_t)place->at, SEEK_SET) >= 0;
 }
 
+/* ---- the files of a log ---- */
+
+static uint64_t position_of(const struct pk_super_log_file *f) {
+    const off_t at = lseek(f->fd, 0, SEEK_CUR);
+    return at > 0 ? (uint64_t)at : 0;
+}
+
+static bool is_unread(const struct pk_super_log_file *f) {
+    struct stat st;
+    return fstat(f->fd, &st) == 0 && st.st_size > 0 && (uint64_t)st.st_size > position_of(f);
+}
+
+static void show_file(struct pk_super_inlet_state *in, uint32_t at) {
+    PK_ASSERT(at < in->file_count);
+    in->file_at = (uint8_t)at;
+    in->fd = in->files[at].fd;
+}
+
+static void drop_files(struct pk_super_inlet_state *in, uint32_t count) {
+    PK_ASSERT(count < in->file_count);
+    for (uint32_t i = 0; i < count; i++) {
+        (void)close(in->files[i].fd);
+    }
+    in->file_count = (uint8_t)(in->file_count - count);
+    memmove(&in->files[0], &in->files[count], in->file_count * sizeof in->files[0]);
+    show_file(in, in->file_at > count ? in->file_at - count : 0);
+}
+
+/* The first that the agent has not done with: it goes on to the next one when nothing more comes. */
+static uint32_t file_being_read(const struct pk_super_inlet_state *in) {
+    uint32_t at = in->file_count - 1u;
+    while (at > 0 && position_of(&in->files[at]) == 0) {
+        at--;
+    }
+    while (at + 1u < in->file_count && !is_unread(&in->files[at])) {
+        at++;
+    }
+    return at;
+}
+
+/* Renamed files are let go once the agent is past them, so that their room on the disk is free when they are
+ * deleted. */
+static void let_go(struct pk_super_inlet_state *in) {
+    const uint32_t reading = file_being_read(in);
+    in->quiet_looks = reading > 0 ? (uint8_t)(in->quiet_looks + 1u) : 0;
+    if (reading > 0 &&
+        (position_of(&in->files[reading]) > 0 || in->quiet_looks >= PK_SUPER_LOG_QUIET_LOOKS)) {
+        drop_files(in, reading);
+        in->quiet_looks = 0;
+    }
+}
+
+static int64_t written_ns(const struct stat *st) {
+    return (int64_t)st->st_mtim.tv_sec * 1000000000 + (int64_t)st->st_mtim.tv_nsec;
+}
+
 static int take_log(struct pk_super_inlet_state *in, const struct stat *st, int fd, int which) {
-    in->device = (uint64_t)st->st_dev;
-    in->file = (uint64_t)st->st_ino;
-    (void)put_fd(in, fd);
+    if (in->file_count == PK_SUPER_LOG_FILES) {
+        in->is_rest_lost = in->is_rest_lost || is_unread(&in->files[0]);
+        drop_files(in, 1);
+    }
+    in->files[in->file_count++] =
+        (struct pk_super_log_file){.device = (uint64_t)st->st_dev, .file = (uint64_t)st->st_ino, .fd = fd};
+    in->seen_ns = written_ns(st);
+    show_file(in, in->file_count - 1u);
     return which;
+}
+
+static int open_renamed(const struct pk_inlet_row *row, uint32_t number, struct stat *st) {
+    char path[PK_INLET_PATH_BYTES + 4];
+    struct pk_buf b;
+    pk_buf_init(&b, path, sizeof path);
+    pk_buf_puts(&b, row->path);
+    pk_buf_putc(&b, '.');
+    pk_buf_put_u64(&b, number);
+    return open_log(path, st);
 }
 
 /* Renamed while nobody looked. The next look finds that its path is another file now. */
 static int find_rotated(struct pk_super_inlet_state *in, const struct pk_inlet_row *row,
                         const struct pk_inlet_place *place) {
-    char path[PK_INLET_PATH_BYTES + 2];
     struct stat st;
-    struct pk_buf b;
-    pk_buf_init(&b, path, sizeof path);
-    pk_buf_puts(&b, row->path);
-    pk_buf_puts(&b, ".1");
-    const int fd = open_log(path, &st);
-    if (fd < 0) {
-        return PK_E_NOT_FOUND;
+    for (uint32_t i = 1; i <= PK_SUPER_LOG_NAMES; i++) {
+        const int fd = open_renamed(row, i, &st);
+        if (fd >= 0 && goes_on_at(fd, &st, place)) {
+            return take_log(in, &st, fd, PK_SUPER_INLET_NEW_AT_PLACE);
+        }
+        if (fd >= 0) {
+            (void)close(fd);
+        }
     }
-    if (!goes_on_at(fd, &st, place)) {
+    return PK_E_NOT_FOUND;
+}
+
+/* Files that came after the newest we have and were renamed too before we looked. */
+struct between {
+    struct stat st[LOG_BETWEEN];
+    int fd[LOG_BETWEEN]; /* the newest first */
+    uint32_t count, skipped_count;
+};
+
+/* From the newest on: a rename meanwhile moves a file to where we come to, so that it may be seen twice but
+ * not missed. Names that count upwards lead to older files: what was not written to since is one of them. A
+ * file system's clock is coarse: the same time counts as later. */
+static void find_between(const struct pk_super_inlet_state *in, const struct pk_inlet_row *row, ino_t newest,
+                         struct between *out) {
+    const struct pk_super_log_file *last = &in->files[in->file_count - 1u];
+    ino_t previous = newest;
+    bool is_found = false, is_older = false;
+    struct stat st;
+    for (uint32_t i = 1; i <= PK_SUPER_LOG_NAMES && !is_found && !is_older; i++) {
+        const int fd = open_renamed(row, i, &st);
+        if (fd < 0) {
+            continue;
+        }
+        is_found = last->device == (uint64_t)st.st_dev && last->file == (uint64_t)st.st_ino;
+        is_older = !is_found && written_ns(&st) < in->seen_ns;
+        const bool is_between = !is_found && !is_older && st.st_ino != previous;
+        previous = st.st_ino;
+        if (is_between && out->count < LOG_BETWEEN) {
+            out->st[out->count] = st;
+            out->fd[out->count++] = fd;
+            continue;
+        }
+        out->skipped_count += is_between ? 1u : 0u;
         (void)close(fd);
-        return PK_E_NOT_FOUND;
     }
-    return take_log(in, &st, fd, PK_SUPER_INLET_NEW_AT_PLACE);
+    /* More of them may have been renamed to what we do not know, or deleted: one stands for these. */
+    out->skipped_count += !is_found && out->count > 0 ? 1u : 0u;
+}
+
+static int take_newer(struct pk_super_inlet_state *in, const struct pk_inlet_row *row, const struct stat *st,
+                      int fd) {
+    struct between b = {.count = 0};
+    if (in->file_count > 0) {
+        find_between(in, row, st->st_ino, &b);
+        in->skipped_count += b.skipped_count;
+    }
+    for (uint32_t i = b.count; i > 0; i--) {
+        (void)take_log(in, &b.st[i - 1u], b.fd[i - 1u], PK_SUPER_INLET_NEW);
+    }
+    (void)take_log(in, st, fd, PK_SUPER_INLET_NEW);
+    show_file(in, in->file_count - 1u - b.count);
+    return b.count > 0 ? PK_SUPER_INLET_NEW_OF_MORE : PK_SUPER_INLET_NEW;
 }
 
 static int look_log_first(struct pk_super_inlet_state *in, const struct pk_inlet_row *row,
@@ -127,22 +251,46 @@ static int look_log_first(struct pk_super_inlet_state *in, const struct pk_inlet
     return take_log(in, &st, fd, place != NULL ? PK_SUPER_INLET_NEW_AT_END : PK_SUPER_INLET_NEW);
 }
 
+/* The agent ended in the middle, or failed: it begins with what the one before left. */
+static int look_log_again(struct pk_super_inlet_state *in) {
+    const bool is_lost = in->is_rest_lost;
+    drop_files(in, file_being_read(in));
+    show_file(in, 0);
+    in->is_rest_lost = false;
+    return is_lost ? PK_SUPER_INLET_NEW_AT_END : PK_SUPER_INLET_SAME;
+}
+
 /* While we hold a file its number is not given to another one, so equal numbers are the same file. */
 static int look_log(struct pk_super_inlet_state *in, const struct pk_inlet_row *row,
-                    const struct pk_inlet_place *place) {
+                    const struct pk_super_inlet_from *from) {
     struct stat st;
     if (!in->was_looked_at) {
         in->was_looked_at = true;
-        return look_log_first(in, row, place);
+        return look_log_first(in, row, from->place);
+    }
+    if (from->is_asked && in->file_count > 0) {
+        const int which = look_log_again(in);
+        if (in->file_count > 1u || is_unread(&in->files[0]) || which != PK_SUPER_INLET_SAME) {
+            return which;
+        }
+    } else if (from->is_unsent && in->file_count > 0) {
+        return PK_SUPER_INLET_SAME;
+    }
+    if (in->file_at + 1u < in->file_count) {
+        show_file(in, in->file_at + 1u);
+        return in->file_at + 1u < in->file_count ? PK_SUPER_INLET_NEW_OF_MORE : PK_SUPER_INLET_NEW;
     }
     if (lstat(row->path, &st) != 0) {
         return error_of(errno);
     }
-    if (in->fd >= 0 && in->device == (uint64_t)st.st_dev && in->file == (uint64_t)st.st_ino) {
+    const struct pk_super_log_file *last = in->file_count > 0 ? &in->files[in->file_count - 1u] : NULL;
+    if (last != NULL && last->device == (uint64_t)st.st_dev && last->file == (uint64_t)st.st_ino) {
+        in->seen_ns = written_ns(&st);
+        let_go(in);
         return PK_SUPER_INLET_SAME;
     }
     const int fd = open_log(row->path, &st);
-    return fd < 0 ? fd : take_log(in, &st, fd, PK_SUPER_INLET_NEW);
+    return fd < 0 ? fd : take_newer(in, row, &st, fd);
 }
 
 /* Tests put a FIFO there. */
@@ -170,14 +318,15 @@ int pk_super_inlet_place(void *ctx, uint32_t slot, struct pk_inlet_place *out) {
     PK_ASSERT(slot < PK_LIMIT_INLETS);
     const struct pk_super_inlet_state *in = &p->inlets[slot];
     uint32_t check = 0;
-    const off_t at = in->fd >= 0 && in->file != 0 ? lseek(in->fd, 0, SEEK_CUR) : -1;
-    if (at < 0) {
+    if (in->file_count == 0) {
         return PK_E_NOT_FOUND;
     }
+    const struct pk_super_log_file *f = &in->files[file_being_read(in)];
+    const uint64_t at = position_of(f);
     /* Cut short under the reader: it begins anew there. */
-    const bool is_there = check_before(in->fd, (uint64_t)at, &check);
-    out->of = in->file;
-    out->at = is_there ? (uint64_t)at : 0;
+    const bool is_there = check_before(f->fd, at, &check);
+    out->of = f->file;
+    out->at = is_there ? at : 0;
     out->check = is_there ? check : 0;
     out->is_known = true;
     return PK_OK;
@@ -223,14 +372,23 @@ static int bind_unix(const struct pk_super_platform *p, struct pk_super_inlet_st
 }
 
 static int bind_udp(const struct pk_inlet_row *row, int fd) {
-    struct sockaddr_in address;
-    memset(&address, 0, sizeof address);
-    address.sin_family = AF_INET;
-    address.sin_port = htons(row->port);
-    if (inet_pton(AF_INET, row->path, &address.sin_addr) != 1) {
+    struct sockaddr_storage address;
+    const int yes = 1;
+    const socklen_t bytes = pk_dial_address(row->path, row->port, &address);
+    if (bytes == 0) {
         return PK_E_BAD_FIELD;
     }
-    return bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 ? PK_OK : error_of(errno);
+    if (address.ss_family == AF_INET6) { /* "::" is not all of IPv4 too: that is another socket */
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
+    }
+    return bind(fd, (const struct sockaddr *)&address, bytes) == 0 ? PK_OK : error_of(errno);
+}
+
+static int family_of(const struct pk_inlet_row *row, bool is_udp) {
+    if (!is_udp) {
+        return AF_UNIX;
+    }
+    return strchr(row->path, ':') != NULL ? AF_INET6 : AF_INET;
 }
 
 static int look_socket(const struct pk_super_platform *p, struct pk_super_inlet_state *in,
@@ -240,7 +398,7 @@ static int look_socket(const struct pk_super_platform *p, struct pk_super_inlet_
     if (in->fd >= 0) {
         return PK_SUPER_INLET_SAME;
     }
-    const int fd = socket(is_udp ? AF_INET : AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int fd = socket(family_of(row, is_udp), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return PK_E_IO;
     }
@@ -366,7 +524,7 @@ int pk_super_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row,
     struct pk_super_inlet_state *in = &p->inlets[slot];
     switch ((enum pk_inlet_kind)row->kind) {
     case PK_INLET_LOG:
-        return look_log(in, row, from->place);
+        return look_log(in, row, from);
     case PK_INLET_KMSG:
         return look_kmsg(in, row, from->without_old);
     case PK_INLET_JOURNAL:
@@ -382,6 +540,19 @@ int pk_super_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row,
     return PK_E_NOT_FOUND;
 }
 
+uint32_t pk_super_inlet_dropped(void *ctx, uint32_t slot) {
+    enum { DROPS = 8, FIGURES = 9 }; /* SK_MEMINFO_DROPS, SK_MEMINFO_VARS of linux/sock_diag.h */
+    const struct pk_super_platform *p = ctx;
+    uint32_t figures[FIGURES] = {0};
+    socklen_t bytes = sizeof figures;
+    PK_ASSERT(slot < PK_LIMIT_INLETS);
+    const int fd = p->inlets[slot].fd;
+    if (p->inlets[slot].file_count > 0) {
+        return p->inlets[slot].skipped_count;
+    }
+    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_MEMINFO, figures, &bytes) == 0 ? figures[DROPS] : 0;
+}
+
 void pk_super_inlet_close(void *ctx, uint32_t slot) {
     struct pk_super_platform *p = ctx;
     PK_ASSERT(slot < PK_LIMIT_INLETS);
@@ -393,7 +564,10 @@ void pk_super_inlet_close(void *ctx, uint32_t slot) {
     if (in->path[0] != '\0') {
         (void)unlink(in->path);
     }
-    if (in->fd >= 0) {
+    for (uint32_t i = 0; i < in->file_count; i++) {
+        (void)close(in->files[i].fd);
+    }
+    if (in->file_count == 0 && in->fd >= 0) {
         (void)close(in->fd);
     }
     *in = (struct pk_super_inlet_state){.fd = -1};

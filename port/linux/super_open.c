@@ -144,6 +144,7 @@ static uint32_t wait_ready(void *ctx, uint64_t until_mono_ms, uint32_t wanted) {
     const uint32_t count = 2u + pk_exec_poll_fds(&p->exec, &fds[2]);
     const uint64_t exec_ms = pk_exec_deadline_ms(&p->exec);
     const uint64_t until = exec_ms < until_mono_ms ? exec_ms : until_mono_ms;
+    pk_slots_seal(&p->state);
     pk_image_drop(&p->image, pk_super_mono_ms());
     const int ready = poll(fds, count, timeout_of(until, pk_super_mono_ms()));
     pk_exec_advance(&p->exec, pk_super_mono_ms());
@@ -270,6 +271,7 @@ int pk_super_platform_open(const struct pk_super_platform_config *config, struct
         .probed = pk_super_probed,
         .inlet = pk_super_inlet,
         .inlet_place = pk_super_inlet_place,
+        .inlet_dropped = pk_super_inlet_dropped,
         .inlet_close = pk_super_inlet_close,
         .inlet_swap = pk_super_inlet_swap,
         .send = pk_super_send,

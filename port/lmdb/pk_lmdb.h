@@ -62,6 +62,8 @@ struct pk_lmdb {
 int pk_lmdb_open(struct pk_lmdb *s, const struct pk_lmdb_config *config, struct pk_port_store *out);
 /* Commits what is queued (one try), ends the writer, closes. */
 void pk_lmdb_close(struct pk_lmdb *s);
+/* The writer has something to commit and no reason to wait with it. */
+bool pk_lmdb_is_committing(struct pk_lmdb *s);
 /* Writer's errors in the numbers of LMDB and errno. */
 int pk_lmdb_error_of(int code);
 

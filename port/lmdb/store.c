@@ -85,8 +85,8 @@ static int store_submit(void *ctx, const struct pk_store_batch *batch, uint64_t 
     if (queued > s->status.queued_high_bytes) {
         s->status.queued_high_bytes = queued;
     }
-    pthread_cond_signal(&s->changed);
     pthread_mutex_unlock(&s->lock);
+    pthread_cond_signal(&s->changed); /* after: else the writer wakes only to wait for the lock */
     return PK_OK;
 }
 
@@ -98,6 +98,13 @@ static uint64_t store_durable(void *ctx) {
     return seq;
 }
 
+bool pk_lmdb_is_committing(struct pk_lmdb *s) {
+    pthread_mutex_lock(&s->lock);
+    const bool is_committing = s->durable_seq != s->submitted_seq && s->status.last_error == PK_OK;
+    pthread_mutex_unlock(&s->lock);
+    return is_committing;
+}
+
 static int store_fetch(void *ctx, const struct pk_store_fetch *request) {
     struct pk_lmdb *s = ctx;
     PK_ASSERT((unsigned)request->tree < PK_TREE_COUNT);
@@ -107,9 +114,11 @@ static int store_fetch(void *ctx, const struct pk_store_fetch *request) {
     if (is_free) {
         s->fetch = *request;
         s->fetch_state = PK_FETCH_ASKED;
-        pthread_cond_signal(&s->changed);
     }
     pthread_mutex_unlock(&s->lock);
+    if (is_free) {
+        pthread_cond_signal(&s->changed);
+    }
     return is_free ? PK_OK : PK_E_BUSY;
 }
 

@@ -57,11 +57,11 @@ static void commit_group(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32
         s->backoff_ms = s->backoff_ms > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : s->backoff_ms;
     }
     pthread_mutex_unlock(&s->lock);
+    wake_tick(s);
     if (s->touched_pages >= PK_STORE_DROP_PAGES) {
         pk_lmdb_drop_pages(s);
     }
     pthread_mutex_unlock(&s->env_lock);
-    wake_tick(s);
 }
 
 static void answer_fetch(struct pk_lmdb *s) {

@@ -75,6 +75,7 @@ static void correct_earlier_records(struct pk_agent *a, uint8_t was) {
     if (was >= PK_TIME_NTP || a->now.quality < PK_TIME_NTP) {
         return;
     }
+    pk_agent_learned_set_clock(a);
     const uint32_t changed =
         pk_incidents_correct_wall(&a->incidents, a->now.wall_ms - (int64_t)a->now.mono_ms, a->now.quality);
     char text[64];
@@ -364,6 +365,7 @@ static uint64_t next_deadline(const struct pk_agent *a, uint64_t incidents_ms, u
     const uint64_t retry_ms = pk_outbox_next_deadline_ms(&a->outbox);
     next = earlier(next, retry_ms > now ? retry_ms : UINT64_MAX);
     next = earlier(next, a->tick_sent_ms + TICK_FRAME_MS);
+    next = earlier(next, pk_agent_learned_next_ms(a));
     const uint32_t summary = pk_agent_link_for(a, PK_BROKER_SUMMARY);
     if (summary < PK_LINKS && pk_link_is_online(&a->links[summary])) {
         next = earlier(next, a->summary_due_ms); /* offline it waits for the connection */
@@ -385,7 +387,8 @@ static void finish_stop(struct pk_agent *a) {
     if (!a->is_stopping || a->is_stopped) {
         return;
     }
-    bool is_quiet = a->batch.op_count == 0 && a->durable_seq >= a->submitted_seq;
+    bool is_quiet =
+        pk_agent_learned_is_done(a) && a->batch.op_count == 0 && a->durable_seq >= a->submitted_seq;
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         is_quiet = is_quiet && a->links[i].state == PK_LINK_OFF;
     }

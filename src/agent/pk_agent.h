@@ -20,6 +20,7 @@
 #include "detect/pk_engine.h"
 #include "event/pk_intake.h"
 #include "event/pk_logevent.h"
+#include "event/pk_patterns_own.h"
 #include "incident/pk_incidents.h"
 #include "report/pk_audit_log.h"
 #include "report/pk_command.h"
@@ -92,15 +93,26 @@ struct pk_agent_inlet {
     uint64_t ask_ms, up_ms, fault_ms; /* when to ask for it, call it up, call it a fault; UINT64_MAX never */
     uint64_t at;                      /* FILE: the first byte that was not taken */
     uint64_t record;                  /* kmsg: number of the next record; 0 = not known */
-    uint64_t dropped_count;           /* as the port last said */
+    uint64_t dropped_count;           /* as the port last said; FILE: files, as the supervisor did */
     int64_t zone_ms;                  /* to be added to times that name no zone */
     uint64_t line_count, event_count, bad_count, cut_count, lost_count;
     uint64_t file_count, truncated_count, skipped_file_count; /* FILE: ended by another, cut short, unread */
+    uint64_t other_form_count;  /* lines that are not of the form the configuration says */
+    uint64_t odd_byte_count;    /* lines with NUL or not UTF-8 */
     uint64_t place_lost_count;  /* what was written before a restart and after the last read was not read */
     uint64_t known_record;      /* kmsg: those with lower numbers were read by an agent before */
     uint64_t kept_record;       /* as the supervisor was told last */
     int32_t kept_zone_quarters; /* the same */
+    const char *refusal;        /* why the last bad one was refused; NULL: none was */
+    uint32_t tail_check;        /* FILE: CRC-32C of the bytes before `at`, tail_bytes of them */
+    uint8_t tail_bytes;
     struct pk_log_memory memory;
+};
+/* What is left of a datagram with more lines than the intake had room for. It is in `bytes`: nothing else is
+ * read before it is through. */
+struct pk_agent_statsd_rest {
+    uint32_t inlet, at, n;
+    bool is_any, is_cut;
 };
 struct pk_agent_inlets {
     struct pk_agent_inlet rows[PK_LIMIT_INLETS];
@@ -110,11 +122,22 @@ struct pk_agent_inlets {
     struct pk_log_reader reader;
     struct pk_logevent_once once;
     struct pk_logline line;
+    struct pk_patterns_tables tables; /* of the inlet that is read */
+    struct pk_agent_statsd_rest rest;
     struct pk_lines journal;
     char journal_bytes[PK_LOG_LINE_BYTES_MAX + 1];
     char cursor[PK_LOG_CURSOR_BYTES];
     char kept_cursor[PK_LOG_CURSOR_BYTES];
     char bytes[2 * PK_LOG_LINE_BYTES_MAX];
+};
+
+/* What lines are matched with: the operator's patterns, in force and being read, and what each inlet wants.
+ */
+struct pk_agent_patterns {
+    struct pk_patterns_own books[2];
+    uint32_t index; /* of the one in force */
+    struct pk_patterns_use use;
+    struct pk_patterns_picked picked[PK_LIMIT_INLETS];
 };
 
 struct pk_agent_counters {
@@ -182,6 +205,12 @@ struct pk_agent_probe {
     uint8_t again_count;
     bool has_count, gave_value;
     uint64_t count; /* of a service's starts */
+    /* the newest result, and how many there were */
+    uint64_t done_ms; /* 0 = none yet */
+    uint32_t done_count, failed_count, latency_us, byte_count, bad_count;
+    int32_t error;
+    uint16_t status; /* HTTP, or exit code of a program */
+    uint8_t is_up, reach;
 };
 struct pk_agent_probe_series {
     uint64_t at_ms; /* of the last look; 0 = none */
@@ -195,7 +224,24 @@ struct pk_agent_probes {
     struct pk_agent_probe_series series[PK_LIMIT_SERIES];
 };
 
-enum { PK_AGENT_TABLES = 33 };
+/* What rules learned, kept in rows of the store: a round goes over all windows and saves what changed. */
+#define PK_AGENT_LEARNED_STRANGE UINT64_MAX /* name of a row that could not be taken: it goes */
+struct pk_agent_learned {
+    uint64_t names[PK_LIMIT_LEARNED];                /* of the series in a row; 0 = free */
+    uint64_t met[PK_BITSET_WORDS(PK_LIMIT_LEARNED)]; /* rows whose series was met in this round */
+    uint64_t due_ms;                                 /* of the next round */
+    uint64_t round_ms;                               /* start of the round; of the last one when none is */
+    uint64_t whole_ms;                               /* start of the last round that came to its end */
+    uint32_t slot;                                   /* next window to look at */
+    bool is_round, is_last;                          /* last: the one at the stop was begun */
+    bool is_clock_known;                             /* how long we were away is */
+    uint64_t base_clock_ms; /* of the newest row at start: the clock of what is learned, and the wall clock */
+    int64_t base_wall_ms;
+    uint32_t used, high;
+    uint64_t saved_count, saved_bytes, taken_count, strange_count, full_count;
+};
+
+enum { PK_AGENT_TABLES = 34 };
 /* What the summary is made from. */
 struct pk_agent_summary {
     struct pk_summary_table tables[PK_AGENT_TABLES];
@@ -204,6 +250,11 @@ struct pk_agent_summary {
     struct pk_summary_action actions[PK_LIMIT_ACTIONS];
 
     struct pk_summary summary;
+};
+
+struct pk_agent_self { /* what was last said of our own tables, and what they had counted then */
+    uint64_t looked_ms, evicted_before, events_before, refused_before;
+    bool was_evicting, was_waiting, was_refusing;
 };
 
 struct pk_agent {
@@ -232,12 +283,14 @@ struct pk_agent {
     struct pk_intake intake;
     struct pk_history history;
     uint64_t pruned_ms; /* when the history was cleared of old events last */
+    struct pk_agent_self self;
     struct pk_engine engine;
     struct pk_sample samples[PK_AGENT_SAMPLES];
     uint64_t collect_due_ms[PK_COLLECT_COUNT];
     bool collect_is_off[PK_COLLECT_COUNT];
     struct pk_agent_probes probes;
     struct pk_agent_inlets inlets;
+    struct pk_agent_patterns patterns;
     uint64_t forget_ms;                                    /* when sources may be forgotten next */
     uint64_t forgotten[PK_BITSET_WORDS(PK_LIMIT_SOURCES)]; /* scratch of it */
     uint64_t asked_ms;                         /* when the last tick wanted the next one at the latest */
@@ -264,6 +317,7 @@ struct pk_agent {
     int32_t store_error; /* of the writer, as last said; PK_OK when it works */
     uint64_t store_said_ms;
     uint64_t submitted_seq, durable_seq;
+    struct pk_agent_learned learned;
     bool is_trim_fetching;
     uint8_t batch_bytes[PK_LIMIT_BATCH_BYTES];
     uint8_t trim_bytes[4096];

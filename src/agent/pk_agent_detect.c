@@ -5,7 +5,7 @@
 #include "detect/pk_expect.h"
 #include "detect/pk_finding.h"
 
-enum { EVENTS_PER_TICK = 4096, PRUNE_MS = 300000 };
+enum { EVENTS_PER_TICK = 4096, PRUNE_MS = 300000, LOOK_MS = 60000 };
 
 /* What a collector that cannot be read at all says: a fault of its main measurement. */
 static const struct {
@@ -255,8 +255,51 @@ void pk_agent_expect_heartbeats(struct pk_agent *a) {
     drain_findings(a);
 }
 
+/* ---- ourselves ---- */
+
+static void say(struct pk_agent *a, const char *type, const char *source, double value) {
+    if (pk_event_sample(type, source, value, PK_OK, &a->event_in) == PK_OK) {
+        (void)pk_agent_offer(a);
+    }
+}
+
+/* What our own tables cannot hold, each minute while there is something to say and once when there is not any
+ * more: the share of events that cost a group its window (or found none), how much waits to be sent, and
+ * names of types and sources that found no room. */
+static void watch_ourselves(struct pk_agent *a) {
+    struct pk_agent_self *self = &a->self;
+    if (a->now.mono_ms - self->looked_ms < LOOK_MS) {
+        return;
+    }
+    const struct pk_windows *w = &a->engine.windows;
+    const uint64_t evicted = w->evicted_count + w->refused_count - self->evicted_before;
+    const uint64_t events = a->engine.event_count - self->events_before;
+    /* Where there is no broker, nothing waits for one. */
+    const bool is_sent = a->config.broker[0].is_set || a->config.broker[1].is_set;
+    const uint64_t waiting = is_sent ? pk_outbox_depth(&a->outbox) : 0u;
+    const uint64_t refused =
+        a->intake.types.refused_count + a->intake.sources.refused_count - self->refused_before;
+    self->looked_ms = a->now.mono_ms;
+    self->refused_before += refused;
+    self->evicted_before += evicted;
+    self->events_before += events;
+    if (evicted > 0 || self->was_evicting) {
+        say(a, "windows_evicted_pct", "picketd", events > 0 ? 100.0 * (double)evicted / (double)events : 0.0);
+    }
+    if (waiting > 0 || self->was_waiting) {
+        say(a, "outbox_depth", "picketd", (double)waiting);
+    }
+    if (refused > 0 || self->was_refusing) {
+        say(a, "names_refused", "picketd", (double)refused);
+    }
+    self->was_refusing = refused > 0;
+    self->was_evicting = evicted > 0;
+    self->was_waiting = waiting > 0;
+}
+
 void pk_agent_detect(struct pk_agent *a) {
     struct pk_event e;
+    watch_ourselves(a);
     if (a->now.mono_ms - a->pruned_ms >= PRUNE_MS) {
         a->pruned_ms = a->now.mono_ms;
         pk_history_prune(&a->history, a->now.mono_ms);

@@ -15,6 +15,7 @@ bool pk_agent_has_batch_room(const struct pk_agent *a, const struct pk_lines *li
 
 static int offer(struct pk_agent *a, struct pk_event_error *error, uint32_t *out_number) {
     const struct pk_intake_clock clock = pk_agent_intake_clock(a);
+    a->event_in.is_foreign = a->event_in.is_type_foreign = true; /* any local process may send */
     const int err = pk_intake_offer(&a->intake, &a->event_in, &clock, out_number);
     if (err < 0) {
         pk_intake_error(err, error);

@@ -124,10 +124,13 @@ static void parse_line(struct pk_agent *a, uint32_t i, struct pk_str text) {
     pk_logline_parse(&all->reader, text, &all->line);
     /* "Dec 31" read in January is of the year before. */
     if (all->line.has_time && all->reader.month != 0 && all->line.wall_ms - a->now.wall_ms > AHEAD_MS) {
+        const uint64_t odd = all->reader.odd_byte_count, other = all->reader.other_form_count;
         all->reader.year--;
         all->reader.month = 0;
         pk_logline_parse(&all->reader, text, &all->line);
         all->reader.year++;
+        all->reader.odd_byte_count = odd; /* it is one line */
+        all->reader.other_form_count = other;
     }
     all->reader.month = 0;
     place_line(a, &all->rows[i], !is_file(a, i) || all->rows[i].is_live);
@@ -136,8 +139,8 @@ static void parse_line(struct pk_agent *a, uint32_t i, struct pk_str text) {
 /* What the patterns say to the line that was parsed. */
 static void offer_line(struct pk_agent *a, uint32_t i, bool is_replayed) {
     struct pk_agent_inlet *in = &a->inlets.rows[i];
-    int pattern = -1;
-    if (pk_logevent_make(&PK_SHIPPED_PATTERNS, &a->inlets.line, &a->inlets.once, &a->event_in, &pattern) !=
+    struct pk_logevent_pattern pattern;
+    if (pk_logevent_make(&a->inlets.tables, &a->inlets.line, &a->inlets.once, &a->event_in, &pattern) !=
         PK_OK) {
         return;
     }
@@ -156,6 +159,11 @@ static void lose(struct pk_agent *a, uint32_t i, enum pk_loss_reason reason, uin
     pk_intake_lost(&a->intake, in->source_id, reason, count, a->now.mono_ms);
 }
 
+static void refuse(struct pk_agent *a, uint32_t i, const char *why) {
+    a->inlets.rows[i].refusal = why;
+    lose(a, i, PK_LOSS_BAD_INPUT, 1);
+}
+
 static bool has_room(const struct pk_agent *a, uint32_t events) {
     return a->intake.count + events < PK_LIMIT_INTAKE_EVENTS;
 }
@@ -168,12 +176,17 @@ static void begin_reading(struct pk_agent *a, uint32_t i) {
         pk_time_to_civil(a->now.wall_ms, &year, &rest, &rest, &rest, &rest, &rest);
     }
     pk_log_reader_resume(&a->inlets.reader, &a->inlets.rows[i].memory, year);
+    a->inlets.reader.form = row_of(a, i)->form;
+    a->inlets.reader.other_form_count = a->inlets.reader.odd_byte_count = 0;
+    pk_patterns_use_tables(&a->patterns.use, &a->patterns.picked[i], &a->inlets.tables);
 }
 
 static void end_reading(struct pk_agent *a, uint32_t i, uint64_t lines_before) {
     struct pk_agent_inlet *in = &a->inlets.rows[i];
     struct pk_source *s = pk_sources_state(&a->intake.sources, in->source_id);
     pk_log_reader_keep(&a->inlets.reader, &in->memory);
+    in->other_form_count += a->inlets.reader.other_form_count;
+    in->odd_byte_count += a->inlets.reader.odd_byte_count;
     if (in->line_count == lines_before) {
         return;
     }
@@ -211,6 +224,44 @@ static uint32_t take_lines(struct pk_agent *a, uint32_t i, uint32_t n) {
     return at;
 }
 
+/* Of the bytes before `at`. False: they are not there any more. */
+static bool check_tail(struct pk_agent *a, uint32_t i, uint32_t n, uint32_t *out, bool *out_is_hole) {
+    const struct pk_port_inlet *p = &a->port->inlet;
+    uint8_t bytes[PK_INLET_CHECK_BYTES];
+    PK_ASSERT(n <= sizeof bytes && n <= a->inlets.rows[i].at);
+    if (p->read_at(p->ctx, i, a->inlets.rows[i].at - n, bytes, n) != (int)n) {
+        return false;
+    }
+    uint32_t zeros = 0;
+    while (zeros < n && bytes[zeros] == 0) {
+        zeros++;
+    }
+    *out = pk_crc32c(0, bytes, n);
+    *out_is_hole = zeros == n;
+    return true;
+}
+
+static void note_tail(struct pk_agent *a, uint32_t i) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    bool is_hole = false;
+    in->tail_bytes = (uint8_t)(in->at < PK_INLET_CHECK_BYTES ? in->at : PK_INLET_CHECK_BYTES);
+    if (!check_tail(a, i, in->tail_bytes, &in->tail_check, &is_hole)) {
+        in->tail_bytes = 0;
+    }
+}
+
+/* Cut short under us, copied away and emptied, or written anew: shorter than it was, or it grew beyond that
+ * since the last look, and what stands before the place is something else. A writer that did not notice
+ * leaves a hole of zeros and goes on where it was, and so do we. */
+static bool is_written_anew(struct pk_agent *a, uint32_t i, const struct pk_inlet_file *file) {
+    const struct pk_agent_inlet *in = &a->inlets.rows[i];
+    uint32_t check = 0;
+    bool is_hole = false;
+    return file->size_bytes < in->at ||
+           (file->size_bytes > in->at && in->tail_bytes > 0 &&
+            check_tail(a, i, in->tail_bytes, &check, &is_hole) && !is_hole && check != in->tail_check);
+}
+
 /* The old file is done with once a newer one waits and nothing came for a whole look: its writer may have
  * gone on with it for a moment. With two that wait it is certain. */
 static void change_file(struct pk_agent *a, uint32_t i, const struct pk_inlet_file *file, uint32_t rest) {
@@ -231,6 +282,7 @@ static void change_file(struct pk_agent *a, uint32_t i, const struct pk_inlet_fi
     }
     in->file_count++;
     in->at = next.position;
+    note_tail(a, i);
     in->is_skipping = false;
     in->has_more = true;
 }
@@ -261,6 +313,7 @@ static void read_lines(struct pk_agent *a, uint32_t i, const struct pk_inlet_fil
     }
     if (in->at != from) {
         p->keep(p->ctx, i, in->at);
+        note_tail(a, i);
     }
     if (!in->has_more) {
         change_file(a, i, file, rest);
@@ -276,8 +329,8 @@ static void read_file(struct pk_agent *a, uint32_t i) {
         fail(a, i, err);
         return;
     }
-    if (file.size_bytes < in->at) { /* cut short under us: copied away and emptied, or written anew */
-        in->at = 0;
+    if (is_written_anew(a, i, &file)) {
+        in->at = in->tail_bytes = 0;
         in->is_skipping = false;
         in->truncated_count++;
     }
@@ -294,27 +347,64 @@ static void read_file(struct pk_agent *a, uint32_t i) {
 
 /* ---- sockets, records, the journal ---- */
 
-static void take_statsd(struct pk_agent *a, uint32_t i, struct pk_str text, bool is_cut) {
+static void take_statsd_line(struct pk_agent *a, uint32_t i, struct pk_str line, bool is_half) {
     struct pk_agent_inlet *in = &a->inlets.rows[i];
-    struct pk_str line;
-    while (pk_str_split(&text, '\n', &line)) {
-        if (line.n > 0 && line.p[line.n - 1u] == '\r') {
-            line.n--;
-        }
-        if (line.n == 0) {
-            continue;
-        }
-        in->line_count++;
-        const bool is_half = is_cut && text.p == NULL; /* the end of it is gone */
-        if (is_half || pk_statsd_parse(line, row_of(a, i)->name, &a->event_in) != PK_STATSD_OK) {
-            lose(a, i, PK_LOSS_BAD_INPUT, 1);
-            continue;
-        }
-        a->event_in.is_foreign = strcmp(a->event_in.source, row_of(a, i)->name) != 0;
-        a->event_in.via = (uint16_t)(in->source_id + 1u);
-        in->event_count++;
-        pk_agent_offer(a);
+    if (line.n > 0 && line.p[line.n - 1u] == '\r') {
+        line.n--;
     }
+    if (line.n == 0) {
+        return;
+    }
+    in->line_count++;
+    if (is_half) {
+        refuse(a, i, "its end was cut off: a datagram is at most 8192 bytes");
+        return;
+    }
+    const enum pk_statsd_refusal refusal = pk_statsd_parse(line, row_of(a, i)->name, &a->event_in);
+    if (refusal != PK_STATSD_OK) {
+        refuse(a, i, pk_statsd_refusal_text(refusal));
+        return;
+    }
+    a->event_in.is_foreign = strcmp(a->event_in.source, row_of(a, i)->name) != 0;
+    a->event_in.is_type_foreign = true;
+    a->event_in.via = (uint16_t)(in->source_id + 1u);
+    in->event_count++;
+    pk_agent_offer(a);
+}
+
+/* As many lines as find room; the others wait where they are. */
+static void take_statsd(struct pk_agent *a, uint32_t i, struct pk_str text, bool is_cut) {
+    struct pk_agent_statsd_rest *rest = &a->inlets.rest;
+    const char *end = text.p + text.n;
+    struct pk_str line;
+    rest->is_any = false;
+    while (has_room(a, 1) && pk_str_split(&text, '\n', &line)) {
+        take_statsd_line(a, i, line, is_cut && text.p == NULL);
+    }
+    if (text.p != NULL && text.n > 0) {
+        *rest = (struct pk_agent_statsd_rest){.inlet = i,
+                                              .at = (uint32_t)(text.p - a->inlets.bytes),
+                                              .n = (uint32_t)(end - text.p),
+                                              .is_any = true,
+                                              .is_cut = is_cut};
+    }
+}
+
+static void take_statsd_rest(struct pk_agent *a) {
+    const struct pk_agent_statsd_rest rest = a->inlets.rest;
+    take_statsd(a, rest.inlet, pk_str_make(a->inlets.bytes + rest.at, rest.n), rest.is_cut);
+}
+
+/* Its inlet is closed. */
+static void drop_statsd_rest(struct pk_agent *a) {
+    const struct pk_agent_statsd_rest *rest = &a->inlets.rest;
+    struct pk_str text = pk_str_make(a->inlets.bytes + rest->at, rest->n), line;
+    uint64_t count = 0;
+    while (pk_str_split(&text, '\n', &line)) {
+        count += line.n > 0 ? 1u : 0u;
+    }
+    lose(a, rest->inlet, PK_LOSS_OVERFLOW, count);
+    a->inlets.rest.is_any = false;
 }
 
 static void take_syslog(struct pk_agent *a, uint32_t i, struct pk_str text) {
@@ -325,7 +415,7 @@ static void take_syslog(struct pk_agent *a, uint32_t i, struct pk_str text) {
     in->line_count++;
     parse_line(a, i, text);
     if (text.n == 0 || text.p[0] != '<' || !a->inlets.line.has_severity) {
-        lose(a, i, PK_LOSS_BAD_INPUT, 1);
+        refuse(a, i, "no priority in front, <0> to <191>");
         return;
     }
     offer_line(a, i, false);
@@ -362,7 +452,7 @@ static void take_record(struct pk_agent *a, uint32_t i, struct pk_str text) {
     in->line_count++;
     parse_kernel_line(a, i, text);
     if (a->inlets.line.format != PK_LOG_FORMAT_KERNEL || !record_number(text, &number)) {
-        lose(a, i, PK_LOSS_BAD_INPUT, 1);
+        refuse(a, i, "not a record of the kernel");
         return;
     }
     if (in->record != 0 && number > in->record) {
@@ -409,7 +499,8 @@ static void take_datagram(struct pk_agent *a, uint32_t i, struct pk_str text,
     }
 }
 
-/* Whole datagrams and records; a statsd datagram may hold many events, so the ring must be nearly empty. */
+/* Whole datagrams and records. One of statsd may hold many events: half the ring is free for it, and what it
+ * has beyond waits. */
 static void read_datagrams(struct pk_agent *a, uint32_t i) {
     struct pk_agent_inlet *in = &a->inlets.rows[i];
     const struct pk_port_inlet *p = &a->port->inlet;
@@ -432,6 +523,10 @@ static void read_datagrams(struct pk_agent *a, uint32_t i) {
             bytes += (uint32_t)n + 64u;
             take_datagram(a, i, pk_str_make(a->inlets.bytes, (uint32_t)n), &piece);
         }
+        if (a->inlets.rest.is_any) {
+            in->has_more = true;
+            return;
+        }
     }
 }
 
@@ -442,12 +537,12 @@ static void take_journal(struct pk_agent *a, uint32_t i, int err, struct pk_str 
     all->reader.cursor[0] = '\0';
     if (err < 0) {
         in->cut_count++;
-        lose(a, i, PK_LOSS_BAD_INPUT, 1);
+        refuse(a, i, "longer than 8192 bytes");
         return;
     }
     parse_line(a, i, text);
     if (all->line.format != PK_LOG_FORMAT_JSON) {
-        lose(a, i, PK_LOSS_BAD_INPUT, 1);
+        refuse(a, i, "not a JSON object");
         return;
     }
     if (pk_inlet_is_cursor(pk_str_of(all->reader.cursor))) {
@@ -544,11 +639,21 @@ static void keep_place(struct pk_agent *a, uint32_t i) {
     }
 }
 
+static bool is_udp(const struct pk_agent *a, uint32_t i) {
+    return row_of(a, i)->kind == PK_INLET_SYSLOG_UDP || row_of(a, i)->kind == PK_INLET_STATSD_UDP;
+}
+
 static void keep_places(struct pk_agent *a) {
     for (uint32_t i = 0; i < a->config.inlets.count; i++) {
         keep_place(a, i);
     }
     a->inlets.keep_ms = a->now.mono_ms + KEEP_MS;
+}
+
+/* Those that were renamed more than once between two looks, and gone. */
+static void note_skipped(struct pk_agent_inlet *in, uint64_t count) {
+    in->skipped_file_count += count > in->dropped_count ? count - in->dropped_count : 0;
+    in->dropped_count = count;
 }
 
 static void opened(struct pk_agent *a, uint32_t i, bool was_open, const struct pk_ipc_inlet_fd *how) {
@@ -561,14 +666,18 @@ static void opened(struct pk_agent *a, uint32_t i, bool was_open, const struct p
     }
     in->is_open = true;
     in->ask_ms = in->fault_ms = NEVER;
+    if (is_file(a, i)) {
+        note_skipped(in, how->record);
+    } else {
+        in->known_record = is_udp(a, i) ? 0 : how->record;
+        in->record = how->start == PK_IPC_INLET_RESUMED ? how->record : 0;
+        in->dropped_count = is_udp(a, i) ? how->record : 0;
+    }
     if (is_file(a, i) && was_open) {
         set_up(a, i);
         return; /* it waits behind the one being read */
     }
     in->has_line = in->is_skipping = in->is_live = false;
-    in->known_record = how->record;
-    in->record = how->start == PK_IPC_INLET_RESUMED ? how->record : 0;
-    in->dropped_count = 0;
     in->has_more = true; /* something may have come before the descriptor did */
     if (is_file(a, i)) {
         if (a->port->inlet.look(a->port->inlet.ctx, i, &file) != PK_OK) {
@@ -576,6 +685,7 @@ static void opened(struct pk_agent *a, uint32_t i, bool was_open, const struct p
             return;
         }
         in->at = file.position;
+        note_tail(a, i);
     }
     if (row_of(a, i)->kind == PK_INLET_JOURNAL) {
         pk_lines_init(&a->inlets.journal, a->inlets.journal_bytes, sizeof a->inlets.journal_bytes);
@@ -633,6 +743,9 @@ static void start_inlet(struct pk_agent *a, uint32_t i, uint32_t crc) {
     struct pk_agent_inlet *in = &a->inlets.rows[i];
     memset(in, 0, sizeof *in);
     const int source = pk_sources_intern(&a->intake.sources, pk_str_of(row_of(a, i)->name));
+    if (source < 0) {
+        pk_agent_log1(a, PK_LOG_ERROR, "no room for the source of an inlet", pk_str_of(row_of(a, i)->name));
+    }
     in->row_crc = crc;
     in->source_id = source >= 0 ? (uint16_t)source : (uint16_t)PK_LEDGER_NO_SOURCE;
     in->ask_ms = a->now.mono_ms;
@@ -646,6 +759,9 @@ void pk_agent_inlets_apply(struct pk_agent *a) {
         struct pk_agent_inlet *in = &a->inlets.rows[i];
         if (crc == in->row_crc) {
             continue;
+        }
+        if (a->inlets.rest.is_any && a->inlets.rest.inlet == i) {
+            drop_statsd_rest(a);
         }
         close_inlet(a, i);
         if (crc != 0) {
@@ -679,9 +795,14 @@ void pk_agent_inlets(struct pk_agent *a) {
         a->inlets.is_kept = true;
         return;
     }
+    if (a->inlets.rest.is_any) {
+        take_statsd_rest(a);
+    }
     for (uint32_t i = 0; i < a->config.inlets.count; i++) {
         const struct pk_agent_inlet *in = &a->inlets.rows[i];
-        if (in->is_open && is_file(a, i)) {
+        if (a->inlets.rest.is_any) {
+            /* its bytes are where the others would be read to */
+        } else if (in->is_open && is_file(a, i)) {
             if (is_look || in->has_more) {
                 read_file(a, i);
             }

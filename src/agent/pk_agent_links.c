@@ -371,6 +371,7 @@ static void on_device_event(struct pk_agent *a, uint32_t link, const struct pk_m
         pk_intake_bad(&a->intake, topic->a, a->now.mono_ms);
         say_bad_event(a, &e->u.message.topic, &error);
     } else {
+        a->event_in.is_foreign = a->event_in.is_type_foreign = true;
         pk_agent_offer(a);
     }
     acknowledge_later(a, link, e->u.message.handle);

@@ -1,4 +1,5 @@
-/* Configuration, actions, rules and keys: read whole into spare places, then taken together or not at all. */
+/* Configuration, actions, rules, patterns and keys: read whole into spare places, then taken together or not
+ * at all. */
 #include <string.h>
 
 #include "agent/pk_agent_priv.h"
@@ -53,6 +54,75 @@ static void read_rule_file(void *arg, const char *name) {
     r->used_bytes += (uint32_t)n;
 }
 
+/* An action that actions.conf or a shipped rule has. */
+static bool is_action_known(const struct pk_agent *a, const struct pk_action_table *actions,
+                            struct pk_str name) {
+    bool is_known = pk_actions_find(actions, name) >= 0;
+    for (uint32_t i = 0; i < pk_engine_rule_count(&a->engine) && !is_known; i++) {
+        const struct pk_rule *r = pk_engine_rule(&a->engine, i);
+        for (uint8_t k = 0; k < r->action_count && !r->is_own; k++) {
+            is_known = is_known || pk_str_eq(pk_engine_str(&a->engine, r, r->actions[k]), name);
+        }
+    }
+    return is_known;
+}
+
+/* A warning: actions.conf may come later than the rule. */
+static void warn_action(struct pk_agent *a, const struct pk_action_table *actions, const char *path,
+                        const struct pk_ini_item *item, struct pk_str name) {
+    const char *words[PK_LIMIT_ACTIONS];
+    char text[200];
+    struct pk_buf b;
+    struct pk_diag where;
+    for (uint32_t i = 0; i < actions->count; i++) {
+        words[i] = actions->rows[i].name;
+    }
+    const char *near = pk_text_suggest(name, words, actions->count);
+    pk_diag_set1(&where, path, item->value_line, item->value_column + (uint32_t)(name.p - item->value.p),
+                 "actions.conf has no action '{}'", name);
+    pk_buf_init(&b, text, sizeof text);
+    pk_diag_format(&where, &b);
+    if (near != NULL) {
+        pk_buf_puts(&b, "; did you mean '");
+        pk_buf_puts(&b, near);
+        pk_buf_puts(&b, "'?");
+    }
+    pk_agent_log(a, PK_LOG_WARNING, text);
+}
+
+struct action_check {
+    struct pk_agent *a;
+    const struct pk_action_table *actions;
+    const char *dir;
+};
+
+/* Rule files are read once more: what holds them all while they are loaded is deep enough on the stack. */
+static void check_actions(void *arg, const char *name) {
+    const struct action_check *k = arg;
+    struct pk_agent *a = k->a;
+    char path[PK_CONFIG_PATH_BYTES * 2];
+    struct pk_ini_reader ini;
+    struct pk_ini_item item;
+    join_path(path, sizeof path, k->dir, name);
+    const int n = a->port->files.read(a->port->files.ctx, path, a->reply, sizeof a->reply);
+    if (n < 0) {
+        return; /* it was there a moment ago, and what it said is loaded */
+    }
+    pk_ini_init(&ini, a->reply, (uint32_t)n);
+    while (pk_ini_next(&ini, &item) == PK_OK && item.kind != PK_INI_END) {
+        const bool is_list = item.kind == PK_INI_PAIR && (pk_str_eq_c(item.key, "actions") ||
+                                                          pk_str_eq_c(item.key, "remediation_actions"));
+        struct pk_str rest = is_list ? item.value : pk_str_make(NULL, 0);
+        struct pk_str piece;
+        while (is_list && pk_str_split(&rest, ',', &piece)) {
+            const struct pk_str action = pk_str_trim(piece);
+            if (!is_action_known(a, k->actions, action)) {
+                warn_action(a, k->actions, path, &item, action);
+            }
+        }
+    }
+}
+
 static int load_rules(struct pk_agent *a, const struct pk_config *c, struct pk_diag *diag) {
     struct rule_files r = {.a = a,
                            .dir = c->rules_dir,
@@ -68,8 +138,15 @@ static int load_rules(struct pk_agent *a, const struct pk_config *c, struct pk_d
         pk_diag_set1(diag, c->rules_dir, 1, 1, "cannot be listed: {}", pk_str_of(pk_err_text(err)));
         return PK_E_CONFIG;
     }
-    return pk_engine_load(&a->engine, &PK_SHIPPED_RULES, r.files, r.count,
-                          a->port->clock.mono_ms(a->port->clock.ctx), diag);
+    const int loaded = pk_engine_load(&a->engine, &PK_SHIPPED_RULES, r.files, r.count,
+                                      a->port->clock.mono_ms(a->port->clock.ctx), diag);
+    for (uint32_t i = 0; i < r.count && loaded < 0; i++) {
+        if (strcmp(diag->file, r.files[i].name) == 0 &&
+            strlen(c->rules_dir) + strlen(diag->file) + 1u < sizeof diag->file) {
+            join_path(diag->file, sizeof diag->file, c->rules_dir, r.files[i].name);
+        }
+    }
+    return loaded;
 }
 
 static int load_actions(struct pk_agent *a, const struct pk_config *c, struct pk_action_table *into,
@@ -157,6 +234,9 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
         err = pk_keys_load(keys, &a->port->files, c->keys_dir, a->reply, sizeof a->reply, diag);
     }
     if (err == PK_OK) {
+        err = pk_agent_patterns_read(a, c, path, diag);
+    }
+    if (err == PK_OK) {
         a->engine.rules.thresholds = &c->thresholds;
         err = load_rules(a, c, diag);
         a->engine.rules.thresholds = &a->config.thresholds; /* which are the new ones in a moment, or hold */
@@ -164,6 +244,8 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
     if (err < 0) {
         return PK_E_CONFIG;
     }
+    struct action_check check = {.a = a, .actions = actions, .dir = c->rules_dir};
+    (void)a->port->files.list(a->port->files.ctx, c->rules_dir, ".rules", check_actions, &check);
     if (a->now.boot != 0) {
         keep_start_values(a, c);
     }
@@ -172,6 +254,7 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
     a->actions_index ^= 1u;
     a->keys_index ^= 1u;
     a->topology_index ^= 1u;
+    pk_agent_patterns_take(a);
     a->command_config.keys = keys;
     a->config_path = path;
     a->environment = environment;

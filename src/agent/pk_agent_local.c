@@ -104,7 +104,7 @@ static bool send_line(struct pk_agent *a, uint32_t index, const char *p, uint32_
 static void serve_events(struct pk_agent *a, uint32_t index) {
     struct pk_agent_connection *c = &a->connections[index];
     struct pk_buf replies;
-    struct pk_str line;
+    struct pk_str line = pk_str_make(NULL, 0);
     pk_buf_init(&replies, a->payload, sizeof a->payload);
     for (uint32_t i = 0; i < LINES_PER_TURN; i++) {
         if (a->intake.count >= PK_LIMIT_INTAKE_EVENTS - 1 ||

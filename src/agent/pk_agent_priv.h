@@ -47,6 +47,14 @@ uint64_t pk_agent_collect_next_ms(const struct pk_agent *a);
 
 /* ---- probes ---- */
 void pk_agent_probes_configure(struct pk_agent *a);
+/* The newest result of a row, for the counts and for what it says of the network. */
+void pk_agent_probes_note(struct pk_agent *a, uint32_t row, const struct pk_ipc_probed *r);
+/* The host of a row; NULL when its newest result says nothing of a network. */
+const char *pk_agent_probes_host(const struct pk_agent *a, uint32_t row);
+/* No host that was asked of late was met, and there are two of them at least. */
+bool pk_agent_probes_is_cut_off(const struct pk_agent *a);
+/* The rows that speak for a source, as array `probes` of the open object; nothing when there is none. */
+void pk_agent_probes_put(const struct pk_agent *a, struct pk_json_writer *w, const char *source);
 void pk_agent_probe(struct pk_agent *a);
 void pk_agent_probed(struct pk_agent *a, uint32_t id, const struct pk_ipc_probed *result);
 uint64_t pk_agent_probe_next_ms(const struct pk_agent *a);
@@ -54,6 +62,14 @@ uint64_t pk_agent_probe_next_ms(const struct pk_agent *a);
 /* Makes room where names that strangers wrote fill their part of the table. Between detecting and reading:
  * no event waits, no finding is on its way. */
 void pk_agent_forget_sources(struct pk_agent *a);
+
+/* ---- patterns ---- */
+/* Reads the operator's patterns into the spare book and checks what the logs of *c want of them: PK_OK, or
+ * PK_E_CONFIG with *diag. Nothing that is in force changes. */
+PK_MUST_USE int pk_agent_patterns_read(struct pk_agent *a, const struct pk_config *c, const char *path,
+                                       struct pk_diag *diag);
+/* The book that was read is in force, for the inlets of a->config. */
+void pk_agent_patterns_take(struct pk_agent *a);
 
 /* ---- inlets ---- */
 /* The configuration is another one: what changed is closed and asked for. */
@@ -85,6 +101,12 @@ void pk_agent_resolve(struct pk_agent *a, uint32_t link);
 
 /* ---- store ---- */
 int pk_agent_restore(struct pk_agent *a);
+/* How long the firing behind an open incident has gone on; 0: not known, because it flapped or there was no
+ * clock. */
+uint64_t pk_agent_lasted_ms(const struct pk_agent *a, const struct pk_incident *i);
+/* The rule (index, < 0 = there is none) watches for the end of the incident from now on: NULL, or in words
+ * why it does not. */
+const char *pk_agent_adopt(struct pk_agent *a, int rule, const struct pk_incident *i);
 /* One entry for timeline readers and audit; needs room in the batch: pk_agent_batch_has_room. */
 void pk_agent_audit(struct pk_agent *a, uint32_t incident, const char *kind, const char *who,
                     struct pk_str text);
@@ -111,6 +133,20 @@ void pk_agent_session_journal(struct pk_agent *a);
 bool pk_agent_session_is_behind(const struct pk_agent *a);
 void pk_agent_session_submitted(struct pk_agent *a, uint64_t seq);
 void pk_agent_session_durable(struct pk_agent *a);
+
+/* ---- what rules learned ---- */
+/* At start: the clock of a row; when all are known, the clock; then each row, once the rules are. */
+void pk_agent_learned_clock(struct pk_agent *a, struct pk_str value);
+void pk_agent_learned_begin(struct pk_agent *a);
+void pk_agent_learned_restore(struct pk_agent *a, uint16_t row, struct pk_str value);
+void pk_agent_learned_restored(struct pk_agent *a);
+/* The wall clock became good. */
+void pk_agent_learned_set_clock(struct pk_agent *a);
+/* A slice of a round into the batch, when one is due. may_add: the store is not full. */
+void pk_agent_learned_save(struct pk_agent *a, bool may_add);
+/* After the stop was asked for: the last round is over. */
+bool pk_agent_learned_is_done(const struct pk_agent *a);
+uint64_t pk_agent_learned_next_ms(const struct pk_agent *a);
 
 /* ---- links ---- */
 void pk_agent_links_open(struct pk_agent *a);
@@ -176,6 +212,10 @@ int pk_agent_rules_restore(struct pk_agent *a, struct pk_str value, uint32_t *us
 void pk_agent_rules_restored(struct pk_agent *a, uint32_t used_bytes);
 /* After every change of the set: its hash, and whether the stored ones are in force. */
 void pk_agent_rules_changed(struct pk_agent *a);
+/* What rules, patterns and mapping rows name is among the event types before anybody says it. */
+void pk_agent_types_take(struct pk_agent *a);
+/* Whether the types that this text of one rule names are there or find room. */
+bool pk_agent_types_fit(struct pk_agent *a, struct pk_str text);
 void pk_agent_rule_origin(const struct pk_agent *a, struct pk_json_writer *w, uint32_t index);
 /* Nobody watches any more for the end of an incident whose rule is gone or off. */
 void pk_agent_remark_orphans(struct pk_agent *a);

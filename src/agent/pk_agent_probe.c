@@ -5,7 +5,6 @@
 #include "agent/pk_agent_priv.h"
 
 enum {
-    SPREAD_MS = 200,  /* between the first measurements after a start */
     AGAIN_MS = 1000,  /* busy, or the other process has the new table already */
     AGAIN_MAX = 5,    /* tries, then it is a fault */
     ANSWER_MS = 10000 /* beyond the patience of the row: the answer was lost */
@@ -19,19 +18,6 @@ static const char *text_of(const struct pk_agent *a, uint16_t at) {
     return pk_probe_text(&a->config.probes, at);
 }
 
-void pk_agent_probes_configure(struct pk_agent *a) {
-    struct pk_agent_probes *p = &a->probes;
-    if (p->crc == a->config.probes.crc && p->crc != 0) {
-        return; /* what is known of the same rows holds across a reload */
-    }
-    memset(p->rows, 0, sizeof p->rows);
-    memset(p->series, 0, sizeof p->series);
-    p->crc = a->config.probes.crc;
-    for (uint32_t i = 0; i < a->config.probes.count; i++) {
-        p->rows[i].due_ms = a->now.mono_ms + (uint64_t)i * SPREAD_MS;
-    }
-}
-
 /* ---- events ---- */
 
 struct measured {
@@ -40,7 +26,17 @@ struct measured {
     int error;
     uint8_t severity;
     struct pk_str text;
+    const char *host; /* of another machine, and whether it was met; NULL when nothing is to be said of it */
+    bool is_met, is_cut_off;
 };
+
+static void pack(struct pk_event_in *in, const char *name, const char *value) {
+    const struct pk_field f = {PK_FIELD_STRING, pk_str_of(name), pk_str_of(value)};
+    uint32_t bytes = in->field_bytes;
+    if (pk_field_pack(in->fields, sizeof in->fields, &bytes, &f) == PK_OK) {
+        in->field_bytes = (uint16_t)bytes;
+    }
+}
 
 static void offer(struct pk_agent *a, const struct measured *m) {
     struct pk_event_in *in = &a->event_in;
@@ -57,6 +53,11 @@ static void offer(struct pk_agent *a, const struct measured *m) {
         b.n += pk_str_copy_cut(m->text, in->message + b.n, sizeof in->message - b.n);
         in->message_bytes = (uint16_t)b.n;
     }
+    if (m->host != NULL) {
+        pack(in, "host", m->host);
+        pack(in, "reached", m->is_met ? "yes" : "no");
+        pack(in, "complete", m->is_cut_off ? "yes" : "no");
+    }
     pk_agent_offer(a);
 }
 
@@ -67,6 +68,18 @@ static void offer_plain(struct pk_agent *a, uint32_t row, const char *type, doub
                                 .value = value,
                                 .error = error,
                                 .text = text});
+}
+
+/* Whether it is up, and what that says of the network. */
+static void offer_up(struct pk_agent *a, uint32_t row, const struct pk_ipc_probed *r, struct pk_str text) {
+    offer(a, &(struct measured){.type = "probe_up",
+                                .source = text_of(a, row_of(a, row)->name),
+                                .value = (double)r->is_up,
+                                .error = r->error,
+                                .text = text,
+                                .host = pk_agent_probes_host(a, row),
+                                .is_met = a->probes.rows[row].reach == PK_REACH_MET,
+                                .is_cut_off = pk_agent_probes_is_cut_off(a)});
 }
 
 /* ---- probes ---- */
@@ -94,7 +107,7 @@ static void on_probe(struct pk_agent *a, uint32_t row, const struct pk_ipc_probe
     const struct pk_probe *p = row_of(a, row);
     const struct pk_str text = pk_str_of(r->u.text);
     if (p->kind != PK_PROBE_CERTIFICATE) {
-        offer_plain(a, row, "probe_up", (double)r->is_up, r->error, text);
+        offer_up(a, row, r, text);
     }
     if (p->kind != PK_PROBE_CERTIFICATE && r->error == PK_OK && r->is_up == 1) {
         offer_plain(a, row, "probe_latency_ms", (double)r->latency_us / 1000.0, PK_OK, pk_str_make("", 0));
@@ -137,7 +150,7 @@ static void on_page(struct pk_agent *a, uint32_t row, const struct pk_ipc_probed
     const bool is_read = r->error == PK_OK && r->is_up == 1;
     const struct pk_str text = is_read ? pk_str_make("", 0) : pk_str_of(r->u.text);
     a->probes.bad_line_count += is_read ? r->bad_count : 0;
-    offer_plain(a, row, "probe_up", (double)r->is_up, r->error, text);
+    offer_up(a, row, r, text);
     if (is_read) {
         offer_plain(a, row, "probe_latency_ms", (double)r->latency_us / 1000.0, PK_OK, text);
     }
@@ -209,6 +222,7 @@ static void on_service(struct pk_agent *a, uint32_t row, const struct pk_ipc_pro
 static void take(struct pk_agent *a, uint32_t row, struct pk_ipc_probed *r) {
     const struct pk_probe *p = row_of(a, row);
     a->probes.fault_count += r->error != PK_OK ? 1u : 0u;
+    pk_agent_probes_note(a, row, r);
     switch ((enum pk_probe_kind)p->kind) {
     case PK_PROBE_TCP:
     case PK_PROBE_HTTP:
@@ -275,6 +289,9 @@ void pk_agent_probed(struct pk_agent *a, uint32_t id, const struct pk_ipc_probed
         a->counters.ipc_bad++;
         give_up(a, row, PK_E_BAD_MSG, "the prober's result is broken");
         return;
+    }
+    if (r.error == PK_E_TIMEOUT && r.reach == PK_REACH_UNKNOWN && row_of(a, row)->kind < PK_PROBE_CHECK) {
+        r.reach = PK_REACH_LOST; /* ended with its time: its name was still being asked for */
     }
     state->again_count = 0;
     plan_next(a, row);

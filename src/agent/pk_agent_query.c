@@ -399,9 +399,13 @@ static void put_source_line(const struct pk_agent *a, uint32_t index, struct pk_
     const uint64_t heard_ms = pk_engine_rule_heard_ms(&a->engine, index);
     const uint64_t ago_ms = heard_ms < a->now.mono_ms ? a->now.mono_ms - heard_ms : 0;
     char time[PK_TIME_TEXT_BYTES];
+    if (!pk_engine_rule_status(&a->engine, index)->is_enabled) {
+        pk_buf_puts(b, "source: not looked at: the rule is disabled\n");
+        return;
+    }
     if (heard_ms == 0) {
-        pk_buf_puts(b, "source: no event it looks at is known: does its source send at all? "
-                       "(sources list, events list --type T)\n");
+        pk_buf_puts(b, "source: no event it looks at was heard since the start of Picket: does its source "
+                       "send at all? (sources list, events list --type T)\n");
         return;
     }
     const bool is_silent = ago_ms >= QUIET_MS || pk_engine_rule_state(&a->engine, index) == PK_RULE_UNKNOWN;

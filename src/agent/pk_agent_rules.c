@@ -75,6 +75,7 @@ void pk_agent_rules_changed(struct pk_agent *a) {
         hash ^= pk_hash64_mix(s->switches[i].id_hash, s->switches[i].is_enabled ? 1u : 2u);
     }
     a->rules_hash = (uint32_t)(hash ^ (hash >> 32));
+    pk_agent_types_take(a);
     if (a->now.boot != 0 && s->is_stored_off != a->are_rules_off) {
         a->are_rules_off = s->is_stored_off;
         pk_agent_report_store(a, "stored_rules_off", s->is_stored_off ? 1.0 : 0.0);
@@ -130,11 +131,9 @@ static void adopt_incidents(struct pk_agent *a, uint32_t index) {
         return;
     }
     while ((i = pk_incidents_next(&a->incidents, active, PK_SEV_INFO, &below)) != NULL) {
-        if (pk_str_eq_c(id, i->rule_id) &&
-            pk_engine_adopt(&a->engine, index, pk_str_of(i->group_key), (enum pk_severity)i->severity,
-                            a->now.mono_ms) < 0) {
-            pk_agent_log1(a, PK_LOG_WARNING, "an open incident's rule has no room to watch it",
-                          pk_str_of(i->id));
+        const char *why_not = pk_str_eq_c(id, i->rule_id) ? pk_agent_adopt(a, (int)index, i) : NULL;
+        if (why_not != NULL) {
+            pk_agent_log1(a, PK_LOG_WARNING, why_not, pk_str_of(i->id));
         }
     }
 }
@@ -164,6 +163,9 @@ static int put_rule(struct pk_agent *a, const char *file, struct pk_str text, st
     }
     if (text.n > PK_RECORD_RULE_TEXT_BYTES) {
         return pk_agent_fail(a, PK_E_TOO_BIG, "the rule is longer than 1800 bytes; use a file in rules.d");
+    }
+    if (!pk_agent_types_fit(a, text)) {
+        return pk_agent_fail(a, PK_E_FULL, "no room for the event types it names (memory: event_types)");
     }
     if (pk_engine_put_rule(&a->engine, file, text, a->now.mono_ms, &put, &diag) < 0) {
         return fail_diag(a, &diag);

@@ -271,12 +271,17 @@ static void put_inlet(const struct pk_agent *a, struct pk_json_writer *w, uint16
     pk_jw_u64(w, "matched", in->event_count);
     pk_jw_u64(w, "unmatched", in->line_count > told ? in->line_count - told : 0);
     pk_jw_u64(w, "bad", in->bad_count);
+    pk_jw_u64(w, "other_form", in->other_form_count);
+    pk_jw_u64(w, "odd_bytes", in->odd_byte_count);
     pk_jw_u64(w, "cut", in->cut_count);
     pk_jw_u64(w, "overrun", in->lost_count);
     pk_jw_u64(w, "rotated", in->file_count);
     pk_jw_u64(w, "truncated", in->truncated_count);
     pk_jw_u64(w, "skipped_files", in->skipped_file_count);
     pk_jw_u64(w, "places_lost", in->place_lost_count);
+    if (in->refusal != NULL) {
+        pk_jw_cstr(w, "refusal", in->refusal);
+    }
     pk_jw_object_end(w);
 }
 
@@ -293,6 +298,7 @@ int pk_agent_get_source(struct pk_agent *a, const struct pk_request *q, struct p
     pk_jw_u64(w, "rate", a->intake.rate_per_s);
     pk_jw_time(w, "newest_time", s->last_wall_ms);
     put_inlet(a, w, (uint16_t)id);
+    pk_agent_probes_put(a, w, pk_sources_name(&a->intake.sources, (uint16_t)id));
     put_losses(a, w, (uint16_t)id);
     put_newest(a, w, (uint16_t)id);
     pk_jw_object_end(w);

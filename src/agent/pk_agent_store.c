@@ -73,7 +73,7 @@ static int restore_incident(struct restore *r, struct pk_str value) {
     if (is_open != r->wants_open) {
         return PK_OK;
     }
-    const int err = pk_incidents_restore(&a->incidents, &a->incident, &a->now);
+    const int err = pk_incidents_restore(&a->incidents, &a->incident);
     if (err < 0 && err != PK_E_FULL) {
         r->bad_count++;
     }
@@ -87,6 +87,9 @@ static int restore_object(void *arg, struct pk_str key, struct pk_str value) {
         return restore_incident(r, value);
     }
     if (r->wants_open) {
+        if (key.n == 3 && key.p[0] == 'l') {
+            pk_agent_learned_clock(a, value);
+        }
         return PK_OK;
     }
     int err = PK_OK;
@@ -111,6 +114,17 @@ static int restore_object(void *arg, struct pk_str key, struct pk_str value) {
     if (key.n == 9 && key.p[0] == 'u' && pk_agent_rules_restore(a, value, &r->rule_bytes) < 0) {
         pk_agent_log(a, PK_LOG_ERROR, "a rule made at run time could not be read and is not in force");
     }
+    return PK_OK;
+}
+
+/* The rules are complete only when all other objects were read. */
+static int restore_learned(void *arg, struct pk_str key, struct pk_str value) {
+    struct restore *r = arg;
+    uint16_t row = 0;
+    if (pk_record_key_learned_parse(key, &row) < 0) {
+        return PK_E_NOT_FOUND;
+    }
+    pk_agent_learned_restore(r->a, row, value);
     return PK_OK;
 }
 
@@ -161,26 +175,46 @@ static int restore_outbox(void *arg, struct pk_str key, struct pk_str value) {
     return err == PK_E_NOT_FOUND ? err : PK_OK;
 }
 
+uint64_t pk_agent_lasted_ms(const struct pk_agent *a, const struct pk_incident *i) {
+    uint64_t ms = 0;
+    const bool is_one_clock = i->detected.quality >= PK_TIME_NTP || i->detected.quality == a->now.quality;
+    const bool is_known =
+        is_one_clock && i->flap_count == 0 && pk_stamp_elapsed_ms(&i->detected, &a->now, &ms);
+    return is_known ? ms : 0u;
+}
+
+const char *pk_agent_adopt(struct pk_agent *a, int rule, const struct pk_incident *i) {
+    if (rule < 0) {
+        return "its rule is gone: a person has to end it";
+    }
+    if (!pk_engine_rule_status(&a->engine, (uint32_t)rule)->is_enabled) {
+        return "its rule is disabled: a person has to end it";
+    }
+    /* A source group is known by the number of its name, which this start may not have given yet. */
+    if (pk_engine_rule(&a->engine, (uint32_t)rule)->group == PK_GROUP_SOURCE &&
+        pk_sources_intern(&a->intake.sources, pk_str_of(i->group_key)) < 0) {
+        return "no room for its source to be watched for its end";
+    }
+    const int err = pk_engine_adopt(&a->engine, (uint32_t)rule, pk_str_of(i->group_key),
+                                    (enum pk_severity)i->severity, pk_agent_lasted_ms(a, i), a->now.mono_ms);
+    return err < 0 ? "its rule has no room to watch for its end" : NULL;
+}
+
 /* The rules that opened what is still open must watch for its end. */
 static void adopt_open_incidents(struct pk_agent *a) {
     uint32_t cursor = 0;
     const struct pk_incident *i = NULL;
     while ((i = pk_incidents_next_unconfirmed(&a->incidents, &cursor)) != NULL) {
-        const int rule = pk_engine_find_rule(&a->engine, pk_str_of(i->rule_id));
-        if (rule < 0) {
-            continue;
-        } /* its rule is gone: a person ends it */
-        /* A source group is known by the number of its name, which this start has not given yet. */
-        if (pk_engine_rule(&a->engine, (uint32_t)rule)->group == PK_GROUP_SOURCE &&
-            pk_sources_intern(&a->intake.sources, pk_str_of(i->group_key)) < 0) {
-            pk_agent_log1(a, PK_LOG_WARNING, "no room for the source of an open incident",
-                          pk_str_of(i->group_key));
-            continue;
-        }
-        if (pk_engine_adopt(&a->engine, (uint32_t)rule, pk_str_of(i->group_key),
-                            (enum pk_severity)i->severity, a->now.mono_ms) < 0) {
-            pk_agent_log1(a, PK_LOG_WARNING, "an open incident's rule has no room to watch it",
-                          pk_str_of(i->id));
+        const char *why_not = pk_agent_adopt(a, pk_engine_find_rule(&a->engine, pk_str_of(i->rule_id)), i);
+        char text[96];
+        struct pk_buf b;
+        pk_buf_init(&b, text, sizeof text);
+        pk_buf_puts(&b, "Picket restarted; ");
+        pk_buf_puts(&b, why_not != NULL ? why_not : "waiting for the rule to speak");
+        pk_incidents_remark(&a->incidents, i->number, PK_TL_RESTORED, PK_TL_BY_AGENT, pk_buf_str(&b),
+                            &a->now);
+        if (why_not != NULL) {
+            pk_agent_log1(a, PK_LOG_WARNING, why_not, pk_str_of(i->id));
         }
     }
 }
@@ -252,6 +286,12 @@ int pk_agent_restore(struct pk_agent *a) {
                      "stored records could not be read; action budgets count as spent for an hour");
     }
     pk_agent_rules_restored(a, r.rule_bytes);
+    pk_agent_learned_begin(a);
+    err = walk(a, PK_TREE_OBJECTS, "l", 1, restore_learned, &r);
+    if (err < 0) {
+        return err;
+    }
+    pk_agent_learned_restored(a);
     adopt_open_incidents(a);
     pk_correlate_rebind(&a->incidents, pk_agent_topology(a));
     if (r.schema == 0) {
@@ -451,6 +491,7 @@ void pk_agent_journal(struct pk_agent *a) {
     if (!pk_incidents_has_changes(&a->incidents)) {
         pk_agent_session_journal(a);
     }
+    pk_agent_learned_save(a, !status.is_map_full);
     /* What finds no room is written with the next batch. */
     if (pk_outbox_flush(&a->outbox, &a->batch) < 0 || pk_replay_write(&a->gate.replay, &a->batch) < 0) {
         a->counters.batch_full++;

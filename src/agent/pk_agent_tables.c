@@ -132,6 +132,8 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
     uint32_t n = 0;
     add(t, &n, "event_types", PK_LIMIT_TYPES, in->types.count, in->types.count, in->types.refused_count,
         sizeof in->types);
+    add(t, &n, "foreign_types", PK_LIMIT_TYPES_FOREIGN, in->types.foreign_count, in->types.foreign_count, 0,
+        0);
     add(t, &n, "event_sources", PK_LIMIT_SOURCES, in->sources.used_count, in->sources.count,
         in->sources.refused_count, sizeof in->sources);
     add(t, &n, "foreign_sources", PK_LIMIT_SOURCES_FOREIGN, in->sources.foreign_count,
@@ -144,9 +146,12 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
     add(t, &n, "loss_ledger", PK_LIMIT_LEDGER, in->ledger.count, in->ledger.high, in->ledger.merged_count,
         sizeof in->ledger);
     add_known(t, &n, "rules", PK_LIMIT_RULES, e->rules.count, 0, sizeof e->rules + sizeof e->status);
+    add_known(t, &n, "patterns", PK_LIMIT_PATTERNS, a->patterns.use.own.pattern_count, 0, sizeof a->patterns);
     add(t, &n, "windows", PK_LIMIT_KEYS, e->windows.used, e->windows.high,
         e->windows.evicted_count + e->windows.refused_count,
         sizeof e->windows + sizeof e->wheel + sizeof e->nodes);
+    add(t, &n, "learned_series", PK_LIMIT_LEARNED, a->learned.used, a->learned.high,
+        a->learned.full_count + a->learned.strange_count, sizeof a->learned);
     add_known(t, &n, "rule_lists", PK_ENGINE_LISTS, e->list_count, e->list_flush_count,
               sizeof e->lists + sizeof e->list_rules + sizeof e->class_bits + sizeof e->source_class);
     add(t, &n, "findings", PK_ENGINE_FINDINGS, e->finding_count, e->finding_high, e->still_dropped_count,

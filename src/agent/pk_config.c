@@ -3,10 +3,12 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/pk_address.h"
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
 #include "base/pk_zero.h"
 #include "event/pk_map_shipped.h"
+#include "report/pk_cmd_table.h"
 #include "wire/pk_role.h"
 
 /* One row per key. `offset` is within struct pk_config, or within the section's own struct for brokers,
@@ -15,10 +17,12 @@ enum value_kind {
     V_ID,
     V_PATH,
     V_TEXT,
+    V_HOST,
     V_BOOL,
     V_U16,
     V_U64,
     V_DURATION,
+    V_INTERVAL, /* a duration, or 0 */
     V_SIZE,
     V_WORD,
     V_WORDS,
@@ -111,6 +115,7 @@ static const struct key_row KEYS[] = {
     {S_PATHS, V_PATH, "state", C(state_dir), 1, 159, NULL},
     {S_PATHS, V_PATH, "run", C(run_dir), 1, 90, NULL}, /* socket addresses hold 108 bytes */
     {S_PATHS, V_PATH, "rules", C(rules_dir), 1, 159, NULL},
+    {S_PATHS, V_PATH, "patterns", C(patterns_dir), 1, 159, NULL},
     {S_PATHS, V_PATH, "keys", C(keys_dir), 1, 159, NULL},
     {S_PATHS, V_PATH, "actions", C(actions_path), 1, 159, NULL},
     {S_PATHS, V_PATH, "topology", C(topology_path), 1, 159, NULL},
@@ -123,7 +128,7 @@ static const struct key_row KEYS[] = {
     {S_AGENT, V_WORD, "clock", C(clock), 0, 0, CLOCK_WORDS},
     {S_AGENT, V_PATH, "watchdog", C(watchdog_device), 1, 159, NULL}, /* opened and fed by the supervisor */
     {S_AGENT, V_DURATION, "approval_timeout", C(approval_timeout_ms), 10000, DAY_MS, NULL},
-    {S_BROKER, V_TEXT, "host", B(host), 1, 127, NULL},
+    {S_BROKER, V_HOST, "host", B(host), 1, 127, NULL},
     {S_BROKER, V_U16, "port", B(port), 1, 65535, NULL},
     {S_BROKER, V_BOOL, "tls", B(use_tls), 0, 1, NULL},
     {S_BROKER, V_BOOL, "tls12", B(is_tls12_allowed), 0, 1, NULL},
@@ -140,19 +145,19 @@ static const struct key_row KEYS[] = {
     {S_BROKER, V_DURATION, "will_delay", B(will_delay_ms), 0, DAY_MS, NULL},
     {S_BROKER, V_DURATION, "reconnect_max", B(reconnect_max_ms), 1000, 3600000, NULL},
     {S_BROKER, V_WORDS, "roles", B(roles), 0, 0, BROKER_ROLE_WORDS},
-    {S_SOURCES, V_DURATION, "cpu", COLLECT(PK_COLLECT_CPU), 0, DAY_MS, NULL},
-    {S_SOURCES, V_DURATION, "memory", COLLECT(PK_COLLECT_MEMORY), 0, DAY_MS, NULL},
-    {S_SOURCES, V_DURATION, "psi", COLLECT(PK_COLLECT_PSI), 0, DAY_MS, NULL},
-    {S_SOURCES, V_DURATION, "load", COLLECT(PK_COLLECT_LOAD), 0, DAY_MS, NULL},
-    {S_SOURCES, V_DURATION, "disk", COLLECT(PK_COLLECT_DISK), 0, DAY_MS, NULL},
-    {S_SOURCES, V_DURATION, "process", COLLECT(PK_COLLECT_PROCESS), 0, DAY_MS, NULL},
-    {S_SOURCES, V_DURATION, "usage", COLLECT(PK_COLLECT_USAGE), 0, DAY_MS, NULL},
-    {S_SOURCES, V_DURATION, "storage", COLLECT(PK_COLLECT_STORAGE), 0, DAY_MS, NULL},
-    {S_SOURCES, V_DURATION, "thermal", COLLECT(PK_COLLECT_THERMAL), 0, DAY_MS, NULL},
-    {S_SOURCES, V_DURATION, "network", COLLECT(PK_COLLECT_NETWORK), 0, DAY_MS, NULL},
-    {S_SOURCES, V_DURATION, "tasks", COLLECT(PK_COLLECT_TASKS), 0, DAY_MS, NULL},
-    {S_SOURCES, V_DURATION, "oom", COLLECT(PK_COLLECT_OOM), 0, DAY_MS, NULL},
-    {S_SOURCES, V_DURATION, "gpu", COLLECT(PK_COLLECT_GPU), 0, DAY_MS, NULL},
+    {S_SOURCES, V_INTERVAL, "cpu", COLLECT(PK_COLLECT_CPU), 100, DAY_MS, NULL},
+    {S_SOURCES, V_INTERVAL, "memory", COLLECT(PK_COLLECT_MEMORY), 100, DAY_MS, NULL},
+    {S_SOURCES, V_INTERVAL, "psi", COLLECT(PK_COLLECT_PSI), 100, DAY_MS, NULL},
+    {S_SOURCES, V_INTERVAL, "load", COLLECT(PK_COLLECT_LOAD), 100, DAY_MS, NULL},
+    {S_SOURCES, V_INTERVAL, "disk", COLLECT(PK_COLLECT_DISK), 100, DAY_MS, NULL},
+    {S_SOURCES, V_INTERVAL, "process", COLLECT(PK_COLLECT_PROCESS), 100, DAY_MS, NULL},
+    {S_SOURCES, V_INTERVAL, "usage", COLLECT(PK_COLLECT_USAGE), 100, DAY_MS, NULL},
+    {S_SOURCES, V_INTERVAL, "storage", COLLECT(PK_COLLECT_STORAGE), 100, DAY_MS, NULL},
+    {S_SOURCES, V_INTERVAL, "thermal", COLLECT(PK_COLLECT_THERMAL), 100, DAY_MS, NULL},
+    {S_SOURCES, V_INTERVAL, "network", COLLECT(PK_COLLECT_NETWORK), 100, DAY_MS, NULL},
+    {S_SOURCES, V_INTERVAL, "tasks", COLLECT(PK_COLLECT_TASKS), 100, DAY_MS, NULL},
+    {S_SOURCES, V_INTERVAL, "oom", COLLECT(PK_COLLECT_OOM), 100, DAY_MS, NULL},
+    {S_SOURCES, V_INTERVAL, "gpu", COLLECT(PK_COLLECT_GPU), 100, DAY_MS, NULL},
     {S_SOURCES, V_DURATION, "hung_after", C(hung_ms), 1000, DAY_MS, NULL},
     {S_SOURCES, V_U64, "rate", C(source_rate_per_s), 1, 1000000, NULL},
     {S_SOURCES, V_U64, "burst", C(source_burst_count), 1, 10000000, NULL},
@@ -175,8 +180,11 @@ static const struct key_row KEYS[] = {
     {S_ROLES, V_ROLE, "admin", 0, 0, PK_ROLE_ADMIN, 0, NULL},
     {S_STORE, V_SIZE, "map", C(store_map_bytes), 1u << 20, 1u << 30, NULL},
     {S_STORE, V_U64, "journal_keep", C(journal_keep_count), 100, 10000000, NULL},
+    {S_STORE, V_DURATION, "learned", C(learned_ms), 10000, 7ull * DAY_MS, NULL},
     {S_REPORT, V_DURATION, "summary", C(summary_ms), 5000, DAY_MS, NULL},
     {S_LOG, V_INLET, "path", 0, 0, 0, 0, NULL},
+    {S_LOG, V_INLET, "patterns", 0, 0, 0, 0, NULL},
+    {S_LOG, V_INLET, "format", 0, 0, 0, 0, NULL},
     {S_SYSLOG, V_INLET, "socket", 0, 0, 0, 0, NULL},
     {S_SYSLOG, V_INLET, "udp", 0, 0, 0, 0, NULL},
     {S_STATSD, V_INLET, "socket", 0, 0, 0, 0, NULL},
@@ -234,6 +242,7 @@ void pk_config_defaults(struct pk_config *c) {
     memcpy(c->state_dir, "/var/lib/picket", sizeof "/var/lib/picket");
     memcpy(c->run_dir, "/run/picket", sizeof "/run/picket");
     memcpy(c->rules_dir, "/etc/picket/rules.d", sizeof "/etc/picket/rules.d");
+    memcpy(c->patterns_dir, "/etc/picket/patterns.d", sizeof "/etc/picket/patterns.d");
     memcpy(c->keys_dir, "/etc/picket/keys", sizeof "/etc/picket/keys");
     memcpy(c->actions_path, "/etc/picket/actions.conf", sizeof "/etc/picket/actions.conf");
     memcpy(c->topology_path, "/etc/picket/topology.conf", sizeof "/etc/picket/topology.conf");
@@ -261,6 +270,7 @@ void pk_config_defaults(struct pk_config *c) {
     c->source_burst_count = 2000;
     c->store_map_bytes = 16u << 20;
     c->journal_keep_count = 20000;
+    c->learned_ms = 6u * 3600000u;
     c->history_retention_ms = 3600000;
     c->summary_ms = 60000;
     c->approval_timeout_ms = 300000;
@@ -443,6 +453,9 @@ static int set_text(const struct parse *p, const struct key_row *k, struct pk_st
     if (k->kind == V_ID && !pk_text_is_id(v, "", (uint32_t)k->max)) {
         return fail(p, "'{}' is not an id: 1 to 32 of A-Z a-z 0-9 _ -", v);
     }
+    if (k->kind == V_HOST && !pk_address_is_host(v, (uint32_t)k->max)) {
+        return fail(p, "'{}' is not a host name or address", v);
+    }
     if (k->kind == V_PATH && v.p[0] != '/') {
         return fail(p, "'{}' is not an absolute path", v);
     }
@@ -451,10 +464,33 @@ static int set_text(const struct parse *p, const struct key_row *k, struct pk_st
     return PK_OK;
 }
 
+static void put_limit(struct pk_buf *b, const struct key_row *k, uint64_t n) {
+    if (k->kind == V_DURATION || k->kind == V_INTERVAL) {
+        pk_buf_put_duration(b, n);
+    } else {
+        pk_buf_put_u64(b, n);
+    }
+}
+
+static int fail_range(const struct parse *p, const struct key_row *k, struct pk_str v) {
+    char text[96];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, "'{}' is outside ");
+    put_limit(&b, k, k->min);
+    pk_buf_puts(&b, "..");
+    put_limit(&b, k, k->max);
+    if (k->kind == V_INTERVAL) {
+        pk_buf_puts(&b, "; 0 switches it off");
+    }
+    return fail(p, text, v);
+}
+
 static int set_number(const struct parse *p, const struct key_row *k, struct pk_str v, void *to) {
     uint64_t n = 0;
     int err = PK_OK;
-    if (k->kind == V_DURATION) {
+    const bool is_duration = k->kind == V_DURATION || k->kind == V_INTERVAL;
+    if (is_duration) {
         err = pk_parse_duration_ms(v, &n);
     } else if (k->kind == V_SIZE) {
         err = pk_parse_size_bytes(v, &n);
@@ -463,22 +499,14 @@ static int set_number(const struct parse *p, const struct key_row *k, struct pk_
     }
     if (err < 0) {
         return fail(p,
-                    k->kind == V_DURATION ? "'{}' is not a duration such as 30s, 5m, 1h"
-                                          : "'{}' is not a whole number",
+                    is_duration         ? "'{}' is not a duration such as 30s, 5m, 1h"
+                    : k->kind == V_SIZE ? "'{}' is not a size such as 4M or 1G"
+                                        : "'{}' is not a whole number",
                     v);
     }
-    if (n < k->min || n > k->max) {
-        char text[96];
-        struct pk_buf b;
-        pk_buf_init(&b, text, sizeof text);
-        pk_buf_puts(&b, "'{}' is outside ");
-        pk_buf_put_u64(&b, k->min);
-        pk_buf_puts(&b, "..");
-        pk_buf_put_u64(&b, k->max);
-        if (k->kind == V_DURATION) {
-            pk_buf_puts(&b, " ms");
-        }
-        return fail(p, text, v);
+    const bool is_off = k->kind == V_INTERVAL && n == 0;
+    if ((n < k->min || n > k->max) && !is_off) {
+        return fail_range(p, k, v);
     }
     const uint32_t n32 = (uint32_t)n;
     const uint16_t n16 = (uint16_t)n;
@@ -494,10 +522,34 @@ static int set_number(const struct parse *p, const struct key_row *k, struct pk_
     return PK_OK;
 }
 
+/* "'x' is not one of a, b, c; did you mean 'b'?" */
+static int fail_word(const struct parse *p, const char *const *words, struct pk_str v) {
+    char text[160];
+    struct pk_buf b;
+    size_t count = 0;
+    bool is_first = true;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, "'{}' is not one of ");
+    for (; words[count] != NULL; count++) {
+        if (words[count][0] != '\0') {
+            pk_buf_puts(&b, is_first ? "" : ", ");
+            pk_buf_puts(&b, words[count]);
+            is_first = false;
+        }
+    }
+    const char *near = pk_text_suggest(v, words, count);
+    if (near != NULL && near[0] != '\0') {
+        pk_buf_puts(&b, "; did you mean '");
+        pk_buf_puts(&b, near);
+        pk_buf_puts(&b, "'?");
+    }
+    return fail(p, text, v);
+}
+
 static int set_word(const struct parse *p, const struct key_row *k, struct pk_str v, uint8_t *to) {
     const int index = word_index(k->words, v);
     if (index < 0) {
-        return fail(p, "'{}' is not one of the words this key takes", v);
+        return fail_word(p, k->words, v);
     }
     *to = (uint8_t)index;
     return PK_OK;
@@ -510,7 +562,7 @@ static int set_words(const struct parse *p, const struct key_row *k, struct pk_s
         piece = pk_str_trim(piece);
         const int index = word_index(k->words, piece);
         if (index < 0) {
-            return fail(p, "'{}' is not one of the words this key takes", piece);
+            return fail_word(p, k->words, piece);
         }
         bits = (uint8_t)(bits | (1u << index));
     }
@@ -523,8 +575,17 @@ static int set_allow(const struct parse *p, struct pk_str v) {
     p->c->remote_allow_count = 0;
     while (pk_str_split(&v, ',', &piece)) {
         piece = pk_str_trim(piece);
-        if (p->c->remote_allow_count == PK_CONFIG_ALLOW_MAX || !pk_text_is_id(piece, "_.-", 31)) {
-            return fail(p, "'{}' is not a command name, or the list is full", piece);
+        enum pk_cmd cmd = PK_CMD_PING;
+        if (pk_cmd_find(piece, &cmd) < 0) {
+            const char *near = pk_cmd_suggest(piece);
+            return near != NULL ? fail(p, "unknown command; did you mean '{}'?", pk_str_of(near))
+                                : fail(p, "'{}' is not a command: `picketctl help` lists them", piece);
+        }
+        if ((pk_cmd_row(cmd)->flags & PK_CMD_LOCAL) != 0) {
+            return fail(p, "'{}' is for this machine only: it is never taken from elsewhere", piece);
+        }
+        if (p->c->remote_allow_count == PK_CONFIG_ALLOW_MAX) {
+            return fail(p, "no room for '{}': the list is full", piece);
         }
         (void)pk_str_copy_cut(piece, p->c->remote_allow[p->c->remote_allow_count++],
                               sizeof p->c->remote_allow[0]);
@@ -557,11 +618,13 @@ static int set_value(const struct parse *p, const struct key_row *k, struct pk_s
     switch ((enum value_kind)k->kind) {
     case V_ID:
     case V_PATH:
+    case V_HOST:
     case V_TEXT:
         return set_text(p, k, v, to);
     case V_U16:
     case V_U64:
     case V_DURATION:
+    case V_INTERVAL:
     case V_SIZE:
         return set_number(p, k, v, to);
     case V_BOOL:
@@ -595,6 +658,7 @@ static void at_value(struct parse *p) {
 
 /* The keys are the operator's own names. */
 static int set_threshold(struct parse *p, struct pk_str key, struct pk_str value) {
+    static const char *const PERCENTAGES[] = {"max_cpu", "max_memory", "max_disk", "max_gpu"};
     double number = 0.0;
     const int err = pk_thresholds_set(&p->c->thresholds, key, 0.0);
     if (err < 0) {
@@ -604,8 +668,15 @@ static int set_threshold(struct parse *p, struct pk_str key, struct pk_str value
                     key);
     }
     at_value(p);
-    return pk_parse_double(value, &number) < 0 ? fail(p, "'{}' is not a number", value)
-                                               : pk_thresholds_set(&p->c->thresholds, key, number);
+    if (pk_parse_double(value, &number) < 0) {
+        return fail(p, "'{}' is not a number", value);
+    }
+    for (size_t i = 0; i < PK_COUNT_OF(PERCENTAGES); i++) {
+        if (pk_str_eq_c(key, PERCENTAGES[i]) && !(number >= 0 && number <= 100)) {
+            return fail(p, "'{}' is outside 0..100 percent", value);
+        }
+    }
+    return pk_thresholds_set(&p->c->thresholds, key, number);
 }
 
 static int fail_key(const struct parse *p, struct pk_str key, const char *const *words, size_t count) {
@@ -782,62 +853,6 @@ int pk_config_environment(struct pk_config *c, const char *const *environment, s
 
 /* ---- the whole ---- */
 
-int pk_config_check(const struct pk_config *c, const char *file, struct pk_diag *diag) {
-    const struct parse p = {.diag = diag, .file = file, .line = 1, .column = 1};
-    const struct pk_str none = {NULL, 0};
-    if (c->site[0] == '\0') {
-        return fail(&p, "[gateway] site is missing", none);
-    }
-    if (c->gateway[0] == '\0') {
-        return fail(&p, "[gateway] gateway is missing", none);
-    }
-    for (uint32_t i = 0; i < PK_LINKS; i++) {
-        const struct pk_config_broker *b = &c->broker[i];
-        const struct pk_str name = pk_str_of(i == 0 ? "site" : "central");
-        if (!b->is_set) {
-            continue;
-        }
-        if (b->host[0] == '\0') {
-            return fail(&p, "[broker {}] host is missing", name);
-        }
-        const bool has_psk = b->psk_file[0] != '\0';
-        if (has_psk != (b->psk_identity[0] != '\0')) {
-            return fail(&p, "[broker {}] psk_identity and psk_file go together", name);
-        }
-        if (has_psk && (b->ca[0] != '\0' || b->certificate[0] != '\0' || b->is_tls12_allowed)) {
-            return fail(&p, "[broker {}] a shared secret replaces certificates and needs TLS 1.3", name);
-        }
-        if (b->use_tls && !has_psk && b->ca[0] == '\0') {
-            return fail(&p, "[broker {}] tls needs ca", name);
-        }
-        if ((b->certificate[0] == '\0') != (b->key[0] == '\0')) {
-            return fail(&p, "[broker {}] certificate and key go together", name);
-        }
-        if (b->keep_alive_ms % 1000 != 0) {
-            return fail(&p, "[broker {}] keep_alive is in whole seconds", name);
-        }
-    }
-    if ((c->broker[0].roles & c->broker[1].roles &
-         (PK_BROKER_INCIDENTS | PK_BROKER_COMMANDS | PK_BROKER_SUMMARY)) != 0) {
-        return fail(&p, "[broker site] and [broker central] share a role; give each role to one", none);
-    }
-    const char *log = pk_inlets_incomplete(&c->inlets);
-    if (log != NULL) {
-        return fail(&p, "[log {}] path is missing", pk_str_of(log));
-    }
-    for (uint32_t i = 0; i < c->watch_count; i++) {
-        if (c->watches[i].collector == PK_COLLECT_DISK && c->watches[i].path[0] == '\0') {
-            return fail(&p, "[disk {}] path is missing", pk_str_of(c->watches[i].name));
-        }
-    }
-    const char *why = NULL;
-    const int row = pk_map_incomplete(&c->maps, &why);
-    if (row >= 0) {
-        return fail(&p, why, pk_str_of(c->maps.rows[row].name));
-    }
-    return PK_OK;
-}
-
 struct conf_d {
     struct pk_config *c;
     const struct pk_port_files *files;
@@ -893,14 +908,7 @@ int pk_config_load(struct pk_config *c, const struct pk_port_files *files, const
     if (err < 0) {
         return err;
     }
-    struct pk_str parent = pk_str_of(path);
-    while (parent.n > 0 && parent.p[parent.n - 1] != '/') {
-        parent.n--;
-    }
-    struct pk_buf b;
-    pk_buf_init(&b, dir, sizeof dir);
-    pk_buf_put_str(&b, parent);
-    pk_buf_puts(&b, "conf.d");
+    pk_config_dir(path, dir, sizeof dir);
     struct conf_d d = {.c = c,
                        .files = files,
                        .dir = dir,
@@ -925,10 +933,10 @@ int pk_config_load(struct pk_config *c, const struct pk_port_files *files, const
         const struct parse p = {.diag = diag, .file = path, .line = 1, .column = 1};
         return fail(&p, "[sources] thin_edge: no room for its mapping rows", pk_str_make(NULL, 0));
     }
-    struct pk_probe_error error;
-    if (pk_probes_finish(&c->probes, &error) < 0) {
-        pk_diag_set1(diag, path, 1, 1, error.message, error.argument);
-        return PK_E_CONFIG;
+    struct pk_config_place place;
+    err = pk_config_check(c, path, &place, diag);
+    if (err < 0) {
+        pk_config_find(files, path, &place, scratch, scratch_bytes, diag);
     }
-    return pk_config_check(c, path, diag);
+    return err;
 }

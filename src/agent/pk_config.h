@@ -56,8 +56,8 @@ struct pk_config_heartbeat {
 struct pk_config {
     char site[PK_CONFIG_NAME_BYTES], gateway[PK_CONFIG_NAME_BYTES];
     char state_dir[PK_CONFIG_PATH_BYTES], run_dir[PK_CONFIG_PATH_BYTES], rules_dir[PK_CONFIG_PATH_BYTES],
-        keys_dir[PK_CONFIG_PATH_BYTES], actions_path[PK_CONFIG_PATH_BYTES],
-        topology_path[PK_CONFIG_PATH_BYTES];
+        patterns_dir[PK_CONFIG_PATH_BYTES], keys_dir[PK_CONFIG_PATH_BYTES],
+        actions_path[PK_CONFIG_PATH_BYTES], topology_path[PK_CONFIG_PATH_BYTES];
     char user[PK_CONFIG_NAME_BYTES], group[PK_CONFIG_NAME_BYTES];
     char watchdog_device[PK_CONFIG_PATH_BYTES]; /* empty: none */
     uint8_t mode;                               /* enum pk_mode */
@@ -86,6 +86,7 @@ struct pk_config {
     uint32_t role_rule_count;
     uint64_t store_map_bytes;
     uint64_t journal_keep_count;
+    uint32_t learned_ms; /* how often what rules learned is saved */
     uint32_t summary_ms, approval_timeout_ms;
     uint32_t assess_ms, recover_ms; /* struct pk_incidents_settings */
     uint32_t flap_window_ms, flap_count;
@@ -102,8 +103,20 @@ PK_MUST_USE int pk_config_parse(struct pk_config *c, struct pk_str text, const c
 /* NULL-terminated "NAME=value" list; names not starting with PICKET_ are not ours. PK_OK or PK_E_CONFIG. */
 PK_MUST_USE int pk_config_environment(struct pk_config *c, const char *const *environment,
                                       struct pk_diag *diag);
-/* Cross-checks after everything was read: required keys, ranges that depend on each other. */
-PK_MUST_USE int pk_config_check(const struct pk_config *c, const char *file, struct pk_diag *diag);
+/* What an error of the whole is about: texts of the configuration, or constant; empty name, key: none. */
+struct pk_config_place {
+    struct pk_str section, name, key;
+};
+/* Cross-checks after everything was read: required keys, ranges that depend on each other. PK_E_CONFIG: *diag
+ * says why, at the beginning of the file; *out_place says where that really is. pk_config_check.c */
+PK_MUST_USE int pk_config_check(struct pk_config *c, const char *file, struct pk_config_place *out_place,
+                                struct pk_diag *diag);
+/* Puts line and column of the place into *diag, and the name of the file when it is in conf.d. It stays as it
+ * is when the place is in no file: it came from the environment. Reads the files again, one at a time. */
+void pk_config_find(const struct pk_port_files *files, const char *path, const struct pk_config_place *place,
+                    void *scratch, uint32_t scratch_bytes, struct pk_diag *diag);
+/* "conf.d" beside a file. */
+void pk_config_dir(const char *path, char *out, uint32_t cap_bytes);
 /* All of it, from files: path, then the conf.d beside it, then the environment, then the check. scratch holds
  * one file at a time. On an error *c is undefined: load into a spare and swap. */
 PK_MUST_USE int pk_config_load(struct pk_config *c, const struct pk_port_files *files, const char *path,

@@ -13,6 +13,7 @@ _Static_assert(PK_LIMIT_SOURCES < 0xFFFFu && PK_LIMIT_TYPES < 0xFFFFu,
                "ids are 16 bits, the last means none");
 _Static_assert(PK_LIMIT_HEARTBEATS <= PK_LIMIT_SOURCES && PK_LIMIT_HEARTBEATS < PK_LIMIT_KEYS,
                "every heartbeat is of a source and has a window");
+_Static_assert(PK_LIMIT_LEARNED >= 16u && PK_LIMIT_LEARNED <= 4096u, "row numbers of the store are 16 bits");
 _Static_assert(PK_LIMIT_RULES >= 16u && PK_LIMIT_RULES <= 512u, "range of the profile table");
 _Static_assert(PK_LIMIT_INCIDENTS >= PK_LIMIT_RULES || PK_LIMIT_INCIDENTS >= 64u,
                "every rule can hold an open incident");

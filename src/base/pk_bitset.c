@@ -35,29 +35,14 @@ uint32_t pk_bitset_count(const uint64_t *words, uint32_t bits) {
     return count;
 }
 
-/* First bit at or after `from` that differs from those of `flip` (all zeros or all ones). */
-static uint32_t next_bit(const uint64_t *words, uint32_t bits, uint32_t from, uint64_t flip) {
+uint32_t pk_bitset_next_set(const uint64_t *words, uint32_t bits, uint32_t from) {
     while (from < bits) {
-        const uint64_t rest = (words[from / 64u] ^ flip) >> (from % 64u);
+        const uint64_t rest = words[from / 64u] >> (from % 64u);
         if (rest != 0) {
             const uint32_t found = from + (uint32_t)__builtin_ctzll(rest);
-            return found < bits ? found : bits; /* bits past the end may look clear */
+            return found < bits ? found : bits;
         }
         from += 64u - from % 64u;
     }
     return bits;
-}
-
-uint32_t pk_bitset_next_set(const uint64_t *words, uint32_t bits, uint32_t from) {
-    return next_bit(words, bits, from, 0);
-}
-
-uint32_t pk_bitset_next_clear(const uint64_t *words, uint32_t bits, uint32_t from) {
-    return next_bit(words, bits, from, UINT64_MAX);
-}
-
-void pk_bitset_or(uint64_t *into, const uint64_t *other, uint32_t bits) {
-    for (uint32_t i = 0; i < PK_BITSET_WORDS(bits); i++) {
-        into[i] |= other[i];
-    }
 }

@@ -11,8 +11,6 @@ void pk_bitset_set(uint64_t *words, uint32_t bits, uint32_t index);
 void pk_bitset_clear(uint64_t *words, uint32_t bits, uint32_t index);
 bool pk_bitset_has(const uint64_t *words, uint32_t bits, uint32_t index);
 uint32_t pk_bitset_count(const uint64_t *words, uint32_t bits);
-/* First set (resp. clear) bit at or after `from`; `bits` when there is none. */
+/* First set bit at or after `from`; `bits` when there is none. */
 uint32_t pk_bitset_next_set(const uint64_t *words, uint32_t bits, uint32_t from);
-uint32_t pk_bitset_next_clear(const uint64_t *words, uint32_t bits, uint32_t from);
-void pk_bitset_or(uint64_t *into, const uint64_t *other, uint32_t bits);
 #endif

@@ -106,14 +106,10 @@ static int32_t big_bits(const struct big *b) {
     return b->n == 0 ? 0 : (int32_t)(b->n * 32u) - __builtin_clz(b->words[b->n - 1]);
 }
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 /* Takes the run of digits at *at; returns its length. */
 static uint32_t take_digits(struct pk_str s, uint32_t *at, bool is_fraction, struct pk_decimal *d) {
     const uint32_t start = *at;
-    for (; *at < s.n && is_digit(s.p[*at]); ++*at) {
+    for (; *at < s.n && pk_is_digit(s.p[*at]); ++*at) {
         const unsigned digit = (unsigned)(s.p[*at] - '0');
         /* From 10^18 on all 19 digits that always fit are there. */
         if (d->digits < 1000000000000000000u) {
@@ -137,7 +133,7 @@ static int take_exponent(struct pk_str s, uint32_t at, int32_t *exponent) {
         return PK_E_BAD_FIELD;
     }
     for (; at < s.n; at++) {
-        if (!is_digit(s.p[at])) {
+        if (!pk_is_digit(s.p[at])) {
             return PK_E_BAD_FIELD;
         }
         if (value < EXPONENT_TEXT_MAX) {

@@ -25,10 +25,6 @@ static int fail(struct pk_ini_reader *r, const char *error, uint32_t column) {
     return PK_E_CONFIG;
 }
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t';
-}
-
 /* 1-based column of a place inside a line. */
 static uint32_t column_of(const struct line *line, const char *at) {
     return (uint32_t)(at - line->text.p) + 1u;
@@ -56,7 +52,7 @@ static int scan_line(struct pk_ini_reader *r, struct pk_str text, uint32_t *out_
             quote_at = at;
         } else if (c == '\\' && is_quoted && at < text.n && (text.p[at] == '"' || text.p[at] == '\\')) {
             at++;
-        } else if (c == '#' && !is_quoted && (at == 1u || is_blank(text.p[at - 2u]))) {
+        } else if (c == '#' && !is_quoted && (at == 1u || pk_is_blank(text.p[at - 2u]))) {
             *out_body_bytes = at - 1u;
         }
     }
@@ -81,7 +77,7 @@ static int look_at_line(struct pk_ini_reader *r, struct line *out) {
     if (scan_line(r, out->text, &body_bytes) < 0) {
         return PK_E_CONFIG;
     }
-    out->is_indented = n > 0 && is_blank(start[0]);
+    out->is_indented = n > 0 && pk_is_blank(start[0]);
     out->has_comment = body_bytes < n;
     out->body = pk_str_trim((struct pk_str){start, body_bytes});
     return PK_OK;
@@ -101,7 +97,7 @@ static int read_section(struct pk_ini_reader *r, const struct line *line, struct
     inner = pk_str_trim((struct pk_str){inner.p + 1, inner.n - 2u});
     struct pk_str kind = inner;
     for (uint32_t i = 0; i < inner.n; i++) {
-        if (is_blank(inner.p[i])) {
+        if (pk_is_blank(inner.p[i])) {
             kind.n = i;
             break;
         }
@@ -112,7 +108,7 @@ static int read_section(struct pk_ini_reader *r, const struct line *line, struct
                     column_of(line, inner.p));
     }
     for (uint32_t i = 0; i < name.n; i++) {
-        if (is_blank(name.p[i]) || name.p[i] == '[' || name.p[i] == ']') {
+        if (pk_is_blank(name.p[i]) || name.p[i] == '[' || name.p[i] == ']') {
             return fail(r, "section name is more than one word", column_of(line, name.p + i));
         }
     }
@@ -188,6 +184,26 @@ int pk_ini_next(struct pk_ini_reader *r, struct pk_ini_item *out) {
     out->section_name = r->section_name;
     out->line = r->line;
     return r->error == NULL ? PK_OK : PK_E_CONFIG;
+}
+
+bool pk_ini_find(struct pk_str text, struct pk_str kind, struct pk_str name, struct pk_str key,
+                 uint32_t *out_line, uint32_t *out_column) {
+    struct pk_ini_reader r;
+    struct pk_ini_item item;
+    bool is_found = false;
+    pk_ini_init(&r, text.p, text.n);
+    while (pk_ini_next(&r, &item) == PK_OK && item.kind != PK_INI_END) {
+        const bool is_it = item.kind == PK_INI_SECTION ? key.n == 0 : pk_str_eq(item.key, key);
+        if (is_it && pk_str_eq(item.section_kind, kind) && pk_str_eq(item.section_name, name)) {
+            *out_line = key.n == 0 ? item.line : item.value_line;
+            *out_column = key.n == 0 ? item.column : item.value_column;
+            is_found = true;
+        }
+        if (is_found && key.n == 0) {
+            return true;
+        }
+    }
+    return is_found;
 }
 
 void pk_diag_set(struct pk_diag *d, const char *file, uint32_t line, uint32_t column, const char *message) {

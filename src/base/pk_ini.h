@@ -34,6 +34,11 @@ void pk_ini_init(struct pk_ini_reader *r, const char *p, uint32_t n);
  * stays failed. A continued value is returned with its line breaks as they stand. */
 PK_MUST_USE int pk_ini_next(struct pk_ini_reader *r, struct pk_ini_item *out);
 
+/* Where the section first begins, or where its key stands last (key empty: the section). false: not in this
+ * text. */
+bool pk_ini_find(struct pk_str text, struct pk_str kind, struct pk_str name, struct pk_str key,
+                 uint32_t *out_line, uint32_t *out_column);
+
 /* A diagnostic as every file check prints it: "file:line:column: message". */
 struct pk_diag {
     char file[64];

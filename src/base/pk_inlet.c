@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/pk_address.h"
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
 
@@ -11,13 +12,15 @@ const char PK_INLET_UNKNOWN_KEY[] = "unknown key '{}'";
 enum { LOG_NAME_MAX = PK_INLET_NAME_BYTES - (int)sizeof LOG_PREFIX };
 
 /* What a key of a section does: which row it makes, and from what. */
-enum value { VALUE_PATH, VALUE_SWITCH_PATH, VALUE_UDP_LOOPBACK, VALUE_UDP };
+enum value { VALUE_PATH, VALUE_SWITCH_PATH, VALUE_UDP_LOOPBACK, VALUE_UDP, VALUE_PATTERNS, VALUE_FORM };
 static const struct key {
     const char *section, *key;
     uint8_t kind, value;
     const char *name, *path; /* of the row that "yes" makes; no name: that of the section */
 } KEYS[] = {
     {"log", "path", PK_INLET_LOG, VALUE_PATH, NULL, ""},
+    {"log", "patterns", PK_INLET_LOG, VALUE_PATTERNS, NULL, ""},
+    {"log", "format", PK_INLET_LOG, VALUE_FORM, NULL, ""},
     {"syslog", "socket", PK_INLET_SYSLOG, VALUE_SWITCH_PATH, "syslog", ""},
     {"syslog", "udp", PK_INLET_SYSLOG_UDP, VALUE_UDP, "syslog-udp", ""},
     {"statsd", "socket", PK_INLET_STATSD, VALUE_SWITCH_PATH, "statsd", ""},
@@ -25,16 +28,6 @@ static const struct key {
     {"kmsg", "device", PK_INLET_KMSG, VALUE_SWITCH_PATH, "kmsg", "/dev/kmsg"},
     {"journal", "command", PK_INLET_JOURNAL, VALUE_SWITCH_PATH, "journal", "/usr/bin/journalctl"},
 };
-
-bool pk_inlet_is_section(struct pk_str kind, bool *out_has_name) {
-    for (size_t i = 0; i < PK_COUNT_OF(KEYS); i++) {
-        if (pk_str_eq_c(kind, KEYS[i].section)) {
-            *out_has_name = KEYS[i].name == NULL;
-            return true;
-        }
-    }
-    return false;
-}
 
 static struct pk_inlet_row *find(struct pk_inlets *t, uint8_t kind, const char *name) {
     for (uint32_t i = 0; i < t->count; i++) {
@@ -98,39 +91,64 @@ static const char *set_path(struct pk_inlet_row *row, struct pk_str value) {
     return NULL;
 }
 
-/* Four numbers 0..255 with dots. */
-static bool is_ipv4(struct pk_str s) {
-    struct pk_str piece;
-    uint32_t count = 0;
-    while (pk_str_split(&s, '.', &piece)) {
-        uint64_t n = 0;
-        if (piece.n > 3u || pk_parse_u64(piece, &n) != PK_OK || n > 255u) {
-            return false;
-        }
-        count++;
-    }
-    return count == 4u;
-}
-
-/* "8125", "127.0.0.1:8125" */
+/* "8125", "127.0.0.1:8125", "[::1]:8125" */
 static const char *set_address(struct pk_inlet_row *row, struct pk_str value, bool is_any) {
     struct pk_str address = pk_str_of("127.0.0.1"), port = value;
-    const char *colon = value.n > 0 ? memchr(value.p, ':', value.n) : NULL;
+    const bool is_v6 = value.n > 0 && value.p[0] == '[';
+    const char *end = value.n > 0 ? memchr(value.p, is_v6 ? ']' : ':', value.n) : NULL;
+    uint8_t bytes[16];
     uint64_t n = 0;
-    if (colon != NULL) {
-        address.p = value.p;
-        address.n = (uint32_t)(colon - value.p);
-        port = pk_str_make(colon + 1, value.n - address.n - 1u);
+    if (end != NULL) {
+        const uint32_t at = (uint32_t)(end - value.p);
+        address = is_v6 ? pk_str_make(value.p + 1, at - 1u) : pk_str_make(value.p, at);
+        port = pk_str_make(end + 1, value.n - at - 1u);
     }
-    if (!is_ipv4(address) || pk_parse_u64(port, &n) != PK_OK || n == 0 || n > 65535u) {
-        return "'{}' is not PORT or ADDRESS:PORT with a numeric IPv4 address";
+    if (is_v6 && port.n > 0 && port.p[0] == ':') {
+        port = pk_str_make(port.p + 1, port.n - 1u);
     }
-    if (!is_any && !pk_str_starts(address, "127.")) {
+    if (!(is_v6 ? pk_address_parse_v6(address, bytes) : pk_address_parse_v4(address, bytes)) ||
+        pk_parse_u64(port, &n) != PK_OK || n == 0 || n > 65535u || address.n >= sizeof row->path) {
+        return "'{}' is not PORT, ADDRESS:PORT or [ADDRESS]:PORT with a numeric IPv4 or IPv6 address";
+    }
+    if (!is_any && !pk_address_is_loopback(address)) {
         return "'{}' is not on loopback: whoever reaches it can cause actions here";
     }
     memset(row->path, 0, sizeof row->path);
     memcpy(row->path, address.p, address.n);
     row->port = (uint16_t)n;
+    return NULL;
+}
+
+/* Whether there are such patterns is known once all are read. */
+static const char *set_patterns(struct pk_inlet_row *row, struct pk_str value) {
+    struct pk_str rest = value, word;
+    const bool is_all = pk_str_eq_c(value, "all");
+    if (value.n == 0 || value.n >= sizeof row->patterns) {
+        return "'{}' is not 'all' or a list of at most 63 bytes";
+    }
+    while (!is_all && pk_str_split(&rest, ',', &word)) {
+        if (!pk_text_is_id(pk_str_trim(word), ".", PK_INLET_PATTERNS_BYTES)) {
+            return "'{}' is not 'all' or words between commas: files of patterns, or first words of their "
+                   "names";
+        }
+    }
+    memset(row->patterns, 0, sizeof row->patterns);
+    if (!is_all) {
+        memcpy(row->patterns, value.p, value.n);
+    }
+    return NULL;
+}
+
+static const char *set_form(struct pk_inlet_row *row, struct pk_str value) {
+    enum pk_log_format format = PK_LOG_FORMAT_PLAIN;
+    if (pk_str_eq_c(value, "auto")) {
+        row->form = PK_LOG_FORM_AUTO;
+        return NULL;
+    }
+    if (pk_log_format_parse(value, &format) != PK_OK) {
+        return "'{}' is not a form: auto, plain, syslog, syslog5, kernel, json, access, httpd or stamped";
+    }
+    row->form = (uint8_t)(1 + (int)format);
     return NULL;
 }
 
@@ -141,7 +159,7 @@ static const char *set_row(struct pk_inlets *t, const struct key *k, const char 
     if (what == VALUE_SWITCH_PATH && !is_path && pk_parse_bool(value, &is_on) < 0) {
         return "'{}' is not yes, no or an absolute path";
     }
-    if (!is_on && what != VALUE_PATH) {
+    if (!is_on && k->name != NULL) {
         drop(t, k->kind, name);
         return NULL;
     }
@@ -157,6 +175,10 @@ static const char *set_row(struct pk_inlets *t, const struct key *k, const char 
     case VALUE_UDP_LOOPBACK:
     case VALUE_UDP:
         return set_address(row, value, what == VALUE_UDP);
+    case VALUE_PATTERNS:
+        return set_patterns(row, value);
+    case VALUE_FORM:
+        return set_form(row, value);
     }
     return NULL;
 }
@@ -185,6 +207,39 @@ const char *pk_inlets_incomplete(const struct pk_inlets *t) {
         }
     }
     return NULL;
+}
+
+static bool is_udp(const struct pk_inlet_row *row) {
+    return row->kind == PK_INLET_SYSLOG_UDP || row->kind == PK_INLET_STATSD_UDP;
+}
+
+static bool is_twice(const struct pk_inlet_row *x, const struct pk_inlet_row *y) {
+    if (x->path[0] == '\0' || is_udp(x) != is_udp(y)) {
+        return false;
+    }
+    return x->port == y->port && strcmp(x->path, y->path) == 0;
+}
+
+const struct pk_inlet_row *pk_inlets_twice(const struct pk_inlets *t) {
+    for (uint32_t i = 1; i < t->count; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            if (is_twice(&t->rows[i], &t->rows[k])) {
+                return &t->rows[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+struct pk_str pk_inlet_section(const struct pk_inlet_row *row, struct pk_str *out_name) {
+    *out_name =
+        row->kind == PK_INLET_LOG ? pk_str_of(row->name + sizeof LOG_PREFIX - 1u) : pk_str_make(NULL, 0);
+    for (size_t i = 0; i < PK_COUNT_OF(KEYS); i++) {
+        if (KEYS[i].kind == row->kind) {
+            return pk_str_of(KEYS[i].section);
+        }
+    }
+    return pk_str_make(NULL, 0);
 }
 
 uint32_t pk_inlets_crc(const struct pk_inlets *t) {

@@ -53,16 +53,12 @@ bool pk_str_starts(struct pk_str a, const char *terminated) {
     return terminated[i] == '\0';
 }
 
-static bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 struct pk_str pk_str_trim(struct pk_str s) {
-    while (s.n > 0 && is_space(s.p[0])) {
+    while (s.n > 0 && pk_is_space(s.p[0])) {
         s.p++;
         s.n--;
     }
-    while (s.n > 0 && is_space(s.p[s.n - 1u])) {
+    while (s.n > 0 && pk_is_space(s.p[s.n - 1u])) {
         s.n--;
     }
     return s;

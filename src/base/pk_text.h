@@ -13,6 +13,17 @@ struct pk_str {
     uint32_t n;
 };
 
+/* ASCII, whatever the locale. */
+static inline bool pk_is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+static inline bool pk_is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
+static inline bool pk_is_space(char c) {
+    return pk_is_blank(c) || c == '\r' || c == '\n';
+}
+
 struct pk_str pk_str_of(const char *terminated);
 struct pk_str pk_str_make(const char *p, size_t n);
 bool pk_str_eq(struct pk_str a, struct pk_str b);

@@ -73,6 +73,9 @@ static void take_watched(struct pk_ctl_conf *conf, const struct pk_ini_item *ite
         if (!pk_str_eq_c(item->section_kind, KINDS[i][0])) {
             continue;
         }
+        if (conf->watched == NULL) {
+            return;
+        }
         if (item->kind == PK_INI_SECTION && conf->watched_count < PK_CTL_CONF_WATCHED_MAX) {
             struct pk_ctl_watched *w = &conf->watched[conf->watched_count++];
             *w = (struct pk_ctl_watched){.kind = KINDS[i][0][0]};
@@ -82,6 +85,15 @@ static void take_watched(struct pk_ctl_conf *conf, const struct pk_ini_item *ite
             struct pk_ctl_watched *w = &conf->watched[conf->watched_count - 1];
             set(w->path, sizeof w->path, item->value);
         }
+    }
+}
+
+static void take_threshold(struct pk_ctl_conf *conf, const struct pk_ini_item *item) {
+    double number = 0.0;
+    const int err = pk_parse_double(item->value, &number);
+    if ((err != PK_OK || pk_thresholds_set(conf->thresholds, item->key, number) != PK_OK) &&
+        conf->bad_threshold[0] == '\0') {
+        set(conf->bad_threshold, sizeof conf->bad_threshold, item->key);
     }
 }
 
@@ -103,6 +115,9 @@ static void take_pair(struct pk_ctl_conf *conf, const struct pk_ini_item *item) 
         if (pk_str_eq_c(item->section_kind, rows[i].section) && pk_str_eq_c(item->key, rows[i].key)) {
             set(rows[i].out, rows[i].cap_bytes, item->value);
         }
+    }
+    if (pk_str_eq_c(item->section_kind, "thresholds") && conf->thresholds != NULL) {
+        take_threshold(conf, item);
     }
     if (pk_str_eq_c(item->section_kind, "broker") && pk_str_eq_c(item->key, "key") &&
         conf->tls_key_count < 2) {

@@ -3,6 +3,7 @@
 /* Of picketd.conf what a check of the files around it needs. The daemon's own reader judges it; this one only
  * looks. */
 #include "ctl/pk_ctl.h"
+#include "detect/pk_threshold.h"
 
 enum { PK_CTL_CONF_PATH_BYTES = 256, PK_CTL_CONF_NAME_BYTES = 64, PK_CTL_CONF_WATCHED_MAX = 32 };
 
@@ -18,8 +19,10 @@ struct pk_ctl_conf {
     char user[PK_CTL_CONF_NAME_BYTES], group[PK_CTL_CONF_NAME_BYTES];
     char tls_keys[2][PK_CTL_CONF_PATH_BYTES]; /* private keys, "" where there is none */
     uint32_t tls_key_count;
-    struct pk_ctl_watched *watched; /* PK_CTL_CONF_WATCHED_MAX, the caller's */
+    struct pk_ctl_watched *watched; /* PK_CTL_CONF_WATCHED_MAX, the caller's; NULL = nobody asks */
     uint32_t watched_count;
+    struct pk_thresholds *thresholds;           /* the caller's, with its defaults; NULL = nobody asks */
+    char bad_threshold[PK_CTL_CONF_NAME_BYTES]; /* the first that could not be taken; "" = none */
 };
 /* The configuration of the running agent: --config, else what its supervisor was started with (the pid file
  * beside the control socket), else the default place. */

@@ -40,8 +40,8 @@ static void check_intake(struct pk_ctl *c, struct pk_ctl_findings *f, struct pk_
     struct pk_ctl_text words = {0};
     const uint64_t bad = number(status, "events.bad"), unknown = number(status, "events.unknown_topics");
     pk_ctl_put_template(&words,
-                        "{events.taken} events taken, {events.bad} not readable, {events.unknown_topics} on "
-                        "topics without a meaning",
+                        "{events.taken} events taken, {events.bad} refused as malformed, "
+                        "{events.unknown_topics} on topics without a meaning",
                         status, &c->look);
     pk_ctl_findings_add(
         f, "sources", bad + unknown > 0 ? PK_CTL_WARNING : PK_CTL_FINE, pk_ctl_text_str(&words),

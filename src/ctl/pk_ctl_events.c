@@ -54,6 +54,12 @@ static int put_event(struct pk_ctl *c, struct pk_json_writer *w) {
             pk_jw_cstr(w, TEXTS[i][1], text);
         }
     }
+    if (pk_ctl_args_has(&c->args, "fault")) {
+        if (value != NULL) {
+            return pk_ctl_fail(c, PK_E_USAGE, "either --value or --fault", pk_str_make(NULL, 0));
+        }
+        pk_jw_bool(w, "fault", true);
+    }
     if (value != NULL) {
         if (pk_parse_double(pk_str_of(value), &number) != PK_OK) {
             return pk_ctl_fail(c, PK_E_USAGE, "--value takes a number, not '{}'", pk_str_of(value));

@@ -31,6 +31,8 @@ struct pk_ctl_lab *pk_ctl_lab_open(const struct pk_port_crypto *crypto) {
                                           .heartbeat_type_id = lab->intake.heartbeat_type_id,
                                           .heartbeat_default_ms = lab->intake.heartbeat_default_ms};
     pk_engine_init(&lab->engine, &world, lab->now.mono_ms);
+    pk_thresholds_defaults(&lab->thresholds);
+    lab->engine.rules.thresholds = &lab->thresholds;
     pk_incidents_settings_defaults(&settings);
     pk_incidents_init(&lab->incidents, crypto, pk_str_of(GATEWAY), BOOT, &settings);
     return lab;

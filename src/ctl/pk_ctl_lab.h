@@ -4,12 +4,14 @@
  * events bring. The same events give the same bytes. About 2 MB with the limits of a small board; from the
  * heap. */
 #include "detect/pk_engine.h"
+#include "detect/pk_threshold.h"
 #include "event/pk_intake.h"
 #include "incident/pk_incidents.h"
 
 struct pk_ctl_lab {
     struct pk_intake intake;
     struct pk_history history;
+    struct pk_thresholds thresholds; /* the defaults; may be changed before the rules are given */
     struct pk_engine engine;
     struct pk_incidents incidents;
     struct pk_stamp now;

@@ -5,12 +5,8 @@
 /* What starts markup anywhere in a line; '|' ends a cell, '&' starts an entity, '$' a formula. */
 static const char OBEYED[] = "\\`*|~&$";
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 static bool is_word(char c) {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return pk_is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
 /* A tag needs its name right behind the '<', a link its address right behind the ']'. What stands behind the
@@ -37,7 +33,7 @@ static bool opens_block(struct pk_str s, uint32_t at) {
         return false;
     }
     for (uint32_t i = 0; i < at; i++) {
-        if (!is_digit(s.p[i])) {
+        if (!pk_is_digit(s.p[i])) {
             return false;
         }
     }

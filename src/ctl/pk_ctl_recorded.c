@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "ctl/pk_ctl_conf.h"
 #include "event/pk_event_json.h"
 
 enum { INCIDENT_JSON_BYTES = 5120, EVENT_JSON_BYTES = 4608, FLUSH_BYTES = 1 << 20 };
@@ -46,24 +47,84 @@ void pk_ctl_recorded_rules_close(struct pk_ctl_rules *rules) {
     rules->count = 0;
 }
 
-int pk_ctl_recorded_lab(struct pk_ctl *c, const struct pk_ctl_rules *rules, struct pk_ctl_lab **out) {
-    struct pk_diag diag;
+/* The numbers of --config, where it is given. */
+static int take_thresholds(struct pk_ctl *c, struct pk_ctl_lab *lab) {
+    struct pk_ctl_conf conf = {.thresholds = &lab->thresholds};
+    const char *path = pk_ctl_args_text(&c->args, "config");
+    if (path == NULL) {
+        return 0;
+    }
+    (void)pk_str_copy_cut(pk_str_of(path), conf.file, sizeof conf.file);
+    const int err = pk_ctl_conf_read(c, &conf);
+    if (err != PK_OK) {
+        return pk_ctl_fail(c, err, "cannot read {}", pk_str_of(path));
+    }
+    if (conf.bad_threshold[0] != '\0') {
+        return pk_ctl_fail(c, PK_E_CONFIG,
+                           "[thresholds] '{}' is no name with a number; `picketd -t` tells more",
+                           pk_str_of(conf.bad_threshold));
+    }
+    return 0;
+}
+
+static int fail_diag(struct pk_ctl *c, const struct pk_diag *diag) {
     char text[320];
     struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_diag_format(diag, &b);
+    return pk_ctl_fail(c, PK_E_CONFIG, "{}", pk_buf_str(&b));
+}
+
+static int add_patterns(struct pk_ctl *c, const char *path, struct pk_patterns_own *own) {
+    struct pk_ctl_input in;
+    struct pk_diag diag;
+    int exit_code = pk_ctl_recorded_open(c, path, &in);
+    if (exit_code != 0) {
+        return exit_code;
+    }
+    if (in.n > PK_LIMIT_REPLY_BYTES) { /* what picketd reads at once */
+        exit_code =
+            pk_ctl_fail(c, PK_E_CONFIG, "{} is larger than a file of patterns may be", pk_str_of(path));
+    } else if (pk_patterns_own_add(own, path, pk_str_make(in.p, in.n), &diag) != PK_OK) {
+        exit_code = fail_diag(c, &diag);
+    }
+    pk_ctl_input_close(&in);
+    return exit_code;
+}
+
+int pk_ctl_recorded_patterns(struct pk_ctl *c, struct pk_ctl_patterns *out) {
+    int exit_code = 0;
+    pk_patterns_own_init(&out->own);
+    for (uint32_t i = 0; i < c->args.count && exit_code == 0; i++) {
+        if (pk_str_eq_c(pk_ctl_option_name(c->args.values[i].option), "patterns")) {
+            exit_code = add_patterns(c, c->args.values[i].value, &out->own);
+        }
+    }
+    pk_patterns_use(&out->use, &out->own);
+    pk_patterns_use_tables(&out->use, NULL, &out->tables);
+    return exit_code;
+}
+
+int pk_ctl_recorded_lab(struct pk_ctl *c, const struct pk_ctl_rules *rules, struct pk_ctl_lab **out) {
+    struct pk_diag diag;
     *out = pk_ctl_lab_open(&c->port.crypto);
     if (*out == NULL) {
         return pk_ctl_fail(c, PK_E_FULL, "out of memory", pk_str_make(NULL, 0));
+    }
+    const int exit_code = take_thresholds(c, *out);
+    if (exit_code != 0) {
+        pk_ctl_lab_close(*out);
+        *out = NULL;
+        return exit_code;
     }
     const int err =
         pk_ctl_lab_rules(*out, rules != NULL ? rules->files : NULL, rules != NULL ? rules->count : 0, &diag);
     if (err == PK_OK) {
         return 0;
     }
-    pk_buf_init(&b, text, sizeof text);
-    pk_diag_format(&diag, &b);
     pk_ctl_lab_close(*out);
     *out = NULL;
-    return pk_ctl_fail(c, err, "{}", pk_buf_str(&b));
+    return fail_diag(c, &diag);
 }
 
 /* ---- events ---- */
@@ -81,7 +142,9 @@ static int fail_at(struct pk_ctl *c, const char *path, uint64_t line, const stru
         pk_buf_puts(&b, ": ");
     }
     pk_buf_puts(&b, error->message);
-    return pk_ctl_fail(c, error->err, "{}", pk_buf_str(&b));
+    /* The words of the command were right; what the file says is not. */
+    (void)pk_ctl_fail(c, error->err, "{}", pk_buf_str(&b));
+    return PK_EXIT_FAILED;
 }
 
 static bool is_blank(struct pk_str s) {
@@ -145,34 +208,38 @@ int pk_ctl_recorded_events(struct pk_ctl *c, const char *path, const struct pk_c
 
 /* ---- output ---- */
 
+void pk_ctl_recorded_event(struct pk_json_writer *w, const char *key, const struct pk_event_in *e) {
+    struct pk_str rest = {(const char *)e->fields, e->field_bytes};
+    struct pk_field field;
+    pk_jw_object(w, key);
+    if (e->has_time) {
+        pk_jw_time(w, "time", e->wall_ms);
+    }
+    pk_jw_cstr(w, "type", e->type);
+    pk_jw_cstr(w, "source", e->source);
+    pk_jw_cstr(w, "severity", pk_severity_word((enum pk_severity)e->severity));
+    if (e->has_value) {
+        pk_jw_double(w, "value", e->value);
+    }
+    pk_jw_str(w, "message", pk_str_make(e->message, e->message_bytes));
+    if (e->field_bytes > 0) {
+        pk_jw_object(w, "metadata");
+        while (pk_field_next(&rest, &field)) {
+            pk_jw_key(w, field.name);
+            pk_jw_str(w, NULL, field.value);
+        }
+        pk_jw_object_end(w);
+    }
+    pk_jw_object_end(w);
+}
+
 void pk_ctl_recorded_put_event(struct pk_ctl *c, const struct pk_event_in *e) {
     char json[EVENT_JSON_BYTES];
     struct pk_buf b;
     struct pk_json_writer w;
-    struct pk_str rest = {(const char *)e->fields, e->field_bytes};
-    struct pk_field field;
     pk_buf_init(&b, json, sizeof json);
     pk_jw_init(&w, &b);
-    pk_jw_object(&w, NULL);
-    if (e->has_time) {
-        pk_jw_time(&w, "time", e->wall_ms);
-    }
-    pk_jw_cstr(&w, "type", e->type);
-    pk_jw_cstr(&w, "source", e->source);
-    pk_jw_cstr(&w, "severity", pk_severity_word((enum pk_severity)e->severity));
-    if (e->has_value) {
-        pk_jw_double(&w, "value", e->value);
-    }
-    pk_jw_str(&w, "message", pk_str_make(e->message, e->message_bytes));
-    if (e->field_bytes > 0) {
-        pk_jw_object(&w, "metadata");
-        while (pk_field_next(&rest, &field)) {
-            pk_jw_key(&w, field.name);
-            pk_jw_str(&w, NULL, field.value);
-        }
-        pk_jw_object_end(&w);
-    }
-    pk_jw_object_end(&w);
+    pk_ctl_recorded_event(&w, NULL, e);
     pk_ctl_text_put_json(&c->out, pk_buf_str(&b));
     pk_ctl_text_putc(&c->out, '\n');
     if (c->out.n > FLUSH_BYTES) {

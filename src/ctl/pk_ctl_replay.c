@@ -17,6 +17,7 @@ struct replay {
     struct pk_log_reader reader;
     struct pk_logline line;
     struct pk_logevent_once once;
+    struct pk_ctl_patterns patterns;
     struct pk_event_in event, copy;
     uint64_t event_count, pattern_count, partial_count;
     char json[512];
@@ -67,18 +68,18 @@ static void take_log(struct replay *r) {
     int64_t last_ms = r->input.changed_ms;
     look_ahead(r);
     while (pk_ctl_input_next(&lines, &line)) {
-        int row = -1;
+        struct pk_logevent_pattern pattern;
         pk_logline_parse(&r->reader, line, &r->line);
         /* A line without a time is of the time of the one before. */
         last_ms = r->line.has_time ? r->line.wall_ms : last_ms;
         r->line.has_time = true;
         r->line.wall_ms = last_ms;
-        if (pk_logevent_make(&PK_SHIPPED_PATTERNS, &r->line, &r->once, &r->event, &row) != PK_OK) {
+        if (pk_logevent_make(&r->patterns.tables, &r->line, &r->once, &r->event, &pattern) != PK_OK) {
             continue;
         }
         r->event.has_time = true;
         r->event.wall_ms = last_ms;
-        r->pattern_count += row >= 0 ? 1u : 0u;
+        r->pattern_count += pattern.table != NULL ? 1u : 0u;
         give(r, &r->event);
     }
     r->partial_count = lines.is_partial ? 1u : 0u;
@@ -203,7 +204,8 @@ static void put_diff(struct replay *r) {
 /* ---- run ---- */
 
 static int open_labs(struct replay *r) {
-    int exit_code = pk_ctl_recorded_rules(r->c, &r->rules);
+    int exit_code = pk_ctl_recorded_patterns(r->c, &r->patterns);
+    exit_code = exit_code != 0 ? exit_code : pk_ctl_recorded_rules(r->c, &r->rules);
     if (exit_code == 0 && r->rules.count > 0) {
         exit_code = pk_ctl_recorded_lab(r->c, &r->rules, &r->with);
     }

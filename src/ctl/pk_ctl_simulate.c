@@ -90,6 +90,32 @@ static void run_events(struct simulate *s) {
     }
 }
 
+/* Nothing fired: which rules looked at the events, or that none did. */
+static void put_why_not(struct simulate *s) {
+    enum { NAMES_MAX = 8 };
+    const struct pk_engine *e = &s->lab->engine;
+    struct pk_ctl_text *err = &s->c->err;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < pk_engine_rule_count(e); i++) {
+        const struct pk_rule *r = pk_engine_rule(e, i);
+        if (pk_engine_rule_status(e, i)->evaluation_count == 0 || count++ >= NAMES_MAX) {
+            continue;
+        }
+        pk_ctl_text_puts(err,
+                         count == 1u ? "picketctl: no incident; rules that looked at the events: " : ", ");
+        pk_ctl_text_put_safe(err, pk_engine_str(e, r, r->id), false);
+    }
+    pk_ctl_text_puts(err, count == 0          ? "picketctl: no rule listens to events of type "
+                          : count > NAMES_MAX ? ", ..."
+                                              : "");
+    if (count == 0) {
+        pk_ctl_text_put_safe(err, pk_str_of(s->event.type), false);
+        pk_ctl_text_puts(err, " of these components with severity ");
+        pk_ctl_text_puts(err, pk_severity_word((enum pk_severity)s->event.severity));
+    }
+    pk_ctl_text_putc(err, '\n');
+}
+
 static int run(struct simulate *s) {
     int exit_code = take_event(s);
     exit_code = exit_code != 0 ? exit_code : take_components(s);
@@ -106,6 +132,9 @@ static int run(struct simulate *s) {
         return 0;
     }
     pk_ctl_lab_finish(s->lab);
+    if (s->lab->record_count == 0) {
+        put_why_not(s);
+    }
     for (uint32_t i = 0; i < s->lab->record_count; i++) {
         if (s->lab->records[i].number != 0) {
             pk_ctl_recorded_put_incident(s->c, &s->lab->records[i], NULL);

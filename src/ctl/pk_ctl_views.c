@@ -165,10 +165,14 @@ static const struct pk_ctl_line SOURCE_LINES[] = {
     {"newest", NULL, "newest_time", "{newest_time}"},
     {"lines", NULL, "inlet",
      "{inlet.lines}: {inlet.matched} matched, {inlet.unmatched} not, {inlet.bad} bad, {inlet.cut} cut short, "
-     "{inlet.overrun} overrun"},
+     "{inlet.other_form} of another form, {inlet.odd_bytes} with NUL or not UTF-8, {inlet.overrun} overrun"},
+    {"refused", NULL, "inlet.refusal", "the last one: {inlet.refusal}"},
     {"files", NULL, "inlet",
      "{inlet.rotated} rotated, {inlet.truncated} truncated, {inlet.skipped_files} skipped, place lost "
      "{inlet.places_lost} times"},
+    {"measured", "probes", NULL, "{kind}: {result}, {measured} times, {failed} of them failed"},
+    {"last", "probes", "seconds_ago",
+     "{kind}: {seconds_ago:seconds} ago in {latency_ms} ms, {bytes:bytes} read, {bad_lines} bad lines"},
     {"lost", "losses", NULL, "{count} by {reason}, sequence {from} to {to}, last {seconds_ago:seconds} ago"},
     {"event", "newest_events", NULL, "{time:clock} [{severity:severity}] {type}"},
 };

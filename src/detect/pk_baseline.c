@@ -9,6 +9,7 @@ enum {
     PARTS = PK_BASELINE_PARTS,
     LEAST = PK_BASELINE_LEAST,
     TRIM_FROM = 3,
+    FIRST_PARTS = PARTS, /* an hour in all */
     SIGN = 0x8000,
     ZERO = 1 /* the smallest number above zero stands for it, as 0 is "nothing" */
 };
@@ -61,9 +62,14 @@ static void find_usual(struct pk_baseline *b, uint64_t hour) {
     b->kind = PK_BASELINE_HOUR;
     if (n < LEAST) {
         n = collect(b, hour, 1, v);
-        b->kind = n < LEAST ? PK_BASELINE_UNKNOWN : PK_BASELINE_OVERALL;
+        b->kind = PK_BASELINE_OVERALL;
     }
-    b->usual = n > 0 ? median(v, n) : 0;
+    if (n < LEAST) {
+        memcpy(&v[n], b->part, b->part_count * sizeof v[0]);
+        b->kind = b->made + b->part_count < FIRST_PARTS ? PK_BASELINE_UNKNOWN : PK_BASELINE_FIRST;
+        n += b->part_count;
+    }
+    b->usual = b->kind != PK_BASELINE_UNKNOWN ? median(v, n) : 0;
 }
 
 static uint64_t hour_of(uint64_t part_number) {
@@ -80,11 +86,15 @@ static void complete_part(struct pk_baseline *b) {
 
 /* Hours without a number leave nothing where what was a week before still is. */
 static void complete_hour(struct pk_baseline *b, uint64_t hour, uint64_t next) {
-    b->hour[hour % HOURS] = pack(median(b->part, b->part_count));
+    float v[HOURS];
+    const uint32_t parts = b->part_count;
+    b->hour[hour % HOURS] = pack(median(b->part, parts));
     b->part_count = 0;
     for (uint64_t h = hour + 1u; h < next && h - hour <= HOURS; h++) {
         b->hour[h % HOURS] = 0;
     }
+    const uint32_t n = collect(b, next, 1, v);
+    b->made = (uint8_t)(n == 1 ? parts : n == 2 ? b->made + parts : 0u);
     find_usual(b, next);
 }
 
@@ -116,6 +126,8 @@ int pk_baseline_add(struct pk_baseline *b, uint64_t time_ms, double v) {
         complete_part(b);
         if (hour_of(number) > hour_of(b->part_number)) {
             complete_hour(b, hour_of(b->part_number), hour_of(number));
+        } else if (b->kind <= PK_BASELINE_FIRST) {
+            find_usual(b, hour_of(number));
         }
     }
     b->part_number = number;
@@ -130,4 +142,74 @@ enum pk_baseline_kind pk_baseline_usual(const struct pk_baseline *b, double *out
         *out_usual = (double)b->usual;
     }
     return (enum pk_baseline_kind)b->kind;
+}
+
+static void put_float(struct pk_writer *w, float v) {
+    uint32_t bits = 0;
+    memcpy(&bits, &v, sizeof bits);
+    pk_put_u32(w, bits);
+}
+
+/* No number of a series is beyond FAR_AWAY, rounded up. */
+static bool is_number(double v) {
+    return fabs(v) <= FAR_AWAY * 1.01;
+}
+
+static float get_float(struct pk_reader *r) {
+    const uint32_t bits = pk_get_u32(r);
+    float v = 0;
+    memcpy(&v, &bits, sizeof v);
+    r->is_bad = r->is_bad || !is_number((double)v);
+    return v;
+}
+
+void pk_baseline_put(const struct pk_baseline *b, struct pk_writer *w) {
+    for (uint32_t h = 0; h < HOURS; h++) {
+        pk_put_u16(w, b->hour[h]);
+    }
+    for (uint32_t p = 0; p < PARTS; p++) {
+        put_float(w, p < b->part_count ? b->part[p] : 0.0F);
+    }
+    pk_put_double(w, b->low);
+    pk_put_double(w, b->high);
+    pk_put_double(w, b->inner);
+    pk_put_u64(w, b->part_number);
+    pk_put_u32(w, b->count);
+    put_float(w, b->usual);
+    pk_put_u8(w, b->kind);
+    pk_put_u8(w, b->part_count);
+    pk_put_u8(w, b->made);
+}
+
+/* The sum of as many numbers as were counted. */
+static bool is_possible(const struct pk_baseline *b) {
+    return is_number(b->low) && is_number(b->high) && b->low <= b->high &&
+           fabs(b->inner) <= FAR_AWAY * ((double)b->count + 1) && b->kind < PK_BASELINE_KIND_COUNT &&
+           b->part_count < PARTS && b->made <= 2 * PARTS &&
+           b->part_number <= UINT64_MAX / PK_BASELINE_PART_MS;
+}
+
+int pk_baseline_get(struct pk_baseline *b, struct pk_reader *r) {
+    memset(b, 0, sizeof *b);
+    for (uint32_t h = 0; h < HOURS; h++) {
+        b->hour[h] = pk_get_u16(r);
+        r->is_bad = r->is_bad || !is_number((double)unpack(b->hour[h]));
+    }
+    for (uint32_t p = 0; p < PARTS; p++) {
+        b->part[p] = get_float(r);
+    }
+    b->low = pk_get_double(r);
+    b->high = pk_get_double(r);
+    b->inner = pk_get_double(r);
+    b->part_number = pk_get_u64(r);
+    b->count = pk_get_u32(r);
+    b->usual = get_float(r);
+    b->kind = pk_get_u8(r);
+    b->part_count = pk_get_u8(r);
+    b->made = pk_get_u8(r);
+    if (r->is_bad || !is_possible(b)) {
+        memset(b, 0, sizeof *b);
+        return PK_E_CORRUPT;
+    }
+    return PK_OK;
 }

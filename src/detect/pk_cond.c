@@ -105,8 +105,7 @@ uint32_t pk_cond_lay_out(struct pk_rule *r) {
     return at_words * (uint32_t)sizeof(uint32_t);
 }
 
-/* It lives in the state of a condition before it. */
-static bool is_guest(const struct pk_rule_cond *const *conds, uint32_t index) {
+bool pk_cond_is_guest(const struct pk_rule_cond *const *conds, uint32_t index) {
     for (uint32_t i = 0; i < index; i++) {
         if (conds[i]->kind == conds[index]->kind && conds[i]->state_at == conds[index]->state_at &&
             conds[i]->state_words > 0) {
@@ -121,7 +120,9 @@ struct pk_cond_at pk_cond_at_of(const struct pk_engine *e, uint32_t slot, const 
     PK_ASSERT(w->ring != PK_WINDOW_NONE);
     /* The state is the engine's; forms change it only when they are fed. */
     uint32_t *block = (uint32_t *)(uintptr_t)&e->windows.times[w->ring];
-    return (struct pk_cond_at){e, e->rules.rows[w->rule], c, block + c->state_at};
+    const bool is_replayed = (w->key & PK_MATCH_REPLAYED) != 0;
+    return (struct pk_cond_at){e, e->rules.rows[w->rule], c, block + c->state_at,
+                               is_replayed ? 0u : e->ahead_ms};
 }
 
 uint32_t pk_cond_all(const struct pk_rule *r, const struct pk_rule_cond *out[PK_COND_CONDS_MAX]) {
@@ -142,7 +143,7 @@ void pk_cond_init(struct pk_engine *e, uint32_t slot) {
     for (uint32_t i = 0; i < count; i++) {
         const struct pk_cond_at at = pk_cond_at_of(e, slot, conds[i]);
         const struct pk_cond_ops *ops = pk_cond_ops(conds[i]->kind);
-        if (ops->init != NULL && !is_guest(conds, i)) {
+        if (ops->init != NULL && !pk_cond_is_guest(conds, i)) {
             ops->init(&at);
         }
     }
@@ -231,7 +232,7 @@ void pk_cond_feed(struct pk_engine *e, uint16_t rule, const struct pk_event *eve
     uint32_t fed_bits = 0;
     bool may_make = false;
     for (uint32_t i = 0; i < count; i++) {
-        const bool is_fed = takes(e, r, conds[i], event, &inputs[i]) && !is_guest(conds, i);
+        const bool is_fed = takes(e, r, conds[i], event, &inputs[i]) && !pk_cond_is_guest(conds, i);
         fed_bits |= is_fed ? 1u << i : 0u;
         may_make = may_make || (conds[i] != &r->clear && inputs[i].is_first);
     }
@@ -312,21 +313,11 @@ static struct pk_judgement recovery(struct pk_judgement clear, struct pk_judgeme
 struct pk_judgement pk_cond_judge_clear(const struct pk_engine *e, uint32_t slot, uint64_t now_ms) {
     const struct pk_window *w = &e->windows.slots[slot];
     const struct pk_rule *r = e->rules.rows[w->rule];
-    if (r->clear.kind == PK_COND_NEVER) {
-        return pk_judgement_of(PK_FALSE, now_ms, UINT64_MAX);
-    }
     struct pk_judgement j = pk_cond_judge_when(e, slot, now_ms);
     if (r->clear.kind == PK_COND_STABLE) {
         j.verdict = (enum pk_verdict)PK_VERDICT_NOT[j.verdict];
     } else {
         j = recovery(judge_one(e, slot, &r->clear, now_ms), j, now_ms);
-    }
-    /* What was seen before a restart is lost: that nothing is wrong is known only once everything the rule
-     * looks back at came after it. */
-    const uint64_t adopted_ms = w->active < PK_LIMIT_INCIDENTS ? e->active[w->active].adopted_ms : 0u;
-    const uint64_t known_ms = adopted_ms > 0 ? adopted_ms + pk_cond_memory_ms(r) : 0u;
-    if (j.verdict == PK_TRUE && now_ms < known_ms) {
-        return pk_judgement_of(PK_STALE, now_ms, known_ms < j.until_ms ? known_ms : j.until_ms);
     }
     return j;
 }
@@ -359,11 +350,14 @@ uint64_t pk_cond_first_ms(const struct pk_engine *e, uint32_t slot, uint64_t now
     return first_ms;
 }
 
-uint32_t pk_cond_memory_ms(const struct pk_rule *r) {
+uint32_t pk_cond_memory_ms(const struct pk_rule *r, bool is_learned) {
     const struct pk_rule_cond *conds[PK_COND_CONDS_MAX];
     const uint32_t count = pk_cond_all(r, conds);
     uint32_t memory_ms = 0;
     for (uint32_t i = 0; i < count; i++) {
+        if (is_learned && pk_cond_ops(conds[i]->kind)->save != NULL) {
+            continue;
+        }
         memory_ms = conds[i]->within_ms > memory_ms ? conds[i]->within_ms : memory_ms;
     }
     return memory_ms;

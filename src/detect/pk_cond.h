@@ -32,6 +32,7 @@
  * measure PK_FAULT; neither fires, neither clears.
  *
  * Doubles only as STYLE says; everything else integers. Results are the same on every instruction set. */
+#include "base/pk_bytes.h"
 #include "detect/pk_judge.h"
 #include "detect/pk_rule_words.h"
 
@@ -57,6 +58,7 @@ struct pk_cond_at {
     const struct pk_rule *r;
     const struct pk_rule_cond *c;
     void *state;
+    uint64_t ahead_ms; /* added to the time of the window: the clock of what is learned (pk_engine.h) */
 };
 
 struct pk_cond_input {
@@ -83,6 +85,10 @@ struct pk_cond_ops {
     void (*init)(const struct pk_cond_at *at); /* NULL = zeros are right */
     /* A new state of a group that fires already: what made it fire is not in it. NULL = nothing to note. */
     void (*adopt)(const struct pk_cond_at *at);
+    /* What it learned, to be kept over a restart, and back into a new state: PK_OK or PK_E_CORRUPT, the state
+     * is then as after init(). All times in it are of the clock of what is learned. NULL = it starts anew. */
+    void (*save)(const struct pk_cond_at *at, struct pk_writer *w);
+    int (*load)(const struct pk_cond_at *at, struct pk_reader *r);
     /* Whether the event speaks for the condition (it is evidence, and a STILL is due). */
     bool (*feed)(const struct pk_cond_at *at, const struct pk_cond_input *in);
     struct pk_judgement (*judge)(const struct pk_cond_at *at, uint64_t now_ms);
@@ -127,8 +133,10 @@ struct pk_judgement pk_cond_judge_clear(const struct pk_engine *e, uint32_t slot
 enum pk_verdict pk_cond_empty_verdict(const struct pk_rule *r);
 /* When what made `when` hold began. */
 uint64_t pk_cond_first_ms(const struct pk_engine *e, uint32_t slot, uint64_t now_ms);
-/* Longest time a condition of the rule looks back. */
-uint32_t pk_cond_memory_ms(const struct pk_rule *r);
+/* Longest time a condition of the rule looks back; is_learned: of those that kept nothing over a restart. */
+uint32_t pk_cond_memory_ms(const struct pk_rule *r, bool is_learned);
+/* It lives in the state of a condition before it. */
+bool pk_cond_is_guest(const struct pk_rule_cond *const *conds, uint32_t index);
 /* Whether the event can have spoken for the rule's condition. */
 bool pk_cond_is_evidence(const struct pk_engine *e, const struct pk_rule *r, const struct pk_event *event);
 

@@ -1,6 +1,6 @@
 /* anomaly, anomaly > X: how unusual the newest sample is for its series (pk_anomaly.h, decision 0040). An
  * alert is one sample: the next one, already known by then, is none. */
-#include "detect/pk_anomaly.h"
+#include "detect/pk_anomaly_bytes.h"
 #include "detect/pk_cond_gauge.h"
 
 struct anomaly_state {
@@ -83,6 +83,20 @@ static void put_anomaly_numbers(struct pk_buf *b, const struct pk_cond_at *at, u
     pk_cond_put_threshold(b, at->c->cmp, at->c->value);
 }
 
+static void save_anomaly(const struct pk_cond_at *at, struct pk_writer *w) {
+    const struct anomaly_state *s = at->state;
+    uint8_t bytes[PK_ANOMALY_BYTES];
+    pk_anomaly_save(&s->a, bytes);
+    pk_put_bytes(w, bytes, sizeof bytes);
+}
+
+static int load_anomaly(const struct pk_cond_at *at, struct pk_reader *r) {
+    struct anomaly_state *s = at->state;
+    uint8_t bytes[PK_ANOMALY_BYTES];
+    pk_get_bytes(r, bytes, sizeof bytes);
+    return pk_anomaly_load(&s->a, bytes, sizeof bytes) == PK_OK ? PK_OK : PK_E_CORRUPT;
+}
+
 const struct pk_cond_ops PK_COND_ANOMALY_OPS = {
     .word = "anomaly",
     .traits = PK_COND_NEEDS_VALUE | PK_COND_STARTS_UNKNOWN | PK_COND_IS_OF_SOURCE,
@@ -90,6 +104,8 @@ const struct pk_cond_ops PK_COND_ANOMALY_OPS = {
     .put = put_anomaly,
     .state_bytes = anomaly_bytes,
     .init = init_anomaly,
+    .save = save_anomaly,
+    .load = load_anomaly,
     .feed = feed_anomaly,
     .judge = judge_anomaly,
     .put_numbers = put_anomaly_numbers,

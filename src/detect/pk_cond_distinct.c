@@ -159,7 +159,8 @@ const struct pk_cond_ops PK_COND_DISTINCT_OPS = {
 
 struct run_state {
     uint64_t first_ms, last_ms; /* of the run; of the last event */
-    uint32_t run, was_seen;
+    uint32_t run;
+    uint16_t was_seen, is_adopted; /* adopted: the run began before what was seen */
 };
 
 static int read_run(struct pk_rule_cursor *c, struct pk_rule *r, struct pk_rule_cond *cond) {
@@ -194,7 +195,13 @@ static bool feed_run(const struct pk_cond_at *at, const struct pk_cond_input *in
     s->first_ms = s->run == 0 ? in->time_ms : s->first_ms;
     const uint32_t longer = s->run < UINT32_MAX ? s->run + 1u : s->run;
     s->run = in->is_first ? longer : 0u;
+    s->is_adopted = in->is_first ? s->is_adopted : 0u;
     return in->is_first;
+}
+
+static void adopt_run(const struct pk_cond_at *at) {
+    struct run_state *s = at->state;
+    s->is_adopted = 1;
 }
 
 static struct pk_judgement judge_run(const struct pk_cond_at *at, uint64_t now_ms) {
@@ -202,7 +209,8 @@ static struct pk_judgement judge_run(const struct pk_cond_at *at, uint64_t now_m
     if (s->was_seen == 0) {
         return pk_judgement_of(PK_STALE, now_ms, UINT64_MAX);
     }
-    return pk_judgement_of(s->run >= at->c->count ? PK_TRUE : PK_FALSE, s->last_ms, UINT64_MAX);
+    const enum pk_verdict short_run = s->is_adopted != 0 ? PK_STALE : PK_FALSE;
+    return pk_judgement_of(s->run >= at->c->count ? PK_TRUE : short_run, s->last_ms, UINT64_MAX);
 }
 
 static uint64_t run_first_ms(const struct pk_cond_at *at, uint64_t now_ms) {
@@ -224,6 +232,7 @@ const struct pk_cond_ops PK_COND_CONSECUTIVE_OPS = {
     .read = read_run,
     .put = put_run,
     .state_bytes = run_bytes,
+    .adopt = adopt_run,
     .feed = feed_run,
     .judge = judge_run,
     .first_ms = run_first_ms,

@@ -29,6 +29,9 @@ static int read_extreme(struct pk_rule_cursor *c, struct pk_rule *r, struct pk_r
         return pk_rule_fail(c, at, "the amount must be above 0", pk_str_make(NULL, 0));
     }
     cond->option = pk_rule_take_if(c, "%") ? OPTION_PERCENT : 0;
+    if (cond->option == OPTION_PERCENT && !is_rise(cond) && cond->value > 100) {
+        return pk_rule_fail(c, at, "a value drops by at most 100%", pk_str_make(NULL, 0));
+    }
     err = pk_rule_expect_in(c);
     return err != PK_OK ? err : pk_rule_read_span(c, &cond->within_ms);
 }

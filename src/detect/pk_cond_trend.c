@@ -82,7 +82,7 @@ static void init_trend(const struct pk_cond_at *at) {
 static bool reaches(const struct pk_cond_at *at, uint64_t *out_left_ms) {
     const struct trend_state *s = at->state;
     return pk_trend_reaches(&s->t, (enum pk_trend_way)at->c->option, at->c->value,
-                            pk_cond_gauge_last_ms(&s->gauge), at->c->soon_ms, out_left_ms);
+                            pk_cond_gauge_last_ms(&s->gauge) + at->ahead_ms, at->c->soon_ms, out_left_ms);
 }
 
 static struct pk_judgement judge_trend(const struct pk_cond_at *at, uint64_t now_ms) {
@@ -93,10 +93,10 @@ static struct pk_judgement judge_trend(const struct pk_cond_at *at, uint64_t now
     if (v != PK_FALSE) {
         return pk_judgement_of(v, now_ms, until_ms);
     }
-    const uint64_t known_ms = s->t.made_ms + at->c->within_ms + 1u;
-    if (!pk_trend_is_known(&s->t, at->c->within_ms, now_ms)) {
+    if (!pk_trend_is_known(&s->t, at->c->within_ms, now_ms + at->ahead_ms)) {
         return pk_judgement_of(PK_STALE, now_ms, until_ms);
     }
+    const uint64_t known_ms = s->t.made_ms + at->c->within_ms + 1u - at->ahead_ms;
     v = reaches(at, &left_ms) ? PK_TRUE : PK_FALSE;
     return pk_judgement_of(v, now_ms, known_ms < until_ms ? known_ms : until_ms);
 }
@@ -107,7 +107,8 @@ static bool feed_trend(const struct pk_cond_at *at, const struct pk_cond_input *
     if (!pk_cond_has_number(in)) {
         return false;
     }
-    if (pk_trend_add(&s->t, at->c->within_ms, in->time_ms, in->event->value) != PK_OK && is_newest) {
+    if (pk_trend_add(&s->t, at->c->within_ms, in->time_ms + at->ahead_ms, in->event->value) != PK_OK &&
+        is_newest) {
         pk_cond_gauge_set(&s->gauge, PK_FAULT);
     }
     return is_newest && judge_trend(at, in->now_ms).verdict == PK_TRUE;
@@ -127,7 +128,7 @@ static void put_slope(struct pk_buf *b, double slope_per_ms) {
 
 static void put_trend_numbers(struct pk_buf *b, const struct pk_cond_at *at, uint64_t now_ms) {
     const struct trend_state *s = at->state;
-    const uint64_t last_ms = pk_cond_gauge_last_ms(&s->gauge);
+    const uint64_t last_ms = pk_cond_gauge_last_ms(&s->gauge) + at->ahead_ms;
     uint64_t left_ms = 0;
     if (pk_cond_put_unknown(b, "trend", judge_trend(at, now_ms).verdict)) {
         return;
@@ -148,6 +149,22 @@ static void put_trend_numbers(struct pk_buf *b, const struct pk_cond_at *at, uin
     }
 }
 
+static void save_trend(const struct pk_cond_at *at, struct pk_writer *w) {
+    const struct trend_state *s = at->state;
+    pk_trend_put(&s->t, w);
+}
+
+static int load_trend(const struct pk_cond_at *at, struct pk_reader *r) {
+    struct trend_state *s = at->state;
+    const int err = pk_trend_get(&s->t, at->c->within_ms, r);
+    if (err == PK_OK &&
+        s->t.slot.number > (at->e->now_ms + at->ahead_ms) / (at->c->within_ms / PK_TREND_SLOTS)) {
+        s->t = (struct pk_trend){0}; /* of the future: nothing would be taken until then */
+        return PK_E_CORRUPT;
+    }
+    return err;
+}
+
 const struct pk_cond_ops PK_COND_TREND_OPS = {
     .word = "trend",
     .traits = PK_COND_NEEDS_VALUE | PK_COND_STARTS_UNKNOWN | PK_COND_IS_OF_SOURCE,
@@ -156,6 +173,8 @@ const struct pk_cond_ops PK_COND_TREND_OPS = {
     .state_bytes = trend_bytes,
     .may_share = may_share,
     .init = init_trend,
+    .save = save_trend,
+    .load = load_trend,
     .feed = feed_trend,
     .judge = judge_trend,
     .first_ms = trend_first_ms,

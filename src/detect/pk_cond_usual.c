@@ -1,5 +1,5 @@
 /* value > 3x usual: the newest sample against a multiple of what is usual at this hour of the day, learned
- * over a week (pk_baseline.h). Unknown until three hours were seen, and of a usual value that is not above
+ * over a week (pk_baseline.h). Unknown until an hour was seen, and of a usual value that is not above
  * zero, which has no multiples, unless `min` says what is a lot. */
 #include "detect/pk_cond_usual.h"
 
@@ -106,14 +106,14 @@ static bool feed_usual(const struct pk_cond_at *at, const struct pk_cond_input *
         return false;
     }
     s->value = in->event->value;
-    if (pk_baseline_add(&s->b, in->time_ms, s->value) != PK_OK) {
+    if (pk_baseline_add(&s->b, in->time_ms + at->ahead_ms, s->value) != PK_OK) {
         pk_cond_gauge_set(&s->gauge, PK_FAULT);
     }
     return judge_usual(at, in->now_ms).verdict == PK_TRUE;
 }
 
 static void put_usual_numbers(struct pk_buf *b, const struct pk_cond_at *at, uint64_t now_ms) {
-    static const char *const OF[] = {"", " over all hours", " at this hour"};
+    static const char *const OF[] = {"", " so far", " over all hours", " at this hour"};
     const struct usual_state *s = at->state;
     uint64_t until_ms = 0;
     double usual = 0;
@@ -132,12 +132,29 @@ static void put_usual_numbers(struct pk_buf *b, const struct pk_cond_at *at, uin
     pk_buf_puts(b, OF[kind]);
 }
 
+static void save_usual(const struct pk_cond_at *at, struct pk_writer *w) {
+    const struct usual_state *s = at->state;
+    pk_baseline_put(&s->b, w);
+}
+
+static int load_usual(const struct pk_cond_at *at, struct pk_reader *r) {
+    struct usual_state *s = at->state;
+    const int err = pk_baseline_get(&s->b, r);
+    if (err == PK_OK && s->b.part_number > (at->e->now_ms + at->ahead_ms) / PK_BASELINE_PART_MS) {
+        s->b = (struct pk_baseline){0}; /* of the future: nothing would be taken until then */
+        return PK_E_CORRUPT;
+    }
+    return err;
+}
+
 const struct pk_cond_ops PK_COND_USUAL_OPS = {
     .traits = PK_COND_NEEDS_VALUE | PK_COND_STARTS_UNKNOWN | PK_COND_IS_OF_SOURCE,
     .put = put_usual,
     .state_bytes = usual_bytes,
     .may_share = pk_cond_is_same_inner,
     .init = init_usual,
+    .save = save_usual,
+    .load = load_usual,
     .feed = feed_usual,
     .judge = judge_usual,
     .put_numbers = put_usual_numbers,

@@ -93,9 +93,11 @@ static void attach(struct pk_engine *e, uint32_t index, uint16_t rule) {
     struct pk_active *now = &e->active[e->windows.slots[slot].active];
     *now = kept;
     now->slot = slot;
+    now->seen_bits = 0; /* of the clauses of the old text */
     e->windows.slots[slot].state = PK_WIN_FIRING;
     e->windows.slots[slot].last_ms = (uint32_t)e->now_ms;
     if (is_new) {
+        now->adopted_ms = e->now_ms;
         pk_cond_adopt(e, slot);
     }
 }
@@ -117,7 +119,7 @@ static void sort_status(struct pk_engine *e) {
         e->status[from] = e->status[i];
         e->status[i] = moved;
         e->status[i].id_hash = want;
-        e->status[i].definition_hash = e->rules.rows[i]->hash;
+        e->status[i].definition_hash = e->rules.rows[i]->window_hash;
         e->status[i].is_enabled = pk_ruleset_is_enabled(&e->rules, i);
     }
 }
@@ -145,8 +147,8 @@ static void renumber_findings(struct pk_engine *e, const uint16_t *new_index) {
 static void mark_changed(struct pk_engine *e, uint32_t old_count, uint16_t *new_index) {
     for (uint32_t i = 0; i < PK_LIMIT_RULES; i++) {
         new_index[i] = i < old_count ? row_with(e, e->status[i].id_hash) : (uint16_t)NO_RULE;
-        const bool is_kept =
-            new_index[i] != NO_RULE && e->rules.rows[new_index[i]]->hash == e->status[i].definition_hash;
+        const bool is_kept = new_index[i] != NO_RULE &&
+                             e->rules.rows[new_index[i]]->window_hash == e->status[i].definition_hash;
         e->status[i].definition_hash = is_kept ? e->status[i].definition_hash : 0;
     }
 }
@@ -245,11 +247,17 @@ int pk_engine_enable(struct pk_engine *e, uint32_t rule_index, bool is_enabled, 
     return PK_OK;
 }
 
+/* The group of an across rule is there as long as any of its sources: it counts those that hold. */
+static bool has_sources(const struct pk_engine *e, const struct pk_window *w) {
+    const bool is_of_all = (w->key & ~PK_MATCH_REPLAYED) == 0 && e->rules.rows[w->rule]->across > 0;
+    return is_of_all && e->windows.rows.keys[w->rule] > 1;
+}
+
 /* Whether a window says nothing any more that a new one would not. */
 static bool is_forgettable(const struct pk_engine *e, uint32_t slot) {
     const struct pk_window *w = &e->windows.slots[slot];
     return w->active == PK_WINDOW_NO_ACTIVE && w->state == PK_WIN_IDLE && w->held == 0 &&
-           !pk_wheel_is_armed(&e->wheel, slot);
+           !pk_wheel_is_armed(&e->wheel, slot) && !has_sources(e, w);
 }
 
 /* Times are 32 bits: what would soon be too old to compare is forgotten, or kept at the age that is long
@@ -304,6 +312,10 @@ void pk_engine_event(struct pk_engine *e, const struct pk_event *event, uint64_t
     }
 }
 
+void pk_engine_set_ahead(struct pk_engine *e, uint64_t ahead_ms) {
+    e->ahead_ms = ahead_ms > e->ahead_ms ? ahead_ms : e->ahead_ms;
+}
+
 uint64_t pk_engine_next_ms(const struct pk_engine *e) {
     return e->finding_count >= PK_ENGINE_FINDINGS ? e->now_ms : pk_wheel_next_ms(&e->wheel);
 }
@@ -319,7 +331,7 @@ bool pk_engine_next_finding(struct pk_engine *e, struct pk_finding *out) {
 }
 
 int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key,
-                    enum pk_severity severity, uint64_t now_ms) {
+                    enum pk_severity severity, uint64_t lasted_ms, uint64_t now_ms) {
     e->now_ms = now_ms > e->now_ms ? now_ms : e->now_ms;
     uint64_t key = 0;
     bool is_new = false;
@@ -344,17 +356,12 @@ int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct pk_str grou
     a->fired_ms = e->now_ms;
     a->first_ms = e->now_ms;
     a->told_ms = e->now_ms;
+    a->lasted_ms = lasted_ms;
     a->adopted_ms = e->now_ms;
     a->severity = (uint8_t)severity;
     (void)pk_str_copy_cut(group_key, a->group_key, sizeof a->group_key);
     w->last_ms = is_new ? (uint32_t)e->now_ms : w->last_ms;
     w->state = PK_WIN_FIRING;
-    /* What was counted is lost with the last life. That nothing came is known only once a whole window
-     * passed. */
-    const uint32_t cap = r->is_plain ? r->ring_cap : 0u;
-    for (uint32_t i = 0; i < cap && is_new; i++) {
-        pk_windows_push(&e->windows, slot, cap, (uint32_t)e->now_ms);
-    }
     if (is_new) {
         pk_cond_adopt(e, slot);
     }

@@ -71,7 +71,7 @@ struct pk_rule_status {
     uint64_t evaluation_count, fire_count, cleared_count;
     uint64_t held_back_count; /* held, but the cooldown did not let it fire */
     uint64_t id_hash;         /* of the rule's id; 0 = row not in use */
-    uint64_t definition_hash; /* of its text: windows survive a reload when it is equal */
+    uint64_t definition_hash; /* its window_hash: windows survive a reload when it is equal */
     uint32_t pending_count, active_count, fault_count; /* windows in that state */
     bool is_enabled;
 };
@@ -79,7 +79,9 @@ struct pk_rule_status {
 /* What a firing group needs beyond its window. */
 struct pk_active {
     uint64_t fired_ms, first_ms, told_ms; /* told: last finding */
-    uint64_t adopted_ms;                  /* 0 = not after a restart */
+    uint64_t lasted_ms; /* it fired for so long before fired_ms already, in a life before this one */
+    uint64_t
+        adopted_ms; /* what was counted before is lost: by a restart, or a changed rule; 0 = nothing is */
     double value;
     uint32_t slot, event_count;
     uint16_t rule;
@@ -136,6 +138,8 @@ struct pk_engine {
                        [PK_BITSET_WORDS(PK_LIMIT_RULES)]; /* rules whose source terms hold */
     uint32_t class_count;
     uint64_t now_ms;
+    uint64_t
+        ahead_ms;   /* of the clock of what is learned: it goes on over restarts, where now_ms begins anew */
     uint32_t swept; /* last sweep of times too old to compare, in units of 2^26 ms */
     /* counters */
     uint64_t event_count, match_count, fire_count, cleared_count;
@@ -146,10 +150,12 @@ struct pk_engine {
 };
 
 void pk_engine_init(struct pk_engine *e, const struct pk_engine_world *world, uint64_t now_ms);
-/* Takes a rule set whole or not at all (PK_E_CONFIG, *out_diag). Windows of rules whose text did not change
- * live on; of a changed rule only what is firing does, and is judged by the new text. Findings waiting to be
- * read keep their rule; those of removed rules go, and open incidents of removed rules are the caller's to
- * end. Stored rules and switches stay. */
+/* Takes a rule set whole or not at all (PK_E_CONFIG, *out_diag). Windows of rules live on when
+ * nothing changed that they hang on: other words, actions or times of telling take nothing from them. Of a
+ * changed rule only what is firing does, and is judged by the new text: as its counts are lost,
+ * that it is over is known only once everything the new text looks back at came after the change. Findings
+ * waiting to be read keep their rule; those of removed rules go, and open incidents of removed rules are the
+ * caller's to end. Stored rules and switches stay. */
 PK_MUST_USE int pk_engine_load(struct pk_engine *e, const struct pk_rule_book *shipped,
                                const struct pk_rule_file *files, uint32_t file_count, uint64_t now_ms,
                                struct pk_diag *out_diag);
@@ -166,6 +172,9 @@ PK_MUST_USE int pk_engine_remove_rule(struct pk_engine *e, struct pk_str id, uin
 PK_MUST_USE int pk_engine_enable(struct pk_engine *e, uint32_t rule_index, bool is_enabled, uint64_t now_ms);
 /* One event, in the order they were taken. It must already be in the history when evidence is wanted. */
 void pk_engine_event(struct pk_engine *e, const struct pk_event *event, uint64_t now_ms);
+/* The clock of what is learned (usual, trend) is that much ahead of the boot-time clock: what was learned
+ * before a restart keeps its distance. It never steps back; less than before is passed over. */
+void pk_engine_set_ahead(struct pk_engine *e, uint64_t ahead_ms);
 /* Everything that is due by now_ms. Call before the events of a tick and when pk_engine_next_ms has come. */
 void pk_engine_tick(struct pk_engine *e, uint64_t now_ms);
 /* When tick has something to do next; UINT64_MAX = nothing waits. May be early, never late. */
@@ -173,10 +182,15 @@ uint64_t pk_engine_next_ms(const struct pk_engine *e);
 /* Oldest finding, removed. false when there is none. */
 bool pk_engine_next_finding(struct pk_engine *e, struct pk_finding *out);
 
-/* After a restart: an incident of this rule and group is still open. The group counts as firing, so that
- * CLEARED comes when it is over. PK_OK, PK_E_NOT_FOUND (rule, or disabled), PK_E_FULL. */
+/* After a restart: an incident of this rule and group is still open, since lasted_ms. The group counts as
+ * firing, so that CLEARED comes when it is known to be over. PK_OK, PK_E_NOT_FOUND (rule, or disabled),
+ * PK_E_FULL. */
 PK_MUST_USE int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key,
-                                enum pk_severity severity, uint64_t now_ms);
+                                enum pk_severity severity, uint64_t lasted_ms, uint64_t now_ms);
+/* How long a firing group has been firing. */
+static inline uint64_t pk_active_lasted_ms(const struct pk_active *a, uint64_t now_ms) {
+    return (now_ms > a->fired_ms ? now_ms - a->fired_ms : 0u) + a->lasted_ms;
+}
 /* A rule of absence is firing for this source: it is known to be silent. */
 bool pk_engine_is_silent(const struct pk_engine *e, struct pk_str source);
 /* A person ended the incident: the group is idle again without a finding. When the condition goes on it fires

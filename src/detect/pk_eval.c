@@ -279,7 +279,9 @@ static void cool(struct step *s, uint64_t until_ms) {
 }
 
 static bool clear(struct step *s) {
-    const uint64_t until_ms = s->e->active[s->w->active].fired_ms + s->r->cooldown_ms;
+    const struct pk_active *a = &s->e->active[s->w->active];
+    const uint64_t left_ms = a->lasted_ms < s->r->cooldown_ms ? s->r->cooldown_ms - a->lasted_ms : 0u;
+    const uint64_t until_ms = a->fired_ms + left_ms;
     if (!pk_finding_push(s->e, PK_FINDING_CLEARED, s->slot, NULL)) {
         s->e->finding_delayed_count++;
         look_again(s, s->e->now_ms + RETRY_MS);
@@ -459,12 +461,23 @@ static bool is_quiet(const struct pk_engine *e, uint32_t slot) {
            e->nodes[slot].due_ms <= pk_judge_deadline_ms(r, w, e->now_ms);
 }
 
+/* It fires, and too few of its sources were known to say that it is over: those that come back after a
+ * restart may. */
+static bool waits_for_sources(const struct pk_engine *e, uint32_t parent) {
+    const struct pk_window *w = &e->windows.slots[parent];
+    const struct pk_rule *r = e->rules.rows[w->rule];
+    return w->state == PK_WIN_FIRING && w->held < r->across && r->clear.kind == PK_COND_STABLE;
+}
+
 static void eval_loud(struct pk_engine *e, uint32_t slot, const struct pk_event *event) {
-    if (!run(e, slot, event)) {
+    const struct pk_window *w = &e->windows.slots[slot];
+    const struct pk_rule *r = e->rules.rows[w->rule];
+    const bool is_changed = run(e, slot, event);
+    if (r->across == 0 || pk_rule_is_counted_across(r) || !pk_judge_is_child(r, w)) {
         return;
     }
-    const uint32_t parent = pk_windows_find(&e->windows, e->windows.slots[slot].rule, 0);
-    if (parent != PK_WINDOW_NONE) {
+    const uint32_t parent = pk_windows_find(&e->windows, w->rule, 0);
+    if (parent != PK_WINDOW_NONE && (is_changed || waits_for_sources(e, parent))) {
         pk_wheel_cancel(&e->wheel, parent);
         (void)run(e, parent, event);
     }

@@ -47,6 +47,7 @@ static void begin(struct pk_engine *e, uint16_t rule, uint16_t source_id) {
     if (!is_started && w->active == PK_WINDOW_NO_ACTIVE) {
         pk_eval_set_verdict(e, slot, PK_FALSE);
         pk_windows_touch(&e->windows, slot, (uint32_t)e->now_ms);
+        w->is_heard = false; /* a wait is no event */
     }
     pk_eval_window(e, slot, NULL);
 }

@@ -148,7 +148,11 @@ static void put_status(struct pk_buf *b, const struct pk_engine *e, uint32_t rul
     pk_buf_puts(b, "state: ");
     pk_buf_puts(b, pk_rule_state_word(pk_engine_rule_state(e, rule)));
     put_ago(b, ", last evaluated ", s->evaluated_ms, now_ms);
-    put_ago(b, ", last fired ", s->fired_ms, now_ms);
+    if (s->fired_ms == 0 && s->active_count > 0) {
+        pk_buf_puts(b, ", last fired before the start");
+    } else {
+        put_ago(b, ", last fired ", s->fired_ms, now_ms);
+    }
     pk_buf_puts(b, "\nevaluated ");
     pk_buf_put_u64(b, s->evaluation_count);
     pk_buf_puts(b, ", fired ");
@@ -183,6 +187,23 @@ static void put_group(struct pk_buf *b, const struct pk_engine *e, const struct 
     pk_buf_puts(b, (w->key & PK_MATCH_REPLAYED) != 0 ? " (replayed): " : ": ");
 }
 
+/* When the last event came, and from when on the numbers are of what came before a restart or a change of the
+ * rule nothing. */
+static void put_known(struct pk_buf *b, const struct pk_engine *e, const struct pk_window *w,
+                      uint64_t now_ms) {
+    const struct pk_active *a = w->active != PK_WINDOW_NO_ACTIVE ? &e->active[w->active] : NULL;
+    if (w->is_heard) {
+        put_ago(b, ", last event ", pk_judge_full_ms(now_ms, w->last_ms), now_ms);
+    } else {
+        pk_buf_puts(b, ", no event yet");
+    }
+    if (a != NULL && a->adopted_ms > 0) {
+        pk_buf_puts(b, ", firing for ");
+        pk_buf_put_duration(b, pk_active_lasted_ms(a, now_ms));
+        put_ago(b, ", counted anew since ", a->adopted_ms, now_ms);
+    }
+}
+
 static void put_numbers(struct pk_buf *b, const struct pk_engine *e, uint32_t slot, uint64_t now_ms) {
     const struct pk_window *w = &e->windows.slots[slot];
     const struct pk_rule *r = e->rules.rows[w->rule];
@@ -204,7 +225,7 @@ static void put_numbers(struct pk_buf *b, const struct pk_engine *e, uint32_t sl
         pk_buf_puts(b, pk_verdict_word(r->is_plain ? pk_judge_when(e, slot, now_ms).verdict
                                                    : (enum pk_verdict)w->verdict));
     }
-    put_ago(b, ", last event ", pk_judge_full_ms(now_ms, w->last_ms), now_ms);
+    put_known(b, e, w, now_ms);
     if (pk_wheel_is_armed(&e->wheel, slot) && e->nodes[slot].due_ms > now_ms) {
         pk_buf_puts(b, ", looks again in ");
         pk_buf_put_duration(b, e->nodes[slot].due_ms - now_ms);
@@ -226,7 +247,7 @@ uint64_t pk_engine_rule_heard_ms(const struct pk_engine *e, uint32_t rule_index)
     for (uint32_t slot = 0; slot < PK_LIMIT_KEYS; slot++) {
         const struct pk_window *w = &e->windows.slots[slot];
         if (!pk_windows_is_used(&e->windows, slot) || w->rule != rule_index ||
-            (w->key & PK_MATCH_REPLAYED) != 0) {
+            (w->key & PK_MATCH_REPLAYED) != 0 || !w->is_heard) {
             continue;
         }
         const uint64_t last_ms = pk_judge_full_ms(e->now_ms, w->last_ms);

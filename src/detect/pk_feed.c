@@ -60,6 +60,7 @@ static void feed_uncounted(struct pk_engine *e, uint32_t slot, const struct pk_r
     if (w->active != PK_WINDOW_NO_ACTIVE && is_later(time_ms, w->last_ms)) {
         w->gap_ms = time_ms - w->last_ms;
         w->last_ms = time_ms;
+        w->is_heard = true;
     }
     note_value(e, w, event, false);
     if (!is_replayed(event)) {
@@ -108,7 +109,10 @@ static void feed_count(struct pk_engine *e, uint16_t rule, const struct pk_rule 
     }
     note_value(e, w, event, true);
     if (is_replayed(event)) {
-        pk_eval_replayed(e, slot, event, time_ms, pk_judge_replayed_count(e, slot));
+        /* Its clock is the newest time counted: one that comes late does not turn it back. */
+        uint32_t newest_ms = time_ms;
+        (void)pk_windows_nth(&e->windows, slot, r->ring_cap, 1, &newest_ms);
+        pk_eval_replayed(e, slot, event, newest_ms, pk_judge_replayed_count(e, slot));
     } else {
         pk_eval_window(e, slot, event);
     }
@@ -149,7 +153,7 @@ static void feed_value(struct pk_engine *e, uint16_t rule, const struct pk_rule 
     if (!is_new && is_later(w->last_ms, time_ms)) {
         return; /* older than what is known */
     }
-    const uint32_t gap_ms = is_new ? 0u : time_ms - w->last_ms;
+    const uint32_t gap_ms = w->is_heard ? time_ms - w->last_ms : 0u;
     const enum pk_verdict v = sample_verdict(r, event);
     if (w->run > 0 && (v != PK_TRUE || gap_ms >= pk_judge_stale_ms(r, w))) {
         w->run = 0; /* judged by the gap that was usual before this one */

@@ -122,11 +122,18 @@ static void collect(const struct pk_engine *e, const struct pk_window *w, const 
     reverse_numbers(f);
 }
 
-/* Sources of an across rule that hold now. */
-static void collect_children(const struct pk_engine *e, uint16_t rule, struct pk_finding *f) {
-    for (uint32_t s = e->windows.rows.newest[rule]; s != PK_WINDOW_NONE; s = e->windows.slots[s].older) {
-        if (e->windows.slots[s].held > 0 && pk_judge_is_child(e->rules.rows[rule], &e->windows.slots[s])) {
-            add_component(f, e->windows.slots[s].source_id);
+/* Sources of an across rule that hold now, or counted in the window: their events may be older than those
+ * that the count needed. */
+static void collect_children(const struct pk_engine *e, const struct pk_window *group, struct pk_finding *f) {
+    const struct pk_rule *r = e->rules.rows[group->rule];
+    for (uint32_t s = e->windows.rows.newest[group->rule]; s != PK_WINDOW_NONE;
+         s = e->windows.slots[s].older) {
+        const struct pk_window *w = &e->windows.slots[s];
+        const bool is_counted = pk_rule_is_counted_across(r) &&
+                                r->when.within_ms > group->last_ms - w->last_ms &&
+                                ((w->key ^ group->key) & PK_MATCH_REPLAYED) == 0;
+        if ((w->held > 0 || is_counted) && pk_judge_is_child(r, w)) {
+            add_component(f, w->source_id);
         }
     }
 }
@@ -248,7 +255,7 @@ static void put_raise(struct pk_buf *b, const struct pk_engine *e, uint32_t slot
         return;
     case PK_RAISE_LASTING:
         pk_buf_puts(b, "lasting for ");
-        pk_buf_put_duration(b, e->now_ms - a->fired_ms);
+        pk_buf_put_duration(b, pk_active_lasted_ms(a, e->now_ms));
         pk_buf_puts(b, ", escalates after ");
         pk_buf_put_duration(b, raise->for_ms);
         return;
@@ -319,7 +326,7 @@ static void fill(const struct pk_engine *e, uint32_t slot, const struct pk_event
         add_component(f, w->source_id);
     }
     if (r->across > 0) {
-        collect_children(e, w->rule, f);
+        collect_children(e, w, f);
     }
     put_words(f, e, slot, a, event);
 }

@@ -168,11 +168,9 @@ static struct pk_judgement clear_value(const struct pk_engine *e, uint32_t slot,
     return judgement(v, pk_judge_full_ms(now_ms, w->last_ms), until_ms > now_ms ? until_ms : UINT64_MAX);
 }
 
-struct pk_judgement pk_judge_clear(const struct pk_engine *e, uint32_t slot, uint64_t now_ms) {
+/* What the condition of `clear` says of what is known. */
+static struct pk_judgement clear_known(const struct pk_engine *e, uint32_t slot, uint64_t now_ms) {
     const struct pk_rule *r = rule_of(e, slot);
-    if (r->clear.kind == PK_COND_NEVER) {
-        return judgement(PK_FALSE, now_ms, UINT64_MAX);
-    }
     const bool is_group_of_sources = r->across > 0 && !pk_judge_is_child(r, &e->windows.slots[slot]);
     if (!r->is_plain && !is_group_of_sources) {
         return pk_cond_judge_clear(e, slot, now_ms);
@@ -186,6 +184,43 @@ struct pk_judgement pk_judge_clear(const struct pk_engine *e, uint32_t slot, uin
         return j;
     }
     return clear_stable(e, slot, now_ms);
+}
+
+/* The longest time back that counts. The group of an across rule hears of a source only when that held for
+ * long enough. */
+static uint64_t memory_ms(const struct pk_engine *e, uint32_t slot) {
+    const struct pk_rule *r = rule_of(e, slot);
+    const bool is_of_sources = r->across > 0 && r->when.kind != PK_COND_ABSENT;
+    return (uint64_t)pk_cond_memory_ms(r, e->windows.slots[slot].is_learned) +
+           (is_of_sources ? r->when.for_ms : 0u);
+}
+
+/* A gauge that is where it was, and was not yet seen often enough to fire by it. */
+static bool is_run_unknown(const struct pk_engine *e, uint32_t slot) {
+    const struct pk_rule *r = rule_of(e, slot);
+    return r->is_plain && r->when.kind == PK_COND_VALUE && r->clear.kind == PK_COND_STABLE &&
+           e->windows.slots[slot].verdict == PK_TRUE;
+}
+
+/* Of a group that was adopted, what was seen before is lost: that nothing is wrong is known only once
+ * everything the rule looks back at came after it. */
+struct pk_judgement pk_judge_clear(const struct pk_engine *e, uint32_t slot, uint64_t now_ms) {
+    const struct pk_window *w = &e->windows.slots[slot];
+    if (rule_of(e, slot)->clear.kind == PK_COND_NEVER) {
+        return judgement(PK_FALSE, now_ms, UINT64_MAX);
+    }
+    struct pk_judgement j = clear_known(e, slot, now_ms);
+    const uint64_t adopted_ms = w->active < PK_LIMIT_INCIDENTS ? e->active[w->active].adopted_ms : 0u;
+    if (j.verdict != PK_TRUE || adopted_ms == 0) {
+        return j;
+    }
+    const uint64_t known_ms = adopted_ms + memory_ms(e, slot);
+    if (now_ms < known_ms || is_run_unknown(e, slot)) {
+        return judgement(PK_STALE, now_ms,
+                         now_ms < known_ms && known_ms < j.until_ms ? known_ms : j.until_ms);
+    }
+    j.from_ms = j.from_ms > known_ms ? j.from_ms : known_ms;
+    return j;
 }
 
 static uint32_t ratio_at(const struct pk_windows *w, uint32_t slot) {
@@ -246,20 +281,6 @@ static struct pk_judgement raise_ratio(const struct pk_engine *e, uint32_t slot,
     return judgement(holds ? PK_TRUE : PK_FALSE, now_ms, UINT64_MAX);
 }
 
-/* Of a group that was adopted only what came since counts. */
-static struct pk_judgement raise_count(const struct pk_engine *e, uint32_t slot,
-                                       const struct pk_rule_raise *raise, uint64_t now_ms) {
-    const struct pk_rule *r = rule_of(e, slot);
-    const uint16_t active = e->windows.slots[slot].active;
-    const uint64_t adopted_ms = active < PK_LIMIT_INCIDENTS ? e->active[active].adopted_ms : 0u;
-    uint32_t time_ms = 0;
-    if (adopted_ms > 0 && pk_windows_nth(&e->windows, slot, r->ring_cap, raise->min_count, &time_ms) &&
-        pk_judge_full_ms(now_ms, time_ms) <= adopted_ms) {
-        return judgement(PK_FALSE, now_ms, UINT64_MAX);
-    }
-    return count_holds(e, slot, raise->min_count, r->when.within_ms, now_ms);
-}
-
 static struct pk_judgement raise_expires(const struct pk_engine *e, uint32_t slot,
                                          const struct pk_rule_raise *raise, uint64_t now_ms) {
     if (e->windows.slots[slot].ring == PK_WINDOW_NONE) {
@@ -269,6 +290,16 @@ static struct pk_judgement raise_expires(const struct pk_engine *e, uint32_t slo
     sooner.whole = raise->whole;
     const struct pk_cond_at at = pk_cond_at_of(e, slot, &sooner);
     return pk_cond_ops(PK_COND_EXPIRES)->judge(&at, now_ms);
+}
+
+static struct pk_judgement raise_lasting(const struct pk_active *a, const struct pk_rule_raise *raise,
+                                         uint64_t now_ms) {
+    if (a == NULL) {
+        return judgement(PK_FALSE, now_ms, UINT64_MAX);
+    }
+    const uint64_t left_ms = a->lasted_ms < raise->for_ms ? raise->for_ms - a->lasted_ms : 0u;
+    const uint64_t due_ms = a->fired_ms + left_ms;
+    return due_ms <= now_ms ? judgement(PK_TRUE, due_ms, UINT64_MAX) : judgement(PK_FALSE, now_ms, due_ms);
 }
 
 struct pk_judgement pk_judge_raise(const struct pk_engine *e, uint32_t slot,
@@ -286,16 +317,13 @@ struct pk_judgement pk_judge_raise(const struct pk_engine *e, uint32_t slot,
         return judgement(holds ? PK_TRUE : PK_FALSE, now_ms, UINT64_MAX);
     }
     case PK_RAISE_COUNT:
-        return raise_count(e, slot, raise, now_ms);
+        return count_holds(e, slot, raise->min_count, rule_of(e, slot)->when.within_ms, now_ms);
     case PK_RAISE_QUANTILE: {
         const bool holds = pk_cond_quantile_raises(e, slot, raise, now_ms);
         return judgement(holds ? PK_TRUE : PK_FALSE, now_ms, UINT64_MAX);
     }
-    case PK_RAISE_LASTING: {
-        const uint64_t due_ms = a != NULL ? a->fired_ms + raise->for_ms : UINT64_MAX;
-        return due_ms <= now_ms ? judgement(PK_TRUE, due_ms, UINT64_MAX)
-                                : judgement(PK_FALSE, now_ms, due_ms);
-    }
+    case PK_RAISE_LASTING:
+        return raise_lasting(a, raise, now_ms);
     case PK_RAISE_EXPIRES:
         return raise_expires(e, slot, raise, now_ms);
     case PK_RAISE_EVENT: {

@@ -106,6 +106,10 @@ bool pk_rule_is_counted_across(const struct pk_rule *r) {
     return r->across > 0 && r->when.kind == PK_COND_COUNT && r->is_plain;
 }
 
+uint32_t pk_rule_keys_beside(const struct pk_rule *r) {
+    return r->group == PK_GROUP_ALL || r->across > 0 ? 1u : 0u;
+}
+
 uint32_t pk_rule_block_bytes(const struct pk_rule *r) {
     return r->ring_class == PK_WINDOW_NO_RING
                ? 0u

@@ -142,8 +142,9 @@ struct pk_rule { /* one row; what each event touches comes first */
     uint32_t cooldown_ms, repeat_ms /* check_interval */;
     bool is_auto, is_own /* of the operator's book */, is_stored /* and made at run time */;
     uint8_t action_count;
-    uint32_t line; /* of its section */
-    uint64_t hash; /* of its text: equal = unchanged */
+    uint32_t line;        /* of its section */
+    uint64_t hash;        /* of its text: equal = unchanged */
+    uint64_t window_hash; /* of what its windows and what they learned hang on: equal = they live on */
     struct pk_rule_ref id, about, title, type, text /* the whole section */, group_field, tags, metadata,
         aliases;
     struct pk_rule_ref actions[PK_RULE_ACTIONS_MAX];
@@ -173,6 +174,9 @@ uint32_t pk_rule_ring_cap(const struct pk_rule *r);
 /* An across rule that counts over all its sources: their windows only say when they were last seen. The
  * sources of others are judged one by one, each in a window with a block. */
 bool pk_rule_is_counted_across(const struct pk_rule *r);
+/* Windows it holds beyond those its `keys` says: of replayed events where there is no group, of the group
+ * where sources are watched one by one. */
+uint32_t pk_rule_keys_beside(const struct pk_rule *r);
 /* Bytes of the block of one window; 0 when it has none. */
 uint32_t pk_rule_block_bytes(const struct pk_rule *r);
 /* Windows of the rule that have a block, of r->keys. */

@@ -28,16 +28,12 @@ struct edit {
     const char **why;
 };
 
-static bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static bool is_operator(char c) {
     return c == '<' || c == '>' || c == '=' || c == '!';
 }
 
 static bool is_word(char c) {
-    return !is_space(c) && !is_operator(c) && c != '(' && c != ')' && c != ',' && c != '|' && c != '%' &&
+    return !pk_is_space(c) && !is_operator(c) && c != '(' && c != ')' && c != ',' && c != '|' && c != '%' &&
            c != '"';
 }
 
@@ -251,6 +247,40 @@ static int set_window(struct edit *e) {
     return PK_OK;
 }
 
+/* The first comma outside brackets and quotes, or the end. */
+static uint32_t step_end(struct pk_str s) {
+    uint32_t depth = 0, at = 0;
+    bool is_quoted = false;
+    while (at < s.n && (is_quoted || depth > 0 || s.p[at] != ',')) {
+        is_quoted = s.p[at] == '"' ? !is_quoted : is_quoted;
+        depth += !is_quoted && s.p[at] == '(' ? 1u : 0u;
+        depth -= !is_quoted && s.p[at] == ')' && depth > 0 ? 1u : 0u;
+        at++;
+    }
+    return at;
+}
+
+/* Of "-> high if A, critical if B" what still raises the severity: the steps rise, so it is an end of it. The
+ * parser would refuse the others. */
+static struct pk_str steps_above(struct pk_str steps, enum pk_severity severity) {
+    struct pk_str rest = steps;
+    if (!pk_str_starts(rest, "->")) {
+        return pk_str_make(NULL, 0);
+    }
+    rest = pk_str_make(rest.p + 2, rest.n - 2u);
+    while (rest.n > 0) {
+        enum pk_severity raised = PK_SEV_INFO;
+        uint32_t at = 0;
+        rest = pk_str_trim(rest);
+        if (pk_severity_parse(next_token(rest, &at), &raised) == PK_OK && raised > severity) {
+            return rest;
+        }
+        const uint32_t end = step_end(rest);
+        rest = end < rest.n ? pk_str_make(rest.p + end + 1u, rest.n - end - 1u) : pk_str_make(NULL, 0);
+    }
+    return rest;
+}
+
 static int set_severity(struct edit *e) {
     enum pk_severity severity = PK_SEV_INFO;
     if (e->want->severity.n == 0) {
@@ -262,21 +292,20 @@ static int set_severity(struct edit *e) {
     if (e->severity.n == 0) {
         return fail(e, PK_E_CONFLICT, "the rule has no severity");
     }
-    /* An escalation that would not raise it any more goes; the parser would refuse it. */
     uint32_t n = 0;
     while (n < e->severity.n && is_word(e->severity.p[n]) && e->severity.p[n] != '-') {
         n++;
     }
-    enum pk_severity raised = PK_SEV_INFO;
-    struct pk_str rest = pk_str_trim(pk_str_make(e->severity.p + n, e->severity.n - n));
-    uint32_t at = 0;
-    if (pk_str_starts(rest, "->")) {
-        rest = pk_str_make(rest.p + 2, rest.n - 2u);
-        const bool is_raised =
-            pk_severity_parse(next_token(rest, &at), &raised) == PK_OK && raised > severity;
-        n = is_raised ? n : e->severity.n;
+    const struct pk_str steps = pk_str_trim(pk_str_make(e->severity.p + n, e->severity.n - n));
+    const struct pk_str kept = steps_above(steps, severity);
+    if (kept.n == 0) {
+        swap(e, e->severity, e->want->severity);
+        return PK_OK;
     }
     swap(e, pk_str_make(e->severity.p, n), e->want->severity);
+    if (kept.p > steps.p + 2) { /* behind the arrow */
+        swap(e, pk_str_make(steps.p + 2, (size_t)(kept.p - steps.p - 2)), pk_str_of(" "));
+    }
     return PK_OK;
 }
 

@@ -41,11 +41,20 @@ static size_t form_words(const char *out[FORM_WORDS_MAX], const char *more1, con
     return count;
 }
 
+static bool is_percentile(struct pk_str word) {
+    uint64_t percent = 0;
+    return word.n > 1 && (word.p[0] == 'p' || word.p[0] == 'P') &&
+           pk_parse_u64(pk_str_make(word.p + 1, word.n - 1u), &percent) == PK_OK;
+}
+
 /* A form and what belongs to it, without `for`. */
 static int read_form(struct pk_rule_cursor *c, struct pk_rule *r, struct pk_rule_cond *cond,
                      const char *more1, const char *more2) {
     const struct pk_str word = pk_rule_take(c);
     cond->kind = (uint8_t)pk_cond_kind_of(word);
+    if (cond->kind == PK_COND_NONE && is_percentile(word)) {
+        return pk_rule_fail(c, c->at - word.n, "'{}' is not a condition: percentiles are p50 to p99", word);
+    }
     if (cond->kind == PK_COND_NONE) {
         const char *words[FORM_WORDS_MAX];
         const size_t count = form_words(words, more1, more2);

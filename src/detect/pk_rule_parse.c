@@ -552,11 +552,17 @@ static int read_keys(struct section *s) {
     }
     keys = is_board ? PK_LIMIT_HEARTBEATS : keys;
     if (r->across > keys) {
-        return pk_rule_fail(cursor(s, has(s, KEY_KEYS) ? KEY_KEYS : KEY_WHEN), 0,
-                            "'keys' must be at least the sources of 'across'", pk_str_make(NULL, 0));
+        char message[96];
+        struct pk_buf b;
+        pk_buf_init(&b, message, sizeof message);
+        pk_buf_puts(&b, "across ");
+        pk_buf_put_u64(&b, r->across);
+        pk_buf_puts(&b, " sources needs 'keys' of at least as many; it is ");
+        pk_buf_put_u64(&b, keys);
+        return pk_rule_fail(cursor(s, has(s, KEY_KEYS) ? KEY_KEYS : KEY_WHEN), 0, message,
+                            pk_str_make(NULL, 0));
     }
-    const bool is_small = (r->group == PK_GROUP_ALL && r->across == 0) || r->across > 0;
-    r->keys = (uint16_t)(keys + (is_small ? 1u : 0u));
+    r->keys = (uint16_t)(keys + pk_rule_keys_beside(r));
     return PK_OK;
 }
 
@@ -651,6 +657,19 @@ static int check_forms(struct section *s) {
     return PK_OK;
 }
 
+/* Only what looks at the newest value of a source asks how old that may be. */
+static int read_stale(struct section *s) {
+    struct pk_rule *r = s->rule;
+    const struct pk_cond_ops *clear = pk_cond_ops(r->clear.kind);
+    const uint8_t traits = pk_cond_traits(r) | (clear != NULL ? clear->traits : 0u);
+    if (has(s, KEY_STALE) && (traits & PK_COND_NEEDS_VALUE) == 0) {
+        return pk_rule_fail(cursor(s, KEY_STALE), 0,
+                            "'stale' is for conditions on values: those of this rule count events",
+                            pk_str_make(NULL, 0));
+    }
+    return read_span(s, KEY_STALE, false, &r->stale_ms);
+}
+
 static int read_conditions(struct section *s) {
     struct pk_rule *r = s->rule;
     int err = check_words(s);
@@ -682,13 +701,18 @@ static int read_rest(struct section *s) {
     err = err != PK_OK ? err : read_bool(s, KEY_ENABLED, &r->is_enabled);
     err = err != PK_OK ? err : read_span(s, KEY_COOLDOWN, true, &r->cooldown_ms);
     err = err != PK_OK ? err : read_span(s, KEY_CHECK_INTERVAL, false, &r->repeat_ms);
-    return err != PK_OK ? err : read_span(s, KEY_STALE, false, &r->stale_ms);
+    return err != PK_OK ? err : read_stale(s);
 }
 
 static int read_id(struct section *s) {
     const struct pk_ini_item *item = &s->parser->item;
     if (!pk_str_eq_c(item->section_kind, "rule")) {
-        return fail_section(s, "expected [rule NAME], not [{}]", item->section_kind);
+        static const char *const WORDS[] = {"rule"};
+        return fail_section(s,
+                            pk_text_suggest(item->section_kind, WORDS, 1) != NULL
+                                ? "expected [rule NAME], not [{}]; did you mean 'rule'?"
+                                : "expected [rule NAME], not [{}]",
+                            item->section_kind);
     }
     if (!pk_text_is_id(item->section_name, NULL, PK_RULE_ID_BYTES_MAX)) {
         return fail_section(s, "'{}' is not a rule name: 1 to 47 of A-Z a-z 0-9 _ -", item->section_name);
@@ -711,6 +735,27 @@ static int first_section(struct pk_rule_parser *p, struct pk_diag *diag) {
         return PK_E_CONFIG;
     }
     return PK_OK;
+}
+
+/* Words for people, what is done about it, and how often it is told change nothing that was counted. */
+static bool is_for_windows(enum key key) {
+    static const uint32_t OTHERS = 1u << KEY_ABOUT | 1u << KEY_TITLE | 1u << KEY_TYPE | 1u << KEY_COOLDOWN |
+                                   1u << KEY_ACTIONS | 1u << KEY_AUTO | 1u << KEY_ENABLED |
+                                   1u << KEY_CHECK_INTERVAL | 1u << KEY_TAGS | 1u << KEY_METADATA |
+                                   1u << KEY_ALIASES;
+    return (OTHERS & 1u << key) == 0;
+}
+
+static uint64_t window_hash(const struct section *s) {
+    uint64_t hash = 0;
+    for (uint32_t key = 0; key < KEY_COUNT; key++) {
+        if (has(s, (enum key)key) && is_for_windows((enum key)key)) {
+            const struct pk_str value = s->values[key].value;
+            hash = pk_hash64_mix(hash ^ key, pk_hash64(value.p, value.n));
+            hash = pk_thresholds_mix(s->parser->thresholds, value, hash);
+        }
+    }
+    return hash != 0 ? hash : 1u; /* 0 marks a rule that is another one */
 }
 
 int pk_rule_parse_next(struct pk_rule_parser *p, struct pk_rule *out, struct pk_diag *out_diag) {
@@ -750,6 +795,7 @@ int pk_rule_parse_next(struct pk_rule_parser *p, struct pk_rule *out, struct pk_
     }
     const struct pk_str text = pk_str_make(from, (size_t)(to - from));
     out->hash = pk_thresholds_mix(p->thresholds, text, pk_hash64(text.p, text.n));
+    out->window_hash = window_hash(&s);
     if (text.n > UINT16_MAX) {
         return fail_section(&s, "the text of rule '{}' is too long", p->item.section_name);
     }

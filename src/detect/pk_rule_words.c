@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "detect/pk_rule_never.h"
 
 enum {
     SPAN_MS_MAX = 7 * 24 * 3600 * 1000, /* windows compare 32-bit times: a week is far inside their 24 days */
@@ -15,12 +16,8 @@ static const char *const SEVERITY_WORDS[] = {"info", "low", "medium", "high", "c
 static const char *const NO_WORDS[] = {"and", "in",   "for",    "by",  "across", "if",
                                        "min", "else", "within", "per", "sources"};
 
-static bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 int pk_rule_fail(struct pk_rule_cursor *c, uint32_t at, const char *message, struct pk_str argument) {
-    while (at < c->value.n && is_space(c->value.p[at])) {
+    while (at < c->value.n && pk_is_space(c->value.p[at])) {
         at++; /* the word, not the space before it */
     }
     uint32_t line = c->line;
@@ -60,7 +57,7 @@ static bool is_single(char c) {
 struct pk_str pk_rule_peek(struct pk_rule_cursor *c) {
     const char *p = c->value.p;
     const uint32_t n = c->value.n;
-    while (c->at < n && is_space(p[c->at])) {
+    while (c->at < n && pk_is_space(p[c->at])) {
         c->at++;
     }
     uint32_t end = c->at;
@@ -82,7 +79,8 @@ struct pk_str pk_rule_peek(struct pk_rule_cursor *c) {
     } else if (p[end] == '-' && end + 1u < n && p[end + 1u] == '>') {
         end += 2u;
     } else {
-        while (end < n && !is_space(p[end]) && !is_single(p[end]) && !is_operator(p[end]) && p[end] != '"') {
+        while (end < n && !pk_is_space(p[end]) && !is_single(p[end]) && !is_operator(p[end]) &&
+               p[end] != '"') {
             end++;
         }
     }
@@ -162,8 +160,15 @@ static int read_name(struct pk_rule_cursor *c, double *out) {
         return PK_OK;
     }
     const char *near = pk_thresholds_suggest(c->thresholds, name);
-    return pk_rule_fail_word(c, c->at, "'{}' is not a name of [thresholds]", name, &near,
-                             near != NULL ? 1 : 0);
+    if (near != NULL) {
+        return pk_rule_fail_word(c, c->at, "'{}' is not a name of [thresholds]", name, &near, 1);
+    }
+    char message[160];
+    struct pk_buf b;
+    pk_buf_init(&b, message, sizeof message);
+    pk_buf_puts(&b, "'{}' is not a name of [thresholds]: ");
+    pk_thresholds_put_names(c->thresholds, &b);
+    return pk_rule_fail(c, c->at, message, name);
 }
 
 static bool is_name(struct pk_str word) {
@@ -356,13 +361,36 @@ static int read_term(struct pk_rule_cursor *c, struct pk_rule_term *t) {
                              word, TERM_WORDS, PK_COUNT_OF(TERM_WORDS));
 }
 
+/* The newest term against those an event must pass as well: of `on`, and of its own brackets. */
+static int check_terms(struct pk_rule_cursor *c, const struct pk_rule *r, uint8_t first, uint32_t at) {
+    const struct pk_rule_term *newest = &r->terms[r->term_count];
+    const struct pk_str got = pk_str_trim(pk_str_make(c->value.p + at, c->at - at));
+    for (uint8_t i = 0; i < r->term_count; i++) {
+        const bool is_of_on = i < r->on_count;
+        if ((!is_of_on && i < first) || r->terms[i].text.base != PK_RULE_IN_BOOK ||
+            !pk_rule_terms_exclude(c->text, &r->terms[i], newest)) {
+            continue;
+        }
+        return pk_rule_fail(c, at,
+                            is_of_on ? "no event is both '{}' and what 'on' asks for"
+                            : newest->text.n > 0
+                                ? "no event is both '{}' and what stands before it; either: a | b"
+                                : "no event is both '{}' and what stands before it",
+                            got);
+    }
+    return PK_OK;
+}
+
 int pk_rule_read_terms(struct pk_rule_cursor *c, struct pk_rule *r, uint8_t *out_first, uint8_t *out_count) {
     const uint8_t first = r->term_count;
     do {
         if (r->term_count >= PK_RULE_TERMS_MAX) {
             return pk_rule_fail(c, c->at, "a rule has at most 12 comparisons", pk_str_make(NULL, 0));
         }
-        const int err = read_term(c, &r->terms[r->term_count]);
+        (void)pk_rule_peek(c);
+        const uint32_t at = c->at;
+        int err = read_term(c, &r->terms[r->term_count]);
+        err = err != PK_OK ? err : check_terms(c, r, first, at);
         if (err != PK_OK) {
             return err;
         }

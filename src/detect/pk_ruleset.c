@@ -92,6 +92,47 @@ static void put_figure(struct pk_buf *b, const char *word, uint64_t have, uint64
     pk_buf_put_u64(b, max);
 }
 
+/* The largest `keys` with which the rule fits beside those before it; 0 = none. */
+static uint32_t keys_that_fit(const struct check *c, const struct pk_rule *r) {
+    const uint32_t block_bytes = pk_rule_block_bytes(r);
+    const uint32_t others = c->sum.keys - r->keys;
+    const uint32_t other_bytes = c->sum.times_bytes - pk_rule_blocks(r) * block_bytes;
+    uint32_t room = others < PK_LIMIT_KEYS ? PK_LIMIT_KEYS - others : 0u;
+    if (block_bytes > 0 && !pk_rule_is_counted_across(r)) {
+        const uint32_t blocks = (PK_LIMIT_WINDOW_BYTES - other_bytes) / block_bytes;
+        const uint32_t keys = blocks + (r->across > 0 ? 1u : 0u);
+        room = keys < room ? keys : room;
+    }
+    const uint32_t beside = pk_rule_keys_beside(r);
+    const uint32_t least = r->across > 0 ? r->across : 1u;
+    return room >= least + beside ? room - beside : 0u;
+}
+
+/* What is short, and what can be done. */
+static void put_shortage(struct pk_buf *b, const struct check *c, const struct pk_rule *r) {
+    if (c->sum.rules > PK_LIMIT_RULES) {
+        put_figure(b, "", c->sum.rules, PK_LIMIT_RULES);
+        pk_buf_puts(b, " rules; a rule of the same name takes the place of a shipped one");
+        return;
+    }
+    if (c->sum.keys > PK_LIMIT_KEYS) {
+        put_figure(b, "", c->sum.keys, PK_LIMIT_KEYS);
+        pk_buf_puts(b, " windows");
+    } else {
+        put_figure(b, "", c->sum.times_bytes, PK_LIMIT_WINDOW_BYTES);
+        pk_buf_puts(b, " bytes of blocks");
+    }
+    const uint32_t keys = keys_that_fit(c, r);
+    if (keys == 0) {
+        pk_buf_puts(b, "; lower 'keys' of other rules ('rules list --cost' tells them)");
+        return;
+    }
+    pk_buf_puts(b, "; with 'keys = ");
+    pk_buf_put_u64(b, keys);
+    pk_buf_puts(b, "' it fits, it asks for ");
+    pk_buf_put_u64(b, r->keys - pk_rule_keys_beside(r));
+}
+
 /* The rule with which the set stops fitting is the one told. */
 static int within_budget(const struct check *c, const char *file, const struct pk_rule *r, struct pk_str id) {
     const bool is_fit = c->sum.rules <= PK_LIMIT_RULES && c->sum.keys <= PK_LIMIT_KEYS &&
@@ -102,10 +143,8 @@ static int within_budget(const struct check *c, const char *file, const struct p
     char message[160];
     struct pk_buf b;
     pk_buf_init(&b, message, sizeof message);
-    pk_buf_puts(&b, "rule '{}' is over the memory budget, with it the set takes");
-    put_figure(&b, " rules ", c->sum.rules, PK_LIMIT_RULES);
-    put_figure(&b, ", windows ", c->sum.keys, PK_LIMIT_KEYS);
-    put_figure(&b, ", bytes of times ", c->sum.times_bytes, PK_LIMIT_WINDOW_BYTES);
+    pk_buf_puts(&b, "rule '{}' is over the memory budget: ");
+    put_shortage(&b, c, r);
     return fail(c->diag, file, r, message, id);
 }
 

@@ -68,6 +68,15 @@ const char *pk_thresholds_suggest(const struct pk_thresholds *t, struct pk_str n
     return pk_text_suggest(name, words, count);
 }
 
+void pk_thresholds_put_names(const struct pk_thresholds *t, struct pk_buf *b) {
+    uint32_t count = 0;
+    const struct pk_threshold *rows = rows_of(t, &count);
+    for (uint32_t i = 0; i < count && b->n + strlen(rows[i].name) + 2u < b->cap_bytes; i++) {
+        pk_buf_puts(b, i > 0 ? ", " : "");
+        pk_buf_puts(b, rows[i].name);
+    }
+}
+
 uint64_t pk_thresholds_mix(const struct pk_thresholds *t, struct pk_str text, uint64_t hash) {
     for (uint32_t i = 0; i < text.n; i++) {
         double value = 0.0;

@@ -23,6 +23,8 @@ PK_MUST_USE int pk_thresholds_set(struct pk_thresholds *t, struct pk_str name, d
 PK_MUST_USE int pk_thresholds_get(const struct pk_thresholds *t, struct pk_str name, double *out);
 /* The name that is near, or NULL. */
 const char *pk_thresholds_suggest(const struct pk_thresholds *t, struct pk_str name);
+/* "max_cpu, max_memory, ...": all names, or as many as fit. */
+void pk_thresholds_put_names(const struct pk_thresholds *t, struct pk_buf *b);
 /* Mixes the values of all $NAMEs in a text into a hash of it: equal hashes mean the same rule. */
 uint64_t pk_thresholds_mix(const struct pk_thresholds *t, struct pk_str text, uint64_t hash);
 #endif

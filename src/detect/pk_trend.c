@@ -173,3 +173,71 @@ bool pk_trend_reaches(const struct pk_trend *t, enum pk_trend_way way, double li
     *out_left_ms = (uint64_t)wait_ms;
     return true;
 }
+
+void pk_trend_put(const struct pk_trend *t, struct pk_writer *w) {
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        pk_put_double(w, i < t->count ? t->value[i] : 0.0);
+        pk_put_u32(w, i < t->count ? t->at_ms[i] : 0u);
+    }
+    pk_put_double(w, t->slot.low);
+    pk_put_double(w, t->slot.high);
+    pk_put_double(w, t->slot.inner);
+    pk_put_u64(w, t->slot.number);
+    pk_put_u64(w, t->slot.offset_ms);
+    pk_put_u32(w, t->slot.count);
+    pk_put_double(w, t->slope_per_ms);
+    pk_put_double(w, t->level);
+    pk_put_u64(w, t->made_ms);
+    pk_put_double(w, t->confidence);
+    pk_put_u8(w, t->count);
+    pk_put_u8(w, t->is_known ? 1u : 0u);
+}
+
+/* Times rise: a slope divides by their distance. */
+static bool is_possible(const struct pk_trend *t) {
+    bool is_good = t->count <= SLOTS && (!t->is_known || t->count >= PK_TREND_SLOTS_MIN);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        is_good = is_good && fabs(t->value[i]) <= FAR_AWAY &&
+                  (i == 0 || i >= t->count || (int32_t)(t->at_ms[i] - t->at_ms[i - 1u]) > 0);
+    }
+    return is_good && fabs(t->slot.low) <= FAR_AWAY && fabs(t->slot.high) <= FAR_AWAY &&
+           t->slot.low <= t->slot.high && fabs(t->slot.inner) <= FAR_AWAY * ((double)t->slot.count + 1) &&
+           isfinite(t->slope_per_ms) && isfinite(t->level) && t->confidence >= 0 && t->confidence <= 1 &&
+           (t->count == 0 || t->at_ms[t->count - 1u] == (uint32_t)t->made_ms);
+}
+
+/* What is filled is later than what is complete, and the mean of its times lies in it. */
+static bool is_slot_possible(const struct pk_trend *t, uint64_t width_ms) {
+    const struct pk_trend_slot *s = &t->slot;
+    if (s->count == 0) {
+        return t->count == 0 && s->offset_ms == 0;
+    }
+    return s->number <= (uint64_t)INT64_MAX / width_ms && s->offset_ms / s->count < width_ms &&
+           (t->count == 0 || (t->made_ms <= (uint64_t)INT64_MAX && s->number > t->made_ms / width_ms));
+}
+
+int pk_trend_get(struct pk_trend *t, uint32_t look_back_ms, struct pk_reader *r) {
+    memset(t, 0, sizeof *t);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        t->value[i] = pk_get_double(r);
+        t->at_ms[i] = pk_get_u32(r);
+    }
+    t->slot.low = pk_get_double(r);
+    t->slot.high = pk_get_double(r);
+    t->slot.inner = pk_get_double(r);
+    t->slot.number = pk_get_u64(r);
+    t->slot.offset_ms = pk_get_u64(r);
+    t->slot.count = pk_get_u32(r);
+    t->slope_per_ms = pk_get_double(r);
+    t->level = pk_get_double(r);
+    t->made_ms = pk_get_u64(r);
+    t->confidence = pk_get_double(r);
+    t->count = pk_get_u8(r);
+    const uint8_t is_known = pk_get_u8(r);
+    t->is_known = is_known == 1u;
+    if (r->is_bad || is_known > 1u || !is_possible(t) || !is_slot_possible(t, width_of(look_back_ms))) {
+        memset(t, 0, sizeof *t);
+        return PK_E_CORRUPT;
+    }
+    return PK_OK;
+}

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/pk_err.h"
+#include "base/pk_bytes.h"
 
 enum { PK_TREND_SLOTS = 24, PK_TREND_SLOTS_MIN = 8 };
 /* From this confidence on a trend is one: four deviations. */
@@ -55,4 +55,10 @@ double pk_trend_level(const struct pk_trend *t, uint64_t now_ms);
  * reached, 0 when it is passed. */
 bool pk_trend_reaches(const struct pk_trend *t, enum pk_trend_way way, double limit, uint64_t now_ms,
                       uint32_t within_ms, uint64_t *out_left_ms);
+
+/* As bytes, to keep it over a restart: the same on every machine. */
+enum { PK_TREND_BYTES = PK_TREND_SLOTS * 12 + 3 * 8 + 2 * 8 + 4 + 2 * 8 + 8 + 8 + 2 };
+void pk_trend_put(const struct pk_trend *t, struct pk_writer *w);
+/* PK_E_CORRUPT: no series of this look-back can be like this; *t is then all zero. */
+PK_MUST_USE int pk_trend_get(struct pk_trend *t, uint32_t look_back_ms, struct pk_reader *r);
 #endif

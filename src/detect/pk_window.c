@@ -252,6 +252,7 @@ void pk_windows_touch(struct pk_windows *w, uint32_t slot, uint32_t now_ms) {
     struct pk_window *s = &w->slots[slot];
     const bool is_same_tick = now_ms >> PK_WINDOW_LRU_SHIFT == s->last_ms >> PK_WINDOW_LRU_SHIFT;
     s->last_ms = now_ms;
+    s->is_heard = true;
     if (is_same_tick || is_pinned(s) || s->newer == PK_WINDOW_NONE) {
         return;
     }

@@ -39,6 +39,8 @@ struct pk_window {  /* 56 bytes */
     uint8_t verdict;                      /* enum pk_verdict, last known of the condition */
     uint8_t ring_class, head, count, run; /* ring position; run: violations in a row, saturating */
     uint32_t held; /* across: sources that hold now (on the window of the group), or 1 on the source's own */
+    bool is_heard; /* an event came; else last_ms is when the window was made */
+    bool is_learned; /* it began with what was learned before a restart */
 };
 enum { PK_WINDOW_NO_ACTIVE = 0xFFFF };
 
@@ -85,7 +87,7 @@ uint32_t pk_windows_make(struct pk_windows *w, uint16_t rule, uint64_t key, uint
                          uint16_t keys_max);
 void pk_windows_free(struct pk_windows *w, uint32_t slot);
 bool pk_windows_is_used(const struct pk_windows *w, uint32_t slot);
-/* Marks use now; last_ms is set. */
+/* An event came, of this time: last_ms is set. */
 void pk_windows_touch(struct pk_windows *w, uint32_t slot, uint32_t now_ms);
 /* While pinned to a firing record it is not a victim. */
 void pk_windows_pin(struct pk_windows *w, uint32_t slot, uint16_t active);

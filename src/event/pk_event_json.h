@@ -18,9 +18,10 @@ struct pk_event_in {
     uint16_t message_bytes, field_bytes;
     uint8_t severity; /* enum pk_severity */
     bool has_value, has_time, is_replayed, is_drill, is_fault;
-    bool is_local;   /* from our own collectors: no rate limit */
-    bool is_foreign; /* its source is a name that strangers wrote (pk_intern.h) */
-    uint16_t via;    /* id + 1 of the inlet's source, whose rate it counts in too; 0 = none */
+    bool is_local;        /* from our own collectors: no rate limit */
+    bool is_foreign;      /* its source is a name that strangers wrote (pk_intern.h) */
+    bool is_type_foreign; /* so is its type */
+    uint16_t via;         /* id + 1 of the inlet's source, whose rate it counts in too; 0 = none */
     double value;
     int64_t wall_ms;        /* has_time: its own time */
     int64_t received_ms;    /* recordings: when the agent took it, Unix ms; 0 = not said */

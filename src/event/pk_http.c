@@ -13,7 +13,8 @@ static bool is_plain(struct pk_str s) {
     return s.n > 0;
 }
 
-int pk_http_get(struct pk_buf *out, struct pk_str host, struct pk_str path, struct pk_str accept) {
+int pk_http_get(struct pk_buf *out, struct pk_str host, uint16_t port, struct pk_str path,
+                struct pk_str accept) {
     if (!is_plain(host) || !is_plain(path) || path.p[0] != '/') {
         return PK_E_BAD_FIELD;
     }
@@ -22,7 +23,12 @@ int pk_http_get(struct pk_buf *out, struct pk_str host, struct pk_str path, stru
     pk_buf_put_str(out, path);
     pk_buf_puts(out, is_v6 ? " HTTP/1.1\r\nHost: [" : " HTTP/1.1\r\nHost: ");
     pk_buf_put_str(out, host);
-    pk_buf_puts(out, is_v6 ? "]\r\nUser-Agent: picketd\r\nAccept: " : "\r\nUser-Agent: picketd\r\nAccept: ");
+    pk_buf_puts(out, is_v6 ? "]" : "");
+    if (port != 0) {
+        pk_buf_putc(out, ':');
+        pk_buf_put_u64(out, port);
+    }
+    pk_buf_puts(out, "\r\nUser-Agent: picketd\r\nAccept: ");
     pk_buf_put_str(out, accept);
     pk_buf_puts(out, "\r\nConnection: close\r\n\r\n");
     return out->is_cut ? PK_E_TOO_BIG : PK_OK;

@@ -28,9 +28,10 @@ struct pk_http {
     char line[PK_HTTP_LINE_BYTES];
 };
 
-/* "GET path HTTP/1.1" with Host, Connection: close. PK_OK, PK_E_TOO_BIG, or PK_E_BAD_FIELD (a blank or
- * control byte in host or path). */
-PK_MUST_USE int pk_http_get(struct pk_buf *out, struct pk_str host, struct pk_str path, struct pk_str accept);
+/* "GET path HTTP/1.1" with Host, Connection: close. port 0: that of the scheme, which the Host line leaves
+ * out (RFC 9110, 7.2). PK_OK, PK_E_TOO_BIG, or PK_E_BAD_FIELD (a blank or control byte in host or path). */
+PK_MUST_USE int pk_http_get(struct pk_buf *out, struct pk_str host, uint16_t port, struct pk_str path,
+                            struct pk_str accept);
 void pk_http_init(struct pk_http *h);
 /* Takes bytes up to the first piece of body: that is *out_body (within p, empty while there is none). Bytes
  * taken (> 0 unless n is 0 or the answer is over); PK_E_BAD_MSG, PK_E_TOO_BIG. Interim answers (1xx) are

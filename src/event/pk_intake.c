@@ -174,6 +174,17 @@ static int pass_inlet(struct pk_intake *in, const struct pk_event_in *e, uint64_
     return PK_OK;
 }
 
+/* Its inlet, if any, says so as well: the source may be a name that came and goes. */
+static int refuse_type(struct pk_intake *in, const struct pk_event_in *e, uint16_t source_id,
+                       uint64_t now_ms) {
+    const uint16_t inlet_id = (uint16_t)(e->via - 1u);
+    struct pk_source *inlet = e->via == 0 ? NULL : pk_sources_state(&in->sources, inlet_id);
+    if (inlet != NULL && inlet_id != source_id) {
+        inlet->loss_count++;
+    }
+    return refuse(in, source_id, PK_LOSS_TYPE_TABLE, now_ms, PK_E_FULL);
+}
+
 /* Of few bytes: walking them costs less than a call that measures by words. */
 static struct pk_str short_name(const char *terminated) {
     uint32_t n = 0;
@@ -210,9 +221,17 @@ int pk_intake_offer(struct pk_intake *in, const struct pk_event_in *e, const str
     if (in->count >= PK_LIMIT_INTAKE_EVENTS) {
         return refuse(in, source_id, PK_LOSS_INTAKE_FULL, now_ms, PK_E_FULL);
     }
-    const int type = pk_types_intern(&in->types, short_name(e->type));
+    const struct pk_str type_name = short_name(e->type);
+    const int type = e->is_type_foreign ? pk_types_intern_foreign(&in->types, type_name)
+                                        : pk_types_intern(&in->types, type_name);
     if (type < 0) {
-        return type != PK_E_FULL ? type : refuse(in, source_id, PK_LOSS_TYPE_TABLE, now_ms, PK_E_FULL);
+        return type != PK_E_FULL ? type : refuse_type(in, e, source_id, now_ms);
+    }
+    /* A promise needs a name: who has none is refused, not expected under the name that many share. */
+    if (type == in->heartbeat_type_id && e->is_foreign &&
+        strcmp(pk_sources_name(&in->sources, source_id), e->source) != 0) {
+        in->sources.refused_count++;
+        return refuse(in, source_id, PK_LOSS_SOURCE_TABLE, now_ms, PK_E_FULL);
     }
     /* Last, so that the id of an event we could not take may come again. */
     if (e->event_id_hash != 0 && is_seen(in, pk_hash64_mix(e->event_id_hash, source_id))) {

@@ -10,6 +10,7 @@
 
 _Static_assert(PK_LIMIT_TYPES < PK_INTERN_NONE && PK_LIMIT_SOURCES < PK_INTERN_NONE, "ids are 16 bits");
 _Static_assert(PK_LIMIT_SOURCES_FOREIGN < PK_LIMIT_SOURCES, "strangers cannot take the whole table");
+_Static_assert(PK_LIMIT_TYPES_FOREIGN * 2u <= PK_LIMIT_TYPES, "nor most of the types");
 
 /* One table of names, so that types and sources share the code. */
 struct table {
@@ -113,7 +114,7 @@ static int put(const struct table *t, struct pk_str name, uint32_t hash, uint32_
     return (int)id;
 }
 
-static int intern(const struct table *t, struct pk_str name) {
+static int intern(const struct table *t, struct pk_str name, bool is_room) {
     if (name.n == 0 || name.n >= PK_EVENT_TYPE_BYTES) {
         return PK_E_BAD_FIELD;
     }
@@ -125,7 +126,7 @@ static int intern(const struct table *t, struct pk_str name) {
     if (!pk_intern_is_name(name)) {
         return PK_E_BAD_FIELD;
     }
-    if (*t->count >= t->cap) {
+    if (!is_room || *t->count >= t->cap) {
         (*t->refused)++;
         return PK_E_FULL;
     }
@@ -139,7 +140,23 @@ void pk_types_init(struct pk_types *t) {
 
 int pk_types_intern(struct pk_types *t, struct pk_str name) {
     const struct table table = of_types(t);
-    return intern(&table, name);
+    const int id = intern(&table, name, true);
+    if (id >= 0 && t->names[id].is_foreign) { /* one of ours now */
+        t->names[id].is_foreign = false;
+        t->foreign_count--;
+    }
+    return id;
+}
+
+int pk_types_intern_foreign(struct pk_types *t, struct pk_str name) {
+    const struct table table = of_types(t);
+    const uint32_t before = t->count;
+    const int id = intern(&table, name, t->foreign_count < PK_LIMIT_TYPES_FOREIGN);
+    if (t->count > before) {
+        t->names[id].is_foreign = true;
+        t->foreign_count++;
+    }
+    return id;
 }
 
 int pk_types_find(const struct pk_types *t, struct pk_str name) {

@@ -4,7 +4,8 @@
  * An id stays valid until the process ends, but for those of foreign sources: names made of what strangers
  * write (the address in a line of a log, the app of a datagram). They have a part of the table only, share
  * the source "others" when it is full, and the owner of all tables may forget those that fell silent. Ids
- * count from 0 in order of first sight; forgotten ones are given again. */
+ * count from 0 in order of first sight; forgotten ones are given again. Types are never forgotten: those that
+ * only senders name have a part of the table, so that what rules, patterns and collectors name finds room. */
 #include "base/pk_text.h"
 #include "event/pk_event.h"
 #include "pk_limits.h"
@@ -14,13 +15,14 @@ enum { PK_INTERN_NONE = 0xFFFF };
 struct pk_name { /* 72 bytes */
     uint32_t hash;
     uint8_t n;
-    char text[PK_EVENT_TYPE_BYTES + 2]; /* terminated */
+    bool is_foreign;                    /* of types: only senders named it so far */
+    char text[PK_EVENT_TYPE_BYTES + 1]; /* terminated */
 };
 
 struct pk_types {
     struct pk_name names[PK_LIMIT_TYPES];
     uint16_t slots[PK_LIMIT_TYPES * 2u]; /* open addressing, PK_INTERN_NONE = empty */
-    uint32_t count;
+    uint32_t count, foreign_count;
     uint64_t refused_count;
 };
 
@@ -61,6 +63,8 @@ struct pk_sources {
 void pk_types_init(struct pk_types *t);
 /* Id (0..), PK_E_FULL (counted), PK_E_BAD_FIELD (not of the form [A-Za-z0-9_.:@-]{1,64}). */
 PK_MUST_USE int pk_types_intern(struct pk_types *t, struct pk_str name);
+/* The same for a name that a sender chose; PK_E_FULL as well when the part of the foreign ones is full. */
+PK_MUST_USE int pk_types_intern_foreign(struct pk_types *t, struct pk_str name);
 /* Id or PK_E_NOT_FOUND. */
 PK_MUST_USE int pk_types_find(const struct pk_types *t, struct pk_str name);
 /* Terminated; "" for an id that is not in use. */

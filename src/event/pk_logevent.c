@@ -10,7 +10,8 @@ static const struct pk_str IP = {"ip", 2}, PROGRAM = {"program", 7}, PATTERN = {
                            HOST = {"host", 4};
 
 struct context {
-    const struct pk_patterns *patterns;
+    const struct pk_patterns *patterns; /* that know the line; NULL: none does */
+    const char *text;                   /* of them */
     const struct pk_logline *line;
     struct pk_pattern_fields fields;
 };
@@ -161,17 +162,23 @@ static void put_value(const struct context *c, const struct pk_pattern *row, str
     if (!row->has_value) {
         return;
     }
-    const struct pk_str name = pk_pattern_ref_str(c->patterns->text, row->value);
+    const struct pk_str name = pk_pattern_ref_str(c->text, row->value);
     out->value = (double)row->value_whole;
     out->has_value = name.n == 0 || pk_parse_double(pk_pattern_field(&c->fields, name), &out->value) == PK_OK;
 }
 
+/* `once` words of both tables are numbered from 1. */
+static uint64_t once_number(const struct context *c, const struct pk_pattern *row) {
+    return c->patterns == &PK_SHIPPED_PATTERNS ? row->once : row->once + 256u;
+}
+
 /* Direct-mapped: a source that takes another's place starts over, and so does the other. */
-static bool is_new(struct pk_logevent_once *o, const struct pk_pattern *row, const struct pk_event_in *e) {
+static bool is_new(const struct context *c, struct pk_logevent_once *o, const struct pk_pattern *row,
+                   const struct pk_event_in *e) {
     if (row->once == 0) {
         return true;
     }
-    const uint64_t hash = pk_hash64_mix(pk_hash64(e->source, strlen(e->source)), row->once);
+    const uint64_t hash = pk_hash64_mix(pk_hash64(e->source, strlen(e->source)), once_number(c, row));
     const uint64_t key = hash != 0 ? hash : 1u;
     const uint32_t slot = (uint32_t)(key % PK_LOGEVENT_ONCE_SLOTS);
     const int64_t idle_ms = e->wall_ms - o->slots[slot].wall_ms;
@@ -190,19 +197,39 @@ static bool is_new(struct pk_logevent_once *o, const struct pk_pattern *row, con
     return false;
 }
 
-int pk_logevent_make(const struct pk_patterns *patterns, const struct pk_logline *line,
-                     struct pk_logevent_once *once, struct pk_event_in *out, int *out_row) {
-    struct context c = {.patterns = patterns, .line = line};
-    const struct pk_patterns_query query = {line->message, line->program, line->format};
-    const int row = pk_patterns_find(patterns, &query, &c.fields);
-    *out_row = row >= 0 ? row : -1;
+/* The first table that knows the line. The row, or -1. */
+static int find(const struct pk_patterns_tables *t, struct context *c) {
+    struct pk_patterns_query query = {
+        .message = c->line->message, .program = c->line->program, .format = c->line->format};
+    for (uint32_t i = 0; i < t->count; i++) {
+        query.only = t->only[i];
+        const int row = pk_patterns_find(t->tables[i], &query, &c->fields);
+        if (row >= 0) {
+            c->patterns = t->tables[i];
+            return row;
+        }
+    }
+    return -1;
+}
+
+int pk_logevent_make(const struct pk_patterns_tables *tables, const struct pk_logline *line,
+                     struct pk_logevent_once *once, struct pk_event_in *out,
+                     struct pk_logevent_pattern *out_pattern) {
+    static const struct pk_pattern UNKNOWN = {.severity = PK_SEV_COUNT};
+    static const char NO_TEXT[] = "";
+    struct context c = {.text = NO_TEXT, .line = line};
+    const struct pk_pattern *p = &UNKNOWN;
+    struct pk_str event = pk_str_of(PK_LOGEVENT_ERROR);
+    const int row = find(tables, &c);
+    *out_pattern = (struct pk_logevent_pattern){.table = c.patterns, .row = row >= 0 ? (uint32_t)row : 0};
     if (row < 0 && (!line->has_severity || line->severity < PK_SEV_HIGH)) {
         return PK_E_NOT_FOUND;
     }
-    static const struct pk_pattern UNKNOWN = {.severity = PK_SEV_COUNT};
-    const struct pk_pattern *p = row >= 0 ? &patterns->patterns[patterns->rows[row].pattern] : &UNKNOWN;
-    const struct pk_str event =
-        row >= 0 ? pk_pattern_ref_str(patterns->text, p->event) : pk_str_of(PK_LOGEVENT_ERROR);
+    if (row >= 0) {
+        c.text = c.patterns->text;
+        p = &c.patterns->patterns[c.patterns->rows[row].pattern];
+        event = pk_pattern_ref_str(c.text, p->event);
+    }
     if (pk_str_eq_c(event, PK_LOGEVENT_NONE)) {
         return PK_E_NOT_FOUND;
     }
@@ -211,7 +238,7 @@ int pk_logevent_make(const struct pk_patterns *patterns, const struct pk_logline
     out->correlation[0] = '\0';
     out->has_value = out->is_replayed = out->is_drill = out->is_fault = false;
     out->is_local = true;
-    out->is_foreign = false;
+    out->is_foreign = out->is_type_foreign = false;
     out->via = 0;
     out->event_id_hash = 0;
     out->unknown_count = out->cut_count = 0;
@@ -221,12 +248,12 @@ int pk_logevent_make(const struct pk_patterns *patterns, const struct pk_logline
     out->severity = p->severity < PK_SEV_COUNT ? p->severity
                     : line->has_severity       ? line->severity
                                                : PK_SEV_MEDIUM;
-    put_source(&c, pk_pattern_ref_str(patterns->text, p->source), out);
-    if (!is_new(once, p, out)) {
+    put_source(&c, pk_pattern_ref_str(c.text, p->source), out);
+    if (!is_new(&c, once, p, out)) {
         return PK_E_NOT_FOUND;
     }
     put_message(line->message, line->is_plain, out);
     put_value(&c, p, out);
-    put_fields(&c, pk_pattern_ref_str(patterns->text, p->id), out);
+    put_fields(&c, pk_pattern_ref_str(c.text, p->id), out);
     return PK_OK;
 }

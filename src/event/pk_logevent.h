@@ -25,8 +25,14 @@ struct pk_logevent_once {
     uint64_t moved_count; /* slots taken over by another source */
 };
 
-/* PK_OK and *out; PK_E_NOT_FOUND when the line says nothing new. *out_row: row of the pattern, -1 = none. The
- * source is what the pattern says, else the program, else "log"; has_time is that of the line. */
-PK_MUST_USE int pk_logevent_make(const struct pk_patterns *patterns, const struct pk_logline *line,
-                                 struct pk_logevent_once *once, struct pk_event_in *out, int *out_row);
+/* PK_OK and *out; PK_E_NOT_FOUND when the line says nothing new. *out_pattern: the one that fitted, also
+ * when it says nothing. The source is what the pattern says, else the program, else "log"; has_time is that
+ * of the line. */
+struct pk_logevent_pattern {
+    const struct pk_patterns *table; /* NULL: none */
+    uint32_t row;
+};
+PK_MUST_USE int pk_logevent_make(const struct pk_patterns_tables *tables, const struct pk_logline *line,
+                                 struct pk_logevent_once *once, struct pk_event_in *out,
+                                 struct pk_logevent_pattern *out_pattern);
 #endif

@@ -4,10 +4,6 @@
 
 #include "base/pk_assert.h"
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t';
-}
-
 static struct pk_str behind(struct pk_str s, uint32_t n) {
     return (struct pk_str){s.p + n, s.n - n};
 }
@@ -35,11 +31,11 @@ static struct pk_str drop_end(struct pk_str s, const char *any_of) {
 }
 
 struct pk_str pk_loghead_word(struct pk_str *rest) {
-    while (rest->n > 0 && is_blank(rest->p[0])) {
+    while (rest->n > 0 && pk_is_blank(rest->p[0])) {
         *rest = behind(*rest, 1);
     }
     uint32_t n = 0;
-    while (n < rest->n && !is_blank(rest->p[n])) {
+    while (n < rest->n && !pk_is_blank(rest->p[n])) {
         n++;
     }
     const struct pk_str word = {rest->p, n};
@@ -49,10 +45,6 @@ struct pk_str pk_loghead_word(struct pk_str *rest) {
 
 static bool is_upper(char c) {
     return c >= 'A' && c <= 'Z';
-}
-
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
 }
 
 static bool is_letter(char c) {
@@ -152,7 +144,7 @@ static struct pk_str without_uptime(struct pk_str s) {
         if (s.p[i] == ']') {
             return skip(behind(s, i + 1u), " ");
         }
-        if (!is_digit(s.p[i]) && s.p[i] != '.' && s.p[i] != ' ') {
+        if (!pk_is_digit(s.p[i]) && s.p[i] != '.' && s.p[i] != ' ') {
             return s;
         }
     }
@@ -163,21 +155,22 @@ static struct pk_str without_uptime(struct pk_str s) {
 static void take_tag(struct pk_str rest, struct pk_logline *out) {
     uint32_t n = 0;
     out->message = rest;
-    while (n < rest.n && n < PK_LOG_NAME_BYTES_MAX && !is_blank(rest.p[n]) && rest.p[n] != '\0' &&
+    while (n < rest.n && n < PK_LOG_NAME_BYTES_MAX && !pk_is_blank(rest.p[n]) && rest.p[n] != '\0' &&
            !is_one_of(rest.p[n], "[(:")) {
         n++;
     }
     if (n == 0 || n >= rest.n) {
         return;
     }
-    if (is_blank(rest.p[n])) {
+    if (pk_is_blank(rest.p[n])) {
         const bool is_repeated =
             pk_str_starts(rest, "last message") || pk_str_starts(rest, "message repeated");
         out->program = is_repeated ? out->program : (struct pk_str){rest.p, n};
         return;
     }
     uint32_t end = n;
-    while (end < rest.n && rest.p[end] != ':' && !is_blank(rest.p[end]) && end - n < PK_LOG_NAME_BYTES_MAX) {
+    while (end < rest.n && rest.p[end] != ':' && !pk_is_blank(rest.p[end]) &&
+           end - n < PK_LOG_NAME_BYTES_MAX) {
         end++;
     }
     out->program = (struct pk_str){rest.p, n};
@@ -252,7 +245,7 @@ static bool is_name(struct pk_str s) {
     }
     for (uint32_t i = 0; i < s.n; i++) {
         const char c = s.p[i];
-        if (!is_letter(c) && !is_digit(c) && !is_one_of(c, "._-$/:")) {
+        if (!is_letter(c) && !pk_is_digit(c) && !is_one_of(c, "._-$/:")) {
             return false;
         }
     }
@@ -282,7 +275,7 @@ static void take_bracket(struct pk_str inner, struct pk_logline *out) {
         at = next;
         next = memchr(at + 1, '@', inner.n - (uint32_t)(at + 1 - inner.p));
     }
-    if (at == NULL || at + 1 >= inner.p + inner.n || !is_digit(at[1])) {
+    if (at == NULL || at + 1 >= inner.p + inner.n || !pk_is_digit(at[1])) {
         return;
     }
     const struct pk_str name = short_class((struct pk_str){inner.p, (uint32_t)(at - inner.p)});
@@ -316,7 +309,7 @@ static struct pk_str skip_marks(struct pk_str rest, struct pk_logline *out) {
         }
         struct pk_str after = rest;
         const struct pk_str word = pk_loghead_word(&after);
-        if (word.n > 3u && is_digit(word.p[0]) && contains(word, '#') && is_tag(word)) {
+        if (word.n > 3u && pk_is_digit(word.p[0]) && contains(word, '#') && is_tag(word)) {
             out->program = pk_str_of("nginx");
             rest = after;
             continue;
@@ -396,7 +389,7 @@ static bool take_level(struct pk_str rest, struct pk_logline *out) {
         if (is_tag(word) && i > 1u) {
             return false; /* the text has begun */
         }
-        const bool is_candidate = is_name(word) && contains(word, '.') && !is_digit(word.p[word.n - 1u]);
+        const bool is_candidate = is_name(word) && contains(word, '.') && !pk_is_digit(word.p[word.n - 1u]);
         name = is_candidate || (i == 1u && start.p > word.p) ? word : name;
         before = word;
     }
@@ -420,7 +413,7 @@ static bool take_logcat(struct pk_str rest, struct pk_logline *out) {
     static const uint8_t SEVERITIES[] = {PK_SEV_INFO,   PK_SEV_INFO, PK_SEV_INFO,
                                          PK_SEV_MEDIUM, PK_SEV_HIGH, PK_SEV_CRITICAL};
     uint64_t number = 0;
-    if (rest.n == 0 || !is_digit(rest.p[0])) {
+    if (rest.n == 0 || !pk_is_digit(rest.p[0])) {
         return false;
     }
     if (pk_parse_u64(pk_loghead_word(&rest), &number) != PK_OK ||
@@ -500,4 +493,50 @@ void pk_loghead_httpd(struct pk_str rest, struct pk_logline *out) {
         rest = after;
     }
     out->message = skip_marks(rest, out);
+}
+
+/* ---- what a message says of itself ---- */
+
+/* "E0521 12:34:56.789012" */
+static bool take_klog_letter(struct pk_str s, struct pk_logline *out) {
+    if (s.n < 22u || !pk_is_digit(s.p[1]) || !pk_is_digit(s.p[4]) || s.p[5] != ' ' || s.p[8] != ':') {
+        return false;
+    }
+    out->severity = s.p[0] == 'F'   ? PK_SEV_CRITICAL
+                    : s.p[0] == 'E' ? PK_SEV_HIGH
+                    : s.p[0] == 'W' ? PK_SEV_MEDIUM
+                                    : PK_SEV_INFO;
+    return is_one_of(s.p[0], "IWEF");
+}
+
+/* key=value key="value": the level stands among the first ones, in front of the text. */
+static bool take_logfmt_level(struct pk_str s, struct pk_logline *out) {
+    if (!is_one_of(s.p[0], "lstrc") || memchr(s.p, '=', s.n < 10u ? s.n : 10u) == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < 8u && s.n > 0; i++) {
+        const struct pk_str word = pk_loghead_word(&s);
+        if (pk_str_starts(word, "msg=")) {
+            return false;
+        }
+        if (contains(word, '=') && pk_loghead_level(word, &out->severity)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void pk_loghead_inner(struct pk_logline *out) {
+    struct pk_str rest = out->message;
+    const char first = rest.p[0];
+    if (first >= 'a' && first <= 'z') {
+        out->has_severity = take_logfmt_level(rest, out);
+        return;
+    }
+    if (first != '[' && !is_upper(first)) {
+        return;
+    }
+    const struct pk_str word = pk_loghead_word(&rest), name = drop_end(word, ":");
+    out->has_severity = take_klog_letter(out->message, out) ||
+                        ((first == '[' || is_shouted(name)) && pk_loghead_level(word, &out->severity));
 }

@@ -16,4 +16,7 @@ void pk_loghead_syslog(struct pk_str rest, struct pk_logline *out);
 void pk_loghead_stamped(struct pk_str rest, struct pk_logline *out);
 /* " [level] [pid 1] text" behind the bracket of Apache's time. */
 void pk_loghead_httpd(struct pk_str rest, struct pk_logline *out);
+/* A message that is not empty, of a line whose head names no level: "E0521 12:34:56.7 ...", "ERROR text",
+ * "[error] text", "time=... level=error msg=...". Fills the severity. */
+void pk_loghead_inner(struct pk_logline *out);
 #endif

@@ -7,10 +7,6 @@
 #include "event/pk_loghead.h"
 #include "event/pk_logjson.h"
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 static struct pk_str behind(struct pk_str s, uint32_t n) {
     return (struct pk_str){s.p + n, s.n - n};
 }
@@ -183,7 +179,7 @@ static bool take_kmsg(struct pk_log_reader *r, struct pk_str line, struct pk_log
     struct pk_str rest = line, piece;
     uint64_t numbers[3] = {0};
     uint32_t digits = 0;
-    while (digits < line.n && is_digit(line.p[digits])) {
+    while (digits < line.n && pk_is_digit(line.p[digits])) {
         digits++;
     }
     if (line.n < 8u || digits == 0 || digits == line.n || line.p[digits] != ',') {
@@ -247,10 +243,10 @@ static bool take_syslog5(struct pk_log_reader *r, struct pk_str rest, struct pk_
 static bool take_priority(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
     uint32_t n = 1;
     unsigned priority = 0;
-    if (line.n < 4u || line.p[0] != '<' || !is_digit(line.p[1])) {
+    if (line.n < 4u || line.p[0] != '<' || !pk_is_digit(line.p[1])) {
         return false;
     }
-    for (; n < 5u && n < line.n && is_digit(line.p[n]); n++) {
+    for (; n < 5u && n < line.n && pk_is_digit(line.p[n]); n++) {
         priority = priority * 10u + (unsigned)(line.p[n] - '0');
     }
     if (n >= line.n || line.p[n] != '>' || priority > 191u) {
@@ -266,16 +262,34 @@ static bool take_priority(struct pk_log_reader *r, struct pk_str line, struct pk
     return true;
 }
 
+/* Length of the time in brackets of an access log, 0 = none; *out: from it on. The name of the user stands in
+ * front of it and may be of any bytes, brackets as well: such a line must not pass for one of another form.
+ */
+static uint32_t access_time(struct pk_str line, struct pk_str *out, struct pk_logtime *out_time) {
+    const char *end = line.p + line.n, *bracket = memchr(line.p, '[', line.n);
+    if (bracket == line.p) {
+        return 0;
+    }
+    for (; bracket != NULL && bracket + 24 <= end;
+         bracket = memchr(bracket + 1, '[', (size_t)(end - bracket - 1))) {
+        if (bracket[3] != '/') {
+            continue;
+        }
+        *out = behind(line, (uint32_t)(bracket - line.p) + 1u);
+        const uint32_t n = pk_logtime_parse(*out, out_time);
+        if (n > 0 && n + 2u < out->n && out->p[n] == ']') {
+            return n;
+        }
+    }
+    return 0;
+}
+
 /* 192.0.2.1 - user [21/Nov/2026:05:04:50 +0000] "GET / HTTP/1.1" 200 12 */
 static bool take_access(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
+    struct pk_str inner;
     struct pk_logtime t;
-    const char *bracket = memchr(line.p, '[', line.n < 512u ? line.n : 512u);
-    if (bracket == NULL || bracket == line.p || bracket + 24 > line.p + line.n || bracket[3] != '/') {
-        return false;
-    }
-    const struct pk_str inner = behind(line, (uint32_t)(bracket - line.p) + 1u);
-    const uint32_t n = pk_logtime_parse(inner, &t);
-    if (n == 0 || n + 2u >= inner.n || inner.p[n] != ']') {
+    const uint32_t n = access_time(line, &inner, &t);
+    if (n == 0) {
         return false;
     }
     struct pk_str rest = line;
@@ -287,6 +301,25 @@ static bool take_access(struct pk_log_reader *r, struct pk_str line, struct pk_l
     return true;
 }
 
+/* The same as the message of another form: web servers write to syslog, containers to their engine. */
+static void take_access_message(struct pk_logline *out) {
+    const struct pk_str line = out->message;
+    struct pk_str rest, inner;
+    struct pk_logtime t;
+    const char first = line.n > 24u ? line.p[0] : ' ';
+    if (!pk_is_digit(first) && first != ':' && (first < 'a' || first > 'f')) {
+        return; /* no address begins with it */
+    }
+    const char *blank = memchr(line.p, ' ', line.n < 46u ? line.n : 46u);
+    rest = blank != NULL ? behind(line, (uint32_t)(blank - line.p)) : line;
+    const uint32_t n = pk_str_starts(rest, " - ") ? access_time(line, &inner, &t) : 0;
+    if (n > 0) {
+        out->format = PK_LOG_FORMAT_ACCESS;
+        out->ip = (struct pk_str){line.p, line.n - rest.n};
+        out->message = behind(inner, n + 2u);
+    }
+}
+
 /* E0521 12:34:56.789012    1 file.go:123] text */
 static bool take_klog(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
     static const char LETTERS[] = "IWEF";
@@ -294,7 +327,7 @@ static bool take_klog(struct pk_log_reader *r, struct pk_str line, struct pk_log
     char stamp[16];
     struct pk_logtime t;
     const char *letter = line.n > 22u && line.p[0] != '\0' ? strchr(LETTERS, line.p[0]) : NULL;
-    if (letter == NULL || !is_digit(line.p[1]) || !is_digit(line.p[4]) || line.p[5] != ' ') {
+    if (letter == NULL || !pk_is_digit(line.p[1]) || !pk_is_digit(line.p[4]) || line.p[5] != ' ') {
         return false;
     }
     memcpy(stamp, line.p + 1, 2);
@@ -343,7 +376,7 @@ static bool take_further_on(struct pk_log_reader *r, struct pk_str line, struct 
         (void)pk_loghead_word(&inner);
         (void)pk_loghead_word(&inner);
         inner = skip_blanks(inner);
-        const uint32_t again = inner.n > 0 && !is_digit(inner.p[0]) ? pk_logtime_parse(inner, &t) : 0;
+        const uint32_t again = inner.n > 0 && !pk_is_digit(inner.p[0]) ? pk_logtime_parse(inner, &t) : 0;
         if (again > 0) {
             pk_loghead_syslog(behind(inner, again), out);
         } else {
@@ -386,6 +419,45 @@ void pk_log_reader_resume(struct pk_log_reader *r, const struct pk_log_memory *m
     r->month = 0;
 }
 
+/* What is tried on a line, in this order. */
+enum {
+    TRY_JSON = 1,
+    TRY_PRIORITY = 2,
+    TRY_KMSG = 4,
+    TRY_DMESG = 8,
+    TRY_START = 16,
+    TRY_BRACKETED = 32,
+    TRY_ACCESS = 64,
+    TRY_KLOG = 128,
+    TRY_FURTHER_ON = 256,
+    TRY_ALL = 511
+};
+static const uint16_t TRIES[PK_LOG_FORMAT_COUNT + 1] = {
+    [PK_LOG_FORM_AUTO] = TRY_ALL,
+    [1 + PK_LOG_FORMAT_PLAIN] = 0,
+    [1 + PK_LOG_FORMAT_SYSLOG] = TRY_PRIORITY | TRY_START,
+    [1 + PK_LOG_FORMAT_SYSLOG5] = TRY_PRIORITY,
+    [1 + PK_LOG_FORMAT_KERNEL] = TRY_PRIORITY | TRY_KMSG | TRY_DMESG,
+    [1 + PK_LOG_FORMAT_JSON] = TRY_JSON,
+    [1 + PK_LOG_FORMAT_ACCESS] = TRY_ACCESS,
+    [1 + PK_LOG_FORMAT_HTTPD] = TRY_BRACKETED,
+    [1 + PK_LOG_FORMAT_STAMPED] = TRY_START | TRY_BRACKETED | TRY_KLOG | TRY_FURTHER_ON,
+};
+
+static bool take_form(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
+    const unsigned tries = TRIES[r->form];
+    const char first = line.p[0];
+    return (first == '{' && (tries & TRY_JSON) != 0 && pk_logjson_parse(r, line, out)) ||
+           (first == '<' && (tries & TRY_PRIORITY) != 0 && take_priority(r, line, out)) ||
+           ((tries & TRY_KMSG) != 0 && take_kmsg(r, line, out)) ||
+           (first == '[' && (tries & TRY_DMESG) != 0 && take_dmesg(r, line, out)) ||
+           ((tries & TRY_START) != 0 && take_at_start(r, line, out)) ||
+           ((tries & TRY_BRACKETED) != 0 && take_bracketed(r, line, out)) ||
+           ((tries & TRY_ACCESS) != 0 && take_access(r, line, out)) ||
+           ((tries & TRY_KLOG) != 0 && take_klog(r, line, out)) ||
+           ((tries & TRY_FURTHER_ON) != 0 && take_further_on(r, line, out));
+}
+
 void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
     memset(out, 0, sizeof *out);
     r->line_count++;
@@ -407,12 +479,14 @@ void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_log
     line = pk_str_starts(line, "\xEF\xBB\xBF") ? behind(line, 3) : line;
     out->message = line;
     out->format = PK_LOG_FORMAT_PLAIN;
-    if (line.n > 0 && !(line.p[0] == '{' && pk_logjson_parse(r, line, out)) &&
-        !(line.p[0] == '<' && take_priority(r, line, out)) && !take_kmsg(r, line, out) &&
-        !(line.p[0] == '[' && take_dmesg(r, line, out)) && !take_at_start(r, line, out) &&
-        !take_bracketed(r, line, out) && !take_access(r, line, out) && !take_klog(r, line, out)) {
-        (void)take_further_on(r, line, out);
+    const bool is_taken = line.n > 0 && take_form(r, line, out);
+    if (is_taken && out->format != PK_LOG_FORMAT_ACCESS) {
+        take_access_message(out);
     }
+    if (!out->has_severity && out->format != PK_LOG_FORMAT_ACCESS && out->message.n > 0) {
+        pk_loghead_inner(out);
+    }
+    r->other_form_count += !is_taken && r->form > 1 + PK_LOG_FORMAT_PLAIN ? 1u : 0u;
     keep_program(r, out);
     r->time_count += out->has_time ? 1u : 0u;
     r->format_count[out->format]++;

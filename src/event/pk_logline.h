@@ -1,8 +1,8 @@
 #ifndef PK_LOGLINE_H
 #define PK_LOGLINE_H
-/* One line of a log taken apart: when, where, who, how bad, what. The form is recognised line by line;
- * nothing is configured. Lines are hostile input: any bytes, any length; nothing is refused, what cannot be
- * told stays empty. */
+/* One line of a log taken apart: when, where, who, how bad, what. The form is recognised line by line, or is
+ * the one the reader was told. Lines are hostile input: any bytes, any length; nothing is refused, what
+ * cannot be told stays empty. */
 #include "base/pk_severity.h"
 #include "event/pk_logtime.h"
 #include "event/pk_pattern.h"
@@ -30,13 +30,15 @@ struct pk_logline {
 /* What must be remembered from line to line of one file. Belongs to the caller; zero it, or use the
  * initializer. */
 struct pk_log_reader {
-    int year;             /* of the next line that names none; 0 = not known, such a line has no time */
+    uint8_t form; /* PK_LOG_FORM_AUTO: recognised; else 1 + enum pk_log_format, and what is not of it is plain
+                     text */
+    int year;     /* of the next line that names none; 0 = not known, such a line has no time */
     uint8_t month;        /* of the last such line; 0 = none yet */
     uint32_t wrap_count;  /* times such lines went from December to January */
     int64_t boot_wall_ms; /* when the kernel's clock was 0; 0 = not known */
     uint64_t uptime_ms;   /* newest the kernel's lines said; 0 = none yet */
     uint64_t line_count, cut_count /* longer than PK_LOG_LINE_BYTES_MAX */,
-        odd_byte_count /* lines with NUL or not UTF-8 */;
+        odd_byte_count /* lines with NUL or not UTF-8 */, other_form_count /* not of `form` */;
     uint64_t time_count; /* lines with a time of their own */
     uint64_t format_count[PK_LOG_FORMAT_COUNT];
     char decoded[PK_LOG_LINE_BYTES_MAX];      /* message of a JSON line */
@@ -63,6 +65,7 @@ void pk_log_reader_keep(const struct pk_log_reader *r, struct pk_log_memory *out
 /* Goes on with another file: lines without a year are of `year` (0 = not known). */
 void pk_log_reader_resume(struct pk_log_reader *r, const struct pk_log_memory *memory, int year);
 
-/* line without its end. Fills *out whole. */
+/* line without its end. Fills *out whole. A told form takes what goes by its name in other files as well:
+ * syslog also RFC 3164 with an ISO time, kernel also behind a priority. */
 void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out);
 #endif

@@ -11,10 +11,6 @@ struct cursor {
     bool is_bad;
 };
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 static char peek(const struct cursor *c) {
     return c->at < c->n ? c->p[c->at] : '\0';
 }
@@ -38,7 +34,7 @@ static void want(struct cursor *c, const char *any_of) {
 /* least..most digits. */
 static unsigned number(struct cursor *c, unsigned least, unsigned most) {
     unsigned value = 0, count = 0;
-    while (count < most && is_digit(peek(c))) {
+    while (count < most && pk_is_digit(peek(c))) {
         value = value * 10u + (unsigned)(peek(c) - '0');
         c->at++;
         count++;
@@ -49,7 +45,7 @@ static unsigned number(struct cursor *c, unsigned least, unsigned most) {
 
 static unsigned digits_ahead(const struct cursor *c) {
     unsigned count = 0;
-    while (c->at + count < c->n && count < 20u && is_digit(c->p[c->at + count])) {
+    while (c->at + count < c->n && count < 20u && pk_is_digit(c->p[c->at + count])) {
         count++;
     }
     return count;
@@ -82,12 +78,12 @@ static bool weekday_name(struct cursor *c) {
 /* [.,:]123456 behind the seconds, to ms. */
 static void fraction(struct cursor *c, struct pk_logtime *t) {
     const char mark = peek(c);
-    if ((mark != '.' && mark != ',' && mark != ':') || c->at + 1u >= c->n || !is_digit(c->p[c->at + 1u])) {
+    if ((mark != '.' && mark != ',' && mark != ':') || c->at + 1u >= c->n || !pk_is_digit(c->p[c->at + 1u])) {
         return;
     }
     c->at++;
     unsigned scale = 100;
-    while (is_digit(peek(c))) {
+    while (pk_is_digit(peek(c))) {
         t->ms = (uint16_t)(t->ms + scale * (unsigned)(peek(c) - '0'));
         scale /= 10u;
         c->at++;
@@ -135,9 +131,11 @@ static int zone(struct cursor *c, struct pk_logtime *t) {
     return sign == '-' ? -east : east;
 }
 
+/* Without a year the 29th of February may be. */
 static bool is_valid(const struct pk_logtime *t) {
+    enum { LEAP_YEAR = 2000 };
     return t->month >= 1 && t->month <= 12 && t->day >= 1 && t->hour <= 23 && t->minute <= 59 &&
-           t->second <= 60 && t->day <= (t->needs_year ? 31u : pk_time_days_in_month(t->year, t->month));
+           t->second <= 60 && t->day <= pk_time_days_in_month(t->needs_year ? LEAP_YEAR : t->year, t->month);
 }
 
 static int64_t wall_of(const struct pk_logtime *t) {
@@ -147,7 +145,7 @@ static int64_t wall_of(const struct pk_logtime *t) {
 void pk_logtime_set_year(struct pk_logtime *t, int year) {
     t->year = year;
     t->needs_year = false;
-    t->wall_ms = wall_of(t);
+    t->wall_ms = t->day <= pk_time_days_in_month(year, t->month) ? wall_of(t) : 0;
 }
 
 static uint32_t done(const struct cursor *c, struct pk_logtime *t, int east_minutes) {
@@ -283,7 +281,7 @@ static uint32_t weekday_first(struct cursor c, struct pk_logtime *t) {
     if (c.is_bad) {
         return 0;
     }
-    return is_digit(peek(&c)) ? day_month_name(c, t) : month_first(c, t);
+    return pk_is_digit(peek(&c)) ? day_month_name(c, t) : month_first(c, t);
 }
 
 /* Unix seconds or milliseconds of the years 2001 to 2286. */
@@ -310,7 +308,7 @@ uint32_t pk_logtime_parse(struct pk_str s, struct pk_logtime *out) {
     if (s.n < 8u) {
         return 0;
     }
-    if (!is_digit(s.p[0])) {
+    if (!pk_is_digit(s.p[0])) {
         return weekday_name(&c) ? weekday_first(c, out) : month_first(c, out);
     }
     const unsigned digits = digits_ahead(&c);

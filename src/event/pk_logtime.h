@@ -23,7 +23,7 @@ struct pk_logtime {
  * 2026 05:04:50.123; 11/21/2026 05:04:50; 11-21 05:04:50.123; 1795237490, 1795237490.123 and 1795237490123.
  */
 uint32_t pk_logtime_parse(struct pk_str s, struct pk_logtime *out);
-/* Sets the year of one that lacks it. */
+/* Sets the year of one that lacks it; wall_ms 0: it had no such day. */
 void pk_logtime_set_year(struct pk_logtime *t, int year);
 /* Seconds since boot, "12.345678": bytes taken, 0 = none. */
 uint32_t pk_logtime_parse_uptime(struct pk_str s, struct pk_logtime *out);

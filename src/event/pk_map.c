@@ -222,21 +222,68 @@ static uint32_t wildcard_count(struct pk_str filter) {
     return count;
 }
 
-int pk_map_incomplete(const struct pk_map_table *t, const char **out_why) {
+/* What a template says when the message says nothing: all of it when it has no field, the default of its only
+ * field; empty: it depends. */
+static struct pk_str fixed_text(struct pk_str template) {
+    const char *open = template.n > 0 ? memchr(template.p, '{', template.n) : NULL;
+    const char *bar = open != NULL ? memchr(template.p, '|', template.n) : NULL;
+    if (open == NULL) {
+        return template;
+    }
+    const char *end = template.p + template.n - 1;
+    if (open != template.p || bar == NULL || memchr(template.p, '}', template.n) != end) {
+        return pk_str_make(NULL, 0);
+    }
+    return pk_str_make(bar + 1, (size_t)(end - bar - 1));
+}
+
+static bool are_words_right(const struct pk_map_table *t, const struct pk_map_row *r,
+                            struct pk_map_error *out) {
+    enum pk_severity severity = PK_SEV_INFO;
+    double number = 0;
+    const struct pk_str said = fixed_text(pk_map_str(t, r->severity));
+    const struct pk_str value = fixed_text(pk_map_str(t, r->value));
+    const struct pk_str word = pk_map_text_word(pk_map_str(t, r->severities), said);
+    const struct pk_str figure = pk_map_text_word(pk_map_str(t, r->values), value);
+    if (word.n > 0 && pk_severity_parse(word, &severity) < 0) {
+        *out = (struct pk_map_error){"'{}' is not a severity: info, low, medium, high, critical", word,
+                                     "severity"};
+        return false;
+    }
+    if (figure.n > 0 && !pk_str_eq_nocase(figure, "true") && !pk_str_eq_nocase(figure, "false") &&
+        pk_parse_double(figure, &number) < 0) {
+        *out = (struct pk_map_error){"'{}' is not a number; a part of the message stands in braces", figure,
+                                     "value"};
+        return false;
+    }
+    return true;
+}
+
+int pk_map_incomplete(const struct pk_map_table *t, struct pk_map_error *out) {
+    const char *why = NULL;
     for (uint32_t i = 0; i < t->count; i++) {
         const struct pk_map_row *r = &t->rows[i];
+        const struct pk_str name = pk_str_of(r->name);
         if (r->topic.n == 0 || r->type.n == 0 || r->source.n == 0) {
-            *out_why = "[map {}] needs topic, type and source";
+            *out = (struct pk_map_error){"[map {}] needs topic, type and source", name, NULL};
             return (int)i;
         }
-        const struct pk_map_ref templates[] = {r->type, r->source,      r->severity, r->value,
-                                               r->text, r->correlation, r->time};
+        const struct {
+            struct pk_map_ref text;
+            const char *key;
+        } templates[] = {{r->type, "type"},   {r->source, "source"}, {r->severity, "severity"},
+                         {r->value, "value"}, {r->text, "text"},     {r->correlation, "correlation"},
+                         {r->time, "time"}};
         const uint32_t captures = wildcard_count(pk_map_str(t, r->topic));
         for (uint32_t k = 0; k < PK_COUNT_OF(templates); k++) {
-            if (!pk_map_text_is_template(pk_map_str(t, templates[k]), captures, out_why)) {
-                *out_why = "[map {}] names a wildcard that its topic does not have";
+            if (!pk_map_text_is_template(pk_map_str(t, templates[k].text), captures, &why)) {
+                *out = (struct pk_map_error){"[map {}] names a wildcard that its topic does not have", name,
+                                             templates[k].key};
                 return (int)i;
             }
+        }
+        if (!are_words_right(t, r, out)) {
+            return (int)i;
         }
     }
     return -1;

@@ -72,8 +72,13 @@ PK_MUST_USE int pk_map_set(struct pk_map_table *t, uint32_t row, struct pk_str k
                            const char **out_why);
 /* Keys for "did you mean", NULL at the end. */
 const char *pk_map_key_word(uint32_t index);
-/* A row that lacks something, or -1; *out_why with "{}" for its name. */
-int pk_map_incomplete(const struct pk_map_table *t, const char **out_why);
+/* A row that lacks something or can never make an event, or -1. */
+struct pk_map_error {
+    const char *why; /* with "{}" for the argument */
+    struct pk_str argument;
+    const char *key; /* it is about; NULL: the row */
+};
+int pk_map_incomplete(const struct pk_map_table *t, struct pk_map_error *out);
 struct pk_str pk_map_str(const struct pk_map_table *t, struct pk_map_ref ref);
 
 /* Does a topic reach the filter? Fills what the wildcards stood for, '#' with all the rest. */

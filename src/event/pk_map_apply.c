@@ -240,6 +240,13 @@ static enum pk_map_reason put_rest(struct apply *a) {
     return r;
 }
 
+/* What the topic or the payload fills in is named by whoever may publish there, and they may be any number.
+ */
+static bool has_field(const struct pk_map_table *t, struct pk_map_ref ref) {
+    const struct pk_str s = pk_map_str(t, ref);
+    return s.n > 0 && memchr(s.p, '{', s.n) != NULL;
+}
+
 enum pk_map_reason pk_map_apply(const struct pk_map_table *t, uint32_t row, struct pk_str topic,
                                 struct pk_str payload, bool is_retained, struct pk_event_in *out,
                                 struct pk_map_outcome *outcome) {
@@ -272,5 +279,7 @@ enum pk_map_reason pk_map_apply(const struct pk_map_table *t, uint32_t row, stru
     if (r != PK_MAP_TAKEN) {
         return r;
     }
+    out->is_foreign = has_field(t, a.row->source);
+    out->is_type_foreign = has_field(t, a.row->type);
     return is_empty && a.row->has_empty ? put_empty(&a) : put_rest(&a);
 }

@@ -5,13 +5,6 @@
 #include "base/pk_assert.h"
 #include "base/pk_copy.h"
 
-const char *pk_log_format_word(enum pk_log_format f) {
-    static const char *const WORDS[PK_LOG_FORMAT_COUNT] = {"plain", "syslog", "syslog5", "kernel",
-                                                           "json",  "access", "httpd",   "stamped"};
-    PK_ASSERT((unsigned)f < PK_LOG_FORMAT_COUNT);
-    return WORDS[f];
-}
-
 struct pk_str pk_pattern_ref_str(const char *text, struct pk_pattern_ref ref) {
     return (struct pk_str){text + ref.at, ref.n};
 }
@@ -102,18 +95,14 @@ static bool is_literal_at(struct pk_str message, uint32_t at, struct pk_str lite
     return true;
 }
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 /* Letters of host names as well: servers that look names up log those. */
 static bool is_ip_byte(char c) {
-    return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '.' || c == ':' || c == '-' ||
+    return pk_is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '.' || c == ':' || c == '-' ||
            c == '_' || c == '%';
 }
 
 static bool is_value_byte(char c) {
-    return is_digit(c) || c == '.' || c == '-' || c == '+';
+    return pk_is_digit(c) || c == '.' || c == '-' || c == '+';
 }
 
 static bool is_word_byte(char c) {

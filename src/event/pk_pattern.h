@@ -3,6 +3,7 @@
 /* What a line of a log means: literal texts with fields between them, e.g. "Failed password for {user} from
  * {ip} port". The model and the walk over one message; pk_pattern_parse.h reads config/patterns/ (grammar in
  * its README), pk_patterns.h finds the row of a message among all of them at once. */
+#include "base/pk_log_format.h"
 #include "base/pk_severity.h"
 #include "base/pk_text.h"
 
@@ -15,31 +16,18 @@ enum {
         4 /* of the longest literal of a text: shorter ones would be met everywhere */
 };
 
-/* How a line was written; a bit each in pk_pattern.formats. */
-enum pk_log_format {
-    PK_LOG_FORMAT_PLAIN,   /* no time */
-    PK_LOG_FORMAT_SYSLOG,  /* RFC 3164 and what programs write like it */
-    PK_LOG_FORMAT_SYSLOG5, /* RFC 5424 */
-    PK_LOG_FORMAT_KERNEL,  /* kmsg, dmesg */
-    PK_LOG_FORMAT_JSON,    /* journalctl -o json and programs that write objects */
-    PK_LOG_FORMAT_ACCESS,  /* common and combined log of web servers */
-    PK_LOG_FORMAT_HTTPD,   /* error log of Apache: [time] [level] text */
-    PK_LOG_FORMAT_STAMPED, /* a time, then text of any form: log4j, databases, containers */
-    PK_LOG_FORMAT_COUNT
-};
-const char *pk_log_format_word(enum pk_log_format f); /* "plain" "syslog" ... */
-
 struct pk_pattern_ref { /* bytes of the book's text */
     uint16_t at, n;
 };
 
-struct pk_pattern { /* what any of its texts means; 28 bytes */
+struct pk_pattern { /* what any of its texts means; 32 bytes */
     struct pk_pattern_ref id, event, source, programs;
-    struct pk_pattern_ref value; /* name of the field it is in; n 0: value_whole when has_value */
+    struct pk_pattern_ref family; /* name of its file */
+    struct pk_pattern_ref value;  /* name of the field it is in; n 0: value_whole when has_value */
     int16_t value_whole;
     uint8_t once;        /* patterns of one number say the same thing of a source in other words; 0 = none */
     uint8_t once_member; /* which of them, 0 .. PK_PATTERN_ONCE_MAX - 1 */
-    uint8_t formats;     /* 1 << enum pk_log_format; 0 = all */
+    uint8_t formats;     /* 1 << enum pk_log_format; 0 = all; parsed: all but access when none is said */
     uint8_t severity;    /* enum pk_severity; PK_SEV_COUNT = that of the line */
     bool has_value;
     uint8_t reserved;
@@ -50,10 +38,10 @@ struct pk_pattern_row { /* one text; 8 bytes */
     uint8_t anchor_at, anchor_bytes; /* what pk_pattern_anchor says of match; 0 bytes: it is too far behind */
     bool is_at_start;                /* text begins where the message does */
 };
-_Static_assert(sizeof(struct pk_pattern) == 28u && sizeof(struct pk_pattern_row) == 8u,
+_Static_assert(sizeof(struct pk_pattern) == 32u && sizeof(struct pk_pattern_row) == 8u,
                "no holes: the tables are read-only data of small boards");
 
-/* Patterns, their rows and their strings; memory belongs to the caller. */
+/* Patterns, their rows and their strings; memory belongs to the caller. pattern_cap <= PK_PATTERNS_MAX. */
 struct pk_pattern_book {
     struct pk_pattern *patterns;
     struct pk_pattern_row *rows;

@@ -5,13 +5,14 @@
 #include "base/pk_assert.h"
 #include "event/pk_intern.h"
 
-enum { ONCE_GROUPS_MAX = 16 }; /* in one file */
+enum { ONCE_WORD_BYTES_MAX = 47, ONCE_GROUPS_MAX = 16 }; /* in one file */
 
 struct parse {
     struct pk_pattern_book *book;
     struct pk_diag *diag;
     const char *file;
     struct pk_pattern section;
+    struct pk_pattern_ref family; /* n 0: not stored yet */
     uint32_t first_row;
     uint32_t line, column;               /* of the section */
     struct pk_ini_item source, value;    /* where they were said, for messages */
@@ -50,13 +51,25 @@ static int fail_word(struct parse *p, uint32_t line, uint32_t column, const char
     return fail(p, line, column, text, word);
 }
 
+static int fail_room(struct parse *p, uint32_t line, uint32_t column, const char *what, uint32_t cap,
+                     struct pk_str argument) {
+    char text[96];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, "no room for '{}': this board takes ");
+    pk_buf_put_u64(&b, cap);
+    pk_buf_putc(&b, ' ');
+    pk_buf_puts(&b, what);
+    return fail(p, line, column, text, argument);
+}
+
 /* ---- the book's text ---- */
 
 static int store(struct parse *p, uint32_t line, uint32_t column, struct pk_str s,
                  struct pk_pattern_ref *out) {
     struct pk_pattern_book *b = p->book;
     if (s.n > b->text_cap - b->text_bytes) {
-        return fail(p, line, column, "the patterns together are too long", s);
+        return fail_room(p, line, column, "bytes of patterns", b->text_cap, s);
     }
     memcpy(b->text + b->text_bytes, s.p, s.n);
     *out = (struct pk_pattern_ref){(uint16_t)b->text_bytes, (uint16_t)s.n};
@@ -132,7 +145,7 @@ static void store_anchor(const char *text, struct pk_pattern_row *row) {
 static int take_match(struct parse *p, const struct pk_ini_item *item) {
     struct pk_pattern_book *b = p->book;
     if (b->row_count >= b->row_cap) {
-        return fail_value(p, item, "no room for another pattern");
+        return fail_room(p, item->value_line, item->value_column, "texts", b->row_cap, item->value);
     }
     struct pk_pattern_row *row = &b->rows[b->row_count];
     PK_ASSERT(b->pattern_count < PK_PATTERNS_MAX);
@@ -193,16 +206,13 @@ static int take_formats(struct parse *p, const struct pk_ini_item *item) {
         words[i] = pk_log_format_word((enum pk_log_format)i);
     }
     while (pk_str_split(&rest, '|', &word)) {
+        enum pk_log_format format = PK_LOG_FORMAT_PLAIN;
         word = pk_str_trim(word);
-        unsigned i = 0;
-        while (i < PK_LOG_FORMAT_COUNT && !pk_str_eq_c(word, words[i])) {
-            i++;
-        }
-        if (i == PK_LOG_FORMAT_COUNT) {
+        if (pk_log_format_parse(word, &format) != PK_OK) {
             return fail_word(p, item->value_line, item->value_column, "log format", word, words,
                              PK_LOG_FORMAT_COUNT);
         }
-        p->section.formats |= (uint8_t)(1u << i);
+        p->section.formats |= (uint8_t)(1u << format);
     }
     return PK_OK;
 }
@@ -210,6 +220,9 @@ static int take_formats(struct parse *p, const struct pk_ini_item *item) {
 /* Sections of one file with the same word; each is a member. */
 static int take_once(struct parse *p, const struct pk_ini_item *item) {
     uint32_t i = 0;
+    if (!pk_text_is_id(item->value, ".:", ONCE_WORD_BYTES_MAX)) {
+        return fail_value(p, item, "`once` is one word of 1 to 47 of A-Z a-z 0-9 _ - . :, not '{}'");
+    }
     while (i < p->group_count && !pk_str_eq(p->once[i], item->value)) {
         i++;
     }
@@ -316,8 +329,23 @@ static int end_section(struct parse *p) {
             return err;
         }
     }
+    /* Who asks a web server for something writes most of a line of an access log. */
+    const bool is_default = p->section.formats == 0;
+    p->section.formats = is_default ? (uint8_t) ~(1u << PK_LOG_FORMAT_ACCESS) : p->section.formats;
     b->patterns[b->pattern_count++] = p->section;
     return PK_OK;
+}
+
+/* "auth" of "/etc/picket/patterns.d/auth.patterns" */
+static struct pk_str family_of(const char *file) {
+    const struct pk_str suffix = pk_str_of(".patterns");
+    struct pk_str rest = pk_str_of(file), name = rest;
+    while (pk_str_split(&rest, '/', &name)) {
+    }
+    const bool is_usual =
+        name.n > suffix.n && pk_str_eq(pk_str_make(name.p + name.n - suffix.n, suffix.n), suffix);
+    name.n -= is_usual ? suffix.n : 0;
+    return name;
 }
 
 static int begin_section(struct parse *p, const struct pk_ini_item *item) {
@@ -336,10 +364,17 @@ static int begin_section(struct parse *p, const struct pk_ini_item *item) {
         }
     }
     if (b->pattern_count >= b->pattern_cap) {
-        return fail(p, item->line, item->column, "no room for pattern '{}'", item->section_name);
+        return fail_room(p, item->line, item->column, "patterns", b->pattern_cap, item->section_name);
     }
     memset(&p->section, 0, sizeof p->section);
     p->section.severity = PK_SEV_COUNT;
+    if (p->family.n == 0) {
+        const int err = store(p, item->line, item->column, family_of(p->file), &p->family);
+        if (err != PK_OK) {
+            return err;
+        }
+    }
+    p->section.family = p->family;
     p->first_row = b->row_count;
     p->line = item->line;
     p->column = item->column;

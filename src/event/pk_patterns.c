@@ -24,13 +24,12 @@ static uint32_t skip_slot(const char *p) {
 }
 _Static_assert(PK_PATTERNS_SKIPS == 1 << (32 - 20), "the slot is the top bits of the product");
 
-static void make_skips(struct pk_patterns_build *b, const struct pk_pattern_book *book,
-                       uint32_t window_bytes) {
-    memset(b->skips, (int)window_bytes - 2, sizeof b->skips);
+static void make_skips(uint8_t *skips, const struct pk_pattern_book *book, uint32_t window_bytes) {
+    memset(skips, (int)window_bytes - 2, PK_PATTERNS_SKIPS);
     for (uint32_t i = 0; i < book->row_count; i++) {
         const struct pk_str anchor = anchor_of(book, i);
         for (uint32_t at = 0; at + 3u <= window_bytes; at++) {
-            uint8_t *skip = &b->skips[skip_slot(anchor.p + at)];
+            uint8_t *skip = &skips[skip_slot(anchor.p + at)];
             const uint8_t left = (uint8_t)(window_bytes - 3u - at);
             *skip = left < *skip ? left : *skip;
         }
@@ -192,7 +191,7 @@ int pk_patterns_build(struct pk_patterns_build *b, const struct pk_pattern_book 
     b->node_count = 1;
     const uint32_t window_bytes = shortest_anchor(book);
     make_classes(b, book);
-    make_skips(b, book, window_bytes);
+    make_skips(b->skips, book, window_bytes);
     for (uint32_t i = 0; i < book->row_count; i++) {
         const int32_t node = add_anchor(b, anchor_of(book, i));
         if (node < 0) {
@@ -218,10 +217,69 @@ int pk_patterns_build(struct pk_patterns_build *b, const struct pk_pattern_book 
                                 .ends = b->ends,
                                 .classes = b->classes,
                                 .skips = b->skips,
+                                .pattern_count = book->pattern_count,
                                 .row_count = book->row_count,
                                 .cell_count = b->cell_count,
                                 .window_bytes = window_bytes};
     return PK_OK;
+}
+
+/* ---- chains ---- */
+
+static uint32_t head_slot(const char *p) {
+    const uint32_t bits = ((uint32_t)(uint8_t)p[0] & 31u) | ((uint32_t)(uint8_t)p[1] & 31u) << 5 |
+                          ((uint32_t)(uint8_t)p[2] & 31u) << 10 | ((uint32_t)(uint8_t)p[3] & 31u) << 15;
+    return bits * 0x9E3779B1u >> 26;
+}
+_Static_assert(PK_PATTERNS_HEADS == 1 << (32 - 26), "the slot is the top bits of the product");
+_Static_assert((int)PK_PATTERN_LITERAL_BYTES_MIN >= 4, "every anchor has the bytes of a slot");
+
+void pk_patterns_chain(struct pk_patterns_chains *c, const struct pk_pattern_book *book,
+                       struct pk_patterns *out) {
+    const uint32_t window_bytes = shortest_anchor(book);
+    PK_ASSERT(book->row_count <= PK_LIMIT_PATTERN_TEXTS);
+    memset(c->heads, 0, sizeof c->heads);
+    make_skips(c->skips, book, window_bytes);
+    for (uint32_t i = book->row_count; i > 0; i--) { /* the first ends up in front */
+        uint16_t *head = &c->heads[head_slot(anchor_of(book, i - 1u).p)];
+        c->next[i - 1u] = *head;
+        *head = (uint16_t)i;
+    }
+    *out = (struct pk_patterns){.patterns = book->patterns,
+                                .rows = book->rows,
+                                .text = book->text,
+                                .skips = c->skips,
+                                .heads = c->heads,
+                                .next = c->next,
+                                .pattern_count = book->pattern_count,
+                                .row_count = book->row_count,
+                                .window_bytes = window_bytes};
+}
+
+/* ---- by name ---- */
+
+uint32_t pk_patterns_pick(const struct pk_patterns *p, struct pk_str word, struct pk_patterns_set *io_set) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < p->pattern_count; i++) {
+        const struct pk_str id = pk_pattern_ref_str(p->text, p->patterns[i].id);
+        const struct pk_str family = pk_pattern_ref_str(p->text, p->patterns[i].family);
+        const bool is_begun = id.n > word.n && id.p[word.n] == '_';
+        const struct pk_str begin = {id.p, is_begun ? word.n : id.n};
+        if (pk_str_eq(family, word) || pk_str_eq(begin, word)) {
+            pk_bitset_set(io_set->bits, PK_PATTERNS_MAX, i);
+            count++;
+        }
+    }
+    return count;
+}
+
+int pk_patterns_find_id(const struct pk_patterns *p, struct pk_str id) {
+    for (uint32_t i = 0; i < p->pattern_count; i++) {
+        if (pk_str_eq(pk_pattern_ref_str(p->text, p->patterns[i].id), id)) {
+            return (int)i;
+        }
+    }
+    return PK_E_NOT_FOUND;
 }
 
 /* ---- find ---- */
@@ -231,6 +289,7 @@ struct search {
     const struct pk_patterns_query *q;
     struct pk_pattern_fields *out;
     uint32_t best; /* row_count = none yet */
+    uint32_t tries_left;
 };
 
 static bool is_program(const struct pk_patterns *p, const struct pk_pattern *pattern, struct pk_str program) {
@@ -254,6 +313,11 @@ static void try_row(struct search *s, uint32_t index, uint32_t at) {
     if (pattern->formats != 0 && (pattern->formats & (1u << s->q->format)) == 0) {
         return;
     }
+    if (s->tries_left == 0 ||
+        (s->q->only != NULL && !pk_bitset_has(s->q->only->bits, PK_PATTERNS_MAX, row->pattern))) {
+        return;
+    }
+    s->tries_left--;
     if (!is_program(s->p, pattern, s->q->program) ||
         !pk_pattern_walk_row(s->p->text, row, s->q->message, at, &fields)) {
         return;
@@ -279,11 +343,25 @@ static void try_ends(struct search *s, uint32_t end, uint32_t at) {
     }
 }
 
+/* The rows of one chain, first ones first. */
+static void try_chain(struct search *s, uint32_t at) {
+    const struct pk_patterns *p = s->p;
+    for (uint32_t row = p->heads[head_slot(s->q->message.p + at)]; row != 0; row = p->next[row - 1u]) {
+        if (row - 1u < s->best) {
+            try_row(s, row - 1u, at);
+        }
+    }
+}
+
 /* Every row whose anchor begins at `at`. */
 static void try_at(struct search *s, uint32_t at) {
-    const struct pk_patterns_cell *cells = s->p->cells, *here = &cells[ROOT];
+    const struct pk_patterns_cell *cells = s->p->cells, *here = cells;
     const uint8_t *classes = s->p->classes;
     const char *byte = s->q->message.p + at, *end = s->q->message.p + s->q->message.n;
+    if (cells == NULL) {
+        try_chain(s, at);
+        return;
+    }
     for (; byte < end; byte++) {
         const uint8_t class = classes[(uint8_t)*byte];
         here = cells + here->base + class;
@@ -298,7 +376,8 @@ static void try_at(struct search *s, uint32_t at) {
 
 int pk_patterns_find(const struct pk_patterns *p, const struct pk_patterns_query *q,
                      struct pk_pattern_fields *out_fields) {
-    struct search s = {.p = p, .q = q, .out = out_fields, .best = p->row_count};
+    struct search s = {
+        .p = p, .q = q, .out = out_fields, .best = p->row_count, .tries_left = PK_PATTERNS_TRIES_MAX};
     const uint8_t *skips = p->skips;
     out_fields->count = 0;
     if (p->row_count == 0 || q->message.n < p->window_bytes) {

@@ -56,6 +56,8 @@ _Static_assert((int)PK_PROBE_SERIES == (int)PK_PROM_SERIES, "a page's series fit
 struct pk_probe_error {
     const char *message;
     struct pk_str argument;
+    /* of finish: which section it is in, and which of its keys it is about, if one */
+    struct pk_str section, name, key;
 };
 
 /* ---- pk_probe_parse.c ---- */

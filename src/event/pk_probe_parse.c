@@ -1,6 +1,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/pk_address.h"
 #include "base/pk_assert.h"
 #include "base/pk_hash.h"
 #include "base/pk_zero.h"
@@ -19,6 +20,9 @@ static const char *const MANAGER_WORDS[PK_MANAGER_COUNT] = {
 enum value_kind {
     V_KIND,
     V_HOST,
+    V_ADDRESS,
+    V_ADDRESS_V4,
+    V_NAME,
     V_PORT,
     V_TEXT,
     V_PATH,
@@ -72,9 +76,9 @@ static const struct key_row KEYS[K_COUNT] = {
     [K_TLS] = {"tls", V_BOOL, AT(use_tls), 0},
     [K_CA] = {"ca", V_PATH, AT(ca), ROOM(ca)},
     [K_SERVER_NAME] = {"server_name", V_HOST, AT(server_name), ROOM(server_name)},
-    [K_SERVER] = {"server", V_HOST, AT(host), 45},
-    [K_NAME] = {"name", V_HOST, AT(server_name), ROOM(server_name)},
-    [K_EXPECT] = {"expect", V_HOST, AT(expect), 45},
+    [K_SERVER] = {"server", V_ADDRESS, AT(host), 45},
+    [K_NAME] = {"name", V_NAME, AT(server_name), ROOM(server_name)},
+    [K_EXPECT] = {"expect", V_ADDRESS_V4, AT(expect), 45},
     [K_STATUS] = {"status", V_STATUS, AT(status_min), 0},
     [K_ARGV] = {"argv", V_ARGV, AT(argv), 0},
     [K_ROOT] = {"root", V_BOOL, AT(runs_as_root), 0},
@@ -110,7 +114,8 @@ static const struct {
 };
 
 static int fail(struct pk_probe_error *error, const char *message, struct pk_str argument) {
-    *error = (struct pk_probe_error){.message = message, .argument = argument};
+    error->message = message;
+    error->argument = argument;
     return PK_E_CONFIG;
 }
 
@@ -156,8 +161,15 @@ int pk_probes_open(struct pk_probes *t, struct pk_str kind, struct pk_str name,
         return fail(error, "'{}' is not a source name: 1 to 63 of A-Z a-z 0-9 _ . : @ -", name);
     }
     for (uint32_t i = 0; i < t->count; i++) {
-        if (t->rows[i].section == section && pk_str_eq_c(name, pk_probe_text(t, t->rows[i].name))) {
+        const uint8_t other = t->rows[i].section;
+        if (!pk_str_eq_c(name, pk_probe_text(t, t->rows[i].name))) {
+            continue;
+        }
+        if (other == section) {
             return (int)i;
+        }
+        if (other <= PK_SECTION_SCRAPE && section <= PK_SECTION_SCRAPE) {
+            return fail(error, "'{}' is both a probe and a scrape: one would speak for the other", name);
         }
     }
     if (t->count == PK_LIMIT_PROBES) {
@@ -173,14 +185,25 @@ int pk_probes_open(struct pk_probes *t, struct pk_str kind, struct pk_str name,
 
 static int set_text(struct pk_probes *t, const struct key_row *k, struct pk_str v, uint16_t *out,
                     struct pk_probe_error *error) {
+    uint8_t bytes[16];
     if (v.n == 0 || v.n > k->max_bytes) {
         return fail(error, "'{}' is empty or too long", v);
     }
     if (k->kind == V_PATH && v.p[0] != '/') {
         return fail(error, "'{}' does not begin with /", v);
     }
-    if (k->kind == V_HOST && (!pk_text_is_id(v, ".:%", k->max_bytes) || v.p[0] == '-')) {
+    if (k->kind == V_HOST && !pk_address_is_host(v, k->max_bytes)) {
         return fail(error, "'{}' is not a host name or address", v);
+    }
+    if (k->kind == V_ADDRESS && !pk_address_parse_v4(v, bytes) && !pk_address_parse_v6(v, bytes)) {
+        return fail(error,
+                    "'{}' is not a numeric address: no name server is asked for that of the name server", v);
+    }
+    if (k->kind == V_ADDRESS_V4 && !pk_address_parse_v4(v, bytes)) {
+        return fail(error, "'{}' is not an IPv4 address: IPv4 addresses of the name are asked for", v);
+    }
+    if (k->kind == V_NAME && !pk_address_is_name(v, k->max_bytes)) {
+        return fail(error, "'{}' is not a host name", v);
     }
     if (k->kind == V_TEXT && (!pk_text_is_id(v, ".@:\\", k->max_bytes) || v.p[0] == '-')) {
         return fail(error, "'{}' is not the name of a service", v);
@@ -223,14 +246,10 @@ static int set_status(struct pk_probe *p, struct pk_str v, struct pk_probe_error
     return PK_OK;
 }
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static bool next_word(struct pk_str *rest, struct pk_str *out) {
     *rest = pk_str_trim(*rest);
     uint32_t n = 0;
-    while (n < rest->n && !is_blank(rest->p[n])) {
+    while (n < rest->n && !pk_is_space(rest->p[n])) {
         n++;
     }
     *out = pk_str_make(rest->p, n);
@@ -334,6 +353,9 @@ static int set_value(struct pk_probes *t, struct pk_probe *p, enum key_id id, st
     case V_KIND:
         return set_kind(p, v, error);
     case V_HOST:
+    case V_ADDRESS:
+    case V_ADDRESS_V4:
+    case V_NAME:
     case V_TEXT:
     case V_PATH:
         return set_text(t, k, v, (uint16_t *)(void *)field, error);
@@ -417,6 +439,21 @@ static int finish_service(struct pk_probes *t, struct pk_probe *p, struct pk_pro
     return keep(t, pk_buf_str(&b), &p->argv, error);
 }
 
+/* Two series that say the same of the same source would each hide what the other says. */
+static int check_series(const struct pk_probes *t, const struct pk_probe *p, struct pk_probe_error *error) {
+    for (uint32_t i = p->series_first; i < (uint32_t)p->series_first + p->series_count; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            if (strcmp(pk_probe_text(t, t->series[i].type), pk_probe_text(t, t->series[k].type)) == 0 &&
+                strcmp(pk_probe_text(t, t->series[i].source), pk_probe_text(t, t->series[k].source)) == 0) {
+                error->key = pk_str_of(KEYS[t->series[i].is_counter ? K_COUNTER : K_GAUGE].word);
+                return fail(error, "'{}' gives a type and source that another series gives already",
+                            pk_str_of(pk_probe_text(t, t->series[i].selector)));
+            }
+        }
+    }
+    return PK_OK;
+}
+
 static int finish_row(struct pk_probes *t, struct pk_probe *p, struct pk_probe_error *error) {
     const struct pk_str name = pk_str_of(pk_probe_text(t, p->name));
     if (p->kind == PK_PROBE_KIND_COUNT) {
@@ -433,8 +470,13 @@ static int finish_row(struct pk_probes *t, struct pk_probe *p, struct pk_probe_e
                         name);
         }
         if ((p->seen & ~(KINDS[p->kind].may | ALWAYS | BIT(K_KIND)) & BIT(k)) != 0) {
-            return fail(error, "probe {}: a key does not go with its kind", name);
+            error->key = pk_str_of(KEYS[k].word);
+            return fail(error, "'{}' does not go with this kind of probe", error->key);
         }
+    }
+    if (p->kind != PK_PROBE_TLS && !p->use_tls && (p->seen & BIT(K_CA)) != 0) {
+        error->key = pk_str_of(KEYS[K_CA].word);
+        return fail(error, "'{}' is for tls = yes", error->key);
     }
     if (p->kind == PK_PROBE_SCRAPE && p->series_count == 0) {
         return fail(error, "[scrape {}] picks no series: gauge or counter is missing", name);
@@ -456,7 +498,11 @@ static int finish_row(struct pk_probes *t, struct pk_probe *p, struct pk_probe_e
 
 int pk_probes_finish(struct pk_probes *t, struct pk_probe_error *error) {
     for (uint32_t i = 0; i < t->count; i++) {
-        const int err = finish_row(t, &t->rows[i], error);
+        const struct pk_probe *p = &t->rows[i];
+        *error = (struct pk_probe_error){.section = pk_str_of(SECTION_WORDS[p->section]),
+                                         .name = pk_str_of(pk_probe_text(t, p->name))};
+        int err = finish_row(t, &t->rows[i], error);
+        err = err < 0 ? err : check_series(t, p, error);
         if (err < 0) {
             return err;
         }

@@ -33,7 +33,7 @@ static int check_series(const struct pk_probe *row, const struct pk_ipc_probed *
 
 int pk_probe_result_check(const struct pk_probe *row, struct pk_ipc_probed *r) {
     enum { YEAR_9999_S = 253402300 };
-    if (r->kind != row->kind || r->is_up > 1 || r->error > 0 ||
+    if (r->kind != row->kind || r->is_up > 1 || r->error > 0 || r->reach > PK_REACH_LOST ||
         (r->status != 0 && (r->status < 100 || r->status > 599)) || r->exit_code < 0 || r->exit_code > 255 ||
         r->not_after_s / 1000 > YEAR_9999_S || r->not_after_s / 1000 < -YEAR_9999_S) {
         return PK_E_BAD_MSG;

@@ -4,17 +4,13 @@
 
 #include "base/pk_assert.h"
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t';
-}
-
 static bool is_name_byte(char c, bool is_first) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':' ||
            (!is_first && c >= '0' && c <= '9');
 }
 
 static void skip_blanks(struct pk_str *s) {
-    while (s->n > 0 && is_blank(s->p[0])) {
+    while (s->n > 0 && pk_is_blank(s->p[0])) {
         s->p++;
         s->n--;
     }
@@ -125,7 +121,7 @@ static uint32_t label_bits(const struct pk_prom_selector *s, struct pk_str name,
 static int parse_value(struct pk_str *rest, double *out) {
     uint32_t n = 0;
     skip_blanks(rest);
-    while (n < rest->n && !is_blank(rest->p[n])) {
+    while (n < rest->n && !pk_is_blank(rest->p[n])) {
         n++;
     }
     struct pk_str word = take(rest, n);

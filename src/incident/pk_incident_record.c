@@ -122,6 +122,11 @@ void pk_incident_make_title(struct pk_incident *i, struct pk_str words) {
             pk_buf_puts(&b, " on ");
             pk_buf_puts(&b, i->components[0]);
         }
+        if (i->component_count > 1) {
+            pk_buf_puts(&b, " and ");
+            pk_buf_put_u64(&b, i->component_count - 1u);
+            pk_buf_puts(&b, " more");
+        }
     }
     PK_ASSERT(!b.is_cut);
     pk_str_copy_cut(pk_buf_str(&b), i->title, sizeof i->title);

@@ -52,8 +52,7 @@ void pk_incidents_set_next_number(struct pk_incidents *t, uint32_t next_number) 
     }
 }
 
-int pk_incidents_restore(struct pk_incidents *t, const struct pk_incident *record,
-                         const struct pk_stamp *now) {
+int pk_incidents_restore(struct pk_incidents *t, const struct pk_incident *record) {
     if (pk_incident_check(record) != PK_OK) {
         return PK_E_BAD_FIELD;
     }
@@ -77,10 +76,6 @@ int pk_incidents_restore(struct pk_incidents *t, const struct pk_incident *recor
         t->slots[slot].assess_due_ms = now->mono_ms + t->settings.assess_ms;
     }
     t->due_ms = 0; /* what was timed goes on being timed */
-    if (t->slots[slot].is_unconfirmed) {
-        pk_incident_table_say(t, slot, PK_TL_RESTORED, PK_TL_BY_AGENT, now,
-                              pk_str_of("Picket restarted; waiting for the rule to speak"));
-    }
     return PK_OK;
 }
 

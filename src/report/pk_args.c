@@ -15,8 +15,13 @@ static bool has_control(struct pk_str s) {
 
 static int read_text(const struct pk_json_token *t, const struct pk_cmd_arg_row *row, struct pk_args *a,
                      struct pk_arg_value *v) {
-    if (t->kind != PK_JSON_STRING) {
+    const bool is_number = t->kind == PK_JSON_NUMBER && (row->flags & PK_ARG_OR_NUMBER) != 0;
+    if (t->kind != PK_JSON_STRING && !is_number) {
         return PK_E_BAD_FIELD;
+    }
+    if (is_number) {
+        v->text = t->raw;
+        return t->raw.n > row->max_bytes ? PK_E_TOO_BIG : PK_OK;
     }
     const uint32_t room = PK_ARGS_TEXT_BYTES - a->text_bytes;
     PK_ASSERT(room > row->max_bytes);

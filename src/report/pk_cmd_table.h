@@ -27,7 +27,10 @@ enum pk_arg_type {
     PK_ARG_OBJECT, /* JSON object, handed on as it stands */
     PK_ARG_LINES   /* JSON string of several lines, handed on as it stands between its quotes */
 };
-enum pk_arg_flag { PK_ARG_REQUIRED = 1 };
+enum pk_arg_flag {
+    PK_ARG_REQUIRED = 1,
+    PK_ARG_OR_NUMBER = 2 /* TEXT that is mostly a number: a JSON number is taken as it is written */
+};
 
 struct pk_cmd_arg_row {
     const char *name;

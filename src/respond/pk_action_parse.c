@@ -91,18 +91,14 @@ static int keep_text(struct parse *p, struct pk_str s, uint16_t *out_at) {
     return PK_OK;
 }
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 /* Next word of a value, split at blanks and line breaks. */
 static bool next_word(struct pk_str *rest, struct pk_str *out) {
-    while (rest->n > 0 && is_blank(rest->p[0])) {
+    while (rest->n > 0 && pk_is_space(rest->p[0])) {
         rest->p++;
         rest->n--;
     }
     uint32_t n = 0;
-    while (n < rest->n && !is_blank(rest->p[n])) {
+    while (n < rest->n && !pk_is_space(rest->p[n])) {
         n++;
     }
     *out = (struct pk_str){rest->p, n};

@@ -121,14 +121,37 @@ static int take_listener(enum pk_listener listener, uint32_t open_id) {
 
 /* ---- TLS ---- */
 
-static int read_pem(const char *path, char *to, struct pk_str *out) {
+/* Where it stands in the files, as other errors of the configuration; key NULL: the section. */
+static void say_tls(uint32_t link, const char *key, const char *message, const char *argument) {
+    const struct pk_config_place place = {pk_str_of("broker"), pk_str_of(link == 0 ? "site" : "central"),
+                                          pk_str_of(key != NULL ? key : "")};
+    char text[sizeof(struct pk_diag) + 32];
+    struct pk_agent *a = &role.agent;
+    struct pk_diag diag;
+    struct pk_buf b;
+    pk_diag_set1(&diag, a->config_path, 1, 1, message, pk_str_of(argument));
+    if (a->reply_owner == 0) { /* else its scratch holds a reply */
+        pk_config_find(&role.port.files, a->config_path, &place, a->reply, sizeof a->reply, &diag);
+    }
+    pk_buf_init(&b, text, sizeof text);
+    pk_diag_format(&diag, &b);
+    say(PK_LOG_ERROR, text, "");
+}
+
+static int read_secret(uint32_t link, const char *key, const char *path, char *to, struct pk_str *out) {
+    char why[PK_CONFIG_PATH_BYTES + 40];
+    struct pk_buf b;
     *out = pk_str_make(NULL, 0);
     if (path[0] == '\0') {
         return PK_OK;
     }
     const int n = role.port.files.read(role.port.files.ctx, path, to, PEM_BYTES - 1);
     if (n < 0) {
-        say(PK_LOG_ERROR, path, pk_err_text(n));
+        pk_buf_init(&b, why, sizeof why);
+        pk_buf_puts(&b, path);
+        pk_buf_puts(&b, ": ");
+        pk_buf_puts(&b, pk_err_text(n));
+        say_tls(link, key, "cannot be read: {}", why);
         return n;
     }
     to[n] = '\0';
@@ -170,20 +193,24 @@ static int prepare_tls(uint32_t link, bool has_links) {
         return PK_OK;
     }
     pk_buf_init(&why, text, sizeof text);
-    int err = read_pem(b->ca, role.ca, &tls.ca);
+    int err = read_secret(link, "ca", b->ca, role.ca, &tls.ca);
     if (err == PK_OK) {
-        err = read_pem(b->certificate, role.certificate, &tls.certificate);
+        err = read_secret(link, "certificate", b->certificate, role.certificate, &tls.certificate);
     }
     if (err == PK_OK) {
-        err = read_pem(b->key, role.key, &tls.key);
+        err = read_secret(link, "key", b->key, role.key, &tls.key);
     }
     if (err == PK_OK && b->psk_file[0] != '\0') {
         err = read_psk(b->psk_file, &tls.psk);
     }
-    if (err == PK_OK && has_links) {
+    if (err != PK_OK) {
+        pk_zero(role.key, sizeof role.key);
+        return err;
+    }
+    if (has_links) {
         err = pk_platform_set_tls(&role.port, link, &tls);
         pk_buf_puts(&why, role.port.link[link].error_text(role.port.link[link].ctx));
-    } else if (err == PK_OK) {
+    } else {
         err = pk_platform_check_tls(&tls, &why);
     }
     pk_zero(role.key, sizeof role.key);
@@ -191,9 +218,17 @@ static int prepare_tls(uint32_t link, bool has_links) {
         pk_agent_certificate(&role.agent, link, pk_platform_certificate_end(link));
     }
     if (err != PK_OK) {
-        say(PK_LOG_ERROR, link == 0 ? "[broker site] tls" : "[broker central] tls",
-            text[0] != '\0' ? text : pk_err_text(err));
+        say_tls(link, NULL, "its TLS files: {}", text[0] != '\0' ? text : pk_err_text(err));
     }
+    return err;
+}
+
+/* The link reads it itself; a check says early that it could not. */
+static int check_password(uint32_t link) {
+    struct pk_str text;
+    const int err =
+        read_secret(link, "password_file", role.agent.config.broker[link].password_file, role.key, &text);
+    pk_zero(role.key, sizeof role.key);
     return err;
 }
 
@@ -201,6 +236,7 @@ static int prepare_links(bool has_links) {
     int err = PK_OK;
     for (uint32_t i = 0; i < PK_LINKS && err == PK_OK; i++) {
         err = prepare_tls(i, has_links);
+        err = err == PK_OK && !has_links ? check_password(i) : err;
     }
     return err;
 }
@@ -233,6 +269,7 @@ static uint32_t seal(const char *config_path) {
     const char *const write_dirs[] = {c->state_dir, NULL};
     add_dir(config_path, true);
     add_dir(c->rules_dir, false);
+    add_dir(c->patterns_dir, false);
     add_dir(c->keys_dir, false);
     add_dir(c->actions_path, true);
     add_dir(c->topology_path, true);

@@ -31,7 +31,7 @@ static int load_config(const struct pk_options *options, struct pk_super_config 
 }
 
 int pk_check_store_main(const struct pk_options *options) {
-    struct pk_super_config config;
+    static struct pk_super_config config; /* too big for the stack */
     if (load_config(options, &config) != PK_OK) {
         return PK_EXIT_DAEMON_CONFIG;
     }
@@ -48,7 +48,7 @@ int pk_check_store_main(const struct pk_options *options) {
 }
 
 int pk_move_store_main(const struct pk_options *options) {
-    struct pk_super_config config;
+    static struct pk_super_config config; /* too big for the stack */
     if (load_config(options, &config) != PK_OK) {
         return PK_EXIT_DAEMON_CONFIG;
     }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/pk_address.h"
 #include "base/pk_assert.h"
 #include "base/pk_zero.h"
 #include "event/pk_dns.h"
@@ -67,6 +68,17 @@ static bool is_numeric(const char *host) {
     return is_v4 || strchr(host, ':') != NULL;
 }
 
+/* What that says of the network between: a host that refuses is there, and this machine always is. */
+static void meet(struct pk_prober *p, const char *address, int err) {
+    if (pk_address_is_loopback(pk_str_of(address))) {
+        p->out->reach = PK_REACH_HERE;
+    } else if (err == PK_OK || err == PK_E_CLOSED) {
+        p->out->reach = PK_REACH_MET;
+    } else if ((err == PK_E_TIMEOUT || err == PK_E_UNREACHABLE) && p->out->reach != PK_REACH_MET) {
+        p->out->reach = PK_REACH_LOST;
+    }
+}
+
 /* Addresses of the host. False: said already. */
 static bool find(struct pk_prober *p, struct pk_ipc_resolved *out) {
     const char *host = p->order->host;
@@ -82,6 +94,7 @@ static bool find(struct pk_prober *p, struct pk_ipc_resolved *out) {
     if (out->error == PK_E_NOT_FOUND) {
         down(p, "no such host: ", host);
     } else if (out->error != PK_OK || out->address_count == 0) {
+        p->out->reach = out->error == PK_E_AGAIN ? PK_REACH_LOST : PK_REACH_UNKNOWN;
         fault(p, out->error != PK_OK ? out->error : PK_E_IO, "its name cannot be resolved: ", host);
     }
     return out->error == PK_OK && out->address_count > 0;
@@ -99,6 +112,7 @@ static bool reach(struct pk_prober *p) {
         const uint64_t left_us = p->deadline_us > start_us ? p->deadline_us - start_us : 0;
         err = p->dial->connect(p->dial->ctx, r.address[i], p->order->port, false,
                                start_us + left_us / (r.address_count - i));
+        meet(p, r.address[i], err);
         if (err == PK_OK) {
             took(p, start_us);
             return true;
@@ -152,7 +166,9 @@ static bool ask_page(struct pk_prober *p, const char *accept) {
     pk_buf_init(&b, text, sizeof text);
     const struct pk_str host =
         pk_str_of(p->order->server_name[0] != '\0' ? p->order->server_name : p->order->host);
-    if (pk_http_get(&b, host, pk_str_of(p->order->path), pk_str_of(accept)) != PK_OK) {
+    const uint16_t usual = p->order->use_tls ? 443 : 80;
+    const uint16_t port = p->order->port == usual ? 0 : p->order->port;
+    if (pk_http_get(&b, host, port, pk_str_of(p->order->path), pk_str_of(accept)) != PK_OK) {
         fault(p, PK_E_BAD_FIELD, "host or path cannot be asked for", "");
         return false;
     }
@@ -173,6 +189,7 @@ static int read_page(struct pk_prober *p, struct pk_http *h, struct pk_prom *pag
     if (n < 0) {
         return n;
     }
+    p->out->byte_count += (uint32_t)n <= UINT32_MAX - p->out->byte_count ? (uint32_t)n : 0u;
     uint32_t at = 0;
     while (at < (uint32_t)n && h->state != PK_HTTP_END) {
         struct pk_str body;
@@ -223,7 +240,7 @@ static void run_http(struct pk_prober *p) {
 
 static void give_series(struct pk_prober *p) {
     p->out->is_up = 1;
-    p->out->series_count = p->order->series_count;
+    p->out->series_count = (uint16_t)p->order->series_count;
     p->out->bad_count = p->page.bad_count > UINT32_MAX ? UINT32_MAX : (uint32_t)p->page.bad_count;
     pk_zero(&p->out->u, sizeof p->out->u);
     for (uint32_t i = 0; i < p->order->series_count; i++) {
@@ -294,22 +311,8 @@ static void judge_answer(struct pk_prober *p, const struct pk_dns_answer *a, con
     }
 }
 
-/* "192.0.2.1" as four bytes. */
-static bool parse_v4(const char *text, uint8_t out[4]) {
-    struct pk_str rest = pk_str_of(text), piece;
-    uint32_t n = 0;
-    while (pk_str_split(&rest, '.', &piece)) {
-        uint64_t v = 0;
-        if (n == 4 || pk_parse_u64(piece, &v) != PK_OK || v > 255) {
-            return false;
-        }
-        out[n++] = (uint8_t)v;
-    }
-    return n == 4;
-}
-
 /* Waits for the answer to this very question; strangers' datagrams are passed over. */
-static void await_answer(struct pk_prober *p, const uint8_t *query, uint32_t query_bytes,
+static void await_answer(struct pk_prober *p, const char *server, const uint8_t *query, uint32_t query_bytes,
                          const struct pk_str *expected) {
     struct pk_dns_answer answer;
     uint32_t strangers = 0;
@@ -320,6 +323,9 @@ static void await_answer(struct pk_prober *p, const uint8_t *query, uint32_t que
     }
     for (;;) {
         const int n = p->dial->recv(p->dial->ctx, p->bytes, PK_DNS_MESSAGE_BYTES, p->deadline_us);
+        if (n >= 0 || strangers == 0) {
+            meet(p, server, n < 0 ? n : PK_OK);
+        }
         if (n < 0) {
             down(p, strangers > 0 ? "only answers to other questions came" : error_of(p), "");
             return;
@@ -343,7 +349,7 @@ static void run_dns(struct pk_prober *p) {
     char server[PK_ADDRESS_BYTES];
     struct pk_str expected = {NULL, 0};
     if (p->order->expect[0] != '\0') {
-        if (!parse_v4(p->order->expect, address)) {
+        if (!pk_address_parse_v4(pk_str_of(p->order->expect), address)) {
             fault(p, PK_E_BAD_FIELD, "not an IPv4 address: ", p->order->expect);
             return;
         }
@@ -361,10 +367,11 @@ static void run_dns(struct pk_prober *p) {
         return;
     }
     if (p->dial->connect(p->dial->ctx, server, p->order->port, true, p->deadline_us) != PK_OK) {
+        meet(p, server, PK_E_UNREACHABLE);
         down(p, error_of(p), "");
         return;
     }
-    await_answer(p, query, (uint32_t)bytes, &expected);
+    await_answer(p, server, query, (uint32_t)bytes, &expected);
 }
 
 static void run_icmp(struct pk_prober *p) {
@@ -373,6 +380,7 @@ static void run_icmp(struct pk_prober *p) {
         return;
     }
     const int err = p->dial->ping(p->dial->ctx, r.address[0], p->deadline_us, &p->out->latency_us);
+    meet(p, r.address[0], err);
     if (err == PK_E_DENIED) {
         fault(p, err, error_of(p), "");
     } else if (err != PK_OK) {

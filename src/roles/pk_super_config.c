@@ -178,6 +178,8 @@ struct load {
     uint32_t scratch_bytes;
     struct pk_diag *diag;
     int err;
+    const struct pk_probe_error *sought; /* whose place is looked for; NULL: none */
+    bool is_found;
 };
 
 static int probe_fail(const struct pk_probe_error *e, const char *file, uint32_t line, uint32_t column,
@@ -214,10 +216,24 @@ static int parse_probes(struct pk_probes *t, struct pk_str text, const char *fil
     }
 }
 
+/* A key holds as it was said last, a section begins where it stands first. */
+static void look_for(struct load *l, struct pk_str text, const char *path) {
+    const struct pk_probe_error *e = l->sought;
+    uint32_t line = 0, column = 0;
+    if ((!l->is_found || e->key.n > 0) && pk_ini_find(text, e->section, e->name, e->key, &line, &column)) {
+        l->is_found = true;
+        (void)probe_fail(e, path, line, column, l->diag);
+    }
+}
+
 static void load_file(struct load *l, const char *path) {
     const int n = pk_super_read_owned(path, l->scratch, l->scratch_bytes);
     if (n >= 0) {
         const struct pk_str text = pk_str_make(l->scratch, (size_t)n);
+        if (l->sought != NULL) {
+            look_for(l, text, path);
+            return;
+        }
         l->err = l->config != NULL ? pk_super_config_parse(l->config, text, path, l->diag)
                                    : parse_probes(l->probes, text, path, l->diag);
         return;
@@ -288,5 +304,11 @@ int pk_super_config_probes(struct pk_probes *probes, const char *path, void *scr
     if (err != PK_OK) {
         return err;
     }
-    return pk_probes_finish(probes, &error) == PK_OK ? PK_OK : probe_fail(&error, path, 1, 1, diag);
+    if (pk_probes_finish(probes, &error) == PK_OK) {
+        return PK_OK;
+    }
+    (void)probe_fail(&error, path, 1, 1, diag);
+    l.sought = &error;
+    (void)load_all(&l, path);
+    return PK_E_CONFIG;
 }

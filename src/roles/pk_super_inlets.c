@@ -38,20 +38,37 @@ static void refuse(struct pk_supervisor *s, uint32_t index, int error) {
     say_no(s, index, error, why_not(&s->config.inlets.rows[index], error));
 }
 
+static bool is_udp(const struct pk_supervisor *s, uint32_t index) {
+    const uint8_t kind = s->config.inlets.rows[index].kind;
+    return kind == PK_INLET_SYSLOG_UDP || kind == PK_INLET_STATSD_UDP;
+}
+
+/* The first number that is news to the agent. What was lost while there was none is told to the next. */
+static uint64_t record_of(const struct pk_supervisor *s, uint32_t index) {
+    const struct pk_inlet_place *place = &s->kept.places.rows[index];
+    if (is_udp(s, index)) {
+        return s->inlets.is_orphaned[index] ? s->inlets.dropped[index]
+                                            : s->port->inlet_dropped(s->port->ctx, index);
+    }
+    if (s->config.inlets.rows[index].kind == PK_INLET_LOG) {
+        return s->port->inlet_dropped(s->port->ctx, index);
+    }
+    return s->config.inlets.rows[index].kind == PK_INLET_KMSG && place->is_known ? place->at : 0;
+}
+
 /* A frame that finds no room is made up for at the next look. */
 static void hand_over(struct pk_supervisor *s, uint32_t index) {
     struct pk_super_inlets *in = &s->inlets;
     const struct pk_inlet_place *place = &s->kept.places.rows[index];
-    const bool is_kmsg = s->config.inlets.rows[index].kind == PK_INLET_KMSG;
-    const struct pk_ipc_inlet_fd body = {.record = is_kmsg && place->is_known ? place->at : 0,
-                                         .zone_quarters = place->zone_quarters,
-                                         .start = s->kept.start[index]};
+    const struct pk_ipc_inlet_fd body = {
+        .record = record_of(s, index), .zone_quarters = place->zone_quarters, .start = s->kept.start[index]};
     struct pk_ipc_frame frame;
     pk_super_frame(&frame, PK_IPC_FD, PK_IPC_OPEN_INLET + index, &body, sizeof body);
     const int err = s->port->send(s->port->ctx, &frame, (int)(PK_IPC_OPEN_INLET + index));
     in->is_unsent[index] = err == PK_E_AGAIN;
     if (err == PK_OK) {
         in->told_error[index] = PK_OK;
+        in->is_orphaned[index] = false;
         s->kept.start[index] = PK_IPC_INLET_AS_IS;
     } else if (err == PK_E_NOT_FOUND) {
         refuse(s, index, PK_E_NOT_FOUND);
@@ -59,13 +76,16 @@ static void hand_over(struct pk_supervisor *s, uint32_t index) {
 }
 
 /* What is known of it from before our start, once. Numbers of kernel records are of one boot. */
-static struct pk_super_inlet_from from_of(const struct pk_supervisor *s, uint32_t index, const char *cursor) {
+static struct pk_super_inlet_from from_of(const struct pk_supervisor *s, uint32_t index, const char *cursor,
+                                          bool is_asked) {
     const struct pk_inlet_place *place = &s->kept.places.rows[index];
     const bool is_log = s->config.inlets.rows[index].kind == PK_INLET_LOG;
     const bool has_cursor = cursor[0] == '\0' && s->kept.is_due[index];
     return (struct pk_super_inlet_from){.place = is_log && s->kept.is_due[index] ? place : NULL,
                                         .cursor = has_cursor ? s->kept.places.cursor : cursor,
-                                        .without_old = s->kept.was_lost[index]};
+                                        .without_old = s->kept.was_lost[index],
+                                        .is_asked = is_asked,
+                                        .is_unsent = s->inlets.is_unsent[index]};
 }
 
 static void say_lost(const struct pk_supervisor *s, uint32_t index) {
@@ -89,13 +109,14 @@ static void note_start(struct pk_supervisor *s, uint32_t index, int is_new) {
     k->is_due[index] = k->was_lost[index] = false;
 }
 
-static void look(struct pk_supervisor *s, uint32_t index, const char *cursor, bool is_asked) {
+/* Whether the next file of it can be handed over at once. */
+static bool look_once(struct pk_supervisor *s, uint32_t index, const char *cursor, bool is_asked) {
     struct pk_super_inlets *in = &s->inlets;
-    const struct pk_super_inlet_from from = from_of(s, index, cursor);
+    const struct pk_super_inlet_from from = from_of(s, index, cursor, is_asked);
     const int is_new = s->port->inlet(s->port->ctx, index, &s->config.inlets.rows[index], &from);
     if (is_new < 0) {
         refuse(s, index, is_new);
-        return;
+        return false;
     }
     if (is_new != PK_SUPER_INLET_SAME && s->kept.start[index] == PK_IPC_INLET_AS_IS) {
         note_start(s, index, is_new);
@@ -104,6 +125,14 @@ static void look(struct pk_supervisor *s, uint32_t index, const char *cursor, bo
     const bool was_refused = in->told_error[index] != PK_OK;
     if (is_new != PK_SUPER_INLET_SAME || is_asked || was_refused || in->is_unsent[index]) {
         hand_over(s, index);
+    }
+    return is_new == PK_SUPER_INLET_NEW_OF_MORE && !in->is_unsent[index];
+}
+
+static void look(struct pk_supervisor *s, uint32_t index, const char *cursor, bool is_asked) {
+    bool has_more = look_once(s, index, cursor, is_asked);
+    for (uint32_t i = 0; i < PK_INLET_FILES_WAITING && has_more; i++) {
+        has_more = look_once(s, index, "", false);
     }
 }
 
@@ -242,7 +271,10 @@ void pk_super_inlets_arm(struct pk_supervisor *s, uint64_t now_ms) {
 void pk_super_inlets_orphan(struct pk_supervisor *s) {
     memset(&s->inlets, 0, sizeof s->inlets);
     s->inlets.due_ms = UINT64_MAX;
-    for (uint32_t i = 0; i < s->config.inlets.count; i++) { /* the cursor in its memory is gone with it */
+    for (uint32_t i = 0; i < s->config.inlets.count; i++) {
+        s->inlets.is_orphaned[i] = is_udp(s, i);
+        s->inlets.dropped[i] = is_udp(s, i) ? s->port->inlet_dropped(s->port->ctx, i) : 0;
+        /* the cursor in its memory is gone with it */
         s->kept.is_due[i] = s->kept.is_due[i] || (s->config.inlets.rows[i].kind == PK_INLET_JOURNAL &&
                                                   s->kept.places.rows[i].is_known);
     }
@@ -277,7 +309,7 @@ static void renumber(struct pk_supervisor *s, uint32_t i, uint32_t j) {
     swap_kept(&s->kept, i, j);
     for (size_t k = 0; k < PK_COUNT_OF(both); k++) {
         const uint32_t at = both[k];
-        in->is_wanted[at] = in->is_unsent[at] = false;
+        in->is_wanted[at] = in->is_unsent[at] = in->is_orphaned[at] = false;
         in->told_error[at] = PK_OK;
         if (rows[at].kind == PK_INLET_JOURNAL) {
             s->port->inlet_close(s->port->ctx, at);
@@ -309,7 +341,7 @@ void pk_super_inlets_take(struct pk_supervisor *s, const struct pk_inlets *table
             continue;
         }
         s->port->inlet_close(s->port->ctx, i);
-        in->is_wanted[i] = in->is_unsent[i] = false;
+        in->is_wanted[i] = in->is_unsent[i] = in->is_orphaned[i] = false;
         in->told_error[i] = PK_OK;
         s->kept.is_due[i] = is_known;
         s->kept.was_lost[i] = false;

@@ -93,7 +93,13 @@ void pk_super_probe_ended(struct pk_supervisor *s, uint32_t index, const struct 
     } else if (s->port->mono_ms(s->port->ctx) >= was.deadline_ms) {
         refuse(s, was.id, was.kind, PK_E_TIMEOUT, "the prober was not done in time");
     } else {
-        refuse(s, was.id, was.kind, ended->is_fault ? PK_E_PROTOCOL : PK_E_IO, "the prober left no result");
+        char why[48];
+        struct pk_buf b;
+        pk_buf_init(&b, why, sizeof why - 1u);
+        pk_buf_puts(&b, "the prober left no result, exit ");
+        pk_buf_put_u64(&b, (uint64_t)ended->exit_code);
+        why[b.n] = '\0';
+        refuse(s, was.id, was.kind, ended->is_fault ? PK_E_PROTOCOL : PK_E_IO, why);
     }
 }
 

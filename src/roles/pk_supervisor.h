@@ -77,6 +77,8 @@ struct pk_super_inlets {
     bool is_wanted[PK_LIMIT_INLETS], is_unsent[PK_LIMIT_INLETS];
     int8_t told_error[PK_LIMIT_INLETS]; /* enum pk_err; PK_OK: it has the descriptor, or nothing was said */
     uint64_t due_ms;                    /* of the next look; UINT64_MAX none */
+    uint32_t dropped[PK_LIMIT_INLETS];  /* is_orphaned: datagrams lost when its agent ended */
+    bool is_orphaned[PK_LIMIT_INLETS];
 };
 
 /* How far they were read, over restarts of agents too. */

@@ -66,6 +66,11 @@ void pk_record_key_session(struct pk_record_key *out, uint8_t link) {
     key_number(out, link, 1);
 }
 
+void pk_record_key_learned(struct pk_record_key *out, uint16_t row) {
+    key_word(out, "l");
+    key_number(out, row, 2);
+}
+
 void pk_record_key_meta(struct pk_record_key *out) {
     key_word(out, "meta");
 }
@@ -95,6 +100,14 @@ int pk_record_key_session_parse(struct pk_str key, uint8_t *out_link) {
         return PK_E_BAD_MSG;
     }
     *out_link = (uint8_t)key.p[1];
+    return PK_OK;
+}
+
+int pk_record_key_learned_parse(struct pk_str key, uint16_t *out_row) {
+    if (key.n != 3 || key.p[0] != 'l') {
+        return PK_E_BAD_MSG;
+    }
+    *out_row = (uint16_t)number_at(key, 1, 2);
     return PK_OK;
 }
 

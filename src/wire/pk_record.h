@@ -11,6 +11,7 @@
  *            "i" number(4)              incident
  *            "r" boot(4) run(4)         action run (respond/pk_run.h)
  *            "j" hash(8)                used command id
+ *            "l" row(2)                 what a series taught (detect/pk_learned.h)
  *            "u" hash(8)                rule made at run time, or the switch of one
  *            "s" number(4)              silence (pk_record_silence.h)
  *            "c" key(4)                 report card of a rule (the same)
@@ -32,7 +33,8 @@ enum pk_record_kind {
     PK_RECORD_OUTBOX = 5,
     PK_RECORD_JTI = 6,
     PK_RECORD_RULE = 7,
-    PK_RECORD_SILENCE = 8, /* wire/pk_record_silence.h */
+    PK_RECORD_LEARNED = 8,  /* packed by detect/pk_learned.h */
+    PK_RECORD_SILENCE = 10, /* wire/pk_record_silence.h */
     PK_RECORD_CARD = 9,
     PK_RECORD_SESSION = 12
 };
@@ -49,10 +51,12 @@ void pk_record_key_run(struct pk_record_key *out, uint32_t boot, uint32_t run);
 void pk_record_key_jti(struct pk_record_key *out, uint64_t hash);
 void pk_record_key_rule(struct pk_record_key *out, uint64_t hash);
 void pk_record_key_session(struct pk_record_key *out, uint8_t link);
+void pk_record_key_learned(struct pk_record_key *out, uint16_t row);
 void pk_record_key_meta(struct pk_record_key *out);
 void pk_record_key_schema(struct pk_record_key *out);
 /* PK_OK or PK_E_BAD_MSG: not such a key. */
 PK_MUST_USE int pk_record_key_log_parse(struct pk_str key, uint64_t *out_n);
+PK_MUST_USE int pk_record_key_learned_parse(struct pk_str key, uint16_t *out_row);
 PK_MUST_USE int pk_record_key_outbox_parse(struct pk_str key, uint8_t *out_lane, uint32_t *out_boot,
                                            uint64_t *out_seq);
 PK_MUST_USE int pk_record_key_session_parse(struct pk_str key, uint8_t *out_link);

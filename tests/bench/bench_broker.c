@@ -1,9 +1,11 @@
 /* Drives a program behind an MQTT broker: publishes events to it on bare sockets (3.1.1, several packets a
  * write) and reads what it publishes. Every so many events one is a mark, which the program must report; so
- * it is known how far it has come, and the publisher stays a window ahead of it. bench_broker PORT flood QOS
- * EVENTS MARK_EVERY FIRST_MARK IN_PREFIX OUT_FILTER bench_broker PORT delay QOS MARKS RATE FIRST_MARK
- * IN_PREFIX OUT_FILTER Topics are IN_PREFIX/source/type, payloads JSON objects of 128 bytes with both of
- * them; a mark is reported by any message whose payload holds "mark-N". */
+ * it is known how far it has come, and the publisher stays a window ahead of it.
+ *     bench_broker PORT flood QOS EVENTS MARK_EVERY FIRST_MARK IN_PREFIX OUT_FILTER
+ *     bench_broker PORT delay QOS MARKS RATE FIRST_MARK IN_PREFIX OUT_FILTER
+ *     bench_broker PORT bare QOS 1 1 0 - IN_FILTER     the program itself, as bare as can be
+ * Topics are IN_PREFIX/source/type, payloads JSON objects of 128 bytes with both of them; a mark is reported
+ * by any message whose payload holds "mark-N". */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -22,6 +24,7 @@ enum {
     KEYS = 5000,
     TYPES = 20,
     PAYLOAD_BYTES = 128,
+    PACKET_BYTES_MAX = PAYLOAD_BYTES + 128,
     PACKETS_A_WRITE = 32,
     WINDOW_MARKS = 4, /* ahead of the last one reported */
     INFLIGHT_MAX = 500,
@@ -45,6 +48,8 @@ static atomic_uint reported, is_subscribed;
 static _Atomic uint64_t last_ns;
 static uint64_t sent_ns[MARKS_MAX], seen_ns[MARKS_MAX];
 static uint8_t out[BUFFER_BYTES];
+static uint8_t prepared[KEYS][PACKET_BYTES_MAX];
+static uint16_t prepared_bytes[KEYS];
 
 static uint64_t now_ns(void) {
     struct timespec t;
@@ -196,12 +201,56 @@ static void *read_reports(void *unused) {
     return NULL;
 }
 
+/* The least a program can do: reads everything, reports the marks it finds. What the broker can do at most.
+ */
+static void read_bare(void) {
+    uint8_t header[8];
+    uint8_t body[256] = {0, 1};
+    connect_to(&subscriber, "bare");
+    size_t n = 2u + put_text(body + 2, out_filter);
+    body[n++] = (uint8_t)qos;
+    send_all(subscriber.fd, header, put_header(header, 0x82, n));
+    send_all(subscriber.fd, body, n);
+    uint16_t packet_id = 0;
+    while (read_some(&subscriber)) {
+        const uint8_t *packet = NULL;
+        uint32_t bytes = 0;
+        uint32_t at = 0;
+        uint8_t first = 0;
+        size_t filled = 0;
+        while ((first = next_packet(&subscriber, &at, &packet, &bytes)) != 0) {
+            const uint32_t topic_bytes = (uint32_t)packet[0] << 8 | packet[1];
+            if (first >> 4 != 3) {
+                continue;
+            }
+            if ((first & 6) != 0) {
+                const uint8_t ack[] = {0x40, 2, packet[topic_bytes + 2u], packet[topic_bytes + 3u]};
+                memcpy(out + filled, ack, sizeof ack);
+                filled += sizeof ack;
+            }
+            const uint8_t *mark = packet[topic_bytes + 1u] == 'K' ? memmem(packet, bytes, "mark-", 5) : NULL;
+            if (mark != NULL) {
+                const size_t id_bytes = qos > 0 ? 2u : 0u;
+                filled += put_header(out + filled, (uint8_t)(0x30u | qos << 1), 5u + id_bytes + 12u);
+                filled += put_text(out + filled, "inc");
+                packet_id = (uint16_t)(packet_id % 65000u + 1u);
+                out[filled] = (uint8_t)(packet_id >> 8);
+                out[filled + 1u] = (uint8_t)packet_id;
+                filled += id_bytes;
+                memcpy(out + filled, mark, 12);
+                filled += 12u;
+            }
+        }
+        drop(&subscriber, at);
+        send_all(subscriber.fd, out, filled);
+    }
+}
+
 /* ---- what goes ---- */
 
-static size_t put_event(uint8_t *to, uint64_t i, bool is_mark, uint32_t mark, uint16_t packet_id) {
+static size_t put_text_event(uint8_t *to, uint32_t key, bool is_mark, uint32_t mark, uint16_t packet_id) {
     char topic[96];
     char payload[PAYLOAD_BYTES + 1];
-    const uint32_t key = (uint32_t)(i * 7919u % KEYS);
     int n = 0;
     if (is_mark) {
         snprintf(topic, sizeof topic, "%s/bench/MARK", in_prefix);
@@ -213,7 +262,7 @@ static size_t put_event(uint8_t *to, uint64_t i, bool is_mark, uint32_t mark, ui
         snprintf(topic, sizeof topic, "%s/s%04u/ET%02u", in_prefix, key / TYPES, key % TYPES);
         n = snprintf(payload, sizeof payload,
                      "{\"type\":\"ET%02u\",\"source\":\"s%04u\",\"value\":%u.5,\"message\":\"", key % TYPES,
-                     key / TYPES, (unsigned)(i % 100u));
+                     key / TYPES, key % 100u);
     }
     memset(payload + n, 'x', (size_t)(PAYLOAD_BYTES - 2 - n));
     memcpy(payload + PAYLOAD_BYTES - 2, "\"}", 2);
@@ -226,6 +275,27 @@ static size_t put_event(uint8_t *to, uint64_t i, bool is_mark, uint32_t mark, ui
     }
     memcpy(to + at, payload, PAYLOAD_BYTES);
     return at + PAYLOAD_BYTES;
+}
+
+/* The packets of all keys are made before: the publisher shares the machine with what is measured. */
+static void prepare_events(void) {
+    for (uint32_t key = 0; key < KEYS; key++) {
+        prepared_bytes[key] = (uint16_t)put_text_event(prepared[key], key, false, 0, 0);
+    }
+}
+
+static size_t put_event(uint8_t *to, uint64_t i, bool is_mark, uint32_t mark, uint16_t packet_id) {
+    const uint32_t key = (uint32_t)(i * 7919u % KEYS);
+    if (is_mark) {
+        return put_text_event(to, key, true, mark, packet_id);
+    }
+    const size_t n = prepared_bytes[key];
+    memcpy(to, prepared[key], n);
+    if (qos > 0) {
+        to[n - PAYLOAD_BYTES - 2u] = (uint8_t)(packet_id >> 8);
+        to[n - PAYLOAD_BYTES - 1u] = (uint8_t)packet_id;
+    }
+    return n;
 }
 
 static uint64_t take_acks(int wait_ms) {
@@ -343,9 +413,14 @@ int main(int argc, char **argv) {
     mark_count = (uint32_t)(is_flood ? count / rate : count);
     in_prefix = argv[7];
     out_filter = argv[8];
+    if (strcmp(argv[2], "bare") == 0) {
+        read_bare();
+        return 0;
+    }
     if (mark_count == 0 || mark_count > MARKS_MAX || rate == 0) {
         die("marks: 1 to 65536");
     }
+    prepare_events();
     connect_to(&publisher, "bench-pub");
     if (pthread_create(&reader, NULL, read_reports, NULL) != 0) {
         die("no thread");

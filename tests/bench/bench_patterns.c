@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "event/pk_logevent.h"
+#include "event/pk_patterns_own.h"
 
 enum { LINES_MAX = 1 << 16, BYTES_MAX = 1 << 24, RUN_NS = 400000000 };
 
@@ -92,7 +93,8 @@ static uint64_t find_all(void) {
     uint64_t found = 0;
     struct pk_pattern_fields fields;
     for (uint32_t i = 0; i < line_count; i++) {
-        const struct pk_patterns_query q = {parsed[i].message, parsed[i].program, parsed[i].format};
+        const struct pk_patterns_query q = {
+            .message = parsed[i].message, .program = parsed[i].program, .format = parsed[i].format};
         found += pk_patterns_find(&PK_SHIPPED_PATTERNS, &q, &fields) >= 0 ? 1u : 0u;
     }
     return found;
@@ -108,10 +110,76 @@ static uint64_t parse_all(void) {
 static uint64_t whole_way(void) {
     uint64_t found = 0;
     struct pk_logline line;
-    int row = 0;
+    const struct pk_patterns_tables tables = {.tables = {&PK_SHIPPED_PATTERNS}, .count = 1};
+    struct pk_logevent_pattern pattern;
     for (uint32_t i = 0; i < line_count; i++) {
         pk_logline_parse(&reader, lines[i], &line);
-        found += pk_logevent_make(&PK_SHIPPED_PATTERNS, &line, &once, &event, &row) == PK_OK ? 1u : 0u;
+        found += pk_logevent_make(&tables, &line, &once, &event, &pattern) == PK_OK ? 1u : 0u;
+    }
+    return found;
+}
+
+/* As many patterns of an operator as the board takes, with texts of six bytes and more. */
+static struct pk_patterns_own own;
+static struct pk_patterns_use use;
+static struct pk_patterns_tables both;
+
+static void take_own(const char *text, int n) {
+    struct pk_diag diag;
+    pk_patterns_own_init(&own);
+    if (pk_patterns_own_add(&own, "own", pk_str_make(text, (size_t)n), &diag) != PK_OK) {
+        fprintf(stderr, "bench_patterns: %u: %s\n", (unsigned)diag.line, diag.message);
+        exit(1);
+    }
+    pk_patterns_use(&use, &own);
+    pk_patterns_use_tables(&use, NULL, &both);
+}
+
+/* Texts that begin alike and look far for what follows. */
+static void make_worst(void) {
+    static char text[PK_LIMIT_PATTERN_TEXT_BYTES];
+    int n = snprintf(text, sizeof text, "[pattern p]\nevent = e\n");
+    for (unsigned i = 0; i < PK_LIMIT_PATTERN_TEXTS; i++) {
+        n += snprintf(text + n, sizeof text - (size_t)n, "match = abcd{}Q%u\n", i);
+    }
+    take_own(text, n);
+}
+
+static void make_own(void) {
+    static char text[PK_LIMIT_PATTERN_TEXT_BYTES];
+    int n = 0;
+    for (unsigned i = 0; i < PK_LIMIT_PATTERNS; i++) {
+        n += snprintf(
+            text + n, sizeof text - (size_t)n,
+            "[pattern p%u]\nevent = e\nsource = {unit}\nmatch = %c%cmp %u of {unit} runs at {value} bar\n", i,
+            (char)('a' + i % 26u), (char)('a' + i / 26u), i);
+    }
+    take_own(text, n);
+}
+
+static uint64_t whole_way_own(void) {
+    uint64_t found = 0;
+    struct pk_logline line;
+    struct pk_logevent_pattern pattern;
+    for (uint32_t i = 0; i < line_count; i++) {
+        pk_logline_parse(&reader, lines[i], &line);
+        found += pk_logevent_make(&both, &line, &once, &event, &pattern) == PK_OK ? 1u : 0u;
+    }
+    return found;
+}
+
+/* The longest line, made of nothing but beginnings of texts that are not there. */
+static uint64_t worst_line(void) {
+    static char message[PK_LOG_LINE_BYTES_MAX];
+    static const char BEGINNING[4] = "abcd";
+    struct pk_logevent_pattern pattern;
+    struct pk_logline line = {.message = {message, sizeof message}};
+    uint64_t found = 0;
+    for (size_t i = 0; i + sizeof BEGINNING <= sizeof message; i += sizeof BEGINNING) {
+        memcpy(message + i, BEGINNING, sizeof BEGINNING);
+    }
+    for (uint32_t i = 0; i < line_count; i += line_count / 8u + 1u) {
+        found += pk_logevent_make(&both, &line, &once, &event, &pattern) == PK_OK ? 1u : 0u;
     }
     return found;
 }
@@ -141,5 +209,11 @@ int main(int argc, char **argv) {
     report("patterns and their fields", find_ns, memchr_ns, line_bytes, found);
     const double whole_ns = measure(whole_way, &found);
     report("line to event", whole_ns, memchr_ns, line_bytes, found);
+    make_own();
+    const double own_ns = measure(whole_way_own, &found);
+    printf("with %u of an operator's      %7.1f ns a line\n", PK_LIMIT_PATTERNS, own_ns);
+    make_worst();
+    const double worst_ns = measure(worst_line, &found) * line_count / 8.0;
+    printf("the worst line of 8 KiB      %7.1f us\n", worst_ns / 1000.0);
     return 0;
 }

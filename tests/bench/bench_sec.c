@@ -128,10 +128,11 @@ static void take_line(struct pk_str text) {
     struct pk_logline line;
     struct pk_event e;
     uint32_t number = 0;
-    int row = -1;
+    const struct pk_patterns_tables tables = {.tables = {&table}, .count = 1};
+    struct pk_logevent_pattern pattern;
     line_count++;
     pk_logline_parse(&reader, text, &line);
-    if (pk_logevent_make(&table, &line, &once, &event, &row) != PK_OK) {
+    if (pk_logevent_make(&tables, &line, &once, &event, &pattern) != PK_OK) {
         return;
     }
     if (event.has_time) {

@@ -1,6 +1,7 @@
 /* Sends event lines to the events socket of a running agent as fast as it takes them, reads every reply, and
- * says how many came back a second and what the agent used of a processor for them. bench_socket SOCKET
- * AGENT_PID SECONDS */
+ * says how many came back a second, what the agent used of a processor for them and this program beside it,
+ * and for which part of the time the agent stood ready and had none.
+ *     bench_socket SOCKET AGENT_PID SECONDS */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -61,6 +62,29 @@ static double cpu_s(const char *pid) {
         die("no such agent");
     }
     return (double)(user + system_ticks) / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* How long the main thread of the process stood ready and had no processor, in seconds; 0 where the kernel
+ * does not say. */
+static double waited_s(const char *pid) {
+    char path[64];
+    unsigned long long ran_ns = 0;
+    unsigned long long ready_ns = 0;
+    snprintf(path, sizeof path, "/proc/%s/schedstat", pid);
+    FILE *f = fopen(path, "r");
+    if (f != NULL && fscanf(f, "%llu %llu", &ran_ns, &ready_ns) != 2) {
+        ready_ns = 0;
+    }
+    if (f != NULL) {
+        fclose(f);
+    }
+    return (double)ready_ns / 1e9;
+}
+
+static double own_cpu_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* A reply begins with {"ok":true or {"ok":false; only its first bytes are looked at, wherever the pieces end.
@@ -157,6 +181,8 @@ int main(int argc, char **argv) {
         die("no thread");
     }
     const double cpu_before_s = cpu_s(argv[2]);
+    const double waited_before_s = waited_s(argv[2]);
+    const double own_before_s = own_cpu_s();
     const uint64_t start_ns = now_ns();
     const uint64_t sent = send_for(atof(argv[3]));
     if (!await_answers(sent)) {
@@ -164,8 +190,12 @@ int main(int argc, char **argv) {
     }
     const double wall_s = (double)(now_ns() - start_ns) / 1e9;
     const double used_s = cpu_s(argv[2]) - cpu_before_s;
-    printf("sent=%llu refused=%llu seconds=%.3f lines_per_s=%.0f cpu_ns_per_line=%.0f lines_per_cpu_s=%.0f\n",
+    const double waited = waited_s(argv[2]) - waited_before_s;
+    const double own_s = own_cpu_s() - own_before_s;
+    printf("sent=%llu refused=%llu seconds=%.3f lines_per_s=%.0f cpu_ns_per_line=%.0f lines_per_cpu_s=%.0f "
+           "sender_ns_per_line=%.0f waited_pct=%.0f\n",
            (unsigned long long)sent, (unsigned long long)atomic_load(&refused_count), wall_s,
-           (double)sent / wall_s, used_s * 1e9 / (double)sent, (double)sent / used_s);
+           (double)sent / wall_s, used_s * 1e9 / (double)sent, (double)sent / used_s,
+           own_s * 1e9 / (double)sent, waited * 100.0 / wall_s);
     return atomic_load(&refused_count) == 0 ? 0 : 1;
 }

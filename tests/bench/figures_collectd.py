@@ -2,11 +2,12 @@
 """Value over a threshold to a script, beside collectd's threshold plugin (Debian package collectd-core): delay from the value on the socket to the
 start of the script, values a second on the socket, resident memory with the usual collectors on. Needs root.
 
-    tests/bench/run collectd     a minute
+    tests/bench/run collectd     two minutes
 
 Both run as their packages would: collectd with nine plugins at 1 s, exec and threshold; picketd (`small`) sealed, supervisor and agent, its
-collectors. Ours keeps the incident, the action and its budget in stores that are flushed before the script starts; collectd keeps nothing. So the
-delays are compared with our state on a RAM disk, and that with this machine's disk is said beside it.
+collectors, its state in a directory of this machine's disk. It keeps the incident, the action and its budget in stores that are flushed before the script
+starts; collectd keeps nothing. A second picketd with its state on a RAM disk shows what the flushes cost. They take turns, one value each: what else
+the machine does comes and goes.
 """
 import os
 import socket
@@ -115,21 +116,37 @@ class Log:
         return None
 
 
-def delays(log, breach, clear):
-    took = []
-    for i in range(TRIALS):
-        clear(i)
-        time.sleep(0.25)
-        before = len(log.lines())  # collectd tells of the recovery as well
+class Program:
+    """What is measured: values of a source go in, a script writes down when it was started."""
+
+    def __init__(self, name, pids, put, log):
+        self.name, self.pids, self.put, self.log = name, pids, put, log
+        self.delays_ms = []
+
+    def clear(self, i):
+        self.put(i, 10)
+
+    def breach(self, i):
+        before = len(self.log.lines())  # collectd tells of the recovery as well
         began = time.time()
-        breach(i)
-        started = log.await_line(before)
+        self.put(i, 95)
+        started = self.log.await_line(before)
         if started is None:
-            raise AssertionError(f"no script after breach {i}")
-        took.append((started - began) * 1000)
-        time.sleep(0.05)
-    took.sort()
-    return took[len(took) // 2], took[-1]
+            raise AssertionError(f"{self.name}: no script after breach {i}")
+        self.delays_ms.append((started - began) * 1000)
+
+    def note_memory(self):
+        self.rss_kib, self.pss_kib = memory_kib(self.pids, "VmRSS"), memory_kib(self.pids, "Pss")
+
+
+def take_turns(programs):
+    for i in range(TRIALS):
+        for p in programs:
+            p.clear(i)
+        time.sleep(0.25)
+        for p in programs:
+            p.breach(i)
+            time.sleep(0.1)
 
 
 def script(rig, name, log):
@@ -137,7 +154,7 @@ def script(rig, name, log):
     return path
 
 
-def measure_collectd(rig):
+def start_collectd(rig):
     folder = rig.path("collectd")
     os.makedirs(folder)
     os.chmod(folder, 0o777)
@@ -145,36 +162,20 @@ def measure_collectd(rig):
     conf = rig.write("collectd.conf", COLLECTD.format(dir=folder, script=script(rig, "collectd", log)))
     process = Process(rig, "collectd", ["collectd", "-f", "-C", conf])
     await_true("collectd listens", 10, lambda: os.path.exists(os.path.join(folder, "sock")))
-    time.sleep(5)
-    idle = memory_kib([process.pid], "VmRSS"), memory_kib([process.pid], "Pss")
     c = socket.socket(socket.AF_UNIX)
     c.connect(os.path.join(folder, "sock"))
     f = c.makefile("rwb", buffering=0)
 
-    def put(value):
+    def put(_, value):
         f.write(f'PUTVAL "gw/bench/gauge-temp" interval=1 {time.time():.3f}:{value}\n'.encode())
         f.readline()
 
-    p50, longest = delays(log, lambda _: put(95), lambda _: put(10))
-    reader = c.makefile("rb")
-    rates = []
-    for run in range(3):
-        base = time.time() + run * 1000
-        began = time.monotonic()
-        pieces = [b"".join(b'PUTVAL "gw/bench2/gauge-k%d" interval=1 %.3f:1\n' % (j % 1000, base + j * 0.001) for j in range(i, i + 100)) for i in range(0, VALUES, 100)]
-        began = time.monotonic()
-        feeder = threading.Thread(target=lambda: [f.write(p) for p in pieces])
-        feeder.start()
-        for _ in range(VALUES):
-            reader.readline()
-        feeder.join()
-        rates.append(VALUES / (time.monotonic() - began))
-    result = {"p50_ms": p50, "max_ms": longest, "values_per_s": statistics.median(rates), "rss_kib": idle[0], "pss_kib": idle[1], "after_kib": memory_kib([process.pid], "VmRSS")}
-    process.stop()
-    return result
+    program = Program("collectd", [process.pid], put, log)
+    program.connection = c, f
+    return program
 
 
-def measure_picketd(rig, name, is_on_disk):
+def start_picketd(rig, name, is_on_disk):
     log = Log(rig.path(f"{name}.log"))
     gateway = Gateway(rig, name=name, rules=RULE, actions=ACTION.format(script=script(rig, name, log)), mode="auto",
                       config="[sources]\nrate = 1000000\nburst = 1000000\nmemory = 1s\ncpu = 1s\nload = 1s\ndisk = 1s\nprocess = 1s\n[disk root]\npath = /\n")
@@ -183,66 +184,96 @@ def measure_picketd(rig, name, is_on_disk):
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", gateway.state], check=True)
         rig.cleanups.insert(0, lambda: subprocess.run(["umount", "-l", gateway.state], check=True))
     gateway.start()
-    pids = [gateway.process.pid, gateway.agent_pid()]
-    time.sleep(5)
-    idle = memory_kib(pids, "VmRSS"), memory_kib(pids, "Pss")
     s = gateway.events_socket()
 
-    def put(source, value):  # each breach is an incident of its own: the same one is acted on ten times at most
-        s.sendall(b'{"type":"temp","source":"bench-%d","value":%d}\n' % (source, value))
+    def put(i, value):  # each breach is an incident of its own: the same one is acted on ten times at most
+        s.sendall(b'{"type":"temp","source":"bench-%d","value":%d}\n' % (i, value))
         s.recv(4096)
 
-    p50, longest = delays(log, lambda i: put(i, 95), lambda i: put(i, 10))
-    rates = []
-    for _ in range(3):  # the same reader and writer as collectd has
-        lines = [b"".join(b'{"type":"level","source":"k%d","value":1}\n' % (j % 200) for j in range(i, i + 100)) for i in range(0, VALUES, 100)]
-        c = gateway.events_socket()
-        c.settimeout(20)
-        reader = c.makefile("rb")
-        ahead = threading.Semaphore(10)
-        began = time.monotonic()
-
-        def feed():
-            for piece in lines:
-                ahead.acquire()
-                c.sendall(piece)
-
-        feeder = threading.Thread(target=feed)
-        feeder.start()
-        for n in range(VALUES):
-            reader.readline()
-            if n % 100 == 99:
-                ahead.release()
-        feeder.join()
-        rates.append(VALUES / (time.monotonic() - began))
-        c.close()
-    result = {"p50_ms": p50, "max_ms": longest, "values_per_s": statistics.median(rates), "rss_kib": idle[0], "pss_kib": idle[1], "after_kib": memory_kib(pids, "VmRSS")}
-    fast = subprocess.run([os.path.join(BUILD, "tests", "bench", "bench_socket"), os.path.join(gateway.dir, "run", "events.sock"), str(pids[1]), "2"], capture_output=True, text=True)
-    result["fast_per_s"] = figures(fast.stdout).get("lines_per_s", 0.0)
-    gateway.stop()
-    return result
+    program = Program(name, [gateway.process.pid, gateway.agent_pid()], put, log)
+    program.gateway = gateway
+    return program
 
 
-def say(name, r):
-    print(f"  {name}: value to script p50 {r['p50_ms']:.2f} ms, longest {r['max_ms']:.2f} ms; {r['values_per_s']:.0f} values/s with a reader in Python; resident {r['rss_kib'] / 1024:.2f} MiB, "
-          f"shared parts counted once {r['pss_kib'] / 1024:.2f} MiB, afterwards {r['after_kib'] / 1024:.2f} MiB", flush=True)
+def collectd_values_per_s(program, run):
+    c, f = program.connection
+    reader = c.makefile("rb")
+    base = time.time() + run * 1000
+    pieces = [b"".join(b'PUTVAL "gw/bench2/gauge-k%d" interval=1 %.3f:1\n' % (j % 1000, base + j * 0.001) for j in range(i, i + 100)) for i in range(0, VALUES, 100)]
+    began = time.monotonic()
+    feeder = threading.Thread(target=lambda: [f.write(p) for p in pieces])
+    feeder.start()
+    for _ in range(VALUES):
+        reader.readline()
+    feeder.join()
+    return VALUES / (time.monotonic() - began)
+
+
+def picketd_values_per_s(program):
+    """The same reader and writer as collectd has."""
+    lines = [b"".join(b'{"type":"level","source":"k%d","value":1}\n' % (j % 200) for j in range(i, i + 100)) for i in range(0, VALUES, 100)]
+    c = program.gateway.events_socket()
+    c.settimeout(20)
+    reader = c.makefile("rb")
+    ahead = threading.Semaphore(10)
+    began = time.monotonic()
+
+    def feed():
+        for piece in lines:
+            ahead.acquire()
+            c.sendall(piece)
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    for n in range(VALUES):
+        reader.readline()
+        if n % 100 == 99:
+            ahead.release()
+    feeder.join()
+    took_s = time.monotonic() - began
+    c.close()
+    return VALUES / took_s
+
+
+def fast_values_per_s(program):
+    fast = subprocess.run([os.path.join(BUILD, "tests", "bench", "bench_socket"), os.path.join(program.gateway.dir, "run", "events.sock"), str(program.pids[1]), "2"],
+                          capture_output=True, text=True)
+    return figures(fast.stdout).get("lines_per_s", 0.0)
+
+
+def say(p):
+    print(f"  {p.name}: value to script p50 {statistics.median(p.delays_ms):.2f} ms, longest {max(p.delays_ms):.2f} ms; resident {p.rss_kib / 1024:.2f} MiB, "
+          f"shared parts counted once {p.pss_kib / 1024:.2f} MiB, afterwards {memory_kib(p.pids, 'VmRSS') / 1024:.2f} MiB", flush=True)
+
+
+def compare_delays(ours, theirs):
+    """The median over trials that followed each other."""
+    return statistics.median(a / b for a, b in zip(ours.delays_ms, theirs.delays_ms))
 
 
 def main():
     need_root()
     need("collectd", "collectd-core")
     with Rig() as rig:
-        theirs = measure_collectd(rig)
-        say("collectd", theirs)
-        ours = measure_picketd(rig, "picketd", False)
-        say("picketd", ours)
-        on_disk = measure_picketd(rig, "picketd-disk", True)
-        say("picketd, state on the disk", on_disk)
+        theirs = start_collectd(rig)
+        ours = start_picketd(rig, "picketd", True)
+        on_ram = start_picketd(rig, "picketd-ram", False)
+        time.sleep(5)
+        programs = [theirs, ours, on_ram]
+        for p in programs:
+            p.note_memory()
+        take_turns(programs)
+        rates = [(collectd_values_per_s(theirs, run), picketd_values_per_s(ours)) for run in range(3)]
+        fast = fast_values_per_s(ours)
+        for p in programs:
+            say(p)
     verdict = Verdict()
-    verdict.say(f"value to script: {ours['p50_ms'] / theirs['p50_ms']:.2f} of collectd's", ours["p50_ms"] < theirs["p50_ms"])
-    verdict.say(f"values a second: {ours['values_per_s'] / theirs['values_per_s']:.2f} times collectd's, with a reader in C {ours['fast_per_s'] / theirs['values_per_s']:.1f} times",
-                ours["values_per_s"] > theirs["values_per_s"])
-    verdict.say(f"resident memory: {ours['rss_kib'] / theirs['rss_kib']:.2f} of collectd's", ours["rss_kib"] < theirs["rss_kib"])
+    delay = compare_delays(ours, theirs)
+    verdict.say(f"value to script: {delay:.2f} of collectd's, with the state on a RAM disk {compare_delays(on_ram, theirs):.2f}", delay < 1)
+    rate = statistics.median(b / a for a, b in rates)
+    verdict.say(f"values a second: {rate:.1f} times collectd's {statistics.median(a for a, _ in rates):.0f} with a reader in Python, "
+                f"{fast / statistics.median(a for a, _ in rates):.1f} times with a reader in C", rate > 1)
+    verdict.say(f"resident memory: {ours.rss_kib / theirs.rss_kib:.2f} of collectd's", ours.rss_kib < theirs.rss_kib)
     verdict.exit()
 
 

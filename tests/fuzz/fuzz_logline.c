@@ -43,17 +43,20 @@ static void check_event(void) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct pk_str rest = pk_str_make((const char *)data, size < 65536u ? size : 65536u), text;
     struct pk_logline line;
-    int row = 0;
+    struct pk_logevent_pattern pattern;
+    const struct pk_patterns_tables tables = {.tables = {&PK_SHIPPED_PATTERNS}, .count = 1};
     memset(&reader, 0, sizeof reader);
     memset(&once, 0, sizeof once);
     reader.year = 2026;
     reader.boot_wall_ms = 1;
+    /* The told forms, by how long the input is. */
+    reader.form = (uint8_t)(size % (PK_LOG_FORMAT_COUNT + 1u));
     while (size > 0 && pk_str_split(&rest, '\n', &text)) {
         pk_logline_parse(&reader, text, &line);
         PK_ASSERT(line.format < PK_LOG_FORMAT_COUNT && (!line.has_severity || line.severity < PK_SEV_COUNT));
         PK_ASSERT(is_good(line.message, text) && is_good(line.program, text) && is_good(line.host, text));
         PK_ASSERT(is_good(line.ip, text));
-        if (pk_logevent_make(&PK_SHIPPED_PATTERNS, &line, &once, &event, &row) == PK_OK) {
+        if (pk_logevent_make(&tables, &line, &once, &event, &pattern) == PK_OK) {
             check_event();
         }
     }

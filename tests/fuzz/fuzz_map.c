@@ -29,6 +29,7 @@ static void check_event(void) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct pk_str rest = pk_str_make((const char *)data, size), line, key;
     struct pk_map_outcome outcome;
+    struct pk_map_error map_error;
     const char *why = NULL;
     pk_map_init(&table);
     PK_ASSERT(pk_map_open(&table, pk_str_of("row")) == 0);
@@ -41,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         const int err = pk_map_set(&table, 0, key, line, &why);
         PK_ASSERT(err == PK_OK || err == PK_E_NOT_FOUND || why != NULL);
     }
-    if (rest.p == NULL || pk_map_incomplete(&table, &why) >= 0) {
+    if (rest.p == NULL || pk_map_incomplete(&table, &map_error) >= 0) {
         return 0;
     }
     (void)pk_str_split(&rest, '\n', &line);

@@ -40,6 +40,7 @@ static void run(uint8_t which, struct pk_str text) {
         break;
     case 8:
         PK_ASSERT(pk_proc_parse_mount(text, "/var/log x", &is_readonly) <= PK_OK);
+        PK_ASSERT(pk_proc_parse_mount_over(text, "/var/log x", &is_readonly) <= 10);
         break;
     case 6:
         PK_ASSERT(pk_sys_parse_life_time(text, &pid) != PK_OK || (pid >= 10 && pid <= 110));

@@ -364,7 +364,7 @@ class Gateway:
         stages = "" if "[incidents]" in config else "[incidents]\nassess = 0\nrecover = 0\n"
         self.config_path = rig.write(f"{name}/etc/picketd.conf", (
             f"[gateway]\nsite = {SITE}\ngateway = {GATEWAY}\n"
-            f"[paths]\nstate = {self.state}\nrun = {self.dir}/run\nrules = {self.etc}/rules.d\nkeys = {self.etc}/keys\nactions = {self.etc}/actions.conf\n"
+            f"[paths]\nstate = {self.state}\nrun = {self.dir}/run\nrules = {self.etc}/rules.d\npatterns = {self.etc}/patterns.d\nkeys = {self.etc}/keys\nactions = {self.etc}/actions.conf\n"
             f"[agent]\nuser = nobody\ngroup = nogroup\nmode = {mode}\nclock = trusted\n"
             f"[process demo]\npidfile = {self.dir}/demo.pid\n{stages}{broker}{config}"))
         rig.write(f"{name}/etc/actions.conf", actions if actions is not None else self.restart_action())

@@ -316,7 +316,7 @@ def test_local_policy__beats_every_key():
         w.start()
         w.expect_refusal("off: change", w.ack(admin), "refused")
         w.expect_refusal("off: question", admin.token("ping"), "refused", cmd="ping")
-        for policy, extra in (("read-only", {}), ("list", {"PICKET_REMOTE_ALLOW": "ping, watch, dump-state"})):
+        for policy, extra in (("read-only", {}), ("list", {"PICKET_REMOTE_ALLOW": "ping, incidents.list"})):
             assert w.gateway.stop() == 0
             w.gateway.start(env={**w.env, "PICKET_REMOTE_COMMANDS": policy, **extra})
             w.gateway.await_online()

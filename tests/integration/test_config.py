@@ -72,6 +72,60 @@ def test_check__errors_name_place_and_reason():
             assert re.search(expected, gateway.process.log()), gateway.process.log()
 
 
+# Nonsense for each key that only looks right: what is said about it, after "picketd.conf:LINE:COLUMN: ". LINE counts from where the text begins.
+NONSENSE = [
+    ("[broker central]\nhost = h\nca = /nonexistent/ca.crt\n", 3, 6, "cannot be read: /nonexistent/ca.crt: not found"),
+    ("[broker central]\nhost = h\nca = /etc/passwd\n", 1, 1, "its TLS files: "),
+    ("[broker central]\nhost = h\ntls = no\npassword_file = /nonexistent\n", 4, 17, "cannot be read: /nonexistent: not found"),
+    ("[broker central]\nhost = h\n", 1, 1, "tls needs ca"),
+    ("[broker central]\nhost = h\nca = /x\nkey = /y\n", 4, 7, "certificate and key go together"),
+    ("[broker central]\nhost = h/x\n", 2, 8, "not a host name"),
+    ("[broker central]\nhost = h\nroles = event\n", 3, 9, "did you mean 'events'?"),
+    ("[sources]\ncpu = 1ms\n", 2, 7, "outside 100ms..1d; 0 switches it off"),
+    ("[disk a]\n\n[disk b]\npath = /\n", 1, 1, "[disk a] path is missing"),
+    ("[map m]\ntopic = a/+\ntype = t\nsource = {1}\nseverity = purple\n", 5, 12, "'purple' is not a severity"),
+    ("[map m]\ntopic = a/+\ntype = t\nsource = {1}\nvalue = warm\n", 5, 9, "'warm' is not a number"),
+    ("[map m]\ntopic = a/+\ntype = t\nsource = {2}\n", 4, 10, "a wildcard that its topic does not have"),
+    ("[map m]\ntopic = a/+\ntype = t\n", 1, 1, "needs topic, type and source"),
+    ("[log a]\n", 1, 1, "[log a] path is missing"),
+    ("[log a]\npath = /x\n[log b]\npath = /x\n", 3, 1, "read already by a section before"),
+    ("[syslog]\nudp = [::1:514\n", 2, 7, "is not PORT, ADDRESS:PORT or [ADDRESS]:PORT"),
+    ("[statsd]\nudp = [2001:db8::1]:8125\n", 2, 7, "not on loopback"),
+    ("[probe p]\nhost = h\n", 1, 1, "kind is missing"),
+    ("[probe p]\nkind = tcp\nhost = h\n", 1, 1, "port is missing"),
+    ("[probe p]\nkind = tcp\nhost = h\nport = 1\npath = /x\n", 5, 8, "'path' does not go with this kind of probe"),
+    ("[probe p]\nkind = dns\nname = a.example\nserver = dns.example\n", 4, 10, "not a numeric address"),
+    ("[probe p]\nkind = dns\nname = a.example\nexpect = ::1\n", 4, 10, "not an IPv4 address"),
+    ("[probe p]\nkind = icmp\nhost = 10.0.0.256\n", 3, 8, "not a host name or address"),
+    ("[probe p]\nkind = http\nhost = h\nca = /etc/ssl/x\n", 4, 6, "'ca' is for tls = yes"),
+    ("[probe p]\nkind = icmp\nhost = h\n[scrape p]\nhost = h\nport = 1\ngauge = a -> b\n", 4, 1, "both a probe and a scrape"),
+    ("[scrape p]\nhost = h\nport = 1\n", 1, 1, "picks no series"),
+    ("[remote]\nallow = incident.ack\n", 2, 9, "unknown command; did you mean 'incidents.ack'?"),
+    ("[remote]\nallow = dump-state\n", 2, 9, "for this machine only"),
+    ("[thresholds]\nmax_disk = 950\n", 2, 12, "outside 0..100 percent"),
+    ("[agent]\nmode = saef\n", 2, 8, "not "),
+]
+
+
+def test_check__nonsense_is_told_at_its_line():
+    with Rig() as rig:
+        gateway = Gateway(rig)
+        with open(gateway.config_path) as f:
+            good = f.read()
+        assert check(gateway).returncode == 0
+        for text, line, column, words in NONSENSE:
+            with open(gateway.config_path, "w") as f:
+                f.write(good + "\n" + text)
+            at = f"picketd.conf:{good.count(chr(10)) + 1 + line}:{column}: "
+            out = check(gateway)
+            assert out.returncode == 78 and at in out.stderr and words in out.stderr, (text, at, words, out.returncode, out.stderr)
+        with open(gateway.config_path, "w") as f:
+            f.write(good)
+        extra = rig.write(f"{os.path.basename(gateway.dir)}/etc/conf.d/20.conf", "\n[scrape x]\nhost = h\nport = 1\n")
+        out = check(gateway)
+        assert out.returncode == 78 and f"{extra[-20:]}:2:1: " in out.stderr, out.stderr
+
+
 def test_files__conf_d_in_byte_order_then_environment():
     with Rig() as rig:
         gateway = Gateway(rig)
@@ -192,6 +246,6 @@ def test_signals__dump_and_log_level():
         assert time.monotonic() - began < 5
 
 
-main(test_check__good_prints_prices_and_budget, test_check__errors_name_place_and_reason, test_files__conf_d_in_byte_order_then_environment,
+main(test_check__good_prints_prices_and_budget, test_check__errors_name_place_and_reason, test_check__nonsense_is_told_at_its_line, test_files__conf_d_in_byte_order_then_environment,
      test_check__user_and_group_that_cannot_be_the_agents, test_rules_over_the_memory_budget__refused_with_prices, test_ownership__what_others_may_write_is_not_obeyed, test_second_instance__is_refused_and_the_first_goes_on,
      test_tasks_and_usage, test_signals__dump_and_log_level, at_once=4)

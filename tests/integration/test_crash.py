@@ -252,7 +252,9 @@ def test_hourly_budget__survives_restarts_and_fails_closed():
         record = os.path.join(gateway.state, "supervisor", "state")
         with open(record, "r+b") as f:
             data = bytearray(f.read())
-            data[9] ^= 1
+            slots = [4096, 4096 + (len(data) - 4096) // 2]
+            newest = max(slots, key=lambda at: int.from_bytes(data[at:at + 8], "little"))
+            data[newest + 16 + 9] ^= 1
             f.seek(0)
             f.write(data)
         gateway.start()

@@ -3,6 +3,7 @@
 log, the journal. What cannot be read is a fault, and recovers by itself. ctest: lane=default timeout=180"""
 import json
 import os
+import signal
 import socket
 import time
 
@@ -123,6 +124,95 @@ def test_log__many_rotations_and_an_agent_that_dies():
         assert gateway.stop() == 0
 
 
+def rotate(log, keep):
+    """As logrotate: what falls off the end is deleted."""
+    for n in range(keep, 0, -1):
+        if os.path.exists(f"{log}.{n}"):
+            os.rename(f"{log}.{n}", f"{log}.{n + 1}") if n < keep else os.unlink(f"{log}.{n}")
+    os.rename(log, log + ".1")
+
+
+def test_log__rotations_faster_than_looks__are_read_or_counted():
+    with Rig() as rig:
+        log = rig.write("app.log", "")
+        gateway = start(rig, f"[log app]\npath = {log}\n")
+        await_true("the log is read", 5, lambda: inlet(gateway, "log:app") == 1)
+        count = lambda n: len(events(gateway, source=f"192.0.2.{n}"))
+        skipped = lambda: counts(gateway, "log:app")["skipped_files"]
+
+        def rotations(numbers, keep):  # between two looks of the supervisor
+            os.kill(gateway.process.pid, signal.SIGSTOP)
+            for n in numbers:
+                time.sleep(0.05)  # the clock of the file system is a coarse one
+                rotate(log, keep)
+                append(log, failed(f"192.0.2.{n}") * 3)
+            os.kill(gateway.process.pid, signal.SIGCONT)
+
+        append(log, failed("192.0.2.1"))
+        await_true("a line", 4, lambda: count(1) == 1)
+        rotations((2, 3, 4, 5), 9)
+        append(log + ".4", failed("192.0.2.1"))  # its writer still has it
+        await_true("each of four", 8, lambda: [count(n) for n in (1, 2, 3, 4, 5)] == [2, 3, 3, 3, 3])
+        order = [e["source"] for e in reversed(events(gateway, type="auth_failed")) if e["source"] != "192.0.2.1"]
+        assert order == [f"192.0.2.{n}" for n in (2, 3, 4, 5) for _ in range(3)], order
+        assert skipped() == 0
+        rotations((11, 12, 13, 14, 15, 16), 9)
+        await_true("the newest of more than wait for the agent", 8, lambda: [count(n) for n in (13, 14, 15, 16)] == [3, 3, 3, 3])
+        assert count(11) == count(12) == 0
+        assert skipped() == 2, skipped()
+        rotations((21, 22, 23), 2)  # what it read is gone
+        await_true("those that are there", 8, lambda: [count(n) for n in (21, 22, 23)] == [3, 3, 3])
+        assert skipped() == 3, "nobody knows what else there was"
+        os.rename(log, log + "-20261121")  # no such number: nothing was between
+        append(log, failed("192.0.2.31"))
+        await_true("and it goes on", 5, lambda: count(31) == 1)
+        time.sleep(1.2)
+        assert skipped() == 3 and counts(gateway, "log:app")["lines"] == 2 + 12 + 12 + 9 + 1, counts(gateway, "log:app")
+        assert gateway.stop() == 0
+
+
+def test_log__rotated_while_the_agent_dies__the_rest_is_read():
+    with Rig() as rig:
+        log = rig.write("auth.log", failed("192.0.2.1"))
+        gateway = start(rig, f"[log auth]\npath = {log}\n")
+        await_true("the log is read", 5, lambda: inlet(gateway, "log:auth") == 1)
+        append(log, failed("192.0.2.2"))
+        await_true("a line", 4, lambda: len(events(gateway, source="192.0.2.2")) == 1)
+        agent = gateway.agent_pid()
+        os.kill(agent, 19)  # it reads nothing any more
+        for n in (3, 4):
+            append(log, failed(f"192.0.2.{n}") * 3)
+            os.rename(log, f"{log}.{n}.old")  # none of them is PATH.1
+            append(log, failed(f"192.0.2.{n + 2}") * 2)
+            time.sleep(1.6)  # the supervisor sees each
+        os.kill(agent, 9)
+        await_true("another agent", 10, lambda: gateway.agent_pid() not in (0, agent))
+        count = lambda n: len(events(gateway, source=f"192.0.2.{n}"))
+        await_true("what all three files had", 15, lambda: (count(3), count(4), count(5), count(6)) == (3, 3, 2, 2))
+        append(log, failed("192.0.2.7"))
+        await_true("and it goes on", 5, lambda: count(7) == 1)
+        time.sleep(1.2)
+        assert (count(1), count(3), count(4), count(5), count(6)) == (0, 3, 3, 2, 2), "read twice"
+        held = lambda: [l for l in (os.readlink(f"/proc/{gateway.process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{gateway.process.pid}/fd")) if ".old" in l]
+        await_true("renamed files are let go", 10, lambda: not held())
+        assert gateway.stop() == 0
+
+
+def test_log__emptied_and_longer_within_a_second__is_read_from_its_beginning():
+    with Rig() as rig:
+        log = rig.write("auth.log", "")
+        gateway = start(rig, f"[log auth]\npath = {log}\n")
+        await_true("the log is read", 5, lambda: inlet(gateway, "log:auth") == 1)
+        append(log, failed("192.0.2.1"))
+        await_true("a line", 4, lambda: len(events(gateway, source="192.0.2.1")) == 1)
+        with open(log, "r+") as f:  # as copytruncate does, and its writer goes on at once
+            f.truncate(0)
+        append(log, failed("192.0.2.2") * 5)
+        await_true("all of it", 4, lambda: len(events(gateway, source="192.0.2.2")) == 5)
+        assert gateway.result("sources.get", source="log:auth")["inlet"]["truncated"] == 1
+        assert gateway.stop() == 0
+
+
 def test_log__clock_jumps_in_its_timestamps():
     with Rig() as rig:
         log = rig.write("app.log", "")
@@ -183,6 +273,55 @@ def test_syslog__both_forms_on_both_sockets():
         assert found["lost"] == 3, found
         assert gateway.stop() == 0
         assert not os.path.exists(os.path.join(gateway.dir, "run", "syslog.sock"))
+
+
+def counts(gateway, name):
+    return gateway.result("sources.get", source=name)["inlet"]
+
+
+def flood_syslog(gateway, port):
+    """More than the socket of a stopped agent holds; how many the kernel threw away, as the agent then counts."""
+    before = counts(gateway, "syslog-udp")["overrun"]
+    agent = gateway.agent_pid()
+    os.kill(agent, signal.SIGSTOP)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for _ in range(4000):
+            s.sendto(b"<13>x: nothing of interest " + b"y" * 400, ("127.0.0.1", port))
+    os.kill(agent, signal.SIGCONT)
+
+    def counted():
+        udp(port, "<13>x: one more")
+        return counts(gateway, "syslog-udp")["overrun"] > before
+    await_true("losses are counted", 5, counted)
+    time.sleep(0.5)
+    return counts(gateway, "syslog-udp")["overrun"] - before
+
+
+def test_syslog__losses_of_the_kernel_are_counted_once():
+    """The socket is the supervisor's and outlives the agent, and so does the kernel's count of it."""
+    port = free_udp_port()
+    with Rig() as rig:
+        gateway = start(rig, f"[syslog]\nudp = {port}\n")
+        assert flood_syslog(gateway, port) > 1000
+        os.kill(gateway.agent_pid(), signal.SIGKILL)
+        await_true("another agent", 10, lambda: gateway.is_up() and gateway.agent_pid())
+        await_true("it reads", 5, lambda: udp(port, "<13>x: again") or counts(gateway, "syslog-udp")["lines"] > 0)
+        assert counts(gateway, "syslog-udp")["overrun"] == 0, counts(gateway, "syslog-udp")
+        assert flood_syslog(gateway, port) > 1000
+
+
+def test_inlets__ipv6():
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+        s.bind(("::1", 0))
+        syslog_port = s.getsockname()[1]
+    statsd_port = free_udp_port()
+    with Rig() as rig:
+        gateway = start(rig, f"[syslog]\nudp = [::1]:{syslog_port}\n[statsd]\nudp = [::1]:{statsd_port}\n")
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+            await_true("the addresses are listened on", 5, lambda: inlet(gateway, "statsd-udp") == 1 and inlet(gateway, "syslog-udp") == 1)
+            s.sendto(f"<38>{failed('203.0.113.9')}".encode(), ("::1", syslog_port))
+            s.sendto(b"queue_depth:7|g|#source:mail", ("::1", statsd_port))
+        await_true("both came", 5, lambda: events(gateway, type="auth_failed", source="203.0.113.9") and events(gateway, type="queue_depth", source="mail"))
 
 
 def test_statsd__gauges_counts_and_what_is_refused():
@@ -383,15 +522,16 @@ def test_restart__logs_go_on_where_they_were():
             mode = os.stat(stored(gateway))
             assert mode.st_uid == 0 and mode.st_mode & 0o777 == 0o600 and mode.st_size < 1000, mode
             append(one, f"{old} gw sshd[9]: Failed password for root from 192.0.2.3 port 1 ssh2\n" * 2 + failed("192.0.2.4"))
-            append(two, failed("192.0.2.5"))  # then renamed, a new one in its place
-            os.rename(two, two + ".1")
-            append(two, failed("192.0.2.6"))
+            append(two, failed("192.0.2.5"))
+            for n in (9, 6):  # then renamed, a new one in its place, twice
+                rotate(two, 9)
+                append(two, failed(f"192.0.2.{n}"))
             os.unlink(three)  # another file under its name, and longer
             rig.write("other", "")
             append(three, failed("192.0.2.7") * 9)
 
         restart(gateway, meanwhile)
-        await_true("what was written while nobody looked", 8, lambda: [len(events(gateway, source=f"192.0.2.{n}")) for n in (3, 4, 5, 6)] == [2, 1, 1, 1])
+        await_true("what was written while nobody looked", 8, lambda: [len(events(gateway, source=f"192.0.2.{n}")) for n in (3, 4, 5, 9, 6)] == [2, 1, 1, 1, 1])
         assert all(e.get("replayed") and e["time"].startswith(old[:16]) for e in events(gateway, source="192.0.2.3")), events(gateway, source="192.0.2.3")
         assert not events(gateway, source="192.0.2.1") and not events(gateway, source="192.0.2.2"), "read twice, or what stood there at first"
         await_true("the third is open", 5, lambda: inlet(gateway, "log:three") == 1)
@@ -401,7 +541,7 @@ def test_restart__logs_go_on_where_they_were():
         await_true("and is read from there on", 4, lambda: len(events(gateway, source="192.0.2.8")) == 1)
         inlets = {n: gateway.result("sources.get", source=f"log:{n}")["inlet"] for n in ("one", "two", "three")}
         assert inlets["one"]["lines"] == 3 and inlets["one"]["matched"] == 3 and inlets["one"]["places_lost"] == 0, inlets
-        assert inlets["two"]["rotated"] == 1 and inlets["three"]["places_lost"] == 1 and inlets["three"]["lines"] == 1, inlets
+        assert inlets["two"]["rotated"] == 2 and inlets["two"]["skipped_files"] == 0 and inlets["three"]["places_lost"] == 1 and inlets["three"]["lines"] == 1, inlets
         append(one, "nothing to see\n")
         await_true("a line nobody knows", 3, lambda: gateway.result("sources.get", source="log:one")["inlet"]["unmatched"] == 1)
         shown = gateway.ctl("--format", "table", "sources", "get", "log:three").stdout
@@ -459,7 +599,7 @@ def test_restart__kernel_and_journal_go_on_where_they_were():
         assert gateway.stop() == 0
 
 
-main(test_brute_force_in_a_rotated_file__opens_a_security_incident, test_log__emptied_half_written_long_odd_and_deleted, test_log__many_rotations_and_an_agent_that_dies,
-     test_log__clock_jumps_in_its_timestamps, test_syslog__both_forms_on_both_sockets, test_statsd__gauges_counts_and_what_is_refused, test_kmsg__records_and_a_gap,
+main(test_log__rotated_while_the_agent_dies__the_rest_is_read, test_log__emptied_and_longer_within_a_second__is_read_from_its_beginning, test_brute_force_in_a_rotated_file__opens_a_security_incident, test_log__emptied_half_written_long_odd_and_deleted, test_log__many_rotations_and_an_agent_that_dies, test_log__rotations_faster_than_looks__are_read_or_counted,
+     test_log__clock_jumps_in_its_timestamps, test_syslog__both_forms_on_both_sockets, test_syslog__losses_of_the_kernel_are_counted_once, test_inlets__ipv6, test_statsd__gauges_counts_and_what_is_refused, test_kmsg__records_and_a_gap,
      test_kmsg__the_real_one, test_journal__a_stand_in_for_journalctl_that_dies, test_journal__a_real_one, test_idle__few_wake_ups, test_reload__another_table, test_restart__logs_go_on_where_they_were,
      test_restart__kernel_and_journal_go_on_where_they_were, at_once=4)

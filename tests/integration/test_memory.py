@@ -123,7 +123,7 @@ def test_resident_memory__both_processes():
 
 
 def test_memory__tables_are_those_of_the_limits():
-    wanted = {"event_types": "PK_LIMIT_TYPES", "event_sources": "PK_LIMIT_SOURCES", "event_intake": "PK_LIMIT_INTAKE_EVENTS", "event_text_bytes": "PK_LIMIT_TEXT_RING_BYTES",
+    wanted = {"event_types": "PK_LIMIT_TYPES", "event_sources": "PK_LIMIT_SOURCES", "foreign_types": "PK_LIMIT_TYPES_FOREIGN", "event_intake": "PK_LIMIT_INTAKE_EVENTS", "event_text_bytes": "PK_LIMIT_TEXT_RING_BYTES",
               "event_history": "PK_LIMIT_EVENT_HISTORY", "loss_ledger": "PK_LIMIT_LEDGER", "rules": "PK_LIMIT_RULES", "windows": "PK_LIMIT_KEYS", "incidents": "PK_LIMIT_INCIDENTS",
               "timeline": "PK_LIMIT_TIMELINE", "actions": "PK_LIMIT_ACTIONS", "action_runs": "PK_LIMIT_RUNS", "action_budgets": "PK_LIMIT_BUDGETS", "outbox_slots": "PK_LIMIT_OUTBOX_SLOTS",
               "command_ids": "PK_LIMIT_REPLAY_JTI", "command_keys": "PK_LIMIT_KEYS_PUBLIC", "batch_bytes": "PK_LIMIT_BATCH_BYTES", "connections": "PK_LIMIT_CONNECTIONS",
@@ -135,18 +135,18 @@ def test_memory__tables_are_those_of_the_limits():
         gateway.start_service()
         gateway.start()
         gateway.await_online()
-        # More sources and types than there is room for: refused, counted, and the tables say so.
+        # More sources and types than there is room for: types are refused, sources share a name or make room; the tables say so.
         replies = gateway.send_events([{"type": "x", "source": f"many-{i}"} for i in range(limits["PK_LIMIT_SOURCES"] + 50)])
         replies += gateway.send_events([{"type": f"type-{i}", "source": "cpu"} for i in range(limits["PK_LIMIT_TYPES"] + 50)])
         refused = [r for r in replies if not r["ok"]]
-        assert len(refused) >= 100 and {r["error"] for r in refused} == {"full"}, refused[:2]
+        assert len(refused) >= 50 and {r["error"] for r in refused} == {"full"}, refused[:2]
         memory = gateway.result("memory")
         tables = {t["table"]: t for t in memory["tables"]}
         for table, limit in wanted.items():
             assert tables[table]["capacity"] == limits[limit], (tables[table], limit, limits[limit])
         for t in memory["tables"]:
             assert t["used"] <= t["capacity"] and t["high"] <= t["capacity"], t
-        assert tables["event_sources"]["drops"] >= 50 and tables["event_types"]["drops"] >= 50, tables
+        assert tables["foreign_sources"]["drops"] >= 50 and tables["event_sources"]["drops"] == 0 and tables["event_types"]["drops"] >= 50, tables
         for heap in ("heap_arena_bytes", "tls_arena_bytes"):
             assert 0 < tables[heap]["high"] < tables[heap]["capacity"] and tables[heap]["drops"] == 0, tables[heap]
         assert memory["agent_bytes"] <= memory["agent_bytes_max"] == limits["PK_AGENT_RAM_MAX"], memory["agent_bytes"]

@@ -38,7 +38,8 @@ def test_each_block():
         gateway.kill_service()
         await_true("the first incident is resolved", 30, lambda: [i for i in gateway.incidents() if i["status"] == "resolved"])
         env = {**os.environ, "PATH": BUILD + ":" + os.environ["PATH"], "PICKET_SOCKET": gateway.control_path()}
-        os.makedirs(os.path.join(gateway.etc, "conf.d"))
+        for part in ("conf.d", "patterns.d"):
+            os.makedirs(os.path.join(gateway.etc, part))
         cwd = rig.path("operator")
         os.makedirs(cwd)
         shown = ""
@@ -47,7 +48,7 @@ def test_each_block():
             out = subprocess.run(["bash", "-ec", local], cwd=cwd, env=env, capture_output=True, text=True, timeout=60)
             assert out.returncode == 0, f"config/README.md:{number}: exit {out.returncode}\n{script}\n{out.stdout[-1500:]}{out.stderr[-1500:]}"
             shown += out.stdout
-        for promised in ("would_run", "value > 95 for 10m", '"written":true', "## Follow-ups", "mode observe: only recorded"):
+        for promised in ("would_run", "value > 95 for 10m", '"type":"pump_dry","source":"P3"', '"written":true', "## Follow-ups", "mode observe: only recorded"):
             assert promised in shown, f"no command showed: {promised}"
         with open(os.path.join(cwd, "inc_00001.md")) as f:
             assert "## Sign-off" in f.read()

@@ -124,6 +124,13 @@ def test_tcp_and_http__a_server_that_dies_and_comes_back():
         web.pages["/"] = (200, b"fine\n")
         await_event(gateway, "probe_up", "page", lambda e: e.get("value") == 1)
         await_event(gateway, "probe_up", "port", lambda e: e.get("value") == 1)
+        page = gateway.result("sources.get", source="page")["probes"][0]
+        assert page["kind"] == "http" and page["result"] == "up" and page["http_status"] == 200 and page["bytes"] > 20, page
+        assert page["measured"] > page["failed"] > 0 and page["seconds_ago"] < 5 and page["latency_ms"] > 0, page
+        table = gateway.ctl("sources", "get", "page", "--format", "table").stdout
+        assert "http: up, " in table and " of them failed" in table, table
+        # Ports of this machine that refuse say nothing of a network.
+        assert not [i for i in gateway.incidents() if i["incident_type"] == "network_partition"], gateway.incidents()
         assert gateway.stop() == 0
 
 
@@ -218,6 +225,110 @@ def test_tls_and_certificates__one_that_ends_soon():
             await_event(gateway, "certificate_days", name, is_fault)
         await_true("the rule", 5, lambda: {"good", "file"} <= {i["component"] for i in gateway.incidents(status="active")})
         assert gateway.stop() == 0
+
+
+def openssl(*args, cwd):
+    subprocess.run(["openssl", *args], cwd=cwd, check=True, capture_output=True)
+
+
+def self_signed(rig, name, extension, days="30"):
+    """PEM files name.crt and name.key; their path without the ending."""
+    path = rig.path(name)
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-days", days, "-keyout", path + ".key",
+            "-out", path + ".crt", "-addext", extension, cwd=rig.dir)
+    return path
+
+
+def expired(rig):
+    path = self_signed(rig, "fresh", "subjectAltName=DNS:localhost")
+    rig.write("ca.conf", f"[ca]\ndefault_ca = x\n[x]\ndatabase = {rig.path('index')}\nserial = {rig.path('serial')}\nnew_certs_dir = {rig.dir}\ndefault_md = sha256\npolicy = p\n[p]\n"
+              "commonName = supplied\n")
+    rig.write("index", "")
+    rig.write("serial", "01\n")
+    openssl("req", "-new", "-key", path + ".key", "-subj", "/CN=localhost", "-out", rig.path("old.csr"), cwd=rig.dir)
+    openssl("ca", "-batch", "-config", rig.path("ca.conf"), "-selfsign", "-keyfile", path + ".key", "-in", rig.path("old.csr"), "-startdate", "20200101000000Z",
+            "-enddate", "20200201000000Z", "-out", rig.path("old.crt"), "-notext", cwd=rig.dir)
+    shutil.copy(path + ".key", rig.path("old.key"))
+    return rig.path("old")
+
+
+def tls_server(rig, path):
+    port = free_port()
+    server = subprocess.Popen(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", path + ".crt", "-key", path + ".key"], stdin=subprocess.PIPE,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    rig.cleanups.append(lambda: server.kill() or server.wait())
+    return port
+
+
+def raw_server(rig, answer):
+    """Waits for the first words of a client, then answer(client)."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    rig.cleanups.append(listener.close)
+
+    def serve():
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                client.settimeout(5)
+                client.recv(4096)
+                answer(client)
+            except OSError:
+                pass
+            client.close()
+    threading.Thread(target=serve, daemon=True).start()
+    return listener.getsockname()[1]
+
+
+def trickle(client):
+    client.sendall(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")
+    for _ in range(60):
+        client.sendall(b"\x03")
+        time.sleep(0.1)
+
+
+def test_tls__hostile_certificates_and_handshakes():
+    """None is believed, none ends a prober, and what can be told of them is."""
+    with Rig() as rig:
+        names = ",".join(f"DNS:{i:05d}.{'x' * 50}.example" for i in range(1200))  # some 80 KB
+        ports = {"many-names": tls_server(rig, self_signed(rig, "many", f"subjectAltName={names}")),
+                 "for-ever": tls_server(rig, self_signed(rig, "ever", "subjectAltName=DNS:localhost", days="2900000")),
+                 "odd-names": tls_server(rig, self_signed(rig, "odd", "subjectAltName=DER:30:0b:82:09:6c:6f:63:61:6c:00:2e:78:79")),
+                 "expired": tls_server(rig, expired(rig)),
+                 "noise": raw_server(rig, lambda c: c.sendall(os.urandom(3000))),
+                 "records": raw_server(rig, lambda c: c.sendall(b"\x16\x03\x03\x00\x10\x0b\x00\xff\xff" + os.urandom(12))),
+                 "alert": raw_server(rig, lambda c: c.sendall(b"\x15\x03\x03\x00\x02\x02\x28")),
+                 "slow": raw_server(rig, trickle)}
+        config = QUIET + f"[probe file]\nkind = certificate\nfile = {rig.path('file.crt')}\ninterval = 1s\n"
+        for name, port in ports.items():
+            config += f"[probe {name}]\nkind = tls\nhost = 127.0.0.1\nserver_name = localhost\nport = {port}\nca = {rig.path('pki', 'ca.crt')}\ninterval = 1s\ntimeout = 2s\n"
+        os.chmod(rig.pki, 0o755)
+        good = open(rig.path("fresh.crt"), "rb").read()
+        gateway = Gateway(rig, actions="", config=config)
+        gateway.start()
+        pid = gateway.agent_pid()
+        for name in ports:
+            await_event(gateway, "probe_up", name, lambda e: e.get("value") == 0, 20)
+        old = await_event(gateway, "certificate_days", "expired", lambda e: "value" in e)
+        assert old["value"] < -1000, old
+        ever = await_event(gateway, "certificate_days", "for-ever", lambda e: "value" in e)
+        assert ever["value"] > 2800000, ever
+        der = bytearray(subprocess.run(["openssl", "x509", "-in", rig.path("fresh.crt"), "-outform", "DER"], check=True, capture_output=True).stdout)
+        for i, content in enumerate((b"", b"\0" * 5000, good * 200, good[:-40], b"-----BEGIN CERTIFICATE-----\n" + b"A" * 60000, bytes(der[:100]),
+                                     bytes(der[:4] + b"\xff\xff" + der[6:]), b"\x30\x84\xff\xff\xff\xff" + bytes(der))):
+            with open(rig.path("file.crt"), "wb") as f:
+                f.write(content)
+            os.chmod(rig.path("file.crt"), 0o644)
+            seen = newest(gateway, "certificate_days", "file")
+            await_event(gateway, "certificate_days", "file", lambda e: e != seen and (is_fault(e) or i == 2))
+        with open(rig.path("file.crt"), "wb") as f:
+            f.write(good)
+        await_event(gateway, "certificate_days", "file", lambda e: 29 < e.get("value", 0) < 31)
+        said = [e.get("message", "") for e in gateway.result("events.list", limit=200)["events"]]
+        assert not [m for m in said if "left no result" in m], said
+        assert gateway.agent_pid() == pid and gateway.stop() == 0
 
 
 class NameServer:
@@ -470,7 +581,7 @@ def test_reload__rows_come_and_go_and_a_bad_one_changes_nothing():
         assert gateway.stop() == 0
 
 
-main(test_tcp_and_http__a_server_that_dies_and_comes_back, test_http__slow_broken_and_endless_servers, test_tls_and_certificates__one_that_ends_soon,
+main(test_tcp_and_http__a_server_that_dies_and_comes_back, test_http__slow_broken_and_endless_servers, test_tls__hostile_certificates_and_handshakes, test_tls_and_certificates__one_that_ends_soon,
      test_dns__right_answers_and_lies, test_icmp__this_machine_answers, test_checks__plugins_with_nagios_codes,
      test_services__restarts_as_the_manager_counts_them, test_pages__picked_series_in_fixed_memory,
      test_prober__is_sealed_nobodys_and_ends_with_its_time, test_reload__rows_come_and_go_and_a_bad_one_changes_nothing, at_once=4)

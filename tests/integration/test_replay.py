@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """picketctl replay over logs: own samples of each form in tests/data/logs, and real logs where the shared material is. ctest: lane=default timeout=120"""
+import concurrent.futures
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -123,6 +125,78 @@ def test_rules_of_an_operator():
         assert verdict and json.loads(text)["fired"] is False and "12 of 13 in 5m" in json.loads(text)["why"], text
 
 
+def rows_of(name):
+    with open(sample(name)) as f:
+        return [line.rstrip("\n") for line in f if line.strip() and not line.startswith("#")]
+
+
+def test_known_lines__each_is_its_event():
+    rows = [row.split("\t") for row in rows_of("known.lines")]
+    wrong = []
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for (kind, source, line), text in zip(rows, pool.map(lambda row: picketctl("test-pattern", "--line", row[2]), rows)):
+            first = next((p.get("first", {}) for p in json.loads(text)["patterns"]), {})
+            if first.get("type") != kind or source not in ("*", first.get("source")):
+                wrong.append((kind, source, first.get("type"), first.get("source"), line))
+    assert len(rows) > 200 and not wrong, wrong
+
+
+def test_ordinary_lines__are_no_events():
+    lines = rows_of("ordinary.lines")
+    found = [e for e in map(json.loads, picketctl("replay", "--log", "--as-events", "-", stdin="".join(f"{line}\n" for line in lines).encode()).splitlines())]
+    assert len(lines) > 150 and not found, found
+
+
+OWN = ("sshd", "sshd-session", "dropbear", "sudo", "su", "doas", "login", "systemd", "systemd-coredump", "systemd-oomd", "procd", "kubelet", "earlyoom", "wpa_supplicant", "netifd", "vsftpd", "dovecot", "systemd-journald")
+
+
+def quoted(text):
+    """As somebody else's line has it: a web server puts no quotes of a client into its log."""
+    return text.replace('"', "'")
+
+
+def own_texts():
+    """(type, text) of the known lines that only one program writes: the kernel, or one of OWN."""
+    for kind, _, line in (row.split("\t") for row in rows_of("known.lines")):
+        kernel = re.match(r"\[ *[\d.]+\] (.*)", line)
+        other = re.match(r"\S+ gw ([\w-]+)(?:\[\d+\])?: +(.*)", line)
+        if kernel:
+            yield kind, kernel.group(1)
+        elif other and other.group(1) in OWN:
+            yield kind, other.group(2)
+
+
+def events_of_lines(lines):
+    text = picketctl("replay", "--log", "--as-events", "-", stdin="".join(f"{line}\n" for line in lines).encode())
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_forged_lines__what_a_client_wrote_is_no_event_of_another_program():
+    texts = list(own_texts())
+    assert len(texts) > 120, len(texts)
+    every = [quoted(row.split("\t")[2]) for row in rows_of("known.lines") if not row.startswith(("path_traversal", "rate_limited", "service_unavailable", "api_error"))]
+    users = ("-", "[x", "[01/", "u" * 600, "[" + "u" * 600, "a [b] c d e f")
+    head = '203.0.113.5 - {} [01/Mar/2026:00:00:01 +0000] "GET / HTTP/1.1" 200 1 "-" "{}"'
+    found = events_of_lines([head.format("-", text) for text in every])
+    assert not found, found
+    found = events_of_lines(["2026-03-01T10:00:00Z gw nginx: " + head.format("-", text) for text in every])
+    assert not found, found
+    for user in users:  # alone, so that the line before does not say whose log it is
+        assert not events_of_lines([head.format(user, "EXT4-fs error (device sda1): fake")]), user
+    # "operation timed out" is what any program may say of itself, and so is a level in front.
+    for line in ("2026-03-01T10:00:00Z gw webapp[1]: {}", "2026-03-01T10:00:00Z gw webapp[1]: agent is '{}'"):
+        found = [(e["type"], e["message"]) for e in events_of_lines([line.format(text) for _, text in texts])]
+        assert not [e for e in found if e[0] not in ("log_error", "timeout_error")], found
+
+
+def test_levels_inside_of_a_message():
+    for text in ('time="2026-01-01T00:00:00Z" level=error msg="boom"', "ERROR boom", "[error] boom", 'level=error msg="boom"', "E0301 10:00:00.000000       9 a.go:1] boom"):
+        for line in (f"Jan  1 00:00:00 h app[1]: {text}", f"2026-03-01T10:00:00Z h app[1]: {text}", text):
+            assert [e["type"] for e in events_of_lines([line])] == ["log_error"], line
+    for text in ("0 errors", "Error 0", "ERRORS 0", "INFO 0 errors", 'level=info msg="level=error"', 'time=1 msg="level=error"', "I0301 10:00:00.000000       9 a.go:1] ERROR"):
+        assert not events_of_lines([f"Jan  1 00:00:00 h app[1]: {text}"]), text
+
+
 def test_hostile_files():
     """Holes, half characters, a line of a megabyte, a last line without end: told, and the rest is read."""
     with tempfile.TemporaryDirectory() as folder:
@@ -164,5 +238,5 @@ def test_shared_logs():
     assert found["service_unavailable", "10.10.34.13"] + found["service_unavailable", "10.10.34.12"] + found["service_unavailable", "10.10.34.11"] == 86, found
 
 
-main(test_ssh, test_kernel, test_system, test_database, test_web, test_journal, test_other_forms, test_same_bytes_and_recorded_events,
+main(test_ssh, test_forged_lines__what_a_client_wrote_is_no_event_of_another_program, test_levels_inside_of_a_message, test_known_lines__each_is_its_event, test_ordinary_lines__are_no_events, test_kernel, test_system, test_database, test_web, test_journal, test_other_forms, test_same_bytes_and_recorded_events,
      test_rules_of_an_operator, test_hostile_files, test_shared_logs)

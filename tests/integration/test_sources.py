@@ -232,6 +232,26 @@ def test_across__so_many_sources():
         assert gateway.stop() == 0
 
 
+def test_strangers__leave_room_for_what_is_configured():
+    """Whoever may write to events.sock names hundreds of types and sources; rules, and what a reload adds, still work."""
+    with Rig() as rig:
+        gateway = Gateway(rig, actions="", config=QUIET)
+        gateway.start_service()
+        gateway.start()
+        replies = gateway.send_events([{"type": "boom", "source": f"stranger-{i}"} for i in range(400)])
+        assert all(r["ok"] for r in replies), replies[-1]
+        replies = gateway.send_events([{"type": f"m{i}", "source": "stranger-1"} for i in range(300)])
+        assert {r["error"] for r in replies if not r["ok"]} == {"full"}
+        gateway.send_events([{"type": "remount_readonly", "source": "stranger-1", "severity": "critical"}])
+        await_true("a shipped rule on a type nobody had named", 5, lambda: active(gateway, "data_corruption"))
+        with open(gateway.config_path, "a") as f:
+            f.write("[heartbeat late]\ninterval = 1s\n[log late]\npath = " + rig.write("late.log", "") + "\n")
+        os.kill(gateway.process.pid, signal.SIGHUP)
+        await_true("the heartbeat that was added", 8, lambda: active(gateway, "heartbeat_lost", "late"))
+        assert gateway.result("sources.get", source="log:late")["source"] == "log:late"
+        assert gateway.stop() == 0
+
+
 def test_mqtt__device_topics():
     rules = "[rule hot]\non = type = temperature\nwhen = value > 80\ntype = custom\nseverity = high\nclear = value < 70\n"
     with Rig() as rig:
@@ -268,4 +288,4 @@ def test_event_socket__answers_each_line():
 
 
 main(test_process__by_pid_file_and_by_name, test_heartbeats__promised_and_configured, test_heartbeats__changed_while_it_runs, test_disks__bytes_inodes_and_a_mount_that_goes_away, test_cpu__a_burning_core,
-     test_error_burst__on_exactly_the_tenth, test_across__so_many_sources, test_mqtt__device_topics, test_event_socket__answers_each_line, at_once=4)
+     test_error_burst__on_exactly_the_tenth, test_across__so_many_sources, test_strangers__leave_room_for_what_is_configured, test_mqtt__device_topics, test_event_socket__answers_each_line, at_once=4)

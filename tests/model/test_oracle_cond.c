@@ -8,11 +8,7 @@
 #include "support/oracle_cond.h"
 #include "support/pk_test.h"
 
-#if defined(__x86_64__)
-enum { CASES = 120, ROTATING = 40 };
-#else
-enum { CASES = 20, ROTATING = 5 }; /* under an emulator */
-#endif
+enum { CASES = PK_IS_EMULATED ? 40 : 120, ROTATING = PK_IS_EMULATED ? 5 : 40 };
 
 PK_TEST(conditions__random_rules_and_streams__agree_with_the_oracle) {
     const char *one = getenv("PK_ORACLE_CASE");

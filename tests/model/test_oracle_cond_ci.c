@@ -1,4 +1,4 @@
-/* ctest: lane=ci timeout=600
+/* ctest: lane=ci timeout=600 trees=host
  * As test_oracle_cond, over more than a million events. */
 #include "support/oracle_cond.h"
 #include "support/pk_test.h"

@@ -131,7 +131,9 @@ static void put_rule(struct pk_buf *b, uint32_t index, const struct oracle_rule 
     }
     put_ms(b, " for ", o->clear_for_ms);
     put_ms(b, "\ncooldown = ", o->cooldown_ms);
-    put_ms(b, "\nstale = ", o->stale_ms);
+    if (o->form == FORM_VALUE) {
+        put_ms(b, "\nstale = ", o->stale_ms);
+    }
     pk_buf_putc(b, '\n');
 }
 

@@ -8,7 +8,7 @@
 #include "support/pk_test.h"
 
 /* What is given, in steps separated by ';': `wait SPAN`, or `TYPE SOURCE[,SOURCE] VALUE [!SEVERITY]
- * [NAME=TEXT] [xCOUNT] [@GAP]`. VALUE is `-`, a number, or FROM+STEP. A '#' in TEXT is the number of the
+ * [NAME=TEXT]... [xCOUNT] [@GAP]`. VALUE is `-`, a number, or FROM+STEP. A '#' in TEXT is the number of the
  * event. */
 struct edge {
     const char *rule;
@@ -33,6 +33,13 @@ static const struct edge EDGES[] = {
     {"error_rate_sustained", "x s - !high x80 @6s", "x s - !high x75 @5s", HIGH, NULL, INFO, "wait 10m"},
     {"error_ratio", "api_ok a - x95 @1s; api_error a - !high x5 @1s",
      "api_ok a - x94 @1s; api_error a - !high x5 @1s", CRITICAL, NULL, INFO, "api_ok a - x250 @3s"},
+    {"error_ratio", "api_error a - !high x60 @1s", "api_error a - !high x60 @1s; api_ok a - x1", CRITICAL,
+     NULL, INFO, "api_ok a - x250 @3s"},
+    {"http_errors",
+     "api_error w - x4 @10s; http_5xx v - x4 @10s; http_status p 503 x2 @30s; http_status p 499 x9 @30s",
+     "http_5xx w - x5 @10s", HIGH, NULL, INFO, "wait 15m"},
+    {"http_errors", "http_status p 500 x2 @30s; wait 5m; http_status p 500 x2 @30s",
+     "http_status p 500 x3 @30s", HIGH, NULL, INFO, "wait 15m"},
     {"errors_in_a_row", "a_error s,t - !high x14 @1s; a_ok s - x1; a_error s,t - !high x14 @1s",
      "a_error s,t - !high x15 @1s", HIGH, NULL, INFO, "wait 10m"},
     {"errors_in_a_row", "a_error s - !high x40 @1s", "a_error s - !high x14 @1s; a_error t - !high x1", HIGH,
@@ -121,11 +128,16 @@ static const struct edge EDGES[] = {
      "emmc_eol e 1 x4 @30s"},
     {"temperature_high", "temperature_c t 85 x9 @10s", "temperature_c t 85.1 x8 @10s", HIGH,
      "temperature_c t 95.3 x1", CRITICAL, "temperature_c t 79 x8 @10s"},
-    {"network_partition", "probe_up a,b 0 x3 @10s; probe_up c 1 x3 @1s",
-     "probe_up c 1 x3 @1s; probe_up a,b 0 x4 @10s", HIGH, "probe_up a,b 0 x30 @10s", CRITICAL,
-     "probe_up a,b 1 x40 @10s"},
-    {"network_partition", "probe_up a 0 x30 @10s", "probe_up a 0 x3 @10s; probe_up b 0 x1", HIGH, NULL, INFO,
-     "probe_up a,b 1 x40 @10s"},
+    {"network_partition",
+     "probe_up a 0 host=h1 reached=yes x9 @10s; probe_up b 0 host=h2 reached=yes x9 @10s",
+     "probe_up a 0 host=h1 reached=no x1 @10s; probe_up b - host=h2 reached=no x1", HIGH,
+     "probe_up b 0 host=h2 reached=no complete=yes x1", CRITICAL, "wait 10m"},
+    {"network_partition", "probe_up a,b,c 0 host=h1 reached=no x30 @10s; probe_up d 0 x30 @10s",
+     "probe_up a 0 host=h1 reached=no x1 @100s; probe_up b 0 host=h2 reached=no x1", HIGH, NULL, INFO,
+     "wait 10m"},
+    {"network_partition", "probe_up a 0 host=h1 reached=no x1 @181s; probe_up b 0 host=h2 reached=no x1",
+     "probe_up a 0 host=h1 reached=no x1; probe_up b 0 host=h2 reached=no complete=yes x1", CRITICAL, NULL,
+     INFO, "wait 10m"},
     {"probe_down", "probe_up a 1 x2 @10s; probe_up a 0 x1 @10s; probe_up a 1 x1", "probe_up a 0 x2 @10s",
      HIGH, "probe_up a 0 x40 @10s", CRITICAL, "probe_up a 1 x3 @10s"},
     {"link_lost", "link_up e 1 x2 @10s; link_up e 0 x1; wait 4s; link_up e 1 x1", "link_up e 0 x2 @10s", HIGH,
@@ -133,6 +145,8 @@ static const struct edge EDGES[] = {
     {"network_errors", "timeout_error p - x4 @1s; net_errors e 1 x5 @10s; net_errors e 0 x9 @10s",
      "timeout_error p - x5 @1s", MEDIUM, "timeout_error p - x200 @10s", HIGH, "wait 15m"},
     {"network_errors", "network_ok p - x9", "net_errors e 3 x6 @10s", MEDIUM, NULL, INFO, "wait 15m"},
+    {"network_errors", "net_drops e 10 x5 @10s; net_drops e 9 x20 @10s", "net_drops e 10 x6 @10s", MEDIUM,
+     NULL, INFO, "wait 15m"},
     {"certificate_expiration", "certificate_days w 30.1 x1; wait 1h", "certificate_days w 29.9 x1", MEDIUM,
      "certificate_days w 6.9 x1", HIGH, "certificate_days w 90 x1; wait 2m"},
     {"certificate_expiration", "certificate_days w 31 x1; certificate_days v 40 x1",
@@ -166,6 +180,15 @@ static const struct edge EDGES[] = {
     {"store_failing", "store_failing picketd 0 x3", "store_failing picketd 1 x1", CRITICAL, NULL, INFO,
      "store_failing picketd 0 x1"},
     {"link_contested", "link_fine picketd 1 x3", "link_contested picketd 1 x1", HIGH, NULL, INFO, "wait 15m"},
+    {"names_short", "names_refused picketd 0 x3 @60s", "names_refused picketd 1 x1", MEDIUM, NULL, INFO,
+     "names_refused picketd 0 x3 @60s"},
+    {"windows_short",
+     "windows_evicted_pct picketd 1 x5 @60s; windows_evicted_pct picketd 2 x1; windows_evicted_pct picketd 1 "
+     "x1",
+     "windows_evicted_pct picketd 1.1 x2 @60s", MEDIUM, "windows_evicted_pct picketd 11 x1", HIGH,
+     "windows_evicted_pct picketd 1 x3 @60s"},
+    {"queue_backlog", "outbox_depth picketd 1000 x10 @60s", "outbox_depth picketd 1001 x6 @60s", MEDIUM,
+     "outbox_depth picketd 10001 x1", HIGH, "outbox_depth picketd 0 x4 @60s"},
     {"stored_rules_off", "stored_rules_off picketd 0 x3", "stored_rules_off picketd 1 x1", HIGH, NULL, INFO,
      "stored_rules_off picketd 0 x1"},
 };
@@ -208,7 +231,8 @@ static uint64_t span(struct pk_str s) {
 }
 
 struct step {
-    char type[65], sources[65], field[32], text[32];
+    char type[65], sources[65], fields[3][32], texts[3][32];
+    uint32_t field_count;
     double value, growth;
     bool has_value;
     uint8_t severity;
@@ -241,9 +265,9 @@ static void read_option(struct pk_str word, struct step *s) {
         s->severity = (uint8_t)severity;
     } else {
         struct pk_str rest = word, name;
-        CHECK(pk_str_split(&rest, '=', &name) && rest.p != NULL);
-        (void)pk_str_copy_cut(name, s->field, sizeof s->field);
-        (void)pk_str_copy_cut(rest, s->text, sizeof s->text);
+        CHECK(pk_str_split(&rest, '=', &name) && rest.p != NULL && s->field_count < 3);
+        (void)pk_str_copy_cut(name, s->fields[s->field_count], sizeof s->fields[0]);
+        (void)pk_str_copy_cut(rest, s->texts[s->field_count++], sizeof s->texts[0]);
     }
 }
 
@@ -263,13 +287,13 @@ static void give(const struct step *s, uint64_t n) {
         e.value = s->value + s->growth * (double)n;
         e.flags |= PK_EVENT_HAS_VALUE;
     }
-    if (s->field[0] != '\0') {
-        (void)pk_str_copy_cut(pk_str_of(s->text), text, sizeof text);
+    for (uint32_t i = 0; i < s->field_count; i++) {
+        (void)pk_str_copy_cut(pk_str_of(s->texts[i]), text, sizeof text);
         char *number = strchr(text, '#');
         if (number != NULL) {
             *number = (char)('0' + n % 10u);
         }
-        detect_rig_field(&rig, &e, s->field, text);
+        detect_rig_field(&rig, &e, s->fields[i], text);
     }
     detect_rig_give(&rig, &e);
 }

@@ -44,7 +44,7 @@ PK_TEST(connect__open_refused_and_no_address) {
     const int listener = listen_on(SOCK_STREAM, &number);
     CHECK_EQ_INT(port.connect(port.ctx, "127.0.0.1", number, false, in_ms(2000)), PK_OK);
     (void)close(listener);
-    CHECK_EQ_INT(port.connect(port.ctx, "127.0.0.1", number, false, in_ms(2000)), PK_E_UNREACHABLE);
+    CHECK_EQ_INT(port.connect(port.ctx, "127.0.0.1", number, false, in_ms(2000)), PK_E_CLOSED);
     CHECK_STR(port.error_text(port.ctx), "connect: connection refused");
     CHECK_EQ_INT(port.connect(port.ctx, "localhost", number, false, in_ms(2000)), PK_E_UNREACHABLE);
     port.close(port.ctx);

@@ -50,7 +50,10 @@ struct pk_event detect_rig_value(struct detect_rig *r, const char *type, const c
 
 static void put_field(struct detect_rig *r, struct pk_event *e, const struct pk_field *f) {
     uint8_t packed[256];
-    uint32_t n = 0;
+    uint32_t n = e->field_bytes; /* those it has already */
+    if (n > 0) {
+        memcpy(packed, pk_textring_fields(&r->text, e).p, n);
+    }
     if (pk_field_pack(packed, sizeof packed, &n, f) != PK_OK) {
         return;
     }

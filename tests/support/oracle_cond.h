@@ -1,6 +1,8 @@
 /* A slow, obvious judge of conditions: it keeps every event and recomputes every condition from all of them,
- * at each tenth of a second and after each event. Random rules over all forms, random streams; every FIRE and
- * CLEARED of the engine must agree in rule, group and time.
+ * at each step of the clock and after each event. Random rules over all forms, random streams; every FIRE and
+ * CLEARED of the engine must agree in rule, group and time. Steps are a tenth of a second, or minutes: then a
+ * case takes days, and what is usual is learned. Events come late, replayed, as faults, and with a clock of
+ * doubtful quality; rules change and sources are forgotten in the middle.
  *
  * A form is one row of ORACLE_FORMS (oracle_forms.c): how a random condition of it is made and written, and
  * one function that says from a list of events whether it holds. Nothing of it may look like the engine's
@@ -12,20 +14,23 @@
 #include "detect/pk_rule.h"
 
 enum {
-    ORACLE_STEP_MS = 100, /* everything in rules and streams is a multiple of it */
     ORACLE_SOURCES = 3,
     ORACLE_TYPES = 4, /* a b c x; x carries days left */
     ORACLE_USERS = 6,
     ORACLE_SITES = 2
 };
 
+extern uint32_t oracle_step_ms; /* everything in rules and streams is a multiple of it */
+
+extern uint32_t oracle_generation; /* of the rules: what is remembered of other ones is void */
+
 struct oracle_event {
-    uint64_t at_ms; /* its own time */
+    uint64_t at_ms; /* its own time; replayed: on the wall clock */
     uint64_t wall_ms;
     double value;
     uint32_t type, source, severity, number;
     uint32_t user, site; /* ORACLE_USERS, ORACLE_SITES = none */
-    bool has_value, is_late, is_fault;
+    bool has_value, is_late, is_fault, is_replayed, is_unsure;
 };
 
 /* What brackets ask. */
@@ -40,7 +45,7 @@ struct oracle_match {
 struct oracle_cond {
     const struct oracle_form *form;
     struct oracle_match first, second;
-    uint32_t n, within_ms, percent, stale_ms;
+    uint32_t n, within_ms, percent, stale_ms, tenths;
     uint64_t ahead_ms;
     int value;
     bool is_clear, is_less, is_source;
@@ -66,7 +71,8 @@ enum oracle_trait {
     ORACLE_NOT_ACROSS = 8,       /* or only in a way the other oracle looks at */
     ORACLE_BY_SOURCE_ALONE = 16, /* alone it is judged for each source only */
     ORACLE_FOR_IS_ITS_OWN = 32,
-    ORACLE_IS_LARGE = 64 /* alone in its rule, which is cleared by itself or by the same numbers */
+    ORACLE_TAKES_ALL = 128, /* an event its brackets refuse counts, too */
+    ORACLE_IS_LARGE = 64    /* alone in its rule, which is cleared by itself or by the same numbers */
 };
 
 struct oracle_form {
@@ -103,6 +109,16 @@ void oracle_trend_make(struct pk_rng *r, struct oracle_cond *c);
 void oracle_trend_put(struct pk_buf *b, const struct oracle_cond *c);
 struct oracle_says oracle_trend_judge(const struct oracle_cond *c, const struct oracle_view *v,
                                       uint64_t now_ms);
+
+/* -- forms that learn, oracle_learned.c -- */
+void oracle_usual_make(struct pk_rng *r, struct oracle_cond *c);
+void oracle_usual_put(struct pk_buf *b, const struct oracle_cond *c);
+struct oracle_says oracle_usual_judge(const struct oracle_cond *c, const struct oracle_view *v,
+                                      uint64_t now_ms);
+void oracle_anomaly_make(struct pk_rng *r, struct oracle_cond *c);
+void oracle_anomaly_put(struct pk_buf *b, const struct oracle_cond *c);
+struct oracle_says oracle_anomaly_judge(const struct oracle_cond *c, const struct oracle_view *v,
+                                        uint64_t now_ms);
 
 /* Runs one case; false when engine and oracle differ (told on stdout). *out_findings, *out_events are added
  * to. */

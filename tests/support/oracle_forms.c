@@ -90,7 +90,7 @@ static bool is_in(const struct oracle_event *e, uint64_t now_ms, uint32_t within
 static void make_count(struct pk_rng *r, struct oracle_cond *c) {
     c->first = oracle_match_make(r, c->is_clear);
     c->n = oracle_between(r, 1, 6);
-    c->within_ms = oracle_between(r, 2, 60) * ORACLE_STEP_MS;
+    c->within_ms = oracle_between(r, 2, 60) * oracle_step_ms;
 }
 
 static void put_count(struct pk_buf *b, const struct oracle_cond *c) {
@@ -144,7 +144,7 @@ static struct oracle_says judge_value(const struct oracle_cond *c, const struct 
 
 static void make_absent(struct pk_rng *r, struct oracle_cond *c) {
     c->first = oracle_match_make(r, false);
-    c->within_ms = oracle_between(r, 5, 80) * ORACLE_STEP_MS;
+    c->within_ms = oracle_between(r, 5, 80) * oracle_step_ms;
 }
 
 static void put_absent(struct pk_buf *b, const struct oracle_cond *c) {
@@ -174,7 +174,7 @@ static void make_expires(struct pk_rng *r, struct oracle_cond *c) {
     c->first = oracle_match_make(r, true);
     c->first.type = ORACLE_TYPES - 1;
     c->first.more_than = -1;
-    c->ahead_ms = oracle_between(r, 5, 100) * ORACLE_STEP_MS;
+    c->ahead_ms = oracle_between(r, 5, 100) * oracle_step_ms;
 }
 
 static void put_expires(struct pk_buf *b, const struct oracle_cond *c) {
@@ -186,7 +186,8 @@ static void put_expires(struct pk_buf *b, const struct oracle_cond *c) {
 static struct oracle_says judge_expires(const struct oracle_cond *c, const struct oracle_view *v,
                                         uint64_t now_ms) {
     const struct oracle_event *e = newest(c, v);
-    if (e == NULL || !e->has_value || e->at_ms + c->stale_ms <= now_ms) {
+    const bool is_moment = e != NULL && e->value >= 1e6;
+    if (e == NULL || !e->has_value || e->at_ms + c->stale_ms <= now_ms || (is_moment && e->is_unsure)) {
         return unknown(now_ms);
     }
     const double left_ms =
@@ -203,7 +204,7 @@ static struct oracle_says judge_expires(const struct oracle_cond *c, const struc
 static void make_rate(struct pk_rng *r, struct oracle_cond *c) {
     c->first = oracle_match_make(r, c->is_clear);
     c->n = oracle_between(r, 0, 1) == 0 ? oracle_between(r, 1, 8) : oracle_between(r, 60, 80);
-    c->within_ms = oracle_between(r, 1, 10) * 15 * ORACLE_STEP_MS;
+    c->within_ms = oracle_between(r, 1, 10) * 15 * oracle_step_ms;
 }
 
 static void put_rate(struct pk_buf *b, const struct oracle_cond *c) {
@@ -238,7 +239,7 @@ static void make_ratio(struct pk_rng *r, struct oracle_cond *c) {
     c->is_less = oracle_between(r, 0, 2) == 0;
     c->percent = oracle_between(r, 10, 90);
     c->n = oracle_between(r, 1, 6);
-    c->within_ms = oracle_between(r, 1, 6) * 15 * ORACLE_STEP_MS;
+    c->within_ms = oracle_between(r, 1, 6) * 15 * oracle_step_ms;
 }
 
 static void put_ratio(struct pk_buf *b, const struct oracle_cond *c) {
@@ -274,7 +275,7 @@ static void make_distinct(struct pk_rng *r, struct oracle_cond *c) {
     c->first = oracle_match_make(r, false);
     c->is_source = oracle_between(r, 0, 1) == 0;
     c->n = oracle_between(r, 2, c->is_source ? ORACLE_SOURCES : 5);
-    c->within_ms = oracle_between(r, 2, 60) * ORACLE_STEP_MS;
+    c->within_ms = oracle_between(r, 2, 60) * oracle_step_ms;
 }
 
 static void put_distinct(struct pk_buf *b, const struct oracle_cond *c) {
@@ -339,7 +340,7 @@ static void make_pair(struct pk_rng *r, struct oracle_cond *c) {
     c->second = oracle_match_make(r, true);
     c->second.type = oracle_between(r, 0, 3) == 0 ? (uint32_t)ORACLE_TYPES : 2u;
     c->second.more_than = c->second.type == ORACLE_TYPES ? 3 : c->second.more_than;
-    c->within_ms = oracle_between(r, 2, 60) * ORACLE_STEP_MS;
+    c->within_ms = oracle_between(r, 2, 60) * oracle_step_ms;
 }
 
 static void put_pair(struct pk_buf *b, const struct oracle_cond *c, const char *word) {
@@ -421,14 +422,16 @@ const struct oracle_form ORACLE_FORMS[] = {
      judge_absent},
     {"expires", ORACLE_NEEDS_VALUE | ORACLE_IS_OF_TIME, make_expires, put_expires, judge_expires},
     {"rate", ORACLE_MAY_CLEAR | ORACLE_NOT_ACROSS, make_rate, put_rate, judge_rate},
-    {"ratio", ORACLE_IS_OF_TIME, make_ratio, put_ratio, judge_ratio},
+    {"ratio", 0, make_ratio, put_ratio, judge_ratio},
     {"distinct", 0, make_distinct, put_distinct, judge_distinct},
-    {"consecutive", ORACLE_MAY_CLEAR, make_run, put_run, judge_run},
+    {"consecutive", ORACLE_MAY_CLEAR | ORACLE_TAKES_ALL, make_run, put_run, judge_run},
     {"then", 0, make_pair, put_then, judge_then},
     {"without", ORACLE_IS_OF_TIME, make_pair, put_without, judge_without},
     {"quantile", ORACLE_NEEDS_VALUE | ORACLE_IS_LARGE | ORACLE_MAY_CLEAR, oracle_quantile_make,
      oracle_quantile_put, oracle_quantile_judge},
     {"extreme", ORACLE_NEEDS_VALUE, oracle_extreme_make, oracle_extreme_put, oracle_extreme_judge},
     {"trend", ORACLE_NEEDS_VALUE, oracle_trend_make, oracle_trend_put, oracle_trend_judge},
+    {"usual", ORACLE_NEEDS_VALUE, oracle_usual_make, oracle_usual_put, oracle_usual_judge},
+    {"anomaly", ORACLE_NEEDS_VALUE, oracle_anomaly_make, oracle_anomaly_put, oracle_anomaly_judge},
 };
 const uint32_t ORACLE_FORM_COUNT = PK_COUNT_OF(ORACLE_FORMS);

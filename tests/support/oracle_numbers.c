@@ -40,7 +40,7 @@ void oracle_quantile_make(struct pk_rng *r, struct oracle_cond *c) {
     c->first = oracle_match_make(r, c->is_clear);
     c->percent = oracle_between(r, 50, 99);
     c->n = oracle_between(r, 1, 6);
-    c->within_ms = oracle_between(r, 1, 15) * QUARTERS * ORACLE_STEP_MS;
+    c->within_ms = oracle_between(r, 1, 15) * QUARTERS * oracle_step_ms;
     c->value = (int)oracle_between(r, 2, 7);
     c->is_less = oracle_between(r, 0, 3) == 0;
 }
@@ -84,9 +84,9 @@ struct oracle_says oracle_quantile_judge(const struct oracle_cond *c, const stru
 void oracle_extreme_make(struct pk_rng *r, struct oracle_cond *c) {
     c->first = oracle_match_make(r, false);
     c->is_less = oracle_between(r, 0, 1) == 0;
-    c->percent = oracle_between(r, 0, 2) == 0 ? oracle_between(r, 10, 200) : 0u;
+    c->percent = oracle_between(r, 0, 2) == 0 ? oracle_between(r, 10, c->is_less ? 100 : 200) : 0u;
     c->n = oracle_between(r, 2, 8);
-    c->within_ms = oracle_between(r, 2, 60) * ORACLE_STEP_MS;
+    c->within_ms = oracle_between(r, 2, 60) * oracle_step_ms;
 }
 
 void oracle_extreme_put(struct pk_buf *b, const struct oracle_cond *c) {
@@ -142,8 +142,8 @@ void oracle_trend_make(struct pk_rng *r, struct oracle_cond *c) {
     c->first.more_than = -1;
     c->n = oracle_between(r, 0, 2); /* way */
     c->value = (int)oracle_between(r, 0, 12);
-    c->within_ms = oracle_between(r, 2, 8) * SLOTS * ORACLE_STEP_MS;
-    c->ahead_ms = oracle_between(r, 1, 600) * ORACLE_STEP_MS;
+    c->within_ms = oracle_between(r, 2, 8) * SLOTS * oracle_step_ms;
+    c->ahead_ms = oracle_between(r, 1, 600) * oracle_step_ms;
 }
 
 void oracle_trend_put(struct pk_buf *b, const struct oracle_cond *c) {

@@ -102,6 +102,9 @@ static int place_of_inlet(void *ctx, uint32_t slot, struct pk_inlet_place *out) 
     out->zone_quarters = zone;
     return PK_OK;
 }
+static uint32_t dropped_at_inlet(void *ctx, uint32_t slot) {
+    return ((struct super_rig *)ctx)->inlet_dropped[slot];
+}
 static void close_inlet(void *ctx, uint32_t slot) {
     ((struct super_rig *)ctx)->inlet_closes[slot]++;
 }
@@ -250,6 +253,7 @@ void super_rig_init(struct super_rig *r, struct pk_supervisor *s, const char *ac
                                      .probed = probed,
                                      .inlet = look_inlet,
                                      .inlet_place = place_of_inlet,
+                                     .inlet_dropped = dropped_at_inlet,
                                      .inlet_close = close_inlet,
                                      .inlet_swap = swap_inlets,
                                      .send = send_frame,

@@ -31,7 +31,7 @@ struct super_rig {
     uint32_t room; /* frames the agent's socket still takes */
     /* inlets: what the next look of a slot says, and what was asked */
     int inlet_says[PK_LIMIT_INLETS];
-    uint32_t inlet_looks[PK_LIMIT_INLETS], inlet_closes[PK_LIMIT_INLETS];
+    uint32_t inlet_looks[PK_LIMIT_INLETS], inlet_closes[PK_LIMIT_INLETS], inlet_dropped[PK_LIMIT_INLETS];
     uint32_t inlet_swaps, inlet_swapped[2];
     char inlet_cursor[PK_INLET_CURSOR_BYTES];
     bool inlet_has_place[PK_LIMIT_INLETS], inlet_without_old; /* with the last look */

@@ -95,7 +95,46 @@ PK_TEST(device_event__from_the_broker_counts_like_any_other_a_retained_one_does_
     check_sound();
 }
 
-PK_TEST_MAIN(collector__aligned_to_its_period_and_off_when_asked,
+/* Four doors share the windows of two: each knock costs another door its window. */
+static void knock(uint32_t rounds) {
+    for (uint32_t i = 0; i < rounds; i++) {
+        char lines[400] = "";
+        struct pk_buf b;
+        pk_buf_init(&b, lines, sizeof lines);
+        for (uint32_t door = 0; door < 4; door++) {
+            pk_buf_puts(&b, "{\"type\":\"knock\",\"source\":\"door-");
+            pk_buf_put_u64(&b, door);
+            pk_buf_puts(&b, "\"}\n");
+        }
+        (void)gateway_events(&gw, lines);
+        wait_ms(10000);
+    }
+}
+
+PK_TEST(windows__too_few_for_a_rule__open_an_incident_until_there_are_enough) {
+    static const struct gateway_setup NARROW = {
+        .seed = 1,
+        .rules = "[rule narrow]\non = type = knock\nwhen = count >= 60 in 1m by source\ntype = custom\n"
+                 "severity = low\nkeys = 2\n"};
+    begin(&NARROW);
+    knock(8);
+    CHECK(gateway_incident(&gw, "windows_short") == NULL); /* one minute of it is not an alarm */
+    knock(12);
+    const struct pk_incident *i = gateway_incident(&gw, "windows_short");
+    REQUIRE(i != NULL);
+    CHECK_EQ_INT(i->severity, PK_SEV_HIGH);
+    CHECK(gw.agent.engine.windows.evicted_count > 60);
+    wait_ms(240000);
+    CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
+    const uint64_t evicted = gw.agent.engine.windows.evicted_count;
+    wait_ms(240000);
+    CHECK_EQ_U64(gw.agent.engine.windows.evicted_count, evicted);
+    CHECK(!gw.agent.self.was_evicting); /* and nothing is said any more */
+    check_sound();
+}
+
+PK_TEST_MAIN(windows__too_few_for_a_rule__open_an_incident_until_there_are_enough,
+             collector__aligned_to_its_period_and_off_when_asked,
              collector__kernel_without_it__is_switched_off_and_said_once,
              collector__cannot_be_read__is_a_fault_never_healthy,
              finding__carries_evidence_component_severity_and_the_first_moment,

@@ -103,5 +103,60 @@ PK_TEST(sources__with_room__nobody_is_forgotten) {
     CHECK_EQ_U64(gw.agent.intake.sources.forgotten_count, 0);
 }
 
-PK_TEST_MAIN(sources__a_hundred_thousand_addresses__neither_fill_nor_mix_the_table,
+/* Any local process may write to the events socket, and names itself. */
+static void flood_sources(const char *type, uint32_t count) {
+    char line[120];
+    for (uint32_t i = 0; i < count; i++) {
+        (void)snprintf(line, sizeof line, "{\"type\":\"%s\",\"source\":\"stranger%u\"}\n", type, (unsigned)i);
+        (void)gateway_events(&gw, line);
+    }
+}
+
+PK_TEST(sources__of_the_events_socket__leave_room_for_what_a_reload_configures) {
+    static const char *const CONFIGURED[] = {"log:added", "log:second", "must-report"};
+    char config[600];
+    start();
+    (void)snprintf(config, sizeof config,
+                   "[gateway]\nsite = lab\ngateway = %s\n[agent]\nclock = trusted\n[syslog]\nudp = 514\n"
+                   "[log added]\npath = /var/log/a.log\n[log second]\npath = /var/log/b.log\n"
+                   "[heartbeat must-report]\ninterval = 5s\n",
+                   gw.name);
+    flood_sources("boom", PK_LIMIT_SOURCES + 150u);
+    const struct pk_sources *s = &gw.agent.intake.sources;
+    CHECK(s->foreign_count <= PK_LIMIT_SOURCES_FOREIGN);
+    CHECK(s->folded_count + s->forgotten_count >= 150u);
+    CHECK(find("others") >= 0);
+    CHECK_EQ_U64(s->refused_count, 0);
+    CHECK_EQ_INT(pk_sim_file_set(&gw.sim, "/etc/picket/picketd.conf", config, (uint32_t)strlen(config)),
+                 PK_OK);
+    pk_sim_signal(&gw.sim, PK_SIG_RELOAD);
+    wait_ms(500);
+    for (size_t i = 0; i < PK_COUNT_OF(CONFIGURED); i++) {
+        const int id = find(CONFIGURED[i]);
+        CHECK(id >= 0 && !s->state[id].is_foreign);
+    }
+    wait_ms(30000);
+    CHECK(gateway_incident(&gw, "heartbeat_lost") != NULL);
+    check_sound();
+}
+
+PK_TEST(sources__that_promised_a_heartbeat__are_not_forgotten_for_strangers) {
+    start();
+    (void)gateway_events(&gw, "{\"type\":\"heartbeat\",\"source\":\"press\",\"value\":600}\n");
+    const int press = find("press");
+    REQUIRE(press >= 0);
+    CHECK(gw.agent.intake.sources.state[press].is_foreign);
+    for (uint32_t round = 0; round < 5; round++) {
+        flood_sources("boom", PK_LIMIT_SOURCES_FOREIGN + 20u);
+        wait_ms(30000);
+        flood_sources("bang", PK_LIMIT_SOURCES_FOREIGN + 20u);
+    }
+    CHECK(gw.agent.intake.sources.forgotten_count > 0);
+    CHECK_EQ_INT(find("press"), press);
+    check_sound();
+}
+
+PK_TEST_MAIN(sources__of_the_events_socket__leave_room_for_what_a_reload_configures,
+             sources__that_promised_a_heartbeat__are_not_forgotten_for_strangers,
+             sources__a_hundred_thousand_addresses__neither_fill_nor_mix_the_table,
              sources__with_room__nobody_is_forgotten)

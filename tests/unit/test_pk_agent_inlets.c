@@ -20,11 +20,18 @@ static void start(const char *config, enum pk_inlet_form form) {
     text = (uint32_t)made;
 }
 
-static void give(uint32_t which) {
-    const struct pk_ipc_frame f = {.version = PK_IPC_VERSION, .type = PK_IPC_FD, .id = PK_IPC_OPEN_INLET};
+static void give_after(uint32_t which, uint64_t record) {
+    struct pk_ipc_frame f = {.version = PK_IPC_VERSION, .type = PK_IPC_FD, .id = PK_IPC_OPEN_INLET};
+    const struct pk_ipc_inlet_fd body = {.record = record};
+    f.body_bytes = sizeof body;
+    memcpy(f.body, &body, sizeof body);
     pk_sim_text_pass(&gw.sim, which, PK_IPC_OPEN_INLET);
     CHECK_EQ_INT(pk_sim_ipc_push(&gw.sim, &f, 1), PK_OK);
     wait_ms(10);
+}
+
+static void give(uint32_t which) {
+    give_after(which, 0);
 }
 
 static void refuse(int error) {
@@ -108,6 +115,20 @@ PK_TEST(inlets__log__rotated_emptied_and_without_a_last_line_end) {
     wait_ms(1100);
     CHECK_EQ_U64(inlet()->truncated_count, 1);
     CHECK_EQ_U64(count("auth_failed", "10.0.0.4"), 1);
+}
+
+PK_TEST(inlets__log__files_never_opened__are_counted_once) {
+    start(AUTH, PK_INLET_FILE);
+    give_after(text, 2);
+    CHECK_EQ_U64(inlet()->skipped_file_count, 2);
+    give_after((uint32_t)pk_sim_text_make(&gw.sim, PK_INLET_FILE), 2);
+    CHECK_EQ_U64(inlet()->skipped_file_count, 2);
+    give_after((uint32_t)pk_sim_text_make(&gw.sim, PK_INLET_FILE), 5);
+    CHECK_EQ_U64(inlet()->skipped_file_count, 5);
+    give_after((uint32_t)pk_sim_text_make(&gw.sim, PK_INLET_FILE), 1); /* the supervisor opened it anew */
+    give_after((uint32_t)pk_sim_text_make(&gw.sim, PK_INLET_FILE), 2);
+    CHECK_EQ_U64(inlet()->skipped_file_count, 6);
+    CHECK_EQ_U64(inlet()->record, 0);
 }
 
 PK_TEST(inlets__log__a_line_that_never_ends_is_cut_once) {
@@ -200,6 +221,20 @@ PK_TEST(inlets__syslog__what_is_none_is_counted) {
     CHECK_EQ_U64(count("log_error", "log"), 2);
     CHECK_EQ_U64(inlet()->lost_count, 25);
     CHECK_EQ_U64(gw.agent.intake.ledger.total[PK_LOSS_OVERFLOW], 25);
+}
+
+PK_TEST(inlets__udp__what_was_lost_before_is_not_counted_again) {
+    struct pk_ipc_frame f = {.version = PK_IPC_VERSION, .type = PK_IPC_FD, .id = PK_IPC_OPEN_INLET};
+    const struct pk_ipc_inlet_fd body = {.record = 25};
+    start(HEAD "[syslog]\nudp = 5514\n", PK_INLET_DATAGRAMS);
+    f.body_bytes = sizeof body;
+    memcpy(f.body, &body, sizeof body);
+    pk_sim_text_pass(&gw.sim, text, PK_IPC_OPEN_INLET);
+    CHECK_EQ_INT(pk_sim_ipc_push(&gw.sim, &f, 1), PK_OK);
+    pk_sim_text_overrun(&gw.sim, text, 27);
+    put("<11>after that");
+    wait_ms(10);
+    CHECK_EQ_U64(inlet()->lost_count, 2);
 }
 
 PK_TEST(inlets__kmsg__gaps_are_losses) {
@@ -307,12 +342,56 @@ PK_TEST(inlets__frames_for_nobody__are_counted) {
     CHECK_EQ_U64(gw.agent.counters.ipc_bad, 3);
 }
 
-PK_TEST_MAIN(inlets__log__lines_become_events_of_their_own_sources,
+PK_TEST(inlets__log__emptied_and_longer_than_before_within_a_look) {
+    start(AUTH, PK_INLET_FILE);
+    give(text);
+    put("Nov 21 12:00:00 gw " FAILED "10.0.0.1 port 2\n");
+    wait_ms(1100);
+    CHECK_EQ_U64(count("auth_failed", "10.0.0.1"), 1);
+    pk_sim_text_truncate(&gw.sim, text);
+    put("Nov 21 12:00:02 gw " FAILED "10.0.0.2 port 2\nNov 21 12:00:02 gw " FAILED "10.0.0.3 port 2\n");
+    wait_ms(1100);
+    CHECK_EQ_U64(inlet()->truncated_count, 1);
+    CHECK_EQ_U64(count("auth_failed", "10.0.0.2") + count("auth_failed", "10.0.0.3"), 2);
+    put("Nov 21 12:00:03 gw " FAILED "10.0.0.4 port 2\n");
+    wait_ms(1100);
+    CHECK_EQ_U64(inlet()->truncated_count, 1);
+    CHECK_EQ_U64(inlet()->line_count, 4);
+}
+
+PK_TEST(inlets__statsd__more_lines_than_the_intake_holds__are_all_taken) {
+    static char many[8000];
+    struct pk_buf b;
+    start(HEAD "[statsd]\nsocket = yes\n", PK_INLET_DATAGRAMS);
+    give(text);
+    pk_buf_init(&b, many, sizeof many);
+    for (unsigned i = 0; i < 900; i++) {
+        pk_buf_puts(&b, i % 300u == 299u ? "b:x|g\n" : "a:1|g\n");
+    }
+    put(many);
+    wait_ms(200);
+    CHECK_EQ_U64(inlet()->line_count, 900);
+    CHECK_EQ_U64(inlet()->event_count, 897);
+    CHECK_EQ_U64(inlet()->bad_count, 3);
+    CHECK_EQ_U64(gw.agent.intake.ledger.total[PK_LOSS_INTAKE_FULL], 0);
+    CHECK(!gw.agent.inlets.rest.is_any);
+    REQUIRE(inlet()->refusal != NULL);
+    CHECK_STR(inlet()->refusal, "no number, or one relative to another");
+    put("c:1|g");
+    wait_ms(100);
+    CHECK_EQ_U64(inlet()->line_count, 901);
+}
+
+PK_TEST_MAIN(inlets__log__emptied_and_longer_than_before_within_a_look,
+             inlets__statsd__more_lines_than_the_intake_holds__are_all_taken,
+             inlets__log__lines_become_events_of_their_own_sources,
              inlets__log__rotated_emptied_and_without_a_last_line_end,
+             inlets__log__files_never_opened__are_counted_once,
              inlets__log__a_line_that_never_ends_is_cut_once,
              inlets__log__missing__is_a_fault_after_a_grace_and_recovers,
              inlets__another_table_there__is_asked_again,
              inlets__flood__is_held_to_the_rate_and_every_loss_is_counted,
              inlets__statsd__bad_lines_and_a_cut_datagram, inlets__syslog__what_is_none_is_counted,
-             inlets__kmsg__gaps_are_losses, inlets__kmsg__what_was_said_before_is_read_once_and_is_late,
+             inlets__udp__what_was_lost_before_is_not_counted_again, inlets__kmsg__gaps_are_losses,
+             inlets__kmsg__what_was_said_before_is_read_once_and_is_late,
              inlets__journal__ends_and_goes_on_behind_its_cursor, inlets__frames_for_nobody__are_counted)

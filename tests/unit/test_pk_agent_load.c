@@ -40,7 +40,18 @@ PK_TEST(load__each_file_may_refuse__with_its_name_and_place) {
                  "risk is low, medium, high or critical") != NULL);
     CHECK(strstr(refusal(NULL, NULL, "[rule x]\nabout = y\nwhne = value > 1\n", NULL), "did you mean") !=
           NULL);
+    CHECK(strstr(refusal(NULL, NULL, "[rule x]\nwhne = value > 1\n", NULL), "/rules.d/") != NULL);
     CHECK(strstr(refusal(NULL, NULL, NULL, "[key a]\nrole = king\n"), ":2:") != NULL);
+}
+
+PK_TEST(load__unknown_action__is_a_warning_with_its_place) {
+    static const char RULES[] = "[rule x]\non = any\nwhen = count >= 3 in 5s\ntype = custom\nseverity = low\n"
+                                "actions = resart_service, collect_diagnostics\n";
+    REQUIRE(boots(NULL, NULL, RULES, NULL));
+    CHECK(
+        gateway_log_has(&gw, "actions.conf has no action 'resart_service'; did you mean 'restart_service'?"));
+    CHECK(gateway_log_has(&gw, ".rules:6:11: actions.conf has no"));
+    CHECK(!gateway_log_has(&gw, "no action 'collect_diagnostics'")); /* a shipped rule has it */
 }
 
 PK_TEST(load__operator_rule__replaces_the_shipped_one) {
@@ -70,4 +81,5 @@ PK_TEST(load_again__refused__changes_nothing) {
 
 PK_TEST_MAIN(reload__what_the_new_file_says__holds_everywhere,
              load__each_file_may_refuse__with_its_name_and_place,
-             load__operator_rule__replaces_the_shipped_one, load_again__refused__changes_nothing)
+             load__unknown_action__is_a_warning_with_its_place, load__operator_rule__replaces_the_shipped_one,
+             load_again__refused__changes_nothing)

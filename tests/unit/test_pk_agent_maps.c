@@ -94,6 +94,32 @@ PK_TEST(last_will__makes_the_source_silent) {
     check_sound();
 }
 
+static const struct pk_source *source_of(const char *name) {
+    const int id = pk_sources_find(&gw.agent.intake.sources, pk_str_of(name));
+    return id < 0 ? NULL : &gw.agent.intake.sources.state[id];
+}
+
+PK_TEST(sources__that_topics_name__have_their_part_of_the_table) {
+    char topic[40];
+    start("[map named]\ntopic = door/+\ntype = opened\nsource = {1}\n"
+          "[map told]\ntopic = lamp\ntype = lit\nsource = l-{id}\n"
+          "[map fixed]\ntopic = gate\ntype = opened\nsource = gate\n");
+    publish("lamp", "{\"id\":1}");
+    publish("gate", "");
+    REQUIRE(source_of("l-1") != NULL && source_of("gate") != NULL);
+    CHECK(source_of("l-1")->is_foreign && !source_of("gate")->is_foreign);
+    for (uint32_t i = 0; i < PK_LIMIT_SOURCES + 50u; i++) {
+        (void)snprintf(topic, sizeof topic, "door/%u", (unsigned)i);
+        (void)broker_publish(&broker, topic, "", 0, "");
+        wait_ms(20);
+    }
+    const struct pk_sources *s = &gw.agent.intake.sources;
+    CHECK_EQ_U64(s->refused_count, 0);
+    CHECK(s->foreign_count <= PK_LIMIT_SOURCES_FOREIGN && s->forgotten_count + s->folded_count > 50);
+    CHECK(pk_sources_intern(&gw.agent.intake.sources, pk_str_of("one-of-ours")) >= 0);
+    check_sound();
+}
+
 static bool is_subscribed(const char *filter) {
     for (uint32_t c = 0; c < BROKER_CLIENTS; c++) {
         for (uint32_t f = 0; f < broker.clients[c].filter_count; f++) {
@@ -127,4 +153,5 @@ PK_TEST(reload__new_rows_are_subscribed_and_old_ones_left) {
 PK_TEST_MAIN(messages__make_an_event_for_each_row_and_misfits_are_counted,
              messages__native_ones_are_never_mapped, intake__that_refuses__is_told_apart,
              alarm__raised_and_cleared__opens_and_ends_an_incident, last_will__makes_the_source_silent,
+             sources__that_topics_name__have_their_part_of_the_table,
              reload__new_rows_are_subscribed_and_old_ones_left)

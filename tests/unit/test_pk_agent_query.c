@@ -155,7 +155,11 @@ PK_TEST(answer_too_large__is_an_error_not_half_an_answer) {
 
 PK_TEST(rules_show__says_whether_the_source_sends) {
     begin(NULL);
-    CHECK(says(1000, "rules.show", "{\"rule\":\"queue_backlog\"}", "source: no event it looks at is known"));
+    CHECK(says(1000, "rules.show", "{\"rule\":\"queue_backlog\"}",
+               "source: no event it looks at was heard since the start"));
+    CHECK(says(0, "rules.disable", "{\"rules\":\"queue_backlog\"}", "\"enabled\":false"));
+    CHECK(says(1000, "rules.show", "{\"rule\":\"queue_backlog\"}", "not looked at: the rule is disabled"));
+    CHECK(says(0, "rules.enable", "{\"rules\":\"queue_backlog\"}", "\"enabled\":true"));
     (void)gateway_events(&gw, "{\"type\":\"queue_depth\",\"source\":\"q\",\"value\":5}\n");
     wait_ms(2000);
     CHECK(says(1000, "rules.show", "{\"rule\":\"queue_backlog\"}", "source: last event at 2026-09-21T14:"));

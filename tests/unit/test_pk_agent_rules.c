@@ -71,6 +71,11 @@ PK_TEST(disable__an_open_incident__is_told_and_found_again) {
     i = gateway_incident(&gw, "process_lost");
     REQUIRE(i != NULL);
     CHECK(pk_incident_status_is_active(i->status));
+    gateway_crash(&gw);
+    REQUIRE(gateway_boot(&gw));
+    CHECK(says(0, "incidents.get", args, "Picket restarted; its rule is disabled: a person has to end it"));
+    const char *told = gateway_command(&gw, 0, "incidents.get", args);
+    CHECK(told != NULL && strstr(told, "waiting for the rule") == NULL);
     CHECK(says(0, "rules.enable", "{\"rules\":\"process_lost\"}", "\"enabled\":true"));
     wait_ms(600000);
     i = gateway_incident(&gw, "process_lost");

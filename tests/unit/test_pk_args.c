@@ -25,6 +25,11 @@ PK_TEST(args__values__by_name_with_fallbacks) {
     CHECK(pk_args_bool(&args, "timeline"));
     CHECK_EQ_INT(parse(PK_CMD_EVENTS_SEND, " {\"event\": {\"type\":\"t\",\"a\":[1]} } "), PK_OK);
     CHECK(pk_str_eq_c(pk_args_text(&args, "event"), "{\"type\":\"t\",\"a\":[1]}"));
+    CHECK_EQ_INT(parse(PK_CMD_RULES_CREATE, "{\"time_window\":60,\"threshold\":\"5\"}"), PK_OK);
+    CHECK(pk_str_eq_c(pk_args_text(&args, "time_window"), "60"));
+    CHECK(pk_str_eq_c(pk_args_text(&args, "threshold"), "5"));
+    CHECK_EQ_INT(parse(PK_CMD_RULES_CREATE, "{\"time_window\":12345678901234567}"), PK_E_TOO_BIG);
+    CHECK_EQ_INT(parse(PK_CMD_RULES_CREATE, "{\"name\":60}"), PK_E_BAD_FIELD);
 }
 
 PK_TEST(args__bad__name_the_argument) {

@@ -24,10 +24,10 @@ static double oracle_median(double *v, uint32_t n) {
     return (v[(n - 1u) / 2u] + v[n / 2u]) / 2;
 }
 
-static bool oracle_hour(uint32_t hour, double *out) {
-    double means[PARTS];
+/* Means of the hour that there are before this part of it. */
+static uint32_t oracle_parts(uint32_t hour, uint32_t before, double out[PARTS]) {
     uint32_t n = 0;
-    for (uint32_t p = 0; p < PARTS; p++) {
+    for (uint32_t p = 0; p < before; p++) {
         const uint32_t k = counts[hour][p];
         double v[IN_PART_MAX];
         memcpy(v, numbers[hour][p], sizeof v);
@@ -38,24 +38,33 @@ static bool oracle_hour(uint32_t hour, double *out) {
             sum += v[i];
         }
         if (k > 0) {
-            means[n++] = sum / (k - 2u * trim);
+            out[n++] = sum / (k - 2u * trim);
         }
     }
+    return n;
+}
+
+static bool oracle_hour(uint32_t hour, double *out) {
+    double means[PARTS];
+    const uint32_t n = oracle_parts(hour, PARTS, means);
     if (n > 0) {
         *out = oracle_median(means, n);
     }
     return n > 0;
 }
 
-static enum pk_baseline_kind oracle_usual(uint32_t hour, double *out) {
+static enum pk_baseline_kind oracle_usual(uint32_t hour, uint32_t part, double *out) {
     double same[PK_BASELINE_DAYS];
     double all[PK_BASELINE_HOURS];
+    double parts[PARTS];
     uint32_t same_count = 0;
     uint32_t all_count = 0;
+    uint32_t means = 0;
     for (uint32_t back = 1; back <= PK_BASELINE_HOURS && back <= hour; back++) {
         double v = 0;
         if (oracle_hour(hour - back, &v)) {
             all[all_count++] = v;
+            means += oracle_parts(hour - back, PARTS, parts);
             if (back % 24u == 0) {
                 same[same_count++] = v;
             }
@@ -65,8 +74,14 @@ static enum pk_baseline_kind oracle_usual(uint32_t hour, double *out) {
         *out = oracle_median(same, same_count);
         return PK_BASELINE_HOUR;
     }
-    *out = all_count >= 3 ? oracle_median(all, all_count) : 0;
-    return all_count >= 3 ? PK_BASELINE_OVERALL : PK_BASELINE_UNKNOWN;
+    if (all_count >= 3) {
+        *out = oracle_median(all, all_count);
+        return PK_BASELINE_OVERALL;
+    }
+    const uint32_t now_count = oracle_parts(hour, part, parts);
+    memcpy(&all[all_count], parts, now_count * sizeof all[0]);
+    *out = means + now_count >= PARTS ? oracle_median(all, all_count + now_count) : 0;
+    return means + now_count >= PARTS ? PK_BASELINE_FIRST : PK_BASELINE_UNKNOWN;
 }
 
 static bool is_close(double got, double want) {
@@ -74,7 +89,7 @@ static bool is_close(double got, double want) {
 }
 
 PK_TEST(baseline__random_weeks__agree_with_all_numbers_looked_at_again) {
-    uint32_t seen[3] = {0};
+    uint32_t seen[PK_BASELINE_KIND_COUNT] = {0};
     for (uint64_t seed = 1; seed <= 4; seed++) {
         struct pk_rng r;
         struct pk_baseline b = {0};
@@ -86,9 +101,9 @@ PK_TEST(baseline__random_weeks__agree_with_all_numbers_looked_at_again) {
             const uint64_t kind = pk_rng_below(&r, 30);
             hour += kind == 0 ? (uint32_t)pk_rng_below(&r, seed % 2 == 0 ? 200 : 4) : 0; /* silence */
             double want = 0;
-            const enum pk_baseline_kind wanted =
-                hour < HOURS_MAX ? oracle_usual(hour, &want) : PK_BASELINE_UNKNOWN;
+            enum pk_baseline_kind wanted = PK_BASELINE_UNKNOWN;
             for (uint32_t part = 0; part < PARTS && hour < HOURS_MAX; part++) {
+                wanted = part == 0 || wanted <= PK_BASELINE_FIRST ? oracle_usual(hour, part, &want) : wanted;
                 const uint32_t n = (uint32_t)pk_rng_below(&r, IN_PART_MAX);
                 for (uint32_t i = 0; i < n; i++) {
                     const double wild = kind == 1 ? 50 : 1;
@@ -111,7 +126,8 @@ PK_TEST(baseline__random_weeks__agree_with_all_numbers_looked_at_again) {
             return;
         }
     }
-    CHECK(seen[PK_BASELINE_UNKNOWN] > 20 && seen[PK_BASELINE_OVERALL] > 200 && seen[PK_BASELINE_HOUR] > 2000);
+    CHECK(seen[PK_BASELINE_UNKNOWN] > 20 && seen[PK_BASELINE_FIRST] > 20 && seen[PK_BASELINE_OVERALL] > 200 &&
+          seen[PK_BASELINE_HOUR] > 2000);
 }
 
 static void add(struct pk_baseline *b, uint64_t at_ms, double v) {
@@ -135,8 +151,13 @@ static uint64_t live(struct pk_baseline *b, uint64_t from_ms, uint32_t hours) {
 PK_TEST(baseline__day_and_night__are_told_apart_after_three_days) {
     struct pk_baseline b = {0};
     double usual = 0;
-    uint64_t now_ms = live(&b, 0, 3);
-    CHECK_EQ_INT(pk_baseline_usual(&b, &usual), PK_BASELINE_UNKNOWN);
+    uint64_t now_ms = live(&b, 0, 1);
+    CHECK_EQ_INT(pk_baseline_usual(&b, &usual), PK_BASELINE_UNKNOWN); /* the twelfth mean is not made yet */
+    add(&b, now_ms, 10);
+    CHECK_EQ_INT(pk_baseline_usual(&b, &usual), PK_BASELINE_FIRST);
+    now_ms = live(&b, now_ms, 2);
+    CHECK_EQ_INT(pk_baseline_usual(&b, &usual), PK_BASELINE_FIRST);
+    CHECK(is_close(usual, 10));
     now_ms = live(&b, now_ms, 1);
     CHECK_EQ_INT(pk_baseline_usual(&b, &usual), PK_BASELINE_OVERALL);
     now_ms = live(&b, now_ms, 69); /* the hour that began three days after the first one */

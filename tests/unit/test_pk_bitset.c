@@ -29,15 +29,11 @@ PK_TEST(bitset_next__nothing_left__is_the_size) {
     uint64_t words[PK_BITSET_WORDS(BITS)];
     pk_bitset_clear_all(words, BITS);
     CHECK_EQ_U64(pk_bitset_next_set(words, BITS, 0), BITS);
-    CHECK_EQ_U64(pk_bitset_next_clear(words, BITS, 0), 0);
     CHECK_EQ_U64(pk_bitset_next_set(words, BITS, BITS), BITS);
     CHECK_EQ_U64(pk_bitset_next_set(words, BITS, 4000), BITS);
     for (uint32_t i = 0; i < BITS; i++) {
         pk_bitset_set(words, BITS, i);
     }
-    /* The unused bits of the last word are clear, but are no bits of the set. */
-    CHECK_EQ_U64(pk_bitset_next_clear(words, BITS, 0), BITS);
-    CHECK_EQ_U64(pk_bitset_next_clear(words, BITS, 129), BITS);
     CHECK_EQ_U64(pk_bitset_next_set(words, BITS, 129), 129);
 }
 
@@ -64,35 +60,16 @@ PK_TEST(bitset__random_operations__agree_with_an_array_of_bools) {
         }
         const uint32_t from = (uint32_t)pk_rng_below(&r, BITS);
         uint32_t next_set = from;
-        uint32_t next_clear = from;
         uint32_t count = 0;
         while (next_set < BITS && !model[next_set]) {
             next_set++;
-        }
-        while (next_clear < BITS && model[next_clear]) {
-            next_clear++;
         }
         for (uint32_t i = 0; i < BITS; i++) {
             count += model[i] ? 1u : 0u;
         }
         REQUIRE(pk_bitset_next_set(words, BITS, from) == next_set);
-        REQUIRE(pk_bitset_next_clear(words, BITS, from) == next_clear);
         REQUIRE(pk_bitset_count(words, BITS) == count);
     }
-}
-
-PK_TEST(bitset_or__two_sets__is_their_union) {
-    uint64_t a[PK_BITSET_WORDS(BITS)];
-    uint64_t b[PK_BITSET_WORDS(BITS)];
-    pk_bitset_clear_all(a, BITS);
-    pk_bitset_clear_all(b, BITS);
-    pk_bitset_set(a, BITS, 1);
-    pk_bitset_set(b, BITS, 1);
-    pk_bitset_set(b, BITS, 129);
-    pk_bitset_or(a, b, BITS);
-    CHECK_EQ_U64(pk_bitset_count(a, BITS), 2);
-    CHECK(pk_bitset_has(a, BITS, 129));
-    CHECK_EQ_U64(pk_bitset_count(b, BITS), 2);
 }
 
 PK_TEST(bitset__index_out_of_range__asserts) {
@@ -105,4 +82,4 @@ PK_TEST(bitset__index_out_of_range__asserts) {
 
 PK_TEST_MAIN(bitset__index_out_of_range__asserts, bitset__first_and_last_bit_of_each_word__are_kept_apart,
              bitset_next__nothing_left__is_the_size, bitset_words__of_sizes__round_up,
-             bitset__random_operations__agree_with_an_array_of_bools, bitset_or__two_sets__is_their_union)
+             bitset__random_operations__agree_with_an_array_of_bools)

@@ -1,7 +1,14 @@
 #include "detect/pk_cond.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "detect/pk_anomaly.h"
+#include "detect/pk_baseline.h"
+#include "detect/pk_cond_gauge.h"
+#include "detect/pk_extreme.h"
+#include "detect/pk_quantile.h"
+#include "detect/pk_trend.h"
 #include "support/detect_rig.h"
 #include "support/pk_test.h"
 
@@ -119,7 +126,7 @@ PK_TEST(adopted__what_was_counted_is_lost__recovery_waits_a_whole_window) {
                             HEAD "when = any of (count >= 2 in 60s, count(type = x) >= 1 in 30s) by source\n"
                                  "clear = stable for 1s\n") == PK_OK);
     give("t", "a", 1);
-    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("a"), PK_SEV_LOW, rig.now_ms) == PK_OK);
+    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("a"), PK_SEV_LOW, 0, rig.now_ms) == PK_OK);
     detect_rig_wait(&rig, 59000);
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
     detect_rig_wait(&rig, 3000);
@@ -141,7 +148,7 @@ PK_TEST(lay_out__each_condition_has_its_aligned_place) {
     }
     CHECK_EQ_U64(r->clear.state_at, at);
     CHECK(pk_rule_block_bytes(r) >= (at + r->clear.state_words) * 4u);
-    CHECK_EQ_U64(pk_cond_memory_ms(r), 60000);
+    CHECK_EQ_U64(pk_cond_memory_ms(r, false), 60000);
     CHECK_EQ_INT(pk_cond_empty_verdict(r), PK_FALSE); /* counting nothing is known */
 }
 
@@ -159,8 +166,61 @@ PK_TEST(price__what_is_taken_is_what_was_told) {
     CHECK_EQ_U64(rig.engine.windows.times_used * 4u, 3u * pk_rule_block_bytes(r));
 }
 
-/* The table of config/rules/README.md. */
+/* One line of the table: | `when` | block | with its window |. */
+static bool read_row(struct pk_str line, struct pk_str *out_when, uint64_t *out_block, uint64_t *out_group) {
+    struct pk_str cell;
+    if (!pk_str_starts(line, "| `") || !pk_str_split(&line, '`', &cell) ||
+        !pk_str_split(&line, '`', out_when) || !pk_str_split(&line, '|', &cell) ||
+        !pk_str_split(&line, '|', &cell) || pk_parse_u64(pk_str_trim(cell), out_block) != PK_OK ||
+        !pk_str_split(&line, '|', &cell)) {
+        return false;
+    }
+    return pk_parse_u64(pk_str_trim(cell), out_group) == PK_OK;
+}
+
+/* The section "What a group costs" of config/rules/README.md is what the program prices, form by form. */
+PK_TEST(price__table_of_the_readme__is_what_the_program_says) {
+    static char readme[65536];
+    static char rules[512];
+    bool is_seen[PK_COND_KIND_COUNT] = {false};
+    FILE *file = fopen(PK_SOURCE_DIR "/config/rules/README.md", "rb");
+    REQUIRE(file != NULL);
+    readme[fread(readme, 1, sizeof readme - 1, file)] = '\0';
+    (void)fclose(file);
+    const char *from = strstr(readme, "## What a group costs");
+    REQUIRE(from != NULL);
+    const char *to = strstr(from + 3, "\n## ");
+    REQUIRE(to != NULL);
+    struct pk_str rest = pk_str_make(from, (size_t)(to - from));
+    struct pk_str line, when;
+    uint64_t block = 0, group = 0;
+    while (pk_str_split(&rest, '\n', &line)) {
+        if (!read_row(line, &when, &block, &group)) {
+            continue;
+        }
+        struct pk_buf b;
+        pk_buf_init(&b, rules, sizeof rules);
+        pk_buf_puts(&b, HEAD "keys = 3\nwhen = ");
+        pk_buf_put_str(&b, when);
+        pk_buf_puts(&b, "\n");
+        REQUIRE(detect_rig_init(&rig, rules) == PK_OK);
+        const struct pk_rule *r = pk_engine_rule(&rig.engine, 0);
+        if (pk_rule_block_bytes(r) != block || pk_rule_price_bytes(r) != group * r->keys) {
+            printf("# should be: | `%.*s` | %u | %u |\n", (int)when.n, when.p, pk_rule_block_bytes(r),
+                   pk_rule_price_bytes(r) / r->keys);
+            CHECK_STR(rules, "is priced as README.md says");
+        }
+        is_seen[r->when.kind] = true;
+    }
+    is_seen[PK_COND_NONE] = is_seen[PK_COND_STABLE] = is_seen[PK_COND_NEVER] = true; /* have no state */
+    for (uint32_t i = 0; i < PK_COND_KIND_COUNT; i++) {
+        CHECK(is_seen[i]);
+    }
+}
+
+/* And that is what its states take. */
 PK_TEST(price__of_every_form__is_what_its_states_take) {
+    enum { GAUGE = sizeof(struct pk_cond_gauge) };
     static const struct {
         const char *when;
         uint32_t need_bytes;
@@ -178,6 +238,12 @@ PK_TEST(price__of_every_form__is_what_its_states_take) {
         {"expires within 30d", 24},
         {"event(type = a) then event(type = b) within 1m by source", 48},
         {"event(type = a) without event(type = b) within 1m by source", 56},
+        {"p95 > 100 in 5m by source", GAUGE + sizeof(struct pk_quantile)},
+        {"drop >= 20 in 5m", GAUGE + sizeof(struct pk_extreme)},
+        {"rise >= 20% in 5m", GAUGE + sizeof(struct pk_extreme)},
+        {"trend reaches 98 within 1d", GAUGE + sizeof(struct pk_trend)},
+        {"value > 3x usual", GAUGE + sizeof(double) + sizeof(struct pk_baseline)},
+        {"anomaly", GAUGE + sizeof(struct pk_anomaly)},
     };
     static char rules[512];
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
@@ -219,5 +285,6 @@ PK_TEST_MAIN(rows__words_find_their_kind, all_of__fires_only_while_every_conditi
              replayed__among_themselves__and_never_where_time_decides,
              adopted__what_was_counted_is_lost__recovery_waits_a_whole_window,
              lay_out__each_condition_has_its_aligned_place, price__what_is_taken_is_what_was_told,
+             price__table_of_the_readme__is_what_the_program_says,
              price__of_every_form__is_what_its_states_take,
              load__too_much_for_one_group__is_refused_with_the_figure)

@@ -101,7 +101,7 @@ PK_TEST(without__adopted__goes_on_until_a_second_comes) {
     REQUIRE(detect_rig_init(&rig, HEAD "when = event(type = a) without event(type = b) within 10s by source\n"
                                        "clear = stable for 1s\n") == PK_OK);
     CHECK(pk_sources_intern(&rig.sources, pk_str_of("s")) >= 0);
-    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("s"), PK_SEV_LOW, rig.now_ms) == PK_OK);
+    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("s"), PK_SEV_LOW, 0, rig.now_ms) == PK_OK);
     detect_rig_wait(&rig, 3600000);
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
     give("b", "s", 0);

@@ -162,7 +162,8 @@ PK_TEST(read__what_cannot_be__is_told) {
     CHECK_STR(refusal("severity = low\nwhen = p95 > 0 in 1m\n"),
               "a quantile needs a threshold that is not 0");
     CHECK_STR(refusal("severity = low\nwhen = p95 = 5 in 1m\n"), "a quantile is compared with < <= > or >=");
-    CHECK_STR(refusal("severity = low\nwhen = p49 > 5 in 1m\n"), "'p49' is not a condition");
+    CHECK_STR(refusal("severity = low\nwhen = p49 > 5 in 1m\n"),
+              "'p49' is not a condition: percentiles are p50 to p99");
     CHECK_STR(refusal("severity = low\nwhen = p95 > 5\n"), "expected 'in' at the end");
     CHECK_STR(refusal("severity = low -> high if p95 > 3\nwhen = count >= 3 in 1m\n"),
               "a quantile here needs one in 'when'");

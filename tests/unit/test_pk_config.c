@@ -5,10 +5,13 @@
 #include "support/pk_test.h"
 #include "wire/pk_role.h"
 
+#include <stdio.h>
+
 #define HEAD "[gateway]\nsite = s1\ngateway = g1\n"
 
 static struct pk_config config;
 static struct pk_diag diag;
+static struct pk_config_place place;
 
 static int parse(const char *text) {
     pk_config_defaults(&config);
@@ -71,7 +74,7 @@ PK_TEST(config__every_kind_of_value__is_taken) {
                    "[events]\nmax_events = 200\nretention = 30m\n"
                    "[remote]\ncommands = list\nallow = ping, incidents.ack\n"
                    "[roles]\nviewer = gid:27, uid:1001\napprover = uid:1000\n"
-                   "[store]\nmap = 8M\njournal_keep = 500\n[report]\nsummary = 5m\n"),
+                   "[store]\nmap = 8M\njournal_keep = 500\nlearned = 90m\n[report]\nsummary = 5m\n"),
         PK_OK);
     CHECK_EQ_INT(config.mode, PK_MODE_AUTO);
     CHECK(!config.is_safe_mode);
@@ -104,13 +107,15 @@ PK_TEST(config__every_kind_of_value__is_taken) {
           config.roles[2].role == PK_ROLE_APPROVER);
     CHECK_EQ_U64(config.store_map_bytes, 8u << 20);
     CHECK_EQ_INT(config.summary_ms, 300000);
+    CHECK_EQ_INT(config.learned_ms, 5400000);
+    CHECK_EQ_INT(parse(HEAD "[store]\nlearned = 9s\n"), PK_E_CONFIG);
 }
 
 PK_TEST(config__bad_lines__name_place_and_cure) {
     CHECK_STR(refusal("[agnet]\n"), "t.conf:1:1: unknown section; did you mean [agent]?");
     CHECK_STR(refusal("[agent]\nmoed = safe\n"), "t.conf:2:1: unknown key; did you mean 'mode'?");
     CHECK_STR(refusal("mode = safe\n"), "t.conf:1:1: 'mode' stands before the first [section]");
-    CHECK_STR(refusal("[agent]\nmode = fast\n"), "t.conf:2:8: 'fast' is not one of the words this key takes");
+    CHECK_STR(refusal("[agent]\nmode = fast\n"), "t.conf:2:8: 'fast' is not one of off, observe, safe, auto");
     CHECK_STR(refusal("[gateway]\nsite = a b\n"),
               "t.conf:2:8: 'a b' is not an id: 1 to 32 of A-Z a-z 0-9 _ -");
     CHECK_STR(refusal("[paths]\nstate = var\n"), "t.conf:2:9: 'var' is not an absolute path");
@@ -128,7 +133,25 @@ PK_TEST(config__bad_lines__name_place_and_cure) {
     CHECK_STR(refusal("[map a]\nseverities = x -> nice\n"),
               "t.conf:2:14: 'x -> nice' leads to a word that is no severity");
     CHECK(strstr(refusal("[events]\nmax_events = 0\n"), "t.conf:2:14: '0' is outside 1..") != NULL);
-    CHECK_STR(refusal("[events]\nretention = 1s\n"), "t.conf:2:13: '1s' is outside 60000..604800000 ms");
+    CHECK_STR(refusal("[events]\nretention = 1s\n"), "t.conf:2:13: '1s' is outside 1m..7d");
+    CHECK_STR(refusal("[agent]\nmode = atuo\n"),
+              "t.conf:2:8: 'atuo' is not one of off, observe, safe, auto; did you mean 'auto'?");
+    CHECK_STR(
+        refusal("[broker central]\nroles = events, comands\n"),
+        "t.conf:2:9: 'comands' is not one of events, incidents, commands, summary; did you mean 'commands'?");
+    CHECK_STR(refusal("[sources]\ncpu = 1ms\n"), "t.conf:2:7: '1ms' is outside 100ms..1d; 0 switches it off");
+    CHECK_STR(refusal("[sources]\nhung_after = 0\n"), "t.conf:2:14: '0' is outside 1s..1d");
+    CHECK_STR(refusal("[store]\nmap = big\n"), "t.conf:2:7: 'big' is not a size such as 4M or 1G");
+    CHECK_STR(refusal("[broker central]\nhost = a b\n"), "t.conf:2:8: 'a b' is not a host name or address");
+    CHECK_STR(refusal("[broker central]\nhost = 1.2.3\n"),
+              "t.conf:2:8: '1.2.3' is not a host name or address");
+    CHECK_STR(refusal("[remote]\nallow = incidents.ack, incident.ack\n"),
+              "t.conf:2:9: unknown command; did you mean 'incidents.ack'?");
+    CHECK(strstr(refusal("[remote]\nallow = frobnicate\n"), "t.conf:2:9: 'frobnicate' is not a command") !=
+          NULL);
+    CHECK_STR(refusal("[remote]\nallow = watch\n"),
+              "t.conf:2:9: 'watch' is for this machine only: it is never taken from elsewhere");
+    CHECK_STR(refusal("[thresholds]\nmax_cpu = 850\n"), "t.conf:2:11: '850' is outside 0..100 percent");
     CHECK_STR(refusal("[disk /]\n"),
               "t.conf:1:1: '/' is not a source name: 1 to 63 of A-Z a-z 0-9 _ . : @ -");
 }
@@ -163,7 +186,7 @@ PK_TEST(config__environment__comes_last_and_is_checked) {
 
 static int checked(const char *text) {
     CHECK_EQ_INT(parse(text), PK_OK);
-    return pk_config_check(&config, "t.conf", &diag);
+    return pk_config_check(&config, "t.conf", &place, &diag);
 }
 
 PK_TEST(config__what_belongs_together__is_checked_at_the_end) {
@@ -260,6 +283,36 @@ PK_TEST(config__load__two_brokers_share_the_roles) {
     CHECK_EQ_INT(config.broker[1].roles, PK_BROKER_INCIDENTS | PK_BROKER_COMMANDS | PK_BROKER_SUMMARY);
 }
 
+static const char *place_of(const char *main_text, const char *extra_text) {
+    static char text[320];
+    struct folder f = {main_text, extra_text};
+    CHECK_EQ_INT(load(&f, "/etc/p/picketd.conf"), PK_E_CONFIG);
+    (void)snprintf(text, sizeof text, "%s:%u:%u", diag.file + strlen("/etc/p/"), (unsigned)diag.line,
+                   (unsigned)diag.column);
+    return text;
+}
+
+/* HEAD has three lines. */
+PK_TEST(config__errors_of_the_whole__name_their_section_or_key) {
+    CHECK_STR(place_of("\n[gateway]\nsite = s\n", NULL), "picketd.conf:2:1");
+    CHECK_STR(place_of("[agent]\nmode = safe\n", NULL), "picketd.conf:1:1"); /* no such section */
+    CHECK_STR(place_of(HEAD "[disk a]\npath = /\n[disk b]\n", NULL), "picketd.conf:6:1");
+    CHECK_STR(place_of(HEAD "[log a]\n", NULL), "picketd.conf:4:1");
+    CHECK_STR(place_of(HEAD "[log a]\npath = /x\n[log b]\npath = /x\n", NULL), "picketd.conf:6:1");
+    CHECK_STR(place_of(HEAD "[broker site]\nhost = h\nca = /c\n[broker central]\nhost = h\n", NULL),
+              "picketd.conf:7:1");
+    CHECK_STR(place_of(HEAD "[broker site]\nhost = h\nca = /c\nkeep_alive = 5500ms\n", NULL),
+              "picketd.conf:7:14");
+    CHECK_STR(place_of(HEAD "[probe a]\nkind = tcp\nhost = h\n", NULL), "picketd.conf:4:1");
+    CHECK_STR(place_of(HEAD "[probe a]\nkind = icmp\nhost = h\nport = 1\n", NULL), "picketd.conf:7:8");
+    CHECK_STR(place_of(HEAD "[map a]\ntopic = t\ntype = x\nsource = s\nseverity = purple\n", NULL),
+              "picketd.conf:8:12");
+    CHECK_STR(place_of(HEAD, "[map a]\ntopic = t\ntype = x\n"), "conf.d/10.conf:1:1");
+    CHECK_STR(place_of(HEAD "[map a]\ntopic = t\n", "[map a]\ntype = x\n"), "picketd.conf:4:1");
+    CHECK_STR(place_of(HEAD "[probe a]\nkind = icmp\nhost = h\nport = 1\n", "[probe a]\nport = 2\n"),
+              "conf.d/10.conf:2:8");
+}
+
 PK_TEST(config__words__both_ways) {
     uint8_t mode = 0;
     CHECK_EQ_INT(pk_mode_parse(pk_str_of("Auto"), &mode), PK_OK);
@@ -297,7 +350,7 @@ PK_TEST(config__inlets__are_one_table) {
             "[kmsg]\ndevice = yes\n[journal]\ncommand = yes\n") == PK_OK);
     CHECK_EQ_U64(config.inlets.count, 6);
     CHECK_STR(config.inlets.rows[0].name, "log:auth");
-    CHECK_EQ_INT(pk_config_check(&config, "t.conf", &diag), PK_OK);
+    CHECK_EQ_INT(pk_config_check(&config, "t.conf", &place, &diag), PK_OK);
     static const char *const VARIABLES[] = {"PICKET_SYSLOG_UDP=no", "PICKET_KMSG_DEVICE=/dev/other", NULL};
     CHECK_EQ_INT(pk_config_environment(&config, VARIABLES, &diag), PK_OK);
     CHECK_EQ_U64(config.inlets.count, 5);
@@ -307,7 +360,7 @@ PK_TEST(config__inlets__are_one_table) {
     CHECK_STR(refusal(HEAD "[statsd]\nudp = 10.0.0.1:8125\n"),
               "t.conf:5:7: '10.0.0.1:8125' is not on loopback: whoever reaches it can cause actions here");
     REQUIRE(parse(HEAD "[log a]\n") == PK_OK);
-    CHECK_EQ_INT(pk_config_check(&config, "t.conf", &diag), PK_E_CONFIG);
+    CHECK_EQ_INT(pk_config_check(&config, "t.conf", &place, &diag), PK_E_CONFIG);
     CHECK_STR(diag.message, "[log a] path is missing");
 }
 
@@ -317,4 +370,5 @@ PK_TEST_MAIN(config__defaults__are_those_of_the_shipped_file,
              config__environment__comes_last_and_is_checked,
              config__what_belongs_together__is_checked_at_the_end, config__load__takes_conf_d_after_the_file,
              config__load__two_brokers_share_the_roles, config__words__both_ways,
-             config__thresholds__take_own_names, config__inlets__are_one_table)
+             config__errors_of_the_whole__name_their_section_or_key, config__thresholds__take_own_names,
+             config__inlets__are_one_table)

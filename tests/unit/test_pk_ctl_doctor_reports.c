@@ -19,7 +19,7 @@ PK_TEST(doctor_reports__history_and_requests) {
     CHECK_EQ_INT(ctl_rig_once(&rig, steps, 5, "doctor --config /nonexistent --format table"), 0);
     CHECK(said("OK  notifications: central: 9 messages sent, 1 connections, 0 failed, 0 lost; 0 waiting\n"));
     CHECK(said("WARNING  approvals: apr_1_5 restart_service api\n"));
-    CHECK(said("OK  sources: 70 events taken, 0 not readable"));
+    CHECK(said("OK  sources: 70 events taken, 0 refused as malformed"));
 }
 
 PK_TEST(doctor_reports__nobody_is_told) {
@@ -27,7 +27,7 @@ PK_TEST(doctor_reports__nobody_is_told) {
         STEPS_WITH("{\"links\":[],\"events\":{\"bad\":2}}", "{\"approvals\":[]}")};
     CHECK_EQ_INT(ctl_rig_once(&rig, none, 5, "doctor --config /nonexistent --format table"), 0);
     CHECK(said("WARNING  notifications: no broker is configured"));
-    CHECK(said("WARNING  sources: - events taken, 2 not readable"));
+    CHECK(said("WARNING  sources: - events taken, 2 refused as malformed"));
     CHECK(said("OK  approvals: no action waits for a person\n"));
     const struct ctl_rig_step down[] = {STEPS_WITH(
         "{\"links\":[{\"name\":\"central\",\"state\":\"waiting\",\"failures\":4}],\"store\":{\"outbox\":12}}",

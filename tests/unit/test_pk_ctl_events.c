@@ -22,6 +22,15 @@ PK_TEST(send__one_event_from_options) {
                  "\"\\\"q\\\"\":\"a=b\"}}}") != NULL);
 }
 
+PK_TEST(send__a_source_that_cannot_measure) {
+    CHECK_EQ_INT(ctl_rig_once(&rig, TAKEN, 1, "events send --type temperature_c --source s1 --fault"), 0);
+    CHECK(strstr(rig.requests, "\"event\":{\"type\":\"temperature_c\",\"source\":\"s1\",\"fault\":true}") !=
+          NULL);
+    CHECK_EQ_INT(ctl_rig_once(&rig, TAKEN, 1, "events send --type t --source s --value 3 --fault"), 2);
+    CHECK_STR(rig.err, "picketctl: either --value or --fault\n");
+    CHECK_STR(rig.requests, "");
+}
+
 PK_TEST(send__bad_options_are_not_sent) {
     CHECK_EQ_INT(ctl_rig_once(&rig, TAKEN, 1, "events send --type temp"), 2);
     CHECK_EQ_INT(ctl_rig_once(&rig, TAKEN, 1, "events send --type t --source s --value warm"), 2);
@@ -93,6 +102,6 @@ PK_TEST(stream__silence_and_absence) {
     ctl_rig_end(&rig);
 }
 
-PK_TEST_MAIN(send__one_event_from_options, send__bad_options_are_not_sent, stream__every_line_is_answered,
-             stream__refused_lines_are_named, stream__thousands_of_lines_pass,
+PK_TEST_MAIN(send__one_event_from_options, send__a_source_that_cannot_measure, send__bad_options_are_not_sent,
+             stream__every_line_is_answered, stream__refused_lines_are_named, stream__thousands_of_lines_pass,
              stream__many_refusals_are_cut_short, stream__silence_and_absence)

@@ -94,7 +94,7 @@ PK_TEST(rules__show_what_they_change) {
 
 PK_TEST(bad_input__is_named) {
     ctl_rig_begin_alone(&rig);
-    CHECK_EQ_INT(ctl_rig_run_with(&rig, "replay -", "{\"type\":\"a\",\"source\":\"b\"}\n{\"type\":}\n"), 2);
+    CHECK_EQ_INT(ctl_rig_run_with(&rig, "replay -", "{\"type\":\"a\",\"source\":\"b\"}\n{\"type\":}\n"), 1);
     CHECK(strstr(rig.err, "-:2: not valid JSON") != NULL);
     CHECK_EQ_INT(ctl_rig_run(&rig, "replay --log /does/not/exist"), 3);
     CHECK(strstr(rig.err, "there is no file /does/not/exist") != NULL);

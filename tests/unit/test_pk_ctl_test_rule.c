@@ -67,7 +67,7 @@ PK_TEST(test_rule__names_what_is_wrong) {
     CHECK_EQ_INT(ctl_rig_run_with(&rig, "test-rule no_such_rule --events -", ""), 3);
     CHECK(strstr(rig.err, "there is no rule 'no_such_rule'") != NULL);
     CHECK_EQ_INT(ctl_rig_run(&rig, "test-rule error_burst"), 2);
-    CHECK_EQ_INT(ctl_rig_run_with(&rig, "test-rule error_burst --events -", "{}\n"), 2);
+    CHECK_EQ_INT(ctl_rig_run_with(&rig, "test-rule error_burst --events -", "{}\n"), 1);
     CHECK(strstr(rig.err, "-:1: ") != NULL);
     CHECK_EQ_INT(ctl_rig_run(&rig, "test-rule error_burst --events /does/not/exist"), 3);
     ctl_rig_end(&rig);

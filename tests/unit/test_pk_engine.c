@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/pk_assert.h"
 #include "support/detect_rig.h"
 #include "support/pk_test.h"
 
@@ -353,6 +354,19 @@ PK_TEST(across__count__needs_enough_sources_within_the_window) {
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_CLEARED);
 }
 
+PK_TEST(across__count__names_sources_whose_events_the_count_did_not_need) {
+    REQUIRE(detect_rig_init(&rig, "[rule a]\non = type = x\nwhen = count >= 3 in 60s across 3 sources\n"
+                                  "type = network_partition\nseverity = high\n") == PK_OK);
+    static const char *const SOURCES[] = {"gone", "a", "b", "b", "b", "c"};
+    for (size_t i = 0; i < PK_COUNT_OF(SOURCES); i++) {
+        CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
+        give("x", SOURCES[i], PK_SEV_INFO);
+        detect_rig_wait(&rig, i == 0 ? 60000 : 5);
+    }
+    REQUIRE(detect_rig_finding(&rig, &f) == PK_FINDING_FIRE);
+    CHECK_EQ_INT(f.component_count, 3);
+}
+
 PK_TEST(across__value__fires_when_enough_sources_hold_and_clears_when_not) {
     REQUIRE(detect_rig_init(&rig, "[rule a]\non = type = memory_pct\nwhen = value > 90 for 20s across 2 "
                                   "sources\ntype = memory_exhaustion\n"
@@ -537,20 +551,21 @@ PK_TEST(adopt__after_a_restart__clears_when_the_condition_is_known_not_to_hold) 
             "clear = value >= 1 for 3s\n" BURST
             "[rule h]\non = type = heartbeat\nwhen = absent for 10s\ntype = heartbeat_lost\nseverity = high\n"
             "clear = stable for 5s\n") == PK_OK);
-    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_CRITICAL, rig.now_ms),
+    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_CRITICAL, 0, rig.now_ms),
                  PK_E_NOT_FOUND);
     CHECK(pk_sources_intern(&rig.sources, pk_str_of("web")) >= 0);
-    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_CRITICAL, rig.now_ms), PK_OK);
-    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_CRITICAL, rig.now_ms), PK_OK);
-    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 2, pk_str_of("web"), PK_SEV_HIGH, rig.now_ms), PK_OK);
-    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 9, pk_str_of("web"), PK_SEV_HIGH, rig.now_ms), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_CRITICAL, 0, rig.now_ms), PK_OK);
+    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_CRITICAL, 0, rig.now_ms), PK_OK);
+    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 2, pk_str_of("web"), PK_SEV_HIGH, 0, rig.now_ms), PK_OK);
+    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 9, pk_str_of("web"), PK_SEV_HIGH, 0, rig.now_ms),
+                 PK_E_NOT_FOUND);
     detect_rig_wait(&rig, 3600000);
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1); /* nothing was seen: not known to be over */
     give_value("process_up", "web", 1);
     detect_rig_wait(&rig, 3000);
     REQUIRE(detect_rig_finding(&rig, &f) == PK_FINDING_CLEARED);
     CHECK_STR(f.group_key, "web");
-    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 1, pk_str_of("web"), PK_SEV_HIGH, rig.now_ms), PK_OK);
+    CHECK_EQ_INT(pk_engine_adopt(&rig.engine, 1, pk_str_of("web"), PK_SEV_HIGH, 0, rig.now_ms), PK_OK);
     detect_rig_wait(&rig, 14999); /* a window of 10 s without errors, and 5 s of calm */
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
     detect_rig_wait(&rig, 1);
@@ -567,7 +582,7 @@ PK_TEST(adopt__after_a_restart__clears_when_the_condition_is_known_not_to_hold) 
 PK_TEST(adopt__what_was_assumed__raises_nothing) {
     REQUIRE(detect_rig_init(&rig, THREE) == PK_OK);
     CHECK(pk_sources_intern(&rig.sources, pk_str_of("s")) >= 0);
-    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("s"), PK_SEV_LOW, rig.now_ms) == PK_OK);
+    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("s"), PK_SEV_LOW, 0, rig.now_ms) == PK_OK);
     detect_rig_wait(&rig, 1000);
     for (int i = 0; i < 4; i++) {
         give("x", "s", PK_SEV_INFO);
@@ -646,12 +661,110 @@ PK_TEST(load__of_a_changed_rule__what_fires_is_judged_by_the_new_text) {
     CHECK_EQ_INT(pk_engine_rule_state(&rig.engine, 0), PK_RULE_FIRING);
     CHECK_EQ_U64(rig.engine.windows.used, 1);
     give("x", "api", PK_SEV_HIGH);
-    detect_rig_wait(&rig, 2000);
+    detect_rig_wait(&rig, 11999); /* its counts are lost: a window of 10 s, and 2 s of calm */
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
+    detect_rig_wait(&rig, 1);
     REQUIRE(detect_rig_finding(&rig, &f) == PK_FINDING_CLEARED);
     CHECK_STR(f.group_key, "api");
     REQUIRE(detect_rig_load(&rig, "") == PK_OK);
     CHECK_EQ_U64(pk_engine_rule_count(&rig.engine), 0);
     CHECK_EQ_U64(rig.engine.windows.used, 0);
+}
+
+PK_TEST(load__of_other_words_actions_or_times_of_telling__keeps_every_count) {
+    static const char *const COUNT =
+        "on = severity >= high\nwhen = count >= 3 in 10s by source\nseverity = low\n";
+    static const struct {
+        const char *more;
+        bool is_kept;
+    } CASES[] = {{"about = Other words\n", true},
+                 {"title = T\ntags = a\n", true},
+                 {"cooldown = 1m\n", true},
+                 {"check_interval = 5s\n", true},
+                 {"# a comment\nenabled = yes\n", true},
+                 {"clear = stable for 9s\n", false},
+                 {"keys = 9\n", false}};
+    for (size_t i = 0; i < PK_COUNT_OF(CASES); i++) {
+        char rules[256];
+        struct pk_buf b;
+        pk_buf_init(&b, rules, sizeof rules);
+        pk_buf_puts(&b, "[rule c]\ntype = custom\n");
+        pk_buf_puts(&b, COUNT);
+        REQUIRE(detect_rig_init(&rig, rules) == PK_OK);
+        give("x", "api", PK_SEV_HIGH);
+        give("x", "api", PK_SEV_HIGH);
+        pk_buf_init(&b, rules, sizeof rules);
+        pk_buf_puts(&b, "[rule c]\ntype = self\n");
+        pk_buf_puts(&b, COUNT);
+        pk_buf_puts(&b, CASES[i].more);
+        REQUIRE(detect_rig_load(&rig, rules) == PK_OK);
+        give("x", "api", PK_SEV_HIGH);
+        CHECK_EQ_INT(detect_rig_finding(&rig, &f), CASES[i].is_kept ? (int)PK_FINDING_FIRE : -1);
+    }
+}
+
+#define MANY(within, for_time)                                                                               \
+    "[rule m]\non = type = cpu\nwhen = value > 90 for " for_time " across 2 sources\ntype = custom\n"        \
+    "severity = low\nclear = stable for " within "\n"
+
+PK_TEST(load__of_a_changed_rule_on_sources__waits_until_each_could_hold_again) {
+    REQUIRE(detect_rig_init(&rig, MANY("2s", "10s")) == PK_OK);
+    for (uint32_t s = 0; s < 45; s++) {
+        if (s == 15) {
+            REQUIRE(detect_rig_finding(&rig, &f) == PK_FINDING_FIRE);
+            REQUIRE(detect_rig_load(&rig, MANY("1s", "20s")) == PK_OK);
+        }
+        give_value("cpu", "a", 95);
+        give_value("cpu", "b", 95);
+        detect_rig_wait(&rig, 1000);
+        while (s >= 15 && detect_rig_finding(&rig, &f) >= 0) {
+            CHECK_EQ_INT(f.kind, PK_FINDING_STILL); /* it never was over */
+        }
+    }
+    CHECK_EQ_INT(pk_engine_rule_state(&rig.engine, 0), PK_RULE_FIRING);
+    give_value("cpu", "a", 5);
+    detect_rig_wait(&rig, 1000);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_CLEARED);
+}
+
+PK_TEST(adopt__a_run_of_samples__is_not_over_while_the_value_is_where_it_was) {
+    REQUIRE(detect_rig_init(&rig,
+                            "[rule v]\non = type = cpu\nwhen = value > 90\nconsecutive = 3\ntype = custom\n"
+                            "severity = low\nclear = stable for 1s\n"
+                            "[rule c]\non = type = x\nwhen = consecutive(severity >= high) >= 3 by source\n"
+                            "type = custom\nseverity = low\nclear = stable for 1s\n") == PK_OK);
+    REQUIRE(pk_sources_intern(&rig.sources, pk_str_of("a")) >= 0);
+    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("a"), PK_SEV_LOW, 0, rig.now_ms) == PK_OK);
+    REQUIRE(pk_engine_adopt(&rig.engine, 1, pk_str_of("a"), PK_SEV_LOW, 0, rig.now_ms) == PK_OK);
+    give_value("cpu", "a", 95);
+    give("x", "a", PK_SEV_HIGH);
+    detect_rig_wait(&rig, 9000);
+    while (detect_rig_finding(&rig, &f) >= 0) {
+        CHECK_EQ_INT(f.kind, PK_FINDING_STILL);
+    }
+    give_value("cpu", "a", 5);
+    give("x", "a", PK_SEV_LOW);
+    detect_rig_wait(&rig, 1000);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_CLEARED);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_CLEARED);
+}
+
+#define LONG                                                                                                 \
+    "[rule l]\non = type = up\nwhen = value < 1\ntype = custom\nseverity = low -> high if lasting 1h\n"
+
+PK_TEST(adopt__lasting__counts_from_the_true_beginning) {
+    REQUIRE(detect_rig_init(&rig, LONG) == PK_OK);
+    REQUIRE(pk_sources_intern(&rig.sources, pk_str_of("a")) >= 0);
+    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("a"), PK_SEV_LOW, 3500000, rig.now_ms) == PK_OK);
+    detect_rig_wait(&rig, 99999);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
+    detect_rig_wait(&rig, 1);
+    REQUIRE(detect_rig_finding(&rig, &f) == PK_FINDING_RAISED);
+    CHECK_STR(f.words, "lasting for 1h, escalates after 1h");
+    REQUIRE(detect_rig_init(&rig, LONG) == PK_OK);
+    REQUIRE(pk_sources_intern(&rig.sources, pk_str_of("a")) >= 0);
+    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("a"), PK_SEV_LOW, 7200000, rig.now_ms) == PK_OK);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_RAISED); /* it came true while nobody looked */
 }
 
 PK_TEST(enable__off__forgets_and_matches_nothing_until_on_again) {
@@ -685,32 +798,99 @@ PK_TEST(clock__a_jump_of_months__fires_nothing_and_forgets_old_times) {
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
 }
 
-PK_TEST_MAIN(count__on_the_nth_event__fires_at_once_with_its_evidence,
-             count__at_the_edge_of_the_window__an_event_of_exactly_its_age_is_out,
-             count__while_firing__joins_and_clears_after_the_stable_time,
-             count__goes_on_for_long__still_is_told_once_in_thirty_seconds,
-             count__for__must_hold_without_a_break, count__cooldown__holds_back_and_fires_when_it_is_over,
-             value__for__fires_by_the_clock_and_clears_below_the_other_threshold,
-             value__when_the_source_falls_silent__neither_fires_nor_clears,
-             value__a_fault__is_no_violation_and_shows_as_fault,
-             value__consecutive__a_good_sample_starts_over,
-             absent__unknown_before_first_sight__then_due_to_the_millisecond,
-             absent__without_a_promise__uses_the_default_of_the_agent,
-             absent__replayed_and_late_events__neither_trip_nor_feed_it,
-             count__replayed_events__are_counted_in_their_own_time_and_say_so,
-             across__count__needs_enough_sources_within_the_window,
-             across__value__fires_when_enough_sources_hold_and_clears_when_not,
-             escalation__ratio_value_count_and_lasting__raise_once,
-             escalation__ratio__names_all_events_of_on_as_its_denominator,
-             group__by_correlation_and_by_field__are_apart, terms__globs_fields_and_values__select_events,
-             keys__more_groups_than_windows__evicts_the_stalest_and_counts,
-             findings__when_nobody_reads__fire_is_delayed_and_never_lost,
-             adopt__after_a_restart__clears_when_the_condition_is_known_not_to_hold,
-             adopt__what_was_assumed__raises_nothing,
+static void say_value(const char *source, double v) {
+    const struct pk_event e = detect_rig_value(&rig, "t", source, v);
+    detect_rig_give(&rig, &e);
+}
 
-             release__by_a_person__ends_without_a_finding_and_waits_before_it_fires_anew,
-             load__a_wrong_file__changes_nothing,
-             load__keeps_windows_of_unchanged_rules_under_their_new_index,
-             load__of_a_changed_rule__what_fires_is_judged_by_the_new_text,
-             enable__off__forgets_and_matches_nothing_until_on_again,
-             clock__a_jump_of_months__fires_nothing_and_forgets_old_times)
+/* The group of an across rule does not age while its sources speak. */
+PK_TEST(across__after_weeks__still_counts_who_holds) {
+    struct pk_finding told;
+    REQUIRE(detect_rig_init(
+                &rig,
+                "[rule r]\non = type = t\ntype = custom\nseverity = high\n"
+                "when = event(value > 1) without event(value <= 1) within 30h across 2 sources\n") == PK_OK);
+    for (uint32_t day = 0; day < 24; day++) {
+        say_value("a", 2);
+        say_value("b", 2);
+        detect_rig_wait(&rig, 43200000);
+        say_value("a", 0);
+        say_value("b", 0);
+        detect_rig_wait(&rig, 43200000);
+    }
+    CHECK_EQ_INT(detect_rig_finding(&rig, &told), -1);
+    say_value("a", 2);
+    say_value("b", 2);
+    detect_rig_wait(&rig, 30u * 3600000u - 1u); /* the tables are swept meanwhile */
+    CHECK_EQ_INT(detect_rig_finding(&rig, &told), -1);
+    detect_rig_wait(&rig, 1);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &told), PK_FINDING_FIRE);
+}
+
+/* Sources that come back after a restart say that it is over, however late. */
+PK_TEST(across__adopted__ends_when_enough_sources_are_known_again) {
+    struct pk_finding told;
+    REQUIRE(detect_rig_init(&rig, "[rule r]\non = type = t\nwhen = value > 1 across 2 sources\nstale = 1h\n"
+                                  "type = custom\nseverity = high\nclear = stable for 10s\n") == PK_OK);
+    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of(""), PK_SEV_HIGH, 0, rig.now_ms) == PK_OK);
+    detect_rig_wait(&rig, 60000);
+    say_value("a", 0);
+    detect_rig_wait(&rig, 60000);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &told), -1);
+    say_value("b", 0);
+    detect_rig_wait(&rig, 9999);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &told), -1);
+    detect_rig_wait(&rig, 1);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &told), PK_FINDING_CLEARED);
+}
+
+/* A recording that is not in order does not turn the clock of its group back. */
+PK_TEST(replayed__late_one__does_not_make_it_last_longer) {
+    struct pk_finding told;
+    REQUIRE(detect_rig_init(&rig, "[rule r]\non = type = t\nwhen = count >= 1 in 1h for 10m\ntype = custom\n"
+                                  "severity = high\n") == PK_OK);
+    static const int64_t AT_S[] = {1000, 900, 1599, 1600};
+    for (uint32_t i = 0; i < 4; i++) {
+        CHECK_EQ_INT(detect_rig_finding(&rig, &told), -1);
+        struct pk_event e = detect_rig_event(&rig, "t", "a", PK_SEV_HIGH);
+        e.wall_ms = (INT64_C(1600000000) + AT_S[i]) * 1000;
+        e.flags |= PK_EVENT_REPLAYED;
+        detect_rig_give(&rig, &e);
+    }
+    CHECK_EQ_INT(detect_rig_finding(&rig, &told), PK_FINDING_FIRE);
+}
+
+PK_TEST_MAIN(
+    across__after_weeks__still_counts_who_holds, across__adopted__ends_when_enough_sources_are_known_again,
+    replayed__late_one__does_not_make_it_last_longer,
+    count__on_the_nth_event__fires_at_once_with_its_evidence,
+    count__at_the_edge_of_the_window__an_event_of_exactly_its_age_is_out,
+    count__while_firing__joins_and_clears_after_the_stable_time,
+    count__goes_on_for_long__still_is_told_once_in_thirty_seconds, count__for__must_hold_without_a_break,
+    count__cooldown__holds_back_and_fires_when_it_is_over,
+    value__for__fires_by_the_clock_and_clears_below_the_other_threshold,
+    value__when_the_source_falls_silent__neither_fires_nor_clears,
+    value__a_fault__is_no_violation_and_shows_as_fault, value__consecutive__a_good_sample_starts_over,
+    absent__unknown_before_first_sight__then_due_to_the_millisecond,
+    absent__without_a_promise__uses_the_default_of_the_agent,
+    absent__replayed_and_late_events__neither_trip_nor_feed_it,
+    count__replayed_events__are_counted_in_their_own_time_and_say_so,
+    across__count__needs_enough_sources_within_the_window,
+    across__count__names_sources_whose_events_the_count_did_not_need,
+    across__value__fires_when_enough_sources_hold_and_clears_when_not,
+    escalation__ratio_value_count_and_lasting__raise_once,
+    escalation__ratio__names_all_events_of_on_as_its_denominator,
+    group__by_correlation_and_by_field__are_apart, terms__globs_fields_and_values__select_events,
+    keys__more_groups_than_windows__evicts_the_stalest_and_counts,
+    findings__when_nobody_reads__fire_is_delayed_and_never_lost,
+    adopt__after_a_restart__clears_when_the_condition_is_known_not_to_hold,
+    adopt__what_was_assumed__raises_nothing,
+
+    release__by_a_person__ends_without_a_finding_and_waits_before_it_fires_anew,
+    load__a_wrong_file__changes_nothing, load__keeps_windows_of_unchanged_rules_under_their_new_index,
+    load__of_a_changed_rule__what_fires_is_judged_by_the_new_text,
+    load__of_other_words_actions_or_times_of_telling__keeps_every_count,
+    load__of_a_changed_rule_on_sources__waits_until_each_could_hold_again,
+    adopt__a_run_of_samples__is_not_over_while_the_value_is_where_it_was,
+    adopt__lasting__counts_from_the_true_beginning, enable__off__forgets_and_matches_nothing_until_on_again,
+    clock__a_jump_of_months__fires_nothing_and_forgets_old_times)

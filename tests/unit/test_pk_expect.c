@@ -132,7 +132,7 @@ PK_TEST(end__no_room_for_the_finding__nothing_is_lost) {
 PK_TEST(adopted_after_a_restart__goes_on_until_a_heartbeat) {
     REQUIRE(detect_rig_init(&rig, RULE) == PK_OK);
     const int id = pk_sources_intern(&rig.sources, pk_str_of("a"));
-    REQUIRE(id >= 0 && pk_engine_adopt(&rig.engine, 0, pk_str_of("a"), PK_SEV_HIGH, rig.now_ms) == PK_OK);
+    REQUIRE(id >= 0 && pk_engine_adopt(&rig.engine, 0, pk_str_of("a"), PK_SEV_HIGH, 0, rig.now_ms) == PK_OK);
     (void)expected("a", 5000);
     detect_rig_wait(&rig, 100000);
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
@@ -142,12 +142,13 @@ PK_TEST(adopted_after_a_restart__goes_on_until_a_heartbeat) {
 }
 
 PK_TEST(rule_changed_or_enabled_again__the_wait_begins_anew) {
-    char rules[400];
+    static const char CHANGED[] =
+        "[rule lost]\non = type = heartbeat\nwhen = absent for 2x promised else 91s\n"
+        "type = heartbeat_lost\nseverity = high\nclear = stable for 10s\nkeys = heartbeats\n";
     REQUIRE(detect_rig_init(&rig, RULE) == PK_OK);
     (void)expected("a", 5000);
-    (void)snprintf(rules, sizeof rules, "%scooldown = 1m\n", RULE);
     detect_rig_wait(&rig, 9000);
-    REQUIRE(detect_rig_load(&rig, rules) == PK_OK);
+    REQUIRE(detect_rig_load(&rig, CHANGED) == PK_OK);
     detect_rig_wait(&rig, 9999);
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
     REQUIRE(pk_engine_enable(&rig.engine, 0, false, rig.now_ms) == PK_OK);

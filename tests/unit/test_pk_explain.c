@@ -41,6 +41,28 @@ PK_TEST(explain__count__shows_numbers_and_time_left) {
     CHECK(strstr(text, "group web: firing, 3 of 3 in 10s, last event 0ms ago, looks again in 8s\n") != NULL);
 }
 
+PK_TEST(explain__after_a_restart__says_what_is_known_and_no_more) {
+    REQUIRE(detect_rig_init(&rig,
+                            "[rule c]\non = type = x\nwhen = count >= 3 in 10m by source\ntype = custom\n"
+                            "severity = low\n") == PK_OK);
+    REQUIRE(pk_sources_intern(&rig.sources, pk_str_of("web")) >= 0);
+    REQUIRE(pk_engine_adopt(&rig.engine, 0, pk_str_of("web"), PK_SEV_LOW, 3600000, rig.now_ms) == PK_OK);
+    detect_rig_wait(&rig, 60000);
+    explain(0);
+    CHECK(strstr(text, "last fired before the start\n") != NULL);
+    CHECK(
+        strstr(text,
+               "group web: firing, 0 of 3 in 10m, no event yet, firing for 1h 1m, counted anew since 1m ago, "
+               "looks again in 9m\n") != NULL);
+    CHECK_EQ_U64(pk_engine_rule_heard_ms(&rig.engine, 0), 0);
+    const struct pk_event e = detect_rig_event(&rig, "x", "web", PK_SEV_LOW);
+    detect_rig_give(&rig, &e);
+    rig.now_ms += 1000;
+    explain(0);
+    CHECK(strstr(text, "group web: firing, 1 of 3 in 10m, last event 1s ago, firing for ") != NULL);
+    CHECK_EQ_U64(pk_engine_rule_heard_ms(&rig.engine, 0), rig.now_ms - 1000);
+}
+
 PK_TEST(explain__pending_gauge__when_it_will_look_again) {
     REQUIRE(detect_rig_init(&rig, "[rule cpu]\non = type = cpu_pct\nwhen = value > 85 for 30s\ntype = "
                                   "cpu_high\nseverity = high\n") == PK_OK);
@@ -71,5 +93,6 @@ PK_TEST(state__words_and_what_is_unknown) {
     CHECK_EQ_INT(pk_engine_rule_state(&rig.engine, 1), PK_RULE_UNKNOWN);
 }
 
-PK_TEST_MAIN(explain__count__shows_numbers_and_time_left, explain__pending_gauge__when_it_will_look_again,
-             state__words_and_what_is_unknown)
+PK_TEST_MAIN(explain__count__shows_numbers_and_time_left,
+             explain__after_a_restart__says_what_is_known_and_no_more,
+             explain__pending_gauge__when_it_will_look_again, state__words_and_what_is_unknown)

@@ -66,11 +66,12 @@ PK_TEST(forget__groups_that_are_no_sources__are_left_alone) {
 
 PK_TEST(forget__who_is_waited_for__stays) {
     struct pk_finding f;
-    REQUIRE(detect_rig_init(&rig, "[rule a]\non = type = t and source = nas\nwhen = absent for 10s\ntype = "
-                                  "custom\nseverity = high\n"
-                                  "[rule w]\non = type = t and source = job\nwhen = event(type = t) without "
-                                  "event(type = u) within 20s "
-                                  "by source\ntype = custom\nseverity = high\n") == PK_OK);
+    REQUIRE(detect_rig_init(&rig,
+                            "[rule a]\non = type = t and source = nas\nwhen = absent for 10s\ntype = "
+                            "custom\nseverity = high\n"
+                            "[rule w]\non = type = t | u and source = job\nwhen = event(type = t) without "
+                            "event(type = u) within 20s "
+                            "by source\ntype = custom\nseverity = high\n") == PK_OK);
     give("nas", 1);
     give("job", 1);
     static const char *const NAMES[] = {"nas", "job", NULL};
@@ -86,6 +87,41 @@ PK_TEST(forget__who_is_waited_for__stays) {
 }
 
 /* Rules that name a source by glob: what was settled for the old name does not hold for the new one. */
+static void value(const char *source, double v) {
+    const struct pk_event e = detect_rig_value(&rig, "t", source, v);
+    detect_rig_give(&rig, &e);
+}
+
+PK_TEST(forget__sources_of_an_across_rule__leave_its_group) {
+    struct pk_finding f;
+    REQUIRE(detect_rig_init(&rig, "[rule r]\non = type = t\nwhen = value > 1 across 2 sources\nstale = 1m\n"
+                                  "type = custom\nseverity = high\nclear = stable for 10s\n") == PK_OK);
+    value("first", 0); /* the group is made with it */
+    detect_rig_wait(&rig, 60000);
+    value("a", 2); /* one of two holds */
+    static const char *const FIRST[] = {"first", "a", NULL};
+    forget(FIRST);
+    CHECK(pk_bitset_has(bits, PK_LIMIT_SOURCES, id_of("first")));
+    CHECK(!pk_bitset_has(bits, PK_LIMIT_SOURCES, id_of("a"))); /* it holds */
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
+    value("b", 2);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
+    value("c", 0);
+    detect_rig_wait(&rig, 50000);
+    value("a", 2);
+    value("b", 2);
+    detect_rig_wait(&rig, 50000);
+    static const char *const C[] = {"c", NULL};
+    forget(C);
+    CHECK(!pk_bitset_has(bits, PK_LIMIT_SOURCES, id_of("c"))); /* idle, but of a group that fires */
+    value("a", 0);
+    value("b", 0);
+    detect_rig_wait(&rig, 10000);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_CLEARED);
+    forget(C);
+    CHECK(pk_bitset_has(bits, PK_LIMIT_SOURCES, id_of("c")));
+}
+
 PK_TEST(forget__an_id_with_a_new_name__has_its_own_rules) {
     struct pk_finding f;
     REQUIRE(detect_rig_init(&rig, "[rule r]\non = type = t and source = plc-*\n" COUNT3) == PK_OK);
@@ -101,6 +137,7 @@ PK_TEST(forget__an_id_with_a_new_name__has_its_own_rules) {
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
 }
 
-PK_TEST_MAIN(forget__what_fires__stays_and_the_rest_starts_over,
+PK_TEST_MAIN(forget__sources_of_an_across_rule__leave_its_group,
+             forget__what_fires__stays_and_the_rest_starts_over,
              forget__groups_that_are_no_sources__are_left_alone, forget__who_is_waited_for__stays,
              forget__an_id_with_a_new_name__has_its_own_rules)

@@ -46,22 +46,25 @@ PK_TEST(get__what_is_asked) {
     char text[256];
     struct pk_buf b;
     pk_buf_init(&b, text, sizeof text);
-    CHECK_EQ_INT(pk_http_get(&b, pk_str_of("web.example"), pk_str_of("/x?y=1"), pk_str_of("*/*")), PK_OK);
+    CHECK_EQ_INT(pk_http_get(&b, pk_str_of("web.example"), 0, pk_str_of("/x?y=1"), pk_str_of("*/*")), PK_OK);
     CHECK_STR(text, "GET /x?y=1 HTTP/1.1\r\nHost: web.example\r\nUser-Agent: picketd\r\nAccept: */*\r\n"
                     "Connection: close\r\n\r\n");
     pk_buf_init(&b, text, sizeof text);
-    CHECK_EQ_INT(pk_http_get(&b, pk_str_of("::1"), pk_str_of("/"), pk_str_of("*/*")), PK_OK);
+    CHECK_EQ_INT(pk_http_get(&b, pk_str_of("::1"), 0, pk_str_of("/"), pk_str_of("*/*")), PK_OK);
     CHECK(strstr(text, "Host: [::1]\r\n") != NULL);
+    pk_buf_init(&b, text, sizeof text);
+    CHECK_EQ_INT(pk_http_get(&b, pk_str_of("::1"), 8080, pk_str_of("/"), pk_str_of("*/*")), PK_OK);
+    CHECK(strstr(text, "Host: [::1]:8080\r\n") != NULL);
     static const char *const bad[][2] = {{"web example", "/"},  {"", "/"},
                                          {"web", "no-slash"},   {"web", "/a b"},
                                          {"web", "/a\r\nX: y"}, {"web", ""}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         pk_buf_init(&b, text, sizeof text);
-        CHECK_EQ_INT(pk_http_get(&b, pk_str_of(bad[i][0]), pk_str_of(bad[i][1]), pk_str_of("*/*")),
+        CHECK_EQ_INT(pk_http_get(&b, pk_str_of(bad[i][0]), 0, pk_str_of(bad[i][1]), pk_str_of("*/*")),
                      PK_E_BAD_FIELD);
     }
     pk_buf_init(&b, text, 20);
-    CHECK_EQ_INT(pk_http_get(&b, pk_str_of("web"), pk_str_of("/"), pk_str_of("*/*")), PK_E_TOO_BIG);
+    CHECK_EQ_INT(pk_http_get(&b, pk_str_of("web"), 0, pk_str_of("/"), pk_str_of("*/*")), PK_E_TOO_BIG);
 }
 
 PK_TEST(answer__in_pieces_of_any_size) {

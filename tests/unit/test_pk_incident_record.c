@@ -91,6 +91,11 @@ PK_TEST(title__from_words_or_from_type_and_component) {
     (void)pk_incident_add_component(&i, pk_str_of("api"));
     pk_incident_make_title(&i, pk_str_of(""));
     CHECK_STR(i.title, "[high] Service down on api");
+    (void)pk_incident_add_component(&i, pk_str_of("web"));
+    (void)pk_incident_add_component(&i, pk_str_of("db"));
+    pk_incident_make_title(&i, pk_str_of(""));
+    CHECK_STR(i.title, "[high] Service down on api and 2 more");
+    i.component_count = 1;
     pk_incident_make_title(&i, pk_str_of("High Error Rate [x]"));
     CHECK_STR(i.title, "[high] High Error Rate [x]");
     i.severity = PK_SEV_CRITICAL;

@@ -272,7 +272,27 @@ PK_TEST(diag_set1__long_texts__are_cut_and_terminated) {
     CHECK_EQ_INT(d.message[198], 'x');
 }
 
-PK_TEST_MAIN(ini_next__a_rule_file__gives_sections_and_pairs_with_their_places,
+static uint64_t place(const char *text, const char *kind, const char *name, const char *key) {
+    uint32_t line = 0, column = 0;
+    return pk_ini_find(pk_str_of(text), pk_str_of(kind), pk_str_of(name), pk_str_of(key), &line, &column)
+               ? line * 100u + column
+               : 0;
+}
+
+PK_TEST(ini__find__a_section_first_and_a_key_last) {
+    static const char TEXT[] = "a = 0\n[s]\na = 1\n[s x]\na = 2\n[s]\nb = 3\na =   4\n";
+    CHECK_EQ_U64(place(TEXT, "s", "", ""), 201);
+    CHECK_EQ_U64(place(TEXT, "s", "x", ""), 401);
+    CHECK_EQ_U64(place(TEXT, "s", "", "a"), 807);
+    CHECK_EQ_U64(place(TEXT, "s", "x", "a"), 505);
+    CHECK_EQ_U64(place(TEXT, "", "", "a"), 105);
+    CHECK_EQ_U64(place(TEXT, "s", "x", "b"), 0);
+    CHECK_EQ_U64(place(TEXT, "t", "", ""), 0);
+    CHECK_EQ_U64(place("[s]\na = 1\nbroken\na = 2\n", "s", "", "a"), 205); /* up to there */
+}
+
+PK_TEST_MAIN(ini__find__a_section_first_and_a_key_last,
+             ini_next__a_rule_file__gives_sections_and_pairs_with_their_places,
              ini_next__line_ends_and_byte_order_mark__make_no_difference,
              ini_next__hash_signs__start_a_comment_only_after_white_space_and_outside_quotes,
              ini_next__pairs__are_cut_at_the_first_equals_sign,

@@ -114,6 +114,46 @@ PK_TEST(offer__name_tables_full__refused_with_their_reason) {
     CHECK_EQ_U64(intake.ledger.total[PK_LOSS_TYPE_TABLE], 2);
 }
 
+PK_TEST(offer__types_of_senders_full__refused_under_their_source_and_ours_go_on) {
+    char json[96];
+    start(0, 1);
+    const int inlet = pk_sources_intern(&intake.sources, pk_str_of("statsd"));
+    for (uint32_t i = 0; i < PK_LIMIT_TYPES_FOREIGN + 2u; i++) {
+        snprintf(json, sizeof json, "{\"type\":\"x%u\",\"source\":\"s1\"}", (unsigned)i);
+        REQUIRE(pk_event_json_parse(pk_str_of(json), &in, &error) == PK_OK);
+        in.is_type_foreign = true;
+        in.via = (uint16_t)(inlet + 1);
+        CHECK_EQ_INT(pk_intake_offer(&intake, &in, &now, &number),
+                     i < PK_LIMIT_TYPES_FOREIGN ? PK_OK : PK_E_FULL);
+        (void)pk_intake_pop(&intake, &e);
+    }
+    const struct pk_loss *l = pk_ledger_at(&intake.ledger, 0);
+    REQUIRE(l != NULL);
+    CHECK(l->reason == PK_LOSS_TYPE_TABLE && l->count == 2);
+    CHECK_EQ_U64(pk_sources_state(&intake.sources, (uint16_t)inlet)->loss_count, 2);
+    CHECK_EQ_INT(l->source_id, pk_sources_find(&intake.sources, pk_str_of("s1")));
+    CHECK_EQ_INT(offer("{\"type\":\"cpu_pct\",\"source\":\"s1\"}"), PK_OK);
+}
+
+PK_TEST(offer__heartbeat_without_room_for_its_name__is_refused) {
+    char json[96];
+    start(0, 1);
+    for (uint32_t i = 0; i < PK_LIMIT_SOURCES_FOREIGN + 2u; i++) {
+        snprintf(json, sizeof json, "{\"type\":\"%s\",\"source\":\"s%u\",\"value\":5}",
+                 i < PK_LIMIT_SOURCES_FOREIGN ? "t" : "heartbeat", (unsigned)i);
+        REQUIRE(pk_event_json_parse(pk_str_of(json), &in, &error) == PK_OK);
+        in.is_foreign = true;
+        CHECK_EQ_INT(pk_intake_offer(&intake, &in, &now, &number),
+                     i < PK_LIMIT_SOURCES_FOREIGN ? PK_OK : PK_E_FULL);
+        (void)pk_intake_pop(&intake, &e);
+    }
+    const int others = pk_sources_find(&intake.sources, pk_str_of(PK_SOURCE_OTHERS));
+    REQUIRE(others >= 0);
+    CHECK_EQ_U64(pk_sources_state(&intake.sources, (uint16_t)others)->promised_ms, 0);
+    CHECK_EQ_U64(pk_sources_state(&intake.sources, (uint16_t)others)->loss_count, 2);
+    CHECK_EQ_U64(intake.sources.refused_count, 2);
+}
+
 PK_TEST(known__types__are_there_before_anybody_says_them) {
     start(0, 1);
     CHECK_EQ_INT(pk_types_find(&intake.types, pk_str_of("heartbeat")), intake.heartbeat_type_id);
@@ -259,6 +299,8 @@ PK_TEST_MAIN(offer__then_pop__a_whole_record, offer__above_the_rate__is_refused_
              offer__seen_event_id__is_a_duplicate_of_that_source_only,
              offer__ring_full__the_event_id_may_come_again,
              offer__name_tables_full__refused_with_their_reason,
+             offer__heartbeat_without_room_for_its_name__is_refused,
+             offer__types_of_senders_full__refused_under_their_source_and_ours_go_on,
              known__types__are_there_before_anybody_says_them, source__gap_and_gone__follow_what_it_says,
              time__own_late_replayed_and_future__each_in_its_place,
              source_state__heartbeat_and_fault__are_remembered,

@@ -54,6 +54,35 @@ PK_TEST(intern__table_full__refuses_new_and_keeps_old) {
     CHECK(pk_sources_state(&sources, (uint16_t)PK_LIMIT_SOURCES) == NULL);
 }
 
+PK_TEST(types__that_senders_name__have_a_part_of_the_table) {
+    char name[16];
+    pk_types_init(&types);
+    for (uint32_t i = 0; i < PK_LIMIT_TYPES_FOREIGN; i++) {
+        snprintf(name, sizeof name, "m%u", (unsigned)i);
+        CHECK_EQ_INT(pk_types_intern_foreign(&types, pk_str_of(name)), (int)i);
+    }
+    CHECK_EQ_INT(pk_types_intern_foreign(&types, pk_str_of("one_more")), PK_E_FULL);
+    CHECK_EQ_INT(pk_types_intern_foreign(&types, pk_str_of("m7")), 7);
+    CHECK_EQ_INT(pk_types_intern_foreign(&types, pk_str_of("a b")), PK_E_BAD_FIELD);
+    CHECK_EQ_U64(types.refused_count, 1);
+    for (uint32_t i = PK_LIMIT_TYPES_FOREIGN; i < PK_LIMIT_TYPES; i++) {
+        snprintf(name, sizeof name, "own%u", (unsigned)i);
+        CHECK_EQ_INT(pk_types_intern(&types, pk_str_of(name)), (int)i);
+    }
+    CHECK_EQ_INT(pk_types_intern(&types, pk_str_of("own_more")), PK_E_FULL);
+    CHECK_EQ_U64(types.foreign_count, PK_LIMIT_TYPES_FOREIGN);
+}
+
+PK_TEST(types__of_senders_that_we_name__are_ours) {
+    pk_types_init(&types);
+    CHECK_EQ_INT(pk_types_intern_foreign(&types, pk_str_of("pump_dry")), 0);
+    CHECK_EQ_INT(pk_types_intern(&types, pk_str_of("pump_dry")), 0);
+    CHECK_EQ_U64(types.foreign_count, 0);
+    CHECK_EQ_INT(pk_types_intern(&types, pk_str_of("pump_dry")), 0);
+    CHECK_EQ_INT(pk_types_intern_foreign(&types, pk_str_of("pump_dry")), 0);
+    CHECK_EQ_U64(types.foreign_count, 0); /* and stays so */
+}
+
 PK_TEST(is_name__form_of_the_wire) {
     CHECK(pk_intern_is_name(pk_str_of("a")));
     CHECK(!pk_intern_is_name(pk_str_make("a\0b", 3)));
@@ -160,6 +189,7 @@ PK_TEST(stalest__a_quarter_of_those_that_may_go) {
 PK_TEST_MAIN(intern__same_name__same_id, intern__what_is_no_name__is_refused,
              intern__table_full__refuses_new_and_keeps_old, is_name__form_of_the_wire,
              is_name__every_byte_and_length__as_the_general_form_of_ids_says,
+             types__that_senders_name__have_a_part_of_the_table, types__of_senders_that_we_name__are_ours,
              foreign__have_a_part_of_the_table_and_share_a_name_beyond,
              foreign__that_speaks_for_itself__is_one_of_ours,
              forget__ids_are_given_again_and_every_other_name_is_found,

@@ -13,7 +13,8 @@ static struct pk_patterns patterns;
 static struct pk_logline line;
 static struct pk_event_in event;
 static struct pk_logevent_once once;
-static int row;
+static struct pk_patterns_tables tables;
+static struct pk_logevent_pattern found;
 
 static void begin(void) {
     struct pk_diag diag;
@@ -37,6 +38,7 @@ static void begin(void) {
             &diag),
         PK_OK);
     CHECK_EQ_INT(pk_patterns_build(&build, &book, &patterns), PK_OK);
+    tables = (struct pk_patterns_tables){.tables = {&patterns}, .count = 1};
 }
 
 static int make(const char *program, const char *message, int severity) {
@@ -48,7 +50,7 @@ static int make(const char *program, const char *message, int severity) {
     line.severity = (uint8_t)severity;
     line.has_time = true;
     line.wall_ms = 1795237490123;
-    return pk_logevent_make(&patterns, &line, &once, &event, &row);
+    return pk_logevent_make(&tables, &line, &once, &event, &found);
 }
 
 static bool has_field(const char *name, const char *want) {
@@ -60,7 +62,7 @@ static bool has_field(const char *name, const char *want) {
 PK_TEST(make__fills_the_event) {
     begin();
     CHECK_EQ_INT(make("ftpd", "bad login of root from 192.0.2.7", -1), PK_OK);
-    CHECK_EQ_INT(row, 0);
+    CHECK(found.table == &patterns && found.row == 0);
     CHECK_STR(event.type, "auth_failed");
     CHECK_STR(event.source, "192.0.2.7");
     CHECK_STR(event.message, "bad login of root from 192.0.2.7");
@@ -90,7 +92,7 @@ PK_TEST(make__takes_value_source_and_severity_of_the_line) {
 PK_TEST(make__errors_without_a_pattern_are_events_too) {
     begin();
     CHECK_EQ_INT(make("my app/1", "broken", PK_SEV_HIGH), PK_OK);
-    CHECK_EQ_INT(row, -1);
+    CHECK(found.table == NULL);
     CHECK_STR(event.type, "log_error");
     CHECK_STR(event.source, "my_app_1");
     CHECK_EQ_INT(event.severity, PK_SEV_HIGH);
@@ -121,7 +123,7 @@ PK_TEST(once__counts_what_two_lines_say_once) {
         memset(&line, 0, sizeof line);
         line.message = pk_str_of(i == 0 ? "heard of 192.0.2.7" : "said by 192.0.2.7");
         line.wall_ms = 1795237490123 + PK_LOGEVENT_ONCE_MS + 1;
-        CHECK_EQ_INT(pk_logevent_make(&patterns, &line, &once, &event, &row),
+        CHECK_EQ_INT(pk_logevent_make(&tables, &line, &once, &event, &found),
                      i == 0 ? PK_OK : PK_E_NOT_FOUND);
     }
 }

@@ -112,5 +112,34 @@ PK_TEST(level__words) {
     CHECK_EQ_INT(pk_loghead_syslog_severity(7), PK_SEV_INFO);
 }
 
-PK_TEST_MAIN(syslog__has_host_tag_and_text, stamped__finds_level_and_class, httpd__has_level_and_client,
-             level__words)
+PK_TEST(inner__level_of_a_message) {
+    static const struct {
+        const char *message;
+        int severity;
+    } ROWS[] = {
+        {"ERROR boom", PK_SEV_HIGH},
+        {"FATAL: boom", PK_SEV_CRITICAL},
+        {"[error] 9#9: boom", PK_SEV_HIGH},
+        {"level=error msg=\"boom\"", PK_SEV_HIGH},
+        {"time=\"2026-01-01T00:00:00Z\" level=error msg=\"boom\"", PK_SEV_HIGH},
+        {"E0301 10:00:00.000000       9 a.go:1] boom", PK_SEV_HIGH},
+        {"I0301 10:00:00.000000       9 a.go:1] ERROR", PK_SEV_INFO},
+        {"level=info msg=\"level=error\"", PK_SEV_INFO},
+        {"time=1 msg=\"level=error\"", -1},
+        {"0 errors", -1},
+        {"Error 0", -1},
+        {"ERRORS 0", -1},
+        {"error", -1},
+        {"E0301", -1},
+        {"[", -1},
+        {"l=", -1},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        struct pk_logline inner = {.message = pk_str_of(ROWS[i].message)};
+        pk_loghead_inner(&inner);
+        CHECK_EQ_INT(inner.has_severity ? inner.severity : -1, ROWS[i].severity);
+    }
+}
+
+PK_TEST_MAIN(inner__level_of_a_message, syslog__has_host_tag_and_text, stamped__finds_level_and_class,
+             httpd__has_level_and_client, level__words)

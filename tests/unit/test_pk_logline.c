@@ -263,9 +263,89 @@ PK_TEST(memory__of_one_file_among_others) {
     CHECK_STR(program, "app"); /* what goes on is of the line before it in the same file */
 }
 
-PK_TEST_MAIN(parse__recognises_the_forms, year__goes_over_the_new_year_and_back_for_late_lines,
-             odd_bytes__are_counted_and_harmless, parse__takes_any_cut,
-             parse__a_time_that_was_just_read__means_the_same_as_read_anew,
+/* Each line under each told form: its own (and those that name the same lines), or plain text. */
+PK_TEST(parse__a_told_form__is_the_only_one) {
+    static const struct {
+        const char *text;
+        uint8_t format;
+        uint16_t told; /* bits of the forms that take it */
+    } ROWS[] = {
+        {"Jun 14 15:16:01 combo sshd[1]: x y", PK_LOG_FORMAT_SYSLOG,
+         1u << PK_LOG_FORMAT_SYSLOG | 1u << PK_LOG_FORMAT_STAMPED},
+        {"2026-03-01T10:00:00Z gw sshd[1]: x y", PK_LOG_FORMAT_STAMPED,
+         1u << PK_LOG_FORMAT_SYSLOG | 1u << PK_LOG_FORMAT_STAMPED},
+        {"<13>1 - - - - - - text", PK_LOG_FORMAT_SYSLOG5,
+         1u << PK_LOG_FORMAT_SYSLOG | 1u << PK_LOG_FORMAT_SYSLOG5 | 1u << PK_LOG_FORMAT_KERNEL},
+        {"6,339,5140900,-;NET: Registered", PK_LOG_FORMAT_KERNEL, 1u << PK_LOG_FORMAT_KERNEL},
+        {"[   12.345678] usb 1-1: gone", PK_LOG_FORMAT_KERNEL, 1u << PK_LOG_FORMAT_KERNEL},
+        {"{\"MESSAGE\":\"x\",\"SYSLOG_IDENTIFIER\":\"sshd\"}", PK_LOG_FORMAT_JSON, 1u << PK_LOG_FORMAT_JSON},
+        {"192.0.2.7 - bob [21/Nov/2026:05:04:50 +0000] \"GET / HTTP/1.1\" 200 12", PK_LOG_FORMAT_ACCESS,
+         1u << PK_LOG_FORMAT_ACCESS | 1u << PK_LOG_FORMAT_STAMPED},
+        {"[Sun Dec 04 04:47:44 2005] [error] mod_jk x", PK_LOG_FORMAT_HTTPD,
+         1u << PK_LOG_FORMAT_HTTPD | 1u << PK_LOG_FORMAT_STAMPED},
+        {"E0521 12:34:56.789012    1 pod.go:12] it failed", PK_LOG_FORMAT_STAMPED,
+         1u << PK_LOG_FORMAT_STAMPED},
+        {"nothing in particular", PK_LOG_FORMAT_PLAIN, 0},
+    };
+    for (size_t i = 0; i < PK_COUNT_OF(ROWS); i++) {
+        for (unsigned form = 0; form < PK_LOG_FORMAT_COUNT; form++) {
+            begin();
+            reader.form = (uint8_t)(1u + form);
+            take(ROWS[i].text);
+            const bool is_taken = (ROWS[i].told & (1u << form)) != 0;
+            CHECK_EQ_INT(line.format != PK_LOG_FORMAT_PLAIN, is_taken);
+            CHECK_EQ_U64(reader.other_form_count, !is_taken && form != PK_LOG_FORMAT_PLAIN ? 1u : 0u);
+            CHECK(is_taken || strcmp(message, ROWS[i].text) == 0);
+        }
+        begin();
+        take(ROWS[i].text);
+        CHECK_EQ_INT(line.format, ROWS[i].format);
+        CHECK_EQ_U64(reader.other_form_count, 0);
+    }
+}
+
+PK_TEST(access__whatever_the_user_is_called) {
+    static const char *const USERS[] = {"-", "[x", "[01/", "[ab/", "a [b] c d e f", "[01/Jan/2026:00:00:00"};
+    for (size_t i = 0; i < PK_COUNT_OF(USERS); i++) {
+        char text[256];
+        struct pk_buf b;
+        pk_buf_init(&b, text, sizeof text);
+        pk_buf_puts(&b, "192.0.2.1 - ");
+        pk_buf_puts(&b, USERS[i]);
+        pk_buf_puts(&b, " [21/Nov/2026:05:04:50 +0000] \"GET / HTTP/1.1\" 200 12");
+        begin();
+        take(text);
+        CHECK_EQ_INT(line.format, PK_LOG_FORMAT_ACCESS);
+        CHECK_STR(message, "\"GET / HTTP/1.1\" 200 12");
+    }
+}
+
+PK_TEST(access__as_the_message_of_another_form) {
+    static const char *const LINES[] = {
+        "Nov 21 05:04:50 gw nginx: 192.0.2.1 - - [21/Nov/2026:05:04:50 +0000] \"GET / HTTP/1.1\" 200 12",
+        "<190>Nov 21 05:04:50 gw nginx: 192.0.2.1 - - [21/Nov/2026:05:04:50 +0000] \"GET / HTTP/1.1\" 200 12",
+        "2026-11-21T05:04:50Z g nginx: 192.0.2.1 - [x [21/Nov/2026:05:04:50 +0000] \"GET / HTTP/1.1\" 200 12",
+    };
+    for (size_t i = 0; i < PK_COUNT_OF(LINES); i++) {
+        begin();
+        take(LINES[i]);
+        CHECK_EQ_INT(line.format, PK_LOG_FORMAT_ACCESS);
+        CHECK(pk_str_eq_c(line.program, "nginx"));
+        CHECK(pk_str_eq_c(line.ip, "192.0.2.1"));
+        CHECK_STR(message, "\"GET / HTTP/1.1\" 200 12");
+    }
+    begin();
+    take("Nov 21 05:04:50 gw haproxy: 192.0.2.1:4711 [21/Nov/2026:05:04:50.000] http~ web/web1 0/0");
+    CHECK_EQ_INT(line.format, PK_LOG_FORMAT_SYSLOG);
+    begin();
+    take("Nov 21 05:04:50 gw app: 12 - 3");
+    CHECK_EQ_INT(line.format, PK_LOG_FORMAT_SYSLOG);
+}
+
+PK_TEST_MAIN(access__as_the_message_of_another_form, access__whatever_the_user_is_called,
+             parse__recognises_the_forms, parse__a_told_form__is_the_only_one,
+             year__goes_over_the_new_year_and_back_for_late_lines, odd_bytes__are_counted_and_harmless,
+             parse__takes_any_cut, parse__a_time_that_was_just_read__means_the_same_as_read_anew,
              parse__a_head_like_that_of_the_line_before__means_the_same_as_read_anew,
              is_plain__of_texts_without_anything_to_look_for, zone__is_told_where_there_is_one,
              memory__of_one_file_among_others)

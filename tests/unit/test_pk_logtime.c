@@ -75,6 +75,9 @@ PK_TEST(parse__refuses_what_is_no_time) {
         "2026-11-21 05",
         "Jum  9 06:06:20 x",
         "Jun 32 06:06:20 x",
+        "Feb 30 06:06:20 x",
+        "Apr 31 06:06:20 x",
+        "02-30 06:06:20.123 x",
         "192.168.1.1 - -",
         "10.30.1.2 16:49:06",
         "1795237490x1234",
@@ -101,6 +104,12 @@ PK_TEST(parse__knows_what_lacks_the_year) {
     CHECK_EQ_INT(t.month, 12);
     CHECK(pk_logtime_parse(pk_str_of("Sun Dec 04 04:47:44 2005 x"), &t) > 0);
     CHECK(!t.needs_year && t.has_weekday);
+    CHECK(pk_logtime_parse(pk_str_of("Feb 29 23:59:59 x"), &t) > 0);
+    pk_logtime_set_year(&t, 2024);
+    CHECK(t.wall_ms > 0);
+    CHECK(pk_logtime_parse(pk_str_of("Feb 29 23:59:59 x"), &t) > 0);
+    pk_logtime_set_year(&t, 2026);
+    CHECK(t.wall_ms == 0); /* there was no such day */
 }
 
 PK_TEST(uptime__is_seconds_since_boot) {

@@ -8,6 +8,7 @@
 
 static struct pk_map_table table;
 static const char *why;
+static struct pk_map_error map_error;
 
 static int set(const char *key, const char *value) {
     return pk_map_set(&table, 0, pk_str_of(key), pk_str_of(value), &why);
@@ -44,7 +45,7 @@ PK_TEST(set__every_key__once_with_a_good_value) {
         CHECK_STR(pk_map_key_word((uint32_t)i) != NULL ? PAIRS[i][0] : "", PAIRS[i][0]);
     }
     CHECK(pk_map_key_word(PK_COUNT_OF(PAIRS)) == NULL);
-    CHECK_EQ_INT(pk_map_incomplete(&table, &why), -1);
+    CHECK_EQ_INT(pk_map_incomplete(&table, &map_error), -1);
     CHECK(table.rows[0].scale == 0.1 && table.rows[0].offset == -40 && table.rows[0].has_empty &&
           table.rows[0].takes_retained);
     CHECK_EQ_INT(set("empty", "skip"), PK_OK);
@@ -112,13 +113,48 @@ PK_TEST(set__texts_beyond_the_table__are_refused) {
 
 PK_TEST(incomplete__a_missing_key_or_wildcard__is_named) {
     begin();
-    CHECK_EQ_INT(pk_map_incomplete(&table, &why), 0);
+    CHECK_EQ_INT(pk_map_incomplete(&table, &map_error), 0);
     CHECK(set("topic", "a/+") == PK_OK && set("type", "t") == PK_OK);
-    CHECK_EQ_INT(pk_map_incomplete(&table, &why), 0);
+    CHECK_EQ_INT(pk_map_incomplete(&table, &map_error), 0);
     CHECK_EQ_INT(set("source", "{2}"), PK_OK);
-    CHECK_EQ_INT(pk_map_incomplete(&table, &why), 0);
+    CHECK_EQ_INT(pk_map_incomplete(&table, &map_error), 0);
     CHECK_EQ_INT(set("source", "{1}"), PK_OK);
-    CHECK_EQ_INT(pk_map_incomplete(&table, &why), -1);
+    CHECK_EQ_INT(pk_map_incomplete(&table, &map_error), -1);
+}
+
+static const char *wrong(const char *key, const char *value) {
+    static char text[120];
+    begin();
+    CHECK(set("topic", "a/+") == PK_OK && set("type", "t") == PK_OK && set("source", "s") == PK_OK);
+    CHECK(set("severities", "bad -> high, 1 -> purple") != PK_OK &&
+          set("severities", "bad -> high") == PK_OK);
+    CHECK_EQ_INT(set("values", "on -> 1"), PK_OK);
+    CHECK_EQ_INT(set(key, value), PK_OK);
+    if (pk_map_incomplete(&table, &map_error) < 0) {
+        return "";
+    }
+    (void)snprintf(text, sizeof text, "%s|%.*s|%s", map_error.key, (int)map_error.argument.n,
+                   map_error.argument.p, map_error.why);
+    return text;
+}
+
+/* Words that no message changes are looked at when they are read. */
+PK_TEST(incomplete__words_that_can_never_fit__are_told) {
+    CHECK_STR(wrong("severity", "purple"),
+              "severity|purple|'{}' is not a severity: info, low, medium, high, critical");
+    CHECK_STR(wrong("severity", "{level|purple}"),
+              "severity|purple|'{}' is not a severity: info, low, medium, high, critical");
+    CHECK_STR(wrong("value", "warm"),
+              "value|warm|'{}' is not a number; a part of the message stands in braces");
+    CHECK_STR(wrong("severity", "bad"), "");
+    CHECK_STR(wrong("severity", "{level|}"), "");
+    CHECK_STR(wrong("severity", "{level|warning}"), "");
+    CHECK_STR(wrong("severity", "x{level}"), "");
+    CHECK_STR(wrong("severity", "{a|p}{b|q}"), "");
+    CHECK_STR(wrong("value", "on"), "");
+    CHECK_STR(wrong("value", "true"), "");
+    CHECK_STR(wrong("value", "{v}"), "");
+    CHECK_STR(wrong("value", "-1.5"), "");
 }
 
 static bool match(const char *filter, const char *topic, const char *expected) {
@@ -177,4 +213,5 @@ PK_TEST(note__counts_by_reason_and_keeps_the_last_misfit) {
 PK_TEST_MAIN(set__every_key__once_with_a_good_value,
              set__bad_values__are_refused_with_a_reason_and_change_nothing, open__names_and_room,
              set__texts_beyond_the_table__are_refused, incomplete__a_missing_key_or_wildcard__is_named,
-             match__wildcards_as_mqtt_says, note__counts_by_reason_and_keeps_the_last_misfit)
+             incomplete__words_that_can_never_fit__are_told, match__wildcards_as_mqtt_says,
+             note__counts_by_reason_and_keeps_the_last_misfit)

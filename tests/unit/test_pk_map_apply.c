@@ -13,6 +13,7 @@ static struct pk_map_outcome outcome;
 static void rows(const char *text) {
     struct pk_ini_reader r;
     struct pk_ini_item item = {.kind = PK_INI_SECTION};
+    struct pk_map_error map_error;
     const char *why = NULL;
     pk_map_init(&table);
     CHECK_EQ_INT(pk_map_open(&table, pk_str_of("row")), 0);
@@ -21,7 +22,7 @@ static void rows(const char *text) {
         CHECK_EQ_INT(pk_map_set(&table, 0, item.key, item.value, &why), PK_OK);
     }
     CHECK_EQ_INT(item.kind, PK_INI_END);
-    CHECK_EQ_INT(pk_map_incomplete(&table, &why), -1);
+    CHECK_EQ_INT(pk_map_incomplete(&table, &map_error), -1);
 }
 
 static enum pk_map_reason apply(const char *topic, const char *payload) {

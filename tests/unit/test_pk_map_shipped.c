@@ -25,11 +25,11 @@ static enum pk_map_reason apply(const char *topic, const char *payload) {
 }
 
 static void ship(void) {
-    const char *why = NULL;
+    struct pk_map_error map_error;
     pk_map_init(&table);
     CHECK_EQ_INT(pk_map_shipped_thin_edge(&table), PK_OK);
     CHECK_EQ_U64(table.count, 2);
-    CHECK_EQ_INT(pk_map_incomplete(&table, &why), -1);
+    CHECK_EQ_INT(pk_map_incomplete(&table, &map_error), -1);
 }
 
 PK_TEST(alarm__raised_and_cleared) {

@@ -50,7 +50,7 @@ PK_TEST(parse__makes_a_row_of_each_match) {
     }
     CHECK(is(of(2)->value, "value") && of(2)->has_value);
     CHECK_EQ_INT(of(2)->severity, PK_SEV_COUNT);
-    CHECK_EQ_INT(of(2)->formats, 0);
+    CHECK_EQ_INT(of(2)->formats, 0xFF & ~(1 << PK_LOG_FORMAT_ACCESS));
 }
 
 PK_TEST(once__numbers_words_and_members) {
@@ -72,6 +72,9 @@ PK_TEST(once__numbers_words_and_members) {
             "[pattern e]\nonce = x\n"),
         PK_E_CONFIG);
     CHECK_STR(diag.message, "more than four patterns are once = x");
+    CHECK_EQ_INT(parse("[pattern a]\nonce = a b\nevent = e\nmatch = aaaa\n"), PK_E_CONFIG);
+    CHECK_STR(diag.message, "`once` is one word of 1 to 47 of A-Z a-z 0-9 _ - . :, not 'a b'");
+    CHECK_EQ_U64(diag.line, 2);
 }
 
 PK_TEST(parse__says_where_and_what) {
@@ -127,19 +130,19 @@ PK_TEST(parse__refuses_a_file_that_does_not_fit_and_keeps_the_ones_before) {
         pk_buf_puts(&b, "match = abcdef\n");
     }
     CHECK_EQ_INT(pk_pattern_parse(&book, "y", pk_buf_str(&b), &diag), PK_E_CONFIG);
-    CHECK_STR(diag.message, "no room for another pattern");
+    CHECK_STR(diag.message, "no room for 'abcdef': this board takes 8 texts");
     CHECK_EQ_U64(book.row_count, 1);
     book.text_cap = book.text_bytes + 4;
     CHECK_EQ_INT(pk_pattern_parse(&book, "y", pk_str_of("[pattern y]\nmatch = abcdef\n"), &diag),
                  PK_E_CONFIG);
-    CHECK_STR(diag.message, "the patterns together are too long");
+    CHECK_STR(diag.message, "no room for 'abcdef': this board takes 11 bytes of patterns");
     CHECK_EQ_U64(book.row_count, 1);
     CHECK(is(rows[0].match, "abcd"));
     book.text_cap = sizeof text;
     book.pattern_cap = 1;
     CHECK_EQ_INT(pk_pattern_parse(&book, "y", pk_str_of("[pattern y]\nmatch = abcdef\n"), &diag),
                  PK_E_CONFIG);
-    CHECK_STR(diag.message, "no room for pattern 'y'");
+    CHECK_STR(diag.message, "no room for 'y': this board takes 1 patterns");
     CHECK_EQ_U64(book.pattern_count, 1);
 }
 

@@ -29,7 +29,8 @@ static int make(const char *source) {
 }
 
 static int find(const char *program, const char *message, enum pk_log_format format) {
-    const struct pk_patterns_query q = {pk_str_of(message), pk_str_of(program), (uint8_t)format};
+    const struct pk_patterns_query q = {
+        .message = pk_str_of(message), .program = pk_str_of(program), .format = (uint8_t)format};
     return pk_patterns_find(&patterns, &q, &fields);
 }
 
@@ -45,6 +46,7 @@ PK_TEST(find__takes_the_first_row_that_fits) {
     CHECK_EQ_INT(find("sshd", "jailed from", PK_LOG_FORMAT_SYSLOG), 2);
     CHECK_EQ_INT(find("", "\"GET /\" 500 7", PK_LOG_FORMAT_ACCESS), 3);
     CHECK_EQ_INT(find("", "\"GET /\" 500 7", PK_LOG_FORMAT_PLAIN), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(find("http", "\"jailed from\"", PK_LOG_FORMAT_ACCESS), PK_E_NOT_FOUND);
     CHECK_EQ_INT(find("", "nothing", PK_LOG_FORMAT_PLAIN), PK_E_NOT_FOUND);
     CHECK_EQ_INT(find("", "", PK_LOG_FORMAT_PLAIN), PK_E_NOT_FOUND);
 }
@@ -137,7 +139,7 @@ PK_TEST(shipped__is_small_and_every_text_is_found_in_itself) {
         while (formats != 0 && (formats & (1u << format)) == 0) {
             format++;
         }
-        const struct pk_patterns_query q = {pk_buf_str(&b), {NULL, 0}, (uint8_t)format};
+        const struct pk_patterns_query q = {.message = pk_buf_str(&b), .format = (uint8_t)format};
         const int row = pk_patterns_find(p, &q, &fields);
         CHECK(row >= 0 && row <= (int)i);
     }

@@ -116,7 +116,7 @@ PK_TEST(table__errors_say_what_is_wrong) {
         {"[probe t]\nkind = dns\nserver = 127.0.0.1\n", "name is missing"},
         {"[probe t]\nkind = certificate\n", "file is missing"},
         {"[check t]\ninterval = 5s\n", "argv is missing"},
-        {"[probe t]\nkind = tcp\nhost = a\nport = 1\npath = /x\n", "does not go with its kind"},
+        {"[probe t]\nkind = tcp\nhost = a\nport = 1\npath = /x\n", "does not go with this kind"},
         {"[probe t]\nkind = ftp\n", "not a kind of probe"},
         {"[probe t]\nkind = scrape\n", "not a kind of probe"},
         {"[probe t]\nkind = tcp\nhost = a b\n", "not a host name"},
@@ -148,11 +148,50 @@ PK_TEST(table__errors_say_what_is_wrong) {
         {"[scrape t]\ngauge = up -> bad/type\n", "not of the form"},
         {"[scrape t]\ngauge = 1up -> x\n", "not a series"},
         {"[scrape t]\nkind = tcp\n", "unknown key"},
+        {"[probe t]\nkind = dns\nname = a.example\nserver = dns.example\n", "not a numeric address"},
+        {"[probe t]\nkind = dns\nname = a.example\nexpect = ::1\n", "not an IPv4 address"},
+        {"[probe t]\nkind = dns\nname = a.example\nexpect = b.example\n", "not an IPv4 address"},
+        {"[probe t]\nkind = dns\nname = 192.0.2.1\n", "not a host name"},
+        {"[probe t]\nkind = dns\nname = ::1\n", "not a host name"},
+        {"[probe t]\nkind = icmp\nhost = 300.1.1.1\n", "not a host name or address"},
+        {"[probe t]\nkind = icmp\nhost = 2001:db8:1\n", "not a host name or address"},
+        {"[probe t]\nkind = http\nhost = a\nca = /x\n", "'{}' is for tls = yes|ca"},
+        {"[probe t]\nkind = tcp\nhost = a\nport = 1\n[scrape t]\nhost = a\nport = 1\ngauge = up -> x\n",
+         "both a probe and a scrape"},
+        {"[scrape t]\nhost = a\nport = 1\ngauge = a -> x\ngauge = b -> x t\n",
+         "another series gives already"},
+        {"[scrape t]\nhost = a\nport = 1\ngauge = a -> x s\n[scrape u]\nhost = a\nport = 1\ngauge = b -> x "
+         "s\n",
+         "another series gives already"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         CHECK_EQ_INT(read_table(bad[i].text), PK_E_CONFIG);
-        CHECK(strstr(message, bad[i].says) != NULL);
+        CHECK_STR(strstr(message, bad[i].says) != NULL ? bad[i].says : message, bad[i].says);
     }
+}
+
+static bool is_at(const char *section, const char *name, const char *key) {
+    return pk_str_eq_c(error.section, section) && pk_str_eq_c(error.name, name) &&
+           pk_str_eq_c(error.key, key);
+}
+
+PK_TEST(table__errors_of_the_whole_say_where) {
+    CHECK_EQ_INT(read_table("[probe a]\nkind = icmp\nhost = a\n[probe b]\nkind = tcp\nhost = a\n"),
+                 PK_E_CONFIG);
+    CHECK(is_at("probe", "b", ""));
+    CHECK_EQ_INT(read_table("[probe b]\nkind = icmp\nhost = a\nport = 7\n"), PK_E_CONFIG);
+    CHECK(is_at("probe", "b", "port"));
+    CHECK_EQ_INT(read_table("[scrape c]\nhost = a\nport = 1\n"), PK_E_CONFIG);
+    CHECK(is_at("scrape", "c", ""));
+    CHECK_EQ_INT(read_table("[service d]\nmanager = openrc\nunit = a\\x2db\n"), PK_E_CONFIG);
+    CHECK(is_at("service", "d", ""));
+}
+
+PK_TEST(table__one_name_for_what_says_different_things) {
+    CHECK_EQ_INT(
+        read_table("[probe nginx]\nkind = icmp\nhost = a\n[service nginx]\n[check nginx]\nargv = /x\n"),
+        PK_OK);
+    CHECK_EQ_INT(table.count, 3);
 }
 
 PK_TEST(table__is_bounded) {
@@ -189,4 +228,5 @@ PK_TEST(table__is_bounded) {
 
 PK_TEST_MAIN(table__each_kind_with_its_defaults, table__series_keep_selector_type_and_source,
              table__a_later_file_goes_on_with_a_row, table__its_crc_names_it, table__errors_say_what_is_wrong,
+             table__errors_of_the_whole_say_where, table__one_name_for_what_says_different_things,
              table__is_bounded)

@@ -207,6 +207,40 @@ PK_TEST(tcp__each_address_gets_its_share_of_the_time) {
     CHECK(is_fault(PK_E_FULL, "the dial's words"));
 }
 
+/* Refused is an answer; this machine says nothing of a network. */
+PK_TEST(tcp__whether_the_host_was_reached) {
+    static const struct {
+        const char *host;
+        int err;
+        enum pk_reach reach;
+    } cases[] = {{"192.0.2.1", PK_OK, PK_REACH_MET},         {"192.0.2.1", PK_E_CLOSED, PK_REACH_MET},
+                 {"192.0.2.1", PK_E_TIMEOUT, PK_REACH_LOST}, {"2001:db8::1", PK_E_UNREACHABLE, PK_REACH_LOST},
+                 {"192.0.2.1", PK_E_FULL, PK_REACH_UNKNOWN}, {"127.0.0.1", PK_E_CLOSED, PK_REACH_HERE},
+                 {"127.8.0.1", PK_E_TIMEOUT, PK_REACH_HERE}, {"::1", PK_OK, PK_REACH_HERE}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        begin(PK_PROBE_TCP, cases[i].host);
+        world.connect_error[0] = cases[i].err;
+        run();
+        CHECK_EQ_INT(out.reach, cases[i].reach);
+    }
+    begin(PK_PROBE_TCP, "host");
+    world.resolved.address_count = 2;
+    (void)strcpy(world.resolved.address[0], "192.0.2.1");
+    (void)strcpy(world.resolved.address[1], "192.0.2.2");
+    world.connect_error[0] = PK_E_CLOSED;
+    world.connect_error[1] = PK_E_TIMEOUT;
+    run();
+    CHECK_EQ_INT(out.reach, PK_REACH_MET);
+    begin(PK_PROBE_TCP, "host");
+    world.resolved.error = PK_E_AGAIN;
+    run();
+    CHECK(out.error == PK_E_AGAIN && out.reach == PK_REACH_LOST);
+    begin(PK_PROBE_TCP, "host");
+    world.resolved.error = PK_E_NOT_FOUND;
+    run();
+    CHECK_EQ_INT(out.reach, PK_REACH_UNKNOWN);
+}
+
 PK_TEST(names__unknown_is_down_unresolvable_is_a_fault) {
     begin(PK_PROBE_TCP, "host");
     world.resolved.error = PK_E_NOT_FOUND;
@@ -459,8 +493,9 @@ PK_TEST(order__that_is_none_is_noticed) {
 }
 
 PK_TEST_MAIN(tcp__numeric_addresses_are_not_looked_up, tcp__each_address_gets_its_share_of_the_time,
-             names__unknown_is_down_unresolvable_is_a_fault, http__status_and_range,
-             http__no_answer_is_down_with_its_reason, tls__ends_are_told_whether_it_verifies_or_not,
-             certificate__of_a_file, icmp__echo_none_and_not_permitted, dns__the_answer_to_this_question_only,
+             tcp__whether_the_host_was_reached, names__unknown_is_down_unresolvable_is_a_fault,
+             http__status_and_range, http__no_answer_is_down_with_its_reason,
+             tls__ends_are_told_whether_it_verifies_or_not, certificate__of_a_file,
+             icmp__echo_none_and_not_permitted, dns__the_answer_to_this_question_only,
              dns__what_cannot_be_asked_is_a_fault, page__series_and_what_is_missing,
              page__half_of_it_proves_nothing, order__that_is_none_is_noticed)

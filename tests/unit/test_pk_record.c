@@ -36,6 +36,13 @@ PK_TEST(record_keys__parse__takes_only_its_own_kind) {
     CHECK_EQ_INT(pk_record_key_log_parse(pk_record_key_str(&key), &n), PK_OK);
     CHECK_EQ_U64(n, 0x0102030405060708u);
     CHECK_EQ_INT(pk_record_key_outbox_parse(pk_record_key_str(&key), &lane, &boot, &seq), PK_E_BAD_MSG);
+    uint16_t row = 0;
+    CHECK_EQ_INT(pk_record_key_learned_parse(pk_record_key_str(&key), &row), PK_E_BAD_MSG);
+    struct pk_record_key learned;
+    pk_record_key_learned(&learned, 0x0102);
+    CHECK_EQ_INT(pk_record_key_learned_parse(pk_record_key_str(&learned), &row), PK_OK);
+    CHECK_EQ_U64(row, 0x0102);
+    CHECK_EQ_INT(pk_record_key_log_parse(pk_record_key_str(&learned), &n), PK_E_BAD_MSG);
     key.n = 8;
     CHECK_EQ_INT(pk_record_key_log_parse(pk_record_key_str(&key), &n), PK_E_BAD_MSG);
     pk_record_key_outbox(&key, 9, 7, 5);

@@ -67,6 +67,24 @@ PK_TEST(edit__each_form__changes_its_number_and_stays_a_rule) {
     }
 }
 
+PK_TEST(edit__severity__keeps_the_later_steps_that_still_raise) {
+    static const char RULE[] =
+        "[rule r]\non = any\nwhen = count >= 3 in 5m\n"
+        "severity = low -> medium if event(type = a, b), high if count >= 9, critical if lasting 5m\n" TAIL;
+    static const char PLAIN[] =
+        "[rule r]\non = any\nwhen = count >= 3 in 5m\n"
+        "severity = low -> medium if event(type = a | b), high if count >= 9, critical if lasting 5m\n" TAIL;
+    (void)edit(RULE, "", "", "", "high"); /* the comma in the brackets ends no step */
+    CHECK(strstr(out_text, "severity = high -> critical if lasting 5m\n") != NULL);
+    CHECK_EQ_INT(edit(PLAIN, "", "", "", "medium"), PK_OK);
+    CHECK(strstr(out_text, "severity = medium -> high if count >= 9, critical if lasting 5m\n") != NULL &&
+          parses());
+    CHECK_EQ_INT(edit(PLAIN, "", "", "", "info"), PK_OK);
+    CHECK(strstr(out_text, "info -> medium if event(type = a | b), high if count") != NULL && parses());
+    CHECK_EQ_INT(edit(PLAIN, "", "", "", "critical"), PK_OK);
+    CHECK(strstr(out_text, "severity = critical\n") != NULL && parses());
+}
+
 PK_TEST(edit__severity__takes_an_escalation_along_only_while_it_raises) {
     static const char RULE[] =
         "[rule r]\non = any\nwhen = count >= 3 in 5m\nseverity = low -> high if count >= 9\n" TAIL;
@@ -121,6 +139,7 @@ PK_TEST(edit__what_it_cannot_do__is_said_and_nothing_is_taken) {
 }
 
 PK_TEST_MAIN(edit__each_form__changes_its_number_and_stays_a_rule,
+             edit__severity__keeps_the_later_steps_that_still_raise,
              edit__severity__takes_an_escalation_along_only_while_it_raises,
              edit__check_interval__is_changed_or_added, edit__other_words__are_changed_or_added,
              edit__named_limit__is_one_number, edit__what_it_cannot_do__is_said_and_nothing_is_taken)

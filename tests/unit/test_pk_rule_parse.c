@@ -39,8 +39,8 @@ PK_TEST(next__a_whole_rule__every_key_in_any_order) {
                   "count < 2 in 5m for 5m\n"
                   "cooldown = 10m\nactions = clear_cache, restart_service\nauto = yes\nenabled = no\nkeys = "
                   "40\ntags = a, b\n"
-                  "metadata = owner: ops\naliases = error_burst_detection\ncheck_interval = 60s\nstale = "
-                  "5m\ntitle = Burst\n") == PK_OK);
+                  "metadata = owner: ops\naliases = error_burst_detection\ncheck_interval = 60s\n"
+                  "title = Burst\n") == PK_OK);
     CHECK(is_ref(r.id, "error_burst"));
     CHECK(is_ref(r.type, "error_burst"));
     CHECK(is_ref(r.title, "Burst"));
@@ -51,7 +51,7 @@ PK_TEST(next__a_whole_rule__every_key_in_any_order) {
     CHECK_EQ_INT(r.keys, 40);
     CHECK_EQ_U64(r.cooldown_ms, 600000);
     CHECK_EQ_U64(r.repeat_ms, 60000);
-    CHECK_EQ_U64(r.stale_ms, 300000);
+    CHECK_EQ_U64(r.stale_ms, 0);
     CHECK_EQ_INT(r.ring_class, 2); /* 20 times */
     CHECK_EQ_U64(r.line, 2);
     CHECK(pk_str_starts(pk_rule_ref_str(text, r.text), "[rule error_burst]"));
@@ -83,7 +83,7 @@ PK_TEST(next__same_text__same_hash__comments_around_do_not_count) {
 
 PK_TEST(next__defects_of_a_section) {
     check_fails("on = any\n", 1, "'on' stands before the first [rule NAME]");
-    check_fails("[role x]\n", 1, "expected [rule NAME], not [role]");
+    check_fails("[role x]\n", 1, "expected [rule NAME], not [role]; did you mean 'rule'?");
     check_fails("[rule a/b]\n", 1, "'a/b' is not a rule name: 1 to 47 of A-Z a-z 0-9 _ -");
     check_fails("[rule]\n", 1, "'' is not a rule name: 1 to 47 of A-Z a-z 0-9 _ -");
     check_fails("[rule x]\nwhn = count >= 1 in 5s\n", 2, "unknown key 'whn'; did you mean 'when'?");
@@ -109,6 +109,10 @@ PK_TEST(next__values_that_cannot_be) {
     check_fails(HEAD "actions = a, b c\n", 6, "'b c' is not the name of an action");
     check_fails(HEAD "actions = a, b, c, d, e\n", 6, "a rule has at most 4 actions");
     check_fails(HEAD "tags = a, \n", 6, "'' is not a name");
+    check_fails(HEAD "stale = 5m\n", 6,
+                "'stale' is for conditions on values: those of this rule count events");
+    check_fails(GAUGE "stale = 0s\n", 6, "the time '0s' must be above 0 and at most 7d");
+    check_fails("[rule x]\non = any\nwhen = drop >= 150% in 5m\n", 3, "a value drops by at most 100%");
     check_fails(HEAD "consecutive = yes\n", 6,
                 "'consecutive' needs 'value', or 'count(...)' that tells which events break the run");
     check_fails(GAUGE "consecutive = 0\n", 6, "expected a whole number from 1 to 250, not '0'");
@@ -132,7 +136,7 @@ PK_TEST(next__values_that_cannot_be) {
                 4, "'min_components' cannot be combined with 'by' or 'across'");
     check_fails("[rule x]\non = any\nwhen = count >= 4 in 5s across 5 sources\nkeys = 4\ntype = "
                 "custom\nseverity = low\n",
-                4, "'keys' must be at least the sources of 'across'");
+                4, "across 5 sources needs 'keys' of at least as many; it is 4");
 }
 
 PK_TEST(next__min_components__is_across) {

@@ -1,8 +1,10 @@
 #include "detect/pk_ruleset.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/pk_assert.h"
 #include "support/pk_test.h"
 
 static struct pk_ruleset set;
@@ -95,10 +97,133 @@ PK_TEST(check__over_the_memory_budget__names_rule_and_prices) {
     CHECK_EQ_INT(pk_ruleset_check(NULL, &file, 1, &ids, &out, &price, &diag), PK_E_CONFIG);
     CHECK_STR(diag.file, "big.rules");
     CHECK_EQ_U64(diag.line, 15);
-    CHECK(strstr(diag.message, "rule 'c' is over the memory budget, with it the set takes rules 3 of ") ==
-          diag.message);
+    CHECK(strstr(diag.message, "rule 'c' is over the memory budget: ") == diag.message);
     CHECK(strstr(prices, "a: 512 windows") == prices || PK_LIMIT_RULES != 64u);
     CHECK(strstr(prices, "total: windows ") != NULL);
+}
+
+/* Forms an operator writes, none of which says `keys`. */
+static const char *const ORDINARY[] = {
+    "value > 3 for 5m",
+    "count >= 10 in 5m by source",
+    "rate > 10 per 1m by source",
+    "consecutive(value > 1) >= 3 by source",
+    "absent for 5m",
+    "value > 90",
+    "ratio(severity >= high) > 5% in 5m min 20 by source",
+    "count(severity >= high) >= 5 in 10m by data.site",
+    "event(type = a) without event(type = b) within 1m by source",
+    "count >= 3 in 1m across 2 sources",
+    "all of (value(type = a) > 3, value(type = b) > 4) for 1m",
+    "distinct(data.user) >= 5 in 10m by source",
+    "p95 > 100 in 5m",
+    "drop >= 20 in 5m",
+    "expires within 30d",
+    "count >= 5 in 60s",
+};
+
+static void put_rule(struct pk_buf *b, uint32_t number, const char *when, const char *more) {
+    pk_buf_puts(b, "[rule own_");
+    pk_buf_put_u64(b, number);
+    pk_buf_puts(b, "]\non = type = a | b\ntype = custom\nseverity = low\nwhen = ");
+    pk_buf_puts(b, when);
+    pk_buf_puts(b, "\n");
+    pk_buf_puts(b, more);
+}
+
+static int load_big(struct pk_buf *b) {
+    const struct pk_rule_file file = {"own.rules", pk_buf_str(b)};
+    pk_ruleset_init(&set);
+    return pk_ruleset_load(&set, &PK_SHIPPED_RULES, &file, 1, &diag);
+}
+
+/* Beside the shipped rules there is room for sixteen of the operator's as they come. */
+PK_TEST(load__sixteen_ordinary_rules_at_default_keys__fit_beside_the_shipped_ones) {
+    struct pk_buf b;
+    pk_buf_init(&b, big, sizeof big);
+    for (uint32_t i = 0; i < 16; i++) {
+        put_rule(&b, i, ORDINARY[i % PK_COUNT_OF(ORDINARY)], "");
+    }
+    CHECK_EQ_INT(load_big(&b), PK_OK);
+    CHECK_EQ_U64(set.count, PK_SHIPPED_RULES.count + 16u);
+    /* And when all of them keep one window for each source. */
+    pk_buf_init(&b, big, sizeof big);
+    for (uint32_t i = 0; i < 16; i++) {
+        put_rule(&b, i, "count >= 10 in 5m by source", "");
+    }
+    CHECK_EQ_INT(load_big(&b), PK_OK);
+}
+
+/* 64 on `small`, 512 on `standard`: every row of the table can be used. */
+PK_TEST(load__as_many_rules_as_the_board_has) {
+    struct pk_buf b;
+    pk_buf_init(&b, big, sizeof big);
+    const uint32_t own = PK_LIMIT_RULES - PK_SHIPPED_RULES.count;
+    for (uint32_t i = 0; i < own; i++) {
+        put_rule(&b, i, ORDINARY[i % PK_COUNT_OF(ORDINARY)], "keys = 16\n");
+    }
+    REQUIRE(!b.is_cut);
+    CHECK(PK_LIMIT_RULES >= 64u);
+    CHECK_EQ_INT(load_big(&b), PK_OK);
+    CHECK_EQ_U64(set.count, PK_LIMIT_RULES);
+    put_rule(&b, own, "value > 3", "keys = 16\n");
+    CHECK_EQ_INT(load_big(&b), PK_E_CONFIG);
+    CHECK(strstr(diag.message, " rules; a rule of the same name") != NULL);
+    CHECK(strstr(diag.message, "; a rule of the same name takes the place of a shipped one") != NULL);
+}
+
+/* What the error says to do is right to the last window. */
+static void check_advice(const char *when, const char *what, uint32_t keys_max) {
+    struct pk_buf b;
+    pk_buf_init(&b, big, sizeof big);
+    put_rule(&b, 0, "value > 3", "keys = 100\n");
+    put_rule(&b, 1, when, "keys = ");
+    pk_buf_put_u64(&b, keys_max);
+    pk_buf_putc(&b, '\n');
+    CHECK_EQ_INT(load_big(&b), PK_E_CONFIG);
+    CHECK_STR(diag.file, "own.rules");
+    CHECK(strstr(diag.message, what) != NULL);
+    const char *advice = strstr(diag.message, "'keys = ");
+    REQUIRE(advice != NULL);
+    const uint32_t fit = (uint32_t)strtoul(advice + 8, NULL, 10);
+    for (uint32_t more = 0; more < 2; more++) {
+        pk_buf_init(&b, big, sizeof big);
+        put_rule(&b, 0, "value > 3", "keys = 100\n");
+        put_rule(&b, 1, when, "keys = ");
+        pk_buf_put_u64(&b, fit + more);
+        pk_buf_putc(&b, '\n');
+        CHECK_EQ_INT(load_big(&b), more == 0 ? PK_OK : PK_E_CONFIG);
+    }
+}
+
+PK_TEST(load__what_does_not_fit__is_told_with_the_keys_that_do) {
+    const uint32_t most = PK_LIMIT_KEYS > 65000u ? 65000u : PK_LIMIT_KEYS - 2u;
+    if (most < 65000u) {
+        check_advice("value > 3", " windows; ", most);
+        check_advice("value > 3 across 2 sources", " windows; ", most);
+    }
+    const uint32_t blocks = PK_LIMIT_WINDOW_BYTES / 1024u;
+    const uint32_t many = blocks < most ? blocks + 1u : most;
+    if (many > blocks) {
+        check_advice("p95 > 100 in 5m by source", " bytes of blocks; ", many);
+        check_advice("p95 > 100 in 5m across 2 sources", " bytes of blocks; ", many + 1u);
+    }
+}
+
+PK_TEST(load__no_room_for_any__says_to_look_at_other_rules) {
+    struct pk_buf b;
+    pk_buf_init(&b, big, sizeof big);
+    const uint32_t most = PK_LIMIT_WINDOW_BYTES / 1024u;
+    put_rule(&b, 0, "p95 > 100 in 5m by source", "keys = ");
+    uint32_t shipped_pages = 0;
+    struct pk_rule_price all;
+    REQUIRE(pk_ruleset_check(&PK_SHIPPED_RULES, NULL, 0, NULL, NULL, &all, &diag) == PK_OK);
+    shipped_pages = (all.times_bytes + 1023u) / 1024u;
+    pk_buf_put_u64(&b, most - shipped_pages);
+    pk_buf_putc(&b, '\n');
+    put_rule(&b, 1, "p95 > 100 in 5m by source", "");
+    CHECK_EQ_INT(load_big(&b), PK_E_CONFIG);
+    CHECK(strstr(diag.message, "; lower 'keys' of other rules") != NULL);
 }
 
 PK_TEST(check__too_many_rules_or_too_much_text__is_refused) {
@@ -239,6 +364,9 @@ PK_TEST_MAIN(shipped__rules_of_the_requirements__are_there_and_fit,
              load__same_id__replaces_the_shipped_row_in_its_place,
              load__a_defect_in_any_file__leaves_the_set_as_it_was,
              check__over_the_memory_budget__names_rule_and_prices,
+             load__sixteen_ordinary_rules_at_default_keys__fit_beside_the_shipped_ones,
+             load__as_many_rules_as_the_board_has, load__what_does_not_fit__is_told_with_the_keys_that_do,
+             load__no_room_for_any__says_to_look_at_other_rules,
              check__too_many_rules_or_too_much_text__is_refused,
              put__stands_over_file_and_shipped_until_removed, load__files_again__leaves_the_stored_ones_above,
              stored__that_do_not_load__are_off_until_mended, switch__holds_over_loads_and_for_rules_to_come,

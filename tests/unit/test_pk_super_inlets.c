@@ -63,6 +63,23 @@ PK_TEST(inlets__log_is_another_file__is_passed_again_by_itself) {
     CHECK(super_rig_heard(r, PK_IPC_FD) != NULL);
 }
 
+PK_TEST(inlets__log_with_more_files__all_are_passed_at_one_look) {
+    struct super_rig *r = running();
+    ask(r, 0, "");
+    super_rig_forget(r);
+    r->inlet_says[0] = PK_SUPER_INLET_NEW_OF_MORE;
+    r->inlet_dropped[0] = 2;
+    const uint32_t looks = r->inlet_looks[0];
+    super_rig_step(r, 1500, 0);
+    CHECK_EQ_U64(r->inlet_looks[0], looks + 1u + PK_INLET_FILES_WAITING); /* and no more than can wait */
+    CHECK_EQ_U64(r->out_count, 1u + PK_INLET_FILES_WAITING);
+    const struct pk_ipc_frame *f = super_rig_heard(r, PK_IPC_FD);
+    REQUIRE(f != NULL);
+    struct pk_ipc_inlet_fd body;
+    memcpy(&body, f->body, sizeof body);
+    CHECK_EQ_U64(body.record, 2); /* files nobody could open */
+}
+
 PK_TEST(inlets__log_missing__is_said_once_and_its_return_too) {
     struct super_rig *r = running();
     ask(r, 0, "");
@@ -230,6 +247,27 @@ static struct pk_ipc_inlet_fd passed(const struct super_rig *r) {
     return body;
 }
 
+/* The socket outlives agents, and with it the kernel's count. */
+PK_TEST(inlets__udp__the_next_agent_is_told_what_was_lost_before_it) {
+    struct super_rig *r = started_again("[syslog]\nudp = 5514\n", 1);
+    r->inlet_dropped[0] = 3;
+    ask(r, 0, "");
+    CHECK_EQ_U64(passed(r).record, 0); /* none was told of these three */
+    r->inlet_dropped[0] = 20;
+    super_rig_child_ends(r, PK_SUPER_AGENT, 1, false);
+    super_rig_step(r, 1, 0);
+    r->inlet_dropped[0] = 26; /* of these six nobody told yet */
+    super_rig_step(r, 2000, 0);
+    super_rig_say(r, PK_IPC_READY, 0, &(struct pk_ipc_ready){0}, sizeof(struct pk_ipc_ready));
+    super_rig_step(r, 1, 0);
+    super_rig_forget(r);
+    ask(r, 0, "");
+    CHECK_EQ_U64(passed(r).record, 20);
+    super_rig_forget(r);
+    ask(r, 0, ""); /* the same agent again: it was told */
+    CHECK_EQ_U64(passed(r).record, 26);
+}
+
 static void stop(struct super_rig *r) {
     super_rig_step(r, 1, PK_SIG_STOP);
     super_rig_child_ends(r, PK_SUPER_AGENT, 0, false);
@@ -376,9 +414,11 @@ PK_TEST(places__reload_that_moves_rows__go_with_them) {
 }
 
 PK_TEST_MAIN(inlets__asked__the_descriptor_is_passed, inlets__log_is_another_file__is_passed_again_by_itself,
+             inlets__log_with_more_files__all_are_passed_at_one_look,
              inlets__log_missing__is_said_once_and_its_return_too,
              inlets__socket_of_the_agent_full__is_made_up_for, inlets__wrong_requests__are_refused,
              inlets__agent_gone__nothing_is_looked_at, inlets__another_table__closes_what_changed,
+             inlets__udp__the_next_agent_is_told_what_was_lost_before_it,
              inlets__another_row_in_front__the_others_go_on_where_they_were,
              inlets__rows_change_places_or_go__nothing_else_is_closed,
              places__another_start__each_goes_on_where_it_was,

@@ -74,7 +74,8 @@ PK_TEST(rule__unknown_name__is_an_error_with_a_suggestion) {
         const char *when, *message;
     } CASES[] = {
         {"value > $max_cpuu", "'max_cpuu' is not a name of [thresholds]; did you mean 'max_cpu'?"},
-        {"value > $", "'' is not a name of [thresholds]"},
+        {"value > $", "'' is not a name of [thresholds]: max_cpu, max_memory, max_latency, min_throughput, "
+                      "max_disk, max_gpu, max_temperature, min_convergence"},
         {"value > 90% of $max_cpuu", "'max_cpuu' is not a name of [thresholds]; did you mean 'max_cpu'?"},
         {"value > 90% of 5", "unexpected '%'"},
         {"value > max_cpu", "expected a number, not 'max_cpu'"},

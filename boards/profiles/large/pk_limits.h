@@ -4,7 +4,8 @@
  * and reason. Relations are checked in src/agent/pk_limits_check.h after a board's overrides. */
 
 /* -- events -- */
-#define PK_LIMIT_TYPES 4096u           /* distinct event types; 32..4096; 76 B each */
+#define PK_LIMIT_TYPES 4096u           /* distinct event types; 64..4096; 76 B each */
+#define PK_LIMIT_TYPES_FOREIGN 2048u   /* of these, named by senders only; at most half */
 #define PK_LIMIT_SOURCES 16384u        /* distinct sources; 16..16384; 190 B each */
 #define PK_LIMIT_EVENT_HISTORY 65536u  /* events kept for the recorder; power of two 64..65536; 64 B each */
 #define PK_LIMIT_SOURCES_FOREIGN 8192u /* of these, named by text of strangers: the stalest makes room */
@@ -20,6 +21,9 @@
 #define PK_LIMIT_KEYS_PER_RULE 256u      /* default of `keys = n` */
 #define PK_LIMIT_WINDOW_BYTES 6553600u   /* blocks of windows, 32 B to 1 KiB each; of 1024 */
 #define PK_LIMIT_CLASSES 512u            /* source classes (sets of globs a source name satisfies) */
+#define PK_LIMIT_LEARNED                                                                                     \
+    1024u /* series whose usual, anomaly and trend are kept over a restart; 16..4096; 8 B each. All of them  \
+             changing, saved every 6 h (`[store] learned`): at most 4.5 MB written a day */
 
 /* -- incident -- */
 #define PK_LIMIT_INCIDENTS 4096u /* open or recently resolved in RAM; 16..4096; 3.5 KB each */
@@ -55,7 +59,7 @@
     512u /* kernel counters (errors, drops, throttling) as last seen; 16..1024; 24 B each */
 #define PK_LIMIT_PROBES                                                                                      \
     256u /* [probe], [check], [scrape] and [service] sections; 4..512; 44 B each, twice: in force and being  \
-             read, once more in the supervisor, and 32 B of state */
+             read, once more in the supervisor, and 72 B of state */
 #define PK_LIMIT_SERIES 512u /* series picked from pages; 20..1024; as above, 8 B and 16 B of state */
 #define PK_LIMIT_PROBE_TEXT_BYTES 49152u /* texts of their sections, three times; at most 65535 */
 
@@ -75,6 +79,12 @@
 #define PK_LIMIT_MAP_TEXT_BYTES 61440u /* texts of mapping rows, twice; at most 65536 */
 #define PK_LIMIT_INLETS                                                                                      \
     32u /* logs, syslog and statsd sockets, kmsg, journal; 8..64; 0.5 KB each, 40 KB together */
+
+#define PK_LIMIT_PATTERNS                                                                                    \
+    192u /* log patterns of the operator; 8..256; 32 B each, twice: in force and being read */
+#define PK_LIMIT_PATTERN_TEXTS                                                                               \
+    384u /* their texts (`match`); 8..1024; 8 B each, twice, and 4 KB to find them */
+#define PK_LIMIT_PATTERN_TEXT_BYTES 32768u /* bytes of their texts and names, twice; at most 65536 */
 
 /* -- third-party memory -- */
 #define PK_TXN_PAGES 64u /* pages one store transaction may dirty */

@@ -4,7 +4,8 @@
  * Relations are checked in src/agent/pk_limits_check.h after a board's overrides. */
 
 /* -- events -- */
-#define PK_LIMIT_TYPES 128u             /* distinct event types; 32..4096; 76 B each */
+#define PK_LIMIT_TYPES 256u             /* distinct event types; 64..4096; 76 B each: 120 are shipped ones */
+#define PK_LIMIT_TYPES_FOREIGN 96u      /* of these, named by senders only; at most half */
 #define PK_LIMIT_SOURCES 256u           /* distinct sources; 16..16384; 190 B each */
 #define PK_LIMIT_SOURCES_FOREIGN 128u   /* of these, named by text of strangers: the stalest makes room */
 #define PK_LIMIT_EVENT_HISTORY 1024u    /* events kept for the recorder; power of two 64..65536; 64 B each */
@@ -13,13 +14,16 @@
 #define PK_LIMIT_LEDGER 64u             /* open loss entries; 40 B each */
 
 /* -- detect -- */
-#define PK_LIMIT_RULES 80u /* 16..512; 1 KB each, with state: 61 shipped, the rest are for the operator */
+#define PK_LIMIT_RULES 88u /* 16..512; 1 KB each, with state: 64 shipped, the rest are for the operator */
 #define PK_LIMIT_THRESHOLDS 32u         /* names of [thresholds]; 16..64; 40 B each, twice */
 #define PK_LIMIT_RULE_TEXT_BYTES 32768u /* text of operator rules kept for `rules show` and reload */
-#define PK_LIMIT_KEYS 1024u             /* windows over all rules; 64..102400; 76 B and its times each */
-#define PK_LIMIT_KEYS_PER_RULE 32u      /* default of `keys = n` */
+#define PK_LIMIT_KEYS 1536u             /* windows over all rules; 64..102400; 76 B and its times each */
+#define PK_LIMIT_KEYS_PER_RULE 32u      /* default of `keys = n`: sixteen own rules fit */
 #define PK_LIMIT_WINDOW_BYTES 131072u   /* blocks of windows, 32 B to 1 KiB each; of 1024 */
 #define PK_LIMIT_CLASSES 64u            /* source classes (sets of globs a source name satisfies) */
+#define PK_LIMIT_LEARNED                                                                                     \
+    128u /* series whose usual, anomaly and trend are kept over a restart; 16..4096; 8 B each. All of them   \
+             changing, saved every 6 h (`[store] learned`): at most 1.2 MB written a day */
 
 /* -- incident -- */
 #define PK_LIMIT_INCIDENTS 64u /* open or recently resolved in RAM; 16..4096; 3.5 KB each */
@@ -55,7 +59,7 @@
     96u /* kernel counters (errors, drops, throttling) as last seen; 16..1024; 24 B each */
 #define PK_LIMIT_PROBES                                                                                      \
     24u /* [probe], [check], [scrape] and [service] sections; 4..512; 44 B each, twice: in force and being   \
-             read, once more in the supervisor, and 32 B of state */
+             read, once more in the supervisor, and 72 B of state */
 #define PK_LIMIT_SERIES 40u /* series picked from pages; 20..1024; as above, 8 B and 16 B of state */
 #define PK_LIMIT_PROBE_TEXT_BYTES 4096u /* texts of their sections, three times; at most 65535 */
 
@@ -75,6 +79,12 @@
 #define PK_LIMIT_MAP_TEXT_BYTES 6144u /* texts of mapping rows, twice; at most 65536 */
 #define PK_LIMIT_INLETS                                                                                      \
     16u /* logs, syslog and statsd sockets, kmsg, journal; 8..64; 0.5 KB each, 40 KB together */
+
+#define PK_LIMIT_PATTERNS                                                                                    \
+    32u /* log patterns of the operator; 8..256; 32 B each, twice: in force and being read */
+#define PK_LIMIT_PATTERN_TEXTS                                                                               \
+    64u /* their texts (`match`); 8..1024; 8 B each, twice, and 4 KB to find them */
+#define PK_LIMIT_PATTERN_TEXT_BYTES 6144u /* bytes of their texts and names, twice; at most 65536 */
 
 /* -- third-party memory -- */
 #define PK_TXN_PAGES 64u /* pages one store transaction may dirty */

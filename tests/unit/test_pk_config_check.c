@@ -1,0 +1,89 @@
+#include "agent/pk_config.h"
+
+#include <string.h>
+
+#include "support/pk_test.h"
+
+#define HEAD "[gateway]\nsite = s1\ngateway = g1\n"
+
+static struct pk_config config;
+static struct pk_diag diag;
+static struct pk_config_place place;
+
+static int check(const char *text) {
+    pk_config_defaults(&config);
+    CHECK_EQ_INT(pk_config_parse(&config, pk_str_of(text), "t.conf", &diag), PK_OK);
+    return pk_config_check(&config, "t.conf", &place, &diag);
+}
+
+static bool is_place(const char *section, const char *name, const char *key) {
+    return pk_str_eq_c(place.section, section) && pk_str_eq_c(place.name, name) &&
+           pk_str_eq_c(place.key, key);
+}
+
+PK_TEST(check__says_what_and_of_which_section) {
+    CHECK_EQ_INT(check(HEAD), PK_OK);
+    CHECK_EQ_INT(check("[gateway]\nsite = s1\n"), PK_E_CONFIG);
+    CHECK(is_place("gateway", "", ""));
+    CHECK_EQ_INT(check(HEAD "[broker site]\nhost = h\nca = /c\nkey = /k\n"), PK_E_CONFIG);
+    CHECK(is_place("broker", "site", "key"));
+    CHECK_EQ_INT(check(HEAD "[map m]\ntopic = t\ntype = x\nsource = s\nvalue = warm\n"), PK_E_CONFIG);
+    CHECK(is_place("map", "m", "value"));
+    CHECK_STR(diag.message, "'warm' is not a number; a part of the message stands in braces");
+    CHECK_EQ_INT(check(HEAD "[syslog]\nudp = 5514\n[statsd]\nudp = 127.0.0.1:5514\n"), PK_E_CONFIG);
+    CHECK(is_place("statsd", "", ""));
+    CHECK_STR(diag.message, "'127.0.0.1' is read already by a section before");
+    CHECK_EQ_INT(check(HEAD "[scrape p]\nhost = h\nport = 1\n"), PK_E_CONFIG);
+    CHECK(is_place("scrape", "p", ""));
+    CHECK(diag.line == 1 && diag.column == 1);
+}
+
+PK_TEST(dir__conf_d_beside_the_file) {
+    char dir[40];
+    pk_config_dir("/etc/picket/picketd.conf", dir, sizeof dir);
+    CHECK_STR(dir, "/etc/picket/conf.d");
+    pk_config_dir("picketd.conf", dir, sizeof dir);
+    CHECK_STR(dir, "conf.d");
+}
+
+static const char MAIN_TEXT[] = "# words\n[probe a]\nport = 1\n";
+static const char *extra_text;
+
+static int read_file(void *ctx, const char *path, void *out, uint32_t cap_bytes) {
+    const char *text = strcmp(path, "/e/p.conf") == 0 ? MAIN_TEXT : extra_text;
+    (void)ctx;
+    CHECK(strlen(text) <= cap_bytes);
+    memcpy(out, text, strlen(text));
+    return (int)strlen(text);
+}
+static int list(void *ctx, const char *dir, const char *suffix, pk_file_name *each, void *arg) {
+    (void)ctx;
+    CHECK_STR(dir, "/e/conf.d");
+    CHECK_STR(suffix, ".conf");
+    each(arg, "1.conf");
+    return 1;
+}
+
+static void find(const char *name, const char *key, const char *file, uint32_t line) {
+    char scratch[100];
+    const struct pk_port_files files = {.read = read_file, .list = list};
+    const struct pk_config_place sought = {pk_str_of("probe"), pk_str_of(name), pk_str_of(key)};
+    pk_diag_set(&diag, "/e/p.conf", 1, 1, "words");
+    pk_config_find(&files, "/e/p.conf", &sought, scratch, sizeof scratch, &diag);
+    CHECK_STR(diag.file, file);
+    CHECK_EQ_U64(diag.line, line);
+    CHECK_STR(diag.message, "words");
+}
+
+PK_TEST(find__the_section_first_and_the_key_last) {
+    extra_text = "[probe a]\n\nport = 2\n[probe b]\n";
+    find("a", "", "/e/p.conf", 2);
+    find("a", "port", "/e/conf.d/1.conf", 3);
+    find("b", "", "/e/conf.d/1.conf", 4);
+    find("c", "", "/e/p.conf", 1);
+    extra_text = "[probe b]\n= broken\n";
+    find("a", "port", "/e/p.conf", 3);
+}
+
+PK_TEST_MAIN(check__says_what_and_of_which_section, dir__conf_d_beside_the_file,
+             find__the_section_first_and_the_key_last)
