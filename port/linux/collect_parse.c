@@ -208,13 +208,17 @@ int pk_sys_parse_life_time(struct pk_str text, uint32_t *out_pct) {
     return PK_OK;
 }
 
+static bool is_octal(const char *p) {
+    return p[0] >= '0' && p[0] <= '3' && p[1] >= '0' && p[1] <= '7' && p[2] >= '0' && p[2] <= '7';
+}
+
 /* Bytes of the path that a mount's place is the beginning of, or -1. The kernel writes blank, tab, line feed
  * and backslash of a path as \040 and so on. */
 static int mount_bytes(struct pk_str written, const char *path) {
     uint32_t at = 0, n = 0;
     for (; at < written.n && path[n] != '\0'; n++) {
         char c = written.p[at++];
-        if (c == '\\' && at + 3u <= written.n) {
+        if (c == '\\' && at + 3u <= written.n && is_octal(written.p + at)) {
             c = (char)((written.p[at] - '0') << 6 | (written.p[at + 1u] - '0') << 3 |
                        (written.p[at + 2u] - '0'));
             at += 3u;

@@ -235,12 +235,8 @@ static int source_watch(void *ctx, const struct pk_watch *list, uint32_t count, 
 
 static int open_file(const struct pk_source *s, const char *name) {
     char path[PK_PROC_ROOT_BYTES + 24];
-    struct pk_buf b;
-    pk_buf_init(&b, path, sizeof path);
-    pk_buf_puts(&b, s->proc_root);
-    pk_buf_putc(&b, '/');
-    pk_buf_puts(&b, name);
-    return b.is_cut ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const bool fits = pk_path_join(path, sizeof path, s->proc_root, name) == PK_OK;
+    return fits ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
 }
 
 /* "cpuN" lines, over as many reads as it takes: only here is the whole file of interest. */

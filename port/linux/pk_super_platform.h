@@ -87,6 +87,4 @@ int pk_super_send(void *ctx, const struct pk_ipc_frame *frame, int open_id);
 int pk_super_recv(void *ctx, struct pk_ipc_frame *out);
 int pk_super_resolved(void *ctx, enum pk_super_child which, struct pk_ipc_resolved *out);
 int pk_super_probed(void *ctx, enum pk_super_child which, struct pk_ipc_probed *out);
-/* "<dir>/<name>"; PK_E_TOO_BIG. */
-int pk_super_path(char *out, uint32_t cap_bytes, const char *dir, const char *name);
 #endif

@@ -19,15 +19,6 @@
 
 enum { LOCK_TRIES = 60, LOCK_PAUSE_MS = 50, BACKLOG = 16 };
 
-int pk_super_path(char *out, uint32_t cap_bytes, const char *dir, const char *name) {
-    struct pk_buf b;
-    pk_buf_init(&b, out, cap_bytes);
-    pk_buf_puts(&b, dir);
-    pk_buf_putc(&b, '/');
-    pk_buf_puts(&b, name);
-    return b.is_cut ? PK_E_TOO_BIG : PK_OK;
-}
-
 static int fail(struct pk_buf *why, const char *path, const char *text, int error) {
     pk_buf_puts(why, path);
     pk_buf_puts(why, ": ");
@@ -83,7 +74,7 @@ static int write_pid_file(const struct pk_super_platform *p, struct pk_buf *why)
     pk_buf_init(&b, text, sizeof text);
     pk_buf_put_u64(&b, (uint64_t)getpid());
     pk_buf_putc(&b, '\n');
-    if (pk_super_path(path, sizeof path, p->config.run_dir, "picketd.pid") != PK_OK) {
+    if (pk_path_join(path, sizeof path, p->config.run_dir, "picketd.pid") != PK_OK) {
         return fail(why, p->config.run_dir, "is too long", PK_E_TOO_BIG);
     }
     (void)unlink(path);
@@ -103,7 +94,7 @@ int pk_super_open_dirs(struct pk_super_platform *p, struct pk_buf *why) {
         err = share_directory(p, p->config.state_dir, p->gid, p->is_root ? 01770 : 0700, why);
     }
     if (err == PK_OK) {
-        err = pk_super_path(own, sizeof own, p->config.state_dir, "supervisor");
+        err = pk_path_join(own, sizeof own, p->config.state_dir, "supervisor");
     }
     if (err == PK_OK) {
         err = own_directory(own, &p->is_state_new, why);
@@ -137,7 +128,7 @@ static int open_listener(struct pk_super_platform *p, int i, struct pk_buf *why)
     struct sockaddr_un address;
     memset(&address, 0, sizeof address);
     address.sun_family = AF_UNIX;
-    if (pk_super_path(address.sun_path, sizeof address.sun_path, p->config.run_dir, listener_names[i]) !=
+    if (pk_path_join(address.sun_path, sizeof address.sun_path, p->config.run_dir, listener_names[i]) !=
         PK_OK) {
         return fail(why, p->config.run_dir, "is too long for a socket", PK_E_TOO_BIG);
     }
@@ -179,12 +170,12 @@ void pk_super_close_files(struct pk_super_platform *p) {
     pk_slots_seal(&p->state);
     for (int i = 0; i < PK_LISTENER_COUNT; i++) {
         if (p->listener_fd[i] >= 0 &&
-            pk_super_path(path, sizeof path, p->config.run_dir, listener_names[i]) == PK_OK) {
+            pk_path_join(path, sizeof path, p->config.run_dir, listener_names[i]) == PK_OK) {
             (void)unlink(path);
         }
         close_fd(&p->listener_fd[i]);
     }
-    if (p->lock_fd >= 0 && pk_super_path(path, sizeof path, p->config.run_dir, "picketd.pid") == PK_OK) {
+    if (p->lock_fd >= 0 && pk_path_join(path, sizeof path, p->config.run_dir, "picketd.pid") == PK_OK) {
         (void)unlink(path);
     }
     close_fd(&p->own_dir_fd);

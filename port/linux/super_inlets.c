@@ -90,7 +90,7 @@ static uint64_t position_of(const struct pk_super_log_file *f) {
 }
 
 static bool is_unread(const struct pk_super_log_file *f) {
-    struct stat st;
+    struct stat st = {0};
     return fstat(f->fd, &st) == 0 && st.st_size > 0 && (uint64_t)st.st_size > position_of(f);
 }
 
@@ -163,7 +163,7 @@ static int open_renamed(const struct pk_inlet_row *row, uint32_t number, struct 
 /* Renamed while nobody looked. The next look finds that its path is another file now. */
 static int find_rotated(struct pk_super_inlet_state *in, const struct pk_inlet_row *row,
                         const struct pk_inlet_place *place) {
-    struct stat st;
+    struct stat st = {0};
     for (uint32_t i = 1; i <= PK_SUPER_LOG_NAMES; i++) {
         const int fd = open_renamed(row, i, &st);
         if (fd >= 0 && goes_on_at(fd, &st, place)) {
@@ -191,7 +191,7 @@ static void find_between(const struct pk_super_inlet_state *in, const struct pk_
     const struct pk_super_log_file *last = &in->files[in->file_count - 1u];
     ino_t previous = newest;
     bool is_found = false, is_older = false;
-    struct stat st;
+    struct stat st = {0};
     for (uint32_t i = 1; i <= PK_SUPER_LOG_NAMES && !is_found && !is_older; i++) {
         const int fd = open_renamed(row, i, &st);
         if (fd < 0) {
@@ -230,7 +230,7 @@ static int take_newer(struct pk_super_inlet_state *in, const struct pk_inlet_row
 
 static int look_log_first(struct pk_super_inlet_state *in, const struct pk_inlet_row *row,
                           const struct pk_inlet_place *place) {
-    struct stat st;
+    struct stat st = {0};
     const int fd = open_log(row->path, &st);
     if (fd >= 0 && place != NULL && goes_on_at(fd, &st, place)) {
         return take_log(in, &st, fd, PK_SUPER_INLET_NEW_AT_PLACE);
@@ -263,7 +263,7 @@ static int look_log_again(struct pk_super_inlet_state *in) {
 /* While we hold a file its number is not given to another one, so equal numbers are the same file. */
 static int look_log(struct pk_super_inlet_state *in, const struct pk_inlet_row *row,
                     const struct pk_super_inlet_from *from) {
-    struct stat st;
+    struct stat st = {0};
     if (!in->was_looked_at) {
         in->was_looked_at = true;
         return look_log_first(in, row, from->place);
@@ -295,7 +295,7 @@ static int look_log(struct pk_super_inlet_state *in, const struct pk_inlet_row *
 
 /* Tests put a FIFO there. */
 static int look_kmsg(struct pk_super_inlet_state *in, const struct pk_inlet_row *row, bool without_old) {
-    struct stat st;
+    struct stat st = {0};
     if (in->fd >= 0) {
         return PK_SUPER_INLET_SAME;
     }
@@ -349,7 +349,7 @@ static int bind_unix(const struct pk_super_platform *p, struct pk_super_inlet_st
         pk_buf_puts(&b, row->name);
         pk_buf_puts(&b, ".sock");
     }
-    struct stat st;
+    struct stat st = {0};
     if (b.is_cut) {
         return PK_E_TOO_BIG;
     }

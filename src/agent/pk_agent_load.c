@@ -20,14 +20,6 @@ struct rule_files {
     int err;
 };
 
-static void join_path(char *out, size_t cap_bytes, const char *dir, const char *name) {
-    struct pk_buf b;
-    pk_buf_init(&b, out, cap_bytes);
-    pk_buf_puts(&b, dir);
-    pk_buf_putc(&b, '/');
-    pk_buf_puts(&b, name);
-}
-
 static void read_rule_file(void *arg, const char *name) {
     struct rule_files *r = arg;
     struct pk_agent *a = r->a;
@@ -35,7 +27,7 @@ static void read_rule_file(void *arg, const char *name) {
     if (r->err < 0) {
         return;
     }
-    join_path(path, sizeof path, r->dir, name);
+    (void)pk_path_join(path, sizeof path, r->dir, name);
     char *to = a->reply + r->used_bytes;
     const int n =
         a->port->files.read(a->port->files.ctx, path, to, (uint32_t)sizeof a->reply - r->used_bytes);
@@ -103,7 +95,7 @@ static void check_actions(void *arg, const char *name) {
     char path[PK_CONFIG_PATH_BYTES * 2];
     struct pk_ini_reader ini;
     struct pk_ini_item item;
-    join_path(path, sizeof path, k->dir, name);
+    (void)pk_path_join(path, sizeof path, k->dir, name);
     const int n = a->port->files.read(a->port->files.ctx, path, a->reply, sizeof a->reply);
     if (n < 0) {
         return; /* it was there a moment ago, and what it said is loaded */
@@ -143,7 +135,7 @@ static int load_rules(struct pk_agent *a, const struct pk_config *c, struct pk_d
     for (uint32_t i = 0; i < r.count && loaded < 0; i++) {
         if (strcmp(diag->file, r.files[i].name) == 0 &&
             strlen(c->rules_dir) + strlen(diag->file) + 1u < sizeof diag->file) {
-            join_path(diag->file, sizeof diag->file, c->rules_dir, r.files[i].name);
+            (void)pk_path_join(diag->file, sizeof diag->file, c->rules_dir, r.files[i].name);
         }
     }
     return loaded;

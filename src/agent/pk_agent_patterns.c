@@ -17,14 +17,10 @@ static void read_file(void *arg, const char *name) {
     struct pattern_files *r = arg;
     struct pk_agent *a = r->a;
     const struct pk_port_files *f = &a->port->files;
-    struct pk_buf b;
     if (r->err < 0) {
         return;
     }
-    pk_buf_init(&b, r->path, PATH_BYTES);
-    pk_buf_puts(&b, r->dir);
-    pk_buf_putc(&b, '/');
-    pk_buf_puts(&b, name);
+    (void)pk_path_join(r->path, PATH_BYTES, r->dir, name);
     const int n = f->read(f->ctx, r->path, a->reply, sizeof a->reply);
     if (n < 0) {
         pk_diag_set1(r->diag, r->path, 1, 1, "cannot be read: {}", pk_str_of(pk_err_text(n)));

@@ -220,7 +220,7 @@ static int compose(struct pk_agent *a, const struct pk_request *q, struct pk_str
 }
 
 static int create(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
-    struct pk_str text, id;
+    struct pk_str text = pk_str_make(NULL, 0), id = text;
     int err = take_text(a, q, &text);
     if (err < 0) {
         return err;
@@ -264,7 +264,7 @@ static int edit(struct pk_agent *a, const struct pk_request *q, const struct pk_
 }
 
 static int update(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
-    struct pk_str text, id;
+    struct pk_str text = pk_str_make(NULL, 0), id = text;
     int err = take_text(a, q, &text);
     if (err < 0) {
         return err;
@@ -334,7 +334,7 @@ static struct pk_str stored_text_of(const struct pk_agent *a, const struct pk_ru
 
 static int switch_rules(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w,
                         bool is_enabled) {
-    uint16_t rules[SWITCHED_AT_ONCE];
+    uint16_t rules[SWITCHED_AT_ONCE] = {0};
     const struct pk_str ids = pk_args_text(&q->args, "rules");
     const int count = find_all(a, ids, rules);
     if (count < 0) {

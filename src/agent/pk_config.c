@@ -876,14 +876,10 @@ static int load_one(struct pk_config *c, const struct pk_port_files *files, cons
 static void load_conf_d(void *arg, const char *name) {
     struct conf_d *d = arg;
     char path[PK_CONFIG_PATH_BYTES * 2];
-    struct pk_buf b;
     if (d->err < 0) {
         return;
     }
-    pk_buf_init(&b, path, sizeof path);
-    pk_buf_puts(&b, d->dir);
-    pk_buf_putc(&b, '/');
-    pk_buf_puts(&b, name);
+    (void)pk_path_join(path, sizeof path, d->dir, name);
     d->err = load_one(d->c, d->files, path, d->scratch, d->scratch_bytes, d->diag);
 }
 

@@ -152,11 +152,7 @@ static void look_in(struct search *s, const char *path) {
 static void look_in_extra(void *arg, const char *name) {
     struct search *s = arg;
     char path[PK_CONFIG_PATH_BYTES * 2];
-    struct pk_buf b;
-    pk_buf_init(&b, path, sizeof path);
-    pk_buf_puts(&b, s->dir);
-    pk_buf_putc(&b, '/');
-    pk_buf_puts(&b, name);
+    (void)pk_path_join(path, sizeof path, s->dir, name);
     /* A key holds as it was said last, a section begins where it stands first. */
     if (!s->is_found || s->place->key.n > 0) {
         look_in(s, path);

@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#include "base/pk_hash.h"
+
+enum { CRC_BYTES = 4 };
+
 void pk_writer_init(struct pk_writer *w, void *p, uint32_t cap_bytes) {
     *w = (struct pk_writer){.p = p, .cap_bytes = cap_bytes};
 }
@@ -66,8 +70,20 @@ void pk_put_text(struct pk_writer *w, struct pk_str s) {
     pk_put_bytes(w, s.p, s.n);
 }
 
+void pk_put_crc(struct pk_writer *w) {
+    pk_put_u32(w, pk_crc32c(0, w->p, w->n));
+}
+
 void pk_reader_init(struct pk_reader *r, const void *p, uint32_t n) {
     *r = (struct pk_reader){.p = p, .n = n};
+}
+
+void pk_reader_init_crc(struct pk_reader *r, const void *p, uint32_t n) {
+    const uint32_t bytes = n >= CRC_BYTES ? n - CRC_BYTES : 0;
+    struct pk_reader tail;
+    pk_reader_init(&tail, (const uint8_t *)p + bytes, n - bytes);
+    const uint32_t crc = pk_get_u32(&tail);
+    pk_reader_init(r, p, !tail.is_bad && crc == pk_crc32c(0, p, bytes) ? bytes : 0);
 }
 
 /* The next n bytes; NULL, and nothing can be read from then on, when there are fewer. */

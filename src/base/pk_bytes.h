@@ -25,7 +25,12 @@ void pk_put_bytes(struct pk_writer *w, const void *p, uint32_t n);
 /* u16 length and the bytes; n <= 65535. */
 void pk_put_text(struct pk_writer *w, struct pk_str s);
 
+/* CRC-32C of all that was put so far. */
+void pk_put_crc(struct pk_writer *w);
+
 void pk_reader_init(struct pk_reader *r, const void *p, uint32_t n);
+/* Of what stands before the CRC at the end; of nothing when the CRC is not its own. */
+void pk_reader_init_crc(struct pk_reader *r, const void *p, uint32_t n);
 uint8_t pk_get_u8(struct pk_reader *r);
 uint16_t pk_get_u16(struct pk_reader *r);
 uint32_t pk_get_u32(struct pk_reader *r);

@@ -406,6 +406,15 @@ struct pk_str pk_buf_str(const struct pk_buf *b) {
     return (struct pk_str){b->p, b->n};
 }
 
+int pk_path_join(char *out, size_t cap_bytes, const char *dir, const char *name) {
+    struct pk_buf b;
+    pk_buf_init(&b, out, cap_bytes);
+    pk_buf_puts(&b, dir);
+    pk_buf_putc(&b, '/');
+    pk_buf_puts(&b, name);
+    return b.is_cut ? PK_E_TOO_BIG : PK_OK;
+}
+
 bool pk_text_is_id(struct pk_str s, const char *extra, uint32_t max_bytes) {
     if (s.n == 0 || s.n > max_bytes) {
         return false;

@@ -84,6 +84,9 @@ void pk_buf_put_double(struct pk_buf *b, double v);
 void pk_buf_put_duration(struct pk_buf *b, uint64_t ms);
 struct pk_str pk_buf_str(const struct pk_buf *b);
 
+/* "<dir>/<name>", terminated. PK_OK, or PK_E_TOO_BIG and a beginning of it. */
+int pk_path_join(char *out, size_t cap_bytes, const char *dir, const char *name);
+
 /* True when every byte is in [A-Za-z0-9_-] (and `extra`), length 1..max. For ids (WIRE "Ids"). */
 bool pk_text_is_id(struct pk_str s, const char *extra, uint32_t max_bytes);
 bool pk_text_is_utf8(struct pk_str s);

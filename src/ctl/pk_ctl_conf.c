@@ -154,12 +154,7 @@ struct listing {
 static void read_listed(void *arg, const char *name) {
     const struct listing *l = arg;
     char path[PK_CTL_CONF_PATH_BYTES * 2];
-    struct pk_buf b;
-    pk_buf_init(&b, path, sizeof path);
-    pk_buf_puts(&b, l->dir);
-    pk_buf_putc(&b, '/');
-    pk_buf_puts(&b, name);
-    if (!b.is_cut) {
+    if (pk_path_join(path, sizeof path, l->dir, name) == PK_OK) {
         (void)read_one(l->c, l->conf, path);
     }
 }

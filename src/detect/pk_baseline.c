@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/pk_assert.h"
+
 enum {
     DAYS = PK_BASELINE_DAYS,
     HOURS = PK_BASELINE_HOURS,
@@ -32,6 +34,7 @@ static float unpack(uint16_t packed) {
 
 /* Of n >= 1 numbers, which are put in order. */
 static float median(float *v, uint32_t n) {
+    PK_ASSERT(n > 0);
     for (uint32_t i = 1; i < n; i++) {
         const float x = v[i];
         uint32_t at = i;

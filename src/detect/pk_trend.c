@@ -53,7 +53,8 @@ static double kendall_tau(const struct pk_trend *t) {
             sum += t->value[j] > t->value[i] ? 1 : t->value[j] < t->value[i] ? -1 : 0;
         }
     }
-    return (double)sum / (double)(t->count * (t->count - 1u) / 2u);
+    const uint32_t pairs = t->count * (t->count - 1u) / 2u;
+    return (double)sum / (double)pairs;
 }
 
 static void estimate(struct pk_trend *t) {

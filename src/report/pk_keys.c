@@ -151,15 +151,10 @@ struct walk {
 static void load_one(void *arg, const char *name) {
     struct walk *w = arg;
     char path[256];
-    struct pk_buf b;
     if (w->err != PK_OK) {
         return;
     }
-    pk_buf_init(&b, path, sizeof path);
-    pk_buf_puts(&b, w->dir);
-    pk_buf_putc(&b, '/');
-    pk_buf_puts(&b, name);
-    if (b.is_cut) {
+    if (pk_path_join(path, sizeof path, w->dir, name) != PK_OK) {
         w->err = fail(w->diag, name, 0, 0, "the path is too long");
         return;
     }

@@ -124,19 +124,10 @@ int pk_probe_main(void) {
     return pk_platform_result(PK_ROLE_FD, &frame) == PK_OK ? PK_EXIT_OK : PK_EXIT_FAILED;
 }
 
-static bool path_of(char *out, uint32_t cap_bytes, const char *dir, const char *name) {
-    struct pk_buf b;
-    pk_buf_init(&b, out, cap_bytes);
-    pk_buf_puts(&b, dir);
-    pk_buf_putc(&b, '/');
-    pk_buf_puts(&b, name);
-    return !b.is_cut;
-}
-
 static pid_t read_pid(const char *run_dir) {
     char path[200], text[24];
     uint64_t pid = 0;
-    if (!path_of(path, sizeof path, run_dir, "picketd.pid")) {
+    if (pk_path_join(path, sizeof path, run_dir, "picketd.pid") != PK_OK) {
         return 0;
     }
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -174,7 +165,7 @@ int pk_dump_state_main(const struct pk_options *options) {
     static struct pk_super_config config; /* too big for the stack */
     char path[200];
     if (load_config(options, &config) != PK_OK ||
-        !path_of(path, sizeof path, config.state_dir, PK_DUMP_FILE)) {
+        pk_path_join(path, sizeof path, config.state_dir, PK_DUMP_FILE) != PK_OK) {
         return PK_EXIT_DAEMON_CONFIG;
     }
     struct stat before, now;

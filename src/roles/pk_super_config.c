@@ -250,11 +250,7 @@ static void load_file(struct load *l, const char *path) {
 static void load_conf_d(void *arg, const char *name) {
     struct load *l = arg;
     char path[PK_SUPER_CONFIG_PATH_BYTES * 2];
-    struct pk_buf b;
-    pk_buf_init(&b, path, sizeof path);
-    pk_buf_puts(&b, l->dir);
-    pk_buf_putc(&b, '/');
-    pk_buf_puts(&b, name);
+    (void)pk_path_join(path, sizeof path, l->dir, name);
     if (l->err == PK_OK) {
         load_file(l, path);
     }

@@ -2,9 +2,7 @@
 
 #include <string.h>
 
-#include "base/pk_hash.h"
-
-enum { PLACES_MAGIC = 0x50504C43, PLACES_VERSION = 1, CRC_BYTES = 4 };
+enum { PLACES_MAGIC = 0x50504C43, PLACES_VERSION = 1 };
 
 int pk_super_places_pack(const struct pk_super_places *s, const struct pk_inlets *table, void *out,
                          uint32_t cap_bytes) {
@@ -25,17 +23,8 @@ int pk_super_places_pack(const struct pk_super_places *s, const struct pk_inlets
         pk_put_u32(&w, place->check);
         pk_put_u8(&w, (uint8_t)(place->zone_quarters + PK_INLET_ZONE_QUARTERS_MAX));
     }
-    pk_put_u32(&w, pk_crc32c(0, out, w.n));
+    pk_put_crc(&w);
     return w.is_full ? PK_E_FULL : (int)w.n;
-}
-
-static bool is_whole(const void *p, uint32_t n) {
-    if (n < CRC_BYTES) {
-        return false;
-    }
-    struct pk_reader tail;
-    pk_reader_init(&tail, (const uint8_t *)p + n - CRC_BYTES, CRC_BYTES);
-    return pk_get_u32(&tail) == pk_crc32c(0, p, n - CRC_BYTES);
 }
 
 static int find(const struct pk_inlets *table, struct pk_str name, struct pk_str path) {
@@ -69,7 +58,7 @@ int pk_super_places_unpack(struct pk_super_places *s, const struct pk_inlets *ta
                            uint32_t n) {
     struct pk_reader in;
     memset(s, 0, sizeof *s);
-    pk_reader_init(&in, p, is_whole(p, n) ? n - CRC_BYTES : 0);
+    pk_reader_init_crc(&in, p, n);
     const bool is_ours = pk_get_u32(&in) == PLACES_MAGIC && pk_get_u8(&in) == PLACES_VERSION;
     const struct pk_str cursor = pk_get_text(&in);
     int err = is_ours && !in.is_bad && (cursor.n == 0 || pk_inlet_is_cursor(cursor)) ? PK_OK : PK_E_CORRUPT;

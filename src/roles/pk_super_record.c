@@ -1,8 +1,6 @@
 #include "roles/pk_super_record.h"
 
-#include "base/pk_hash.h"
-
-enum { RECORD_MAGIC = 0x50535550, RECORD_VERSION = 1, CRC_BYTES = 4 };
+enum { RECORD_MAGIC = 0x50535550, RECORD_VERSION = 1 };
 
 int pk_super_record_pack(const struct pk_super_record *r, struct pk_budget *budget, void *out,
                          uint32_t cap_bytes) {
@@ -21,23 +19,14 @@ int pk_super_record_pack(const struct pk_super_record *r, struct pk_budget *budg
             pk_put_text(&w, pk_str_make((const char *)counter.value, counter.value_bytes));
         }
     }
-    pk_put_u32(&w, pk_crc32c(0, out, w.n));
+    pk_put_crc(&w);
     return w.is_full ? PK_E_FULL : (int)w.n;
-}
-
-static bool is_whole(const void *p, uint32_t n) {
-    if (n < CRC_BYTES) {
-        return false;
-    }
-    struct pk_reader tail;
-    pk_reader_init(&tail, (const uint8_t *)p + n - CRC_BYTES, CRC_BYTES);
-    return pk_get_u32(&tail) == pk_crc32c(0, p, n - CRC_BYTES);
 }
 
 int pk_super_record_unpack(struct pk_super_record *r, struct pk_budget *budget, const void *p, uint32_t n,
                            const struct pk_stamp *now) {
     struct pk_reader in;
-    pk_reader_init(&in, p, is_whole(p, n) ? n - CRC_BYTES : 0);
+    pk_reader_init_crc(&in, p, n);
     struct pk_super_record read = {0};
     const bool is_ours = pk_get_u32(&in) == RECORD_MAGIC && pk_get_u8(&in) == RECORD_VERSION;
     read.boot_epoch = pk_get_u32(&in);

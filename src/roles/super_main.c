@@ -42,15 +42,10 @@ int pk_supervisor_check(const struct pk_options *options) {
 /* The roles start in "/": a relative path would mean another file to them. */
 static const char *absolute(const char *path, char *out, uint32_t cap_bytes) {
     char folder[PATH_MAX];
-    struct pk_buf b;
     if (path[0] == '/' || getcwd(folder, sizeof folder) == NULL) {
         return path;
     }
-    pk_buf_init(&b, out, cap_bytes);
-    pk_buf_puts(&b, folder);
-    pk_buf_putc(&b, '/');
-    pk_buf_puts(&b, path);
-    return b.is_cut ? path : out;
+    return pk_path_join(out, cap_bytes, folder, path) == PK_OK ? out : path;
 }
 
 int pk_supervisor_main(const struct pk_options *options) {

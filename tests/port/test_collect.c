@@ -127,6 +127,8 @@ PK_TEST(parse_mount__writable_or_not) {
         CHECK(is_readonly == cases[i].is_readonly);
     }
     bool is_readonly = false;
+    CHECK_EQ_INT(pk_proc_parse_mount(pk_str_of("x /a\\0 0b ext4 ro 0 0"), "/a b", &is_readonly),
+                 PK_E_NOT_FOUND);
     CHECK_EQ_INT(pk_proc_parse_mount(pk_str_of("x /a\\040b\\134 ext4 ro 0 0"), "/a b\\", &is_readonly),
                  PK_OK);
     CHECK(is_readonly);

@@ -1,4 +1,4 @@
-/* ctest: lane=ci timeout=1500 trees=host,asan
+/* ctest: lane=ci timeout=1500 trees=host
  * Five hundred seeds of the simulated world. */
 #include "support/pk_test.h"
 #include "support/sim_world.h"

@@ -121,8 +121,31 @@ PK_TEST(reader_done__bytes_left_over__is_false) {
     CHECK(pk_reader_done(&r));
 }
 
+PK_TEST(crc__every_flipped_bit_and_every_cut__reads_nothing) {
+    uint8_t bytes[11];
+    struct pk_writer w;
+    struct pk_reader r;
+    pk_writer_init(&w, bytes, sizeof bytes);
+    pk_put_text(&w, pk_str_of("hello"));
+    pk_put_crc(&w);
+    REQUIRE(!w.is_full && w.n == sizeof bytes);
+    pk_reader_init_crc(&r, bytes, sizeof bytes);
+    CHECK(pk_str_eq_c(pk_get_text(&r), "hello"));
+    CHECK(pk_reader_done(&r));
+    for (uint32_t bit = 0; bit < 8u * sizeof bytes; bit++) {
+        bytes[bit / 8u] ^= (uint8_t)(1u << bit % 8u);
+        pk_reader_init_crc(&r, bytes, sizeof bytes);
+        CHECK_EQ_U64(r.n, 0);
+        bytes[bit / 8u] ^= (uint8_t)(1u << bit % 8u);
+    }
+    for (uint32_t n = 0; n < sizeof bytes; n++) {
+        pk_reader_init_crc(&r, bytes, n);
+        CHECK_EQ_U64(r.n, 0);
+    }
+}
+
 PK_TEST_MAIN(put__each_width__is_little_endian, put__what_does_not_fit__writes_nothing_and_nothing_after_it,
              put_text__without_room_for_all__puts_not_even_the_length,
              put_text__at_the_length_limit__fits_and_one_more_does_not,
              get__past_the_end__gives_zeros_and_stays_bad, get_text__length_beyond_the_end__is_bad_and_empty,
-             reader_done__bytes_left_over__is_false)
+             reader_done__bytes_left_over__is_false, crc__every_flipped_bit_and_every_cut__reads_nothing)

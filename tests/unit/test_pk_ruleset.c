@@ -302,7 +302,7 @@ PK_TEST(load__files_again__leaves_the_stored_ones_above) {
     CHECK_STR(diag.message, "there is no [rule NAME]");
     CHECK_EQ_INT(put_text(RULE("d", "") RULE("e", "")), PK_E_CONFIG);
     CHECK_EQ_U64(diag.line, 6);
-    CHECK_EQ_INT(put_text(RULE("d", "keys = 60000\n")), PK_E_CONFIG);
+    CHECK_EQ_INT(put_text(RULE("d", "keys = 4000000000\n")), PK_E_CONFIG);
     CHECK(has_text(pk_ruleset_find(&set, pk_str_of("b")), "stored") && row("c") != NULL && row("d") == NULL);
 }
 

@@ -520,8 +520,17 @@ PK_TEST(plain_run__every_byte_at_every_place__ends_where_it_is_not_printed) {
     }
 }
 
-PK_TEST_MAIN(str_eq__lengths_and_empties__compare_whole, str_trim__white_space_at_both_ends__goes,
-             str_split__empty_pieces__are_given_and_the_end_is_told, str_copy__fits_or_not__all_or_nothing,
+PK_TEST(path_join__fits_to_the_last_byte_or_says_so) {
+    char out[8];
+    CHECK_EQ_INT(pk_path_join(out, sizeof out, "/a", "bcde"), PK_OK);
+    CHECK_STR(out, "/a/bcde");
+    CHECK_EQ_INT(pk_path_join(out, sizeof out, "/a", "bcdef"), PK_E_TOO_BIG);
+    CHECK_STR(out, "/a/");
+}
+
+PK_TEST_MAIN(path_join__fits_to_the_last_byte_or_says_so, str_eq__lengths_and_empties__compare_whole,
+             str_trim__white_space_at_both_ends__goes, str_split__empty_pieces__are_given_and_the_end_is_told,
+             str_copy__fits_or_not__all_or_nothing,
              str_copy_cut__in_the_middle_of_a_character__cuts_before_it, parse_u64__limits_and_forms,
              parse_i64__limits_and_forms, parse_hex_u64__limits_and_forms,
              parse_double__accepted_and_refused_forms, parse_duration_ms__units_and_limits,
