@@ -241,9 +241,17 @@ struct pk_agent_learned {
     uint64_t saved_count, saved_bytes, taken_count, strange_count, full_count;
 };
 
-enum { PK_AGENT_TABLES = 34 };
+enum { PK_AGENT_TABLES = 36 };
+/* ---- tables ---- */
+struct pk_agent_table {
+    const char *name;
+    uint64_t capacity, used, high, drops, bytes;
+    bool is_known; /* what it holds follows from the configuration, stands in the summary elsewhere, or is
+                      full by nature (rings, caches) */
+};
 /* What the summary is made from. */
 struct pk_agent_summary {
+    struct pk_agent_table rows[PK_AGENT_TABLES];
     struct pk_summary_table tables[PK_AGENT_TABLES];
     struct pk_summary_type types[PK_INC_TYPE_COUNT];
     struct pk_summary_loss losses[16];

@@ -229,13 +229,6 @@ int pk_agent_card_restore(struct pk_agent *a, struct pk_str value);
 /* Every changed report card into the batch, as far as there is room. */
 void pk_agent_journal_cards(struct pk_agent *a);
 
-/* ---- tables ---- */
-struct pk_agent_table {
-    const char *name;
-    uint64_t capacity, used, high, drops, bytes;
-    bool is_known; /* what it holds follows from the configuration, stands in the summary elsewhere, or is
-                      full by nature (rings, caches) */
-};
 /* Before a batch leaves: whatever fills these tables is in one. */
 void pk_agent_note_high(struct pk_agent *a);
 void pk_agent_note_connections(struct pk_agent *a);

@@ -497,7 +497,7 @@ static int list_approvals(struct pk_agent *a, struct pk_json_writer *w) {
 }
 
 static int show_memory(struct pk_agent *a, struct pk_json_writer *w) {
-    struct pk_agent_table t[PK_AGENT_TABLES];
+    struct pk_agent_table *t = a->summary.rows;
     const uint32_t n = pk_agent_tables(a, t);
     pk_jw_object(w, "result");
     pk_jw_u64(w, "agent_bytes", sizeof *a);

@@ -73,7 +73,7 @@ static int restore_incident(struct restore *r, struct pk_str value) {
     if (is_open != r->wants_open) {
         return PK_OK;
     }
-    const int err = pk_incidents_restore(&a->incidents, &a->incident);
+    const int err = pk_incidents_restore(&a->incidents, &a->incident, &a->now);
     if (err < 0 && err != PK_E_FULL) {
         r->bad_count++;
     }

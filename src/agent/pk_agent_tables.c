@@ -178,7 +178,7 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
 }
 
 void pk_agent_print_budget(struct pk_agent *a, struct pk_buf *out) {
-    struct pk_agent_table t[PK_AGENT_TABLES];
+    struct pk_agent_table *t = a->summary.rows;
     const uint32_t n = pk_agent_tables(a, t);
     uint64_t sum = 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -276,7 +276,7 @@ static void summarise_types_and_actions(const struct pk_agent *a, struct pk_agen
 }
 
 void pk_agent_summary(struct pk_agent *a, struct pk_agent_summary *s) {
-    struct pk_agent_table t[PK_AGENT_TABLES];
+    struct pk_agent_table *t = s->rows;
     struct pk_store_status store;
     struct pk_summary *m = &s->summary;
     memset(s, 0, sizeof *s);

@@ -46,3 +46,9 @@ uint32_t pk_bitset_next_set(const uint64_t *words, uint32_t bits, uint32_t from)
     }
     return bits;
 }
+
+void pk_bitset_or(uint64_t *into, const uint64_t *other, uint32_t bits) {
+    for (uint32_t i = 0; i < PK_BITSET_WORDS(bits); i++) {
+        into[i] |= other[i];
+    }
+}

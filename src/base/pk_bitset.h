@@ -13,4 +13,6 @@ bool pk_bitset_has(const uint64_t *words, uint32_t bits, uint32_t index);
 uint32_t pk_bitset_count(const uint64_t *words, uint32_t bits);
 /* First set bit at or after `from`; `bits` when there is none. */
 uint32_t pk_bitset_next_set(const uint64_t *words, uint32_t bits, uint32_t from);
+/* into := into or other, whole words. */
+void pk_bitset_or(uint64_t *into, const uint64_t *other, uint32_t bits);
 #endif

@@ -52,7 +52,8 @@ void pk_incidents_set_next_number(struct pk_incidents *t, uint32_t next_number) 
     }
 }
 
-int pk_incidents_restore(struct pk_incidents *t, const struct pk_incident *record) {
+int pk_incidents_restore(struct pk_incidents *t, const struct pk_incident *record,
+                         const struct pk_stamp *now) {
     if (pk_incident_check(record) != PK_OK) {
         return PK_E_BAD_FIELD;
     }

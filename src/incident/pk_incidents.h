@@ -48,7 +48,8 @@ void pk_incidents_configure(struct pk_incidents *t, const struct pk_incidents_se
  * already there); PK_E_BAD_FIELD (a value no record may have); PK_E_FULL (counted in dropped_by_severity when
  * it was open: restore open ones first). The next number rises above it.
  * The caller remarks on it (PK_TL_RESTORED): it knows whether a rule watches for its end. */
-PK_MUST_USE int pk_incidents_restore(struct pk_incidents *t, const struct pk_incident *record);
+PK_MUST_USE int pk_incidents_restore(struct pk_incidents *t, const struct pk_incident *record,
+                                     const struct pk_stamp *now);
 /* The stored "next number"; the higher of this and what restore saw wins. Store pk_incidents.next_number with
  * every created incident. */
 void pk_incidents_set_next_number(struct pk_incidents *t, uint32_t next_number);

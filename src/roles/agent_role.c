@@ -160,9 +160,9 @@ static int read_secret(uint32_t link, const char *key, const char *path, char *t
 }
 
 /* One line of hexadecimal digits. */
-static int read_psk(const char *path, struct pk_str *out) {
+static int read_psk(uint32_t link, const char *path, struct pk_str *out) {
     struct pk_str text;
-    int err = read_pem(path, role.ca, &text);
+    int err = read_secret(link, "psk_file", path, role.ca, &text);
     const struct pk_str line = pk_str_trim(text);
     const uint32_t n = line.n / 2;
     bool is_hex = line.n % 2 == 0 && n <= PK_PSK_BYTES_MAX;
@@ -172,7 +172,7 @@ static int read_psk(const char *path, struct pk_str *out) {
         role.key[i] = (char)byte;
     }
     if (err == PK_OK && !is_hex) {
-        say(PK_LOG_ERROR, path, "not a line of 32 to 128 hexadecimal digits");
+        say_tls(link, "psk_file", "{}: not a line of 32 to 128 hexadecimal digits", path);
         err = PK_E_BAD_MSG;
     }
     pk_zero(role.ca, sizeof role.ca);
@@ -201,7 +201,7 @@ static int prepare_tls(uint32_t link, bool has_links) {
         err = read_secret(link, "key", b->key, role.key, &tls.key);
     }
     if (err == PK_OK && b->psk_file[0] != '\0') {
-        err = read_psk(b->psk_file, &tls.psk);
+        err = read_psk(link, b->psk_file, &tls.psk);
     }
     if (err != PK_OK) {
         pk_zero(role.key, sizeof role.key);

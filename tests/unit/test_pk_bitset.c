@@ -72,6 +72,20 @@ PK_TEST(bitset__random_operations__agree_with_an_array_of_bools) {
     }
 }
 
+PK_TEST(bitset_or__two_sets__is_their_union) {
+    uint64_t a[PK_BITSET_WORDS(BITS)];
+    uint64_t b[PK_BITSET_WORDS(BITS)];
+    pk_bitset_clear_all(a, BITS);
+    pk_bitset_clear_all(b, BITS);
+    pk_bitset_set(a, BITS, 1);
+    pk_bitset_set(b, BITS, 1);
+    pk_bitset_set(b, BITS, 129);
+    pk_bitset_or(a, b, BITS);
+    CHECK_EQ_U64(pk_bitset_count(a, BITS), 2);
+    CHECK(pk_bitset_has(a, BITS, 129));
+    CHECK_EQ_U64(pk_bitset_count(b, BITS), 2);
+}
+
 PK_TEST(bitset__index_out_of_range__asserts) {
     static uint64_t words[PK_BITSET_WORDS(BITS)];
     CHECK_PANICS(pk_bitset_set(words, BITS, BITS));
@@ -82,4 +96,4 @@ PK_TEST(bitset__index_out_of_range__asserts) {
 
 PK_TEST_MAIN(bitset__index_out_of_range__asserts, bitset__first_and_last_bit_of_each_word__are_kept_apart,
              bitset_next__nothing_left__is_the_size, bitset_words__of_sizes__round_up,
-             bitset__random_operations__agree_with_an_array_of_bools)
+             bitset__random_operations__agree_with_an_array_of_bools, bitset_or__two_sets__is_their_union)

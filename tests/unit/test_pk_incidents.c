@@ -252,11 +252,11 @@ PK_TEST(restore__open_ones_wait_for_their_rule_and_numbers_go_on) {
     now.boot = 5;
     now.mono_ms = 100;
     pk_incidents_init(&t, &RIG_CRYPTO, pk_str_of("gw"), 5, &s);
-    CHECK_EQ_INT(pk_incidents_restore(&t, &stored[0]), PK_OK);
-    CHECK_EQ_INT(pk_incidents_restore(&t, &stored[0]), PK_E_CONFLICT);
-    CHECK_EQ_INT(pk_incidents_restore(&t, &stored[1]), PK_OK);
+    CHECK_EQ_INT(pk_incidents_restore(&t, &stored[0], &now), PK_OK);
+    CHECK_EQ_INT(pk_incidents_restore(&t, &stored[0], &now), PK_E_CONFLICT);
+    CHECK_EQ_INT(pk_incidents_restore(&t, &stored[1], &now), PK_OK);
     stored[1].status = 77;
-    CHECK_EQ_INT(pk_incidents_restore(&t, &stored[1]), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_incidents_restore(&t, &stored[1], &now), PK_E_BAD_FIELD);
     const struct pk_incident *i = pk_incidents_next_unconfirmed(&t, &cursor);
     REQUIRE(i != NULL);
     CHECK_EQ_U64(i->number, 1);
