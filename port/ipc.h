@@ -85,7 +85,15 @@ struct pk_ipc_inlet_fd {
     int32_t zone_quarters;
     uint32_t start; /* enum pk_ipc_inlet_start */
 };
-enum pk_ipc_phase { PK_IPC_PHASE_ACT = 0, PK_IPC_PHASE_VERIFY = 1 };
+/* SNAPSHOT is never asked for: it is the first part of an ACT. */
+enum pk_ipc_phase {
+    PK_IPC_PHASE_ACT = 0,
+    PK_IPC_PHASE_VERIFY = 1,
+    PK_IPC_PHASE_SNAPSHOT = 2,
+    PK_IPC_PHASE_UNDO = 3
+};
+/* What the supervisor did by itself after an ACT that did not end well. */
+enum pk_ipc_undo { PK_IPC_UNDO_NONE, PK_IPC_UNDO_DONE, PK_IPC_UNDO_FAILED };
 struct pk_ipc_run {
     uint32_t
         actions_crc; /* of the table the index belongs to: refused as stale when the supervisor's differs */
@@ -122,8 +130,10 @@ struct pk_ipc_done {
     int32_t exit_code;
     uint32_t duration_ms;
     uint8_t is_timed_out, phase;
-    uint16_t step; /* argv line that ended it, from 0 */
-    uint32_t reserved;
+    uint16_t step;     /* argv line that ended it, from 0 */
+    uint8_t undo;      /* enum pk_ipc_undo; exit_code, phase and step are of what went wrong before */
+    uint8_t undo_exit; /* 0..255 */
+    uint16_t reserved;
     uint64_t output_bytes;
 };
 struct pk_ipc_resolved {

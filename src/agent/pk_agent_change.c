@@ -301,6 +301,62 @@ static int mitigate(struct pk_agent *a, const struct pk_request *q, struct pk_js
     return PK_OK;
 }
 
+/* The undo lines of the run's row as they would be run, one text each. */
+static void put_commands(const struct pk_agent *a, const struct pk_run *run, struct pk_json_writer *w) {
+    const struct pk_action_table *t = pk_agent_actions(a);
+    const char *argv[PK_ACTION_ARGV_MAX];
+    char snapshot[PK_ACTION_SNAPSHOT_BYTES], line[512];
+    struct pk_action_words words = {.target = run->target, .snapshot = snapshot};
+    const bool is_named =
+        pk_action_snapshot_path(a->config.state_dir, run->action, run->target, snapshot) == PK_OK;
+    pk_jw_array(w, "commands");
+    for (uint32_t step = 0; is_named && step < PK_ACTION_STEPS; step++) {
+        const int argc = pk_action_argv(t, (uint32_t)run->action_index, PK_PHASE_UNDO, step, &words, argv);
+        struct pk_buf b;
+        pk_buf_init(&b, line, sizeof line);
+        for (int k = 0; k < argc; k++) {
+            pk_buf_puts(&b, k > 0 ? " " : "");
+            pk_buf_puts(&b, argv[k]);
+        }
+        if (argc > 0) {
+            pk_jw_cstr(w, NULL, line);
+        }
+    }
+    pk_jw_array_end(w);
+}
+
+static int undo(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+    const uint64_t wanted = pk_args_u64(&q->args, "run", 0);
+    const uint32_t id = wanted > UINT32_MAX ? 0 : (uint32_t)wanted;
+    const char *why = NULL;
+    int64_t err = pk_respond_undo_check(&a->respond, id, &why);
+    if (err < 0) {
+        return pk_agent_fail(a, (int)err, why);
+    }
+    if (!pk_args_bool(&q->args, "dry_run")) {
+        err = pk_respond_undo(&a->respond, id, pk_str_of(q->who), q->role, &a->now);
+    }
+    if (err < 0) {
+        return pk_agent_fail(a, (int)err,
+                             err == PK_E_CONFLICT ? "the action runs again" : pk_err_text((int)err));
+    }
+    const struct pk_run *of = pk_respond_get(&a->respond, id);
+    const struct pk_run *r = pk_respond_get(&a->respond, (uint32_t)err);
+    pk_jw_object(w, "result");
+    pk_jw_u64(w, "undoes", id);
+    if (r != NULL) {
+        pk_jw_u64(w, "run", r->id);
+        pk_jw_cstr(w, "state", pk_run_state_word(r->state));
+    }
+    if (of != NULL) {
+        pk_jw_cstr(w, "action", of->action);
+        pk_jw_cstr(w, "target", of->target);
+        put_commands(a, of, w);
+    }
+    pk_jw_object_end(w);
+    return PK_OK;
+}
+
 static int decide(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
     uint32_t boot = 0, run = 0;
     const struct pk_str word = pk_args_text(&q->args, "decision");
@@ -338,6 +394,7 @@ static int set_mode(struct pk_agent *a, const struct pk_request *q, struct pk_js
     a->mode = mode;
     const struct pk_respond_settings settings = {.mode = mode,
                                                  .is_safe_mode = a->config.is_safe_mode,
+                                                 .is_auto_rollback = a->config.is_auto_rollback,
                                                  .approval_timeout_ms = a->config.approval_timeout_ms};
     pk_respond_configure(&a->respond, &settings);
     pk_jw_object(w, "result");
@@ -394,6 +451,8 @@ int pk_agent_change(struct pk_agent *a, const struct pk_request *q, struct pk_js
         return send_event(a, q, w);
     case PK_CMD_MITIGATE:
         return mitigate(a, q, w);
+    case PK_CMD_UNDO:
+        return undo(a, q, w);
     case PK_CMD_APPROVAL_DECIDE:
         return decide(a, q, w);
     case PK_CMD_MODE_SET:
@@ -433,7 +492,9 @@ static void audit_command(struct pk_agent *a, const struct pk_request *q, int er
         pk_buf_puts(&b, ", ");
         pk_buf_puts(&b, a->rule_note);
     }
-    if ((q->cmd == PK_CMD_MITIGATE || q->cmd == PK_CMD_APPROVAL_DECIDE) && pk_args_has(&q->args, "reason")) {
+    const bool has_reason =
+        q->cmd == PK_CMD_MITIGATE || q->cmd == PK_CMD_UNDO || q->cmd == PK_CMD_APPROVAL_DECIDE;
+    if (has_reason && pk_args_has(&q->args, "reason")) {
         char reason[PK_AUDIT_TEXT_BYTES];
         pk_buf_puts(&b, ", reason: ");
         const uint32_t room = b.cap_bytes - b.n;

@@ -102,6 +102,7 @@ static void on_done(struct pk_agent *a, const struct pk_ipc_frame *f) {
                             &a->now);
     }
     a->run_output_run = 0;
+    pk_respond_on_undone(&a->respond, f->id, d.undo);
     pk_respond_on_done(&a->respond, f->id, d.phase, d.exit_code, d.is_timed_out != 0, d.duration_ms, &a->now);
 }
 

@@ -233,6 +233,7 @@ static void open_modules(struct pk_agent *a) {
     pk_incidents_set_next_number(&a->incidents, a->meta.next_incident_number);
     const struct pk_respond_settings settings = {.mode = a->config.mode,
                                                  .is_safe_mode = a->config.is_safe_mode,
+                                                 .is_auto_rollback = a->config.is_auto_rollback,
                                                  .approval_timeout_ms = a->config.approval_timeout_ms};
     pk_respond_init(&a->respond, pk_agent_actions(a), &a->incidents, a->now.boot, &settings);
     pk_audit_log_init(&a->audit, &a->port->crypto, a->meta.boot == 0 ? NULL : &a->meta);

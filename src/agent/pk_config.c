@@ -123,6 +123,7 @@ static const struct key_row KEYS[] = {
     {S_AGENT, V_TEXT, "group", C(group), 1, 32, NULL},
     {S_AGENT, V_WORD, "mode", C(mode), 0, 0, MODE_WORDS},
     {S_AGENT, V_BOOL, "safe_mode", C(is_safe_mode), 0, 1, NULL},
+    {S_AGENT, V_BOOL, "auto_rollback", C(is_auto_rollback), 0, 1, NULL},
     {S_AGENT, V_WORD, "seal", C(seal), 0, 0, SEAL_WORDS},
     {S_AGENT, V_WORD, "log", C(log_level), 0, 0, LOG_WORDS},
     {S_AGENT, V_WORD, "clock", C(clock), 0, 0, CLOCK_WORDS},
@@ -250,6 +251,7 @@ void pk_config_defaults(struct pk_config *c) {
     memcpy(c->group, "picket", sizeof "picket");
     c->mode = PK_MODE_SAFE;
     c->is_safe_mode = true;
+    c->is_auto_rollback = true;
     c->seal = PK_SEAL_REQUIRED;
     c->log_level = PK_LOG_NOTICE;
     c->collect_ms[PK_COLLECT_CPU] = 5000;

@@ -23,6 +23,7 @@ int pk_ctl_do_explain_states(struct pk_ctl *c); /* pk_ctl_states.c */
 int pk_ctl_do_rules(struct pk_ctl *c);
 int pk_ctl_do_rule_put(struct pk_ctl *c); /* pk_ctl_rule_put.c */
 int pk_ctl_do_decide(struct pk_ctl *c);
+int pk_ctl_do_undo(struct pk_ctl *c);
 int pk_ctl_do_mode(struct pk_ctl *c);
 int pk_ctl_do_doctor(struct pk_ctl *c); /* pk_ctl_doctor.c */
 int pk_ctl_do_watch(struct pk_ctl *c);  /* pk_ctl_watch.c */

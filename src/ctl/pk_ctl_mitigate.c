@@ -1,4 +1,4 @@
-/* `incidents mitigate`: what can be run for an incident, and running it. */
+/* `incidents mitigate`: what can be run for an incident, and running it. `undo`: taking it back. */
 #include "ctl/pk_ctl_call.h"
 #include "ctl/pk_ctl_handlers.h"
 #include "incident/pk_incident_id.h"
@@ -217,5 +217,16 @@ int pk_ctl_do_mitigate(struct pk_ctl *c) {
     }
     pk_ctl_show(c, c->command->view, result);
     /* It was taken, but does not run before somebody says so. */
+    return awaits_approval(result) ? pk_err_exit_code(PK_E_NEEDS_APPROVAL) : 0;
+}
+
+int pk_ctl_do_undo(struct pk_ctl *c) {
+    struct pk_str args_json, result;
+    int exit_code = run_args(c, NULL, &args_json);
+    exit_code = exit_code != 0 ? exit_code : pk_ctl_ask_or_fail(c, PK_CMD_UNDO, args_json, &result);
+    if (exit_code != 0) {
+        return exit_code;
+    }
+    pk_ctl_show(c, c->command->view, result);
     return awaits_approval(result) ? pk_err_exit_code(PK_E_NEEDS_APPROVAL) : 0;
 }

@@ -12,14 +12,22 @@
 enum pk_risk { PK_RISK_LOW, PK_RISK_MEDIUM, PK_RISK_HIGH, PK_RISK_CRITICAL, PK_RISK_COUNT };
 /* What running it costs the users of the machine. */
 enum pk_action_cost { PK_COST_NONE, PK_COST_SLOW, PK_COST_OUTAGE, PK_COST_COUNT };
-enum pk_action_phase { PK_PHASE_ACT, PK_PHASE_VERIFY, PK_PHASE_COUNT }; /* same values as enum pk_ipc_phase */
+enum pk_action_phase {
+    PK_PHASE_ACT, /* same values as enum pk_ipc_phase */
+    PK_PHASE_VERIFY,
+    PK_PHASE_SNAPSHOT, /* runs before ACT, as part of it */
+    PK_PHASE_UNDO,
+    PK_PHASE_COUNT
+};
 
 enum {
     PK_ACTION_NAME_BYTES = 33,
     PK_ACTION_TARGET_BYTES = 64, /* [A-Za-z0-9_.:@-]{1,63}, never starting with '-', and the terminator: fits
                                     PK_IPC_TARGET_BYTES */
     PK_ACTION_STEPS = 4,         /* argv lines of a phase */
-    PK_ACTION_ARGV_MAX = 24      /* words of a line and the NULL; PK_ARGV_MAX of port.h */
+    PK_ACTION_ARGV_MAX = 24,     /* words of a line and the NULL; PK_ARGV_MAX of port.h */
+    PK_ACTION_ROOM_BYTES = 512,  /* words of a line that hold the target, terminated */
+    PK_ACTION_SNAPSHOT_BYTES = 288
 };
 
 struct pk_action_step {
@@ -68,10 +76,21 @@ const char *pk_action_target(const struct pk_action_table *t, uint32_t index, ui
  * disabled). */
 PK_MUST_USE int pk_action_check_target(const struct pk_action_table *t, uint32_t index, struct pk_str target,
                                        bool *out_is_critical);
-/* Fills argv with pointers into the table and, for {target}, `target` itself (kept by reference, must be
- * checked before). Words, PK_E_NOT_FOUND when the phase has no such step. argv is NULL-terminated. */
+/* What a line is filled with; kept by reference, target must be checked before. */
+struct pk_action_words {
+    const char *target, *snapshot;
+    char room[PK_ACTION_ROOM_BYTES]; /* of the words that have the target in the middle */
+};
+/* Fills argv with pointers into the table and into *words. Words, PK_E_NOT_FOUND when the phase has no such
+ * step, PK_E_TOO_BIG when room does not hold them. argv is NULL-terminated. */
 PK_MUST_USE int pk_action_argv(const struct pk_action_table *t, uint32_t index, uint8_t phase, uint32_t step,
-                               const char *target, const char *argv[PK_ACTION_ARGV_MAX]);
+                               struct pk_action_words *words, const char *argv[PK_ACTION_ARGV_MAX]);
+/* Where the row keeps what it must remember of this target: `undo.NAME` or `undo.NAME@TARGET` in root's own
+ * folder below the state folder. PK_OK or PK_E_TOO_BIG. */
+PK_MUST_USE int pk_action_snapshot_path(const char *state_dir, const char *name, const char *target,
+                                        char out[PK_ACTION_SNAPSHOT_BYTES]);
+/* Under which name undoing is counted: apart from the action, whose cooldown would be in its way. */
+void pk_action_undo_name(const char *name, char out[PK_ACTION_NAME_BYTES + 8]);
 bool pk_action_target_is_valid(struct pk_str target);
 
 const char *pk_risk_word(uint8_t risk);

@@ -30,6 +30,8 @@ enum action_key {
     KEY_ASK_IN_SAFE_MODE,
     KEY_ARGV,
     KEY_VERIFY,
+    KEY_SNAPSHOT,
+    KEY_UNDO,
     KEY_VERIFY_WITHIN,
     KEY_TARGETS,
     KEY_CRITICAL_TARGETS,
@@ -48,6 +50,8 @@ static const char *const KEY_WORDS[KEY_COUNT] = {[KEY_ABOUT] = "about",
                                                  [KEY_ASK_IN_SAFE_MODE] = "ask_in_safe_mode",
                                                  [KEY_ARGV] = "argv",
                                                  [KEY_VERIFY] = "verify",
+                                                 [KEY_SNAPSHOT] = "snapshot",
+                                                 [KEY_UNDO] = "undo",
                                                  [KEY_VERIFY_WITHIN] = "verify_within",
                                                  [KEY_TARGETS] = "targets",
                                                  [KEY_CRITICAL_TARGETS] = "critical_targets",
@@ -115,18 +119,31 @@ static int check_word(struct parse *p, struct pk_str word, uint32_t index) {
             return fail_at_value(p, "no quotes: there is no shell, words are split at blanks: {}", word);
         }
     }
-    if (has_target && !pk_str_eq_c(word, "{target}")) {
-        return fail_at_value(p, "{target} must be a whole argument, not a part of one", word);
-    }
     if (index == 0 && word.p[0] != '/') {
         return fail_at_value(p, "the program must be an absolute path: {}", word);
     }
+    if (index == 0 && has_target) {
+        return fail_at_value(p, "the program itself is no place for {target}", word);
+    }
     return PK_OK;
+}
+
+/* What the word takes of pk_action_words.room with the longest target in it. */
+static uint32_t room_bytes(struct pk_str word) {
+    enum { MARK_BYTES = 8 };
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < word.n; i++) {
+        n += pk_str_starts(pk_str_make(word.p + i, word.n - i), "{target}")
+                 ? PK_ACTION_TARGET_BYTES - 1u - MARK_BYTES
+                 : 0u;
+    }
+    return n == 0 || word.n == MARK_BYTES ? 0u : word.n + n + 2u;
 }
 
 static int add_step(struct parse *p, struct pk_str value, uint8_t phase) {
     struct pk_action *row = p->row;
     struct pk_str word;
+    uint32_t used_bytes = 0;
     struct pk_action_step step = {0};
     if (row->step_count[phase] == PK_ACTION_STEPS) {
         return fail_at_key(p, "more than 4 lines of {}", p->item->key);
@@ -139,6 +156,10 @@ static int add_step(struct parse *p, struct pk_str value, uint8_t phase) {
         if (check_word(p, word, step.argc) != PK_OK || keep_text(p, word, &at) != PK_OK) {
             return PK_E_CONFIG;
         }
+        used_bytes += room_bytes(word);
+        if (used_bytes > PK_ACTION_ROOM_BYTES) {
+            return fail_at_value(p, "too long with a target in it: {}", word);
+        }
         step.at = step.argc == 0 ? at : step.at;
         step.argc++;
     }
@@ -147,6 +168,11 @@ static int add_step(struct parse *p, struct pk_str value, uint8_t phase) {
     }
     row->steps[phase][row->step_count[phase]++] = step;
     return PK_OK;
+}
+
+static int set_steps(struct parse *p, struct pk_str value, uint8_t phase, bool is_first) {
+    p->row->step_count[phase] = is_first ? 0 : p->row->step_count[phase];
+    return add_step(p, value, phase);
 }
 
 static int set_verify(struct parse *p, struct pk_str value, bool is_first) {
@@ -263,8 +289,11 @@ static int set_key(struct parse *p, enum action_key key, struct pk_str v, bool i
     case KEY_ASK_IN_SAFE_MODE:
         return set_bool(p, v, &row->asks_in_safe_mode);
     case KEY_ARGV:
-        row->step_count[PK_PHASE_ACT] = is_first ? 0 : row->step_count[PK_PHASE_ACT];
-        return add_step(p, v, PK_PHASE_ACT);
+        return set_steps(p, v, PK_PHASE_ACT, is_first);
+    case KEY_SNAPSHOT:
+        return set_steps(p, v, PK_PHASE_SNAPSHOT, is_first);
+    case KEY_UNDO:
+        return set_steps(p, v, PK_PHASE_UNDO, is_first);
     case KEY_VERIFY:
         return set_verify(p, v, is_first);
     case KEY_VERIFY_WITHIN:
@@ -309,7 +338,8 @@ static int take_pair(struct parse *p) {
             continue;
         }
         const bool is_first = (p->seen >> k & 1u) == 0;
-        if (!is_first && k != KEY_ARGV && k != KEY_VERIFY) {
+        const bool is_list = k == KEY_ARGV || k == KEY_VERIFY || k == KEY_SNAPSHOT || k == KEY_UNDO;
+        if (!is_first && !is_list) {
             return fail_at_key(p, "key is given twice: {}", item->key);
         }
         p->seen |= 1u << k;
@@ -389,12 +419,12 @@ int pk_actions_parse(struct pk_action_table *t, struct pk_str text, const char *
 }
 
 /* -- the whole table -- */
-static bool step_has_target(const struct pk_action_table *t, const struct pk_action *row) {
+static bool steps_have(const struct pk_action_table *t, const struct pk_action *row, const char *what) {
     for (uint8_t phase = 0; phase < PK_PHASE_COUNT; phase++) {
         for (uint32_t k = 0; k < row->step_count[phase]; k++) {
             const char *word = t->text + row->steps[phase][k].at;
             for (uint32_t n = 0; n < row->steps[phase][k].argc; n++) {
-                if (strcmp(word, "{target}") == 0) {
+                if (strstr(word, what) != NULL) {
                     return true;
                 }
                 word += strlen(word) + 1u;
@@ -404,7 +434,7 @@ static bool step_has_target(const struct pk_action_table *t, const struct pk_act
     return false;
 }
 
-static const char *row_fault(const struct pk_action *row) {
+static const char *row_fault(const struct pk_action_table *t, const struct pk_action *row) {
     const bool has_verify = row->step_count[PK_PHASE_VERIFY] > 0 || row->verifies_by_clear;
     if (row->step_count[PK_PHASE_ACT] == 0) {
         return "action has no argv: {}";
@@ -414,6 +444,12 @@ static const char *row_fault(const struct pk_action *row) {
     }
     if (row->target_count > 0 && !row->needs_target) {
         return "targets are listed, but no line of argv or verify has {target}";
+    }
+    if (row->step_count[PK_PHASE_SNAPSHOT] > 0 && row->step_count[PK_PHASE_UNDO] == 0) {
+        return "snapshot without undo: {}";
+    }
+    if (row->step_count[PK_PHASE_SNAPSHOT] == 0 && steps_have(t, row, "{snapshot}")) {
+        return "{snapshot} is used, but no snapshot line makes one";
     }
     return NULL;
 }
@@ -459,8 +495,8 @@ int pk_actions_finish(struct pk_action_table *t, const char *file, struct pk_dia
     uint32_t crc = 0;
     for (uint32_t i = 0; i < t->count; i++) {
         struct pk_action *row = &t->rows[i];
-        row->needs_target = step_has_target(t, row);
-        const char *fault = row_fault(row);
+        row->needs_target = steps_have(t, row, "{target}");
+        const char *fault = row_fault(t, row);
         if (fault != NULL) {
             pk_diag_set1(diag, file, row->line, 1, fault, pk_str_of(row->name));
             return PK_E_CONFIG;

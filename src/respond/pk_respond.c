@@ -8,8 +8,10 @@
 enum { APPROVAL_TIMEOUT_MS = 300000, RETRY_MS = 1000, RETRY_MAX = 10, VERIFY_EVERY_MS = 1000, DEFER_MS = 10 };
 
 void pk_respond_settings_defaults(struct pk_respond_settings *s) {
-    *s = (struct pk_respond_settings){
-        .mode = PK_MODE_SAFE, .is_safe_mode = true, .approval_timeout_ms = APPROVAL_TIMEOUT_MS};
+    *s = (struct pk_respond_settings){.mode = PK_MODE_SAFE,
+                                      .is_safe_mode = true,
+                                      .is_auto_rollback = true,
+                                      .approval_timeout_ms = APPROVAL_TIMEOUT_MS};
 }
 
 void pk_respond_configure(struct pk_respond *r, const struct pk_respond_settings *settings) {
@@ -163,6 +165,18 @@ int pk_respond_plan(struct pk_respond *r, uint32_t incident, struct pk_str names
     return PK_OK;
 }
 
+/* A person wants it: when his role reaches, that is his approval. */
+static void take_wish(struct pk_run *run, const struct pk_decision *d, struct pk_str who, enum pk_role role) {
+    run->is_manual = true;
+    run->role = d->role;
+    run->approvals_needed = d->approvals_needed;
+    pk_str_copy_cut(who, run->requested_by, sizeof run->requested_by);
+    if (d->approvals_needed > 0 && pk_role_reaches(role, (enum pk_role)d->role)) {
+        run->approvals_have = 1;
+        pk_str_copy_cut(who, run->approved_by[0], sizeof run->approved_by[0]);
+    }
+}
+
 int64_t pk_respond_ask(struct pk_respond *r, uint32_t incident, struct pk_str action, struct pk_str target,
                        struct pk_str who, enum pk_role role, const struct pk_stamp *now) {
     struct pk_decision d;
@@ -194,14 +208,71 @@ int64_t pk_respond_ask(struct pk_respond *r, uint32_t incident, struct pk_str ac
     if (run == NULL) {
         return PK_E_FULL;
     }
-    run->is_manual = true;
-    run->role = d.role;
-    run->approvals_needed = d.approvals_needed;
-    pk_str_copy_cut(who, run->requested_by, sizeof run->requested_by);
-    if (d.approvals_needed > 0 && pk_role_reaches(role, (enum pk_role)d.role)) {
-        run->approvals_have = 1;
-        pk_str_copy_cut(who, run->approved_by[0], sizeof run->approved_by[0]);
+    take_wish(run, &d, who, role);
+    pk_respond_run_promote(r, run, now);
+    return run->id;
+}
+
+/* A newer run on the same target took a newer snapshot: that one has to go first. */
+static bool is_newest(const struct pk_respond *r, const struct pk_run *run) {
+    for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
+        const struct pk_run *other = &r->runs[i];
+        if (other->id > run->id && other->undo_of == 0 && other->is_intent &&
+            other->undo != PK_RUN_UNDO_DONE && strcmp(other->action, run->action) == 0 &&
+            strcmp(other->target, run->target) == 0) {
+            return false;
+        }
     }
+    return true;
+}
+
+int pk_respond_undo_check(const struct pk_respond *r, uint32_t id, const char **out_why) {
+    const struct pk_run *run = pk_respond_get(r, id);
+    *out_why = "there is no such run any more";
+    if (run == NULL) {
+        return PK_E_NOT_FOUND;
+    }
+    *out_why = "its action has no undo";
+    if (run->action_index < 0 || r->actions->rows[run->action_index].step_count[PK_PHASE_UNDO] == 0) {
+        return PK_E_NOT_FOUND;
+    }
+    *out_why = run->undo_of != 0                    ? "it is an undo itself"
+               : !run->is_intent                    ? "it never started"
+               : !pk_run_state_is_final(run->state) ? "it is not over: interrupt it"
+               : run->undo == PK_RUN_UNDO_DONE      ? "it was undone already"
+               : !is_newest(r, run)                 ? "a later run did the same: undo that one first"
+                                                    : NULL;
+    return *out_why == NULL ? PK_OK : PK_E_CONFLICT;
+}
+
+int64_t pk_respond_undo(struct pk_respond *r, uint32_t id, struct pk_str who, enum pk_role role,
+                        const struct pk_stamp *now) {
+    struct pk_decision d;
+    const char *why = NULL;
+    const int err = pk_respond_undo_check(r, id, &why);
+    if (err != PK_OK) {
+        return err;
+    }
+    if (!pk_role_reaches(role, PK_ROLE_RESPONDER)) {
+        return PK_E_DENIED;
+    }
+    const struct pk_run of = *pk_respond_get(r, id);
+    struct pk_run wish = {.is_manual = true, .action_index = of.action_index};
+    memcpy(wish.target, of.target, sizeof wish.target);
+    const int decided = pk_respond_run_decide(r, &wish, &d);
+    if (decided != PK_OK || d.kind == PK_DECIDE_REFUSE) {
+        return decided != PK_OK ? decided : PK_E_POLICY;
+    }
+    if (pk_respond_run_twin(r, pk_str_of(of.action), pk_str_of(of.target)) != NULL) {
+        return PK_E_CONFLICT;
+    }
+    struct pk_run *run = pk_respond_run_new(r, of.incident, pk_str_of(of.action), pk_str_of(of.target), now);
+    if (run == NULL) {
+        return PK_E_FULL;
+    }
+    run->undo_of = id;
+    run->is_idempotent = true;
+    take_wish(run, &d, who, role);
     pk_respond_run_promote(r, run, now);
     return run->id;
 }
@@ -264,6 +335,9 @@ int pk_respond_interrupt(struct pk_respond *r, uint32_t id, struct pk_str who, c
     }
     if (pk_run_state_is_final(run->state)) {
         return PK_E_CONFLICT;
+    }
+    if (run->step == PK_RUN_AT_UNDO || run->step == PK_RUN_AT_UNDOING) {
+        return PK_E_CONFLICT; /* half undone would be worse */
     }
     if (run->step == PK_RUN_AT_STARTING || run->step == PK_RUN_AT_RUNNING) {
         run->is_stop_wanted = true;
@@ -329,6 +403,8 @@ void pk_respond_on_not_sent(struct pk_respond *r, uint32_t id) {
         run->step = PK_RUN_AT_START;
     } else if (run->step == PK_RUN_AT_VERIFYING) {
         run->step = PK_RUN_AT_VERIFY;
+    } else if (run->step == PK_RUN_AT_UNDOING) {
+        run->step = PK_RUN_AT_UNDO;
     }
     run->needs_stop = run->is_stop_wanted && run->step == PK_RUN_AT_RUNNING;
     if (run->is_stop_wanted && run->step == PK_RUN_AT_START) {
@@ -360,7 +436,18 @@ static void refuse_verify(struct pk_respond *r, struct pk_run *run, int error, c
         run->not_before_ms = now->mono_ms + RETRY_MS;
         return;
     }
-    pk_respond_run_end(r, run, PK_RUN_FAILED, pk_str_of("the supervisor refused the verification"), now);
+    pk_respond_run_disproved(r, run, "the supervisor refused the verification", now);
+}
+
+static void refuse_undo(struct pk_respond *r, struct pk_run *run, int error, const struct pk_stamp *now) {
+    if (is_passing(error) && run->retry_count < RETRY_MAX) {
+        run->retry_count++;
+        run->step = PK_RUN_AT_UNDO;
+        run->not_before_ms = now->mono_ms + RETRY_MS;
+        return;
+    }
+    run->undo = PK_RUN_UNDO_FAILED;
+    pk_respond_run_end(r, run, PK_RUN_FAILED, pk_str_of("UNDO FAILED: the supervisor refused it"), now);
 }
 
 void pk_respond_on_refused(struct pk_respond *r, uint32_t id, int error, uint32_t retry_after_ms,
@@ -368,6 +455,10 @@ void pk_respond_on_refused(struct pk_respond *r, uint32_t id, int error, uint32_
     struct pk_run *run = pk_respond_run_find(r, id);
     if (run != NULL && run->step == PK_RUN_AT_VERIFYING) {
         refuse_verify(r, run, error, now);
+        return;
+    }
+    if (run != NULL && run->step == PK_RUN_AT_UNDOING) {
+        refuse_undo(r, run, error, now);
         return;
     }
     if (run == NULL || run->step != PK_RUN_AT_STARTING) {
@@ -395,18 +486,31 @@ static void end_with_code(struct pk_respond *r, struct pk_run *run, uint8_t stat
     pk_respond_run_end(r, run, state, pk_buf_str(&b), now);
 }
 
+/* Words, and what came of the undo the supervisor did by itself. */
+static const char *with_undo(const struct pk_run *run, const char *plain, const char *undone,
+                             const char *failed) {
+    return run->undo == PK_RUN_UNDO_DONE ? undone : run->undo == PK_RUN_UNDO_FAILED ? failed : plain;
+}
+
 static void act_done(struct pk_respond *r, struct pk_run *run, int32_t exit_code, bool is_timed_out,
                      const struct pk_stamp *now) {
     if (!pk_stamp_is_set(&run->started)) {
         run->started = *now;
     }
     run->exit_code = exit_code;
-    if (is_timed_out) {
-        pk_respond_run_end(r, run, PK_RUN_TIMED_OUT, pk_str_of("ran out of its time and was stopped"), now);
-    } else if (run->is_stop_wanted) {
-        end_with_code(r, run, PK_RUN_INTERRUPTED, "stopped, exit ", exit_code, now);
+    const bool is_undone = run->undo == PK_RUN_UNDO_DONE;
+    if (run->is_stop_wanted) {
+        end_with_code(
+            r, run, PK_RUN_INTERRUPTED,
+            with_undo(run, "stopped, exit ", "stopped and undone, exit ", "stopped, UNDO FAILED, exit "),
+            exit_code, now);
+    } else if (is_timed_out) {
+        const char *words = with_undo(run, "ran out of its time and was stopped",
+                                      "ran out of its time; undone", "ran out of its time; UNDO FAILED");
+        pk_respond_run_end(r, run, is_undone ? PK_RUN_ROLLED_BACK : PK_RUN_TIMED_OUT, pk_str_of(words), now);
     } else if (exit_code != 0) {
-        end_with_code(r, run, PK_RUN_FAILED, "exit ", exit_code, now);
+        end_with_code(r, run, is_undone ? PK_RUN_ROLLED_BACK : PK_RUN_FAILED,
+                      with_undo(run, "exit ", "undone, exit ", "UNDO FAILED, exit "), exit_code, now);
     } else {
         pk_respond_run_succeeded(r, run, now);
     }
@@ -420,7 +524,59 @@ static void verify_done(struct pk_respond *r, struct pk_run *run, int32_t exit_c
         run->step = PK_RUN_AT_VERIFY;
         run->not_before_ms = now->mono_ms + VERIFY_EVERY_MS;
     } else {
-        end_with_code(r, run, PK_RUN_FAILED, "not verified, exit ", exit_code, now);
+        char text[PK_RUN_RESULT_BYTES];
+        struct pk_buf b;
+        pk_buf_init(&b, text, sizeof text);
+        pk_buf_puts(&b, "not verified, exit ");
+        pk_buf_put_i64(&b, exit_code);
+        pk_respond_run_disproved(r, run, text, now);
+    }
+}
+
+/* The undo of a run that did not prove itself. */
+static void undo_done(struct pk_respond *r, struct pk_run *run, int32_t exit_code, bool is_timed_out,
+                      const struct pk_stamp *now) {
+    const bool is_undone = exit_code == 0 && !is_timed_out;
+    run->undo = is_undone ? PK_RUN_UNDO_DONE : PK_RUN_UNDO_FAILED;
+    if (is_undone) {
+        pk_respond_run_end(r, run, PK_RUN_ROLLED_BACK, pk_str_of("it did not help; undone"), now);
+    } else {
+        end_with_code(r, run, PK_RUN_FAILED, "it did not help; UNDO FAILED, exit ", exit_code, now);
+    }
+}
+
+/* The run a person had undone, when it is still known. */
+static void mark_undone(struct pk_respond *r, const struct pk_run *undo, bool is_undone) {
+    struct pk_run *run = pk_respond_run_find(r, undo->undo_of);
+    if (run == NULL || run->undo == PK_RUN_UNDO_DONE) {
+        return;
+    }
+    run->undo = is_undone ? PK_RUN_UNDO_DONE : PK_RUN_UNDO_FAILED;
+    run->state = is_undone ? PK_RUN_ROLLED_BACK : run->state;
+    pk_str_copy_cut(pk_str_of(is_undone ? "undone on request" : "UNDO FAILED on request"), run->result,
+                    sizeof run->result);
+    run->needs_persist = true;
+    run->needs_notify = true;
+}
+
+static void wanted_undo_done(struct pk_respond *r, struct pk_run *run, int32_t exit_code, bool is_timed_out,
+                             const struct pk_stamp *now) {
+    run->exit_code = exit_code;
+    if (is_timed_out) {
+        pk_respond_run_end(r, run, PK_RUN_TIMED_OUT, pk_str_of("UNDO ran out of its time"), now);
+    } else if (exit_code != 0) {
+        end_with_code(r, run, PK_RUN_FAILED, "UNDO FAILED, exit ", exit_code, now);
+    } else {
+        end_with_code(r, run, PK_RUN_COMPLETED, "undid run ", (int32_t)run->undo_of, now);
+    }
+    mark_undone(r, run, run->state == PK_RUN_COMPLETED);
+}
+
+void pk_respond_on_undone(struct pk_respond *r, uint32_t id, uint8_t undo) {
+    struct pk_run *run = pk_respond_run_find(r, id);
+    const bool is_acting = run != NULL && (run->step == PK_RUN_AT_STARTING || run->step == PK_RUN_AT_RUNNING);
+    if (is_acting && undo < PK_RUN_UNDO_COUNT) {
+        run->undo = undo;
     }
 }
 
@@ -430,9 +586,15 @@ void pk_respond_on_done(struct pk_respond *r, uint32_t id, uint8_t phase, int32_
     if (run == NULL) {
         return;
     }
-    if (phase == PK_PHASE_ACT && (run->step == PK_RUN_AT_STARTING || run->step == PK_RUN_AT_RUNNING)) {
+    const bool is_acting = run->step == PK_RUN_AT_STARTING || run->step == PK_RUN_AT_RUNNING;
+    if (is_acting && run->undo_of != 0 && phase == PK_PHASE_UNDO) {
+        run->duration_ms = duration_ms;
+        wanted_undo_done(r, run, exit_code, is_timed_out, now);
+    } else if (is_acting && run->undo_of == 0 && (phase == PK_PHASE_ACT || phase == PK_PHASE_SNAPSHOT)) {
         run->duration_ms = duration_ms;
         act_done(r, run, exit_code, is_timed_out, now);
+    } else if (phase == PK_PHASE_UNDO && run->step == PK_RUN_AT_UNDOING) {
+        undo_done(r, run, exit_code, is_timed_out, now);
     } else if (phase == PK_PHASE_VERIFY && run->step == PK_RUN_AT_VERIFYING) {
         verify_done(r, run, exit_code, is_timed_out, now);
     }
@@ -448,6 +610,9 @@ void pk_respond_on_supervisor_lost(struct pk_respond *r, const struct pk_stamp *
             pk_respond_run_end(r, run, PK_RUN_UNKNOWN, pk_str_of("the supervisor went away"), now);
         } else if (run->step == PK_RUN_AT_VERIFYING) {
             run->step = PK_RUN_AT_VERIFY;
+            run->not_before_ms = now->mono_ms + RETRY_MS;
+        } else if (run->step == PK_RUN_AT_UNDOING) {
+            run->step = PK_RUN_AT_UNDO;
             run->not_before_ms = now->mono_ms + RETRY_MS;
         }
     }
@@ -470,6 +635,8 @@ static void run_cleared(struct pk_respond *r, struct pk_run *run, const struct p
     case PK_RUN_AT_RUNNING:
         run->is_cleared = true;
         break;
+    case PK_RUN_AT_UNDO:
+    case PK_RUN_AT_UNDOING:
     case PK_RUN_AT_END:
     case PK_RUN_STEP_COUNT:
         break;
@@ -478,7 +645,7 @@ static void run_cleared(struct pk_respond *r, struct pk_run *run, const struct p
 
 void pk_respond_on_cleared(struct pk_respond *r, uint32_t incident, const struct pk_stamp *now) {
     for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
-        if (r->runs[i].id != 0 && r->runs[i].incident == incident) {
+        if (r->runs[i].id != 0 && r->runs[i].incident == incident && r->runs[i].undo_of == 0) {
             run_cleared(r, &r->runs[i], now);
         }
     }
@@ -505,8 +672,14 @@ static void resume_run(struct pk_respond *r, struct pk_run *run, const struct pk
     const struct pk_action *row = run->action_index >= 0 ? &r->actions->rows[run->action_index] : NULL;
     const bool was_proving =
         run->step == PK_RUN_AT_VERIFY || run->step == PK_RUN_AT_VERIFYING || run->step == PK_RUN_AT_CLEAR;
+    const bool was_undoing = run->step == PK_RUN_AT_UNDO || run->step == PK_RUN_AT_UNDOING;
     if (run->step == PK_RUN_AT_APPROVAL) {
         resume_approval(r, run, now);
+    } else if (was_undoing && row != NULL) {
+        run->step =
+            PK_RUN_AT_UNDO; /* once more: an undo can be repeated, half of one is not known to be one */
+        run->not_before_ms = now->mono_ms;
+        run->needs_persist = true;
     } else if (run->is_intent && was_proving && row != NULL) {
         run->intent_seq = 0;
         pk_respond_run_succeeded(r, run, now);
@@ -570,6 +743,17 @@ uint64_t pk_respond_tick(struct pk_respond *r, const struct pk_stamp *now) {
     return next_ms;
 }
 
+static bool may_undo(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now) {
+    if (!pk_respond_run_can_undo(r, run)) {
+        run->undo = PK_RUN_UNDO_FAILED;
+        pk_respond_run_end(r, run, PK_RUN_FAILED, pk_str_of("UNDO FAILED: its row or the mode forbids it"),
+                           now);
+        return false;
+    }
+    run->deadline_ms = pk_respond_run_answer_ms(r, run, now);
+    return true;
+}
+
 /* START of the action or of a verify attempt, when the run is there and everything still holds. */
 static bool next_start(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now,
                        struct pk_respond_request *out) {
@@ -582,7 +766,13 @@ static bool next_start(struct pk_respond *r, struct pk_run *run, const struct pk
     }
     if (run->step == PK_RUN_AT_START && pk_respond_run_may_leave(r, run, now)) {
         run->step = PK_RUN_AT_STARTING;
-        *out = (struct pk_respond_request){.kind = PK_REQ_START, .run = run, .phase = PK_PHASE_ACT};
+        *out = (struct pk_respond_request){
+            .kind = PK_REQ_START, .run = run, .phase = run->undo_of != 0 ? PK_PHASE_UNDO : PK_PHASE_ACT};
+        return true;
+    }
+    if (run->step == PK_RUN_AT_UNDO && may_undo(r, run, now)) {
+        run->step = PK_RUN_AT_UNDOING;
+        *out = (struct pk_respond_request){.kind = PK_REQ_START, .run = run, .phase = PK_PHASE_UNDO};
         return true;
     }
     if (run->step == PK_RUN_AT_VERIFY && pk_respond_run_may_verify(r, run, now)) {

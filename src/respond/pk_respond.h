@@ -14,9 +14,9 @@
  * - STOP: send PK_IPC_STOP, frame id run->id.
  * - FORGET: the run left the table; its stored record may go (only id and boot are set).
  *
- * No START ever leaves unless, at that moment: the incident is live, the mode allows it (or enough people
- * approved and the mode lets them), the budget was taken, and the record of the intent is durable.
- * tests/unit/test_pk_respond.c drives this with a million random steps. */
+ * No START ever leaves unless, at that moment: the incident is live (but for the undo a person asks for), the
+ * mode allows it (or enough people approved and the mode lets them), the budget was taken, and the record of
+ * the intent is durable. tests/unit/test_pk_respond.c drives this with a million random steps. */
 #include "respond/pk_respond_run.h"
 
 /* actions and incidents are kept and must outlive it. */
@@ -53,6 +53,15 @@ PK_MUST_USE int64_t pk_respond_ask(struct pk_respond *r, uint32_t incident, stru
                                    struct pk_str target, struct pk_str who, enum pk_role role,
                                    const struct pk_stamp *now);
 
+/* May what the run did be undone now? PK_OK, or PK_E_NOT_FOUND, PK_E_CONFLICT with words. */
+PK_MUST_USE int pk_respond_undo_check(const struct pk_respond *r, uint32_t run, const char **out_why);
+/* A person wants it undone: a run of its own, which passes mode, approval and budget as the action did. Run
+ * id
+ * (> 0), or as pk_respond_undo_check, PK_E_DENIED (below responder), PK_E_POLICY, PK_E_BAD_FIELD, PK_E_FULL,
+ * PK_E_CONFLICT (the action runs again). */
+PK_MUST_USE int64_t pk_respond_undo(struct pk_respond *r, uint32_t run, struct pk_str who, enum pk_role role,
+                                    const struct pk_stamp *now);
+
 /* -- approvals and interrupts -- */
 /* PK_OK; PK_E_NOT_FOUND; PK_E_EXPIRED (late); PK_E_CONFLICT (decided already, or the same person twice);
  * PK_E_DENIED (his role does not reach). */
@@ -78,6 +87,9 @@ void pk_respond_on_started(struct pk_respond *r, uint32_t run, const struct pk_s
  * frame. */
 void pk_respond_on_refused(struct pk_respond *r, uint32_t run, int error, uint32_t retry_after_ms,
                            struct pk_str why, const struct pk_stamp *now);
+/* Before on_done, of the same answer: what came of the undo the supervisor did by itself (enum pk_ipc_undo).
+ */
+void pk_respond_on_undone(struct pk_respond *r, uint32_t run, uint8_t undo);
 void pk_respond_on_done(struct pk_respond *r, uint32_t run, uint8_t phase, int32_t exit_code,
                         bool is_timed_out, uint32_t duration_ms, const struct pk_stamp *now);
 /* The supervisor went away (agent and supervisor end together, but the frame socket may break first): what

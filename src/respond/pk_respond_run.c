@@ -220,12 +220,26 @@ uint32_t pk_respond_running_count(const struct pk_respond *r) {
     return count;
 }
 
+bool pk_respond_run_is_wanted(const struct pk_respond *r, const struct pk_run *run) {
+    return run->undo_of != 0 || pk_incidents_is_live(r->incidents, run->incident);
+}
+
+static void counted_as(const struct pk_run *run, char out[PK_ACTION_NAME_BYTES + 8]) {
+    if (run->undo_of != 0) {
+        pk_action_undo_name(run->action, out);
+    } else {
+        memcpy(out, run->action, sizeof run->action);
+    }
+}
+
 /* Counts the start. false: it waits for its cooldown, or was refused. */
 static bool passes_budget(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now) {
     const struct pk_action *row = &r->actions->rows[run->action_index];
     uint64_t wait_ms = 0;
-    const int err = pk_budget_take(&r->budget, pk_str_of(run->action), pk_str_of(run->target), run->incident,
-                                   row->per_hour, row->cooldown_ms, now, &wait_ms);
+    char name[PK_ACTION_NAME_BYTES + 8];
+    counted_as(run, name);
+    const int err = pk_budget_take(&r->budget, pk_str_of(name), pk_str_of(run->target), run->incident,
+                                   row->per_hour, run->undo_of != 0 ? 0 : row->cooldown_ms, now, &wait_ms);
     if (err == PK_OK) {
         return true;
     }
@@ -245,7 +259,7 @@ void pk_respond_run_promote(struct pk_respond *r, struct pk_run *run, const stru
     if (run->step != PK_RUN_AT_WAIT || now->mono_ms < run->not_before_ms) {
         return;
     }
-    if (!pk_incidents_is_live(r->incidents, run->incident)) {
+    if (!pk_respond_run_is_wanted(r, run)) {
         pk_respond_run_end(r, run, PK_RUN_INTERRUPTED, pk_str_of("the incident is over"), now);
         return;
     }
@@ -262,8 +276,12 @@ void pk_respond_run_promote(struct pk_respond *r, struct pk_run *run, const stru
 bool pk_respond_run_may_leave(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now) {
     struct pk_decision d;
     PK_ASSERT(run->is_intent && run->intent_seq != 0 && run->intent_seq <= r->durable_seq);
-    if (!pk_incidents_is_live(r->incidents, run->incident)) {
+    if (!pk_respond_run_is_wanted(r, run)) {
         pk_respond_run_end(r, run, PK_RUN_INTERRUPTED, pk_str_of("the incident is over; not started"), now);
+        return false;
+    }
+    if (run->undo_of != 0 && !pk_respond_run_can_undo(r, run)) {
+        pk_respond_run_end(r, run, PK_RUN_REFUSED, pk_str_of("its undo is gone, or nothing may run"), now);
         return false;
     }
     if (pk_respond_run_decide(r, run, &d) != PK_OK || d.kind == PK_DECIDE_REFUSE ||
@@ -299,6 +317,25 @@ bool pk_respond_run_may_verify(struct pk_respond *r, struct pk_run *run, const s
     return true;
 }
 
+bool pk_respond_run_can_undo(const struct pk_respond *r, const struct pk_run *run) {
+    return run->action_index >= 0 && r->actions->rows[run->action_index].step_count[PK_PHASE_UNDO] > 0 &&
+           (r->settings.mode == PK_MODE_SAFE || r->settings.mode == PK_MODE_AUTO);
+}
+
+void pk_respond_run_disproved(struct pk_respond *r, struct pk_run *run, const char *words,
+                              const struct pk_stamp *now) {
+    if (!r->settings.is_auto_rollback || !pk_respond_run_can_undo(r, run)) {
+        pk_respond_run_end(r, run, PK_RUN_FAILED, pk_str_of(words), now);
+        return;
+    }
+    run->step = PK_RUN_AT_UNDO;
+    run->not_before_ms = now->mono_ms;
+    run->retry_count = 0;
+    run->needs_persist = true;
+    run->needs_notify = true;
+    pk_str_copy_cut(pk_str_of(words), run->result, sizeof run->result);
+}
+
 void pk_respond_run_succeeded(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now) {
     const struct pk_action *row = run->action_index >= 0 ? &r->actions->rows[run->action_index] : NULL;
     const bool has_steps = row != NULL && row->step_count[PK_PHASE_VERIFY] > 0;
@@ -319,7 +356,10 @@ void pk_respond_run_succeeded(struct pk_respond *r, struct pk_run *run, const st
 static uint64_t answer_window_ms(const struct pk_respond *r, const struct pk_run *run) {
     uint64_t ms = ANSWER_MS + STOP_GRACE_MS;
     if (run->action_index >= 0) {
-        ms += (uint64_t)r->actions->rows[run->action_index].timeout_ms * PK_ACTION_STEPS;
+        const struct pk_action *row = &r->actions->rows[run->action_index];
+        ms += (uint64_t)row->timeout_ms * PK_ACTION_STEPS;
+        ms += (uint64_t)(row->timeout_ms + STOP_GRACE_MS) *
+              ((uint32_t)row->step_count[PK_PHASE_SNAPSHOT] + row->step_count[PK_PHASE_UNDO]);
     }
     return ms;
 }
@@ -339,11 +379,16 @@ static void deadline_passed(struct pk_respond *r, struct pk_run *run, const stru
         pk_respond_run_end(r, run, PK_RUN_UNKNOWN, pk_str_of("no answer from the supervisor"), now);
         break;
     case PK_RUN_AT_VERIFYING:
-        pk_respond_run_end(r, run, PK_RUN_FAILED, pk_str_of("verification gave no answer"), now);
+        pk_respond_run_disproved(r, run, "verification gave no answer", now);
         break;
     case PK_RUN_AT_CLEAR:
-        pk_respond_run_end(r, run, PK_RUN_FAILED, pk_str_of("the condition did not clear in time"), now);
+        pk_respond_run_disproved(r, run, "the condition did not clear in time", now);
         break;
+    case PK_RUN_AT_UNDOING:
+        run->undo = PK_RUN_UNDO_FAILED;
+        pk_respond_run_end(r, run, PK_RUN_FAILED, pk_str_of("UNDO FAILED: no answer"), now);
+        break;
+    case PK_RUN_AT_UNDO:
     case PK_RUN_AT_WAIT:
     case PK_RUN_AT_INTENT:
     case PK_RUN_AT_START:
@@ -362,12 +407,14 @@ static uint64_t deadline_of(const struct pk_run *run) {
     case PK_RUN_AT_STARTING:
     case PK_RUN_AT_RUNNING:
     case PK_RUN_AT_VERIFYING:
+    case PK_RUN_AT_UNDOING:
         return run->deadline_ms;
     case PK_RUN_AT_CLEAR:
         return run->verify_until_ms;
     case PK_RUN_AT_WAIT:
     case PK_RUN_AT_START:
     case PK_RUN_AT_VERIFY:
+    case PK_RUN_AT_UNDO:
         return run->not_before_ms;
     case PK_RUN_AT_INTENT:
     case PK_RUN_AT_END:
@@ -393,6 +440,8 @@ static void incident_over(struct pk_respond *r, struct pk_run *run, const struct
     case PK_RUN_AT_STARTING:
     case PK_RUN_AT_RUNNING:
     case PK_RUN_AT_VERIFYING:
+    case PK_RUN_AT_UNDO:
+    case PK_RUN_AT_UNDOING:
     case PK_RUN_AT_END:
     case PK_RUN_STEP_COUNT:
         break;
@@ -402,7 +451,7 @@ static void incident_over(struct pk_respond *r, struct pk_run *run, const struct
 uint64_t pk_respond_run_tick(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now) {
     run->is_persist_deferred = false;
     run->is_send_deferred = false;
-    if (!pk_incidents_is_live(r->incidents, run->incident)) {
+    if (!pk_respond_run_is_wanted(r, run)) {
         incident_over(r, run, now);
     }
     if (deadline_of(run) <= now->mono_ms) {

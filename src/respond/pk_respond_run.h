@@ -12,6 +12,7 @@ enum { PK_RESPOND_CONCURRENT = 3, PK_RESPOND_PLAN_ACTIONS = 6, PK_RESPOND_FORGOT
 struct pk_respond_settings {
     uint8_t mode; /* enum pk_mode */
     bool is_safe_mode;
+    bool is_auto_rollback;        /* what does not help is undone, where the row says how */
     uint32_t approval_timeout_ms; /* 5 min */
 };
 
@@ -86,6 +87,13 @@ PK_MUST_USE bool pk_respond_run_may_leave(struct pk_respond *r, struct pk_run *r
 /* The same for a verify attempt. */
 PK_MUST_USE bool pk_respond_run_may_verify(struct pk_respond *r, struct pk_run *run,
                                            const struct pk_stamp *now);
+/* It did not prove itself: undone when the row can and it may be, else failed with these words. */
+void pk_respond_run_disproved(struct pk_respond *r, struct pk_run *run, const char *words,
+                              const struct pk_stamp *now);
+/* The row says how, and the mode lets something run. */
+bool pk_respond_run_can_undo(const struct pk_respond *r, const struct pk_run *run);
+/* An undo that a person asked for outlives the incident. */
+bool pk_respond_run_is_wanted(const struct pk_respond *r, const struct pk_run *run);
 /* The action ended with exit code 0. */
 void pk_respond_run_succeeded(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now);
 /* Until when the supervisor must have answered about a started program. */

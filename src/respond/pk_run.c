@@ -6,7 +6,11 @@
 #include "incident/pk_incident_metrics.h"
 #include "wire/pk_role.h"
 
-enum { RECORD_KIND = 3, RECORD_VERSION = 1 }; /* first bytes of a stored value, as in wire/pk_record.h */
+enum {
+    RECORD_KIND = 3,
+    RECORD_VERSION = 2,
+    VERSION_WITHOUT_UNDO = 1
+}; /* first bytes of a stored value, as in wire/pk_record.h */
 
 enum run_flag {
     FLAG_MANUAL = 1,
@@ -114,6 +118,8 @@ int pk_run_pack(const struct pk_run *r, void *out, uint32_t cap_bytes) {
     pk_put_u64(&w, r->expires_ms);
     pk_put_u32(&w, (uint32_t)r->exit_code);
     pk_put_u32(&w, r->duration_ms);
+    pk_put_u32(&w, r->undo_of);
+    pk_put_u8(&w, r->undo);
     PK_ASSERT(!w.is_full && w.n <= PK_RUN_STORED_BYTES);
     return (int)w.n;
 }
@@ -136,8 +142,8 @@ static void set_flags(struct pk_run *r, uint8_t flags) {
 
 static bool is_in_range(const struct pk_run *r) {
     return r->id != 0 && r->incident != 0 && r->state < PK_RUN_STATE_COUNT && r->step < PK_RUN_STEP_COUNT &&
-           r->risk < PK_RISK_COUNT && r->role < PK_ROLE_COUNT && r->approvals_needed <= 2 &&
-           r->approvals_have <= 2 && r->planned.quality < PK_TIME_QUALITY_COUNT &&
+           r->undo < PK_RUN_UNDO_COUNT && r->risk < PK_RISK_COUNT && r->role < PK_ROLE_COUNT &&
+           r->approvals_needed <= 2 && r->approvals_have <= 2 && r->planned.quality < PK_TIME_QUALITY_COUNT &&
            r->started.quality < PK_TIME_QUALITY_COUNT && r->finished.quality < PK_TIME_QUALITY_COUNT &&
            pk_text_is_id(pk_str_of(r->action), "", PK_ACTION_NAME_BYTES - 1) &&
            (r->target[0] == '\0' || pk_action_target_is_valid(pk_str_of(r->target)));
@@ -148,7 +154,9 @@ int pk_run_unpack(struct pk_run *out, struct pk_str stored) {
     memset(out, 0, sizeof *out);
     out->action_index = -1;
     pk_reader_init(&r, stored.p, stored.n);
-    if (pk_get_u8(&r) != RECORD_KIND || pk_get_u8(&r) != RECORD_VERSION) {
+    const bool is_run = pk_get_u8(&r) == RECORD_KIND;
+    const uint8_t version = pk_get_u8(&r);
+    if (!is_run || (version != RECORD_VERSION && version != VERSION_WITHOUT_UNDO)) {
         return PK_E_CORRUPT;
     }
     out->id = pk_get_u32(&r);
@@ -177,5 +185,9 @@ int pk_run_unpack(struct pk_run *out, struct pk_str stored) {
     out->expires_ms = pk_get_u64(&r);
     out->exit_code = (int32_t)pk_get_u32(&r);
     out->duration_ms = pk_get_u32(&r);
+    if (version != VERSION_WITHOUT_UNDO) {
+        out->undo_of = pk_get_u32(&r);
+        out->undo = pk_get_u8(&r);
+    }
     return pk_reader_done(&r) && is_in_range(out) ? PK_OK : PK_E_CORRUPT;
 }

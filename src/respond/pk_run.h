@@ -18,8 +18,18 @@ enum pk_run_step {
     PK_RUN_AT_VERIFYING, /* verify sent */
     PK_RUN_AT_CLEAR,     /* waits for the rule's clear condition */
     PK_RUN_AT_END,
+    PK_RUN_AT_UNDO, /* it did not help: its undo is to be sent */
+    PK_RUN_AT_UNDOING,
     PK_RUN_STEP_COUNT
 };
+
+/* What became of what it did. */
+enum pk_run_undo {
+    PK_RUN_UNDO_NONE,
+    PK_RUN_UNDO_DONE,
+    PK_RUN_UNDO_FAILED,
+    PK_RUN_UNDO_COUNT
+}; /* as pk_ipc_undo */
 
 enum { PK_RUN_RESULT_BYTES = 48, PK_RUN_STORED_BYTES = 400, PK_RUN_APPROVAL_ID_BYTES = 28 };
 
@@ -27,9 +37,11 @@ struct pk_run {
     uint32_t id;       /* > 0, never used twice within what is stored */
     uint32_t boot;     /* boot epoch it was planned in */
     uint32_t incident; /* number */
+    uint32_t undo_of;  /* this run undoes that one; 0 = it is an action */
     uint8_t state;     /* enum pk_run_state (WIRE) */
     uint8_t step;      /* enum pk_run_step */
     uint8_t risk, role, approvals_needed, approvals_have;
+    uint8_t undo;   /* enum pk_run_undo */
     bool is_manual; /* a person asked for it */
     bool is_auto;   /* the rule says auto = yes: what the mode lets run, runs unasked */
     bool is_intent; /* from the write-ahead on: it may have been started */

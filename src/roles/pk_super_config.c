@@ -22,6 +22,7 @@ static const struct key keys[] = {
     {"agent", "group", "PICKET_AGENT_GROUP", KIND_NAME, FIELD(group)},
     {"agent", "mode", "PICKET_AGENT_MODE", KIND_MODE, FIELD(mode)},
     {"agent", "safe_mode", "PICKET_AGENT_SAFE_MODE", KIND_BOOL, FIELD(is_safe_mode)},
+    {"agent", "auto_rollback", "PICKET_AGENT_AUTO_ROLLBACK", KIND_BOOL, FIELD(is_auto_rollback)},
     {"agent", "watchdog", "PICKET_AGENT_WATCHDOG", KIND_PATH, FIELD(watchdog_device)},
     {"store", "map", "PICKET_STORE_MAP", KIND_SIZE, FIELD(store_map_bytes)},
 };
@@ -42,6 +43,7 @@ void pk_super_config_defaults(struct pk_super_config *c) {
     memcpy(c->group, "picket", sizeof "picket");
     c->mode = PK_MODE_SAFE;
     c->is_safe_mode = true;
+    c->is_auto_rollback = true;
     c->store_map_bytes = 16u << 20;
 }
 
@@ -72,7 +74,7 @@ static const char *set_value(struct pk_super_config *c, const struct key *key, s
     case KIND_MODE:
         return set_mode((uint8_t *)field, value);
     case KIND_BOOL:
-        return pk_parse_bool(value, &c->is_safe_mode) < 0 ? "'{}' is not yes or no" : NULL;
+        return pk_parse_bool(value, (bool *)field) < 0 ? "'{}' is not yes or no" : NULL;
     case KIND_SIZE:
         break;
     }

@@ -16,8 +16,8 @@ static bool is_terminated(const char *p, size_t n) {
 /* What holds for both phases. */
 static bool check_request(const struct pk_super_policy *p, uint32_t run_id, const struct pk_ipc_run *run,
                           bool *out_is_critical, struct pk_super_verdict *out) {
-    if (run_id == 0 || run->phase >= PK_PHASE_COUNT || run->is_approved > 1u ||
-        !is_terminated(run->target, sizeof run->target)) {
+    if (run_id == 0 || run->phase >= PK_PHASE_COUNT || run->phase == PK_PHASE_SNAPSHOT ||
+        run->is_approved > 1u || !is_terminated(run->target, sizeof run->target)) {
         answer(out, PK_E_BAD_MSG, "malformed request");
         return false;
     }
@@ -68,7 +68,20 @@ static void remember(struct pk_super_policy *p, uint32_t run_id, const struct pk
     v->run_id = run_id;
     v->action_index = run->action_index;
     v->left_count = p->actions->rows[run->action_index].verify_within_ms / 1000u + PK_SUPER_VERIFIES_SPARE;
+    v->may_undo = p->is_auto_rollback;
     memcpy(v->target, run->target, sizeof v->target);
+}
+
+static struct pk_super_verifiable *remembered(struct pk_super_policy *p, uint32_t run_id,
+                                              const struct pk_ipc_run *run) {
+    for (uint32_t i = 0; i < PK_SUPER_VERIFY_RUNS; i++) {
+        struct pk_super_verifiable *v = &p->verifiable[i];
+        if (v->run_id == run_id && v->action_index == run->action_index &&
+            strcmp(v->target, run->target) == 0) {
+            return v;
+        }
+    }
+    return NULL;
 }
 
 static void take_verify(struct pk_super_policy *p, uint32_t run_id, const struct pk_ipc_run *run,
@@ -77,21 +90,46 @@ static void take_verify(struct pk_super_policy *p, uint32_t run_id, const struct
         answer(out, PK_E_POLICY, "nothing runs in this mode");
         return;
     }
-    for (uint32_t i = 0; i < PK_SUPER_VERIFY_RUNS; i++) {
-        struct pk_super_verifiable *v = &p->verifiable[i];
-        if (v->run_id != run_id || v->action_index != run->action_index ||
-            strcmp(v->target, run->target) != 0) {
-            continue;
-        }
-        if (v->left_count == 0) {
-            answer(out, PK_E_BUDGET, "verified often enough");
-            return;
-        }
+    struct pk_super_verifiable *v = remembered(p, run_id, run);
+    if (v == NULL) {
+        answer(out, PK_E_STALE, "no such run to verify");
+    } else if (v->left_count == 0) {
+        answer(out, PK_E_BUDGET, "verified often enough");
+    } else {
         v->left_count--;
         answer(out, PK_OK, "verification");
+    }
+}
+
+/* The undo of an act that was just let through and did not help costs nothing, once. Any other is somebody's
+ * wish: it needs what the action needs, and is counted apart from it, for its cooldown would be in the way.
+ */
+static void take_undo(struct pk_super_policy *p, uint32_t run_id, const struct pk_ipc_run *run,
+                      bool is_critical_target, const struct pk_stamp *now, struct pk_super_verdict *out) {
+    enum { ANY_INCIDENT = 1 };
+    const struct pk_action *row = &p->actions->rows[run->action_index];
+    struct pk_super_verifiable *v = remembered(p, run_id, run);
+    char name[PK_ACTION_NAME_BYTES + 8];
+    if (p->mode == PK_MODE_OFF || p->mode == PK_MODE_OBSERVE) {
+        answer(out, PK_E_POLICY, "nothing runs in this mode");
         return;
     }
-    answer(out, PK_E_STALE, "no such run to verify");
+    if (v != NULL && v->may_undo) {
+        v->may_undo = false;
+        answer(out, PK_OK, "it did not help");
+        return;
+    }
+    decide(p, run, is_critical_target, out);
+    if (out->error != PK_OK) {
+        return;
+    }
+    pk_action_undo_name(row->name, name);
+    const int err = pk_budget_take(&p->budget, pk_str_of(name), pk_str_of(run->target), ANY_INCIDENT,
+                                   row->per_hour, 0, now, &out->wait_ms);
+    pk_budget_forget_incident(&p->budget, ANY_INCIDENT);
+    if (err != PK_OK) {
+        answer(out, err, "the hour's budget is spent");
+    }
 }
 
 static void take_act(struct pk_super_policy *p, uint32_t run_id, const struct pk_ipc_run *run,
@@ -129,6 +167,8 @@ void pk_super_policy_take(struct pk_super_policy *p, uint32_t run_id, const stru
     }
     if (run->phase == PK_PHASE_VERIFY) {
         take_verify(p, run_id, run, out);
+    } else if (run->phase == PK_PHASE_UNDO) {
+        take_undo(p, run_id, run, is_critical_target, now, out);
     } else {
         take_act(p, run_id, run, now, out);
     }

@@ -19,6 +19,7 @@ struct pk_super_verifiable {
     uint32_t run_id; /* 0 = free */
     uint16_t action_index;
     uint32_t left_count;
+    bool may_undo; /* the agent may say once, without asking anybody, that it did not help */
     char target[PK_IPC_TARGET_BYTES];
 };
 
@@ -27,6 +28,7 @@ struct pk_super_policy {
     struct pk_budget budget;
     uint8_t mode; /* enum pk_mode */
     bool is_safe_mode;
+    bool is_auto_rollback;
     struct pk_super_verifiable verifiable[PK_SUPER_VERIFY_RUNS];
     uint32_t verifiable_next;
 };
@@ -37,7 +39,8 @@ struct pk_super_verdict {
     const char *why;  /* static */
 };
 
-/* Decides, and when the answer is yes counts it (an act) or uses up one verification. The caller has to
+/* Decides, and when the answer is yes counts it (an act, an undo somebody asked for) or uses up one
+ * verification or the one undo of an act that did not help. The caller has to
  * persist the budget before it starts anything. PK_E_BAD_MSG (malformed), PK_E_STALE (another table, or
  * nothing to verify), PK_E_NOT_FOUND (no such row or no such phase), PK_E_BAD_FIELD, PK_E_POLICY,
  * PK_E_NEEDS_APPROVAL, PK_E_BUSY, PK_E_COOLDOWN, PK_E_BUDGET. */

@@ -23,19 +23,28 @@ static struct pk_super_run *find(struct pk_supervisor *s, uint32_t id) {
 /* Slot index, or negative: why the step cannot start. PK_E_NOT_FOUND also when there is no such step. */
 static int start_step(struct pk_supervisor *s, struct pk_super_run *run) {
     const char *argv[PK_ACTION_ARGV_MAX];
+    char snapshot[PK_ACTION_SNAPSHOT_BYTES];
+    struct pk_action_words words = {.target = run->target, .snapshot = snapshot};
+    const struct pk_action *row = &s->policy.actions->rows[run->action_index];
+    if (pk_action_snapshot_path(s->config.state_dir, row->name, run->target, snapshot) != PK_OK) {
+        return PK_E_TOO_BIG;
+    }
     const int argc =
-        pk_action_argv(s->policy.actions, run->action_index, run->phase, run->step, run->target, argv);
+        pk_action_argv(s->policy.actions, run->action_index, run->phase, run->step, &words, argv);
     if (argc < 0) {
         return argc;
     }
-    const struct pk_action *row = &s->policy.actions->rows[run->action_index];
     const struct pk_exec_request request = {
         .argv = argv, .timeout_ms = row->timeout_ms, .leaves_children = row->leaves_children};
     return s->port->exec.start(s->port->exec.ctx, &request);
 }
 
+static uint8_t step_count(const struct pk_supervisor *s, const struct pk_super_run *run, uint8_t phase) {
+    return s->policy.actions->rows[run->action_index].step_count[phase];
+}
+
 static bool has_next_step(const struct pk_supervisor *s, const struct pk_super_run *run) {
-    return run->step + 1u < s->policy.actions->rows[run->action_index].step_count[run->phase];
+    return run->step + 1u < step_count(s, run, run->phase);
 }
 
 void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ipc_run *request) {
@@ -52,7 +61,7 @@ void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ip
     struct pk_super_verdict verdict;
     pk_super_policy_take(&s->policy, id, request, pk_super_runs_active(s), &now, &verdict);
     /* Counted on the medium before it starts, or it does not start. */
-    if (verdict.error == PK_OK && request->phase == PK_IPC_PHASE_ACT && pk_super_save(s) != PK_OK) {
+    if (verdict.error == PK_OK && request->phase != PK_IPC_PHASE_VERIFY && pk_super_save(s) != PK_OK) {
         verdict = (struct pk_super_verdict){.error = PK_E_IO, .why = "the start could not be recorded"};
     }
     if (verdict.error != PK_OK) {
@@ -61,7 +70,11 @@ void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ip
     }
     memset(run, 0, sizeof *run);
     run->action_index = request->action_index;
+    run->asked = request->phase;
     run->phase = request->phase;
+    if (run->asked == PK_IPC_PHASE_ACT && step_count(s, run, PK_IPC_PHASE_SNAPSHOT) > 0) {
+        run->phase = PK_IPC_PHASE_SNAPSHOT;
+    }
     memcpy(run->target, request->target, sizeof run->target);
     const int slot = start_step(s, run);
     if (slot < 0) {
@@ -81,6 +94,9 @@ void pk_super_run_stop(struct pk_supervisor *s, uint32_t id) {
         return; /* its DONE is on the way */
     }
     run->is_stopped = true;
+    if (run->phase == PK_IPC_PHASE_UNDO) {
+        return; /* half undone would be worse; its timeout ends it */
+    }
     s->port->exec.stop(s->port->exec.ctx, run->slot);
 }
 
@@ -105,25 +121,88 @@ static void keep_output(struct pk_supervisor *s, struct pk_super_run *run) {
     }
 }
 
-static void finish(struct pk_supervisor *s, struct pk_super_run *run, const struct pk_exec_result *result) {
-    const uint64_t now_ms = s->port->mono_ms(s->port->ctx);
+/* 0 and it runs, or the exit code a shell would give. */
+static int32_t go_on(struct pk_supervisor *s, struct pk_super_run *run, uint8_t phase, uint16_t step) {
+    run->phase = phase;
+    run->step = step;
+    const int slot = start_step(s, run);
+    if (slot < 0) {
+        return slot == PK_E_NOT_FOUND ? 127 : 126;
+    }
+    run->slot = (uint32_t)slot;
+    run->is_running = true;
+    return 0;
+}
+
+/* What follows a program of the run that ended well. True: something does. */
+static bool has_begun_next(struct pk_supervisor *s, struct pk_super_run *run) {
+    const bool is_undo = run->phase == PK_IPC_PHASE_UNDO; /* it is not stopped half way */
+    if (run->is_stopped && !is_undo) {
+        return false;
+    }
+    if (has_next_step(s, run)) {
+        run->done.exit_code = go_on(s, run, run->phase, (uint16_t)(run->step + 1u));
+    } else if (run->phase == PK_IPC_PHASE_SNAPSHOT) {
+        run->done.exit_code = go_on(s, run, PK_IPC_PHASE_ACT, 0);
+    }
+    return run->is_running;
+}
+
+static bool is_undoing_by_itself(const struct pk_super_run *run) {
+    return run->asked == PK_IPC_PHASE_ACT && run->phase == PK_IPC_PHASE_UNDO;
+}
+
+/* An action that did not end well, or was stopped, is undone here and at once: the agent may be gone. */
+static bool has_begun_undo(struct pk_supervisor *s, struct pk_super_run *run) {
+    const bool is_well = run->done.exit_code == 0 && run->done.is_timed_out == 0 && !run->is_stopped;
+    if (run->phase != PK_IPC_PHASE_ACT || is_well || !s->policy.is_auto_rollback ||
+        step_count(s, run, PK_IPC_PHASE_UNDO) == 0) {
+        return false;
+    }
+    const int32_t code = go_on(s, run, PK_IPC_PHASE_UNDO, 0);
+    run->done.undo = PK_IPC_UNDO_FAILED; /* until it ended well */
+    run->done.undo_exit = (uint8_t)code;
+    return run->is_running;
+}
+
+/* One program of the automatic undo ended. True: the next one runs. */
+static bool has_begun_next_undo(struct pk_supervisor *s, struct pk_super_run *run,
+                                const struct pk_exec_result *result) {
+    int32_t code = result->is_timed_out ? 124 : result->exit_code; /* as timeout(1) says it */
+    if (code == 0 && has_next_step(s, run)) {
+        code = go_on(s, run, run->phase, (uint16_t)(run->step + 1u));
+        if (code == 0) {
+            return true;
+        }
+    }
+    run->done.undo = code == 0 ? PK_IPC_UNDO_DONE : PK_IPC_UNDO_FAILED;
+    run->done.undo_exit = (uint8_t)code;
+    return false;
+}
+
+/* True: another program of the run was started. */
+static bool has_more(struct pk_supervisor *s, struct pk_super_run *run, const struct pk_exec_result *result) {
     run->is_running = false;
     run->done.output_bytes += result->output_bytes;
+    if (is_undoing_by_itself(run)) {
+        return has_begun_next_undo(s, run, result);
+    }
     run->done.exit_code = result->exit_code;
     run->done.is_timed_out = result->is_timed_out ? 1 : 0;
-    if (result->exit_code == 0 && !result->is_timed_out && !run->is_stopped && has_next_step(s, run)) {
-        run->step++;
-        const int slot = start_step(s, run);
-        if (slot >= 0) {
-            run->slot = (uint32_t)slot;
-            run->is_running = true;
-            return;
-        }
-        run->done.exit_code = slot == PK_E_NOT_FOUND ? 127 : 126; /* as a shell says it */
+    if (result->exit_code == 0 && !result->is_timed_out && has_begun_next(s, run)) {
+        return true;
     }
-    run->is_done = true;
     run->done.step = run->step;
     run->done.phase = run->phase;
+    return has_begun_undo(s, run);
+}
+
+static void finish(struct pk_supervisor *s, struct pk_super_run *run, const struct pk_exec_result *result) {
+    const uint64_t now_ms = s->port->mono_ms(s->port->ctx);
+    if (has_more(s, run, result)) {
+        return;
+    }
+    run->is_done = true;
     run->done.duration_ms = (uint32_t)(now_ms - run->started_ms);
     if (run->is_orphan) {
         pk_super_log(s, PK_LOG_NOTICE, "a run of an agent that is gone ended with ",

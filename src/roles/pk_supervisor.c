@@ -93,6 +93,7 @@ static void take_config(struct pk_supervisor *s, const struct pk_super_config *c
     s->probe_table = spare_probes(s);
     s->policy.mode = config->mode;
     s->policy.is_safe_mode = config->is_safe_mode;
+    s->policy.is_auto_rollback = config->is_auto_rollback;
     const struct pk_action_table *before = s->policy.actions;
     s->table_index ^= 1u;
     s->policy.actions = &s->tables[s->table_index];

@@ -45,7 +45,8 @@ enum {
 struct pk_super_run {
     uint32_t id; /* 0 = free */
     uint16_t action_index, step;
-    uint8_t phase;
+    uint8_t phase;   /* of the program that runs; enum pk_ipc_phase */
+    uint8_t asked;   /* ACT, which takes SNAPSHOT, ACT and, when that goes wrong, UNDO; VERIFY; or UNDO */
     bool is_running; /* a program of it runs, in `slot` */
     bool is_stopped; /* no further step */
     bool is_orphan;  /* the agent that asked is gone: nobody to tell */

@@ -20,13 +20,14 @@ static uint32_t line_count(const uint8_t *data, size_t size) {
 
 static void check_argv(const struct pk_action_table *t, uint32_t index) {
     const char *argv[PK_ACTION_ARGV_MAX];
+    struct pk_action_words words = {.target = "web", .snapshot = "/s/undo.x"};
     for (uint8_t phase = 0; phase < PK_PHASE_COUNT; phase++) {
         for (uint32_t step = 0; step < t->rows[index].step_count[phase]; step++) {
-            const int argc = pk_action_argv(t, index, phase, step, "x", argv);
+            const int argc = pk_action_argv(t, index, phase, step, &words, argv);
             PK_ASSERT(argc > 0 && argc < PK_ACTION_ARGV_MAX && argv[argc] == NULL);
             PK_ASSERT(argv[0][0] == '/');
             for (int k = 0; k < argc; k++) {
-                PK_ASSERT(strstr(argv[k], "{target}") == NULL);
+                PK_ASSERT(strstr(argv[k], "{target}") == NULL && strcmp(argv[k], "{snapshot}") != 0);
             }
         }
     }

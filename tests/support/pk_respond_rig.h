@@ -17,7 +17,9 @@ static const char RIG_ACTIONS[] =
     "targets = web, db\ncritical_targets = core\ncooldown = 1m\nper_hour = 3\ntimeout = 10s\n"
     "[action wipe]\nrisk = critical\nargv = /bin/wipe {target}\ntargets = web\n"
     "[action tune]\nrisk = medium\nargv = /bin/tune\nverify = clear\nverify_within = 30s\n"
-    "[action kill_queries]\nrisk = low\nargv = /bin/kq\n";
+    "[action kill_queries]\nrisk = low\nargv = /bin/kq\n"
+    "[action swap]\nrisk = low\nargv = /bin/swap {target}\nsnapshot = /bin/keep {snapshot}\nundo = /bin/back "
+    "{snapshot}\nverify = /bin/check\nverify_within = 3s\ntargets = web\ncooldown = 1m\nper_hour = 3\n";
 
 struct rig {
     struct pk_incidents incidents;
@@ -25,7 +27,7 @@ struct rig {
     struct pk_respond respond;
     struct pk_stamp now;
     uint64_t next_seq;
-    uint32_t started, verified, stopped, forgotten, approvals; /* requests seen */
+    uint32_t started, verified, undone, stopped, forgotten, approvals; /* requests seen */
     uint32_t last_started;
     bool is_disk_stuck;
 };
@@ -92,6 +94,7 @@ static inline void rig_tick(struct rig *g) {
             g->last_started = q.run->id;
             g->started += q.phase == PK_PHASE_ACT ? 1u : 0u;
             g->verified += q.phase == PK_PHASE_VERIFY ? 1u : 0u;
+            g->undone += q.phase == PK_PHASE_UNDO ? 1u : 0u;
             break;
         case PK_REQ_STOP:
             g->stopped++;

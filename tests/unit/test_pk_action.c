@@ -44,7 +44,6 @@ PK_TEST(target_is_valid__only_the_listed_alphabet) {
         CHECK(!pk_action_target_is_valid(pk_str_of(BAD[i])));
     }
     CHECK(pk_action_target_is_valid(pk_str_of("a-b_c.d:e@1")));
-    CHECK(pk_action_target_is_valid(pk_str_of("..")));
     memset(name, 'a', sizeof name);
     CHECK(pk_action_target_is_valid(pk_str_make(name, 63)));
     CHECK(!pk_action_target_is_valid(pk_str_make(name, 64)));
@@ -75,18 +74,19 @@ PK_TEST(check_target__disabled_row_refuses_all) {
 
 PK_TEST(argv__fills_whole_words_and_ends_with_null) {
     const char *argv[PK_ACTION_ARGV_MAX];
+    struct pk_action_words words = {.target = "web", .snapshot = "/s/undo.x"};
     load(TWO_ROWS);
-    CHECK_EQ_INT(pk_action_argv(&table, 0, PK_PHASE_ACT, 0, "web", argv), 4);
+    CHECK_EQ_INT(pk_action_argv(&table, 0, PK_PHASE_ACT, 0, &words, argv), 4);
     CHECK_STR(argv[0], "/bin/svc");
     CHECK_STR(argv[1], "restart");
     CHECK_STR(argv[2], "web");
     CHECK_STR(argv[3], "now");
     CHECK(argv[4] == NULL);
-    CHECK_EQ_INT(pk_action_argv(&table, 0, PK_PHASE_ACT, 1, "web", argv), 1);
+    CHECK_EQ_INT(pk_action_argv(&table, 0, PK_PHASE_ACT, 1, &words, argv), 1);
     CHECK_STR(argv[0], "/bin/true");
-    CHECK_EQ_INT(pk_action_argv(&table, 0, PK_PHASE_ACT, 2, "web", argv), PK_E_NOT_FOUND);
-    CHECK_EQ_INT(pk_action_argv(&table, 0, PK_PHASE_VERIFY, 0, "web", argv), 3);
-    CHECK_EQ_INT(pk_action_argv(&table, 1, PK_PHASE_VERIFY, 0, "", argv), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(pk_action_argv(&table, 0, PK_PHASE_ACT, 2, &words, argv), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(pk_action_argv(&table, 0, PK_PHASE_VERIFY, 0, &words, argv), 3);
+    CHECK_EQ_INT(pk_action_argv(&table, 1, PK_PHASE_VERIFY, 0, &words, argv), PK_E_NOT_FOUND);
 }
 
 PK_TEST(find_and_read) {
@@ -98,6 +98,36 @@ PK_TEST(find_and_read) {
     CHECK_STR(pk_action_target(&table, 0, 1), "db@1");
 }
 
-PK_TEST_MAIN(words__both_ways, target_is_valid__only_the_listed_alphabet, check_target__allow_list_decides,
+PK_TEST(argv__target_within_a_word_and_snapshot) {
+    const char *argv[PK_ACTION_ARGV_MAX];
+    char path[PK_ACTION_SNAPSHOT_BYTES], long_dir[PK_ACTION_SNAPSHOT_BYTES], name[PK_ACTION_NAME_BYTES + 8];
+    struct pk_action_words words = {.target = "web", .snapshot = "/s/undo.x"};
+    load("[action a]\nargv = /bin/x --n={target}.service {target} a{target}b{target} {target}{\ntargets = "
+         "web\n"
+         "snapshot = /bin/x {snapshot}\nundo = /bin/x {snapshot} /srv/{target}\n");
+    CHECK_EQ_INT(pk_action_argv(&table, 0, PK_PHASE_ACT, 0, &words, argv), 5);
+    CHECK_STR(argv[1], "--n=web.service");
+    CHECK_STR(argv[2], "web");
+    CHECK_STR(argv[3], "awebbweb");
+    CHECK_STR(argv[4], "web{");
+    CHECK_EQ_INT(pk_action_argv(&table, 0, PK_PHASE_UNDO, 0, &words, argv), 3);
+    CHECK_STR(argv[1], "/s/undo.x");
+    CHECK_STR(argv[2], "/srv/web");
+    CHECK_EQ_INT(pk_action_snapshot_path("/s", "a", "web", path), PK_OK);
+    CHECK_STR(path, "/s/supervisor/undo.a@web");
+    CHECK_EQ_INT(pk_action_snapshot_path("/s", "a", "", path), PK_OK);
+    CHECK_STR(path, "/s/supervisor/undo.a");
+    memset(long_dir, 'x', sizeof long_dir - 1);
+    long_dir[sizeof long_dir - 1] = '\0';
+    CHECK_EQ_INT(pk_action_snapshot_path(long_dir, "a", "", path), PK_E_TOO_BIG);
+    pk_action_undo_name("a", name);
+    CHECK_STR(name, "undo:a");
+    CHECK(!pk_action_target_is_valid(pk_str_of("..")));
+    CHECK(!pk_action_target_is_valid(pk_str_of(".")));
+    CHECK(pk_action_target_is_valid(pk_str_of("..a")));
+}
+
+PK_TEST_MAIN(argv__target_within_a_word_and_snapshot, words__both_ways,
+             target_is_valid__only_the_listed_alphabet, check_target__allow_list_decides,
              check_target__disabled_row_refuses_all, argv__fills_whole_words_and_ends_with_null,
              find_and_read)

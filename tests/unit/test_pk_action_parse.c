@@ -81,13 +81,14 @@ PK_TEST(parse__later_file_changes_only_the_keys_it_names) {
 
 PK_TEST(parse__argv_again_in_a_later_file_replaces_all_lines) {
     const char *argv[PK_ACTION_ARGV_MAX];
+    struct pk_action_words words = {.target = "web", .snapshot = "/s/undo.x"};
     pk_actions_init(&table);
     CHECK_EQ_INT(
         pk_actions_parse(&table, pk_str_of("[action a]\nargv = /bin/x\nargv = /bin/y\n"), "1", &diag), PK_OK);
     CHECK_EQ_INT(pk_actions_parse(&table, pk_str_of("[action a]\nargv = /bin/z\n"), "2", &diag), PK_OK);
     CHECK_EQ_INT(pk_actions_finish(&table, "2", &diag), PK_OK);
     CHECK_EQ_INT(table.rows[0].step_count[PK_PHASE_ACT], 1);
-    CHECK_EQ_INT(pk_action_argv(&table, 0, PK_PHASE_ACT, 0, "", argv), 1);
+    CHECK_EQ_INT(pk_action_argv(&table, 0, PK_PHASE_ACT, 0, &words, argv), 1);
     CHECK_STR(argv[0], "/bin/z");
 }
 
@@ -101,7 +102,16 @@ PK_TEST(parse__refuses_with_place_and_reason) {
     refused("[action a]\nrisk = lwo\n", 2, 8, "lwo");
     refused("[action a]\nargv = x y\n", 2, 8, "absolute path: x");
     refused("[action a]\nargv = {target}\n", 2, 8, "absolute path");
-    refused("[action a]\nargv = /bin/x --name={target}\n", 2, 8, "whole argument");
+    refused("[action a]\nargv = /opt/{target}/x y\n", 2, 8, "no place for {target}");
+    refused("[action a]\nargv = /bin/x\nsnapshot = /bin/y {snapshot}\n", 1, 1, "snapshot without undo: a");
+    refused("[action a]\nargv = /bin/x\nundo = /bin/y {snapshot}\n", 1, 1, "no snapshot line");
+    refused("[action a]\nargv = /bin/x\nundo = y\n", 3, 8, "absolute path: y");
+    refused("[action a]\nargv = /bin/x\nundo = /a\nundo = /a\nundo = /a\nundo = /a\nundo = /a\n", 7, 1,
+            "more than 4");
+    refused("[action a]\nargv = /bin/x {target}\ntargets = a, ..\n", 3, 11, "..");
+    refused("[action a]\nargv = /bin/x a{target}{target}{target}{target} b{target}{target}{target}{target} "
+            "{target}c\n",
+            2, 8, "too long with a target");
     refused("[action a]\nargv = /bin/sh -c \"rm x\"\n", 2, 8, "no quotes");
     refused("[action a]\nargv =\n", 2, 7, "needs a program");
     refused("[action a]\nargv = /bin/x {target}\ntargets = -rf\n", 3, 11, "-rf");
@@ -198,7 +208,25 @@ PK_TEST(shipped_file__is_valid_and_lets_nothing_run_on_anybody_yet) {
     }
 }
 
-PK_TEST_MAIN(parse__every_key, parse__defaults_are_careful, parse__later_file_changes_only_the_keys_it_names,
+PK_TEST(parse__snapshot_and_undo__lines_of_their_own_and_part_of_the_crc) {
+    static const char *const text =
+        "[action a]\nargv = /bin/x {target}\ntargets = web\nsnapshot = /bin/cp -a /srv/{target} {snapshot}\n"
+        "undo = /bin/cp -a {snapshot} /srv/{target}\nundo = /bin/sync\n";
+    load(text);
+    const uint32_t crc = table.crc;
+    CHECK_EQ_INT(table.rows[0].step_count[PK_PHASE_SNAPSHOT], 1);
+    CHECK_EQ_INT(table.rows[0].step_count[PK_PHASE_UNDO], 2);
+    CHECK_EQ_INT(table.rows[0].step_count[PK_PHASE_ACT], 1);
+    pk_actions_init(&table);
+    REQUIRE(pk_actions_parse(&table, pk_str_of(text), "a", &diag) == PK_OK);
+    REQUIRE(pk_actions_parse(&table, pk_str_of("[action a]\nundo = /bin/sync\n"), "b", &diag) == PK_OK);
+    REQUIRE(pk_actions_finish(&table, "b", &diag) == PK_OK);
+    CHECK_EQ_INT(table.rows[0].step_count[PK_PHASE_UNDO], 1); /* replaced whole */
+    CHECK(table.crc != crc);
+}
+
+PK_TEST_MAIN(parse__snapshot_and_undo__lines_of_their_own_and_part_of_the_crc, parse__every_key,
+             parse__defaults_are_careful, parse__later_file_changes_only_the_keys_it_names,
              parse__argv_again_in_a_later_file_replaces_all_lines, parse__refuses_with_place_and_reason,
              parse__bounds_are_errors_not_losses, crc__says_what_the_rows_say,
              shipped_file__is_valid_and_lets_nothing_run_on_anybody_yet)

@@ -775,7 +775,161 @@ PK_TEST(model__a_million_steps_and_no_start_that_was_not_allowed) {
     CHECK(m.verify_starts > 50);
 }
 
-PK_TEST_MAIN(plan__low_risk_runs_verifies_and_mitigates, plan__nothing_starts_before_the_intent_is_durable,
+/* `swap` on web is planned and was started as run 1. */
+static void swapped(void) {
+    rig_init(&g, PK_MODE_SAFE);
+    (void)plan("swap", "web", true);
+    CHECK_EQ_U64(g.started, 1);
+    pk_respond_on_started(&g.respond, 1, &g.now);
+}
+
+static void disproved(void) {
+    swapped();
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_ACT, 0, false, 1, &g.now);
+    rig_settle(&g);
+    CHECK_EQ_U64(g.verified, 1);
+    rig_pass(&g, 3000);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_VERIFY, 4, false, 1, &g.now);
+    rig_settle(&g);
+}
+
+PK_TEST(undo__what_does_not_help_is_undone) {
+    disproved();
+    CHECK_EQ_U64(g.undone, 1);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_EXECUTING);
+    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 1, pk_str_of("ann"), &g.now), PK_E_CONFLICT);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_UNDO, 0, false, 1, &g.now);
+    rig_settle(&g);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_ROLLED_BACK);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "it did not help; undone");
+    disproved();
+    pk_respond_on_refused(&g.respond, 1, PK_E_BUSY, 0, pk_str_of(""), &g.now);
+    rig_pass(&g, 1000);
+    rig_settle(&g);
+    CHECK_EQ_U64(g.undone, 2); /* a passing refusal is tried again */
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_UNDO, 9, false, 1, &g.now);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_FAILED);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "it did not help; UNDO FAILED, exit 9");
+    disproved();
+    rig_pass(&g, 3600000);
+    rig_settle(&g);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_FAILED);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "UNDO FAILED: no answer");
+}
+
+PK_TEST(undo__switched_off_or_mode_changed__left_and_said) {
+    struct pk_respond_settings s;
+    swapped();
+    s = g.respond.settings;
+    s.is_auto_rollback = false;
+    pk_respond_configure(&g.respond, &s);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_ACT, 0, false, 1, &g.now);
+    rig_settle(&g);
+    rig_pass(&g, 3000);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_VERIFY, 4, false, 1, &g.now);
+    rig_settle(&g);
+    CHECK_EQ_U64(g.undone, 0);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_FAILED);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "not verified, exit 4");
+}
+
+PK_TEST(undo__what_the_supervisor_undid_is_told) {
+    swapped();
+    pk_respond_on_undone(&g.respond, 1, PK_RUN_UNDO_DONE);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_ACT, 3, false, 1, &g.now);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_ROLLED_BACK);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "undone, exit 3");
+    swapped();
+    pk_respond_on_undone(&g.respond, 1, PK_RUN_UNDO_FAILED);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_ACT, 143, true, 1, &g.now);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_TIMED_OUT);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "ran out of its time; UNDO FAILED");
+    swapped();
+    pk_respond_on_undone(&g.respond, 1, PK_RUN_UNDO_COUNT); /* a word nobody knows */
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_SNAPSHOT, 2, false, 1, &g.now);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_FAILED);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "exit 2");
+}
+
+static int64_t undo_by_ann(uint32_t run) {
+    return pk_respond_undo(&g.respond, run, pk_str_of("ann"), PK_ROLE_RESPONDER, &g.now);
+}
+
+PK_TEST(undo__by_command__a_run_of_its_own) {
+    const char *why = NULL;
+    swapped();
+    CHECK_EQ_INT(undo_by_ann(1), PK_E_CONFLICT); /* it runs */
+    CHECK_EQ_INT(undo_by_ann(9), PK_E_NOT_FOUND);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_ACT, 0, false, 1, &g.now);
+    rig_settle(&g);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_VERIFY, 0, false, 1, &g.now);
+    rig_settle(&g);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_COMPLETED);
+    CHECK_EQ_INT(pk_respond_undo(&g.respond, 1, pk_str_of("vic"), PK_ROLE_VIEWER, &g.now), PK_E_DENIED);
+    CHECK_EQ_INT(undo_by_ann(1), 2); /* the action's cooldown is not in its way */
+    CHECK_EQ_INT(undo_by_ann(1), PK_E_CONFLICT);
+    rig_settle(&g);
+    CHECK_EQ_U64(g.undone, 1);
+    pk_respond_on_started(&g.respond, 2, &g.now);
+    pk_respond_on_done(&g.respond, 2, PK_PHASE_ACT, 0, false, 1, &g.now); /* not what was asked for */
+    CHECK_EQ_INT(rig_state(&g, 2), PK_RUN_EXECUTING);
+    pk_respond_on_done(&g.respond, 2, PK_PHASE_UNDO, 0, false, 1, &g.now);
+    rig_settle(&g);
+    CHECK_EQ_INT(rig_state(&g, 2), PK_RUN_COMPLETED);
+    CHECK_STR(pk_respond_get(&g.respond, 2)->result, "undid run 1");
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_ROLLED_BACK);
+    CHECK_EQ_INT(pk_respond_undo_check(&g.respond, 1, &why), PK_E_CONFLICT);
+    CHECK_STR(why, "it was undone already");
+    CHECK_EQ_INT(pk_respond_undo_check(&g.respond, 2, &why), PK_E_CONFLICT);
+    CHECK_STR(why, "it is an undo itself");
+}
+
+PK_TEST(undo__fails_by_command__can_be_tried_again_until_the_hour_is_spent) {
+    swapped();
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_ACT, 0, false, 1, &g.now);
+    rig_settle(&g);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_VERIFY, 0, false, 1, &g.now);
+    for (uint32_t id = 2; id < 5; id++) {
+        CHECK_EQ_INT(undo_by_ann(1), id);
+        rig_settle(&g);
+        pk_respond_on_started(&g.respond, id, &g.now);
+        pk_respond_on_done(&g.respond, id, PK_PHASE_UNDO, 1, false, 1, &g.now);
+        CHECK_EQ_INT(rig_state(&g, id), PK_RUN_FAILED);
+    }
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "UNDO FAILED on request");
+    CHECK_EQ_INT(undo_by_ann(1), 5);
+    CHECK_EQ_INT(rig_state(&g, 5), PK_RUN_REFUSED);
+    CHECK_EQ_U64(g.undone, 3);
+}
+
+PK_TEST(undo__outlives_the_incident_and_a_restart) {
+    uint8_t stored[PK_RUN_STORED_BYTES];
+    disproved();
+    const int n = pk_run_pack(pk_respond_get(&g.respond, 1), stored, sizeof stored);
+    CHECK(n > 0);
+    rig_init(&g, PK_MODE_SAFE);
+    (void)rig_incident(&g, "web");
+    CHECK_EQ_INT(pk_respond_restore(&g.respond, pk_str_make((const char *)stored, (size_t)n), &g.now), PK_OK);
+    rig_settle(&g);
+    CHECK_EQ_U64(g.undone, 1); /* an undo that may have been cut off is done once more */
+    CHECK_EQ_U64(g.started, 0);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_UNDO, 1, false, 1, &g.now);
+    rig_settle(&g);
+    struct pk_run run = *pk_respond_get(&g.respond, 1);
+    CHECK_EQ_INT(run.undo, PK_RUN_UNDO_FAILED);
+    const int again = pk_run_pack(&run, stored, sizeof stored);
+    CHECK_EQ_INT(pk_run_unpack(&run, pk_str_make((const char *)stored, (size_t)again)), PK_OK);
+    CHECK_EQ_INT(run.undo, PK_RUN_UNDO_FAILED);
+    stored[1] = 1; /* as it was stored before there was an undo: five bytes less */
+    CHECK_EQ_INT(pk_run_unpack(&run, pk_str_make((const char *)stored, (size_t)again - 5u)), PK_OK);
+    CHECK_EQ_INT(run.undo, PK_RUN_UNDO_NONE);
+}
+
+PK_TEST_MAIN(undo__what_does_not_help_is_undone, undo__switched_off_or_mode_changed__left_and_said,
+             undo__what_the_supervisor_undid_is_told, undo__by_command__a_run_of_its_own,
+             undo__fails_by_command__can_be_tried_again_until_the_hour_is_spent,
+             undo__outlives_the_incident_and_a_restart, plan__low_risk_runs_verifies_and_mitigates,
+             plan__nothing_starts_before_the_intent_is_durable,
              plan__mode_turned_off_between_intent_and_start, plan__modes,
              plan__refuses_targets_that_are_not_listed, plan__bad_calls,
              plan__next_action_when_the_first_did_not_help_and_unknown_ones_are_seen,

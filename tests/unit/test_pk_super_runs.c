@@ -3,7 +3,7 @@
 #include "support/pk_test.h"
 #include "support/super_rig.h"
 
-enum { ONE, STEPS, DAEMON };
+enum { ONE, STEPS, DAEMON, BACK };
 static struct super_rig the_rig;
 static struct pk_supervisor the_supervisor;
 static const char actions_text[] =
@@ -11,7 +11,9 @@ static const char actions_text[] =
     "7s\ncooldown = 0\nper_hour = 60\n"
     "[action steps]\nrisk = low\nargv = /bin/first {target}\nargv = /bin/second\nargv = /bin/third\ntargets "
     "= web\ncooldown = 0\nper_hour = 60\n"
-    "[action daemon]\nrisk = low\nargv = /etc/init.d/x restart\ndaemon = yes\ncooldown = 0\nper_hour = 60\n";
+    "[action daemon]\nrisk = low\nargv = /etc/init.d/x restart\ndaemon = yes\ncooldown = 0\nper_hour = 60\n"
+    "[action back]\nrisk = low\nargv = /bin/set {target}\nargv = /bin/more\nsnapshot = /bin/save {snapshot}\n"
+    "undo = /bin/back {snapshot}\nundo = /bin/back2\ntargets = web\ncooldown = 0\nper_hour = 60\n";
 
 static struct super_rig *running(void) {
     super_rig_init(&the_rig, &the_supervisor, actions_text);
@@ -206,7 +208,147 @@ PK_TEST(runs__agent_gone__the_program_goes_on_and_nobody_is_told) {
     CHECK_EQ_INT(r->out_count, 0);
 }
 
-PK_TEST_MAIN(runs__one_program__started_output_done, runs__several_steps__go_on_while_they_succeed,
+/* The program in the first slot ends; the next one, "" when there is none. */
+static const char *next_after(struct super_rig *r, int32_t exit_code) {
+    super_rig_program_ends(r, 0, exit_code, "");
+    super_rig_step(r, 1, 0);
+    return r->slots[0].is_running ? r->slots[0].argv : "";
+}
+
+static struct super_rig *acting(void) {
+    struct super_rig *r = running();
+    memcpy(the_supervisor.config.state_dir, "/s", sizeof "/s");
+    the_supervisor.policy.is_auto_rollback = true;
+    super_rig_ask(r, 7, BACK, "web", PK_IPC_PHASE_ACT);
+    super_rig_step(r, 1, 0);
+    CHECK_STR(r->slots[0].argv, "/bin/save /s/supervisor/undo.back@web");
+    return r;
+}
+
+PK_TEST(undo__all_well__snapshot_then_act_and_nothing_undone) {
+    struct super_rig *r = acting();
+    CHECK_STR(next_after(r, 0), "/bin/set web");
+    CHECK_STR(next_after(r, 0), "/bin/more");
+    CHECK_STR(next_after(r, 0), "");
+    CHECK_EQ_INT(done_of(r).phase, PK_IPC_PHASE_ACT);
+    CHECK_EQ_INT(done_of(r).undo, PK_IPC_UNDO_NONE);
+    CHECK_EQ_INT(done_of(r).exit_code, 0);
+}
+
+PK_TEST(undo__no_snapshot__nothing_is_changed_and_nothing_undone) {
+    struct super_rig *r = acting();
+    CHECK_STR(next_after(r, 5), "");
+    CHECK_EQ_INT(done_of(r).phase, PK_IPC_PHASE_SNAPSHOT);
+    CHECK_EQ_INT(done_of(r).exit_code, 5);
+    CHECK_EQ_INT(done_of(r).undo, PK_IPC_UNDO_NONE);
+}
+
+PK_TEST(undo__a_line_fails__undone_at_once_and_the_first_fault_is_told) {
+    struct super_rig *r = acting();
+    CHECK_STR(next_after(r, 0), "/bin/set web");
+    CHECK_STR(next_after(r, 0), "/bin/more");
+    CHECK_STR(next_after(r, 3), "/bin/back /s/supervisor/undo.back@web");
+    CHECK(super_rig_heard(r, PK_IPC_DONE) == NULL);
+    CHECK_STR(next_after(r, 0), "/bin/back2");
+    CHECK_STR(next_after(r, 0), "");
+    CHECK_EQ_INT(done_of(r).exit_code, 3);
+    CHECK_EQ_INT(done_of(r).step, 1);
+    CHECK_EQ_INT(done_of(r).phase, PK_IPC_PHASE_ACT);
+    CHECK_EQ_INT(done_of(r).undo, PK_IPC_UNDO_DONE);
+}
+
+PK_TEST(undo__it_fails_or_cannot_start__said) {
+    struct super_rig *r = acting();
+    CHECK_STR(next_after(r, 0), "/bin/set web");
+    CHECK_STR(next_after(r, 3), "/bin/back /s/supervisor/undo.back@web");
+    CHECK_STR(next_after(r, 9), ""); /* the second line is not tried on top of it */
+    CHECK_EQ_INT(done_of(r).undo, PK_IPC_UNDO_FAILED);
+    CHECK_EQ_INT(done_of(r).undo_exit, 9);
+    CHECK_EQ_INT(done_of(r).exit_code, 3);
+    r = acting();
+    CHECK_STR(next_after(r, 0), "/bin/set web");
+    r->exec_error = PK_E_NOT_FOUND;
+    CHECK_STR(next_after(r, 3), "");
+    CHECK_EQ_INT(done_of(r).undo, PK_IPC_UNDO_FAILED);
+    CHECK_EQ_INT(done_of(r).undo_exit, 127);
+}
+
+PK_TEST(undo__stopped_in_the_middle__undone_and_that_is_not_stopped_too) {
+    struct super_rig *r = acting();
+    CHECK_STR(next_after(r, 0), "/bin/set web");
+    super_rig_say(r, PK_IPC_STOP, 7, NULL, 0);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(r->stop_count, 1);
+    CHECK_STR(next_after(r, 143), "/bin/back /s/supervisor/undo.back@web");
+    super_rig_say(r, PK_IPC_STOP, 7, NULL, 0);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(r->stop_count, 1);
+    CHECK_STR(next_after(r, 0), "/bin/back2");
+    CHECK_STR(next_after(r, 0), "");
+    CHECK_EQ_INT(done_of(r).undo, PK_IPC_UNDO_DONE);
+}
+
+PK_TEST(undo__agent_dies_meanwhile__it_is_undone_all_the_same) {
+    struct super_rig *r = acting();
+    CHECK_STR(next_after(r, 0), "/bin/set web");
+    super_rig_child_ends(r, PK_SUPER_AGENT, 139, true);
+    super_rig_step(r, 1, 0);
+    CHECK_STR(next_after(r, 1), "/bin/back /s/supervisor/undo.back@web");
+    CHECK_STR(next_after(r, 0), "/bin/back2");
+    CHECK_STR(next_after(r, 0), "");
+    CHECK_EQ_INT(pk_super_runs_active(&the_supervisor), 0);
+}
+
+PK_TEST(undo__asked_for__once_free_then_at_a_price_and_never_the_snapshot_alone) {
+    struct super_rig *r = acting();
+    CHECK_STR(next_after(r, 0), "/bin/set web");
+    CHECK_STR(next_after(r, 0), "/bin/more");
+    CHECK_STR(next_after(r, 0), "");
+    super_rig_ask(r, 7, BACK, "web", PK_IPC_PHASE_SNAPSHOT);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(super_rig_refused(r), PK_E_BAD_MSG);
+    super_rig_ask(r, 7, BACK, "web", PK_IPC_PHASE_UNDO);
+    super_rig_step(r, 1, 0);
+    CHECK_STR(r->slots[0].argv, "/bin/back /s/supervisor/undo.back@web");
+    CHECK_STR(next_after(r, 0), "/bin/back2");
+    super_rig_forget(r);
+    CHECK_STR(next_after(r, 0), "");
+    CHECK_EQ_INT(done_of(r).phase, PK_IPC_PHASE_UNDO);
+    for (uint32_t i = 0; i < 60; i++) { /* per_hour of the row holds for its undo too */
+        super_rig_ask(r, 100 + i, BACK, "web", PK_IPC_PHASE_UNDO);
+        super_rig_step(r, 1000, 0);
+        CHECK_STR(next_after(r, 1), "");
+        super_rig_forget(r);
+    }
+    super_rig_ask(r, 200, BACK, "web", PK_IPC_PHASE_UNDO);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(super_rig_refused(r), PK_E_BUDGET);
+    super_rig_ask(r, 201, ONE, "", PK_IPC_PHASE_UNDO);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(super_rig_refused(r), PK_E_NOT_FOUND); /* no such phase */
+    the_supervisor.policy.mode = PK_MODE_OBSERVE;
+    super_rig_ask(r, 202, BACK, "web", PK_IPC_PHASE_UNDO);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(super_rig_refused(r), PK_E_POLICY);
+}
+
+PK_TEST(undo__switched_off__left_as_it_is) {
+    struct super_rig *r = acting();
+    the_supervisor.policy.is_auto_rollback = false;
+    CHECK_STR(next_after(r, 0), "/bin/set web");
+    CHECK_STR(next_after(r, 3), "");
+    CHECK_EQ_INT(done_of(r).undo, PK_IPC_UNDO_NONE);
+}
+
+PK_TEST_MAIN(undo__all_well__snapshot_then_act_and_nothing_undone,
+             undo__no_snapshot__nothing_is_changed_and_nothing_undone,
+             undo__a_line_fails__undone_at_once_and_the_first_fault_is_told,
+             undo__it_fails_or_cannot_start__said,
+             undo__stopped_in_the_middle__undone_and_that_is_not_stopped_too,
+             undo__agent_dies_meanwhile__it_is_undone_all_the_same,
+             undo__asked_for__once_free_then_at_a_price_and_never_the_snapshot_alone,
+             undo__switched_off__left_as_it_is, runs__one_program__started_output_done,
+             runs__several_steps__go_on_while_they_succeed,
              runs__step_that_cannot_start__ends_the_run_as_a_shell_would,
              runs__record_cannot_be_written__nothing_starts, runs__three_at_a_time__numbers_are_unique,
              runs__slow_reader__gets_all_of_it_later, runs__stop__ends_the_program_and_skips_the_rest,

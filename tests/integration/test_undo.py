@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""Snapshot and undo with the real picketd on real files: what fails, hangs or does not help is taken back, a person can take it back, and what
+an undo would run is shown first. ctest: lane=default timeout=150"""
+import json
+import os
+import stat
+
+from rig import Gateway, Rig, await_true, main
+
+RULES = """[rule broken]
+about    = Something is wrong with a file
+on       = type = fault
+when     = count >= 1 in 10s by source
+type     = custom
+severity = high
+actions  = ACTION
+auto     = yes
+clear    = never
+"""
+
+
+def row(folder, name, argv, more=""):
+    """An action that changes FOLDER/TARGET.conf, keeps what was there, and puts it back."""
+    return (f"[action {name}]\nrisk = low\ntargets = web, db\ntimeout = 1s\ncooldown = 0\nper_hour = 20\n"
+            f"snapshot = /bin/cp -a {folder}/{{target}}.conf {{snapshot}}\nundo = /bin/cp -a {{snapshot}} {folder}/{{target}}.conf\n{argv}{more}")
+
+
+class World:
+    def __init__(self, rig, name, argv, more="", config="", mode="safe"):
+        self.gateway = Gateway(rig, name=name, mode=mode, config=config, rules=RULES.replace("ACTION", "change"), actions="")
+        self.folder = rig.path(name, "files")
+        os.makedirs(self.folder)
+        for target in ("web", "db"):
+            self.put(target, "old\n")
+        with open(os.path.join(self.folder, "new"), "w") as f:
+            f.write("new\n")
+        rig.write(f"{name}/etc/actions.conf", row(self.folder, "change", argv.replace("FOLDER", self.folder), more.replace("FOLDER", self.folder)))
+        self.gateway.start()
+
+    def put(self, target, text):
+        with open(os.path.join(self.folder, f"{target}.conf"), "w") as f:
+            f.write(text)
+
+    def text(self, target="web"):
+        with open(os.path.join(self.folder, f"{target}.conf")) as f:
+            return f.read()
+
+    def fault(self, source="web"):
+        self.gateway.result("events.send", event={"type": "fault", "source": source, "severity": "high"})
+        return await_true("an incident of it", 10, lambda: next((i["incident_id"] for i in self.gateway.incidents() if source in i["title"]), None))
+
+    def run(self, incident, state, index=0):
+        """The incident's action, once it is in that state."""
+        def there():
+            actions = self.gateway.result("incidents.get", incident_id=incident)["incident"]["actions"]
+            return actions[index] if len(actions) > index and actions[index]["state"] == state else None
+        try:
+            return await_true(f"the run is {state}", 15, there)
+        except AssertionError as e:
+            raise AssertionError(f"{e}: {self.gateway.result('incidents.get', incident_id=incident, timeline=True)}") from e
+
+    def said(self, incident):
+        return json.dumps(self.gateway.result("incidents.get", incident_id=incident, timeline=True))
+
+    def ctl(self, *args):
+        return self.gateway.ctl(*args)
+
+
+COPY = "argv = /bin/cp FOLDER/new FOLDER/{target}.conf\n"
+
+
+def a_line_that_fails_is_taken_back(rig):
+    w = World(rig, "fails", COPY + "argv = /bin/false\n")
+    incident = w.fault()
+    action = w.run(incident, "rolled_back")
+    assert action["result"] == "undone, exit 1", action
+    assert w.text() == "old\n"
+    assert "rolled_back" in w.said(incident)
+    kept = f"{w.gateway.state}/supervisor/undo.change@web"
+    info = os.stat(kept)
+    assert info.st_uid == 0 and os.stat(os.path.dirname(kept)).st_mode & 0o077 == 0, oct(stat.S_IMODE(info.st_mode))
+
+
+def one_that_hangs_is_taken_back(rig):
+    w = World(rig, "hangs", COPY + "argv = /bin/sleep 600\n")
+    action = w.run(w.fault(), "rolled_back")
+    assert action["result"] == "ran out of its time; undone", action
+    assert w.text() == "old\n"
+
+
+def what_does_not_help_is_taken_back(rig):
+    w = World(rig, "helpless", COPY, "verify = /bin/grep -q better FOLDER/{target}.conf\nverify_within = 2s\n")
+    action = w.run(w.fault(), "rolled_back")
+    assert action["result"] == "it did not help; undone", action
+    assert w.text() == "old\n"
+
+
+def what_helps_stays_until_somebody_takes_it_back(rig):
+    w = World(rig, "helps", COPY, "verify = /bin/grep -q new FOLDER/{target}.conf\n")
+    incident = w.fault()
+    run = w.run(incident, "completed")["run_id"]
+    assert w.text() == "new\n"
+    dry = w.ctl("undo", str(run), "--dry-run", "--format", "json")
+    assert dry.returncode == 0, dry
+    assert f"/bin/cp -a {w.gateway.state}/supervisor/undo.change@web {w.folder}/web.conf" in dry.stdout, dry.stdout
+    assert w.text() == "new\n"
+    done = w.ctl("undo", str(run), "--reason", "worse than before")
+    assert done.returncode == 0, done
+    await_true("the file is the old one", 10, lambda: w.text() == "old\n")
+    w.run(incident, "rolled_back")
+    w.run(incident, "completed", 1)
+    assert "undone on request" in w.said(incident) and f"undid run {run}" in w.said(incident)
+    again = w.ctl("undo", str(run))
+    assert again.returncode != 0 and "undone already" in again.stderr, again
+    for bad in ("999", "0", "4294967297"):
+        assert "no such run" in w.ctl("undo", bad).stderr, bad
+    assert w.ctl("undo", "-1").returncode == 2
+    assert w.ctl("undo", "x").returncode == 2
+
+
+def an_undo_that_fails_is_said_loudly(rig):
+    w = World(rig, "worse", "argv = /bin/rm -r FOLDER\n" + "argv = /bin/false\n")
+    incident = w.fault()
+    assert w.run(incident, "failed")["result"] == "UNDO FAILED, exit 1"
+    assert "UNDO FAILED" in w.said(incident)
+
+
+def no_snapshot_no_action(rig):
+    w = World(rig, "blind", COPY)
+    os.unlink(os.path.join(w.folder, "db.conf"))
+    assert w.run(w.fault("db"), "failed")["result"] == "exit 1"
+    assert not os.path.exists(os.path.join(w.folder, "db.conf"))
+
+
+def switched_off_it_is_left(rig):
+    w = World(rig, "off", COPY + "argv = /bin/false\n", config="[agent]\nauto_rollback = no\n")
+    incident = w.fault()
+    run = w.run(incident, "failed")
+    assert run["result"] == "exit 1" and w.text() == "new\n", run
+    assert w.ctl("undo", str(run["run_id"])).returncode == 0
+    await_true("a person took it back", 10, lambda: w.text() == "old\n")
+
+
+def agent_killed_in_the_middle(rig):
+    w = World(rig, "killed", COPY + "argv = /bin/sleep 600\n")
+    w.fault()
+    await_true("the action is under way", 10, lambda: w.text() == "new\n")
+    os.kill(w.gateway.agent_pid(), 9)
+    await_true("undone without the agent", 10, lambda: w.text() == "old\n")
+
+
+def alone(test):
+    def run():
+        with Rig() as rig:
+            test(rig)
+    run.__name__ = test.__name__
+    return run
+
+
+if __name__ == "__main__":
+    main(*map(alone, (a_line_that_fails_is_taken_back, one_that_hangs_is_taken_back, what_does_not_help_is_taken_back, what_helps_stays_until_somebody_takes_it_back,
+         an_undo_that_fails_is_said_loudly, no_snapshot_no_action, switched_off_it_is_left, agent_killed_in_the_middle)))
