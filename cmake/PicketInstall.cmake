@@ -15,6 +15,8 @@ foreach(pk_file IN ITEMS picketd.conf actions.conf topology.conf)
         install(FILES config/${pk_file} DESTINATION etc/picket PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
     endif()
 endforeach()
+# What actions.conf hands to psql.
+install(DIRECTORY config/sql DESTINATION etc/picket FILES_MATCHING PATTERN "*.sql")
 # The shipped rules are in the program; their text is here to be read and copied from.
 if(EXISTS ${CMAKE_SOURCE_DIR}/config/rules)
     install(DIRECTORY config/rules DESTINATION usr/share/picket FILES_MATCHING PATTERN "*.rules" PATTERN "README.md")

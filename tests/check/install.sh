@@ -16,6 +16,7 @@ has 755 usr/sbin/picketd
 has 755 usr/bin/picketctl
 has 644 etc/picket/picketd.conf
 has 644 etc/picket/actions.conf
+has 644 etc/picket/sql/kill_queries.sql
 has 644 usr/lib/systemd/system/picketd.service
 ls "$work"/usr/share/picket/rules/*.rules >/dev/null 2>&1 || complain "usr/share/picket/rules holds no rules"
 ls "$work"/usr/share/picket/patterns/*.patterns >/dev/null 2>&1 || complain "usr/share/picket/patterns holds no patterns"

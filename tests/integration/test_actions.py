@@ -1,0 +1,429 @@
+#!/usr/bin/env python3
+"""The rows of config/actions.conf as they are shipped, run by the real picketd on real processes, files, groups, interfaces, a real PostgreSQL and
+a real broker; each undone where it can be. Then what hostile targets and hostile programs get. ctest: lane=default timeout=300"""
+import contextlib
+import glob
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from rig import SOURCE, Gateway, Process, Rig, await_true, free_port, main
+
+RULES = """[rule broken]
+about    = Something is wrong
+on       = type = fault
+when     = count >= 1 in 10s by source
+type     = custom
+severity = high
+clear    = never
+"""
+
+
+def shipped(changes=()):
+    with open(os.path.join(SOURCE, "config", "actions.conf")) as f:
+        text = f.read()
+    for old, new in changes:
+        assert old in text, old
+        text = "\n".join(line if line.startswith(("about", "#")) else line.replace(old, new) for line in text.split("\n"))
+    return text
+
+
+def with_target(text, action, target):
+    """The row with this target on its list."""
+    out, n = re.subn(rf"(?ms)(^\[action {action}\]\n.*?^targets =)[^\n]*", rf"\1 {target}", text, count=1)
+    assert n == 1 and f"[action {action}]" in out, action
+    return out
+
+
+class World:
+    """A gateway with the shipped actions, one of them allowed on one target, and an incident to act on."""
+
+    def __init__(self, rig, action, target, changes=(), extra="", prefix=()):
+        self.action, self.target = action, target
+        self.gateway = Gateway(rig, name=action, mode="auto", rules=RULES, actions="")
+        text = shipped([*changes, ("/etc/picket/", self.gateway.etc + "/")])
+        text = with_target(text, action, target) if target else text
+        rig.write(f"{action}/etc/actions.conf", text + extra)
+        self.gateway.start(prefix=prefix)
+        self.gateway.result("events.send", event={"type": "fault", "source": "x", "severity": "high"})
+        self.incident = await_true("an incident", 10, lambda: next((i["incident_id"] for i in self.gateway.incidents()), None))
+
+    def ask(self, target=None, action=None):
+        args = {"incident_id": self.incident, "action": action or self.action}
+        if target is not None:
+            args["target"] = target
+        return self.gateway.ask("mitigate", **args)
+
+    def actions(self):
+        return self.gateway.incident(self.incident)["incident"]["actions"]
+
+    def run(self, until="completed", result=None):
+        """Its action runs, approved by root; the run once it is in that state."""
+        reply = self.ask(self.target or None)
+        assert reply["ok"], reply
+        run = reply["result"]["run"]
+        self.waits(run, until, result)
+        return run
+
+    def waits(self, run, state, result=None):
+        def there():
+            row = next((a for a in self.actions() if a["run_id"] == str(run)), None)
+            return row if row and row["state"] == state and (result is None or result in (row["result"] or "")) else None
+        try:
+            return await_true(f"run {run} is {state}", 30, there)
+        except AssertionError as e:
+            raise AssertionError(f"{e}: {self.gateway.incident(self.incident, timeline=True)}") from e
+
+    def acts(self):
+        """For rows that are proved by the incident's end: the program ended well."""
+        return self.run("executing", "exit 0")
+
+    def undo(self, run):
+        reply = self.gateway.ask("undo", run=run)
+        assert reply["ok"], reply
+        self.waits(reply["result"]["run"], "completed")
+
+
+def name():
+    return f"picket-test-{secrets.token_hex(3)}"
+
+
+@contextlib.contextmanager
+def folder(path):
+    os.makedirs(path)
+    try:
+        yield path
+    finally:
+        subprocess.run(["rm", "-rf", "--one-file-system", path], check=False)
+
+
+def put(path, text, age_s=0):
+    with open(path, "w") as f:
+        f.write(text)
+    os.utime(path, (time.time() - age_s,) * 2)
+    return path
+
+
+def read(path):
+    with open(path) as f:
+        return f.read()
+
+
+ZOMBIE = """import ctypes, os, signal, sys, time
+ctypes.CDLL(None).prctl(15, sys.argv[1].encode())
+child = os.fork()
+if child == 0:
+    os._exit(0)
+time.sleep(0.3)
+signal.signal(signal.SIGCHLD, lambda *_: os.waitpid(-1, os.WNOHANG))
+print(child, flush=True)
+time.sleep(600)
+"""
+
+
+def kill_zombie_processes(rig):
+    comm = "pkz" + secrets.token_hex(3)
+    parent = Process(rig, "zombie", [sys.executable, "-c", ZOMBIE, comm])
+    child = await_true("a child ended", 10, lambda: parent.log().strip())
+    is_zombie = lambda: os.path.exists(f"/proc/{child}/stat") and read(f"/proc/{child}/stat").rsplit(")", 1)[1].split()[0] == "Z"
+    assert is_zombie()
+    World(rig, "kill_zombie_processes", comm).acts()
+    await_true("the zombie is gone", 5, lambda: not is_zombie())
+
+
+def lower_priority(rig):
+    uid = 61000 + secrets.randbelow(500)
+    busy = Process(rig, "busy", ["sleep", "600"], user=uid)
+    w = World(rig, "lower_priority", str(uid))
+    run = w.run()
+    assert os.getpriority(os.PRIO_PROCESS, busy.pid) == 10
+    w.undo(run)
+    assert os.getpriority(os.PRIO_PROCESS, busy.pid) == 0
+
+
+DAEMON = """#!{python}
+import os, sys, time
+if os.fork():
+    os._exit(0)
+os.setsid()
+with open("/run/{name}.pid", "w") as f:
+    f.write(str(os.getpid()))
+time.sleep(600)
+"""
+
+
+def restart_by_pid_file(rig):
+    daemon = name()
+    program, pid_file = f"/usr/sbin/{daemon}", f"/run/{daemon}.pid"
+    put(program, DAEMON.format(python=sys.executable, name=daemon))
+    os.chmod(program, 0o755)
+    pid = lambda: int(read(pid_file) or 0) if os.path.exists(pid_file) else 0
+    try:
+        subprocess.run([program], check=True)
+        before = await_true("the daemon runs", 5, pid)
+        w = World(rig, "restart_by_pid_file", daemon)
+        w.run()
+        assert pid() != before and os.path.exists(f"/proc/{pid()}")
+        assert not os.path.exists(f"/proc/{before}") or read(f"/proc/{before}/stat").rsplit(")", 1)[1].split()[0] == "Z"
+        time.sleep(0.5)
+        assert os.path.exists(f"/proc/{pid()}"), "what the action started stays"
+    finally:
+        if pid():
+            os.kill(pid(), signal.SIGKILL)
+        for path in (program, pid_file):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+def scale_up(rig):
+    group = name()
+    if os.path.isdir("/sys/fs/cgroup/memory"):
+        action, path, limit = "scale_up_cgroup1", f"/sys/fs/cgroup/memory/{group}", "memory.limit_in_bytes"
+    else:
+        os.makedirs("/sys/fs/cgroup/system.slice", exist_ok=True)
+        action, path, limit = "scale_up", f"/sys/fs/cgroup/system.slice/{group}", "memory.max"
+    os.mkdir(path)
+    try:
+        with open(f"{path}/{limit}", "w") as f:
+            f.write("33554432")
+        rig.write(f"{action}/etc/scale/{group}.memory", "67108864\n")
+        w = World(rig, action, group)
+        run = w.run()
+        assert read(f"{path}/{limit}") == "67108864\n"
+        w.undo(run)
+        assert read(f"{path}/{limit}") == "33554432\n"
+    finally:
+        os.rmdir(path)
+
+
+def clear_cache_files(rig):
+    cache = name()
+    with folder(f"/var/cache/{cache}") as path:
+        outside = put(rig.path("outside"), "keep", 7200)
+        old, fresh = put(f"{path}/old", "x", 7200), put(f"{path}/fresh", "x")
+        os.makedirs(f"{path}/deep")
+        deep = put(f"{path}/deep/old", "x", 7200)
+        os.symlink(rig.dir, f"{path}/link")
+        os.symlink(outside, f"{path}/link2")
+        World(rig, "clear_cache_files", cache).acts()
+        assert not os.path.exists(old) and not os.path.exists(deep) and os.path.exists(fresh) and read(outside) == "keep"
+
+
+def compress_logs(rig):
+    log = name()
+    with folder(f"/var/log/{log}") as path:
+        rotated, live, gone = put(f"{path}/a.log.1", "line\n" * 1000, 7200), put(f"{path}/a.log", "now", 7200), put(f"{path}/b.log.9.gz", "x", 20 * 86400)
+        outside = put(rig.path("outside.log.1"), "keep", 7200)
+        os.symlink(outside, f"{path}/c.log.1")
+        World(rig, "compress_logs", log).acts()
+        assert not os.path.exists(rotated) and subprocess.run(["zcat", f"{rotated}.gz"], capture_output=True, check=True).stdout == b"line\n" * 1000
+        assert os.path.exists(live) and not os.path.exists(gone) and read(outside) == "keep"
+
+
+def preserve_evidence(rig):
+    log = name()
+    with folder(f"/var/log/{log}") as path:
+        put(f"{path}/auth.log", "first\n")
+        w = World(rig, "preserve_evidence", log, [("/var/backups/picket", rig.path("kept"))])
+        w.run()
+        put(f"{path}/auth.log", "second\n")
+        w.run()
+        kept = sorted(glob.glob(rig.path("kept", log, "auth.log*")))
+        assert [read(p) for p in kept] == ["second\n", "first\n"], kept
+        assert os.stat(rig.path("kept")).st_mode & 0o077 == 0
+
+
+class Postgres:
+    """A server of its own, in the rig's folder, reached by its socket only."""
+
+    def __init__(self, rig):
+        self.dir, self.port = rig.path("pg"), free_port()
+        bin_dir = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
+        os.mkdir(self.dir)
+        subprocess.run(["chown", "postgres:", self.dir], check=True)
+        subprocess.run(["runuser", "-u", "postgres", "--", f"{bin_dir}/initdb", "-A", "trust", "-N", "-D", f"{self.dir}/data"], check=True, capture_output=True, cwd="/")
+        Process(rig, "postgres", ["runuser", "-u", "postgres", "--", f"{bin_dir}/postgres", "-D", f"{self.dir}/data", "-k", self.dir, "-p", str(self.port), "-c", "listen_addresses=", "-c", "fsync=off"], cwd="/")
+        await_true("PostgreSQL answers", 60, lambda: subprocess.run(self.psql("select 1"), capture_output=True, check=False).returncode == 0)
+
+    def psql(self, text):
+        return ["psql", "-X", "-q", "-A", "-t", "-h", self.dir, "-p", str(self.port), "-U", "postgres", "-d", "postgres", "-c", text]
+
+    def value(self, text):
+        return subprocess.run(self.psql(text), capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+
+    def changes(self):
+        return [("/usr/bin/psql -X", f"/usr/bin/psql -h {self.dir} -p {self.port} -X"), ("/usr/bin/vacuumdb ", f"/usr/bin/vacuumdb -h {self.dir} -p {self.port} ")]
+
+
+def kill_queries(rig):
+    pg = Postgres(rig)
+    sql = read(os.path.join(SOURCE, "config", "sql", "kill_queries.sql"))
+    assert "5 minutes" in sql
+    rig.write("kill_queries/etc/sql/kill_queries.sql", sql.replace("5 minutes", "3 seconds"))
+    long_one = Process(rig, "query", pg.psql("select pg_sleep(600)"))
+    await_true("the query is old", 20, lambda: pg.value("select count(*) from pg_stat_activity where query like 'select pg_sleep(600)' and now() - query_start > interval '3 seconds'") == "1")
+    young = Process(rig, "young", pg.psql("select pg_sleep(599)"))
+    w = World(rig, "kill_queries", "postgres", pg.changes())
+    run = w.ask("postgres")["result"]
+    w.waits(run["run"], "executing", "exit 0")
+    await_true("the query was ended", 10, lambda: not long_one.is_running())
+    assert "terminating connection" in long_one.log() and young.is_running()
+    reply = w.gateway.ask("undo", run=run["run"])
+    assert not reply["ok"] and "no undo" in reply["message"], reply
+
+
+def database_maintenance(rig):
+    pg = Postgres(rig)
+    pg.value("create table t as select generate_series(1, 1000) as n")
+    assert pg.value("select count(*) from pg_stats where tablename = 't'") == "0"
+    World(rig, "database_maintenance", "postgres", pg.changes()).run()
+    assert pg.value("select count(*) from pg_stats where tablename = 't'") == "1"
+
+
+def rollback_deployment(rig):
+    app = name()
+    with folder(f"/srv/{app}") as path:
+        for version in ("v1", "v2"):
+            os.mkdir(f"{path}/{version}")
+        os.symlink("v2", f"{path}/current")
+        os.symlink("v1", f"{path}/previous")
+        w = World(rig, "rollback_deployment", app)
+        run = w.run()
+        assert os.readlink(f"{path}/current") == "v1"
+        w.undo(run)
+        assert os.readlink(f"{path}/current") == "v2"
+        assert sorted(os.listdir(path)) == ["current", "previous", "v1", "v2"]
+
+
+def rollback_to_nothing(rig):
+    app = name()
+    with folder(f"/srv/{app}") as path:
+        os.mkdir(f"{path}/v2")
+        os.symlink("v2", f"{path}/current")
+        os.symlink("v1", f"{path}/previous")  # was deleted
+        w = World(rig, "rollback_deployment", app)
+        w.run("rolled_back", "it did not help; undone")
+        assert os.readlink(f"{path}/current") == "v2"
+
+
+def config_fix(rig):
+    conf = name() + ".conf"
+    path = put(f"/etc/{conf}", "broken\n")
+    os.chmod(path, 0o640)
+    try:
+        rig.write(f"config_fix/etc/good/{conf}", "good\n")
+        w = World(rig, "config_fix", conf)
+        run = w.run()
+        assert read(path) == "good\n"
+        w.undo(run)
+        assert read(path) == "broken\n" and os.stat(path).st_mode & 0o777 == 0o640
+    finally:
+        os.unlink(path)
+
+
+@contextlib.contextmanager
+def namespace():
+    """A network of our own: an interface with an address and a default route."""
+    ns = name()
+    ip = lambda *words: subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
+    ip("netns", "add", ns)
+    try:
+        for words in (("link", "set", "lo", "up"), ("link", "add", "cell0", "type", "veth", "peer", "name", "cell1"), ("link", "set", "cell1", "up"),
+                      ("link", "set", "cell0", "up"), ("addr", "add", "10.77.0.1/24", "dev", "cell0"), ("route", "add", "default", "via", "10.77.0.2", "metric", "100")):
+            ip("-n", ns, *words)
+        yield ns, lambda *words: ip("-n", ns, *words)
+    finally:
+        ip("netns", "del", ns)
+
+
+def isolate_component(rig):
+    with namespace() as (ns, ip):
+        w = World(rig, "isolate_component", "cell0", prefix=("ip", "netns", "exec", ns))
+        run = w.run()
+        assert "state DOWN" in ip("link", "show", "cell0")
+        w.undo(run)
+        await_true("it is up again", 5, lambda: "state UP" in ip("link", "show", "cell0"))
+        w.gateway.stop()
+
+
+def lock_down(rig):
+    with namespace() as (ns, ip):
+        w = World(rig, "lock_down", "", prefix=("ip", "netns", "exec", ns))
+        reply = w.ask()
+        assert reply["ok"] and reply["result"]["state"] == "awaiting_approval", reply  # root is one; two have to agree
+        time.sleep(0.5)
+        assert "prohibit" not in ip("route")
+        w.gateway.stop()
+        shutil.rmtree(w.gateway.dir)
+        w = World(rig, "lock_down", "", [("risk = critical ", "risk = high ")], prefix=("ip", "netns", "exec", ns))
+        run = w.run()
+        assert "prohibit default metric 1" in ip("route") and "10.77.0.0/24" in ip("route")
+        w.undo(run)
+        assert "prohibit" not in ip("route") and "default via 10.77.0.2" in ip("route")
+        w.gateway.stop()
+
+
+def publish(rig):
+    port = free_port()
+    Process(rig, "broker", ["mosquitto", "-p", str(port)])
+    await_true("the broker listens", 5, lambda: subprocess.run(["mosquitto_pub", "-p", str(port), "-t", "x", "-n"], capture_output=True, check=False).returncode == 0)
+    reader = Process(rig, "reader", ["mosquitto_sub", "-p", str(port), "-t", "picket/do/#", "-F", "%t %p"])
+    time.sleep(0.5)
+    World(rig, "publish", "pump.restart", [("mosquitto_pub -h 127.0.0.1", f"mosquitto_pub -h 127.0.0.1 -p {port}")]).run()
+    await_true("it was told", 5, lambda: reader.log() == "picket/do/pump.restart 1\n")
+
+
+def hostile_targets(rig):
+    """No row runs on what is not on its list, whatever it looks like."""
+    w = World(rig, "config_fix", "fine.conf")
+    rows = [row for row in w.gateway.result("actions.list")["actions"] if row["action"] not in ("lock_down", "collect_diagnostics", "clear_cache", "cleanup_logs")]
+    assert len(rows) >= 18, [row["action"] for row in rows]
+    for row in rows:
+        for target in ("../etc", "..", "a b", "-rf", "--help", "$(id)", "a;b", "other", "fine.conf/", "FINE.conf", "{target}", "{snapshot}"):
+            reply = w.ask(target, row["action"])
+            assert not reply["ok"], (row["action"], target, reply)
+            assert reply["error"] in ("refused_by_policy", "policy", "bad_field", "refused"), reply
+    assert w.actions() == [], w.actions()
+
+
+STUBBORN = """import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for _ in range(3):
+    if os.fork() == 0:
+        os.setsid()
+        break
+with open(sys.argv[1], "a") as f:
+    f.write(f"{os.getpid()}\\n")
+end = time.monotonic() + 60
+while time.monotonic() < end:
+    os.write(1, b"noise " * 2000)
+"""
+
+
+def program_that_forks_floods_and_ignores_term(rig):
+    script, pids = put(rig.path("stubborn.py"), STUBBORN), rig.path("pids")
+    extra = (f"\n[action stubborn]\nrisk = low\nargv = {sys.executable} {script} {pids}\nundo = /bin/touch {rig.path('undone')}\ntimeout = 2s\ncooldown = 0\n")
+    w = World(rig, "stubborn", "", extra=extra)
+    w.run("rolled_back", "ran out of its time; undone")
+    assert os.path.exists(rig.path("undone"))
+    alive = lambda: [p for p in read(pids).split() if os.path.exists(f"/proc/{p}") and read(f"/proc/{p}/stat").rsplit(")", 1)[1].split()[0] != "Z"]
+    await_true("nothing of it runs on", 10, lambda: not alive())
+
+
+def alone(test):
+    def run():
+        with Rig() as rig:
+            test(rig)
+    run.__name__ = test.__name__
+    return run
+
+
+if __name__ == "__main__":
+    main(*map(alone, (kill_zombie_processes, lower_priority, restart_by_pid_file, scale_up, clear_cache_files, compress_logs, preserve_evidence, kill_queries,
+                      database_maintenance, rollback_deployment, rollback_to_nothing, config_fix, isolate_component, lock_down, publish, hostile_targets,
+                      program_that_forks_floods_and_ignores_term)), at_once=2)
