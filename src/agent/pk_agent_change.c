@@ -177,6 +177,7 @@ static int create_incident(struct pk_agent *a, const struct pk_request *q, struc
         return pk_agent_fail(a, (int)number, "there is no room for one more incident");
     }
     pk_agent_correlate(a, (uint32_t)number);
+    pk_agent_recommend(a, (uint32_t)number, pk_actions_for_type(pk_agent_actions(a), s.type));
     answer_incident(a, w, (uint32_t)number);
     return PK_OK;
 }

@@ -92,24 +92,33 @@ static struct pk_str finding_component(const struct pk_agent *a, const struct pk
     return pk_str_of(f->group_key);
 }
 
-static void plan_actions(struct pk_agent *a, const struct pk_rule *rule, const struct pk_finding *f,
-                         uint32_t number) {
-    char names[PK_RESPOND_PLAN_ACTIONS * PK_ACTION_NAME_BYTES];
-    struct pk_buf b;
-    if (rule->action_count == 0) {
-        return;
-    }
-    pk_buf_init(&b, names, sizeof names);
-    for (uint32_t i = 0; i < rule->action_count; i++) {
-        const struct pk_str name = pk_engine_str(&a->engine, rule, rule->actions[i]);
-        if (i > 0) {
-            pk_buf_putc(&b, ',');
-        }
-        pk_buf_put_str(&b, name);
+void pk_agent_recommend(struct pk_agent *a, uint32_t number, struct pk_str names) {
+    struct pk_str name;
+    while (names.n > 0 && pk_str_split(&names, ',', &name)) {
+        name = pk_str_trim(name);
         if (pk_incidents_recommend(&a->incidents, number, name) < 0) {
             pk_agent_log1(a, PK_LOG_DEBUG, "no room to recommend an action", name);
         }
     }
+}
+
+static void plan_actions(struct pk_agent *a, const struct pk_rule *rule, const struct pk_finding *f,
+                         uint32_t number) {
+    char names[PK_RESPOND_PLAN_ACTIONS * (PK_ACTION_NAME_BYTES + 2)];
+    struct pk_buf b;
+    pk_buf_init(&b, names, sizeof names);
+    for (uint32_t i = 0; i < rule->action_count; i++) {
+        pk_buf_puts(&b, i > 0 ? "," : "");
+        pk_buf_put_str(&b, pk_engine_str(&a->engine, rule, rule->actions[i]));
+    }
+    if (rule->action_count == 0) {
+        pk_buf_put_str(&b,
+                       pk_actions_for_type(pk_agent_actions(a), pk_engine_str(&a->engine, rule, rule->type)));
+    }
+    if (b.n == 0) {
+        return;
+    }
+    pk_agent_recommend(a, number, pk_buf_str(&b));
     /* A plan that is under way goes on. */
     const bool is_maintained =
         pk_silences_match(&a->incidents.silences, pk_incidents_get(&a->incidents, number),

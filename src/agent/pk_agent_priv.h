@@ -41,6 +41,8 @@ void pk_agent_event_line(struct pk_agent *a, struct pk_buf *replies, int line_er
 bool pk_agent_has_batch_room(const struct pk_agent *a, const struct pk_lines *lines);
 void pk_agent_collect(struct pk_agent *a);
 void pk_agent_detect(struct pk_agent *a);
+/* Names separated by commas. */
+void pk_agent_recommend(struct pk_agent *a, uint32_t incident, struct pk_str names);
 /* Waits for the sources that the configuration says must report, and for those alone. */
 void pk_agent_expect_heartbeats(struct pk_agent *a);
 uint64_t pk_agent_collect_next_ms(const struct pk_agent *a);

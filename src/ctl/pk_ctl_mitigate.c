@@ -17,26 +17,48 @@ static bool has_item(struct pk_str array, struct pk_str word) {
     return false;
 }
 
-static void put_rows(struct pk_ctl_text *t, struct pk_str actions, struct pk_str recommended,
+/* The newest run of the action for this incident: its state, empty when it was never taken. */
+static struct pk_str taken_state(struct pk_str taken, struct pk_str action) {
+    struct pk_ctl_walk walk;
+    struct pk_ctl_value row;
+    struct pk_str state = pk_str_make("", 0);
+    pk_ctl_walk_init(&walk, taken);
+    while (pk_ctl_walk_next(&walk, &row)) {
+        if (row.kind == PK_JSON_OBJECT && pk_str_eq(pk_ctl_word(pk_ctl_member(row.json, "action")), action)) {
+            state = pk_ctl_word(pk_ctl_member(row.json, "state"));
+        }
+    }
+    return state;
+}
+
+struct about {
+    struct pk_str recommended, taken; /* of the incident, as JSON arrays */
+};
+
+static void put_rows(struct pk_ctl_text *t, struct pk_str actions, const struct about *about,
                      bool is_recommended) {
     struct pk_ctl_walk walk;
     struct pk_ctl_value row;
     pk_ctl_walk_init(&walk, actions);
     while (pk_ctl_walk_next(&walk, &row)) {
-        if (row.kind != PK_JSON_OBJECT ||
-            has_item(recommended, pk_ctl_word(pk_ctl_member(row.json, "action"))) != is_recommended) {
+        const struct pk_str action =
+            row.kind == PK_JSON_OBJECT ? pk_ctl_word(pk_ctl_member(row.json, "action")) : pk_str_make("", 0);
+        if (row.kind != PK_JSON_OBJECT || has_item(about->recommended, action) != is_recommended) {
             continue;
         }
         pk_ctl_text_puts(t, t->p[t->n - 1] == '[' ? "" : ",");
         pk_ctl_text_put(t, row.json.p, row.json.n - 1);
-        pk_ctl_text_puts(t, is_recommended ? ",\"recommended\":true}" : ",\"recommended\":false}");
+        pk_ctl_text_puts(t, is_recommended ? ",\"recommended\":true" : ",\"recommended\":false");
+        pk_ctl_text_puts(t, ",\"taken\":\"");
+        pk_ctl_text_put_str(t, taken_state(about->taken, action));
+        pk_ctl_text_puts(t, "\"}");
     }
 }
 
 /* Recommended ones first. */
 static int list_actions(struct pk_ctl *c) {
     struct pk_str args_json, result;
-    struct pk_ctl_text recommended = {0}, rows = {0};
+    struct pk_ctl_text recommended = {0}, taken = {0}, rows = {0};
     int exit_code = pk_ctl_args_json(c, &args_json);
     if (exit_code == 0) {
         exit_code = pk_ctl_ask_or_fail(c, PK_CMD_INCIDENTS_GET, args_json, &result);
@@ -46,16 +68,19 @@ static int list_actions(struct pk_ctl *c) {
     }
     /* The answer is gone with the next question. */
     pk_ctl_text_put_str(&recommended, pk_ctl_member(result, "incident.recommended").json);
+    pk_ctl_text_put_str(&taken, pk_ctl_member(result, "incident.actions").json);
     exit_code = pk_ctl_ask_or_fail(c, PK_CMD_ACTIONS_LIST, pk_str_of("{}"), &result);
     if (exit_code == 0) {
+        const struct about about = {pk_ctl_text_str(&recommended), pk_ctl_text_str(&taken)};
         const struct pk_str actions = pk_ctl_member(result, "actions").json;
         pk_ctl_text_puts(&rows, "{\"actions\":[");
-        put_rows(&rows, actions, pk_ctl_text_str(&recommended), true);
-        put_rows(&rows, actions, pk_ctl_text_str(&recommended), false);
+        put_rows(&rows, actions, &about, true);
+        put_rows(&rows, actions, &about, false);
         pk_ctl_text_puts(&rows, "]}");
         pk_ctl_show(c, &PK_CTL_VIEW_actions, pk_ctl_text_str(&rows));
     }
     pk_ctl_text_free(&rows);
+    pk_ctl_text_free(&taken);
     pk_ctl_text_free(&recommended);
     return exit_code;
 }

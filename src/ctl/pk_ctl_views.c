@@ -229,6 +229,7 @@ const struct pk_ctl_view PK_CTL_VIEW_explain = {LINES(EXPLAIN_LINES)};
 static const struct pk_ctl_column ACTION_COLUMNS[] = {
     {"ACTION", "action", PK_CTL_CELL_TEXT, false},
     {"RECOMMENDED", "recommended", PK_CTL_CELL_TEXT, true},
+    {"TAKEN", "taken", PK_CTL_CELL_TEXT, true},
     {"RISK", "risk", PK_CTL_CELL_SEVERITY, false},
     {"COST", "cost", PK_CTL_CELL_TEXT, false},
     {"ENABLED", "enabled", PK_CTL_CELL_TEXT, false},

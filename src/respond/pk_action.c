@@ -54,6 +54,15 @@ int pk_actions_find(const struct pk_action_table *t, struct pk_str name) {
     return PK_E_NOT_FOUND;
 }
 
+struct pk_str pk_actions_for_type(const struct pk_action_table *t, struct pk_str type) {
+    for (uint32_t i = 0; i < t->map_count; i++) {
+        if (pk_str_eq_c(type, t->text + t->maps[i].type)) {
+            return pk_str_of(t->text + t->maps[i].actions);
+        }
+    }
+    return pk_str_make("", 0);
+}
+
 const char *pk_action_about(const struct pk_action_table *t, uint32_t index) {
     PK_ASSERT(index < t->count);
     return t->text + t->rows[index].about;

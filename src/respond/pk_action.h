@@ -24,6 +24,8 @@ enum {
     PK_ACTION_NAME_BYTES = 33,
     PK_ACTION_TARGET_BYTES = 64, /* [A-Za-z0-9_.:@-]{1,63}, never starting with '-', and the terminator: fits
                                     PK_IPC_TARGET_BYTES */
+    PK_ACTION_MAPS = 32,         /* [incident TYPE] sections: one for each shipped type, and some */
+    PK_ACTION_PER_TYPE = 6,      /* as many as a plan holds */
     PK_ACTION_STEPS = 4,         /* argv lines of a phase */
     PK_ACTION_ARGV_MAX = 24,     /* words of a line and the NULL; PK_ARGV_MAX of port.h */
     PK_ACTION_ROOM_BYTES = 512,  /* words of a line that hold the target, terminated */
@@ -56,19 +58,28 @@ struct pk_action {
     uint32_t line; /* of its [action] header in the last file that named it */
 };
 
+/* Which actions an incident of a type is to get when its rule names none. */
+struct pk_action_map {
+    uint16_t type, actions; /* offsets in text; actions: names, separated by commas */
+    uint16_t file;          /* as row_file */
+};
+
 struct pk_action_table {
-    uint32_t count;
+    uint32_t count, map_count;
     uint32_t crc; /* CRC-32C of what the rows say; set by pk_actions_finish */
     uint32_t text_used;
     uint32_t file_number; /* files read so far: a row twice in one file is an error */
     uint32_t row_file[PK_LIMIT_ACTIONS];
     struct pk_action rows[PK_LIMIT_ACTIONS];
+    struct pk_action_map maps[PK_ACTION_MAPS];
     char text[PK_LIMIT_ACTION_TEXT_BYTES];
 };
 _Static_assert(PK_LIMIT_ACTION_TEXT_BYTES <= 65536u, "offsets are 16 bits");
 
 /* Index >= 0 or PK_E_NOT_FOUND. A disabled row is found. */
 int pk_actions_find(const struct pk_action_table *t, struct pk_str name);
+/* The names for incidents of this type, separated by commas; empty when the file says nothing of it. */
+struct pk_str pk_actions_for_type(const struct pk_action_table *t, struct pk_str type);
 const char *pk_action_about(const struct pk_action_table *t, uint32_t index);
 const char *pk_action_target(const struct pk_action_table *t, uint32_t index, uint32_t target_index);
 /* May the row run on this target? PK_OK and *out_is_critical; PK_E_BAD_FIELD (form; or a target for a row

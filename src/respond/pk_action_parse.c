@@ -16,7 +16,8 @@ enum {
     TIMEOUT_MAX_MS = 3600000,
     COOLDOWN_MAX_MS = 86400000,
     VERIFY_MAX_MS = 3600000,
-    ABOUT_BYTES_MAX = 120
+    ABOUT_BYTES_MAX = 120,
+    TYPE_BYTES_MAX = 39
 };
 
 enum action_key {
@@ -66,8 +67,9 @@ struct parse {
     struct pk_action_table *t;
     const char *file;
     struct pk_diag *diag;
-    struct pk_action *row; /* of the open section; NULL before the first */
-    uint32_t seen;         /* keys of the section, a bit each */
+    struct pk_action *row;     /* of the open section; NULL before the first */
+    struct pk_action_map *map; /* the same of an [incident TYPE] */
+    uint32_t seen;             /* keys of the section, a bit each */
     const struct pk_ini_item *item;
 };
 
@@ -328,8 +330,36 @@ static int unknown_key(struct parse *p) {
     return fail_at_key(p, message, p->item->key);
 }
 
+/* Whether there are such actions is known when all files are read. */
+static int take_map(struct parse *p) {
+    struct pk_str rest = p->item->value, piece;
+    uint32_t count = 0;
+    if (!pk_str_eq_c(p->item->key, "actions")) {
+        return fail_at_key(p, "unknown key {}; [incident TYPE] has actions only", p->item->key);
+    }
+    if (p->map->actions != 0) {
+        return fail_at_key(p, "key is given twice: {}", p->item->key);
+    }
+    while (pk_str_split(&rest, ',', &piece)) {
+        piece = pk_str_trim(piece);
+        if (!pk_text_is_id(piece, "", PK_ACTION_NAME_BYTES - 1)) {
+            return fail_at_value(p, "not the name of an action: {}", piece);
+        }
+        if (++count > PK_ACTION_PER_TYPE) {
+            return fail_at_value(p, "more than 6 actions: {}", piece);
+        }
+    }
+    if (p->item->value.n > PK_ACTION_PER_TYPE * (PK_ACTION_NAME_BYTES + 1u)) {
+        return fail_at_value(p, "too many blanks: {}", piece);
+    }
+    return keep_text(p, p->item->value, &p->map->actions);
+}
+
 static int take_pair(struct parse *p) {
     const struct pk_ini_item *item = p->item;
+    if (p->map != NULL) {
+        return take_map(p);
+    }
     if (p->row == NULL) {
         return fail_at_key(p, "key before the first [action NAME]: {}", item->key);
     }
@@ -369,11 +399,44 @@ static int new_row(struct parse *p, struct pk_str name) {
     return PK_OK;
 }
 
+/* A later file replaces what an earlier one says of a type. */
+static int open_map(struct parse *p) {
+    const struct pk_str type = p->item->section_name;
+    struct pk_action_table *t = p->t;
+    uint32_t i = 0;
+    if (!pk_text_is_id(type, "", TYPE_BYTES_MAX)) {
+        return fail_at_key(p, "not an incident type: {}", type);
+    }
+    while (i < t->map_count && !pk_str_eq_c(type, t->text + t->maps[i].type)) {
+        i++;
+    }
+    if (i < t->map_count && t->maps[i].file == t->file_number) {
+        return fail_at_key(p, "incident type is there twice: {}", type);
+    }
+    if (i == PK_ACTION_MAPS) {
+        return fail_at_key(p, "more incident types than are kept (32): {}", type);
+    }
+    if (i == t->map_count && keep_text(p, type, &t->maps[i].type) != PK_OK) {
+        return PK_E_CONFIG;
+    }
+    t->map_count += i == t->map_count ? 1u : 0u;
+    t->maps[i].actions = 0;
+    t->maps[i].file = (uint16_t)t->file_number;
+    p->map = &t->maps[i];
+    p->row = NULL;
+    return PK_OK;
+}
+
 static int take_section(struct parse *p) {
     const struct pk_ini_item *item = p->item;
     struct pk_action_table *t = p->t;
+    if (pk_str_eq_c(item->section_kind, "incident")) {
+        return open_map(p);
+    }
+    p->map = NULL;
     if (!pk_str_eq_c(item->section_kind, "action")) {
-        return fail_at_key(p, "unknown section {}; this file has [action NAME] only", item->section_kind);
+        return fail_at_key(p, "unknown section {}; this file has [action NAME] and [incident TYPE] only",
+                           item->section_kind);
     }
     if (!pk_text_is_id(item->section_name, "", PK_ACTION_NAME_BYTES - 1)) {
         return fail_at_key(p, "an action's name is 1 to 32 of A-Z a-z 0-9 _ -: {}", item->section_name);
@@ -491,8 +554,27 @@ static uint32_t crc_of_row(const struct pk_action_table *t, const struct pk_acti
     return crc;
 }
 
+/* A name that is that of no row. */
+static bool find_stray(const struct pk_action_table *t, struct pk_str *out) {
+    for (uint32_t i = 0; i < t->map_count; i++) {
+        struct pk_str rest = pk_str_of(t->text + t->maps[i].actions);
+        while (rest.n > 0 && pk_str_split(&rest, ',', out)) {
+            *out = pk_str_trim(*out);
+            if (pk_actions_find(t, *out) < 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 int pk_actions_finish(struct pk_action_table *t, const char *file, struct pk_diag *diag) {
     uint32_t crc = 0;
+    struct pk_str stray;
+    if (find_stray(t, &stray)) {
+        pk_diag_set1(diag, file, 1, 1, "an [incident TYPE] names an action there is not: {}", stray);
+        return PK_E_CONFIG;
+    }
     for (uint32_t i = 0; i < t->count; i++) {
         struct pk_action *row = &t->rows[i];
         row->needs_target = steps_have(t, row, "{target}");

@@ -378,6 +378,20 @@ def publish(rig):
     await_true("it was told", 5, lambda: reader.log() == "picket/do/pump.restart 1\n")
 
 
+def actions_of_a_type(rig):
+    """A rule that names none gets those of its incident's type; what is recommended and what was taken is shown with its cost."""
+    w = World(rig, "config_fix", "fine.conf", extra="\n[incident custom]\nactions = collect_diagnostics, config_fix\n")
+    rows = lambda: [line.split(",")[:5] for line in w.gateway.ctl("incidents", "mitigate", w.incident, "--list-actions", "--format", "csv").stdout.splitlines()]
+    await_true("it is planned", 5, lambda: rows()[1][:4] == ["collect_diagnostics", "true", "awaiting_approval", "low"])
+    assert rows()[0] == ["action", "recommended", "taken", "risk", "cost"] and rows()[2] == ["config_fix", "true", "", "medium", "slow"], rows()[:3]
+    assert all(row[1:3] == ["false", ""] for row in rows()[3:] if row[0].isidentifier()), rows()
+    approval = w.gateway.result("approval.list")["approvals"][0]["approval_id"]
+    assert w.gateway.ctl("approve", approval).returncode == 0
+    await_true("it was taken", 10, lambda: rows()[1][2] == "completed")
+    made = w.gateway.result("incidents.create", type="custom", title="by hand")["incident_id"]
+    assert w.gateway.incident(made)["incident"]["recommended"] == ["collect_diagnostics", "config_fix"]
+
+
 def hostile_targets(rig):
     """No row runs on what is not on its list, whatever it looks like."""
     w = World(rig, "config_fix", "fine.conf")
@@ -425,5 +439,5 @@ def alone(test):
 
 if __name__ == "__main__":
     main(*map(alone, (kill_zombie_processes, lower_priority, restart_by_pid_file, scale_up, clear_cache_files, compress_logs, preserve_evidence, kill_queries,
-                      database_maintenance, rollback_deployment, rollback_to_nothing, config_fix, isolate_component, lock_down, publish, hostile_targets,
+                      database_maintenance, rollback_deployment, rollback_to_nothing, config_fix, isolate_component, lock_down, publish, actions_of_a_type, hostile_targets,
                       program_that_forks_floods_and_ignores_term)), at_once=2)

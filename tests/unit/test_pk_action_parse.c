@@ -225,7 +225,26 @@ PK_TEST(parse__snapshot_and_undo__lines_of_their_own_and_part_of_the_crc) {
     CHECK(table.crc != crc);
 }
 
-PK_TEST_MAIN(parse__snapshot_and_undo__lines_of_their_own_and_part_of_the_crc, parse__every_key,
+PK_TEST(parse__actions_of_an_incident_type) {
+    load("[action a]\nargv = /bin/x\n[incident disk_space_low]\nactions = a, b\n[action b]\nargv = /bin/x\n");
+    CHECK(pk_str_eq_c(pk_actions_for_type(&table, pk_str_of("disk_space_low")), "a, b"));
+    CHECK_EQ_INT(pk_actions_for_type(&table, pk_str_of("cpu_high")).n, 0);
+    CHECK_EQ_INT(table.count, 2);
+    REQUIRE(pk_actions_parse(&table, pk_str_of("[incident disk_space_low]\nactions = b\n"), "f", &diag) ==
+            PK_OK);
+    REQUIRE(pk_actions_finish(&table, "f", &diag) == PK_OK);
+    CHECK(pk_str_eq_c(pk_actions_for_type(&table, pk_str_of("disk_space_low")), "b")); /* replaced whole */
+    refused("[incident x]\nactions = a\n", 1, 1, "there is not: a");
+    refused("[incident x.y]\nactions = a\n", 1, 1, "not an incident type: x.y");
+    refused("[incident x]\naction = a\n", 2, 1, "has actions only");
+    refused("[incident x]\nactions = a\nactions = a\n", 3, 1, "given twice");
+    refused("[incident x]\nactions = a;b\n", 2, 11, "not the name of an action: a;b");
+    refused("[incident x]\nactions = a,a,a,a,a,a,a\n", 2, 11, "more than 6");
+    refused("[incident x]\n[incident x]\n", 2, 1, "is there twice: x");
+}
+
+PK_TEST_MAIN(parse__actions_of_an_incident_type,
+             parse__snapshot_and_undo__lines_of_their_own_and_part_of_the_crc, parse__every_key,
              parse__defaults_are_careful, parse__later_file_changes_only_the_keys_it_names,
              parse__argv_again_in_a_later_file_replaces_all_lines, parse__refuses_with_place_and_reason,
              parse__bounds_are_errors_not_losses, crc__says_what_the_rows_say,

@@ -11,11 +11,14 @@ static bool said(const char *words) {
 
 PK_TEST(mitigate__recommended_first) {
     const struct ctl_rig_step steps[] = {
-        CTL_RIG_FOR("incidents.get", "{\"incident\":{\"recommended\":[\"restart_service\"]}}"),
+        CTL_RIG_FOR("incidents.get",
+                    "{\"incident\":{\"recommended\":[\"restart_service\"],\"actions\":[{\"action\":"
+                    "\"restart_service\",\"state\":\"failed\"},{\"action\":\"restart_service\",\"state\":"
+                    "\"completed\"}]}}"),
         CTL_RIG_FOR("actions.list", SAMPLE_ACTIONS)};
     CHECK_EQ_INT(ctl_rig_once(&rig, steps, 2, "mitigate inc_2 --list-actions --format csv"), 0);
-    CHECK(strstr(rig.out, "action,recommended,risk,cost,") == rig.out);
-    CHECK(said("\nrestart_service,true,high,outage,"));
+    CHECK(strstr(rig.out, "action,recommended,taken,risk,cost,") == rig.out);
+    CHECK(said("\nrestart_service,true,completed,high,outage,"));
     CHECK(strstr(rig.out, "\nrestart_service,true") < strstr(rig.out, "\nclear_cache,false"));
 }
 
