@@ -83,6 +83,8 @@ struct pk_port_stream {
     void (*close)(void *ctx);
     /* Why the last open, poll, send or recv failed, for people. Never NULL; valid until the next call. */
     const char *(*error_text)(void *ctx);
+    /* Connections that took up an earlier TLS session, since the start: without certificates on the wire. */
+    uint64_t (*resumed_count)(void *ctx);
 };
 
 /* ---- store ---- */
@@ -382,8 +384,10 @@ int pk_platform_open(const struct pk_platform_config *config, struct pk_port *ou
 /* For checks without a running daemon: clock, entropy, cryptography, files and log only; the other slots stay
  * empty. */
 int pk_platform_open_tools(struct pk_port *out);
-/* Opens the store (checked before) in state_dir and starts its writer thread. */
-int pk_platform_open_store(struct pk_port *port, const char *state_dir, uint64_t map_bytes);
+/* Opens the store (checked before) in state_dir and starts its writer thread. The file does not grow while
+ * less than keep_free_bytes of its file system are free: commits then fail as on a full disk. */
+int pk_platform_open_store(struct pk_port *port, const char *state_dir, uint64_t map_bytes,
+                           uint64_t keep_free_bytes);
 /* PEM for a link's TLS. PK_E_TLS with the reason in the stream's error_text. May be called again on reload.
  */
 int pk_platform_set_tls(struct pk_port *port, uint32_t link, const struct pk_tls_config *tls);

@@ -51,7 +51,7 @@ const char *pk_port_missing(const struct pk_port *port) {
     for (size_t i = 0; i < PK_LINKS; i++) {
         const struct pk_port_stream *s = &port->link[i];
         if (s->open == NULL || s->poll == NULL || s->send == NULL || s->recv == NULL || s->close == NULL ||
-            s->error_text == NULL) {
+            s->error_text == NULL || s->resumed_count == NULL) {
             return i == 0 ? "link[0]" : "link[1]";
         }
     }

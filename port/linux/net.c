@@ -224,6 +224,11 @@ static const char *net_error_text(void *ctx) {
     return n->error;
 }
 
+static uint64_t net_resumed_count(void *ctx) {
+    const struct pk_net *n = ctx;
+    return n->tls.resumed_count;
+}
+
 int pk_net_set_tls(struct pk_net *n, const struct pk_tls_config *c) {
     const int err = pk_tls_set(&n->tls, c);
     if (err != PK_OK) {
@@ -244,5 +249,6 @@ void pk_net_open(struct pk_net *n, struct pk_linux_loop *loop, struct pk_crypto 
                                    .send = net_send,
                                    .recv = net_recv,
                                    .close = net_close,
-                                   .error_text = net_error_text};
+                                   .error_text = net_error_text,
+                                   .resumed_count = net_resumed_count};
 }

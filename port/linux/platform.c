@@ -76,10 +76,12 @@ static bool is_store_committing(void *ctx) {
     return pk_lmdb_is_committing(ctx);
 }
 
-int pk_platform_open_store(struct pk_port *port, const char *state_dir, uint64_t map_bytes) {
+int pk_platform_open_store(struct pk_port *port, const char *state_dir, uint64_t map_bytes,
+                           uint64_t keep_free_bytes) {
     struct pk_platform *p = &platform;
     const struct pk_lmdb_config config = {.state_dir = state_dir,
                                           .map_bytes = map_bytes,
+                                          .keep_free_bytes = keep_free_bytes,
                                           .wake_fd = pk_linux_loop_wake_fd(&p->loop),
                                           .now_us = pk_linux_mono_us};
     const int err = pk_lmdb_open(&p->store, &config, &port->store);

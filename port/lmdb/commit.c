@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 
 #include "base/pk_assert.h"
 #include "base/pk_batch.h"
@@ -111,6 +112,18 @@ static uint32_t pages_of(const struct pk_lmdb *s, const struct pk_store_batch *b
     return pages + (2u * journal_bytes + s->page_bytes - 1u) / s->page_bytes;
 }
 
+/* Others need the disk, too, and so does what deletes: the file stops growing before the last block is gone.
+ * Pages of the file that are free are still used. */
+static bool is_disk_short(const struct pk_lmdb *s, uint32_t pages) {
+    struct statvfs v;
+    const uint64_t idle_bytes = s->file_bytes - s->status.used_bytes;
+    if (s->keep_free_bytes == 0 || idle_bytes >= (uint64_t)pages * s->page_bytes ||
+        statvfs(s->path, &v) != 0) {
+        return false;
+    }
+    return (uint64_t)v.f_bavail * v.f_frsize < s->keep_free_bytes;
+}
+
 int pk_lmdb_commit(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap_at, uint32_t batch_max,
                    uint32_t *out_tail, uint32_t *out_pages) {
     /* Free list, main tree, and the way down to the leaves of both trees. */
@@ -129,6 +142,10 @@ int pk_lmdb_commit(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap
             .p = s->queue + tail + sizeof h, .cap_bytes = h.n, .n = h.n, .op_count = h.op_count};
         const uint32_t more = pages_of(s, &batch);
         if (count > 0 && pages + more > PK_TXN_PAGES) {
+            break;
+        }
+        if (is_disk_short(s, pages + more) && !pk_batch_has_delete(&batch)) {
+            code = count > 0 ? 0 : ENOSPC; /* what came before it goes */
             break;
         }
         code = apply(s, txn, &batch);
@@ -173,6 +190,7 @@ void pk_lmdb_measure(struct pk_lmdb *s) {
         return;
     }
     uint64_t used = (uint64_t)info.me_last_pgno + 1u;
+    s->file_bytes = used * s->page_bytes;
     if (mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn) == 0) {
         used -= free_pages(txn);
         mdb_txn_abort(txn);

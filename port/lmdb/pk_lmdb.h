@@ -15,8 +15,9 @@ enum pk_fetch_state { PK_FETCH_NONE, PK_FETCH_ASKED, PK_FETCH_DONE };
 
 struct pk_lmdb_config {
     const char *state_dir;
-    uint64_t map_bytes; /* 1 MiB at least; rounded down to pages */
-    int wake_fd;        /* eventfd that ends the tick's wait, or -1 */
+    uint64_t map_bytes;       /* 1 MiB at least; rounded down to pages */
+    uint64_t keep_free_bytes; /* of the file system: below it nothing is added that lets the file grow */
+    int wake_fd;              /* eventfd that ends the tick's wait, or -1 */
     uint64_t (*now_us)(void);
 };
 
@@ -29,7 +30,8 @@ struct pk_lmdb {
     char path[PK_STORE_PATH_BYTES];
     int wake_fd;
     uint64_t (*now_us)(void);
-    uint64_t map_bytes, reserve_bytes;
+    uint64_t map_bytes, reserve_bytes, keep_free_bytes;
+    uint64_t file_bytes; /* pages the file has, used or not; under env_lock */
     uint32_t page_bytes;
     MDB_env *env;
     MDB_dbi trees[PK_TREE_COUNT];

@@ -15,17 +15,6 @@ _Static_assert(2u * (PK_LIMIT_BATCH_BYTES + 64u) <= PK_LIMIT_STORE_QUEUE_BYTES,
 enum { LEAST_MAP_BYTES = 1 << 20, LEAST_RESERVE_BYTES = 256 * 1024 };
 
 /* ---- called from the tick */
-static bool has_delete(const struct pk_store_batch *batch) {
-    uint32_t at = 0;
-    struct pk_batch_op op;
-    while (pk_batch_next(batch, &at, &op) == PK_OK) {
-        if (op.is_delete) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_batch(const struct pk_store_batch *batch) {
     uint32_t at = 0;
     struct pk_batch_op op;
@@ -72,7 +61,7 @@ static int store_submit(void *ctx, const struct pk_store_batch *batch, uint64_t 
     const struct pk_queue_head h = {.n = batch->n, .op_count = batch->op_count};
     const uint32_t n = (uint32_t)sizeof h + ((batch->n + 7u) & ~7u);
     /* What only adds must not take the pages that deleting will need. */
-    const int at = s->status.is_map_full && !has_delete(batch) ? PK_E_FULL : find_room(s, n);
+    const int at = s->status.is_map_full && !pk_batch_has_delete(batch) ? PK_E_FULL : find_room(s, n);
     if (at < 0) {
         pthread_mutex_unlock(&s->lock);
         return PK_E_FULL;
@@ -372,6 +361,7 @@ int pk_lmdb_open(struct pk_lmdb *s, const struct pk_lmdb_config *config, struct 
     s->page_bytes = (uint32_t)getpagesize();
     s->map_bytes = config->map_bytes > LEAST_MAP_BYTES ? config->map_bytes : (uint64_t)LEAST_MAP_BYTES;
     s->map_bytes -= s->map_bytes % s->page_bytes;
+    s->keep_free_bytes = config->keep_free_bytes;
     s->is_stopping = false;
     s->head = 0;
     s->tail = 0;

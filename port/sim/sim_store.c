@@ -162,17 +162,6 @@ static int store_load(void *ctx, enum pk_tree tree, struct pk_str from, pk_store
     return PK_OK;
 }
 
-static bool has_delete(const struct pk_store_batch *batch) {
-    uint32_t at = 0;
-    struct pk_batch_op op;
-    while (pk_batch_next(batch, &at, &op) == PK_OK) {
-        if (op.is_delete) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int store_submit(void *ctx, const struct pk_store_batch *batch, uint64_t *out_seq) {
     struct pk_sim *sim = ctx;
     struct pk_sim_store *s = &sim->store;
@@ -181,7 +170,7 @@ static int store_submit(void *ctx, const struct pk_store_batch *batch, uint64_t 
         return PK_OK;
     }
     if (batch->n > sizeof s->queue - s->queued_bytes || s->batch_count == PK_SIM_BATCHES ||
-        (s->status.is_map_full && !has_delete(batch))) {
+        (s->status.is_map_full && !pk_batch_has_delete(batch))) {
         return PK_E_FULL;
     }
     memcpy(s->queue + s->queued_bytes, batch->p, batch->n);

@@ -187,6 +187,11 @@ static const char *stream_error_text(void *ctx) {
     return l->error;
 }
 
+static uint64_t stream_resumed_count(void *ctx) {
+    (void)ctx; /* its bytes are plain */
+    return 0;
+}
+
 void pk_sim_stream_open(struct pk_sim *sim, uint32_t link, struct pk_port_stream *out) {
     sim->links[link].sim = sim;
     sim->links[link].index = link;
@@ -196,7 +201,8 @@ void pk_sim_stream_open(struct pk_sim *sim, uint32_t link, struct pk_port_stream
                                    .send = stream_send,
                                    .recv = stream_recv,
                                    .close = stream_close,
-                                   .error_text = stream_error_text};
+                                   .error_text = stream_error_text,
+                                   .resumed_count = stream_resumed_count};
 }
 
 /* ---- the network */

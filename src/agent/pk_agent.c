@@ -430,6 +430,7 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     pk_agent_commit(a);
     pk_agent_durable(a);
     pk_agent_respond(a);
+    pk_outbox_pace(&a->outbox, a->now.mono_ms);
     pk_agent_links_write(a);
     pk_agent_local_write(a);
     pk_agent_tell_supervisor(a);

@@ -224,6 +224,19 @@ struct pk_agent_probes {
     struct pk_agent_probe_series series[PK_LIMIT_SERIES];
 };
 
+/* A page of audit entries that somebody asked for; its bytes are in trim_bytes. */
+enum pk_agent_audit_page_state {
+    PK_AUDIT_PAGE_NONE,
+    PK_AUDIT_PAGE_WANTED,
+    PK_AUDIT_PAGE_READING,
+    PK_AUDIT_PAGE_READY
+};
+struct pk_agent_audit_page {
+    uint64_t after;
+    uint32_t bytes;
+    uint8_t state; /* enum pk_agent_audit_page_state */
+};
+
 /* What rules learned, kept in rows of the store: a round goes over all windows and saves what changed. */
 #define PK_AGENT_LEARNED_STRANGE UINT64_MAX /* name of a row that could not be taken: it goes */
 struct pk_agent_learned {
@@ -327,8 +340,9 @@ struct pk_agent {
     uint64_t submitted_seq, durable_seq;
     struct pk_agent_learned learned;
     bool is_trim_fetching;
+    struct pk_agent_audit_page audit_page;
     uint8_t batch_bytes[PK_LIMIT_BATCH_BYTES];
-    uint8_t trim_bytes[4096];
+    uint8_t trim_bytes[4096]; /* of the trim, or of the audit page */
     /* links, commands */
     struct pk_link links[PK_LINKS];
     int64_t connected_wall_ms;       /* of the newest connection of any link */

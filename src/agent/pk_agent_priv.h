@@ -199,6 +199,10 @@ int pk_agent_query(struct pk_agent *a, const struct pk_request *request,
                    struct pk_json_writer *w); /* reading commands */
 int pk_agent_change(struct pk_agent *a, const struct pk_request *request,
                     struct pk_json_writer *w); /* changing commands */
+/* pk_agent_audit.c */
+void pk_agent_audit_page(struct pk_agent *a); /* reads what was asked for; after the outbox's own fetch */
+int pk_agent_audit_head(const struct pk_agent *a, struct pk_json_writer *w);
+int pk_agent_audit_list(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
 int pk_agent_list_events(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
 int pk_agent_list_sources(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
 int pk_agent_get_source(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);

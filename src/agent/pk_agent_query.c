@@ -19,14 +19,6 @@ static void put_hex(struct pk_json_writer *w, const char *key, uint32_t v) {
     pk_jw_cstr(w, key, text);
 }
 
-static void put_hash(struct pk_json_writer *w, const char *key, const uint8_t hash[PK_SHA256_BYTES]) {
-    char text[PK_SHA256_BYTES * 2 + 1];
-    struct pk_buf b;
-    pk_buf_init(&b, text, sizeof text);
-    pk_buf_put_hex(&b, hash, PK_SHA256_BYTES);
-    pk_jw_cstr(w, key, text);
-}
-
 bool pk_agent_has_row_room(const struct pk_json_writer *w, uint32_t bytes) {
     return w->b->cap_bytes - w->b->n > bytes + 256u;
 }
@@ -50,6 +42,7 @@ static void status_links(const struct pk_agent *a, struct pk_json_writer *w) {
         pk_jw_u64(w, "connects", l->connect_count);
         pk_jw_u64(w, "failures", l->failure_count);
         pk_jw_u64(w, "lost", l->lost_count);
+        pk_jw_u64(w, "tls_resumed", l->stream->resumed_count(l->stream->ctx));
         pk_jw_u64(w, "messages_in", l->mqtt.counters.messages_in);
         pk_jw_u64(w, "messages_out", l->mqtt.counters.messages_out);
         if (pk_link_is_online(l)) {
@@ -77,6 +70,11 @@ static void status_store(const struct pk_agent *a, struct pk_json_writer *w) {
                    a->durable_seq >= a->submitted_seq);
     pk_jw_u64(w, "outbox", pk_outbox_depth(&a->outbox));
     pk_jw_u64(w, "outbox_bytes", pk_outbox_bytes(&a->outbox));
+    pk_jw_u64(w, "outbox_sent", a->outbox.counters.acked_count);
+    uint64_t drain_ms = 0;
+    if (pk_outbox_drain_ms(&a->outbox, &drain_ms)) {
+        pk_jw_ms_as_seconds(w, "outbox_drained_in_seconds", drain_ms);
+    }
     pk_jw_object_end(w);
 }
 
@@ -518,14 +516,6 @@ static int show_memory(struct pk_agent *a, struct pk_json_writer *w) {
     return PK_OK;
 }
 
-static int show_audit_head(struct pk_agent *a, struct pk_json_writer *w) {
-    pk_jw_object(w, "result");
-    pk_jw_u64(w, "n", a->audit.head.n);
-    put_hash(w, "head", a->audit.head.hash);
-    pk_jw_object_end(w);
-    return PK_OK;
-}
-
 static int ping(struct pk_agent *a, struct pk_json_writer *w) {
     pk_jw_object(w, "result");
     pk_jw_cstr(w, "version", a->identity.version);
@@ -578,7 +568,9 @@ int pk_agent_query(struct pk_agent *a, const struct pk_request *q, struct pk_jso
     case PK_CMD_DUMP_STATE:
         return dump_now(a, w);
     case PK_CMD_AUDIT_HEAD:
-        return show_audit_head(a, w);
+        return pk_agent_audit_head(a, w);
+    case PK_CMD_AUDIT_LIST:
+        return pk_agent_audit_list(a, q, w);
     default:
         return pk_agent_fail(a, PK_E_UNKNOWN_CMD, "no such command");
     }

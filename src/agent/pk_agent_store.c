@@ -434,9 +434,11 @@ static void trim_fetched(struct pk_agent *a, uint64_t keep_count) {
 static void trim_fetch(struct pk_agent *a, uint64_t keep_count) {
     const struct pk_port_store *s = &a->port->store;
     struct pk_record_key from, to;
-    if (a->outbox.is_fetching || pk_audit_log_excess(&a->audit, keep_count) < TRIM_SLICE) {
+    if (a->outbox.is_fetching || a->audit_page.state == PK_AUDIT_PAGE_READING ||
+        pk_audit_log_excess(&a->audit, keep_count) < TRIM_SLICE) {
         return;
     }
+    a->audit_page.state = PK_AUDIT_PAGE_NONE; /* its bytes are taken */
     struct pk_store_fetch f = {.tree = PK_TREE_JOURNAL,
                                .max_records = TRIM_SLICE,
                                .out = a->trim_bytes,
@@ -560,7 +562,9 @@ static void fetch_outbox(struct pk_agent *a) {
         }
         pk_outbox_fetched(&a->outbox, count, bytes);
     }
-    if (!a->is_trim_fetching && pk_outbox_fetch_wanted(&a->outbox, &f) && s->fetch(s->ctx, &f) < 0) {
+    pk_agent_audit_page(a);
+    if (!a->is_trim_fetching && a->audit_page.state != PK_AUDIT_PAGE_READING &&
+        pk_outbox_fetch_wanted(&a->outbox, &f) && s->fetch(s->ctx, &f) < 0) {
         pk_outbox_fetch_cancelled(&a->outbox);
     }
 }

@@ -180,6 +180,7 @@ static const struct key_row KEYS[] = {
     {S_ROLES, V_ROLE, "approver", 0, 0, PK_ROLE_APPROVER, 0, NULL},
     {S_ROLES, V_ROLE, "admin", 0, 0, PK_ROLE_ADMIN, 0, NULL},
     {S_STORE, V_SIZE, "map", C(store_map_bytes), 1u << 20, 1u << 30, NULL},
+    {S_STORE, V_SIZE, "keep_free", C(store_keep_free_bytes), 0, 1u << 30, NULL},
     {S_STORE, V_U64, "journal_keep", C(journal_keep_count), 100, 10000000, NULL},
     {S_STORE, V_DURATION, "learned", C(learned_ms), 10000, 7ull * DAY_MS, NULL},
     {S_REPORT, V_DURATION, "summary", C(summary_ms), 5000, DAY_MS, NULL},
@@ -271,6 +272,7 @@ void pk_config_defaults(struct pk_config *c) {
     c->source_rate_per_s = 1000;
     c->source_burst_count = 2000;
     c->store_map_bytes = 16u << 20;
+    c->store_keep_free_bytes = 1u << 20;
     c->journal_keep_count = 20000;
     c->learned_ms = 6u * 3600000u;
     c->history_retention_ms = 3600000;

@@ -84,7 +84,7 @@ struct pk_config {
     uint32_t remote_allow_count;
     struct pk_config_role_rule roles[PK_CONFIG_ROLE_RULES];
     uint32_t role_rule_count;
-    uint64_t store_map_bytes;
+    uint64_t store_map_bytes, store_keep_free_bytes;
     uint64_t journal_keep_count;
     uint32_t learned_ms; /* how often what rules learned is saved */
     uint32_t summary_ms, approval_timeout_ms;

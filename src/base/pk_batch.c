@@ -94,6 +94,17 @@ int pk_batch_next(const struct pk_store_batch *b, uint32_t *at, struct pk_batch_
     return PK_OK;
 }
 
+bool pk_batch_has_delete(const struct pk_store_batch *b) {
+    uint32_t at = 0;
+    struct pk_batch_op op;
+    while (pk_batch_next(b, &at, &op) == PK_OK) {
+        if (op.is_delete) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int pk_fetch_next(const uint8_t *p, uint32_t n, uint32_t *at, struct pk_str *out_key,
                   struct pk_str *out_value) {
     if (*at == n) {

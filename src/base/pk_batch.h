@@ -19,6 +19,8 @@ struct pk_batch_op {
 };
 /* Starts at *at = 0. PK_OK, PK_E_NOT_FOUND at the end, PK_E_BAD_MSG when the bytes are not a batch. */
 PK_MUST_USE int pk_batch_next(const struct pk_store_batch *b, uint32_t *at, struct pk_batch_op *out);
+/* Whether one of its operations deletes. */
+bool pk_batch_has_delete(const struct pk_store_batch *b);
 /* Walks records of a finished fetch (layout in port.h) the same way. */
 PK_MUST_USE int pk_fetch_next(const uint8_t *p, uint32_t n, uint32_t *at, struct pk_str *out_key,
                               struct pk_str *out_value);

@@ -37,6 +37,9 @@ int pk_ctl_do_events_record(struct pk_ctl *c); /* pk_ctl_record.c */
 int pk_ctl_do_keygen(struct pk_ctl *c);        /* pk_ctl_keygen.c */
 int pk_ctl_do_sign(struct pk_ctl *c);          /* pk_ctl_sign.c */
 int pk_ctl_do_verify(struct pk_ctl *c);        /* pk_ctl_verify.c */
+/* pk_ctl_audit.c */
+int pk_ctl_do_audit_export(struct pk_ctl *c);
+int pk_ctl_do_audit_verify(struct pk_ctl *c);
 int pk_ctl_do_replay(struct pk_ctl *c);        /* pk_ctl_replay.c */
 int pk_ctl_do_test_rule(struct pk_ctl *c);     /* pk_ctl_test_rule.c */
 int pk_ctl_do_test_pattern(struct pk_ctl *c);  /* pk_ctl_test_pattern.c */

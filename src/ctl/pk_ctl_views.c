@@ -24,13 +24,17 @@ static const struct pk_ctl_line STATUS_LINES[] = {
     {"actions", NULL, NULL, "{running_actions} running"},
     {"events", NULL, NULL, "{events.taken} taken, {events.bad} bad, {events.lost} lost"},
     {"link", "links", NULL,
-     "{name} {host}:{port} {state}, {messages_out} out, {messages_in} in, lost {lost} times"},
+     "{name} {host}:{port} {state}, {messages_out} out, {messages_in} in, lost {lost} times, "
+     "{tls_resumed} TLS sessions resumed"},
     {"link error", "links", "error", "{name}: {error}"},
     {"store", NULL, NULL,
      "{store.state}, {store.used_bytes:bytes} of {store.map_bytes:bytes}, longest commit "
      "{store.longest_commit_ms} "
      "ms"},
-    {"outbox", NULL, NULL, "{store.outbox} waiting, {store.outbox_bytes:bytes}"},
+    {"outbox", NULL, NULL,
+     "{store.outbox} waiting, {store.outbox_bytes:bytes}, {store.outbox_sent} sent since the start"},
+    {" ", NULL, "store.outbox_drained_in_seconds",
+     "drained in about {store.outbox_drained_in_seconds:seconds}"},
     {"commands", NULL, NULL, "{commands.accepted} accepted, {commands.refused} refused"},
     {"seal", NULL, NULL, "{seal}"},
     {"hashes", NULL, NULL, "configuration {config_hash}, rules {rules_hash}"},

@@ -91,6 +91,12 @@ struct pk_outbox_counters {
         skipped_count, released_count, no_subscriber_count, deleted_count;
 };
 
+/* How fast the backlog gets shorter, as told by the answers of the broker. */
+struct pk_outbox_pace {
+    uint64_t since_ms, acked_count; /* beginning of the piece being measured */
+    uint32_t per_s_milli;           /* entries; 0: not known (yet) */
+};
+
 /* A stored entry that is out of all counts: to be deleted, or its delete is not on the medium yet. Remembered
  * so that a fetch does not bring it back. */
 enum pk_outbox_gone_state {
@@ -117,6 +123,7 @@ struct pk_outbox {
     struct pk_outbox_lane lanes[PK_OUTBOX_LANES];
     struct pk_outbox_loss losses[PK_OUTBOX_LOSS_COUNT];
     struct pk_outbox_counters counters;
+    struct pk_outbox_pace pace;
     /* Entries that went to the store without a slot: until they are durable, a fetch that finds nothing
      * proves nothing. */
     bool has_staged_stored;
@@ -194,4 +201,9 @@ uint64_t pk_outbox_take_seq(struct pk_outbox *ob);
 /* Entries not yet acknowledged, and their bytes. */
 uint64_t pk_outbox_depth(const struct pk_outbox *ob);
 uint64_t pk_outbox_bytes(const struct pk_outbox *ob);
+/* Measures the drain: call every tick. */
+void pk_outbox_pace(struct pk_outbox *ob, uint64_t now_ms);
+/* How long until everything that waits is acknowledged, at the pace of the last seconds. False: nothing
+ * waits, the link is down, or nothing was acknowledged for too long to tell. */
+PK_MUST_USE bool pk_outbox_drain_ms(const struct pk_outbox *ob, uint64_t *out_ms);
 #endif

@@ -206,3 +206,31 @@ void pk_outbox_fetched(struct pk_outbox *ob, int result, uint32_t bytes) {
     ob->is_fetching = false;
     pk_outbox_free_deleted(ob);
 }
+
+void pk_outbox_pace(struct pk_outbox *ob, uint64_t now_ms) {
+    enum { PIECE_MS = 2000 };
+    struct pk_outbox_pace *p = &ob->pace;
+    if (!ob->is_online || pk_outbox_depth(ob) == 0) {
+        *p = (struct pk_outbox_pace){.since_ms = now_ms, .acked_count = ob->counters.acked_count};
+        return;
+    }
+    const uint64_t past_ms = now_ms > p->since_ms ? now_ms - p->since_ms : 0u;
+    if (past_ms < PIECE_MS) {
+        return;
+    }
+    const uint64_t rate = (ob->counters.acked_count - p->acked_count) * 1000000u / past_ms;
+    const uint32_t fresh = rate < UINT32_MAX / 2u ? (uint32_t)rate : UINT32_MAX / 2u;
+    /* Half of it is the newest piece: a stall shows within some pieces, one slow answer does not. */
+    p->per_s_milli = p->per_s_milli == 0 ? fresh : (p->per_s_milli + fresh) / 2u;
+    p->since_ms = now_ms;
+    p->acked_count = ob->counters.acked_count;
+}
+
+bool pk_outbox_drain_ms(const struct pk_outbox *ob, uint64_t *out_ms) {
+    const uint64_t depth = pk_outbox_depth(ob);
+    if (!ob->is_online || depth == 0 || ob->pace.per_s_milli == 0) {
+        return false;
+    }
+    *out_ms = depth * 1000000u / ob->pace.per_s_milli;
+    return true;
+}

@@ -327,7 +327,8 @@ static int bring_up(const struct pk_options *options, struct pk_agent_start *sta
     if (prepare_links(true) != PK_OK) {
         return PK_EXIT_DAEMON_CONFIG;
     }
-    err = pk_platform_open_store(&role.port, a->config.state_dir, a->config.store_map_bytes);
+    err = pk_platform_open_store(&role.port, a->config.state_dir, a->config.store_map_bytes,
+                                 a->config.store_keep_free_bytes);
     if (err == PK_E_UNSUPPORTED) {
         /* Starting again does not help, and moving it aside would lose what the later version knows. */
         say(PK_LOG_ERROR, "the store was written by a later version of picketd; it is left as it is",

@@ -140,6 +140,8 @@ def test_broker_down_at_start__work_goes_on_and_all_arrives_birth_first():
         first = {}
         for _, i in subscriber.incidents():
             first.setdefault(i["incident_id"], i)
+        s = gateway.result("status")["store"]
+        assert s["outbox_sent"] >= count and "outbox_drained_in_seconds" not in s, s
         assert sum(i["replayed"] is True for i in first.values()) >= 10, "the backlog is not marked"
         assert gateway.process.log().count("connection refused") <= 2, "each try is in the log"
 

@@ -124,6 +124,39 @@ def test_full_disk__goes_on_and_recovers():
         assert gateway.stop() == 0
 
 
+def test_free_space_floor__the_store_leaves_room_to_others():
+    with Rig() as rig:
+        gateway = Gateway(rig, rules=HURT, actions="", config="[store]\nkeep_free = 3M\n")
+        mount_small(rig, gateway, "12M")
+        gateway.start()
+        await_durable(gateway)
+        filler = os.path.join(gateway.state, "supervisor", "filler")
+        vfs = os.statvfs(gateway.state)
+        with open(filler, "wb") as f:  # two thirds of what is to stay free
+            f.write(b"x" * (vfs.f_bavail * vfs.f_frsize - (2 << 20)))
+        n = 0
+
+        def press():
+            nonlocal n
+            n += 20
+            gateway.send_events(hurt([f"unit{i}" for i in range(n - 20, n)], "x" * 200))
+            return store(gateway)["state"] == "no_space"
+        await_true("it stops growing", 20, lambda: press() or time.sleep(0.2))
+        vfs = os.statvfs(gateway.state)
+        assert vfs.f_bavail * vfs.f_frsize > 3 << 19, "it grew into what was to stay free"
+        seen = len(gateway.incidents())
+        gateway.send_events(hurt(["later"]))
+        await_true("it still detects", 5, lambda: len(gateway.incidents()) > seen or seen == 50)
+        os.unlink(filler)
+        await_true("the store works again", 8, lambda: store(gateway)["state"] == "ok")
+        await_durable(gateway)
+        visible = ids(gateway)
+        kill_both(gateway)
+        gateway.start()
+        assert visible <= ids(gateway), visible - ids(gateway)
+        assert gateway.stop() == 0
+
+
 def test_map_full_offline__critical_stays():
     churn = ("[rule churn]\non = type = churn\nwhen = count >= 1 in 1s by data.job\ntype = cache_failure\nseverity = low\nclear = count < 1 in 1s\nkeys = 60\n"
              f"title = A cache whose name is long fails\nactions = {', '.join('a-quite-long-name-of-action-' + str(i) for i in range(4))}\n")
@@ -334,5 +367,5 @@ def test_later_schema__refused_clearly_and_left_alone():
                 assert f.read() == data, "it was changed"
 
 
-main(test_full_disk__goes_on_and_recovers, test_map_full_offline__critical_stays, test_damage__is_moved_aside_and_said, test_bit_flips__fifty_rounds,
+main(test_full_disk__goes_on_and_recovers, test_free_space_floor__the_store_leaves_room_to_others, test_map_full_offline__critical_stays, test_damage__is_moved_aside_and_said, test_bit_flips__fifty_rounds,
      test_later_schema__refused_clearly_and_left_alone)

@@ -245,6 +245,9 @@ def test_cut_and_back__the_session_is_resumed():
             # No certificates, either way.
             assert cable.bytes - before < first * 0.75, (first, cable.bytes - before)
         assert link(gateway)["failures"] == 0, link(gateway)
+        assert link(gateway)["tls_resumed"] == 3, link(gateway)
+        shown = gateway.ctl("status", "--format", "table")
+        assert "3 TLS sessions resumed" in shown.stdout, shown
         print(f"# first connection {first} bytes, a resumed one {cable.bytes - before}")
 
 

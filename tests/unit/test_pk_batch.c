@@ -92,6 +92,18 @@ PK_TEST(batch_next__every_cut_and_wrong_bytes__is_refused) {
     CHECK_EQ_INT(pk_batch_next(&b, &beyond, &op), PK_E_BAD_MSG);
 }
 
+PK_TEST(batch_has_delete__only_when_one_does) {
+    uint8_t bytes[128];
+    struct pk_store_batch b;
+    pk_batch_init(&b, bytes, sizeof bytes);
+    CHECK(!pk_batch_has_delete(&b));
+    REQUIRE(pk_batch_put(&b, PK_TREE_JOURNAL, pk_str_of("a"), pk_str_of("value")) == PK_OK);
+    CHECK(!pk_batch_has_delete(&b));
+    REQUIRE(pk_batch_delete(&b, PK_TREE_OBJECTS, pk_str_of("b")) == PK_OK);
+    REQUIRE(pk_batch_put(&b, PK_TREE_OBJECTS, pk_str_of("c"), pk_str_of("")) == PK_OK);
+    CHECK(pk_batch_has_delete(&b));
+}
+
 PK_TEST(fetch_next__walks_records_and_refuses_cuts) {
     /* u8 tree, u8 key length, u16 value length, key, value */
     static const uint8_t records[] = {0, 1, 2, 0, 'a', 'x', 'y', 0, 2, 0, 0, 'b', 'c'};
@@ -111,4 +123,4 @@ PK_TEST(fetch_next__walks_records_and_refuses_cuts) {
 
 PK_TEST_MAIN(batch__puts_and_deletes__come_back_in_order, batch__largest_key_and_value__fit_exactly,
              batch__clear__forgets_everything, batch_next__every_cut_and_wrong_bytes__is_refused,
-             fetch_next__walks_records_and_refuses_cuts)
+             batch_has_delete__only_when_one_does, fetch_next__walks_records_and_refuses_cuts)

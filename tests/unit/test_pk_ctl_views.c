@@ -29,10 +29,11 @@ PK_TEST(view__status) {
             "\"metrics\":{\"mttd\":{\"mean_seconds\":0.250},\"mtta\":{\"mean_seconds\":60.000},"
             "\"mttr\":{\"mean_seconds\":90.000}},"
             "\"links\":[{\"name\":\"site\",\"host\":\"broker\",\"port\":8883,\"state\":\"waiting\",\"error\":"
-            "\"refused\",\"lost\":2,\"messages_in\":3,\"messages_out\":4}],"
+            "\"refused\",\"lost\":2,\"tls_resumed\":1,\"messages_in\":3,\"messages_out\":4}],"
             "\"store\":{\"map_bytes\":16777216,\"used_bytes\":1048576,\"longest_commit_ms\":12,\"state\":"
             "\"ok\","
-            "\"outbox\":5,\"outbox_bytes\":2048},\"commands\":{\"accepted\":1,\"refused\":0}}"),
+            "\"outbox\":5,\"outbox_bytes\":2048,\"outbox_sent\":9,\"outbox_drained_in_seconds\":90.000},"
+            "\"commands\":{\"accepted\":1,\"refused\":0}}"),
         "gateway       demo/gw1\n"
         "agent         picketd 0.1, board host (x86_64), boot 7, restarted 1 times\n"
         "clock         2026-01-01T00:00:00.000Z (ntp)\n"
@@ -43,10 +44,11 @@ PK_TEST(view__status) {
         "means         to detect 250ms, to acknowledge 1m, to resolve 1m 30s\n"
         "actions       0 running\n"
         "events        100 taken, 2 bad, 1 lost\n"
-        "link          site broker:8883 waiting, 4 out, 3 in, lost 2 times\n"
+        "link          site broker:8883 waiting, 4 out, 3 in, lost 2 times, 1 TLS sessions resumed\n"
         "link error    site: refused\n"
         "store         ok, 1.0M of 16M, longest commit 12 ms\n"
-        "outbox        5 waiting, 2.0K\n"
+        "outbox        5 waiting, 2.0K, 9 sent since the start\n"
+        "              drained in about 1m 30s\n"
         "commands      1 accepted, 0 refused\n"
         "seal          no_new_privs, seccomp\n"
         "hashes        configuration 00c0ffee, rules 0badcafe\n");

@@ -57,12 +57,18 @@ static const char *fake_error(void *ctx) {
     return "connect: connection refused";
 }
 
+static uint64_t fake_resumed(void *ctx) {
+    (void)ctx;
+    return 0;
+}
+
 static const struct pk_port_stream STREAM = {.open = fake_open,
                                              .poll = fake_poll,
                                              .send = fake_send,
                                              .recv = fake_recv,
                                              .close = fake_close,
-                                             .error_text = fake_error};
+                                             .error_text = fake_error,
+                                             .resumed_count = fake_resumed};
 static struct pk_config_broker config;
 static struct pk_link link_;
 static uint64_t now_ms;

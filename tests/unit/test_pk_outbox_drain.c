@@ -258,6 +258,49 @@ PK_TEST(drain__long_backlog__arrives_once_and_critical_first) {
     }
 }
 
+PK_TEST(drain__says_how_long_it_will_take) {
+    uint64_t ms = 0;
+    struct pk_outbox_view view;
+    reset(10000000);
+    CHECK(!pk_outbox_drain_ms(&ob, &ms)); /* nothing waits */
+    for (uint32_t subject = 1; subject <= 100; subject++) {
+        REQUIRE(append(subject, PK_SEV_HIGH, true) == PK_OK);
+        submit();
+        make_durable(submitted_seq);
+        pk_outbox_durable(&ob, durable_seq);
+    }
+    pk_outbox_pace(&ob, 1000);
+    CHECK(!pk_outbox_drain_ms(&ob, &ms)); /* offline */
+    pk_outbox_online(&ob, true);
+    pk_outbox_pace(&ob, 1500);
+    CHECK(!pk_outbox_drain_ms(&ob, &ms)); /* too early to tell */
+    for (uint32_t done = 0; done < 20;) {
+        while (done < 20 && pk_outbox_peek(&ob, 0, &view)) {
+            pk_outbox_sent(&ob, view.token);
+            REQUIRE(pk_outbox_answered(&ob, view.token, 0, 0) == PK_OK);
+            done++;
+        }
+        CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
+        submit();
+        make_durable(submitted_seq);
+        pk_outbox_durable(&ob, durable_seq);
+        fetch_step(true);
+    }
+    pk_outbox_pace(&ob, 3000); /* 20 in the 2 s since it was offline: 80 are 8 s */
+    REQUIRE(pk_outbox_drain_ms(&ob, &ms));
+    CHECK_EQ_U64(ms, 8000);
+    pk_outbox_pace(&ob, 5000); /* a stall shows */
+    REQUIRE(pk_outbox_drain_ms(&ob, &ms));
+    CHECK_EQ_U64(ms, 16000);
+    for (uint64_t at_ms = 7000; at_ms < 60000; at_ms += 2000) {
+        pk_outbox_pace(&ob, at_ms);
+    }
+    CHECK(!pk_outbox_drain_ms(&ob, &ms)); /* nothing goes: no figure is better than a wrong one */
+    pk_outbox_online(&ob, false);
+    pk_outbox_pace(&ob, 61000);
+    CHECK_EQ_U64(ob.pace.per_s_milli, 0);
+}
+
 /* One life with late commits, late fetches, cut links and crashes; then everything heals. */
 static void live(uint64_t seed) {
     struct pk_rng rng;
@@ -402,7 +445,7 @@ PK_TEST(drain__failing_store__is_asked_again_after_the_next_commit) {
     CHECK(pk_outbox_fetch_wanted(&ob, &fetch));
 }
 
-PK_TEST_MAIN(drain__long_backlog__arrives_once_and_critical_first,
+PK_TEST_MAIN(drain__says_how_long_it_will_take, drain__long_backlog__arrives_once_and_critical_first,
              drain__random_lives__every_last_revision_arrives_and_the_store_is_empty,
              drain__near_the_byte_cap__drops_resolved_and_low_first_and_says_so,
              drain__records_that_vanished__are_counted_as_lost_not_waited_for,
