@@ -24,6 +24,7 @@
 #include "incident/pk_incidents.h"
 #include "report/pk_audit_log.h"
 #include "report/pk_command.h"
+#include "report/pk_key_changes.h"
 #include "report/pk_outbox.h"
 #include "respond/pk_respond.h"
 #include "wire/pk_summary_json.h"
@@ -286,6 +287,7 @@ struct pk_agent {
     struct pk_config config, config_spare;
     struct pk_action_table actions[2];
     struct pk_keys keys[2];
+    struct pk_key_changes key_changes; /* lies over them */
     uint8_t actions_index, keys_index;
     struct pk_command_config command_config;
     const char *config_path;

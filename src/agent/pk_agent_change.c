@@ -462,6 +462,9 @@ int pk_agent_change(struct pk_agent *a, const struct pk_request *q, struct pk_js
         return set_log_level(a, q, w);
     case PK_CMD_TIME_SET:
         return set_time(a, q, w);
+    case PK_CMD_KEYS_ADD:
+    case PK_CMD_KEYS_REVOKE:
+        return pk_agent_keys_command(a, q, w);
     case PK_CMD_RULES_CREATE:
     case PK_CMD_RULES_UPDATE:
     case PK_CMD_RULES_ENABLE:

@@ -247,6 +247,7 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
     swap(&a->config, c, sizeof *c);
     c = &a->config; /* the spare one has what held before */
     a->actions_index ^= 1u;
+    pk_agent_keys_apply(a, keys);
     a->keys_index ^= 1u;
     a->topology_index ^= 1u;
     pk_agent_patterns_take(a);

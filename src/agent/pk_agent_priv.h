@@ -199,6 +199,12 @@ int pk_agent_query(struct pk_agent *a, const struct pk_request *request,
                    struct pk_json_writer *w); /* reading commands */
 int pk_agent_change(struct pk_agent *a, const struct pk_request *request,
                     struct pk_json_writer *w); /* changing commands */
+/* pk_agent_keys.c */
+int pk_agent_keys_restore(struct pk_agent *a, struct pk_str key, struct pk_str value);
+void pk_agent_keys_apply(struct pk_agent *a,
+                         struct pk_keys *keys); /* after they were read from their files */
+int pk_agent_keys_command(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
+int pk_agent_keys_list(const struct pk_agent *a, struct pk_json_writer *w);
 /* pk_agent_audit.c */
 void pk_agent_audit_page(struct pk_agent *a); /* reads what was asked for; after the outbox's own fetch */
 int pk_agent_audit_head(const struct pk_agent *a, struct pk_json_writer *w);

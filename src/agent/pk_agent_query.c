@@ -569,6 +569,8 @@ int pk_agent_query(struct pk_agent *a, const struct pk_request *q, struct pk_jso
         return dump_now(a, w);
     case PK_CMD_AUDIT_HEAD:
         return pk_agent_audit_head(a, w);
+    case PK_CMD_KEYS_LIST:
+        return pk_agent_keys_list(a, w);
     case PK_CMD_AUDIT_LIST:
         return pk_agent_audit_list(a, q, w);
     default:

@@ -105,6 +105,9 @@ static int restore_object(void *arg, struct pk_str key, struct pk_str value) {
     if (key.n == 5 && key.p[0] == 'c') {
         err = pk_agent_card_restore(a, value);
     }
+    if (key.n == 2 && key.p[0] == 'k') {
+        err = pk_agent_keys_restore(a, key, value);
+    }
     if (key.n == 9 && key.p[0] == 'j') {
         err = pk_replay_load(&a->gate.replay, value);
     }
@@ -286,6 +289,7 @@ int pk_agent_restore(struct pk_agent *a) {
         pk_agent_log(a, PK_LOG_ERROR,
                      "stored records could not be read; action budgets count as spent for an hour");
     }
+    pk_agent_keys_apply(a, &a->keys[a->keys_index]);
     pk_agent_rules_restored(a, r.rule_bytes);
     pk_agent_learned_begin(a);
     err = walk(a, PK_TREE_OBJECTS, "l", 1, restore_learned, &r);

@@ -103,7 +103,8 @@ static uint32_t add_links(const struct pk_agent *a, struct pk_agent_table *t, ui
               sizeof a->links);
     add(t, &n, "command_ids", PK_LIMIT_REPLAY_JTI, a->gate.replay.count, a->gate.replay.high_count,
         a->gate.replay.refused_full_count, sizeof a->gate);
-    add_known(t, &n, "command_keys", PK_LIMIT_KEYS_PUBLIC, a->keys[a->keys_index].count, 0, sizeof a->keys);
+    add_known(t, &n, "command_keys", PK_LIMIT_KEYS_PUBLIC, a->keys[a->keys_index].count, 0,
+              sizeof a->keys + sizeof a->key_changes);
     add(t, &n, "batch_bytes", sizeof a->batch_bytes, a->batch.n, a->high.batch_bytes, a->counters.batch_full,
         sizeof a->batch_bytes);
     add(t, &n, "connections", PK_LIMIT_CONNECTIONS, connections_used(a), a->high.connections,

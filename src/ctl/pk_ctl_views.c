@@ -322,6 +322,15 @@ static const struct pk_ctl_column SILENCE_COLUMNS[] = {
     {"REASON", "reason", PK_CTL_CELL_TEXT, false},
     {NULL, "from", PK_CTL_CELL_TEXT, false},
 };
+static const struct pk_ctl_column KEY_COLUMNS[] = {
+    {"KEY", "kid", PK_CTL_CELL_TEXT, false},
+    {"ROLE", "role", PK_CTL_CELL_WORD, false},
+    {"OWNER", "owner", PK_CTL_CELL_TEXT, false},
+};
+static const struct pk_ctl_line REVOKED_LINES[] = {{"", NULL, "revoked", "revoked: {revoked}"}};
+const struct pk_ctl_view PK_CTL_VIEW_keys = {
+    .list = "keys", COLUMNS(KEY_COLUMNS), .empty = "no key", LINES(REVOKED_LINES)};
+
 const struct pk_ctl_view PK_CTL_VIEW_silences = {
     .list = "silences", COLUMNS(SILENCE_COLUMNS), .empty = "no silence", LINES(MORE_LINES)};
 

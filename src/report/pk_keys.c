@@ -17,6 +17,10 @@ void pk_keys_init(struct pk_keys *keys) {
     keys->count = 0;
 }
 
+bool pk_keys_is_name(struct pk_str name) {
+    return pk_text_is_id(name, NAME_EXTRA, PK_JWS_KID_BYTES - 1);
+}
+
 static int fail(struct pk_diag *diag, const char *file, uint32_t line, uint32_t column, const char *message) {
     pk_diag_set(diag, file, line, column, message);
     return PK_E_CONFIG;
@@ -49,7 +53,7 @@ static int open_section(struct pk_keys *keys, struct section *s, const struct pk
                      "unknown section [{}], only [key NAME] is known here", item->section_kind);
         return PK_E_CONFIG;
     }
-    if (!pk_text_is_id(item->section_name, NAME_EXTRA, PK_JWS_KID_BYTES - 1)) {
+    if (!pk_keys_is_name(item->section_name)) {
         pk_diag_set1(diag, file, item->line, item->column,
                      "'{}' is not a key name: letters, digits and _ - . : @, at most 32", item->section_name);
         return PK_E_CONFIG;
@@ -97,7 +101,7 @@ static int read_pair(struct pk_keys *keys, struct section *s, const struct pk_in
         return PK_OK;
     }
     if (pk_str_eq_c(item->key, "owner")) {
-        if (!pk_text_is_id(item->value, NAME_EXTRA, PK_JWS_KID_BYTES - 1)) {
+        if (!pk_keys_is_name(item->value)) {
             pk_diag_set1(diag, file, line, column,
                          "'{}' is not an owner name: letters, digits and _ - . : @, at most 32", item->value);
             return PK_E_CONFIG;

@@ -39,6 +39,8 @@ PK_MUST_USE int pk_keys_load(struct pk_keys *keys, const struct pk_port_files *f
                              void *scratch, uint32_t scratch_bytes, struct pk_diag *diag);
 /* Index or PK_E_UNKNOWN_KEY. */
 PK_MUST_USE int pk_keys_find(const struct pk_keys *keys, struct pk_str kid);
+/* Form of a kid and of an owner. */
+bool pk_keys_is_name(struct pk_str name);
 /* The section text of one public key (picketctl keygen). */
 void pk_keys_write(struct pk_buf *out, const struct pk_key *key);
 #endif

@@ -56,6 +56,11 @@ void pk_record_key_jti(struct pk_record_key *out, uint64_t hash) {
     key_number(out, hash, 8);
 }
 
+void pk_record_key_key(struct pk_record_key *out, uint8_t slot) {
+    key_word(out, "k");
+    key_number(out, slot, 1);
+}
+
 void pk_record_key_rule(struct pk_record_key *out, uint64_t hash) {
     key_word(out, "u");
     key_number(out, hash, 8);

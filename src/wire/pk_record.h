@@ -16,6 +16,7 @@
  *            "s" number(4)              silence (pk_record_silence.h)
  *            "c" key(4)                 report card of a rule (the same)
  *            "q" link(1)                received half of the MQTT session of a link
+ *            "k" slot(1)                change of the command keys
  * Integers in keys are big-endian. */
 #include "base/pk_bytes.h"
 #include "incident/pk_incident.h"
@@ -36,7 +37,8 @@ enum pk_record_kind {
     PK_RECORD_LEARNED = 8,  /* packed by detect/pk_learned.h */
     PK_RECORD_SILENCE = 10, /* wire/pk_record_silence.h */
     PK_RECORD_CARD = 9,
-    PK_RECORD_SESSION = 12
+    PK_RECORD_SESSION = 12,
+    PK_RECORD_KEY = 13 /* packed by report/pk_key_changes.h */
 };
 
 struct pk_record_key {
@@ -51,6 +53,7 @@ void pk_record_key_run(struct pk_record_key *out, uint32_t boot, uint32_t run);
 void pk_record_key_jti(struct pk_record_key *out, uint64_t hash);
 void pk_record_key_rule(struct pk_record_key *out, uint64_t hash);
 void pk_record_key_session(struct pk_record_key *out, uint8_t link);
+void pk_record_key_key(struct pk_record_key *out, uint8_t slot);
 void pk_record_key_learned(struct pk_record_key *out, uint16_t row);
 void pk_record_key_meta(struct pk_record_key *out);
 void pk_record_key_schema(struct pk_record_key *out);

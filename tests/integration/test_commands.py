@@ -352,6 +352,81 @@ def test_flood__is_counted_and_bounded():
         assert w.gateway.agent_pid() == w.pid
 
 
+def test_keys__come_and_go_by_signed_command():
+    with Rig() as rig:
+        w = World(rig, config="[remote]\ncommands = list\nallow = ping, incidents.ack, keys.add, keys.revoke, keys.list\n")
+        ann, otto = Signer(rig, w.gateway, "ann-1", "admin"), Signer(rig, w.gateway, "otto-1", "admin")
+        new = Signer(rig, w.gateway, "ann-2", "admin", installs=False)
+        w.start()
+
+        def both(cmd, first, second, **args):
+            claims = json.dumps(first.claims(cmd, args=args))
+            return first.token("", payload=claims) + "\n" + second.token("", payload=claims)
+
+        def good(text, cmd):
+            reply = w.ask(text, cmd=cmd)
+            assert reply and reply["ok"], reply
+            return reply["result"]
+
+        def refused(what, text, cmd, error):
+            """Carried out it was not; what the gate lets through counts as accepted."""
+            reply = w.ask(text, cmd=cmd)
+            assert reply and not reply["ok"] and reply["error"] == error, f"{what}: {reply}"
+
+        key = {"kid": "ann-2", "role": "admin", "public": new.public, "owner": "ann"}
+        w.expect_refusal("not there yet", new.token("ping"), "unknown_key", cmd="ping")
+        refused("one signature", ann.token("keys.add", args=key), "keys.add", "denied")
+        w.expect_refusal("an approver beside", both("keys.add", ann, w.bob, **key), "denied", cmd="keys.add")
+        refused("no key", both("keys.add", ann, otto, **{**key, "public": "abc"}), "keys.add", "bad_field")
+        refused("its name is taken", both("keys.add", ann, otto, **{**key, "kid": "otto-1"}), "keys.add", "conflict")
+        assert "ann-2" in good(both("keys.add", ann, otto, **key), "keys.add")["kid"]
+        # Both are good now; the old one goes with the new one's word.
+        good(new.token("ping"), "ping")
+        good(ann.token("ping"), "ping")
+        good(new.token("keys.revoke", args={"kid": "ann-1"}), "keys.revoke")
+        w.expect_refusal("revoked", ann.token("ping"), "unknown_key", cmd="ping")
+        refused("again", new.token("keys.revoke", args={"kid": "ann-1"}), "keys.revoke", "unknown_key")
+        refused("back under its name", both("keys.add", new, otto, **{**key, "kid": "ann-1"}), "keys.add", "conflict")
+        # Neither a reload nor a crash nor a restart brings it back, though its file is still there.
+        w.gateway.process.popen.send_signal(signal.SIGHUP)
+        await_true("reloaded", 5, lambda: "configuration reloaded" in w.gateway.process.log() or w.gateway.process.log().count("reload"))
+        w.expect_refusal("after a reload", ann.token("ping"), "unknown_key", cmd="ping")
+        os.kill(w.pid, signal.SIGKILL)
+        w.pid = await_true("the next agent", 15, lambda: w.gateway.agent_pid() if w.gateway.agent_pid() not in (0, w.pid) and w.gateway.is_up() else 0)
+        w.gateway.await_online()
+        w.expect_refusal("after a crash", ann.token("ping"), "unknown_key", cmd="ping")
+        good(new.token("ping"), "ping")
+        shown = good(new.token("keys.list"), "keys.list")
+        assert shown["revoked"] == ["ann-1"] and {"kid": "ann-2", "role": "admin", "owner": "ann"} in shown["keys"], shown
+        # The last admin stays, unless root on the gateway says otherwise.
+        good(new.token("keys.revoke", args={"kid": "otto-1"}), "keys.revoke")
+        refused("the last admin", new.token("keys.revoke", args={"kid": "ann-2"}), "keys.revoke", "conflict")
+        out = w.gateway.ctl("keys", "revoke", "ann-2")
+        assert out.returncode == 0, out
+        w.expect_refusal("revoked on the gateway", new.token("ping"), "unknown_key", cmd="ping")
+        log = w.gateway.ctl("audit", "export").stdout
+        assert "keys.revoke: ok" in log and "ann-1" in log and "ann-2 as admin" in log
+        w.expect_good()
+        assert w.gateway.stop() == 0
+
+
+def test_command_that_expired_in_the_broker__is_not_obeyed():
+    with Rig() as rig:
+        w = World(rig).start()
+        accepted = w.counts()["accepted"]
+        assert w.gateway.stop() == 0
+        # The session is kept and the token is good: only the message's own time is over when the gateway is back.
+        subprocess.run(["mosquitto_pub", *w.broker.tls("operator"), "-q", "1", "-t", f"{ROOT}/cmd/incidents.ack", "-m", w.ack(w.alice), "-D", "publish", "message-expiry-interval", "1"], check=True, timeout=10)
+        time.sleep(2.5)
+        w.broker.publish("operator", f"{ROOT}/cmd/ping", w.alice.token("ping"))
+        w.gateway.start(env=w.env)
+        w.gateway.await_online()
+        w.pid = w.gateway.agent_pid()
+        await_true("the one that holds longer", 5, lambda: w.counts()["accepted"] == 1)
+        assert accepted == 0 and not w.is_acked()
+        w.expect_good()
+
+
 def is_kernel_clock_synced():
     """adjtimex(2) without a change: 5 is TIME_ERROR."""
     return ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) != 5

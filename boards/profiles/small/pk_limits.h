@@ -52,6 +52,7 @@
 #define PK_LIMIT_PAYLOAD_BYTES 8192u /* largest JSON we emit; also the scratch buffer of the codecs */
 #define PK_LIMIT_REPLAY_JTI 128u     /* unexpired command ids; 44 B each, persisted */
 #define PK_LIMIT_KEYS_PUBLIC 16u     /* command keys; 131 B each, twice */
+#define PK_LIMIT_KEY_CHANGES 8u      /* keys added or revoked by command, 1..200; 132 B each, persisted */
 #define PK_LIMIT_BATCH_BYTES 24576u  /* store operations of one tick */
 
 /* -- measured sources -- */
