@@ -40,10 +40,10 @@ int pk_ctl_do_verify(struct pk_ctl *c);        /* pk_ctl_verify.c */
 /* pk_ctl_audit.c */
 int pk_ctl_do_audit_export(struct pk_ctl *c);
 int pk_ctl_do_audit_verify(struct pk_ctl *c);
-int pk_ctl_do_replay(struct pk_ctl *c);        /* pk_ctl_replay.c */
-int pk_ctl_do_test_rule(struct pk_ctl *c);     /* pk_ctl_test_rule.c */
-int pk_ctl_do_test_pattern(struct pk_ctl *c);  /* pk_ctl_test_pattern.c */
-int pk_ctl_do_simulate(struct pk_ctl *c);      /* pk_ctl_simulate.c */
+int pk_ctl_do_replay(struct pk_ctl *c);       /* pk_ctl_replay.c */
+int pk_ctl_do_test_rule(struct pk_ctl *c);    /* pk_ctl_test_rule.c */
+int pk_ctl_do_test_pattern(struct pk_ctl *c); /* pk_ctl_test_pattern.c */
+int pk_ctl_do_simulate(struct pk_ctl *c);     /* pk_ctl_simulate.c */
 /* pk_ctl_help.c */
 int pk_ctl_do_help(struct pk_ctl *c);
 int pk_ctl_do_version(struct pk_ctl *c);
