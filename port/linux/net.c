@@ -84,9 +84,10 @@ static bool set_option(int fd, int level, int name, int value) {
     return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
-static bool set_options(int fd) {
+static bool set_options(int fd, int idle_s) {
     return set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) && set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
-           set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, PK_NET_KEEPALIVE_S) &&
+           set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE,
+                      idle_s > PK_NET_KEEPALIVE_S ? idle_s : PK_NET_KEEPALIVE_S) &&
            set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, PK_NET_PROBE_S) &&
            set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, PK_NET_PROBES) &&
            set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, PK_NET_USER_TIMEOUT_MS);
@@ -110,7 +111,7 @@ static int net_connect(void *ctx, const struct pk_endpoint *endpoint) {
     if (fd < 0) {
         return fail(n, PK_E_FULL, "no socket", errno);
     }
-    if (!set_options(fd) ||
+    if (!set_options(fd, endpoint->idle_s) ||
         (connect(fd, (struct sockaddr *)&address, address_bytes) != 0 && errno != EINPROGRESS)) {
         const int number = errno;
         close(fd);

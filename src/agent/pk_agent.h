@@ -363,7 +363,7 @@ struct pk_agent {
     uint64_t certificate_due_ms;
     uint32_t resolve_id[PK_LINKS]; /* request under way; 0 = none */
     uint32_t next_resolve_id;
-    uint64_t summary_due_ms;
+    uint64_t summary_due_ms, summary_sent_ms;
     int64_t summary_from_wall_ms;
     /* local sockets */
     struct pk_agent_connection connections[PK_LIMIT_CONNECTIONS];

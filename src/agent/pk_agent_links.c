@@ -17,6 +17,7 @@ enum {
     /* Of the window, never taken by the outbox: the birth must go out however much is on its way again. */
     WINDOW_RESERVE = 2,
     BIRTH_AGAIN_MS = 5000, /* after the broker refused it */
+    SUMMARY_APART_MS = 10000, /* on a metered link: changes of that time share one */
     ALIAS_SUMMARY = 1      /* the one topic that is said again and again */
 };
 
@@ -812,6 +813,21 @@ static void send_outbox(struct pk_agent *a, struct pk_link *l) {
     }
 }
 
+/* On a metered link the next one is far away: when what it says of incidents has changed, it comes soon. */
+static void hasten_summary(struct pk_agent *a) {
+    const struct pk_summary *said = &a->summary.summary;
+    uint32_t by_status[PK_INC_STATUS_COUNT], by_severity[PK_SEV_COUNT];
+    const uint64_t soon_ms = a->summary_sent_ms + SUMMARY_APART_MS;
+    if (!a->config.is_metered || a->summary_due_ms <= soon_ms) {
+        return;
+    }
+    pk_incidents_count(&a->incidents, by_status, by_severity);
+    if (memcmp(by_status, said->by_status, sizeof by_status) != 0 ||
+        memcmp(by_severity, said->by_severity, sizeof by_severity) != 0) {
+        a->summary_due_ms = soon_ms;
+    }
+}
+
 static void send_summary(struct pk_agent *a, struct pk_link *l) {
     char topic[PK_TOPIC_BYTES];
     struct pk_agent_summary *s = &a->summary;
@@ -819,9 +835,11 @@ static void send_summary(struct pk_agent *a, struct pk_link *l) {
     struct pk_mqtt_user_property user[CE_USER_MAX];
     struct pk_buf b;
     struct pk_json_writer w;
+    hasten_summary(a);
     if (a->now.mono_ms < a->summary_due_ms) {
         return;
     }
+    a->summary_sent_ms = a->now.mono_ms;
     a->summary_due_ms = a->now.mono_ms + a->config.summary_ms;
     pk_agent_summary(a, s);
     pk_buf_init(&b, a->payload, sizeof a->payload);

@@ -183,6 +183,7 @@ static const struct key_row KEYS[] = {
     {S_STORE, V_SIZE, "keep_free", C(store_keep_free_bytes), 0, 1u << 30, NULL},
     {S_STORE, V_U64, "journal_keep", C(journal_keep_count), 100, 10000000, NULL},
     {S_STORE, V_DURATION, "learned", C(learned_ms), 10000, 7ull * DAY_MS, NULL},
+    {S_REPORT, V_BOOL, "metered", C(is_metered), 0, 1, NULL},
     {S_REPORT, V_DURATION, "summary", C(summary_ms), 5000, DAY_MS, NULL},
     {S_LOG, V_INLET, "path", 0, 0, 0, 0, NULL},
     {S_LOG, V_INLET, "patterns", 0, 0, 0, 0, NULL},
@@ -276,7 +277,7 @@ void pk_config_defaults(struct pk_config *c) {
     c->journal_keep_count = 20000;
     c->learned_ms = 6u * 3600000u;
     c->history_retention_ms = 3600000;
-    c->summary_ms = 60000;
+    c->summary_ms = PK_CONFIG_SUMMARY_MS;
     c->approval_timeout_ms = 300000;
     c->assess_ms = 30000;
     c->recover_ms = 300000;
@@ -287,7 +288,7 @@ void pk_config_defaults(struct pk_config *c) {
         struct pk_config_broker *b = &c->broker[i];
         b->port = 8883;
         b->use_tls = true;
-        b->keep_alive_ms = 60000;
+        b->keep_alive_ms = PK_CONFIG_KEEP_ALIVE_MS;
         b->session_expiry_ms = DAY_MS;
         b->will_delay_ms = 30000;
         b->reconnect_max_ms = 120000;

@@ -25,7 +25,12 @@ enum {
     PK_CONFIG_PATH_BYTES = 160,
     PK_CONFIG_NAME_BYTES = 33,
     PK_CONFIG_ALLOW_MAX = 24,
-    PK_CONFIG_ROLE_RULES = 16
+    PK_CONFIG_ROLE_RULES = 16,
+    PK_CONFIG_SUMMARY_MS = 60000,
+    PK_CONFIG_KEEP_ALIVE_MS = 60000,
+    PK_CONFIG_METERED_SUMMARY_MS = 900000,
+    /* More than a summary apart: while those go out, nothing else has to say that we are there. */
+    PK_CONFIG_METERED_KEEP_ALIVE_MS = 1200000
 };
 
 struct pk_config_broker {
@@ -87,6 +92,7 @@ struct pk_config {
     uint64_t store_map_bytes, store_keep_free_bytes;
     uint64_t journal_keep_count;
     uint32_t learned_ms; /* how often what rules learned is saved */
+    bool is_metered;     /* each byte costs: the defaults of summary and keep_alive are longer */
     uint32_t summary_ms, approval_timeout_ms;
     uint32_t assess_ms, recover_ms; /* struct pk_incidents_settings */
     uint32_t flap_window_ms, flap_count;

@@ -107,6 +107,21 @@ static int check_probes(const struct check *k) {
     return PK_E_CONFIG;
 }
 
+/* What stands at its default, said or not, becomes the default of a metered link. */
+static void settle_metered(struct pk_config *c) {
+    if (!c->is_metered) {
+        return;
+    }
+    if (c->summary_ms == PK_CONFIG_SUMMARY_MS) {
+        c->summary_ms = PK_CONFIG_METERED_SUMMARY_MS;
+    }
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        if (c->broker[i].keep_alive_ms == PK_CONFIG_KEEP_ALIVE_MS) {
+            c->broker[i].keep_alive_ms = PK_CONFIG_METERED_KEEP_ALIVE_MS;
+        }
+    }
+}
+
 int pk_config_check(struct pk_config *c, const char *file, struct pk_config_place *out_place,
                     struct pk_diag *diag) {
     const struct check k = {c, file, out_place, diag};
@@ -117,6 +132,7 @@ int pk_config_check(struct pk_config *c, const char *file, struct pk_config_plac
     if (c->gateway[0] == '\0') {
         return fail(&k, "gateway", none, NULL, "[gateway] gateway is missing");
     }
+    settle_metered(c);
     int err = check_brokers(&k);
     err = err < 0 ? err : check_inlets(&k);
     err = err < 0 ? err : check_watches(&k);

@@ -158,6 +158,13 @@ static bool is_numeric_address(const char *host) {
     return s.n > 0 && (has_colon || memchr(s.p, '.', s.n) != NULL);
 }
 
+/* While MQTT asks often, TCP may ask as well; where each byte costs, MQTT does it alone. */
+static uint16_t idle_s_of(uint32_t keep_alive_ms) {
+    enum { TCP_ASKS_MS = 60000, LONGEST_S = 32767 }; /* what Linux takes */
+    const uint32_t idle_s = keep_alive_ms / 1000u * 3u / 2u;
+    return keep_alive_ms <= TCP_ASKS_MS ? 0u : (uint16_t)(idle_s < LONGEST_S ? idle_s : LONGEST_S);
+}
+
 static void open_next_address(struct pk_link *l, uint64_t now_ms) {
     PK_ASSERT(l->address_count > 0);
     struct pk_endpoint *e = &l->endpoint;
@@ -167,6 +174,7 @@ static void open_next_address(struct pk_link *l, uint64_t now_ms) {
     (void)pk_str_copy_cut(pk_str_of(l->config->host), e->server_name, sizeof e->server_name);
     e->port = l->config->port;
     e->use_tls = l->config->use_tls;
+    e->idle_s = idle_s_of(l->config->keep_alive_ms);
     e->wall_floor_ms = l->wall_floor_ms;
     l->state = PK_LINK_CONNECTING;
     l->deadline_ms = now_ms + PK_LINK_CONNECT_TIMEOUT_MS;

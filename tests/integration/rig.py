@@ -231,6 +231,7 @@ class Proxy:
         self.port = self.listener.getsockname()[1]
         self.is_silent = False  # takes bytes and loses them: a cut cable
         self.is_refusing = False
+        self.is_deaf = False  # what the broker says is lost, what the gateway says arrives
         self.delay = 0.0
         self.bytes = 0
         self.pairs = []
@@ -255,10 +256,10 @@ class Proxy:
             for s in (client, server):
                 s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.pairs.append((client, server))
-            for a, b in ((client, server), (server, client)):
-                threading.Thread(target=self._pump, args=(a, b), daemon=True).start()
+            for a, b, is_down in ((client, server, False), (server, client, True)):
+                threading.Thread(target=self._pump, args=(a, b, is_down), daemon=True).start()
 
-    def _pump(self, a, b):
+    def _pump(self, a, b, is_down):
         while True:
             try:
                 data = a.recv(65536)
@@ -266,7 +267,7 @@ class Proxy:
                 data = b""
             if not data:
                 break
-            if self.is_silent:
+            if self.is_silent or (self.is_deaf and is_down):
                 continue
             if self.delay:
                 time.sleep(self.delay)
@@ -284,7 +285,7 @@ class Proxy:
 
     def heal(self):
         """The cable is back; connections that were cut stay dead for the broker, as in life."""
-        self.is_silent = self.is_refusing = False
+        self.is_silent = self.is_refusing = self.is_deaf = False
 
     def drop(self):
         """Resets every connection."""

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Nothing is lost between gateway and hub: broker away, killed, cut off, reset, full of itself; agent killed; devices that report over MQTT.
-ctest: lane=default timeout=180"""
+ctest: lane=default timeout=300"""
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -175,6 +176,130 @@ def test_broker_killed__with_its_database():
 
 def test_broker_killed__without_its_database():
     kill_broker_under_load(False)
+
+
+def killed_between_publish_and_puback(keeps_data):
+    with Rig() as rig:
+        broker = Broker(rig, keeps_data=keeps_data).start()
+        cable = Proxy(rig, broker.port)
+        subscriber = Subscriber(rig, broker)
+        gateway = Gateway(rig, cable.port, rules=RULES, actions="").start()
+        gateway.await_online()
+        load = Load(gateway)
+        time.sleep(1)
+        cable.is_deaf = True
+        seen = len(subscriber.incidents())
+        # The broker has taken and passed them on; the gateway never hears of it.
+        await_true("published", 8, lambda: len(subscriber.incidents()) > seen)
+        await_true("not acknowledged", 5, lambda: outbox(gateway) > 0)
+        broker.kill()
+        cable.heal()
+        time.sleep(0.5)
+        broker.start()
+        subscriber.again(broker)
+        gateway.await_online()
+        load.end()
+        _, repeats = check_everything_arrived(gateway, subscriber)
+        assert repeats > 0, "nothing was on its way: the fault was not there"
+
+
+def test_broker_killed_between_publish_and_puback():
+    killed_between_publish_and_puback(True)
+
+
+def test_broker_killed_between_publish_and_puback__and_forgets():
+    killed_between_publish_and_puback(False)
+
+
+def test_certificates_rotated_under_us():
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        subscriber = Subscriber(rig, broker)
+        gateway = Gateway(rig, broker.port, rules=RULES, actions="").start()
+        gateway.await_online()
+        load = Load(gateway)
+        time.sleep(1)
+        before = link(gateway)["connects"]
+        # New keys and certificates on both sides; the old ones are gone.
+        for name in (GATEWAY, "broker"):
+            for end in ("crt", "key"):
+                os.unlink(rig.path("pki", f"{name}.{end}"))
+        rig.run_pki("server", "broker", "DNS:localhost", "IP:127.0.0.1")
+        rig.run_pki("client", GATEWAY)
+        for end in ("crt", "key"):
+            shutil.copyfile(rig.path("pki", f"broker.{end}"), os.path.join(broker.dir, f"broker.{end}"))
+            shutil.copyfile(rig.path("pki", f"{GATEWAY}.{end}"), os.path.join(gateway.etc, "tls", f"{GATEWAY}.{end}"))
+        os.kill(gateway.process.pid, signal.SIGHUP)
+        broker.kill()  # its connections go; it comes back with what it has now
+        broker.start()
+        subscriber.again(broker)
+        await_true("connected again", 20, lambda: link(gateway)["connects"] > before and link(gateway)["state"] == "online")
+        time.sleep(1)
+        load.end()
+        check_everything_arrived(gateway, subscriber)
+        assert "configuration reloaded" in gateway.ctl("audit", "export").stdout
+
+
+def test_name_server_gone__what_happens_meanwhile_arrives_later():
+    with Rig() as rig:
+        rig.run_pki("server", "named", "DNS:broker.lab", "IP:127.0.0.1")
+        broker = Broker(rig, certificate="named").start()
+        cable = Proxy(rig, broker.port)
+        subscriber = Subscriber(rig, broker)
+        known, unknown = "127.0.0.1 localhost broker.lab\n", "127.0.0.1 localhost\n"
+        hosts, servers = rig.write("hosts", known), rig.write("resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+        script = rig.write("own-names", f"#!/bin/sh\nmount --bind {hosts} /etc/hosts\nmount --bind {servers} /etc/resolv.conf\nexec \"$@\"\n", 0o755)
+        gateway = Gateway(rig, cable.port, rules=RULES, actions="")
+        with open(gateway.config_path) as f:
+            text = f.read()
+        with open(gateway.config_path, "w") as f:
+            f.write(text.replace("host = 127.0.0.1", "host = broker.lab"))
+        gateway.start(prefix=("unshare", "-m", "--propagation", "private", script))
+        gateway.await_online()
+        load = Load(gateway, pause=0.3)
+        time.sleep(1)
+        rig.write("hosts", unknown)
+        cable.drop()
+        await_true("the name is not known", 25, lambda: "resolved" in link(gateway)["error"])
+        at_cut = outbox(gateway)
+        await_true("the outbox fills", 10, lambda: outbox(gateway) > at_cut + 2)
+        rig.write("hosts", known)
+        gateway.await_online(30)
+        load.end()
+        check_everything_arrived(gateway, subscriber)
+
+
+def test_agent_killed_every_50_ms_under_load():
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        subscriber = Subscriber(rig, broker)
+        gateway = Gateway(rig, broker.port, rules=RULES, actions="").start()
+        gateway.await_online()
+        load = Load(gateway, pause=0.02)
+        until, kills = time.monotonic() + 20, 0
+        while time.monotonic() < until:
+            pid = gateway.agent_pid()
+            if pid:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                    kills += 1
+                except ProcessLookupError:
+                    pass
+            time.sleep(0.05)
+        assert kills >= 3, kills
+        await_true("the agent lives", 60, lambda: gateway.agent_pid() and is_answering(gateway))
+        time.sleep(1)
+        load.end()
+        gateway.await_online(30)
+        count, repeats = check_everything_arrived(gateway, subscriber)
+        print(f"# {kills} kills, {count} incidents, {repeats} sent again")
+
+
+def is_answering(gateway):
+    try:
+        return bool(gateway.result("ping"))
+    except (OSError, ConnectionError):
+        return False
 
 
 def test_cable_cut_without_fin__noticed_and_healed():

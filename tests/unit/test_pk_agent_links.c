@@ -77,6 +77,32 @@ PK_TEST(birth__refused__comes_again) {
     CHECK_STR(site.breach, "");
 }
 
+static uint32_t count_of(const char *part) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < seen_count; i++) {
+        count += strstr(seen[i].topic, part) != NULL ? 1u : 0u;
+    }
+    return count;
+}
+
+PK_TEST(metered__a_summary_is_rare_and_comes_when_incidents_change) {
+    char config[2048];
+    (void)snprintf(config, sizeof config, "%s[report]\nmetered = yes\n", GATEWAY_CONFIG);
+    listen(&(struct gateway_setup){.seed = 1, .config = config});
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(20000); /* before press-7 is missed */
+    CHECK_EQ_U64(count_of("/summary"), 0);
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    wait_ms(15000);
+    const uint32_t after_change = count_of("/summary");
+    CHECK(after_change >= 1);
+    wait_ms(600000);
+    CHECK(count_of("/summary") <= after_change + 2); /* the heartbeat that was missed, and nothing else */
+    check_sound();
+}
+
 PK_TEST(ids__of_birth_will_summary_and_incidents_are_one_sequence) {
     listen(NULL);
     REQUIRE(gateway_boot(&gw));
@@ -364,7 +390,8 @@ PK_TEST(unknown_topics__are_counted_and_acknowledged) {
     check_sound();
 }
 
-PK_TEST_MAIN(birth__comes_first_retained_and_before_a_backlog, birth__refused__comes_again,
+PK_TEST_MAIN(metered__a_summary_is_rare_and_comes_when_incidents_change,
+             birth__comes_first_retained_and_before_a_backlog, birth__refused__comes_again,
              ids__of_birth_will_summary_and_incidents_are_one_sequence,
              incident__is_retained_while_open_and_emptied_when_it_is_over,
              connection_lost_before_the_answer__is_sent_again_with_its_own_id,

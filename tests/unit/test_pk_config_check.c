@@ -38,6 +38,23 @@ PK_TEST(check__says_what_and_of_which_section) {
     CHECK(diag.line == 1 && diag.column == 1);
 }
 
+PK_TEST(metered__has_other_defaults_and_keeps_what_was_said) {
+    CHECK_EQ_INT(check(HEAD), PK_OK);
+    CHECK_EQ_U64(config.summary_ms, 60000);
+    CHECK_EQ_INT(check(HEAD "[report]\nmetered = yes\n"), PK_OK);
+    CHECK_EQ_U64(config.summary_ms, 900000);
+    CHECK_EQ_U64(config.broker[0].keep_alive_ms, 1200000);
+    CHECK_EQ_U64(config.broker[1].keep_alive_ms, 1200000);
+    CHECK_EQ_INT(
+        check(HEAD
+              "[report]\nmetered = yes\nsummary = 1h\n[broker site]\nhost = h\ntls = no\nkeep_alive = 30s\n"),
+        PK_OK);
+    CHECK_EQ_U64(config.summary_ms, 3600000);
+    CHECK_EQ_U64(config.broker[0].keep_alive_ms, 30000);
+    CHECK_EQ_INT(pk_config_check(&config, "t.conf", &place, &diag), PK_OK); /* again: as it was */
+    CHECK_EQ_U64(config.summary_ms, 3600000);
+}
+
 PK_TEST(dir__conf_d_beside_the_file) {
     char dir[40];
     pk_config_dir("/etc/picket/picketd.conf", dir, sizeof dir);
@@ -85,5 +102,5 @@ PK_TEST(find__the_section_first_and_the_key_last) {
     find("a", "port", "/e/p.conf", 3);
 }
 
-PK_TEST_MAIN(check__says_what_and_of_which_section, dir__conf_d_beside_the_file,
-             find__the_section_first_and_the_key_last)
+PK_TEST_MAIN(metered__has_other_defaults_and_keeps_what_was_said, check__says_what_and_of_which_section,
+             dir__conf_d_beside_the_file, find__the_section_first_and_the_key_last)
