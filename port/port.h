@@ -60,7 +60,8 @@ struct pk_endpoint {
     char server_name[PK_HOST_BYTES]; /* checked against the certificate (SAN; IP SAN when it is numeric) */
     uint16_t port;
     bool use_tls;
-    uint16_t idle_s; /* expected silence: TCP asks whether the peer is there only after more (30 s at least) */
+    uint16_t
+        idle_s; /* expected silence: TCP asks whether the peer is there only after more (30 s at least) */
     int64_t
         wall_floor_ms; /* certificates are judged by no earlier time than this, however late the clock is */
 };

@@ -16,9 +16,9 @@ enum {
     SENDS_PER_TICK = 256,
     /* Of the window, never taken by the outbox: the birth must go out however much is on its way again. */
     WINDOW_RESERVE = 2,
-    BIRTH_AGAIN_MS = 5000, /* after the broker refused it */
+    BIRTH_AGAIN_MS = 5000,    /* after the broker refused it */
     SUMMARY_APART_MS = 10000, /* on a metered link: changes of that time share one */
-    ALIAS_SUMMARY = 1      /* the one topic that is said again and again */
+    ALIAS_SUMMARY = 1         /* the one topic that is said again and again */
 };
 
 uint32_t pk_agent_link_for(const struct pk_agent *a, uint8_t role) {

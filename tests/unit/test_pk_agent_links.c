@@ -99,7 +99,8 @@ PK_TEST(metered__a_summary_is_rare_and_comes_when_incidents_change) {
     const uint32_t after_change = count_of("/summary");
     CHECK(after_change >= 1);
     wait_ms(600000);
-    CHECK(count_of("/summary") <= after_change + 2); /* the heartbeat that was missed, and nothing else */
+    /* Each after a change; by the clock alone it would have been none yet. */
+    CHECK(count_of("/summary") <= count_of("/incident/"));
     check_sound();
 }
 
