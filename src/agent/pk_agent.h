@@ -255,7 +255,7 @@ struct pk_agent_learned {
     uint64_t saved_count, saved_bytes, taken_count, strange_count, full_count;
 };
 
-enum { PK_AGENT_TABLES = 36 };
+enum { PK_AGENT_TABLES = 37 };
 /* ---- tables ---- */
 struct pk_agent_table {
     const char *name;

@@ -288,10 +288,11 @@ static int mitigate(struct pk_agent *a, const struct pk_request *q, struct pk_js
         return PK_OK;
     }
     const int64_t run =
-        pk_respond_ask(&a->respond, i->number, action, target, pk_str_of(q->who), q->role, &a->now);
+        pk_respond_ask(&a->respond, i->number, action, target, pk_str_of(q->people[0]), q->role, &a->now);
     if (run < 0) {
         return pk_agent_fail(a, (int)run, words[0] != '\0' ? words : pk_err_text((int)run));
     }
+    pk_agent_second_signer(a, q, (uint32_t)run);
     const struct pk_run *r = pk_respond_get(&a->respond, (uint32_t)run);
     pk_jw_object(w, "result");
     pk_jw_u64(w, "run", (uint64_t)run);
@@ -335,7 +336,7 @@ static int undo(struct pk_agent *a, const struct pk_request *q, struct pk_json_w
         return pk_agent_fail(a, (int)err, why);
     }
     if (!pk_args_bool(&q->args, "dry_run")) {
-        err = pk_respond_undo(&a->respond, id, pk_str_of(q->who), q->role, &a->now);
+        err = pk_respond_undo(&a->respond, id, pk_str_of(q->people[0]), q->role, &a->now);
     }
     if (err < 0) {
         return pk_agent_fail(a, (int)err,
@@ -358,31 +359,6 @@ static int undo(struct pk_agent *a, const struct pk_request *q, struct pk_json_w
     return PK_OK;
 }
 
-static int decide(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
-    uint32_t boot = 0, run = 0;
-    const struct pk_str word = pk_args_text(&q->args, "decision");
-    const bool is_approve = pk_str_eq_nocase(word, "approve");
-    if (!is_approve && !pk_str_eq_nocase(word, "reject")) {
-        return pk_agent_fail(a, PK_E_BAD_FIELD, "decision is approve or reject");
-    }
-    if (pk_run_approval_parse(pk_args_text(&q->args, "approval_id"), &boot, &run) < 0) {
-        return pk_agent_fail(a, PK_E_BAD_FIELD, "approval_id is not of the form apr_BOOT_N");
-    }
-    const struct pk_run *r = pk_respond_get(&a->respond, run);
-    if (r == NULL || r->boot != boot) {
-        return pk_agent_fail(a, PK_E_NOT_FOUND, "there is no such approval request here");
-    }
-    const int err = pk_respond_decide(&a->respond, run, is_approve, pk_str_of(q->who), q->role, &a->now);
-    if (err < 0) {
-        return pk_agent_fail(a, err, pk_err_text(err));
-    }
-    pk_jw_object(w, "result");
-    pk_jw_cstr(w, "approval_id", pk_args_text(&q->args, "approval_id").p);
-    pk_jw_cstr(w, "state", pk_run_state_word(r->state));
-    pk_jw_object_end(w);
-    return PK_OK;
-}
-
 static int set_mode(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
     uint8_t mode = 0;
     if (pk_mode_parse(pk_args_text(&q->args, "mode"), &mode) < 0) {
@@ -393,11 +369,7 @@ static int set_mode(struct pk_agent *a, const struct pk_request *q, struct pk_js
                              "the local file allows no more than its own mode; a command can only lower it");
     }
     a->mode = mode;
-    const struct pk_respond_settings settings = {.mode = mode,
-                                                 .is_safe_mode = a->config.is_safe_mode,
-                                                 .is_auto_rollback = a->config.is_auto_rollback,
-                                                 .approval_timeout_ms = a->config.approval_timeout_ms};
-    pk_respond_configure(&a->respond, &settings);
+    pk_agent_respond_configure(a, mode);
     pk_jw_object(w, "result");
     pk_jw_cstr(w, "mode", pk_mode_word(mode));
     pk_jw_object_end(w);
@@ -438,6 +410,9 @@ int pk_agent_change(struct pk_agent *a, const struct pk_request *q, struct pk_js
     switch (q->cmd) {
     case PK_CMD_INCIDENTS_CREATE:
         return create_incident(a, q, w);
+    case PK_CMD_STANDING_CREATE:
+    case PK_CMD_STANDING_END:
+        return pk_agent_standings_command(a, q, w);
     case PK_CMD_SILENCES_CREATE:
     case PK_CMD_SILENCES_END:
         return pk_agent_silences_command(a, q, w);
@@ -455,7 +430,7 @@ int pk_agent_change(struct pk_agent *a, const struct pk_request *q, struct pk_js
     case PK_CMD_UNDO:
         return undo(a, q, w);
     case PK_CMD_APPROVAL_DECIDE:
-        return decide(a, q, w);
+        return pk_agent_decide(a, q, w);
     case PK_CMD_MODE_SET:
         return set_mode(a, q, w);
     case PK_CMD_LOG_LEVEL:
@@ -496,8 +471,9 @@ static void audit_command(struct pk_agent *a, const struct pk_request *q, int er
         pk_buf_puts(&b, ", ");
         pk_buf_puts(&b, a->rule_note);
     }
-    const bool has_reason =
-        q->cmd == PK_CMD_MITIGATE || q->cmd == PK_CMD_UNDO || q->cmd == PK_CMD_APPROVAL_DECIDE;
+    const bool has_reason = q->cmd == PK_CMD_MITIGATE || q->cmd == PK_CMD_APPROVAL_DECIDE ||
+                            q->cmd == PK_CMD_UNDO || q->cmd == PK_CMD_STANDING_CREATE ||
+                            q->cmd == PK_CMD_STANDING_END;
     if (has_reason && pk_args_has(&q->args, "reason")) {
         char reason[PK_AUDIT_TEXT_BYTES];
         pk_buf_puts(&b, ", reason: ");

@@ -258,11 +258,8 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
     if (a->now.boot != 0) { /* running: hand the new tables on */
         pk_respond_set_actions(&a->respond, actions, &a->now);
         pk_correlate_rebind(&a->incidents, pk_agent_topology(a));
-        const struct pk_respond_settings settings = {.mode = c->mode,
-                                                     .is_safe_mode = c->is_safe_mode,
-                                                     .is_auto_rollback = c->is_auto_rollback,
-                                                     .approval_timeout_ms = c->approval_timeout_ms};
-        pk_respond_configure(&a->respond, &settings);
+        pk_respond_set_topology(&a->respond, pk_agent_topology(a));
+        pk_agent_respond_configure(a, c->mode);
     }
     return PK_OK;
 }

@@ -94,10 +94,21 @@ void pk_agent_note_start(struct pk_agent *a);
 void pk_agent_recover(struct pk_agent *a);
 
 /* ---- respond, supervisor ---- */
+/* What the configuration says, in this mode. */
+void pk_agent_respond_configure(struct pk_agent *a, uint8_t mode);
 int pk_agent_send_frame(struct pk_agent *a, uint16_t type, uint32_t id, const void *body, uint32_t n);
 void pk_agent_ipc(struct pk_agent *a);
 void pk_agent_respond(struct pk_agent *a);
 void pk_agent_tell_supervisor(struct pk_agent *a);
+
+/* ---- approvals ---- */
+/* The request on its topic, or that it is decided. False: no room now. */
+bool pk_agent_queue_approval(struct pk_agent *a, const struct pk_run *run);
+int pk_agent_list_approvals(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
+int pk_agent_get_approval(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
+/* The other one who signed: what the first asked for he approves as well. */
+void pk_agent_second_signer(struct pk_agent *a, const struct pk_request *q, uint32_t run);
+int pk_agent_decide(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
 /* Asks for the addresses of a link's broker. */
 void pk_agent_resolve(struct pk_agent *a, uint32_t link);
 
@@ -115,6 +126,9 @@ void pk_agent_audit(struct pk_agent *a, uint32_t incident, const char *kind, con
 bool pk_agent_batch_has_room(const struct pk_agent *a, uint32_t bytes);
 /* Every changed counter into the batch. False: there was not room for all. */
 bool pk_agent_journal_budgets(struct pk_agent *a);
+/* The same for standing orders. */
+bool pk_agent_journal_standings(struct pk_agent *a);
+int pk_agent_standings_command(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
 void pk_agent_journal(struct pk_agent *a);
 void pk_agent_commit(struct pk_agent *a);
 void pk_agent_durable(struct pk_agent *a);

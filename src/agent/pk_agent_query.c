@@ -464,36 +464,6 @@ static int list_actions(struct pk_agent *a, struct pk_json_writer *w) {
     return PK_OK;
 }
 
-static int list_approvals(struct pk_agent *a, struct pk_json_writer *w) {
-    uint32_t after = 0;
-    const struct pk_run *r = NULL;
-    pk_jw_object(w, "result");
-    pk_jw_array(w, "approvals");
-    while ((r = pk_respond_next(&a->respond, 0, &after)) != NULL) {
-        char id[PK_RUN_APPROVAL_ID_BYTES];
-        if (r->state != PK_RUN_AWAITING_APPROVAL) {
-            continue;
-        }
-        const struct pk_incident *i = pk_incidents_get(&a->incidents, r->incident);
-        pk_run_approval_id(r, id);
-        pk_jw_object(w, NULL);
-        pk_jw_cstr(w, "approval_id", id);
-        pk_jw_cstr(w, "incident_id", i != NULL ? i->id : NULL);
-        pk_jw_cstr(w, "action", r->action);
-        pk_jw_cstr(w, "target", r->target);
-        pk_jw_cstr(w, "risk", pk_risk_word(r->risk));
-        pk_jw_u64(w, "needs", r->approvals_needed);
-        pk_jw_u64(w, "have", r->approvals_have);
-        if (r->expires_ms > a->now.mono_ms) {
-            pk_jw_ms_as_seconds(w, "expires_in_seconds", r->expires_ms - a->now.mono_ms);
-        }
-        pk_jw_object_end(w);
-    }
-    pk_jw_array_end(w);
-    pk_jw_object_end(w);
-    return PK_OK;
-}
-
 static int show_memory(struct pk_agent *a, struct pk_json_writer *w) {
     struct pk_agent_table *t = a->summary.rows;
     const uint32_t n = pk_agent_tables(a, t);
@@ -543,6 +513,8 @@ int pk_agent_query(struct pk_agent *a, const struct pk_request *q, struct pk_jso
         return list_incidents(a, q, w);
     case PK_CMD_INCIDENTS_GET:
         return get_incident(a, q, w);
+    case PK_CMD_STANDING_LIST:
+        return pk_agent_standings_command(a, q, w);
     case PK_CMD_SILENCES_LIST:
         return pk_agent_silences_command(a, q, w);
     case PK_CMD_EVENTS_LIST:
@@ -562,7 +534,9 @@ int pk_agent_query(struct pk_agent *a, const struct pk_request *q, struct pk_jso
     case PK_CMD_ACTIONS_LIST:
         return list_actions(a, w);
     case PK_CMD_APPROVAL_LIST:
-        return list_approvals(a, w);
+        return pk_agent_list_approvals(a, q, w);
+    case PK_CMD_APPROVAL_GET:
+        return pk_agent_get_approval(a, q, w);
     case PK_CMD_DOCTOR:
         return pk_agent_doctor(a, w);
     case PK_CMD_DUMP_STATE:

@@ -4,12 +4,7 @@
 #include "agent/pk_agent_priv.h"
 #include "base/pk_batch.h"
 
-enum {
-    FRAMES_PER_TICK = 64,
-    TICK_MS = 5000,
-    RUN_BYTES = PK_RUN_STORED_BYTES + 64,
-    APPROVAL_BYTES = PK_STORE_VALUE_BYTES + 128
-};
+enum { FRAMES_PER_TICK = 64, TICK_MS = 5000, RUN_BYTES = PK_RUN_STORED_BYTES + 64 };
 
 static void body_of(const struct pk_ipc_frame *f, void *out, uint32_t n) {
     memset(out, 0, n);
@@ -168,6 +163,15 @@ void pk_agent_ipc(struct pk_agent *a) {
 
 /* ---- requests ---- */
 
+void pk_agent_respond_configure(struct pk_agent *a, uint8_t mode) {
+    const struct pk_respond_settings settings = {.mode = mode,
+                                                 .is_safe_mode = a->config.is_safe_mode,
+                                                 .is_auto_rollback = a->config.is_auto_rollback,
+                                                 .approval_timeout_ms = a->config.approval_timeout_ms,
+                                                 .risk = a->config.risk};
+    pk_respond_configure(&a->respond, &settings);
+}
+
 /* The batch that is submitted next holds the newest record of this run. */
 static bool note_in_batch(struct pk_agent *a, uint32_t run) {
     for (uint32_t i = 0; i < a->batch_run_count; i++) {
@@ -186,7 +190,8 @@ static bool note_in_batch(struct pk_agent *a, uint32_t run) {
 static bool persist(struct pk_agent *a, const struct pk_run *run) {
     struct pk_record_key key;
     uint8_t value[PK_RUN_STORED_BYTES];
-    if (!pk_agent_journal_budgets(a) || !pk_agent_batch_has_room(a, RUN_BYTES)) {
+    if (!pk_agent_journal_budgets(a) || !pk_agent_journal_standings(a) ||
+        !pk_agent_batch_has_room(a, RUN_BYTES)) {
         return false;
     }
     const int n = pk_run_pack(run, value, sizeof value);
@@ -231,60 +236,6 @@ static void start_run(struct pk_agent *a, const struct pk_run *run, uint8_t phas
     }
 }
 
-/* An approval request lives on its own topic until it is decided. False: no room now. */
-static bool queue_approval(struct pk_agent *a, const struct pk_run *run) {
-    char id[PK_RUN_APPROVAL_ID_BYTES];
-    const struct pk_incident *incident = pk_incidents_get(&a->incidents, run->incident);
-    const bool is_open = run->state == PK_RUN_AWAITING_APPROVAL;
-    struct pk_buf b;
-    struct pk_json_writer w;
-    uint64_t seq = 0;
-    pk_run_approval_id(run, id);
-    struct pk_approval_doc d = {.approval_id = pk_str_of(id),
-                                .incident_id = pk_str_of(incident != NULL ? incident->id : ""),
-                                .action = pk_str_of(run->action),
-                                .target = pk_str_of(run->target),
-                                .risk = pk_str_of(pk_risk_word(run->risk)),
-                                .run = run->id,
-                                .requested_wall_ms = run->planned.wall_ms,
-                                .expires_wall_ms = run->expires_wall_ms,
-                                .needs = run->approvals_needed,
-                                .role = pk_str_of(pk_role_word((enum pk_role)run->role)),
-                                .state = pk_str_of(pk_run_state_word(run->state)),
-                                .decided_by = pk_str_of(run->approved_by[0])};
-    d.affected_resources.items[d.affected_resources.count++] = pk_str_of(run->target);
-    if (run->is_critical_target) {
-        d.risk_factors.items[d.risk_factors.count++] = pk_str_of("the target is marked critical");
-    }
-    if (run->action_index >= 0) {
-        d.estimated_impact = pk_str_of(pk_action_about(pk_agent_actions(a), (uint32_t)run->action_index));
-    }
-    if (incident != NULL) {
-        d.evidence.items[d.evidence.count++] = pk_str_of(incident->description);
-    }
-    pk_buf_init(&b, a->payload, PK_OUTBOX_BODY_BYTES);
-    pk_jw_init(&w, &b);
-    pk_approval_json_write(&w, NULL, &d);
-    PK_ASSERT(!b.is_cut); /* the texts above are bounded well below the body */
-    const struct pk_out_record record = {.kind = PK_OUT_APPROVAL,
-                                         .severity = PK_SEV_HIGH,
-                                         .is_open = is_open,
-                                         .then_clear = !is_open,
-                                         .subject = run->incident,
-                                         .rev = 1,
-                                         .wall_ms = a->now.wall_ms,
-                                         .id = pk_str_of(id),
-                                         .body = pk_buf_str(&b)};
-    if (!pk_agent_batch_has_room(a, APPROVAL_BYTES)) {
-        return false;
-    }
-    /* Over the byte cap it is dropped, and the outbox counts that; there is room for all else. */
-    if (pk_outbox_append(&a->outbox, &a->batch, &record, &seq) < 0) {
-        pk_agent_log1(a, PK_LOG_ERROR, "an approval request could not be queued", pk_str_of(id));
-    }
-    return true;
-}
-
 void pk_agent_respond(struct pk_agent *a) {
     struct pk_respond_request q;
     while (pk_respond_next_request(&a->respond, &a->now, &q) == PK_OK) {
@@ -301,7 +252,7 @@ void pk_agent_respond(struct pk_agent *a) {
             notify(a, q.run);
             break;
         case PK_REQ_APPROVAL:
-            if (!queue_approval(a, q.run)) {
+            if (!pk_agent_queue_approval(a, q.run)) {
                 pk_respond_on_not_queued(&a->respond, q.run->id);
             }
             break;

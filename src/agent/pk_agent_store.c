@@ -99,6 +99,9 @@ static int restore_object(void *arg, struct pk_str key, struct pk_str value) {
     if (key.n > 1 && key.p[0] == 'b') {
         err = pk_budget_restore(&a->respond.budget, value, &a->now);
     }
+    if (key.n == PK_STANDING_KEY_BYTES && key.p[0] == 'o') {
+        err = pk_standings_restore(&a->respond.standings, value);
+    }
     if (key.n == 5 && key.p[0] == 's') {
         err = pk_agent_silences_restore(a, value);
     }
@@ -234,11 +237,11 @@ static void open_modules(struct pk_agent *a) {
     pk_agent_incident_settings(a, &incidents);
     pk_incidents_init(&a->incidents, &a->port->crypto, pk_str_of(a->config.gateway), a->now.boot, &incidents);
     pk_incidents_set_next_number(&a->incidents, a->meta.next_incident_number);
-    const struct pk_respond_settings settings = {.mode = a->config.mode,
-                                                 .is_safe_mode = a->config.is_safe_mode,
-                                                 .is_auto_rollback = a->config.is_auto_rollback,
-                                                 .approval_timeout_ms = a->config.approval_timeout_ms};
+    struct pk_respond_settings settings;
+    pk_respond_settings_defaults(&settings);
     pk_respond_init(&a->respond, pk_agent_actions(a), &a->incidents, a->now.boot, &settings);
+    pk_respond_set_topology(&a->respond, pk_agent_topology(a));
+    pk_agent_respond_configure(a, a->config.mode);
     pk_audit_log_init(&a->audit, &a->port->crypto, a->meta.boot == 0 ? NULL : &a->meta);
     pk_outbox_init(&a->outbox, a->now.boot, a->config.store_map_bytes / 2);
     pk_command_init(&a->gate, &a->command_config);
@@ -482,6 +485,7 @@ static void journal_additions(struct pk_agent *a) {
     journal_incidents(a);
     journal_timeline(a);
     pk_agent_journal_budgets(a); /* the rest with the next batch */
+    (void)pk_agent_journal_standings(a);
     pk_agent_journal_cards(a);
 }
 

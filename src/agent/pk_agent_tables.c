@@ -124,6 +124,14 @@ static uint32_t add_links(const struct pk_agent *a, struct pk_agent_table *t, ui
     return n;
 }
 
+static uint32_t standing_count(const struct pk_agent *a) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < PK_LIMIT_STANDING; i++) {
+        count += a->respond.standings.rows[i].number != 0 ? 1u : 0u;
+    }
+    return count;
+}
+
 uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AGENT_TABLES]) {
     const struct pk_intake *in = &a->intake;
     const struct pk_engine *e = &a->engine;
@@ -161,6 +169,8 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
         incidents_dropped(a),
         sizeof a->incidents - sizeof a->incidents.timeline - sizeof a->incidents.silences -
             sizeof a->incidents.changes - sizeof a->incidents.cards);
+    add(t, &n, "standing_orders", PK_LIMIT_STANDING, standing_count(a), a->respond.standings.high_count,
+        a->respond.standings.refused_count, sizeof a->respond.standings);
     add(t, &n, "silences", PK_LIMIT_SILENCES, a->incidents.silences.count, a->incidents.silences.high_count,
         a->incidents.silences.refused_count, sizeof a->incidents.silences);
     add_known(t, &n, "rule_cards", PK_LIMIT_RULES, a->incidents.cards.count, a->incidents.cards.refused_count,
@@ -172,7 +182,7 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
               a->incidents.timeline.lost_count, sizeof a->incidents.timeline);
     add_known(t, &n, "actions", PK_LIMIT_ACTIONS, actions->count, 0, sizeof a->actions);
     add(t, &n, "action_runs", PK_LIMIT_RUNS, runs_used(&a->respond), a->high.runs, a->respond.full_count,
-        sizeof a->respond - sizeof a->respond.budget);
+        sizeof a->respond - sizeof a->respond.budget - sizeof a->respond.standings);
     add(t, &n, "action_budgets", PK_LIMIT_BUDGETS, budgets_used(&a->respond.budget), a->high.budgets,
         a->respond.budget.full_count, sizeof a->respond.budget);
     return add_links(a, t, n);

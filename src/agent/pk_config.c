@@ -29,7 +29,8 @@ enum value_kind {
     V_LIST,
     V_ROLE,
     V_WATCH_PATH,
-    V_INLET
+    V_INLET,
+    V_HOURS
 };
 enum section_id {
     S_GATEWAY,
@@ -43,6 +44,7 @@ enum section_id {
     S_MAP,
     S_EVENTS,
     S_INCIDENTS,
+    S_RESPOND,
     S_REMOTE,
     S_ROLES,
     S_STORE,
@@ -77,6 +79,7 @@ static const struct section_row SECTIONS[S_COUNT] = {
     [S_MAP] = {"map", true},
     [S_EVENTS] = {"events", false},
     [S_INCIDENTS] = {"incidents", false},
+    [S_RESPOND] = {"respond", false},
     [S_LOG] = {"log", true},
     [S_SYSLOG] = {"syslog", false},
     [S_STATSD] = {"statsd", false},
@@ -173,6 +176,9 @@ static const struct key_row KEYS[] = {
     {S_INCIDENTS, V_DURATION, "recover", C(recover_ms), 0, DAY_MS, NULL},
     {S_INCIDENTS, V_DURATION, "flap_window", C(flap_window_ms), 0, DAY_MS, NULL},
     {S_INCIDENTS, V_U64, "flap_count", C(flap_count), 0, 1000, NULL},
+    {S_RESPOND, V_U64, "risk_behind", C(risk.behind_count), 0, 10000, NULL},
+    {S_RESPOND, V_U64, "risk_repeat", C(risk.repeat_count), 0, 1000, NULL},
+    {S_RESPOND, V_HOURS, "guarded_hours", C(risk), 0, 0, NULL},
     {S_REMOTE, V_WORD, "commands", C(remote), 0, 0, REMOTE_WORDS},
     {S_REMOTE, V_LIST, "allow", 0, 0, 0, 0, NULL},
     {S_ROLES, V_ROLE, "viewer", 0, 0, PK_ROLE_VIEWER, 0, NULL},
@@ -279,6 +285,7 @@ void pk_config_defaults(struct pk_config *c) {
     c->history_retention_ms = 3600000;
     c->summary_ms = PK_CONFIG_SUMMARY_MS;
     c->approval_timeout_ms = 300000;
+    c->risk = (struct pk_risk_limits){.behind_count = 5, .repeat_count = 3};
     c->assess_ms = 30000;
     c->recover_ms = 300000;
     c->flap_window_ms = 600000;
@@ -434,6 +441,7 @@ static int open_section(struct parse *p, struct pk_str kind, struct pk_str name)
     case S_JOURNAL:
     case S_EVENTS:
     case S_INCIDENTS:
+    case S_RESPOND:
     case S_GATEWAY:
     case S_PATHS:
     case S_AGENT:
@@ -647,6 +655,10 @@ static int set_value(const struct parse *p, const struct key_row *k, struct pk_s
             .kind = V_PATH, .size_bytes = sizeof((struct pk_watch *)0)->path, .min = k->min, .max = k->max};
         return set_text(p, &as_path, v, ((struct pk_watch *)p->target)->path);
     }
+    case V_HOURS:
+        return pk_risk_hours_parse(v, to) < 0
+                   ? fail(p, "'{}' is not hours of the day, UTC, such as 06:00-22:00, or no", v)
+                   : PK_OK;
     case V_INLET: {
         const char *wrong =
             pk_inlet_set(&p->c->inlets, pk_str_of(SECTIONS[p->section].word), p->name, pk_str_of(k->key), v);

@@ -11,6 +11,7 @@
 #include "event/pk_probe.h"
 #include "pk_limits.h"
 #include "port/port.h"
+#include "respond/pk_risk.h"
 
 enum pk_remote { PK_REMOTE_OFF, PK_REMOTE_READ_ONLY, PK_REMOTE_LIST };
 enum pk_seal_policy { PK_SEAL_REQUIRED, PK_SEAL_BEST_EFFORT };
@@ -94,6 +95,7 @@ struct pk_config {
     uint32_t learned_ms; /* how often what rules learned is saved */
     bool is_metered;     /* each byte costs: the defaults of summary and keep_alive are longer */
     uint32_t summary_ms, approval_timeout_ms;
+    struct pk_risk_limits risk;
     uint32_t assess_ms, recover_ms; /* struct pk_incidents_settings */
     uint32_t flap_window_ms, flap_count;
     uint32_t source_rate_per_s, source_burst_count;

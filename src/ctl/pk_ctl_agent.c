@@ -25,7 +25,10 @@ int pk_ctl_do_decide(struct pk_ctl *c) {
     struct pk_ctl_args_writer w;
     struct pk_str args_json;
     pk_ctl_args_begin(c, &w);
-    pk_jw_cstr(&w.w, "decision", c->args.command == PK_CTL_APPROVE ? "approve" : "reject");
+    pk_jw_cstr(&w.w, "decision",
+               c->args.command == PK_CTL_APPROVE    ? "approve"
+               : c->args.command == PK_CTL_DELEGATE ? "delegate"
+                                                    : "reject");
     if (pk_ctl_args_end(&w, &args_json) != PK_OK) {
         return pk_ctl_fail(c, PK_E_USAGE, "the arguments are too long", pk_str_make(NULL, 0));
     }

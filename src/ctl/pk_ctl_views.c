@@ -254,12 +254,28 @@ static const struct pk_ctl_column APPROVAL_COLUMNS[] = {
     {"ACTION", "action", PK_CTL_CELL_TEXT, false},
     {"TARGET", "target", PK_CTL_CELL_TEXT, false},
     {"RISK", "risk", PK_CTL_CELL_SEVERITY, false},
+    {"STATE", "state", PK_CTL_CELL_WORD, false},
     {"NEEDS", "needs", PK_CTL_CELL_NUMBER, false},
     {"HAVE", "have", PK_CTL_CELL_NUMBER, false},
     {"EXPIRES IN", "expires_in_seconds", PK_CTL_CELL_SECONDS, false},
+    {"WHY", "risk_factors", PK_CTL_CELL_TEXT, false},
 };
 const struct pk_ctl_view PK_CTL_VIEW_approvals = {
     .list = "approvals", COLUMNS(APPROVAL_COLUMNS), .empty = "nothing waits for approval"};
+
+static const struct pk_ctl_column STANDING_COLUMNS[] = {
+    {"ORDER", "order_id", PK_CTL_CELL_NUMBER, false},
+    {"ACTION", "action", PK_CTL_CELL_TEXT, false},
+    {"TARGET", "target", PK_CTL_CELL_TEXT, false},
+    {"LEFT", "uses_left", PK_CTL_CELL_NUMBER, false},
+    {"ENDS IN", "ends_in_seconds", PK_CTL_CELL_SECONDS, false},
+    {"HOLDS", "holds", PK_CTL_CELL_WORD, false},
+    {"ROLE", "role", PK_CTL_CELL_TEXT, false},
+    {"BY", "by", PK_CTL_CELL_TEXT, false},
+    {"REASON", "reason", PK_CTL_CELL_TEXT, false},
+};
+const struct pk_ctl_view PK_CTL_VIEW_standing = {
+    .list = "orders", COLUMNS(STANDING_COLUMNS), .empty = "there is no standing order"};
 
 static const struct pk_ctl_column MEMORY_COLUMNS[] = {
     {"TABLE", "table", PK_CTL_CELL_TEXT, false},   {"CAPACITY", "capacity", PK_CTL_CELL_NUMBER, false},

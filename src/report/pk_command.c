@@ -101,6 +101,10 @@ static void name_signers(struct pk_command_gate *g) {
     struct pk_buf b;
     pk_buf_init(&b, g->request.who, sizeof g->request.who);
     pk_buf_puts(&b, "key:");
+    for (uint32_t i = 0; i < PK_JWS_SIGNATURES_MAX; i++) {
+        const char *owner = i < g->jws.signature_count ? key_of(g, i)->owner : "";
+        (void)pk_str_copy_cut(pk_str_of(owner), g->request.people[i], sizeof g->request.people[i]);
+    }
     pk_buf_puts(&b, key_of(g, 0)->kid);
     if (g->jws.signature_count == 2) {
         /* As much of the second name as there is room for: the audit holds both kids anyway when they are

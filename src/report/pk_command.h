@@ -67,8 +67,11 @@ struct pk_request {
     enum pk_role role;     /* of the sender; of two signers the lower one */
     uint32_t signer_count; /* operators: 1 or 2; 1 for the socket */
     char who[48];          /* "key:alice", "key:alice+bob", "uid:1000": for the audit */
-    uint64_t id;           /* socket */
-    uint32_t connection;   /* socket */
+    /* Each of them as a person, whatever key he used: owner of the key, or "uid:1000"; [1] "" when one asks.
+     */
+    char people[PK_JWS_SIGNATURES_MAX][PK_JWS_KID_BYTES];
+    uint64_t id;         /* socket */
+    uint32_t connection; /* socket */
     char jti[PK_JWS_JTI_BYTES];
     char reply_topic[PK_COMMAND_REPLY_TOPIC_BYTES]; /* "" = default reply/{jti} */
     uint8_t correlation[PK_COMMAND_CORRELATION_BYTES];

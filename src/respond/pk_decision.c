@@ -30,6 +30,10 @@ static const uint8_t RAISED[PK_RISK_COUNT] = {[PK_RISK_LOW] = PK_RISK_MEDIUM,
                                               [PK_RISK_MEDIUM] = PK_RISK_HIGH,
                                               [PK_RISK_HIGH] = PK_RISK_CRITICAL,
                                               [PK_RISK_CRITICAL] = PK_RISK_CRITICAL};
+static const uint8_t RAISED_NOW[PK_RISK_COUNT] = {[PK_RISK_LOW] = PK_RISK_MEDIUM,
+                                                  [PK_RISK_MEDIUM] = PK_RISK_HIGH,
+                                                  [PK_RISK_HIGH] = PK_RISK_HIGH,
+                                                  [PK_RISK_CRITICAL] = PK_RISK_CRITICAL};
 /* WIRE "Command": responder up to medium risk, approver above. */
 static const uint8_t ROLE_FOR[PK_RISK_COUNT] = {[PK_RISK_LOW] = PK_ROLE_RESPONDER,
                                                 [PK_RISK_MEDIUM] = PK_ROLE_RESPONDER,
@@ -59,7 +63,8 @@ void pk_decide(const struct pk_decision_input *in, struct pk_decision *out) {
             .kind = PK_DECIDE_REFUSE, .risk = PK_RISK_CRITICAL, .reason = "bad mode or risk"};
         return;
     }
-    const uint8_t risk = in->is_critical_target ? RAISED[in->risk] : in->risk;
+    const uint8_t target_risk = in->is_critical_target ? RAISED[in->risk] : in->risk;
+    const uint8_t risk = in->is_risky_now ? RAISED_NOW[target_risk] : target_risk;
     const struct cell *c = &TABLE[in->mode][risk];
     *out = (struct pk_decision){.kind = c->kind, .risk = risk, .reason = c->reason};
     if (c->kind == PK_DECIDE_RUN && in->is_safe_mode && in->asks_in_safe_mode) {

@@ -20,6 +20,8 @@ struct pk_decision_input {
     bool is_safe_mode;
     bool asks_in_safe_mode;  /* of the row */
     bool is_critical_target; /* raises the risk by one class */
+    bool is_risky_now; /* circumstances (pk_risk.h): one class higher, but not to critical: two people are
+                          for what an action is, not for when it comes */
 };
 struct pk_decision {
     uint8_t kind; /* enum pk_decision_kind */

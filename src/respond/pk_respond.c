@@ -6,12 +6,14 @@
 #include "base/pk_zero.h"
 
 enum { APPROVAL_TIMEOUT_MS = 300000, RETRY_MS = 1000, RETRY_MAX = 10, VERIFY_EVERY_MS = 1000, DEFER_MS = 10 };
+enum { RISK_BEHIND = 5, RISK_REPEAT = 3 };
 
 void pk_respond_settings_defaults(struct pk_respond_settings *s) {
     *s = (struct pk_respond_settings){.mode = PK_MODE_SAFE,
                                       .is_safe_mode = true,
                                       .is_auto_rollback = true,
-                                      .approval_timeout_ms = APPROVAL_TIMEOUT_MS};
+                                      .approval_timeout_ms = APPROVAL_TIMEOUT_MS,
+                                      .risk = {.behind_count = RISK_BEHIND, .repeat_count = RISK_REPEAT}};
 }
 
 void pk_respond_configure(struct pk_respond *r, const struct pk_respond_settings *settings) {
@@ -30,6 +32,10 @@ void pk_respond_init(struct pk_respond *r, const struct pk_action_table *actions
     r->next_run = 1;
     pk_budget_init(&r->budget);
     pk_respond_configure(r, settings);
+}
+
+void pk_respond_set_topology(struct pk_respond *r, const struct pk_topology *topology) {
+    r->topology = topology;
 }
 
 void pk_respond_set_actions(struct pk_respond *r, const struct pk_action_table *actions,
@@ -180,7 +186,8 @@ static void take_wish(struct pk_run *run, const struct pk_decision *d, struct pk
 int64_t pk_respond_ask(struct pk_respond *r, uint32_t incident, struct pk_str action, struct pk_str target,
                        struct pk_str who, enum pk_role role, const struct pk_stamp *now) {
     struct pk_decision d;
-    struct pk_run probe = {.is_manual = true, .action_index = pk_actions_find(r->actions, action)};
+    struct pk_run probe = {
+        .is_manual = true, .incident = incident, .action_index = pk_actions_find(r->actions, action)};
     uint64_t wait_ms = 0;
     if (!pk_incidents_is_live(r->incidents, incident) || probe.action_index < 0) {
         return PK_E_NOT_FOUND;
@@ -191,7 +198,7 @@ int64_t pk_respond_ask(struct pk_respond *r, uint32_t incident, struct pk_str ac
     if (!pk_role_reaches(role, PK_ROLE_RESPONDER)) {
         return PK_E_DENIED;
     }
-    int err = pk_respond_run_decide(r, &probe, &d);
+    int err = pk_respond_run_decide(r, &probe, now, &d);
     if (err != PK_OK || d.kind == PK_DECIDE_REFUSE) {
         return err != PK_OK ? err : PK_E_POLICY;
     }
@@ -257,9 +264,9 @@ int64_t pk_respond_undo(struct pk_respond *r, uint32_t id, struct pk_str who, en
         return PK_E_DENIED;
     }
     const struct pk_run of = *pk_respond_get(r, id);
-    struct pk_run wish = {.is_manual = true, .action_index = of.action_index};
+    struct pk_run wish = {.is_manual = true, .undo_of = id, .action_index = of.action_index};
     memcpy(wish.target, of.target, sizeof wish.target);
-    const int decided = pk_respond_run_decide(r, &wish, &d);
+    const int decided = pk_respond_run_decide(r, &wish, now, &d);
     if (decided != PK_OK || d.kind == PK_DECIDE_REFUSE) {
         return decided != PK_OK ? decided : PK_E_POLICY;
     }
@@ -284,6 +291,7 @@ static void approve(struct pk_run *run, struct pk_str who, const struct pk_stamp
     run->needs_persist = true;
     run->needs_notify = true;
     run->needs_approval_note = true;
+    run->delegated_to[0] = '\0';
     if (run->approvals_have < run->approvals_needed) {
         pk_respond_run_say(run, "approved by one, needs two");
         return;
@@ -294,10 +302,9 @@ static void approve(struct pk_run *run, struct pk_str who, const struct pk_stamp
     run->result[0] = '\0';
 }
 
-int pk_respond_decide(struct pk_respond *r, uint32_t id, bool is_approved, struct pk_str who,
-                      enum pk_role role, const struct pk_stamp *now) {
-    struct pk_run *run = pk_respond_run_find(r, id);
-    char name[PK_INC_USER_BYTES];
+/* May this person answer now? As pk_respond_decide says. */
+static int check_answer(struct pk_respond *r, struct pk_run *run, struct pk_str who, enum pk_role role,
+                        const struct pk_stamp *now) {
     if (run == NULL) {
         return PK_E_NOT_FOUND;
     }
@@ -310,19 +317,57 @@ int pk_respond_decide(struct pk_respond *r, uint32_t id, bool is_approved, struc
     if (run->step != PK_RUN_AT_APPROVAL) {
         return PK_E_CONFLICT;
     }
-    if (who.n == 0 || !pk_role_reaches(role, (enum pk_role)run->role)) {
-        return PK_E_DENIED;
+    const bool is_his =
+        run->delegated_to[0] == '\0' || role == PK_ROLE_ADMIN || pk_str_eq_c(who, run->delegated_to);
+    return who.n == 0 || who.n >= PK_INC_USER_BYTES || !is_his ||
+                   !pk_role_reaches(role, (enum pk_role)run->role)
+               ? PK_E_DENIED
+               : PK_OK;
+}
+
+int pk_respond_decide(struct pk_respond *r, uint32_t id, bool is_approved, struct pk_str who,
+                      enum pk_role role, const struct pk_stamp *now) {
+    struct pk_run *run = pk_respond_run_find(r, id);
+    const int err = check_answer(r, run, who, role, now);
+    if (err != PK_OK) {
+        return err;
     }
-    pk_str_copy_cut(who, name, sizeof name);
     if (!is_approved) {
         pk_str_copy_cut(who, run->approved_by[0], sizeof run->approved_by[0]);
-        pk_respond_run_end(r, run, PK_RUN_REJECTED, pk_str_of(name), now);
+        pk_respond_run_end(r, run, PK_RUN_REJECTED, who, now);
         return PK_OK;
     }
-    if (run->approvals_have > 0 && strcmp(run->approved_by[0], name) == 0) {
+    if (run->approvals_have > 0 && pk_str_eq_c(who, run->approved_by[0])) {
         return PK_E_CONFLICT;
     }
     approve(run, who, now);
+    return PK_OK;
+}
+
+int pk_respond_delegate(struct pk_respond *r, uint32_t id, struct pk_str who, enum pk_role role,
+                        struct pk_str to, const struct pk_stamp *now) {
+    struct pk_run *run = pk_respond_run_find(r, id);
+    const int err = check_answer(r, run, who, role, now);
+    if (err != PK_OK) {
+        return err;
+    }
+    if (!pk_text_is_id(to, "_.:@-", PK_INC_USER_BYTES - 1) ||
+        (to.n == who.n && memcmp(to.p, who.p, to.n) == 0)) {
+        return PK_E_BAD_FIELD;
+    }
+    /* Who gave his say has none to hand on; who got two of two cannot be him who gave the first. */
+    if (run->approvals_have > 0 &&
+        (pk_str_eq_c(who, run->approved_by[0]) || pk_str_eq_c(to, run->approved_by[0]))) {
+        return PK_E_CONFLICT;
+    }
+    if (run->delegate_count >= PK_RESPOND_DELEGATIONS) {
+        return PK_E_BUDGET;
+    }
+    run->delegate_count++;
+    pk_str_copy_cut(to, run->delegated_to, sizeof run->delegated_to);
+    pk_respond_run_ask_until(r, run, now);
+    run->needs_persist = true;
+    run->needs_approval_note = true;
     return PK_OK;
 }
 
@@ -855,10 +900,27 @@ const struct pk_run *pk_respond_next(const struct pk_respond *r, uint32_t incide
     return best;
 }
 
+/* "; raised: the target is marked critical, 7 things depend on the target" */
+static void explain_risk(const struct pk_respond *r, struct pk_run *probe, const struct pk_stamp *now,
+                         struct pk_buf *out) {
+    char words[PK_RISK_FACTORS][PK_RISK_FACTOR_BYTES];
+    if (probe->action_index < 0) {
+        return;
+    }
+    pk_respond_run_weigh(r, probe, now);
+    const uint32_t n =
+        pk_risk_words(probe->raised_by, &r->settings.risk, probe->behind_count, probe->start_count, words);
+    for (uint32_t i = 0; i < n; i++) {
+        pk_buf_puts(out, i == 0 ? "; raised: " : ", ");
+        pk_buf_puts(out, words[i]);
+    }
+}
+
 int pk_respond_explain(const struct pk_respond *r, uint32_t incident, struct pk_str action,
                        struct pk_str target, const struct pk_stamp *now, struct pk_buf *out) {
     struct pk_decision d;
-    struct pk_run probe = {.is_auto = true, .action_index = pk_actions_find(r->actions, action)};
+    struct pk_run probe = {
+        .is_auto = true, .incident = incident, .action_index = pk_actions_find(r->actions, action)};
     uint64_t wait_ms = 0;
     if (!pk_incidents_is_live(r->incidents, incident)) {
         pk_buf_puts(out, "the incident is not live");
@@ -868,8 +930,9 @@ int pk_respond_explain(const struct pk_respond *r, uint32_t incident, struct pk_
         pk_buf_puts(out, "target is too long");
         return PK_E_BAD_FIELD;
     }
-    int err = pk_respond_run_decide(r, &probe, &d);
+    int err = pk_respond_run_decide(r, &probe, now, &d);
     pk_buf_puts(out, d.reason);
+    explain_risk(r, &probe, now, out);
     if (err != PK_OK || d.kind == PK_DECIDE_REFUSE || d.kind == PK_DECIDE_WOULD_RUN) {
         return err != PK_OK ? err : PK_E_POLICY;
     }

@@ -4,7 +4,8 @@
  * verify, outcome. A state machine without I/O. The agent feeds it (pk_respond_on_*), calls pk_respond_tick
  * once a tick and then pulls requests until PK_E_NOT_FOUND:
  *
- * - PERSIST: put *run (pk_run_pack) and all of pk_budget_next_dirty(&r->budget) into one batch; once it was
+ * - PERSIST: put *run (pk_run_pack), all of pk_budget_next_dirty(&r->budget) and of
+ * pk_standings_next_dirty(&r->standings) into one batch; once it was
  * submitted, pk_respond_on_submitted with its number.
  * - NOTIFY: pk_run_to_action, then pk_incidents_set_action(number, &a, !run->is_read_only).
  * - APPROVAL: run->state tells: awaiting_approval = publish the request; anything else = it is decided, empty
@@ -26,6 +27,8 @@ void pk_respond_init(struct pk_respond *r, const struct pk_action_table *actions
 void pk_respond_settings_defaults(struct pk_respond_settings *s); /* safe, safe_mode, 5 min */
 /* Mode and the rest; counts for every start that has not left yet. */
 void pk_respond_configure(struct pk_respond *r, const struct pk_respond_settings *settings);
+/* What depends on what; kept, NULL allowed. */
+void pk_respond_set_topology(struct pk_respond *r, const struct pk_topology *topology);
 /* A reloaded table: runs find their row by name again; what waits for a row that is gone is refused. Counters
  * start anew. */
 void pk_respond_set_actions(struct pk_respond *r, const struct pk_action_table *actions,
@@ -67,6 +70,11 @@ PK_MUST_USE int64_t pk_respond_undo(struct pk_respond *r, uint32_t run, struct p
  * PK_E_DENIED (his role does not reach). */
 PK_MUST_USE int pk_respond_decide(struct pk_respond *r, uint32_t run, bool is_approved, struct pk_str who,
                                   enum pk_role role, const struct pk_stamp *now);
+/* Hands the say on: from now on `to` answers, or an admin; his role must reach as anybody's. The time to
+ * answer starts anew. PK_OK; as pk_respond_decide; PK_E_BAD_FIELD (no name, or one's own); PK_E_BUDGET
+ * (handed on PK_RESPOND_DELEGATIONS times already). */
+PK_MUST_USE int pk_respond_delegate(struct pk_respond *r, uint32_t run, struct pk_str who, enum pk_role role,
+                                    struct pk_str to, const struct pk_stamp *now);
 /* Not started yet: ends at once. Running: a STOP request, and `interrupted` when it ended. PK_OK,
  * PK_E_NOT_FOUND, PK_E_CONFLICT (finished). */
 PK_MUST_USE int pk_respond_interrupt(struct pk_respond *r, uint32_t run, struct pk_str who,

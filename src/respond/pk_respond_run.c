@@ -149,7 +149,38 @@ void pk_respond_run_end(struct pk_respond *r, struct pk_run *run, uint8_t state,
     count_end(r, run);
 }
 
-int pk_respond_run_decide(const struct pk_respond *r, const struct pk_run *run, struct pk_decision *out) {
+/* Things that depend on what the action is done to: its target or, when the topology does not know that, what
+ * the incident is about. */
+static uint32_t count_behind(const struct pk_respond *r, const struct pk_run *run) {
+    uint64_t set[PK_BITSET_WORDS(PK_LIMIT_TOPOLOGY_NODES)] = {0};
+    const uint16_t node = r->topology != NULL ? pk_topology_find(r->topology, pk_str_of(run->target))
+                                              : (uint16_t)PK_TOPOLOGY_NONE;
+    if (node != PK_TOPOLOGY_NONE) {
+        pk_topology_blast(r->topology, node, set);
+        return pk_bitset_count(set, PK_LIMIT_TOPOLOGY_NODES);
+    }
+    const struct pk_incident *i = pk_incidents_get(r->incidents, run->incident);
+    return i != NULL ? i->blast_count : 0;
+}
+
+void pk_respond_run_weigh(const struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now) {
+    bool is_critical = false;
+    PK_ASSERT(run->action_index >= 0);
+    const struct pk_str target = pk_str_of(run->target);
+    const struct pk_action *row = &r->actions->rows[run->action_index];
+    const int err = pk_action_check_target(r->actions, (uint32_t)run->action_index, target, &is_critical);
+    const uint32_t used = pk_budget_used(&r->budget, pk_str_of(row->name), target, now);
+    const struct pk_risk_context context = {.is_critical_target = err == PK_OK && is_critical,
+                                            .is_read_only = row->is_read_only || run->undo_of != 0,
+                                            .behind_count = count_behind(r, run),
+                                            .start_count = used - (run->is_intent && used > 0 ? 1u : 0u)};
+    run->raised_by = pk_risk_weigh(&r->settings.risk, &context, now);
+    run->behind_count = (uint16_t)(context.behind_count < UINT16_MAX ? context.behind_count : UINT16_MAX);
+    run->start_count = (uint16_t)context.start_count;
+}
+
+int pk_respond_run_decide(const struct pk_respond *r, const struct pk_run *run, const struct pk_stamp *now,
+                          struct pk_decision *out) {
     bool is_critical = false;
     *out = (struct pk_decision){.kind = PK_DECIDE_REFUSE, .reason = "no such action"};
     if (run->action_index < 0) {
@@ -164,11 +195,14 @@ int pk_respond_run_decide(const struct pk_respond *r, const struct pk_run *run, 
                                            : "not a target for this action";
         return err;
     }
+    struct pk_run weighed = *run;
+    pk_respond_run_weigh(r, &weighed, now);
     const struct pk_decision_input in = {.risk = row->risk,
                                          .mode = r->settings.mode,
                                          .is_safe_mode = r->settings.is_safe_mode,
                                          .asks_in_safe_mode = row->asks_in_safe_mode,
-                                         .is_critical_target = is_critical};
+                                         .is_critical_target = is_critical,
+                                         .is_risky_now = (weighed.raised_by & ~PK_RISK_BY_TARGET) != 0};
     pk_decide(&in, out);
     if (out->kind == PK_DECIDE_RUN && !run->is_auto && !run->is_manual) {
         out->kind = PK_DECIDE_ASK;
@@ -179,22 +213,66 @@ int pk_respond_run_decide(const struct pk_respond *r, const struct pk_run *run, 
     return PK_OK;
 }
 
-static void ask(struct pk_respond *r, struct pk_run *run, const struct pk_decision *d,
-                const struct pk_stamp *now) {
+static void refuse_budget(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now) {
+    const bool is_loop = pk_budget_iterations(&r->budget, run->incident) >= PK_BUDGET_ITERATIONS;
+    pk_respond_run_end(
+        r, run, PK_RUN_REFUSED,
+        pk_str_of(is_loop ? "10 iterations for this incident are spent" : "the budget is spent"), now);
+}
+
+void pk_respond_run_ask_until(const struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now) {
     run->expires_ms = now->mono_ms + r->settings.approval_timeout_ms;
     run->expires_wall_ms = now->wall_ms > 0 ? now->wall_ms + (int64_t)r->settings.approval_timeout_ms : 0;
+}
+
+/* Approved in advance? */
+static bool take_standing(struct pk_respond *r, struct pk_run *run, const struct pk_decision *d,
+                          const struct pk_stamp *now) {
+    const struct pk_standing *s = pk_standings_take(
+        &r->standings, pk_str_of(run->action), pk_str_of(run->target), d->role, d->approvals_needed, now);
+    if (s == NULL) {
+        return false;
+    }
+    run->standing = s->number;
+    run->approvals_have = d->approvals_needed;
+    for (unsigned i = 0; i < 2; i++) {
+        pk_str_copy_cut(pk_str_of(s->by[i]), run->approved_by[i], sizeof run->approved_by[i]);
+    }
+    set_state(run, PK_RUN_APPROVED, PK_RUN_AT_WAIT);
+    return true;
+}
+
+/* false: it is asked for, or was refused. */
+static bool ask(struct pk_respond *r, struct pk_run *run, const struct pk_decision *d,
+                const struct pk_stamp *now) {
+    const struct pk_action *row = &r->actions->rows[run->action_index];
+    uint64_t wait_ms = 0;
+    /* Nobody is asked for what could not start whatever he says. */
+    if (run->undo_of == 0 &&
+        pk_budget_check(&r->budget, pk_str_of(run->action), pk_str_of(run->target), run->incident,
+                        row->per_hour, row->cooldown_ms, now, &wait_ms) == PK_E_BUDGET) {
+        refuse_budget(r, run, now);
+        return false;
+    }
+    if (run->undo_of == 0 && take_standing(r, run, d, now)) {
+        return true;
+    }
+    pk_respond_run_ask_until(r, run, now);
+    run->delegated_to[0] = '\0';
     pk_str_copy_cut(pk_str_of(d->reason), run->result, sizeof run->result);
     set_state(run, PK_RUN_AWAITING_APPROVAL, PK_RUN_AT_APPROVAL);
+    return false;
 }
 
 /* The decision as it stands now. true: it may run. Else the run was moved to where it belongs. */
 static bool passes_decision(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now) {
     struct pk_decision d;
-    if (pk_respond_run_decide(r, run, &d) != PK_OK || d.kind == PK_DECIDE_REFUSE) {
+    if (pk_respond_run_decide(r, run, now, &d) != PK_OK || d.kind == PK_DECIDE_REFUSE) {
         pk_respond_run_end(r, run, PK_RUN_REFUSED, pk_str_of(d.reason), now);
         return false;
     }
     run->risk = d.risk;
+    pk_respond_run_weigh(r, run, now);
     if (d.kind == PK_DECIDE_WOULD_RUN) {
         pk_respond_run_end(r, run, PK_RUN_WOULD_RUN, pk_str_of(d.reason), now);
         return false;
@@ -205,11 +283,7 @@ static bool passes_decision(struct pk_respond *r, struct pk_run *run, const stru
     }
     run->approvals_needed = d.approvals_needed;
     run->role = d.role > run->role ? d.role : run->role;
-    if (run->approvals_have < d.approvals_needed) {
-        ask(r, run, &d, now);
-        return false;
-    }
-    return true;
+    return run->approvals_have >= d.approvals_needed || ask(r, run, &d, now);
 }
 
 uint32_t pk_respond_running_count(const struct pk_respond *r) {
@@ -248,11 +322,19 @@ static bool passes_budget(struct pk_respond *r, struct pk_run *run, const struct
         pk_respond_run_say(run, "waits for its cooldown");
         return false;
     }
-    const bool is_loop = pk_budget_iterations(&r->budget, run->incident) >= PK_BUDGET_ITERATIONS;
-    pk_respond_run_end(
-        r, run, PK_RUN_REFUSED,
-        pk_str_of(is_loop ? "10 iterations for this incident are spent" : "the budget is spent"), now);
+    refuse_budget(r, run, now);
     return false;
+}
+
+/* The words of an execution that goes on: nothing, or who had said yes. */
+static void say_standing(struct pk_run *run) {
+    struct pk_buf b;
+    pk_buf_init(&b, run->result, sizeof run->result);
+    if (run->standing != 0) {
+        pk_buf_puts(&b, "standing order ");
+        pk_buf_put_u64(&b, run->standing);
+        pk_buf_puts(&b, " approves");
+    }
 }
 
 void pk_respond_run_promote(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now) {
@@ -269,7 +351,7 @@ void pk_respond_run_promote(struct pk_respond *r, struct pk_run *run, const stru
     }
     run->is_intent = true;
     run->intent_seq = 0;
-    run->result[0] = '\0';
+    say_standing(run);
     set_state(run, PK_RUN_EXECUTING, PK_RUN_AT_INTENT);
 }
 
@@ -284,7 +366,7 @@ bool pk_respond_run_may_leave(struct pk_respond *r, struct pk_run *run, const st
         pk_respond_run_end(r, run, PK_RUN_REFUSED, pk_str_of("its undo is gone, or nothing may run"), now);
         return false;
     }
-    if (pk_respond_run_decide(r, run, &d) != PK_OK || d.kind == PK_DECIDE_REFUSE ||
+    if (pk_respond_run_decide(r, run, now, &d) != PK_OK || d.kind == PK_DECIDE_REFUSE ||
         d.kind == PK_DECIDE_WOULD_RUN) {
         pk_respond_run_end(r, run, PK_RUN_REFUSED, pk_str_of(d.reason), now);
         return false;

@@ -3,17 +3,26 @@
 /* The state behind pk_respond.h and the steps of a single run. For src/respond itself; everybody else uses
  * pk_respond.h. */
 #include "incident/pk_incidents.h"
+#include "incident/pk_topology.h"
 #include "respond/pk_budget.h"
 #include "respond/pk_decision.h"
+#include "respond/pk_risk.h"
 #include "respond/pk_run.h"
+#include "respond/pk_standing.h"
 
-enum { PK_RESPOND_CONCURRENT = 3, PK_RESPOND_PLAN_ACTIONS = 6, PK_RESPOND_FORGOTTEN = 8 };
+enum {
+    PK_RESPOND_CONCURRENT = 3,
+    PK_RESPOND_PLAN_ACTIONS = 6,
+    PK_RESPOND_FORGOTTEN = 8,
+    PK_RESPOND_DELEGATIONS = 3 /* each gives the time to answer anew */
+};
 
 struct pk_respond_settings {
     uint8_t mode; /* enum pk_mode */
     bool is_safe_mode;
     bool is_auto_rollback;        /* what does not help is undone, where the row says how */
     uint32_t approval_timeout_ms; /* 5 min */
+    struct pk_risk_limits risk;
 };
 
 enum pk_respond_request_kind {
@@ -48,12 +57,14 @@ struct pk_respond_count {
 struct pk_respond {
     const struct pk_action_table *actions;
     const struct pk_incidents *incidents;
+    const struct pk_topology *topology; /* NULL: nothing is known to depend on anything */
     struct pk_respond_settings settings;
     uint32_t boot, next_run;
     uint32_t run_used, plan_used;      /* rows behind these were never used: a tick does not look at them */
     struct pk_run runs[PK_LIMIT_RUNS]; /* id 0 = free */
     struct pk_respond_plan plans[PK_LIMIT_RUNS];
     struct pk_budget budget;
+    struct pk_standings standings;
     struct pk_respond_count counts[PK_LIMIT_ACTIONS]; /* by row of the current table */
     uint64_t durable_seq;
     uint64_t full_count; /* plans or runs refused because the table was full */
@@ -78,7 +89,11 @@ void pk_respond_run_say(struct pk_run *run, const char *words);
 /* What the tables say about the run now. PK_OK, or PK_E_NOT_FOUND (no row), PK_E_POLICY, PK_E_BAD_FIELD
  * (target). */
 PK_MUST_USE int pk_respond_run_decide(const struct pk_respond *r, const struct pk_run *run,
-                                      struct pk_decision *out);
+                                      const struct pk_stamp *now, struct pk_decision *out);
+/* What is known of it now, for its risk. */
+void pk_respond_run_weigh(const struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now);
+/* The time to answer its approval request starts now. */
+void pk_respond_run_ask_until(const struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now);
 /* Takes the run as far as it can go now without an answer from outside: out of AT_WAIT, or to its end. */
 void pk_respond_run_promote(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now);
 /* Every condition of a START, again, right before it leaves; ends the run when one does not hold. */

@@ -4,18 +4,19 @@
 
 #include "base/pk_assert.h"
 #include "incident/pk_incident_metrics.h"
+#include "respond/pk_risk.h"
 #include "wire/pk_role.h"
 
 enum {
     RECORD_KIND = 3,
-    RECORD_VERSION = 2,
-    VERSION_WITHOUT_UNDO = 1
+    RECORD_VERSION = 3,
+    VERSION_WITHOUT_UNDO = 1,
+    VERSION_WITHOUT_RISK = 2
 }; /* first bytes of a stored value, as in wire/pk_record.h */
 
 enum run_flag {
     FLAG_MANUAL = 1,
     FLAG_INTENT = 2,
-    FLAG_CRITICAL_TARGET = 4,
     FLAG_READ_ONLY = 8,
     FLAG_IDEMPOTENT = 16,
     FLAG_STOP_WANTED = 32,
@@ -84,7 +85,6 @@ static void get_stamp(struct pk_reader *r, struct pk_stamp *out) {
 
 static uint8_t flags_of(const struct pk_run *r) {
     return (uint8_t)((r->is_manual ? FLAG_MANUAL : 0) | (r->is_intent ? FLAG_INTENT : 0) |
-                     (r->is_critical_target ? FLAG_CRITICAL_TARGET : 0) |
                      (r->is_read_only ? FLAG_READ_ONLY : 0) | (r->is_idempotent ? FLAG_IDEMPOTENT : 0) |
                      (r->is_stop_wanted ? FLAG_STOP_WANTED : 0) | (r->is_auto ? FLAG_AUTO : 0));
 }
@@ -120,6 +120,12 @@ int pk_run_pack(const struct pk_run *r, void *out, uint32_t cap_bytes) {
     pk_put_u32(&w, r->duration_ms);
     pk_put_u32(&w, r->undo_of);
     pk_put_u8(&w, r->undo);
+    pk_put_u8(&w, r->raised_by);
+    pk_put_u16(&w, r->behind_count);
+    pk_put_u16(&w, r->start_count);
+    pk_put_text(&w, pk_str_of(r->delegated_to));
+    pk_put_u8(&w, r->delegate_count);
+    pk_put_u16(&w, r->standing);
     PK_ASSERT(!w.is_full && w.n <= PK_RUN_STORED_BYTES);
     return (int)w.n;
 }
@@ -133,7 +139,6 @@ static bool get_name(struct pk_reader *r, char *out, size_t cap_bytes) {
 static void set_flags(struct pk_run *r, uint8_t flags) {
     r->is_manual = (flags & FLAG_MANUAL) != 0;
     r->is_intent = (flags & FLAG_INTENT) != 0;
-    r->is_critical_target = (flags & FLAG_CRITICAL_TARGET) != 0;
     r->is_read_only = (flags & FLAG_READ_ONLY) != 0;
     r->is_idempotent = (flags & FLAG_IDEMPOTENT) != 0;
     r->is_stop_wanted = (flags & FLAG_STOP_WANTED) != 0;
@@ -143,8 +148,9 @@ static void set_flags(struct pk_run *r, uint8_t flags) {
 static bool is_in_range(const struct pk_run *r) {
     return r->id != 0 && r->incident != 0 && r->state < PK_RUN_STATE_COUNT && r->step < PK_RUN_STEP_COUNT &&
            r->undo < PK_RUN_UNDO_COUNT && r->risk < PK_RISK_COUNT && r->role < PK_ROLE_COUNT &&
-           r->approvals_needed <= 2 && r->approvals_have <= 2 && r->planned.quality < PK_TIME_QUALITY_COUNT &&
-           r->started.quality < PK_TIME_QUALITY_COUNT && r->finished.quality < PK_TIME_QUALITY_COUNT &&
+           r->approvals_needed <= 2 && r->approvals_have <= 2 && r->raised_by <= PK_RISK_BY_ALL &&
+           r->planned.quality < PK_TIME_QUALITY_COUNT && r->started.quality < PK_TIME_QUALITY_COUNT &&
+           r->finished.quality < PK_TIME_QUALITY_COUNT &&
            pk_text_is_id(pk_str_of(r->action), "", PK_ACTION_NAME_BYTES - 1) &&
            (r->target[0] == '\0' || pk_action_target_is_valid(pk_str_of(r->target)));
 }
@@ -156,7 +162,7 @@ int pk_run_unpack(struct pk_run *out, struct pk_str stored) {
     pk_reader_init(&r, stored.p, stored.n);
     const bool is_run = pk_get_u8(&r) == RECORD_KIND;
     const uint8_t version = pk_get_u8(&r);
-    if (!is_run || (version != RECORD_VERSION && version != VERSION_WITHOUT_UNDO)) {
+    if (!is_run || version == 0 || version > RECORD_VERSION) {
         return PK_E_CORRUPT;
     }
     out->id = pk_get_u32(&r);
@@ -188,6 +194,16 @@ int pk_run_unpack(struct pk_run *out, struct pk_str stored) {
     if (version != VERSION_WITHOUT_UNDO) {
         out->undo_of = pk_get_u32(&r);
         out->undo = pk_get_u8(&r);
+    }
+    if (version > VERSION_WITHOUT_RISK) {
+        out->raised_by = pk_get_u8(&r);
+        out->behind_count = pk_get_u16(&r);
+        out->start_count = pk_get_u16(&r);
+        if (!get_name(&r, out->delegated_to, sizeof out->delegated_to)) {
+            return PK_E_CORRUPT;
+        }
+        out->delegate_count = pk_get_u8(&r);
+        out->standing = pk_get_u16(&r);
     }
     return pk_reader_done(&r) && is_in_range(out) ? PK_OK : PK_E_CORRUPT;
 }

@@ -31,7 +31,7 @@ enum pk_run_undo {
     PK_RUN_UNDO_COUNT
 }; /* as pk_ipc_undo */
 
-enum { PK_RUN_RESULT_BYTES = 48, PK_RUN_STORED_BYTES = 400, PK_RUN_APPROVAL_ID_BYTES = 28 };
+enum { PK_RUN_RESULT_BYTES = 48, PK_RUN_STORED_BYTES = 448, PK_RUN_APPROVAL_ID_BYTES = 28 };
 
 struct pk_run {
     uint32_t id;       /* > 0, never used twice within what is stored */
@@ -41,11 +41,13 @@ struct pk_run {
     uint8_t state;     /* enum pk_run_state (WIRE) */
     uint8_t step;      /* enum pk_run_step */
     uint8_t risk, role, approvals_needed, approvals_have;
-    uint8_t undo;   /* enum pk_run_undo */
-    bool is_manual; /* a person asked for it */
-    bool is_auto;   /* the rule says auto = yes: what the mode lets run, runs unasked */
-    bool is_intent; /* from the write-ahead on: it may have been started */
-    bool is_critical_target, is_read_only, is_idempotent;
+    uint8_t undo;                       /* enum pk_run_undo */
+    uint8_t raised_by;                  /* enum pk_risk_reason bits: why risk is more than the row says */
+    uint16_t behind_count, start_count; /* as in struct pk_risk_context, when it was decided */
+    bool is_manual;                     /* a person asked for it */
+    bool is_auto;                       /* the rule says auto = yes: what the mode lets run, runs unasked */
+    bool is_intent;                     /* from the write-ahead on: it may have been started */
+    bool is_read_only, is_idempotent;
     bool is_stop_wanted;
     bool is_cleared; /* the rule's clear condition came while it ran */
     /* Requests not yet handed out; deferred: not before the next tick. */
@@ -55,6 +57,9 @@ struct pk_run {
     char target[PK_ACTION_TARGET_BYTES];
     char requested_by[PK_INC_USER_BYTES];   /* "rule" or a name */
     char approved_by[2][PK_INC_USER_BYTES]; /* who approved; [0] also who rejected or interrupted */
+    char delegated_to[PK_INC_USER_BYTES];   /* he, or an admin, answers; "": whoever reaches the role */
+    uint8_t delegate_count;
+    uint16_t standing; /* number of the standing order that approved it; 0 = none did */
     struct pk_stamp planned, started, finished;
     int64_t expires_wall_ms;  /* approval; 0 = wall unknown */
     uint64_t expires_ms;      /* approval, boot-time clock */

@@ -47,6 +47,13 @@ void pk_approval_json_write(struct pk_json_writer *w, const char *key, const str
     pk_jw_str(w, "role", a->role);
     pk_jw_str(w, "state", a->state);
     write_optional(w, "decided_by", a->decided_by);
+    if (a->is_local) {
+        pk_jw_u64(w, "have", a->have);
+        write_optional(w, "delegated_to", a->delegated_to);
+    }
+    if (a->is_local && a->left_ms > 0) {
+        pk_jw_ms_as_seconds(w, "expires_in_seconds", a->left_ms);
+    }
     pk_jw_object_end(w);
 }
 

@@ -20,6 +20,11 @@ struct pk_approval_doc {
     struct pk_str role;       /* they need at least */
     struct pk_str state;      /* run state word: awaiting_approval, approved, rejected, expired */
     struct pk_str decided_by; /* empty while undecided */
+    /* For those who ask here; not on the wire, where they would be old at once. */
+    bool is_local;
+    struct pk_str delegated_to; /* empty: whoever reaches the role */
+    uint8_t have;               /* operators who approved so far */
+    uint64_t left_ms;           /* until it expires; 0 = it does not wait */
 };
 
 void pk_approval_json_write(struct pk_json_writer *w, const char *key,

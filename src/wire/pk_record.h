@@ -15,6 +15,7 @@
  *            "u" hash(8)                rule made at run time, or the switch of one
  *            "s" number(4)              silence (pk_record_silence.h)
  *            "c" key(4)                 report card of a rule (the same)
+ *            "o" number(4)              standing order (respond/pk_standing.h)
  *            "q" link(1)                received half of the MQTT session of a link
  *            "k" slot(1)                change of the command keys
  * Integers in keys are big-endian. */
@@ -38,7 +39,8 @@ enum pk_record_kind {
     PK_RECORD_SILENCE = 10, /* wire/pk_record_silence.h */
     PK_RECORD_CARD = 9,
     PK_RECORD_SESSION = 12,
-    PK_RECORD_KEY = 13 /* packed by report/pk_key_changes.h */
+    PK_RECORD_KEY = 13,     /* packed by report/pk_key_changes.h */
+    PK_RECORD_STANDING = 14 /* respond/pk_standing.h */
 };
 
 struct pk_record_key {

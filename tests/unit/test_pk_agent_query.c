@@ -118,7 +118,7 @@ PK_TEST(actions_and_approvals__are_listed) {
                    i->id);
     CHECK(says(1001, "mitigate", args, "\"state\":\"awaiting_approval\""));
     CHECK(says(1000, "approval.list", "{}",
-               "\"action\":\"wipe\",\"target\":\"web\",\"risk\":\"high\",\"needs\":1"));
+               "\"action\":\"wipe\",\"target\":\"web\",\"risk\":\"high\",\"risk_factors\":"));
 }
 
 PK_TEST(memory_audit_and_dump) {

@@ -12,15 +12,18 @@ static const char LETTERS[] = "rwRaA";
 PK_TEST(decide__every_cell_with_every_context) {
     for (uint8_t mode = 0; mode < PK_MODE_COUNT; mode++) {
         for (uint8_t risk = 0; risk < PK_RISK_COUNT; risk++) {
-            for (unsigned bits = 0; bits < 8; bits++) {
+            for (unsigned bits = 0; bits < 16; bits++) {
                 const struct pk_decision_input in = {.risk = risk,
                                                      .mode = mode,
                                                      .is_safe_mode = (bits & 1u) != 0,
                                                      .asks_in_safe_mode = (bits & 2u) != 0,
-                                                     .is_critical_target = (bits & 4u) != 0};
+                                                     .is_critical_target = (bits & 4u) != 0,
+                                                     .is_risky_now = (bits & 8u) != 0};
                 struct pk_decision d;
-                const uint8_t raised =
+                uint8_t raised =
                     in.is_critical_target && risk < PK_RISK_CRITICAL ? (uint8_t)(risk + 1) : risk;
+                /* Circumstances alone ask no two people. */
+                raised = in.is_risky_now && raised < PK_RISK_HIGH ? (uint8_t)(raised + 1) : raised;
                 char wanted = WANTED[mode][raised];
                 if (wanted == 'R' && in.is_safe_mode && in.asks_in_safe_mode) {
                     wanted = 'a';

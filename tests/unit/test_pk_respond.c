@@ -240,6 +240,214 @@ PK_TEST(safe_mode_and_critical_targets__ask) {
     CHECK_EQ_INT(pk_respond_get(&g.respond, 1)->risk, PK_RISK_MEDIUM);
 }
 
+/* A topology in which five things need `web`. */
+static void many_behind_web(void) {
+    static struct pk_topology topology;
+    struct pk_diag diag;
+    pk_topology_init(&topology);
+    CHECK_EQ_INT(
+        pk_topology_parse(&topology, pk_str_of("a -> web\nb -> a\nc -> b\nd -> c\ne -> d\n"), "t", &diag),
+        PK_OK);
+    pk_topology_finish(&topology);
+    pk_respond_set_topology(&g.respond, &topology);
+}
+
+PK_TEST(context__what_depends_on_the_target_raises_the_class) {
+    rig_init(&g, PK_MODE_SAFE);
+    many_behind_web();
+    (void)plan("restart", "web", true);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_AWAITING_APPROVAL);
+    CHECK_EQ_INT(pk_respond_get(&g.respond, 1)->risk, PK_RISK_MEDIUM);
+    CHECK_EQ_INT(pk_respond_get(&g.respond, 1)->raised_by, PK_RISK_BY_BEHIND);
+    CHECK_EQ_U64(pk_respond_get(&g.respond, 1)->behind_count, 5);
+    (void)plan("restart", "db", true);
+    CHECK_EQ_INT(rig_state(&g, 2), PK_RUN_EXECUTING);
+    g.respond.settings.risk.behind_count = 6;
+    CHECK_EQ_INT(pk_respond_decide(&g.respond, 1, false, pk_str_of("ann"), PK_ROLE_ADMIN, &g.now), PK_OK);
+    CHECK_EQ_INT(pk_respond_ask(&g.respond, rig_incident(&g, "web"), pk_str_of("restart"), pk_str_of("web"),
+                                pk_str_of("ann"), PK_ROLE_RESPONDER, &g.now),
+                 3);
+    rig_settle(&g);
+    CHECK_EQ_INT(rig_state(&g, 3), PK_RUN_EXECUTING);
+}
+
+PK_TEST(context__what_was_tried_often_asks__and_is_not_raised_by_its_own_start) {
+    rig_init(&g, PK_MODE_SAFE);
+    g.actions.rows[1].per_hour = 9;
+    for (uint32_t n = 1; n <= 4; n++) {
+        (void)plan("restart", "web", true);
+        CHECK_EQ_INT(rig_state(&g, n), n < 4 ? PK_RUN_EXECUTING : PK_RUN_AWAITING_APPROVAL);
+        CHECK_EQ_U64(g.started, n < 4 ? n : 3);
+        if (n < 4) {
+            pk_respond_on_done(&g.respond, n, PK_PHASE_ACT, 1, false, 1, &g.now);
+        }
+        rig_pass(&g, 61000);
+        rig_settle(&g);
+    }
+    CHECK_EQ_INT(pk_respond_get(&g.respond, 4)->raised_by, PK_RISK_BY_REPEAT);
+    CHECK_EQ_U64(pk_respond_get(&g.respond, 4)->start_count, 3);
+}
+
+PK_TEST(context__raised_between_asking_and_starting__needs_the_higher_role) {
+    rig_init(&g, PK_MODE_SAFE);
+    g.is_disk_stuck = true;
+    (void)plan("restart", "web", true);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_EXECUTING);
+    many_behind_web(); /* a reload */
+    g.is_disk_stuck = false;
+    rig_settle(&g);
+    CHECK_EQ_U64(g.started, 0);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_REFUSED);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "needs more approval than it has; not started");
+}
+
+PK_TEST(budget_that_is_spent__asks_nobody) {
+    rig_init(&g, PK_MODE_SAFE);
+    g.actions.rows[3].per_hour = 1;
+    for (uint32_t n = 1; n <= 2; n++) {
+        (void)plan("tune", "web", true);
+        if (n == 1) {
+            CHECK_EQ_INT(pk_respond_decide(&g.respond, 1, true, pk_str_of("ann"), PK_ROLE_ADMIN, &g.now),
+                         PK_OK);
+            rig_settle(&g);
+            pk_respond_on_done(&g.respond, 1, PK_PHASE_ACT, 1, false, 1, &g.now);
+        }
+        rig_pass(&g, 400000);
+        rig_settle(&g);
+    }
+    CHECK_EQ_INT(rig_state(&g, 2), PK_RUN_REFUSED);
+    CHECK_STR(pk_respond_get(&g.respond, 2)->result, "the budget is spent");
+}
+
+static uint32_t restart_with(uint32_t run, uint8_t quality);
+
+static void plan_of(const char *group, const char *names, const char *target) {
+    const uint32_t incident = rig_incident(&g, group);
+    CHECK_EQ_INT(pk_respond_plan(&g.respond, incident, pk_str_of(names), pk_str_of(target), true, &g.now),
+                 PK_OK);
+    rig_settle(&g);
+}
+
+static int say(uint32_t run, bool is_yes, const char *who, enum pk_role role) {
+    return pk_respond_decide(&g.respond, run, is_yes, pk_str_of(who), role, &g.now);
+}
+
+static int hand_on(uint32_t run, const char *who, enum pk_role role, const char *to) {
+    return pk_respond_delegate(&g.respond, run, pk_str_of(who), role, pk_str_of(to), &g.now);
+}
+
+PK_TEST(delegate__he_or_an_admin_answers_and_the_time_starts_anew) {
+    rig_init(&g, PK_MODE_SAFE);
+    (void)plan("tune", "web", true);
+    rig_pass(&g, 200000);
+    CHECK_EQ_INT(hand_on(1, "vic", PK_ROLE_VIEWER, "bob"), PK_E_DENIED);
+    CHECK_EQ_INT(hand_on(1, "ann", PK_ROLE_RESPONDER, "ann"), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(hand_on(1, "ann", PK_ROLE_RESPONDER, ""), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(hand_on(1, "ann", PK_ROLE_RESPONDER, "b b"), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(hand_on(7, "ann", PK_ROLE_RESPONDER, "bob"), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(hand_on(1, "ann", PK_ROLE_RESPONDER, "bob"), PK_OK);
+    rig_pass(&g, 200000);
+    rig_settle(&g);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_AWAITING_APPROVAL);
+    CHECK_EQ_INT(say(1, true, "ann", PK_ROLE_APPROVER), PK_E_DENIED); /* she handed it on */
+    CHECK_EQ_INT(say(1, false, "ann", PK_ROLE_APPROVER), PK_E_DENIED);
+    CHECK_EQ_INT(say(1, true, "bob", PK_ROLE_VIEWER), PK_E_DENIED); /* his role must reach all the same */
+    CHECK_EQ_INT(hand_on(1, "ann", PK_ROLE_APPROVER, "eve"), PK_E_DENIED);
+    CHECK_EQ_INT(hand_on(1, "bob", PK_ROLE_RESPONDER, "eve"), PK_OK);
+    CHECK_EQ_INT(hand_on(1, "eve", PK_ROLE_RESPONDER, "ann"), PK_OK);
+    CHECK_EQ_INT(hand_on(1, "ann", PK_ROLE_RESPONDER, "bob"), PK_E_BUDGET);
+    CHECK_EQ_INT(say(1, true, "root", PK_ROLE_ADMIN), PK_OK);
+    rig_settle(&g);
+    CHECK_EQ_U64(g.started, 1);
+    CHECK_EQ_INT(hand_on(1, "root", PK_ROLE_ADMIN, "bob"), PK_E_CONFLICT);
+}
+
+PK_TEST(delegate__expires_and_is_kept_over_a_restart) {
+    rig_init(&g, PK_MODE_SAFE);
+    (void)plan("tune", "web", true);
+    CHECK_EQ_INT(hand_on(1, "ann", PK_ROLE_RESPONDER, "bob"), PK_OK);
+    (void)restart_with(1, PK_TIME_NTP);
+    CHECK_EQ_INT(say(1, true, "ann", PK_ROLE_APPROVER), PK_E_DENIED);
+    rig_pass(&g, 300001);
+    CHECK_EQ_INT(say(1, true, "bob", PK_ROLE_RESPONDER), PK_E_EXPIRED);
+    CHECK_EQ_INT(hand_on(1, "bob", PK_ROLE_RESPONDER, "eve"), PK_E_EXPIRED);
+    CHECK_EQ_U64(g.started, 0);
+}
+
+PK_TEST(delegate__of_two_approvals_is_one_and_not_for_him_who_gave_the_other) {
+    rig_init(&g, PK_MODE_SAFE);
+    (void)plan("wipe", "web", true);
+    CHECK_EQ_INT(say(1, true, "ann", PK_ROLE_APPROVER), PK_OK);
+    CHECK_EQ_INT(hand_on(1, "ann", PK_ROLE_APPROVER, "eve"), PK_E_CONFLICT); /* she gave hers */
+    CHECK_EQ_INT(hand_on(1, "bob", PK_ROLE_APPROVER, "ann"), PK_E_CONFLICT);
+    CHECK_EQ_INT(hand_on(1, "bob", PK_ROLE_APPROVER, "eve"), PK_OK);
+    CHECK_EQ_INT(say(1, true, "eve", PK_ROLE_RESPONDER), PK_E_DENIED);
+    CHECK_EQ_INT(say(1, true, "eve", PK_ROLE_APPROVER), PK_OK);
+    rig_settle(&g);
+    CHECK_EQ_U64(g.started, 1);
+}
+
+PK_TEST(race__the_first_answer_counts_and_the_other_is_told) {
+    rig_init(&g, PK_MODE_SAFE);
+    (void)plan("tune", "web", true);
+    CHECK_EQ_INT(say(1, false, "ann", PK_ROLE_RESPONDER), PK_OK);
+    CHECK_EQ_INT(say(1, true, "bob", PK_ROLE_ADMIN), PK_E_CONFLICT);
+    rig_settle(&g);
+    CHECK_EQ_U64(g.started, 0);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->approved_by[0], "ann");
+    rig_init(&g, PK_MODE_SAFE);
+    (void)plan("wipe", "web", true);
+    CHECK_EQ_INT(say(1, true, "ann", PK_ROLE_APPROVER), PK_OK);
+    CHECK_EQ_INT(say(1, true, "ann", PK_ROLE_ADMIN), PK_E_CONFLICT);
+    CHECK_EQ_INT(say(1, false, "bob", PK_ROLE_APPROVER), PK_OK); /* one no outweighs one yes */
+    rig_settle(&g);
+    CHECK_EQ_U64(g.started, 0);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_REJECTED);
+}
+
+PK_TEST(standing_order__approves_as_far_as_it_reaches_and_is_counted_down) {
+    rig_init(&g, PK_MODE_SAFE);
+    struct pk_standing s = {
+        .role = PK_ROLE_RESPONDER, .left = 1, .until = g.now, .action = "tune", .by = {"ann"}};
+    s.until.mono_ms += 100000000;
+    CHECK_EQ_INT(pk_standings_add(&g.respond.standings, &s, &g.now), 1);
+    memcpy(s.action, "wipe", sizeof "wipe");
+    memcpy(s.target, "web", sizeof "web");
+    s.role = PK_ROLE_APPROVER;
+    CHECK_EQ_INT(pk_standings_add(&g.respond.standings, &s, &g.now), 2);
+    plan_of("g1", "tune", "web");
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_EXECUTING);
+    CHECK_EQ_INT(pk_respond_get(&g.respond, 1)->standing, 1);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->approved_by[0], "ann");
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "standing order 1 approves");
+    plan_of("g2", "wipe", "web");
+    CHECK_EQ_INT(rig_state(&g, 2), PK_RUN_AWAITING_APPROVAL); /* of one person; two are needed */
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_ACT, 1, false, 1, &g.now);
+    rig_pass(&g, 3600000);
+    plan_of("g3", "tune", "web");
+    CHECK_EQ_INT(rig_last_run(&g)->state, PK_RUN_AWAITING_APPROVAL); /* used up */
+    CHECK_EQ_U64(g.started, 1);
+}
+
+PK_TEST(standing_order__is_not_spent_where_nothing_may_start) {
+    rig_init(&g, PK_MODE_OFF);
+    struct pk_standing s = {
+        .role = PK_ROLE_ADMIN, .left = 5, .until = g.now, .action = "tune", .by = {"ann"}};
+    s.until.mono_ms += 100000000;
+    CHECK_EQ_INT(pk_standings_add(&g.respond.standings, &s, &g.now), 1);
+    plan_of("g4", "tune", "web");
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_REFUSED);
+    g.respond.settings.mode = PK_MODE_SAFE;
+    g.actions.rows[3].per_hour = 1;
+    plan_of("g5", "tune", "web");
+    CHECK_EQ_U64(g.started, 1);
+    pk_respond_on_done(&g.respond, 2, PK_PHASE_ACT, 1, false, 1, &g.now);
+    rig_pass(&g, 400000);
+    plan_of("g6", "tune", "web");
+    CHECK_STR(rig_last_run(&g)->result, "the budget is spent");
+    CHECK_EQ_INT(pk_standings_get(&g.respond.standings, 1)->left, 4);
+}
+
 PK_TEST(cooldown__waits_then_runs__and_the_hour_refuses) {
     rig_init(&g, PK_MODE_SAFE);
     const uint32_t incident = rig_incident(&g, "web");
@@ -663,6 +871,10 @@ static void model_people(uint32_t what) {
         }
         return;
     }
+    if (what == 1 && dice(3) == 0) {
+        (void)!pk_respond_delegate(&g.respond, some_run(), who, role, pk_str_of(WHO[dice(3)]), &g.now);
+        return;
+    }
     if (what == 1) {
         (void)!pk_respond_interrupt(&g.respond, some_run(), who, &g.now);
         return;
@@ -920,8 +1132,11 @@ PK_TEST(undo__outlives_the_incident_and_a_restart) {
     const int again = pk_run_pack(&run, stored, sizeof stored);
     CHECK_EQ_INT(pk_run_unpack(&run, pk_str_make((const char *)stored, (size_t)again)), PK_OK);
     CHECK_EQ_INT(run.undo, PK_RUN_UNDO_FAILED);
-    stored[1] = 1; /* as it was stored before there was an undo: five bytes less */
-    CHECK_EQ_INT(pk_run_unpack(&run, pk_str_make((const char *)stored, (size_t)again - 5u)), PK_OK);
+    stored[1] = 2; /* as it was stored before risk had reasons: ten bytes less */
+    CHECK_EQ_INT(pk_run_unpack(&run, pk_str_make((const char *)stored, (size_t)again - 10u)), PK_OK);
+    CHECK_EQ_INT(run.undo, PK_RUN_UNDO_FAILED);
+    stored[1] = 1; /* before there was an undo: five bytes less */
+    CHECK_EQ_INT(pk_run_unpack(&run, pk_str_make((const char *)stored, (size_t)again - 15u)), PK_OK);
     CHECK_EQ_INT(run.undo, PK_RUN_UNDO_NONE);
 }
 
@@ -936,6 +1151,15 @@ PK_TEST_MAIN(undo__what_does_not_help_is_undone, undo__switched_off_or_mode_chan
              plan__stops_after_success_and_after_the_unknown, clear__verifies_what_runs_and_drops_what_waits,
              approval__one_two_late_twice_and_too_low, approval__expires_by_the_tick_alone,
              rule_without_auto__asks_in_every_mode, safe_mode_and_critical_targets__ask,
+             context__what_depends_on_the_target_raises_the_class,
+             context__what_was_tried_often_asks__and_is_not_raised_by_its_own_start,
+             context__raised_between_asking_and_starting__needs_the_higher_role,
+             budget_that_is_spent__asks_nobody, delegate__he_or_an_admin_answers_and_the_time_starts_anew,
+             delegate__expires_and_is_kept_over_a_restart,
+             delegate__of_two_approvals_is_one_and_not_for_him_who_gave_the_other,
+             race__the_first_answer_counts_and_the_other_is_told,
+             standing_order__approves_as_far_as_it_reaches_and_is_counted_down,
+             standing_order__is_not_spent_where_nothing_may_start,
              cooldown__waits_then_runs__and_the_hour_refuses, iterations__ten_for_an_incident,
              ask__a_person_and_his_role, concurrency__three, refused_by_the_supervisor__busy_is_tried_again,
              not_sent_and_not_stored__come_again_at_the_next_tick, interrupt__before_and_while_it_runs,

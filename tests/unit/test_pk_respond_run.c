@@ -37,14 +37,14 @@ PK_TEST(twin__same_action_and_target_unfinished) {
 PK_TEST(decide__reasons) {
     struct pk_decision d;
     rig_init(&g, PK_MODE_SAFE);
-    CHECK_EQ_INT(pk_respond_run_decide(&g.respond, new_run("nonsense", ""), &d), PK_E_NOT_FOUND);
-    CHECK_EQ_INT(pk_respond_run_decide(&g.respond, new_run("restart", "mail"), &d), PK_E_POLICY);
+    CHECK_EQ_INT(pk_respond_run_decide(&g.respond, new_run("nonsense", ""), &g.now, &d), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(pk_respond_run_decide(&g.respond, new_run("restart", "mail"), &g.now, &d), PK_E_POLICY);
     CHECK_STR(d.reason, "target is not on the allow-list");
-    CHECK_EQ_INT(pk_respond_run_decide(&g.respond, new_run("restart", ""), &d), PK_E_BAD_FIELD);
-    CHECK_EQ_INT(pk_respond_run_decide(&g.respond, new_run("restart", "web"), &d), PK_OK);
+    CHECK_EQ_INT(pk_respond_run_decide(&g.respond, new_run("restart", ""), &g.now, &d), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_respond_run_decide(&g.respond, new_run("restart", "web"), &g.now, &d), PK_OK);
     CHECK_EQ_INT(d.kind, PK_DECIDE_RUN);
     g.actions.rows[1].is_enabled = false;
-    CHECK_EQ_INT(pk_respond_run_decide(&g.respond, new_run("restart", "web"), &d), PK_E_POLICY);
+    CHECK_EQ_INT(pk_respond_run_decide(&g.respond, new_run("restart", "web"), &g.now, &d), PK_E_POLICY);
     CHECK_STR(d.reason, "the action is disabled");
 }
 

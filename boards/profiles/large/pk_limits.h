@@ -41,7 +41,8 @@
 #define PK_LIMIT_ACTION_TARGETS 16u       /* allow-list entries per row */
 #define PK_LIMIT_ACTION_TEXT_BYTES 65536u /* actions.conf and its shipped part */
 #define PK_LIMIT_RUNS 256u                /* action runs in RAM; 720 B each */
-#define PK_LIMIT_BUDGETS 1024u            /* action x target counters, persisted; 100 B each */
+#define PK_LIMIT_STANDING 64u  /* standing orders; 1..256; 270 B each: approvals given in advance */
+#define PK_LIMIT_BUDGETS 1024u /* action x target counters, persisted; 100 B each */
 
 /* -- report, link -- */
 #define PK_LIMIT_OUTBOX_SLOTS 64u     /* entries being sent; PK_STORE_VALUE_BYTES each */

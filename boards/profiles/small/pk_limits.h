@@ -41,7 +41,8 @@
 #define PK_LIMIT_ACTION_TARGETS 16u       /* allow-list entries per row */
 #define PK_LIMIT_ACTION_TEXT_BYTES 16384u /* actions.conf and its shipped part */
 #define PK_LIMIT_RUNS 32u                 /* action runs in RAM; 720 B each */
-#define PK_LIMIT_BUDGETS 128u             /* action x target counters, persisted; 100 B each */
+#define PK_LIMIT_STANDING 8u  /* standing orders; 1..256; 270 B each: approvals given in advance */
+#define PK_LIMIT_BUDGETS 128u /* action x target counters, persisted; 100 B each */
 
 /* -- report, link -- */
 #define PK_LIMIT_OUTBOX_SLOTS 16u     /* entries being sent; PK_STORE_VALUE_BYTES each */
@@ -95,5 +96,5 @@
 
 /* sizeof(struct agent) may not exceed it: 1152 KB, 200 KB for what detection adds, 64 KB for topology,
    silences, report cards and stages. Pages nobody writes are not resident. */
-#define PK_AGENT_RAM_MAX (1416u * 1024u)
+#define PK_AGENT_RAM_MAX (1424u * 1024u)
 #endif
