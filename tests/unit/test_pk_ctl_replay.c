@@ -10,12 +10,7 @@ static char text[65536], words[512], path[256];
 
 static void put_file(const char *name, const char *content) {
     (void)snprintf(path, sizeof path, "%s/%s", rig.dir, name);
-    FILE *f = fopen(path, "wb");
-    CHECK(f != NULL);
-    if (f != NULL) {
-        CHECK(fputs(content, f) >= 0);
-        CHECK_EQ_INT(fclose(f), 0);
-    }
+    pk_test_put_file(rig.dir, name, content);
 }
 
 static int count_lines(const char *s) {
