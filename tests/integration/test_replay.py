@@ -56,7 +56,7 @@ def test_kernel():
         ("remount_readonly", "mmcblk0p2"): 1, ("fs_error", "nvme0"): 1, ("process_crashed", "worker"): 1,
         ("hung_task", "kworker_0:1"): 1, ("memory_high", "memory"): 3}, found
     rules = Counter(rule for rule, _, _ in incidents(sample("kernel.log")))
-    assert rules == {"data_corruption": 4, "deadlock_detected": 1, "memory_exhaustion": 1}, rules
+    assert rules == {"data_corruption": 4, "deadlock_detected": 1, "memory_reports": 1}, rules
 
 
 def test_system():
