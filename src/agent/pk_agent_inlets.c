@@ -746,6 +746,9 @@ static void start_inlet(struct pk_agent *a, uint32_t i, uint32_t crc) {
     if (source < 0) {
         pk_agent_log1(a, PK_LOG_ERROR, "no room for the source of an inlet", pk_str_of(row_of(a, i)->name));
     }
+    if (row_of(a, i)->kind == PK_INLET_KMSG) { /* the program of its lines, which others may claim to be */
+        (void)!pk_sources_intern(&a->intake.sources, pk_str_of("kernel"));
+    }
     in->row_crc = crc;
     in->source_id = source >= 0 ? (uint16_t)source : (uint16_t)PK_LEDGER_NO_SOURCE;
     in->ask_ms = a->now.mono_ms;

@@ -159,6 +159,17 @@ int pk_types_intern_foreign(struct pk_types *t, struct pk_str name) {
     return id;
 }
 
+/* The newest first: behind none of them another name went on, so its slot was free before. */
+void pk_types_cut(struct pk_types *t, uint32_t count) {
+    while (t->count > count) {
+        struct pk_name *name = &t->names[--t->count];
+        const struct pk_str text = pk_str_make(name->text, name->n);
+        t->slots[probe(t->names, t->slots, PK_LIMIT_TYPES * 2u, text, name->hash)] = PK_INTERN_NONE;
+        t->foreign_count -= name->is_foreign ? 1u : 0u;
+        memset(name, 0, sizeof *name);
+    }
+}
+
 int pk_types_find(const struct pk_types *t, struct pk_str name) {
     return find(t->names, t->slots, PK_LIMIT_TYPES * 2u, name);
 }

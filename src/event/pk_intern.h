@@ -65,6 +65,8 @@ void pk_types_init(struct pk_types *t);
 PK_MUST_USE int pk_types_intern(struct pk_types *t, struct pk_str name);
 /* The same for a name that a sender chose; PK_E_FULL as well when the part of the foreign ones is full. */
 PK_MUST_USE int pk_types_intern_foreign(struct pk_types *t, struct pk_str name);
+/* Forgets the newest until `count` are left: names interned on trial, which no event had yet. */
+void pk_types_cut(struct pk_types *t, uint32_t count);
 /* Id or PK_E_NOT_FOUND. */
 PK_MUST_USE int pk_types_find(const struct pk_types *t, struct pk_str name);
 /* Terminated; "" for an id that is not in use. */

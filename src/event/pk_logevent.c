@@ -49,7 +49,8 @@ static void put_name(struct pk_buf *b, struct pk_str s) {
     b->n += n;
 }
 
-/* Foreign is a source with anything in it but the program: who writes the line may fill in what he likes. */
+/* Foreign is every source that the line has a say in, its program too: any local process may write a line,
+ * and names itself. */
 static void put_source(const struct context *c, struct pk_str template, struct pk_event_in *out) {
     struct pk_pattern_piece piece;
     struct pk_buf b;
@@ -59,7 +60,7 @@ static void put_source(const struct context *c, struct pk_str template, struct p
         if (piece.has_field) {
             const struct pk_str value = field_of(c, piece.name);
             is_missing = is_missing || value.n == 0;
-            out->is_foreign = out->is_foreign || !pk_str_eq_c(piece.name, "program");
+            out->is_foreign = true;
             put_name(&b, value);
         }
         put_name(&b, piece.literal);
@@ -67,7 +68,7 @@ static void put_source(const struct context *c, struct pk_str template, struct p
     if (!is_missing && b.n > 0) {
         return;
     }
-    out->is_foreign = c->line->program.n == 0 && c->line->host.n > 0;
+    out->is_foreign = c->line->program.n > 0 || c->line->host.n > 0;
     pk_buf_init(&b, out->source, sizeof out->source);
     put_name(&b, c->line->program.n > 0 ? c->line->program : c->line->host);
     if (b.n == 0) {
