@@ -87,7 +87,6 @@ PK_MUST_USE int pk_sources_find(const struct pk_sources *s, struct pk_str name);
 const char *pk_sources_name(const struct pk_sources *s, uint16_t id);
 /* NULL for an id that is not in use. */
 struct pk_source *pk_sources_state(struct pk_sources *s, uint16_t id);
-/* The form of type and source names, and the bytes they are made of. */
+/* The form of type and source names. */
 bool pk_intern_is_name(struct pk_str s);
-bool pk_intern_is_name_byte(uint8_t c);
 #endif

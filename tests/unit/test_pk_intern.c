@@ -123,7 +123,6 @@ PK_TEST(is_name__every_byte_and_length__as_the_general_form_of_ids_says) {
         const char text[3] = {'a', (char)c, 'b'};
         const bool wanted = pk_text_is_id(pk_str_make(text, 3), ".:@", PK_EVENT_TYPE_BYTES - 1);
         CHECK_EQ_INT(pk_intern_is_name(pk_str_make(text, 3)), wanted);
-        CHECK_EQ_INT(pk_intern_is_name_byte((uint8_t)c), wanted);
     }
     static const char LONG[] = "0123456789012345678901234567890123456789012345678901234567890123456789";
     for (size_t n = 0; n < sizeof LONG; n++) {
