@@ -136,7 +136,8 @@ struct pk_port_store {
     /* Queues a batch as one transaction and sets *out_seq to its number (1, 2, ...). The bytes are copied.
      * PK_E_FULL: the queue has no room, nothing taken, keep the batch and try at a later tick. An empty batch
      * is PK_OK with the newest number. Batches commit in order; while the disk refuses (full), they wait and
-     * are retried. Values are stored with type, version and CRC-32C around them. */
+     * are retried. Values are stored with type, version and CRC-32C around them. Waits for no disk; where
+     * there is none the batch may be durable when it returns. */
     int (*submit)(void *ctx, const struct pk_store_batch *batch, uint64_t *out_seq);
     /* Every batch up to this number is on the medium. Never decreases. */
     uint64_t (*durable)(void *ctx);

@@ -95,8 +95,10 @@ struct pk_port_super {
     /* Of a log: which file is being read and how far, into of, at, check and is_known of *out; PK_OK, or
      * PK_E_NOT_FOUND (not open, or no log) with *out as it was. May touch the disk. */
     int (*inlet_place)(void *ctx, uint32_t slot, struct pk_inlet_place *out);
-    /* Datagrams the kernel threw away at its socket, or files of a log that were renamed and gone before
-     * they could be opened; since it was opened. 0 also: not known, or neither of these. */
+    /* Datagrams the kernel threw away at its socket, or files of a log that were renamed and not read: each
+     * that was seen under PATH.1 ... PATH.9 beyond those that are kept open, and one for each look after
+     * which these names do not lead back to the newest known, for as many as may have been deleted before.
+     * Since it was opened. 0 also: not known, or neither of these. */
     uint32_t (*inlet_dropped)(void *ctx, uint32_t slot);
     void (*inlet_close)(void *ctx, uint32_t slot);                /* idempotent */
     void (*inlet_swap)(void *ctx, uint32_t slot, uint32_t other); /* what is known of the two, open or not */

@@ -86,20 +86,18 @@ static void put_rows(FILE *out, const struct work *w) {
     fputs("};\n\n", out);
 }
 
-static void put_tables(FILE *out, const struct work *w, const struct pk_patterns *p) {
-    fputs("static const struct pk_patterns_cell CELLS[] = {", out);
-    for (uint32_t i = 0; i < p->cell_count; i++) {
-        const struct pk_patterns_cell *c = &p->cells[i];
-        fprintf(out, "%s{%u, %u, %u, %u},", i % 6u == 0 ? "\n    " : "", (unsigned)c->base, (unsigned)c->end,
-                (unsigned)c->label, 0u);
-    }
-    fputs("\n};\n\nstatic const uint16_t ENDS[] = {", out);
-    for (uint32_t i = 0; i < p->row_count; i++) {
-        fprintf(out, "%s%u,", i % 16u == 0 ? "\n    " : "", (unsigned)p->ends[i]);
+static void put_numbers(FILE *out, const char *name, const uint16_t *numbers, uint32_t count) {
+    fprintf(out, "static const uint16_t %s[] = {", name);
+    for (uint32_t i = 0; i < count; i++) {
+        fprintf(out, "%s%u,", i % 16u == 0 ? "\n    " : "", (unsigned)numbers[i]);
     }
     fputs("\n};\n\n", out);
-    put_bytes(out, "CLASSES", "uint8_t", (const char *)w->build.classes, 256);
-    put_bytes(out, "SKIPS", "uint8_t", (const char *)w->build.skips, PK_PATTERNS_SKIPS);
+}
+
+static void put_tables(FILE *out, const struct work *w, const struct pk_patterns *p) {
+    put_numbers(out, "HEADS", p->heads, 1u << p->head_bits);
+    put_numbers(out, "NEXT", p->next, p->row_count);
+    put_bytes(out, "MARKS", "uint8_t", (const char *)w->build.marks, PK_PATTERNS_MARKS);
 }
 
 static int write_patterns(const char *path, struct work *w) {
@@ -119,9 +117,9 @@ static int write_patterns(const char *path, struct work *w) {
     fprintf(
         out,
         "const struct pk_patterns PK_SHIPPED_PATTERNS = {.patterns = PATTERNS, .rows = ROWS, .text = TEXT, "
-        ".cells = CELLS, .ends = ENDS, .classes = CLASSES, .skips = SKIPS, .pattern_count = %uu, "
-        ".row_count = %uu, .cell_count = %uu, .window_bytes = %uu};\n",
-        (unsigned)p.pattern_count, (unsigned)p.row_count, (unsigned)p.cell_count, (unsigned)p.window_bytes);
+        ".marks = MARKS, .heads = HEADS, .next = NEXT, .pattern_count = %uu, "
+        ".row_count = %uu, .head_bits = %uu, .window_bytes = %uu};\n",
+        (unsigned)p.pattern_count, (unsigned)p.row_count, (unsigned)p.head_bits, (unsigned)p.window_bytes);
     const int is_bad = ferror(out);
     return fclose(out) != 0 || is_bad ? fail("cannot be written", path) : 0;
 }

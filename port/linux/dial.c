@@ -12,42 +12,13 @@
 #include <unistd.h>
 
 #include "port/linux/pk_dial.h"
+#include "port/linux/pk_net_error.h"
 #include "port/linux/pk_sandbox.h"
 
 enum { ORDER_PATIENCE_US = 5000000 };
 
-static void say(struct pk_dial *d, const char *what, int number) {
-    static const struct {
-        int number;
-        const char *text;
-    } texts[] = {
-        {ECONNREFUSED, "connection refused"},
-        {ETIMEDOUT, "timed out"},
-        {ENETUNREACH, "network unreachable"},
-        {EHOSTUNREACH, "no route to the host"},
-        {ECONNRESET, "reset by the peer"},
-        {EPIPE, "closed by the peer"},
-        {EACCES, "not permitted"},
-        {EPERM, "not permitted"},
-    };
-    struct pk_buf b;
-    pk_buf_init(&b, d->error, sizeof d->error);
-    pk_buf_puts(&b, what);
-    for (size_t i = 0; number != 0 && i < sizeof texts / sizeof texts[0]; i++) {
-        if (texts[i].number == number) {
-            pk_buf_puts(&b, ": ");
-            pk_buf_puts(&b, texts[i].text);
-            return;
-        }
-    }
-    if (number != 0) {
-        pk_buf_puts(&b, ": errno ");
-        pk_buf_put_i64(&b, number);
-    }
-}
-
 static int fail(struct pk_dial *d, int err, const char *what, int number) {
-    say(d, what, number);
+    pk_net_error(d->error, sizeof d->error, what, number);
     return err;
 }
 
@@ -222,7 +193,7 @@ static int dial_secure(void *ctx, const char *server_name, struct pk_str ca, uin
     if (err == PK_OK) {
         out->not_after_s = pk_tls_peer(&d->tls, &out->is_verified);
     }
-    say(d, d->tls.error, 0);
+    pk_net_error(d->error, sizeof d->error, d->tls.error, 0);
     return err;
 }
 

@@ -4,11 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "port/linux/pk_linux.h"
 
 enum { NAME_BYTES = 64, PATH_BYTES = 512 };
+/* statfs(2) */
+#define TMPFS_KIND 0x01021994u
+#define RAMFS_KIND 0x858458f6u
 
 static int error_of(int number) {
     switch (number) {
@@ -188,6 +192,15 @@ int pk_linux_file_replace(const char *path, const void *p, uint32_t n) {
 static int files_replace(void *ctx, const char *path, const void *p, uint32_t n) {
     (void)ctx;
     return pk_linux_file_replace(path, p, n);
+}
+
+bool pk_linux_is_in_memory(const char *path) {
+    struct statfs s;
+    if (statfs(path, &s) != 0) {
+        return false;
+    }
+    const uint32_t kind = (uint32_t)s.f_type; /* signed on some */
+    return kind == TMPFS_KIND || kind == RAMFS_KIND;
 }
 
 void pk_linux_files_open(struct pk_port_files *out) {

@@ -10,7 +10,7 @@
 #include "base/pk_assert.h"
 #include "port/linux/pk_linux.h"
 
-enum { EVENTS_A_CALL = 16, LONGEST_SLEEP_MS = 3600 * 1000, LOOK_US = 150 };
+enum { EVENTS_A_CALL = 16, LONGEST_SLEEP_MS = 3600 * 1000 };
 
 int pk_linux_loop_add(struct pk_linux_loop *l, struct pk_fd *f, int fd, bool want_out) {
     PK_ASSERT(fd >= 0);
@@ -161,33 +161,16 @@ static void note_event(struct pk_linux_loop *l, const struct epoll_event *e) {
     }
 }
 
-static bool is_wake_near(const struct pk_linux_loop *l) {
-    return l->has_processors && l->is_wake_near != NULL && l->is_wake_near(l->wake_ctx);
-}
-
-/* Looks again and again for a moment, without sleeping. */
-static int look(const struct pk_linux_loop *l, struct epoll_event *events) {
-    const uint64_t until_us = pk_linux_mono_us() + LOOK_US;
-    int n = 0;
-    while (n == 0 && pk_linux_mono_us() < until_us) {
-        n = epoll_wait(l->epoll_fd, events, EVENTS_A_CALL, 0);
-    }
-    return n;
-}
-
 static uint32_t loop_wait(void *ctx, uint64_t until_mono_ms) {
     struct pk_linux_loop *l = ctx;
     struct epoll_event events[EVENTS_A_CALL];
-    const int timeout_ms = sleep_ms(l, until_mono_ms);
-    int n = timeout_ms != 0 && is_wake_near(l) ? look(l, events) : 0;
-    if (n == 0) {
-        if (timeout_ms != 0) {
-            pk_image_drop(&l->image, pk_linux_mono_us() / 1000u);
-        }
-        n = epoll_wait(l->epoll_fd, events, EVENTS_A_CALL, timeout_ms);
-        l->wake_count += timeout_ms > 0 ? 1u : 0u;
+    int timeout_ms = sleep_ms(l, until_mono_ms);
+    if (timeout_ms != 0) {
+        pk_image_drop(&l->image, pk_linux_mono_us() / 1000u);
     }
+    int n = epoll_wait(l->epoll_fd, events, EVENTS_A_CALL, timeout_ms);
     l->round++;
+    l->wake_count += timeout_ms > 0 ? 1u : 0u;
     while (n > 0) {
         for (int i = 0; i < n; i++) {
             note_event(l, &events[i]);
@@ -201,12 +184,6 @@ static uint32_t loop_wait(void *ctx, uint64_t until_mono_ms) {
         l->wake.is_readable = false;
     }
     return l->signals.is_readable ? take_signals(l) : 0u;
-}
-
-void pk_linux_loop_expect(struct pk_linux_loop *l, bool (*is_near)(void *ctx), void *ctx) {
-    l->is_wake_near = is_near;
-    l->wake_ctx = ctx;
-    l->has_processors = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 }
 
 int pk_linux_loop_open(struct pk_linux_loop *l, struct pk_port_loop *out) {

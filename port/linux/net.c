@@ -8,47 +8,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void say(struct pk_net *n, const char *what, int number) {
-    static const struct {
-        int number;
-        const char *text;
-    } texts[] = {
-        {ECONNREFUSED, "connection refused"},
-        {ETIMEDOUT, "timed out"},
-        {ENETUNREACH, "network unreachable"},
-        {EHOSTUNREACH, "no route to the host"},
-        {ECONNRESET, "reset by the peer"},
-        {EPIPE, "closed by the peer"},
-        {EACCES, "not permitted"},
-        {EPERM, "not permitted"},
-        {EADDRNOTAVAIL, "no local address for it"},
-        {EMFILE, "out of descriptors"},
-    };
-    struct pk_buf b;
-    pk_buf_init(&b, n->error, sizeof n->error);
-    pk_buf_puts(&b, what);
-    if (number == 0) {
-        return;
-    }
-    pk_buf_puts(&b, ": ");
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        if (texts[i].number == number) {
-            pk_buf_puts(&b, texts[i].text);
-            return;
-        }
-    }
-    pk_buf_puts(&b, "errno ");
-    pk_buf_put_i64(&b, number);
-}
+#include "port/linux/pk_net_error.h"
 
 static int fail(struct pk_net *n, int err, const char *what, int number) {
-    say(n, what, number);
+    pk_net_error(n->error, sizeof n->error, what, number);
     n->state = PK_NET_DEAD;
     return err;
 }
 
 static int fail_tls(struct pk_net *n, int err) {
-    say(n, n->tls.error, 0);
+    pk_net_error(n->error, sizeof n->error, n->tls.error, 0);
     n->state = PK_NET_DEAD;
     return err;
 }
@@ -123,7 +92,7 @@ static int net_connect(void *ctx, const struct pk_endpoint *endpoint) {
         return fail(n, PK_E_FULL, "too many descriptors", 0);
     }
     n->state = PK_NET_CONNECTING;
-    say(n, "connecting", 0);
+    pk_net_error(n->error, sizeof n->error, "connecting", 0);
     return PK_OK;
 }
 
@@ -141,7 +110,7 @@ static int finish_connect(struct pk_net *n) {
     }
     if (!n->is_tls) {
         n->state = PK_NET_OPEN;
-        say(n, "", 0);
+        pk_net_error(n->error, sizeof n->error, "", 0);
         return PK_OK;
     }
     pk_tls_library_floor(n->wall_floor_ms);
@@ -173,7 +142,7 @@ static int net_poll(void *ctx) {
         n->state = PK_NET_OPEN;
         /* Records may have come with the last flight. */
         n->socket.is_unfinished = n->socket.is_readable || pk_tls_has_more(&n->tls);
-        say(n, "", 0);
+        pk_net_error(n->error, sizeof n->error, "", 0);
     }
     if (n->state == PK_NET_OPEN && n->is_tls && pk_tls_flush(&n->tls) == PK_E_TLS) {
         return fail_tls(n, PK_E_TLS);
@@ -233,7 +202,7 @@ static uint64_t net_resumed_count(void *ctx) {
 int pk_net_set_tls(struct pk_net *n, const struct pk_tls_config *c) {
     const int err = pk_tls_set(&n->tls, c);
     if (err != PK_OK) {
-        say(n, n->tls.error, 0);
+        pk_net_error(n->error, sizeof n->error, n->tls.error, 0);
     }
     return err;
 }

@@ -46,9 +46,6 @@ struct pk_linux_loop {
     uint32_t round; /* counts waits */
     uint64_t wake_count;
     struct pk_image image;
-    bool (*is_wake_near)(void *ctx); /* NULL: never */
-    void *wake_ctx;
-    bool has_processors; /* more than one: looking again does not keep the waker from its work */
 };
 /* Blocks the signals of enum pk_signal_bit for the calling thread and collects them. PK_OK or PK_E_IO. */
 int pk_linux_loop_open(struct pk_linux_loop *l, struct pk_port_loop *out);
@@ -59,10 +56,6 @@ int pk_linux_loop_add(struct pk_linux_loop *l, struct pk_fd *f, int fd, bool wan
 void pk_linux_loop_drop(struct pk_linux_loop *l, struct pk_fd *f);
 /* The descriptor another thread adds to (eventfd) to end a wait. */
 int pk_linux_loop_wake_fd(const struct pk_linux_loop *l);
-/* While is_near(ctx) says that another thread is about to end the wait, the loop looks again for a moment
- * before it sleeps: falling asleep and being woken takes longer than a commit to a fast disk. Only where
- * there is more than one processor. */
-void pk_linux_loop_expect(struct pk_linux_loop *l, bool (*is_near)(void *ctx), void *ctx);
 /* Non-blocking socket input and output with the readiness above. >0 bytes; 0 nothing yet; PK_E_CLOSED orderly
  * end (recv) or gone (send); PK_E_IO with errno kept. */
 int pk_linux_fd_recv(struct pk_fd *f, void *out, uint32_t cap_bytes);
@@ -72,6 +65,8 @@ int pk_linux_fd_send(struct pk_linux_loop *l, struct pk_fd *f, const void *p, ui
 void pk_linux_files_open(struct pk_port_files *out);
 /* Replaces `path` whole: PK_OK, PK_E_DENIED, PK_E_NO_SPACE, PK_E_IO. */
 int pk_linux_file_replace(const char *path, const void *p, uint32_t n);
+/* Its file system (tmpfs, ramfs) has no medium: a write waits for nothing. */
+bool pk_linux_is_in_memory(const char *path);
 
 /* ---- ipc: the other process */
 enum { PK_LINUX_IPC_FDS = 4 };

@@ -72,10 +72,6 @@ int pk_platform_open_dial(struct pk_port_dial *out) {
     return err;
 }
 
-static bool is_store_committing(void *ctx) {
-    return pk_lmdb_is_committing(ctx);
-}
-
 int pk_platform_open_store(struct pk_port *port, const char *state_dir, uint64_t map_bytes,
                            uint64_t keep_free_bytes) {
     struct pk_platform *p = &platform;
@@ -83,12 +79,9 @@ int pk_platform_open_store(struct pk_port *port, const char *state_dir, uint64_t
                                           .map_bytes = map_bytes,
                                           .keep_free_bytes = keep_free_bytes,
                                           .wake_fd = pk_linux_loop_wake_fd(&p->loop),
+                                          .is_in_memory = pk_linux_is_in_memory(state_dir),
                                           .now_us = pk_linux_mono_us};
-    const int err = pk_lmdb_open(&p->store, &config, &port->store);
-    if (err == PK_OK) {
-        pk_linux_loop_expect(&p->loop, is_store_committing, &p->store);
-    }
-    return err;
+    return pk_lmdb_open(&p->store, &config, &port->store);
 }
 
 int pk_platform_set_tls(struct pk_port *port, uint32_t link, const struct pk_tls_config *tls) {

@@ -209,7 +209,9 @@ static void find_between(const struct pk_super_inlet_state *in, const struct pk_
         out->skipped_count += is_between ? 1u : 0u;
         (void)close(fd);
     }
-    /* More of them may have been renamed to what we do not know, or deleted: one stands for these. */
+    /* More of them may have been renamed to what we do not know, or deleted: one stands for these. How many
+     * cannot be known: a chain of n names of which none is ours is left behind by n + 1 rotations, which lost
+     * nothing, as well as by any number of them. */
     out->skipped_count += !is_found && out->count > 0 ? 1u : 0u;
 }
 

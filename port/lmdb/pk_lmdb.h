@@ -18,6 +18,7 @@ struct pk_lmdb_config {
     uint64_t map_bytes;       /* 1 MiB at least; rounded down to pages */
     uint64_t keep_free_bytes; /* of the file system: below it nothing is added that lets the file grow */
     int wake_fd;              /* eventfd that ends the tick's wait, or -1 */
+    bool is_in_memory;        /* state_dir is on a file system without a disk: submit commits by itself */
     uint64_t (*now_us)(void);
 };
 
@@ -29,6 +30,7 @@ struct pk_lmdb {
     /* Set by open, constant while the writer runs. */
     char path[PK_STORE_PATH_BYTES];
     int wake_fd;
+    bool is_in_memory;
     uint64_t (*now_us)(void);
     uint64_t map_bytes, reserve_bytes, keep_free_bytes;
     uint64_t file_bytes; /* pages the file has, used or not; under env_lock */
@@ -39,10 +41,11 @@ struct pk_lmdb {
     pthread_t writer;
     bool is_running;
 
-    pthread_mutex_t env_lock; /* the environment: the writer, and load before the first tick */
+    pthread_mutex_t env_lock; /* the environment: the writer; load before the first tick; submit in memory */
     pthread_mutex_t lock;     /* everything below */
     pthread_cond_t changed;
     bool is_stopping;
+    bool is_taken; /* what is queued is being committed by submit: nothing for the writer */
     /* Batches as they are, each behind a head; whole in one piece, so a gap may be left at the end of the
      * ring. */
     uint32_t head, tail, gap_at;
@@ -53,7 +56,9 @@ struct pk_lmdb {
     uint32_t fetch_bytes;
     struct pk_store_status status;
 
-    /* The writer's own. */
+    uint64_t inline_from_us; /* the tick's own: after a slow commit the writer has the next ones */
+
+    /* Needs env_lock. */
     uint32_t one_at_a_time; /* after a failure, how many batches are committed alone */
     uint32_t backoff_ms;
     uint32_t touched_pages; /* since the map was last dropped from memory */
@@ -64,8 +69,6 @@ struct pk_lmdb {
 int pk_lmdb_open(struct pk_lmdb *s, const struct pk_lmdb_config *config, struct pk_port_store *out);
 /* Commits what is queued (one try), ends the writer, closes. */
 void pk_lmdb_close(struct pk_lmdb *s);
-/* The writer has something to commit and no reason to wait with it. */
-bool pk_lmdb_is_committing(struct pk_lmdb *s);
 /* Writer's errors in the numbers of LMDB and errno. */
 int pk_lmdb_error_of(int code);
 

@@ -13,6 +13,7 @@ _Static_assert(2u * (PK_LIMIT_BATCH_BYTES + 64u) <= PK_LIMIT_STORE_QUEUE_BYTES,
                "the largest batch must find room whatever place in the ring it comes to");
 
 enum { LEAST_MAP_BYTES = 1 << 20, LEAST_RESERVE_BYTES = 256 * 1024 };
+enum { INLINE_SLOW_US = 10000, INLINE_REST_US = 10000000 };
 
 /* ---- called from the tick */
 static bool is_batch(const struct pk_store_batch *batch) {
@@ -49,6 +50,28 @@ static uint32_t queued_bytes(const struct pk_lmdb *s) {
     return s->head >= s->tail ? s->head - s->tail : s->gap_at - s->tail + s->head;
 }
 
+/* Whether the batch to be queued next is committed by the tick (src/decisions/0068-commit-in-memory.md). Then
+ * env_lock is taken. Needs lock. */
+static bool take_commit(struct pk_lmdb *s) {
+    return s->is_in_memory && s->head == s->tail && s->status.last_error == PK_OK &&
+           s->now_us() >= s->inline_from_us && pthread_mutex_trylock(&s->env_lock) == 0;
+}
+
+/* The one batch in the queue. Needs env_lock and gives it back. */
+static void commit_taken(struct pk_lmdb *s, uint32_t tail, uint32_t head) {
+    const uint64_t took_us = pk_lmdb_commit_group(s, tail, head, UINT32_MAX);
+    s->inline_from_us = took_us < INLINE_SLOW_US ? 0 : s->now_us() + INLINE_REST_US;
+    pk_lmdb_drop_many_pages(s);
+    pthread_mutex_unlock(&s->env_lock);
+    pthread_mutex_lock(&s->lock);
+    s->is_taken = false;
+    const bool is_left = s->head != s->tail;
+    pthread_mutex_unlock(&s->lock);
+    if (is_left) {
+        pthread_cond_signal(&s->changed); /* it failed, and the writer tries again */
+    }
+}
+
 static int store_submit(void *ctx, const struct pk_store_batch *batch, uint64_t *out_seq) {
     struct pk_lmdb *s = ctx;
     PK_ASSERT(is_batch(batch));
@@ -66,6 +89,8 @@ static int store_submit(void *ctx, const struct pk_store_batch *batch, uint64_t 
         pthread_mutex_unlock(&s->lock);
         return PK_E_FULL;
     }
+    s->is_taken = take_commit(s);
+    const bool is_taken = s->is_taken;
     memcpy(s->queue + at, &h, sizeof h);
     memcpy(s->queue + (uint32_t)at + sizeof h, batch->p, batch->n);
     s->head = (uint32_t)at + n;
@@ -75,7 +100,11 @@ static int store_submit(void *ctx, const struct pk_store_batch *batch, uint64_t 
         s->status.queued_high_bytes = queued;
     }
     pthread_mutex_unlock(&s->lock);
-    pthread_cond_signal(&s->changed); /* after: else the writer wakes only to wait for the lock */
+    if (is_taken) {
+        commit_taken(s, (uint32_t)at, (uint32_t)at + n);
+    } else {
+        pthread_cond_signal(&s->changed); /* after: else the writer wakes only to wait for the lock */
+    }
     return PK_OK;
 }
 
@@ -85,13 +114,6 @@ static uint64_t store_durable(void *ctx) {
     const uint64_t seq = s->durable_seq;
     pthread_mutex_unlock(&s->lock);
     return seq;
-}
-
-bool pk_lmdb_is_committing(struct pk_lmdb *s) {
-    pthread_mutex_lock(&s->lock);
-    const bool is_committing = s->durable_seq != s->submitted_seq && s->status.last_error == PK_OK;
-    pthread_mutex_unlock(&s->lock);
-    return is_committing;
 }
 
 static int store_fetch(void *ctx, const struct pk_store_fetch *request) {
@@ -357,12 +379,15 @@ int pk_lmdb_open(struct pk_lmdb *s, const struct pk_lmdb_config *config, struct 
         return PK_E_TOO_BIG;
     }
     s->wake_fd = config->wake_fd;
+    s->is_in_memory = config->is_in_memory;
     s->now_us = config->now_us;
     s->page_bytes = (uint32_t)getpagesize();
     s->map_bytes = config->map_bytes > LEAST_MAP_BYTES ? config->map_bytes : (uint64_t)LEAST_MAP_BYTES;
     s->map_bytes -= s->map_bytes % s->page_bytes;
     s->keep_free_bytes = config->keep_free_bytes;
     s->is_stopping = false;
+    s->is_taken = false;
+    s->inline_from_us = 0;
     s->head = 0;
     s->tail = 0;
     s->gap_at = UINT32_MAX;

@@ -15,23 +15,21 @@ static void wake_tick(const struct pk_lmdb *s) {
     }
 }
 
-/* What the kernel says this thread wrote, in bytes; 0 where it does not count. */
-static uint64_t written_bytes(void) {
+/* What the kernel says this thread wrote, in bytes; 0 where it does not count, as in memory. */
+static uint64_t written_bytes(const struct pk_lmdb *s) {
     struct rusage usage;
-    return getrusage(RUSAGE_THREAD, &usage) == 0 ? (uint64_t)usage.ru_oublock * 512u : 0u;
+    return !s->is_in_memory && getrusage(RUSAGE_THREAD, &usage) == 0 ? (uint64_t)usage.ru_oublock * 512u : 0u;
 }
 
-/* Commits what was queued up to `head`. Called without lock; takes it to note the result. */
-static void commit_group(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap_at) {
+uint64_t pk_lmdb_commit_group(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap_at) {
     uint32_t new_tail = tail;
     uint32_t pages = 0;
     const uint64_t start_us = s->now_us();
-    const uint64_t before_bytes = written_bytes();
-    pthread_mutex_lock(&s->env_lock);
+    const uint64_t before_bytes = written_bytes(s);
     const int r =
         pk_lmdb_commit(s, tail, head, gap_at, s->one_at_a_time > 0 ? 1u : UINT32_MAX, &new_tail, &pages);
-    const uint64_t took_ms = (s->now_us() - start_us) / 1000u;
-    const uint64_t wrote_bytes = written_bytes() - before_bytes;
+    const uint64_t took_us = s->now_us() - start_us;
+    const uint64_t wrote_bytes = written_bytes(s) - before_bytes;
     pthread_mutex_lock(&s->lock);
     if (r > 0) {
         pk_lmdb_measure(s);
@@ -45,8 +43,9 @@ static void commit_group(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32
         s->status.last_error = PK_OK;
         s->backoff_ms = 0;
         s->one_at_a_time -= s->one_at_a_time > 0 ? 1u : 0u;
-        if (took_ms > s->status.longest_commit_ms) {
-            s->status.longest_commit_ms = took_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)took_ms;
+        if (took_us / 1000u > s->status.longest_commit_ms) {
+            s->status.longest_commit_ms =
+                took_us / 1000u > UINT32_MAX ? UINT32_MAX : (uint32_t)(took_us / 1000u);
         }
     } else {
         /* The group may be too much where one batch is not. */
@@ -57,10 +56,21 @@ static void commit_group(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32
         s->backoff_ms = s->backoff_ms > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : s->backoff_ms;
     }
     pthread_mutex_unlock(&s->lock);
-    wake_tick(s);
+    return took_us;
+}
+
+void pk_lmdb_drop_many_pages(struct pk_lmdb *s) {
     if (s->touched_pages >= PK_STORE_DROP_PAGES) {
         pk_lmdb_drop_pages(s);
     }
+}
+
+/* Called without lock. */
+static void commit_queued(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap_at) {
+    pthread_mutex_lock(&s->env_lock);
+    (void)pk_lmdb_commit_group(s, tail, head, gap_at);
+    wake_tick(s);
+    pk_lmdb_drop_many_pages(s);
     pthread_mutex_unlock(&s->env_lock);
 }
 
@@ -70,9 +80,7 @@ static void answer_fetch(struct pk_lmdb *s) {
     pthread_mutex_lock(&s->env_lock);
     const int result = pk_lmdb_fetch(s, &s->fetch, &bytes, &bad_count);
     s->touched_pages += bytes / s->page_bytes + 4u;
-    if (s->touched_pages >= PK_STORE_DROP_PAGES) {
-        pk_lmdb_drop_pages(s);
-    }
+    pk_lmdb_drop_many_pages(s);
     pthread_mutex_unlock(&s->env_lock);
     pthread_mutex_lock(&s->lock);
     s->fetch_result = result;
@@ -105,14 +113,14 @@ void *pk_lmdb_writer_main(void *arg) {
     uint64_t retry_us = 0;
     pthread_mutex_lock(&s->lock);
     for (;;) {
-        const bool has_work = s->tail != s->head;
+        const bool has_work = s->tail != s->head && !s->is_taken;
         const bool may_try = s->backoff_ms == 0 || s->is_stopping || s->now_us() >= retry_us;
         if (has_work && may_try) {
             const uint32_t tail = s->tail;
             const uint32_t head = s->head;
             const uint32_t gap_at = s->gap_at;
             pthread_mutex_unlock(&s->lock);
-            commit_group(s, tail, head, gap_at);
+            commit_queued(s, tail, head, gap_at);
             pthread_mutex_lock(&s->lock);
             retry_us = s->now_us() + (uint64_t)s->backoff_ms * 1000u;
             if (s->is_stopping && s->backoff_ms > 0) {

@@ -13,6 +13,11 @@ enum { PK_STORE_DROP_PAGES = 64 };
 
 /* Body of the thread; arg is the struct pk_lmdb. */
 void *pk_lmdb_writer_main(void *arg);
+/* Commits what was queued from `tail` up to `head` (one transaction, perhaps not all of it) and notes the
+ * result. Needs env_lock, not lock: takes it for a moment. Microseconds it took. */
+uint64_t pk_lmdb_commit_group(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap_at);
+/* Gives the mapped pages back when many may have become resident. Needs env_lock. */
+void pk_lmdb_drop_many_pages(struct pk_lmdb *s);
 /* Commits batches from `tail` up to `head` in one transaction, as many as the page limit allows. Batches
  * committed
  * (>= 1), or what went wrong (then nothing is). *out_tail: behind the last one. Needs env_lock. */

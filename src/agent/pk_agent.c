@@ -131,6 +131,7 @@ void pk_agent_init(struct pk_agent *a, const struct pk_port *port, const struct 
     a->port = port;
     a->identity = *identity;
     a->log_level = PK_LOG_NOTICE;
+    a->delete_due_ms = UINT64_MAX;
     pk_config_defaults(&a->config);
     pk_batch_init(&a->batch, a->batch_bytes, sizeof a->batch_bytes);
     pk_intake_init(&a->intake, a->config.source_rate_per_s, a->config.source_burst_count);
@@ -375,6 +376,8 @@ static uint64_t next_deadline(const struct pk_agent *a, uint64_t incidents_ms, u
     }
     if (a->batch.op_count > 0) {
         next = earlier(next, now + (a->is_store_full ? 10u : 0u));
+    } else {
+        next = earlier(next, a->delete_due_ms);
     }
     if (a->intake.count > 0 || pk_agent_local_wants_turn(a) || pk_agent_links_want_turn(a) ||
         pk_agent_inlets_want_turn(a) || a->gate.stage == PK_COMMAND_TAKEN) {

@@ -339,6 +339,7 @@ struct pk_agent {
     bool is_store_full;  /* the last submit found no room in the queue of the writer */
     int32_t store_error; /* of the writer, as last said; PK_OK when it works */
     uint64_t store_said_ms;
+    uint64_t delete_due_ms; /* of acknowledged entries, when nothing else is written; UINT64_MAX: none */
     uint64_t submitted_seq, durable_seq;
     struct pk_agent_learned learned;
     bool is_trim_fetching;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/pk_agent_priv.h"
+#include "base/pk_copy.h"
 #include "base/pk_hash.h"
 #include "event/pk_statsd.h"
 
@@ -206,10 +207,9 @@ static uint32_t take_lines(struct pk_agent *a, uint32_t i, uint32_t n) {
     const char *bytes = a->inlets.bytes;
     uint32_t at = 0;
     while (at < n && has_room(a, 1)) {
-        const char *end = memchr(bytes + at, '\n', n - at);
-        const uint32_t length = end != NULL ? (uint32_t)(end - (bytes + at)) : n - at;
-        const bool is_long = length >= PK_LOG_LINE_BYTES_MAX;
-        if (end == NULL && !is_long && !in->is_skipping) {
+        const uint32_t length = pk_find_byte(bytes + at, n - at, '\n');
+        const bool is_whole = length < n - at, is_long = length >= PK_LOG_LINE_BYTES_MAX;
+        if (!is_whole && !is_long && !in->is_skipping) {
             break;
         }
         if (!in->is_skipping) {
@@ -218,8 +218,8 @@ static uint32_t take_lines(struct pk_agent *a, uint32_t i, uint32_t n) {
             parse_line(a, i, pk_str_make(bytes + at, length));
             offer_line(a, i, false);
         }
-        in->is_skipping = end == NULL;
-        at += length + (end != NULL ? 1u : 0u);
+        in->is_skipping = !is_whole;
+        at += length + (is_whole ? 1u : 0u);
     }
     return at;
 }
@@ -745,6 +745,9 @@ static void start_inlet(struct pk_agent *a, uint32_t i, uint32_t crc) {
     const int source = pk_sources_intern(&a->intake.sources, pk_str_of(row_of(a, i)->name));
     if (source < 0) {
         pk_agent_log1(a, PK_LOG_ERROR, "no room for the source of an inlet", pk_str_of(row_of(a, i)->name));
+    }
+    if (row_of(a, i)->kind == PK_INLET_KMSG) { /* the program of its lines, which others may claim to be */
+        (void)!pk_sources_intern(&a->intake.sources, pk_str_of("kernel"));
     }
     in->row_crc = crc;
     in->source_id = source >= 0 ? (uint16_t)source : (uint16_t)PK_LEDGER_NO_SOURCE;

@@ -130,8 +130,14 @@ static int load_rules(struct pk_agent *a, const struct pk_config *c, struct pk_d
         pk_diag_set1(diag, c->rules_dir, 1, 1, "cannot be listed: {}", pk_str_of(pk_err_text(err)));
         return PK_E_CONFIG;
     }
-    const int loaded = pk_engine_load(&a->engine, &PK_SHIPPED_RULES, r.files, r.count,
-                                      a->port->clock.mono_ms(a->port->clock.ctx), diag);
+    int loaded = PK_OK;
+    for (uint32_t i = 0; i < r.count && loaded == PK_OK; i++) {
+        loaded = pk_agent_types_fit(a, r.files[i].name, r.files[i].text, diag);
+    }
+    if (loaded == PK_OK) {
+        loaded = pk_engine_load(&a->engine, &PK_SHIPPED_RULES, r.files, r.count,
+                                a->port->clock.mono_ms(a->port->clock.ctx), diag);
+    }
     for (uint32_t i = 0; i < r.count && loaded < 0; i++) {
         if (strcmp(diag->file, r.files[i].name) == 0 &&
             strlen(c->rules_dir) + strlen(diag->file) + 1u < sizeof diag->file) {
@@ -231,11 +237,14 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
     if (err == PK_OK) {
         err = pk_agent_patterns_read(a, c, path, diag);
     }
+    const uint32_t types_before = a->intake.types.count;
     if (err == PK_OK) {
         a->engine.rules.thresholds = &c->thresholds;
-        err = load_rules(a, c, diag);
+        err = pk_agent_types_check(a, c, path, diag);
+        err = err < 0 ? err : load_rules(a, c, diag);
         a->engine.rules.thresholds = &a->config.thresholds; /* which are the new ones in a moment, or hold */
     }
+    pk_types_cut(&a->intake.types, types_before);
     if (err < 0) {
         return PK_E_CONFIG;
     }

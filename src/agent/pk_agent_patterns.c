@@ -64,6 +64,14 @@ static void add_words(struct words *w, const char *text, const struct pk_pattern
     }
 }
 
+/* From where the value begins to the word in it; a value may go on in further lines. */
+static void go_to_word(const char *value, const char *word, struct pk_diag *diag) {
+    for (const char *p = value; p < word; p++) {
+        diag->column = *p == '\n' ? 1u : diag->column + 1u;
+        diag->line += *p == '\n' ? 1u : 0u;
+    }
+}
+
 /* The word is of *c, and is what the message needs most. */
 static int refuse_word(struct pk_agent *a, const struct pk_inlet_row *row, const char *path,
                        struct pk_str word, struct pk_diag *diag) {
@@ -86,7 +94,11 @@ static int refuse_word(struct pk_agent *a, const struct pk_inlet_row *row, const
         pk_buf_puts(&b, near);
         pk_buf_puts(&b, "'?");
     }
+    struct pk_config_place place = {.key = pk_str_of("patterns")};
+    place.section = pk_inlet_section(row, &place.name);
     pk_diag_set1(diag, path, 1, 1, text, word);
+    pk_config_find(&a->port->files, path, &place, a->reply, sizeof a->reply, diag);
+    go_to_word(row->patterns, word.p, diag);
     return PK_E_CONFIG;
 }
 

@@ -238,10 +238,16 @@ int pk_agent_rules_restore(struct pk_agent *a, struct pk_str value, uint32_t *us
 void pk_agent_rules_restored(struct pk_agent *a, uint32_t used_bytes);
 /* After every change of the set: its hash, and whether the stored ones are in force. */
 void pk_agent_rules_changed(struct pk_agent *a);
-/* What rules, patterns and mapping rows name is among the event types before anybody says it. */
+/* What rules, patterns, mapping rows, collectors and probes name is among the event types before anybody says
+ * it, and what rules name among the sources. */
 void pk_agent_types_take(struct pk_agent *a);
-/* Whether the types that this text of one rule names are there or find room. */
-bool pk_agent_types_fit(struct pk_agent *a, struct pk_str text);
+/* Whether the types of *c, of the spare patterns and of shipped rules, and those that this text of rules
+ * names, are there or find room. PK_OK; PK_E_CONFIG and *diag with the place. What is new stays in the table
+ * until the caller cuts it (pk_types_cut), so that several texts can be tried together. */
+PK_MUST_USE int pk_agent_types_check(struct pk_agent *a, const struct pk_config *c, const char *path,
+                                     struct pk_diag *diag);
+PK_MUST_USE int pk_agent_types_fit(struct pk_agent *a, const char *file, struct pk_str text,
+                                   struct pk_diag *diag);
 void pk_agent_rule_origin(const struct pk_agent *a, struct pk_json_writer *w, uint32_t index);
 /* Nobody watches any more for the end of an incident whose rule is gone or off. */
 void pk_agent_remark_orphans(struct pk_agent *a);

@@ -164,8 +164,11 @@ static int put_rule(struct pk_agent *a, const char *file, struct pk_str text, st
     if (text.n > PK_RECORD_RULE_TEXT_BYTES) {
         return pk_agent_fail(a, PK_E_TOO_BIG, "the rule is longer than 1800 bytes; use a file in rules.d");
     }
-    if (!pk_agent_types_fit(a, text)) {
-        return pk_agent_fail(a, PK_E_FULL, "no room for the event types it names (memory: event_types)");
+    const uint32_t types_before = a->intake.types.count;
+    const int fit = pk_agent_types_fit(a, file, text, &diag);
+    pk_types_cut(&a->intake.types, types_before);
+    if (fit < 0) {
+        return fail_diag(a, &diag);
     }
     if (pk_engine_put_rule(&a->engine, file, text, a->now.mono_ms, &put, &diag) < 0) {
         return fail_diag(a, &diag);

@@ -489,6 +489,32 @@ static void journal_additions(struct pk_agent *a) {
     pk_agent_journal_cards(a);
 }
 
+/* Whether what the hub acknowledged is deleted now. Alone it would be a transaction, a flush of the disk and,
+ * on flash, pages of its own; so it waits a moment for company. What a crash leaves is sent again, and the
+ * hub knows it. */
+static bool is_delete_due(struct pk_agent *a, bool is_map_full) {
+    enum { ALONE_AFTER_MS = 1000, ALONE_FROM = PK_LIMIT_OUTBOX_SLOTS / 4 };
+    const uint32_t count = pk_outbox_flush_count(&a->outbox);
+    if (count == 0) {
+        a->delete_due_ms = UINT64_MAX;
+        return false;
+    }
+    if (a->delete_due_ms == UINT64_MAX) {
+        a->delete_due_ms = a->now.mono_ms + ALONE_AFTER_MS;
+    }
+    return a->batch.op_count > 0 || a->is_meta_dirty || is_map_full || a->is_stopping ||
+           count >= ALONE_FROM || a->now.mono_ms >= a->delete_due_ms;
+}
+
+static int delete_acknowledged(struct pk_agent *a, bool is_map_full) {
+    if (!is_delete_due(a, is_map_full)) {
+        return PK_OK;
+    }
+    const int err = pk_outbox_flush(&a->outbox, &a->batch);
+    a->delete_due_ms = err < 0 ? a->delete_due_ms : UINT64_MAX;
+    return err;
+}
+
 void pk_agent_journal(struct pk_agent *a) {
     struct pk_store_status status;
     a->port->store.status(a->port->store.ctx, &status);
@@ -504,7 +530,8 @@ void pk_agent_journal(struct pk_agent *a) {
     }
     pk_agent_learned_save(a, !status.is_map_full);
     /* What finds no room is written with the next batch. */
-    if (pk_outbox_flush(&a->outbox, &a->batch) < 0 || pk_replay_write(&a->gate.replay, &a->batch) < 0) {
+    const int replay_err = pk_replay_write(&a->gate.replay, &a->batch);
+    if (delete_acknowledged(a, status.is_map_full) < 0 || replay_err < 0) {
         a->counters.batch_full++;
     }
     make_room(a, &status);

@@ -123,6 +123,10 @@ PK_MUST_USE int pk_config_check(struct pk_config *c, const char *file, struct pk
  * is when the place is in no file: it came from the environment. Reads the files again, one at a time. */
 void pk_config_find(const struct pk_port_files *files, const char *path, const struct pk_config_place *place,
                     void *scratch, uint32_t scratch_bytes, struct pk_diag *diag);
+/* The same in the files of a folder whose names end so. */
+void pk_config_find_in(const struct pk_port_files *files, const char *dir, const char *suffix,
+                       const struct pk_config_place *place, void *scratch, uint32_t scratch_bytes,
+                       struct pk_diag *diag);
 /* "conf.d" beside a file. */
 void pk_config_dir(const char *path, char *out, uint32_t cap_bytes);
 /* All of it, from files: path, then the conf.d beside it, then the environment, then the check. scratch holds

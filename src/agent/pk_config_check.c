@@ -186,6 +186,18 @@ void pk_config_dir(const char *path, char *out, uint32_t cap_bytes) {
     pk_buf_puts(&b, "conf.d");
 }
 
+void pk_config_find_in(const struct pk_port_files *files, const char *dir, const char *suffix,
+                       const struct pk_config_place *place, void *scratch, uint32_t scratch_bytes,
+                       struct pk_diag *diag) {
+    struct search s = {.files = files,
+                       .place = place,
+                       .dir = dir,
+                       .scratch = scratch,
+                       .scratch_bytes = scratch_bytes,
+                       .diag = diag};
+    (void)files->list(files->ctx, dir, suffix, look_in_extra, &s);
+}
+
 void pk_config_find(const struct pk_port_files *files, const char *path, const struct pk_config_place *place,
                     void *scratch, uint32_t scratch_bytes, struct pk_diag *diag) {
     char dir[PK_CONFIG_PATH_BYTES];

@@ -18,11 +18,7 @@ uint32_t pk_crc32c(uint32_t crc, const void *p, size_t n) {
     return ~crc;
 }
 
-uint64_t pk_hash64_scramble(uint64_t v) {
-    v = (v ^ (v >> 30)) * 0xBF58476D1CE4E5B9u;
-    v = (v ^ (v >> 27)) * 0x94D049BB133111EBu;
-    return v ^ (v >> 31);
-}
+extern inline uint64_t pk_hash64_scramble(uint64_t v);
 
 uint64_t pk_hash64(const void *p, size_t n) {
     const uint8_t *bytes = p;

@@ -17,9 +17,7 @@ struct pk_str pk_str_make(const char *p, size_t n) {
     return (struct pk_str){p, (uint32_t)n};
 }
 
-bool pk_str_eq(struct pk_str a, struct pk_str b) {
-    return a.n == b.n && pk_is_same(a.p, b.p, a.n);
-}
+extern inline bool pk_str_eq(struct pk_str a, struct pk_str b);
 
 /* The word is not measured first: most comparisons end at the first byte. */
 bool pk_str_eq_c(struct pk_str a, const char *terminated) {
@@ -469,17 +467,28 @@ static uint32_t ascii_steps(struct pk_str s) {
     return at;
 }
 
-/* Eight a step: a top bit comes of a byte that has it, that is below the blank, or that is DEL. What a borrow
- * spoils lies above a byte that is none. */
+/* A top bit comes of a byte that has it, that is below the blank, or that is DEL. What a borrow spoils lies
+ * above a byte that is none. */
+static uint64_t odd_bytes(const char *p) {
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return (word | (word - ones * ' ') | (word + ones)) & ones << 7;
+}
+
+/* The last step of a text that is plain goes over bytes that were seen already. */
 uint32_t pk_text_plain_run(struct pk_str s) {
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
     uint32_t at = 0;
-    for (; s.n - at >= 8u; at += 8u) {
-        uint64_t word = 0;
-        memcpy(&word, s.p + at, sizeof word);
-        if (((word | (word - ones * ' ') | (word + ones)) & tops) != 0) {
+    for (; s.n - at >= 32u; at += 32u) {
+        const char *p = s.p + at;
+        if ((odd_bytes(p) | odd_bytes(p + 8) | odd_bytes(p + 16) | odd_bytes(p + 24)) != 0) {
             break;
         }
+    }
+    for (; s.n - at >= 8u && odd_bytes(s.p + at) == 0; at += 8u) {
+    }
+    if (s.n - at < 8u && s.n >= 8u && odd_bytes(s.p + s.n - 8u) == 0) {
+        return s.n;
     }
     while (at < s.n && s.p[at] >= ' ' && s.p[at] < 0x7F) {
         at++;

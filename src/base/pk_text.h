@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/pk_copy.h"
 #include "base/pk_err.h"
 
 /* A slice of somebody else's bytes; not terminated. p may be NULL only when n is 0. */
@@ -26,7 +27,9 @@ static inline bool pk_is_space(char c) {
 
 struct pk_str pk_str_of(const char *terminated);
 struct pk_str pk_str_make(const char *p, size_t n);
-bool pk_str_eq(struct pk_str a, struct pk_str b);
+inline bool pk_str_eq(struct pk_str a, struct pk_str b) {
+    return a.n == b.n && pk_is_same(a.p, b.p, a.n);
+}
 bool pk_str_eq_c(struct pk_str a, const char *terminated);
 /* ASCII case-insensitive. */
 bool pk_str_eq_nocase(struct pk_str a, const char *terminated);

@@ -129,11 +129,20 @@ int pk_ctl_recorded_lab(struct pk_ctl *c, const struct pk_ctl_rules *rules, stru
 
 /* ---- events ---- */
 
-static int fail_at(struct pk_ctl *c, const char *path, uint64_t line, const struct pk_event_error *error) {
+struct events {
+    struct pk_ctl *c;
+    const char *path;
+    const struct pk_ctl_input *in;
+    void (*take)(void *ctx, struct pk_event_in *event);
+    void *ctx;
+    uint64_t *bad_count; /* NULL: the first bad one ends it */
+};
+
+static void say_bad(const struct events *e, uint64_t line, const struct pk_event_error *error) {
     char text[512];
     struct pk_buf b;
     pk_buf_init(&b, text, sizeof text);
-    pk_buf_puts(&b, path);
+    pk_buf_puts(&b, e->path);
     pk_buf_putc(&b, ':');
     pk_buf_put_u64(&b, line);
     pk_buf_puts(&b, ": ");
@@ -142,68 +151,90 @@ static int fail_at(struct pk_ctl *c, const char *path, uint64_t line, const stru
         pk_buf_puts(&b, ": ");
     }
     pk_buf_puts(&b, error->message);
-    /* The words of the command were right; what the file says is not. */
-    (void)pk_ctl_fail(c, error->err, "{}", pk_buf_str(&b));
-    return PK_EXIT_FAILED;
+    (void)pk_ctl_fail(e->c, error->err, "{}", pk_buf_str(&b));
+}
+
+/* Exit code: the words of the command were right; what the file says is not. */
+static int bad(const struct events *e, uint64_t line, const struct pk_event_error *error) {
+    if (e->bad_count == NULL) {
+        say_bad(e, line, error);
+        return PK_EXIT_FAILED;
+    }
+    if (++*e->bad_count <= PK_CTL_BAD_SHOWN) {
+        say_bad(e, line, error);
+    } else if (*e->bad_count == PK_CTL_BAD_SHOWN + 1u) {
+        pk_ctl_text_puts(&e->c->err, "picketctl: and more bad events\n");
+    }
+    return 0;
 }
 
 static bool is_blank(struct pk_str s) {
     return pk_str_trim(s).n == 0;
 }
 
-static int take_lines(struct pk_ctl *c, const char *path, const struct pk_ctl_input *in,
-                      void (*take)(void *, struct pk_event_in *), void *ctx) {
-    struct pk_ctl_input_lines lines = {.in = in};
+static int take_lines(const struct events *e) {
+    struct pk_ctl_input_lines lines = {.in = e->in};
     struct pk_event_in event;
     struct pk_event_error error;
     struct pk_str line;
-    while (pk_ctl_input_next(&lines, &line)) {
+    int exit_code = 0;
+    while (exit_code == 0 && pk_ctl_input_next(&lines, &line)) {
         if (is_blank(line)) {
             continue;
         }
         if (pk_event_json_parse(line, &event, &error) != PK_OK) {
-            return fail_at(c, path, lines.line, &error);
+            exit_code = bad(e, lines.line, &error);
+        } else {
+            e->take(e->ctx, &event);
         }
-        take(ctx, &event);
     }
+    return exit_code;
+}
+
+/* The value is skipped as JSON first, so the next one begins behind it whatever is wrong with it as an event.
+ */
+static int take_element(const struct events *e, struct pk_str json, size_t at) {
+    struct pk_event_in event;
+    struct pk_event_error error;
+    if (pk_event_json_parse(json, &event, &error) != PK_OK) {
+        return bad(e, pk_ctl_input_line_at(e->in, at + error.at_byte), &error);
+    }
+    e->take(e->ctx, &event);
     return 0;
 }
 
-static int take_array(struct pk_ctl *c, const char *path, const struct pk_ctl_input *in,
-                      void (*take)(void *, struct pk_event_in *), void *ctx) {
+static int take_array(const struct events *e) {
+    const struct pk_ctl_input *in = e->in;
     struct pk_json_reader r;
     struct pk_json_token t;
-    struct pk_event_in event;
-    struct pk_event_error error;
+    int exit_code = 0;
     if (in->n > UINT32_MAX) {
-        return pk_ctl_fail(c, PK_E_TOO_BIG, "{} is larger than 4 GB: write JSON lines", pk_str_of(path));
+        return pk_ctl_fail(e->c, PK_E_TOO_BIG, "{} is larger than 4 GB: write JSON lines",
+                           pk_str_of(e->path));
     }
     pk_json_init(&r, in->p, (uint32_t)in->n);
     int err = pk_json_next(&r, &t); /* the opening bracket, seen before */
-    while (err == PK_OK && (err = pk_json_next(&r, &t)) == PK_OK && t.kind != PK_JSON_CLOSE) {
+    while (err == PK_OK && exit_code == 0 && (err = pk_json_next(&r, &t)) == PK_OK &&
+           t.kind != PK_JSON_CLOSE) {
         const uint32_t at = t.at_byte;
         err = pk_json_skip(&r, &t);
-        if (err == PK_OK &&
-            pk_event_json_parse(pk_str_make(in->p + at, r.at_byte - at), &event, &error) != PK_OK) {
-            return fail_at(c, path, pk_ctl_input_line_at(in, at + error.at_byte), &error);
-        }
-        if (err == PK_OK) {
-            take(ctx, &event);
-        }
+        exit_code = err == PK_OK ? take_element(e, pk_str_make(in->p + at, r.at_byte - at), at) : 0;
     }
-    err = err == PK_OK ? pk_json_next(&r, &t) : err;
-    error = (struct pk_event_error){.err = PK_E_BAD_MSG, .message = "not valid JSON"};
-    return err == PK_OK ? 0 : fail_at(c, path, pk_ctl_input_line_at(in, r.at_byte), &error);
+    err = err == PK_OK && exit_code == 0 ? pk_json_next(&r, &t) : err;
+    const struct pk_event_error error = {.err = PK_E_BAD_MSG, .message = "not valid JSON"};
+    return err == PK_OK ? exit_code : bad(e, pk_ctl_input_line_at(in, r.at_byte), &error);
 }
 
 int pk_ctl_recorded_events(struct pk_ctl *c, const char *path, const struct pk_ctl_input *in,
-                           void (*take)(void *ctx, struct pk_event_in *event), void *ctx) {
+                           void (*take)(void *ctx, struct pk_event_in *event), void *ctx,
+                           uint64_t *bad_count) {
+    const struct events e = {
+        .c = c, .path = path, .in = in, .take = take, .ctx = ctx, .bad_count = bad_count};
     size_t at = 0;
     while (at < in->n && strchr(" \t\r\n", in->p[at]) != NULL && in->p[at] != '\0') {
         at++;
     }
-    return at < in->n && in->p[at] == '[' ? take_array(c, path, in, take, ctx)
-                                          : take_lines(c, path, in, take, ctx);
+    return at < in->n && in->p[at] == '[' ? take_array(&e) : take_lines(&e);
 }
 
 /* ---- output ---- */

@@ -33,10 +33,14 @@ struct pk_ctl_patterns {
 /* Exit code; a failure is said as file:line:column: message. */
 int pk_ctl_recorded_patterns(struct pk_ctl *c, struct pk_ctl_patterns *out);
 
-/* Calls take() for each event of JSON lines or of one array. Exit code; the first bad one is said as
- * file:line: message, and nothing behind it is read. */
+/* Calls take() for each event of JSON lines or of one array. Bad ones are said as file:line: message.
+ * bad_count NULL: the first one is the last that is read, exit code PK_EXIT_FAILED. Else they are passed over
+ * and counted there, PK_CTL_BAD_SHOWN of them are said, and the exit code is 0; only of an array that ends in
+ * what is no JSON nothing more can be read. */
+enum { PK_CTL_BAD_SHOWN = 20 };
 int pk_ctl_recorded_events(struct pk_ctl *c, const char *path, const struct pk_ctl_input *in,
-                           void (*take)(void *ctx, struct pk_event_in *event), void *ctx);
+                           void (*take)(void *ctx, struct pk_event_in *event), void *ctx,
+                           uint64_t *bad_count);
 
 /* The event as replay reads it. */
 void pk_ctl_recorded_event(struct pk_json_writer *w, const char *key, const struct pk_event_in *e);

@@ -19,7 +19,7 @@ struct replay {
     struct pk_logevent_once once;
     struct pk_ctl_patterns patterns;
     struct pk_event_in event, copy;
-    uint64_t event_count, pattern_count, partial_count;
+    uint64_t event_count, bad_count, pattern_count, partial_count;
     char json[512];
 };
 
@@ -110,6 +110,7 @@ static void put_summary(struct replay *r, bool is_log) {
     pk_ctl_text_puts(err, ": ");
     pk_ctl_text_put_u64(err, r->event_count);
     pk_ctl_text_puts(err, " events");
+    put_count(r, r->bad_count, "bad events passed over", false);
     if (is_log) {
         put_count(r, r->reader.line_count, "lines", true);
         for (unsigned i = 0; i < PK_LOG_FORMAT_COUNT; i++) {
@@ -225,11 +226,11 @@ static int run(struct replay *r) {
     if (is_log) {
         take_log(r);
     } else {
-        exit_code = pk_ctl_recorded_events(r->c, r->path, &r->input, give, r);
+        exit_code = pk_ctl_recorded_events(r->c, r->path, &r->input, give, r, &r->bad_count);
     }
     pk_ctl_input_close(&r->input);
     if (exit_code != 0 || r->lab == NULL) {
-        return exit_code;
+        return exit_code != 0 || r->bad_count == 0 ? exit_code : PK_EXIT_FAILED;
     }
     pk_ctl_lab_finish(r->lab);
     if (r->with != NULL) {
@@ -239,7 +240,10 @@ static int run(struct replay *r) {
         put_incidents(r);
     }
     put_summary(r, is_log);
-    return r->lab->is_short ? pk_ctl_fail(r->c, PK_E_FULL, "out of memory", pk_str_make(NULL, 0)) : 0;
+    if (r->lab->is_short) {
+        return pk_ctl_fail(r->c, PK_E_FULL, "out of memory", pk_str_make(NULL, 0));
+    }
+    return r->bad_count > 0 ? PK_EXIT_FAILED : 0; /* what is shown is not of the whole file */
 }
 
 int pk_ctl_do_replay(struct pk_ctl *c) {

@@ -107,7 +107,7 @@ static int run(struct test_rule *t, struct pk_ctl_rules *rules) {
     if (exit_code != 0) {
         return exit_code;
     }
-    exit_code = pk_ctl_recorded_events(c, path, &input, give, t);
+    exit_code = pk_ctl_recorded_events(c, path, &input, give, t, NULL);
     pk_ctl_input_close(&input);
     if (exit_code == 0) {
         show(t);

@@ -12,12 +12,22 @@ struct count_state {
     uint64_t times[];    /* ordered, N of them */
 };
 
+/* Where exact counting ends, the message says how to go on. */
+static int read_number(struct pk_rule_cursor *c, bool is_clear, uint32_t *out) {
+    uint64_t more = 0;
+    const struct pk_str got = pk_rule_peek(c);
+    if (!is_clear && pk_parse_u64(got, &more) == PK_OK && more > PK_RULE_COUNT_MAX) {
+        return pk_rule_fail(c, c->at, "{} is outside 1 .. 64; for more: rate > N per T", got);
+    }
+    return pk_rule_read_integer(c, 1, PK_RULE_COUNT_MAX, out);
+}
+
 static int read_count(struct pk_rule_cursor *c, struct pk_rule *r, struct pk_rule_cond *cond) {
     const bool is_clear = cond == &r->clear;
     uint32_t count = 0;
     int err = pk_rule_read_inner(c, r, &cond->term_first, &cond->term_count);
     err = err != PK_OK ? err : pk_rule_expect(c, is_clear ? "<" : ">=");
-    err = err != PK_OK ? err : pk_rule_read_integer(c, 1, PK_RULE_COUNT_MAX, &count);
+    err = err != PK_OK ? err : read_number(c, is_clear, &count);
     err = err != PK_OK ? err : pk_rule_expect(c, "in");
     err = err != PK_OK ? err : pk_rule_read_span(c, &cond->within_ms);
     cond->count = (uint16_t)count;

@@ -4,7 +4,7 @@
 
 #include "base/pk_assert.h"
 
-enum { COUNT_DEFAULT = 5, WINDOW_DEFAULT_MS = 300000, WHEN_BYTES = 160 };
+enum { COUNT_DEFAULT = 5, WINDOW_DEFAULT_MS = 300000, WHEN_BYTES = 160, COUNT_MAX = 1000000000 };
 
 /* Which events an incident type stands for. The type, '=', and the globs of `type`; nothing: any event. */
 const char PK_RULE_ALIAS_TEXT[] = "custom=\n"
@@ -250,18 +250,23 @@ static int put_window(const struct pk_rule_alias *a, const char *word, bool is_n
     return PK_OK;
 }
 
+/* More than a ring of times holds is a rate, which needs no run and no sources. */
 static int put_count(const struct pk_rule_alias *a, struct pk_str type, uint64_t fallback, struct pk_buf *b) {
+    const uint64_t most = is_consecutive(a) ? PK_RULE_COUNT_MAX : COUNT_MAX;
     uint64_t count = fallback;
     if (a->threshold != NULL &&
-        (pk_parse_u64(a->threshold->value, &count) != PK_OK || count < 1 || count > PK_RULE_COUNT_MAX)) {
-        return fail(a, a->threshold, 0, "expected a whole number from 1 to 64, not '{}'",
+        (pk_parse_u64(a->threshold->value, &count) != PK_OK || count < 1 || count > most)) {
+        return fail(a, a->threshold, 0,
+                    is_consecutive(a) ? "expected a whole number from 1 to 64, not '{}'"
+                                      : "expected a whole number from 1 to 1000000000, not '{}'",
                     a->threshold->value);
     }
-    pk_buf_puts(b, "count");
+    const bool is_rate = count > PK_RULE_COUNT_MAX;
+    pk_buf_puts(b, is_rate ? "rate" : "count");
     const int err = put_counted(a, type, b);
-    pk_buf_puts(b, " >= ");
-    pk_buf_put_u64(b, count);
-    return err != PK_OK ? err : put_window(a, " in ", true, b);
+    pk_buf_puts(b, is_rate ? " > " : " >= ");
+    pk_buf_put_u64(b, is_rate ? count - 1u : count);
+    return err != PK_OK ? err : put_window(a, is_rate ? " per " : " in ", true, b);
 }
 
 static int put_value(const struct pk_rule_alias *a, struct pk_buf *b) {

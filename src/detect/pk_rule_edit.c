@@ -72,7 +72,7 @@ static struct pk_str whole_limit(struct pk_str s, struct pk_str first, uint32_t 
 }
 
 static void find_numbers(struct pk_str s, struct numbers *out) {
-    static const char *const SPANS[] = {"in", "within", "for"}; /* the first of them that is there */
+    static const char *const SPANS[] = {"in", "within", "else", "for"}; /* the first of them that is there */
     uint32_t best = PK_COUNT_OF(SPANS), at = 0;
     struct pk_str token;
     *out = (struct numbers){.limit_count = 0};

@@ -367,6 +367,12 @@ static int read_components(struct section *s) {
                             "'min_components' cannot be combined with 'by' or 'across'",
                             pk_str_make(NULL, 0));
     }
+    if (has(s, KEY_THRESHOLD) && r->when.kind == PK_COND_RATE) {
+        return pk_rule_fail(
+            cursor(s, KEY_MIN_COMPONENTS), 0,
+            "'min_components' needs a threshold of at most 64: more are counted for one source",
+            pk_str_make(NULL, 0));
+    }
     r->across = (uint8_t)least;
     r->group = PK_GROUP_ALL;
     return PK_OK;

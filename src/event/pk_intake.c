@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_copy.h"
 #include "base/pk_hash.h"
 #include "base/pk_zero.h"
 
@@ -154,8 +155,8 @@ static void fill(struct pk_intake *in, const struct pk_event_in *e, uint16_t typ
     }
     out->text_bytes = e->message_bytes;
     out->field_bytes = e->field_bytes;
-    out->text_ref = pk_textring_put(&in->text, pk_str_make(e->message, e->message_bytes),
-                                    pk_str_make((const char *)e->fields, e->field_bytes));
+    out->text_ref = pk_textring_put(&in->text, (struct pk_str){e->message, e->message_bytes},
+                                    (struct pk_str){(const char *)e->fields, e->field_bytes});
 }
 
 /* The inlet's own bucket: strangers who name themselves anew with each line share it. An event of the inlet
@@ -185,15 +186,6 @@ static int refuse_type(struct pk_intake *in, const struct pk_event_in *e, uint16
     return refuse(in, source_id, PK_LOSS_TYPE_TABLE, now_ms, PK_E_FULL);
 }
 
-/* Of few bytes: walking them costs less than a call that measures by words. */
-static struct pk_str short_name(const char *terminated) {
-    uint32_t n = 0;
-    while (terminated[n] != '\0') {
-        n++;
-    }
-    return (struct pk_str){terminated, n};
-}
-
 int pk_intake_offer(struct pk_intake *in, const struct pk_event_in *e, const struct pk_intake_clock *clock,
                     uint32_t *out_number) {
     *out_number = 0;
@@ -203,7 +195,7 @@ int pk_intake_offer(struct pk_intake *in, const struct pk_event_in *e, const str
     if (pass_inlet(in, e, now_ms) != PK_OK) {
         return PK_E_RATE;
     }
-    const struct pk_str name = short_name(e->source);
+    const struct pk_str name = {e->source, pk_find_byte(e->source, sizeof e->source, '\0')};
     const int source =
         e->is_foreign ? pk_sources_intern_foreign(&in->sources, name) : pk_sources_intern(&in->sources, name);
     if (source == PK_E_FULL) {
@@ -221,7 +213,7 @@ int pk_intake_offer(struct pk_intake *in, const struct pk_event_in *e, const str
     if (in->count >= PK_LIMIT_INTAKE_EVENTS) {
         return refuse(in, source_id, PK_LOSS_INTAKE_FULL, now_ms, PK_E_FULL);
     }
-    const struct pk_str type_name = short_name(e->type);
+    const struct pk_str type_name = {e->type, pk_find_byte(e->type, sizeof e->type, '\0')};
     const int type = e->is_type_foreign ? pk_types_intern_foreign(&in->types, type_name)
                                         : pk_types_intern(&in->types, type_name);
     if (type < 0) {

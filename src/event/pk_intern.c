@@ -28,10 +28,6 @@ static struct table of_types(struct pk_types *t) {
 /* Bit per byte: A-Z a-z 0-9 _ . : @ - */
 static const uint32_t NAME_BYTES[256 / 32] = {0, 0x07FF6000u, 0x87FFFFFFu, 0x07FFFFFEu};
 
-bool pk_intern_is_name_byte(uint8_t c) {
-    return (NAME_BYTES[c / 32u] >> (c % 32u) & 1u) != 0;
-}
-
 bool pk_intern_is_name(struct pk_str s) {
     if (s.n == 0 || s.n >= PK_EVENT_TYPE_BYTES) {
         return false;
@@ -140,7 +136,7 @@ void pk_types_init(struct pk_types *t) {
 
 int pk_types_intern(struct pk_types *t, struct pk_str name) {
     const struct table table = of_types(t);
-    const int id = intern(&table, name, true);
+    const int known = pk_types_find(t, name), id = known >= 0 ? known : intern(&table, name, true);
     if (id >= 0 && t->names[id].is_foreign) { /* one of ours now */
         t->names[id].is_foreign = false;
         t->foreign_count--;
@@ -157,6 +153,17 @@ int pk_types_intern_foreign(struct pk_types *t, struct pk_str name) {
         t->foreign_count++;
     }
     return id;
+}
+
+/* The newest first: behind none of them another name went on, so its slot was free before. */
+void pk_types_cut(struct pk_types *t, uint32_t count) {
+    while (t->count > count) {
+        struct pk_name *name = &t->names[--t->count];
+        const struct pk_str text = pk_str_make(name->text, name->n);
+        t->slots[probe(t->names, t->slots, PK_LIMIT_TYPES * 2u, text, name->hash)] = PK_INTERN_NONE;
+        t->foreign_count -= name->is_foreign ? 1u : 0u;
+        memset(name, 0, sizeof *name);
+    }
 }
 
 int pk_types_find(const struct pk_types *t, struct pk_str name) {

@@ -65,6 +65,8 @@ void pk_types_init(struct pk_types *t);
 PK_MUST_USE int pk_types_intern(struct pk_types *t, struct pk_str name);
 /* The same for a name that a sender chose; PK_E_FULL as well when the part of the foreign ones is full. */
 PK_MUST_USE int pk_types_intern_foreign(struct pk_types *t, struct pk_str name);
+/* Forgets the newest until `count` are left: names interned on trial, which no event had yet. */
+void pk_types_cut(struct pk_types *t, uint32_t count);
 /* Id or PK_E_NOT_FOUND. */
 PK_MUST_USE int pk_types_find(const struct pk_types *t, struct pk_str name);
 /* Terminated; "" for an id that is not in use. */
@@ -85,7 +87,6 @@ PK_MUST_USE int pk_sources_find(const struct pk_sources *s, struct pk_str name);
 const char *pk_sources_name(const struct pk_sources *s, uint16_t id);
 /* NULL for an id that is not in use. */
 struct pk_source *pk_sources_state(struct pk_sources *s, uint16_t id);
-/* The form of type and source names, and the bytes they are made of. */
+/* The form of type and source names. */
 bool pk_intern_is_name(struct pk_str s);
-bool pk_intern_is_name_byte(uint8_t c);
 #endif

@@ -7,7 +7,9 @@
 #include "base/pk_hash.h"
 
 static const struct pk_str IP = {"ip", 2}, PROGRAM = {"program", 7}, PATTERN = {"pattern", 7},
-                           HOST = {"host", 4};
+                           HOST = {"host", 4}, VALUE = {"value", 5},
+                           ERROR = {PK_LOGEVENT_ERROR, sizeof PK_LOGEVENT_ERROR - 1u},
+                           NOTHING = {PK_LOGEVENT_NONE, sizeof PK_LOGEVENT_NONE - 1u};
 
 struct context {
     const struct pk_patterns *patterns; /* that know the line; NULL: none does */
@@ -28,38 +30,35 @@ static struct pk_str field_of(const struct context *c, struct pk_str name) {
                                     : (struct pk_str){NULL, 0};
 }
 
-/* Names are of few characters; others become '_'. */
+/* Names are of few characters (pk_intern_is_name); others become '_'. */
+static const char NAME_BYTES[256 + 1] = "_____________________________________________-._0123456789:_____"
+                                        "@ABCDEFGHIJKLMNOPQRSTUVWXYZ______abcdefghijklmnopqrstuvwxyz_____"
+                                        "________________________________________________________________"
+                                        "________________________________________________________________";
+
 static void put_name(struct pk_buf *b, struct pk_str s) {
-    if (s.n == 0) {
-        return;
-    }
     const uint32_t room = b->cap_bytes - b->n - 1u;
     const uint32_t n = s.n < room ? s.n : room;
     char *to = b->p + b->n;
-    if (pk_intern_is_name(s) && n == s.n) {
-        pk_copy(to, s.p, n);
-        to[n] = '\0';
-        b->n += n;
-        return;
-    }
     for (uint32_t i = 0; i < n; i++) {
-        to[i] = pk_intern_is_name_byte((uint8_t)s.p[i]) ? s.p[i] : '_';
+        to[i] = NAME_BYTES[(uint8_t)s.p[i]];
     }
     to[n] = '\0';
     b->n += n;
 }
 
-/* Foreign is a source with anything in it but the program: who writes the line may fill in what he likes. */
+/* Foreign is every source that the line has a say in, its program too: any local process may write a line,
+ * and names itself. */
 static void put_source(const struct context *c, struct pk_str template, struct pk_event_in *out) {
     struct pk_pattern_piece piece;
     struct pk_buf b;
     bool is_missing = template.n == 0;
     pk_buf_init(&b, out->source, sizeof out->source);
-    while (pk_pattern_piece_next(&template, &piece) == PK_OK) {
+    while (pk_pattern_piece_known(&template, &piece)) {
         if (piece.has_field) {
             const struct pk_str value = field_of(c, piece.name);
             is_missing = is_missing || value.n == 0;
-            out->is_foreign = out->is_foreign || !pk_str_eq_c(piece.name, "program");
+            out->is_foreign = true;
             put_name(&b, value);
         }
         put_name(&b, piece.literal);
@@ -67,7 +66,7 @@ static void put_source(const struct context *c, struct pk_str template, struct p
     if (!is_missing && b.n > 0) {
         return;
     }
-    out->is_foreign = c->line->program.n == 0 && c->line->host.n > 0;
+    out->is_foreign = c->line->program.n > 0 || c->line->host.n > 0;
     pk_buf_init(&b, out->source, sizeof out->source);
     put_name(&b, c->line->program.n > 0 ? c->line->program : c->line->host);
     if (b.n == 0) {
@@ -145,8 +144,8 @@ static void put_fields(const struct context *c, struct pk_str pattern_id, struct
      */
     for (uint32_t i = 0; i < c->fields.count && i < PK_PATTERN_FIELDS_MAX; i++) {
         const struct pk_pattern_field *f = &c->fields.items[i];
-        const bool is_number = pk_str_eq_c(f->name, "value");
-        has_ip = has_ip || pk_str_eq_c(f->name, "ip");
+        const bool is_number = pk_str_eq(f->name, VALUE);
+        has_ip = has_ip || pk_str_eq(f->name, IP);
         put_field(&k, is_plain, f->name, f->value, is_number ? PK_FIELD_NUMBER : PK_FIELD_STRING);
     }
     if (!has_ip) {
@@ -217,9 +216,13 @@ int pk_logevent_make(const struct pk_patterns_tables *tables, const struct pk_lo
                      struct pk_logevent_pattern *out_pattern) {
     static const struct pk_pattern UNKNOWN = {.severity = PK_SEV_COUNT};
     static const char NO_TEXT[] = "";
-    struct context c = {.text = NO_TEXT, .line = line};
+    struct context c; /* the fields are for pk_patterns_find */
     const struct pk_pattern *p = &UNKNOWN;
-    struct pk_str event = pk_str_of(PK_LOGEVENT_ERROR);
+    struct pk_str event = ERROR;
+    c.patterns = NULL;
+    c.text = NO_TEXT;
+    c.line = line;
+    c.fields.count = 0;
     const int row = find(tables, &c);
     *out_pattern = (struct pk_logevent_pattern){.table = c.patterns, .row = row >= 0 ? (uint32_t)row : 0};
     if (row < 0 && (!line->has_severity || line->severity < PK_SEV_HIGH)) {
@@ -230,7 +233,7 @@ int pk_logevent_make(const struct pk_patterns_tables *tables, const struct pk_lo
         p = &c.patterns->patterns[c.patterns->rows[row].pattern];
         event = pk_pattern_ref_str(c.text, p->event);
     }
-    if (pk_str_eq_c(event, PK_LOGEVENT_NONE)) {
+    if (pk_str_eq(event, NOTHING)) {
         return PK_E_NOT_FOUND;
     }
     /* Field by field: the struct is 2.6 KB, and a line of a log is soon told. */

@@ -511,7 +511,9 @@ static bool take_klog_letter(struct pk_str s, struct pk_logline *out) {
 
 /* key=value key="value": the level stands among the first ones, in front of the text. */
 static bool take_logfmt_level(struct pk_str s, struct pk_logline *out) {
-    if (!is_one_of(s.p[0], "lstrc") || memchr(s.p, '=', s.n < 10u ? s.n : 10u) == NULL) {
+    const char first = s.p[0];
+    const bool may_be = first == 'l' || first == 's' || first == 't' || first == 'r' || first == 'c';
+    if (!may_be || memchr(s.p, '=', s.n < 10u ? s.n : 10u) == NULL) {
         return false;
     }
     for (uint32_t i = 0; i < 8u && s.n > 0; i++) {

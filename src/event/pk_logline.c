@@ -310,9 +310,10 @@ static void take_access_message(struct pk_logline *out) {
     if (!pk_is_digit(first) && first != ':' && (first < 'a' || first > 'f')) {
         return; /* no address begins with it */
     }
-    const char *blank = memchr(line.p, ' ', line.n < 46u ? line.n : 46u);
-    rest = blank != NULL ? behind(line, (uint32_t)(blank - line.p)) : line;
-    const uint32_t n = pk_str_starts(rest, " - ") ? access_time(line, &inner, &t) : 0;
+    const uint32_t most = line.n < 46u ? line.n : 46u, blank = pk_find_byte(line.p, most, ' ');
+    rest = behind(line, blank < most ? blank : 0);
+    const bool is_access = rest.n > 1u && rest.p[1] == '-' && pk_str_starts(rest, " - ");
+    const uint32_t n = is_access ? access_time(line, &inner, &t) : 0;
     if (n > 0) {
         out->format = PK_LOG_FORMAT_ACCESS;
         out->ip = (struct pk_str){line.p, line.n - rest.n};
@@ -476,7 +477,9 @@ void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_log
     while (line.n > 0 && line.p[0] == '\0') {
         line = behind(line, 1);
     }
-    line = pk_str_starts(line, "\xEF\xBB\xBF") ? behind(line, 3) : line;
+    if (!out->is_plain && pk_str_starts(line, "\xEF\xBB\xBF")) {
+        line = behind(line, 3);
+    }
     out->message = line;
     out->format = PK_LOG_FORMAT_PLAIN;
     const bool is_taken = line.n > 0 && take_form(r, line, out);

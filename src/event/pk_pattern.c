@@ -5,9 +5,7 @@
 #include "base/pk_assert.h"
 #include "base/pk_copy.h"
 
-struct pk_str pk_pattern_ref_str(const char *text, struct pk_pattern_ref ref) {
-    return (struct pk_str){text + ref.at, ref.n};
-}
+extern inline struct pk_str pk_pattern_ref_str(const char *text, struct pk_pattern_ref ref);
 
 static bool is_field_letter(char c) {
     return (c >= 'a' && c <= 'z') || c == '_';
@@ -42,6 +40,8 @@ int pk_pattern_piece_next(struct pk_str *rest, struct pk_pattern_piece *out) {
     *rest = (struct pk_str){at, (uint32_t)(end - at)};
     return PK_OK;
 }
+
+extern inline bool pk_pattern_piece_known(struct pk_str *rest, struct pk_pattern_piece *out);
 
 /* As pk_pattern_piece_next cuts it, without the pieces. */
 struct pk_str pk_pattern_anchor(struct pk_str match) {
@@ -80,7 +80,7 @@ static char lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
-static bool is_literal_at(struct pk_str message, uint32_t at, struct pk_str literal) {
+bool pk_pattern_is_at(struct pk_str message, uint32_t at, struct pk_str literal) {
     if (literal.n > message.n - at) {
         return false;
     }
@@ -113,13 +113,11 @@ static bool is_word_byte(char c) {
 enum field_kind { FIELD_ANY, FIELD_IP, FIELD_VALUE, FIELD_TEXT };
 
 static enum field_kind kind_of(struct pk_str name) {
-    if (name.n != 2u && name.n != 4u && name.n != 5u) {
-        return FIELD_ANY;
-    }
-    return pk_str_eq_c(name, "ip")      ? FIELD_IP
-           : pk_str_eq_c(name, "value") ? FIELD_VALUE
-           : pk_str_eq_c(name, "text")  ? FIELD_TEXT
-                                        : FIELD_ANY;
+    static const struct pk_str IP = {"ip", 2}, VALUE = {"value", 5}, TEXT = {"text", 4};
+    return pk_str_eq(name, IP)      ? FIELD_IP
+           : pk_str_eq(name, VALUE) ? FIELD_VALUE
+           : pk_str_eq(name, TEXT)  ? FIELD_TEXT
+                                    : FIELD_ANY;
 }
 
 static bool is_field_byte(enum field_kind kind, char c) {
@@ -153,6 +151,24 @@ static bool is_good(enum field_kind kind, struct pk_str value) {
     return kind != FIELD_VALUE || pk_parse_double(value, &number) == PK_OK;
 }
 
+/* How far behind `at` the literal begins, at most `most` bytes; UINT32_MAX = it does not. */
+static uint32_t literal_in(struct pk_str message, uint32_t at, uint32_t most, struct pk_str literal) {
+    const uint32_t left = message.n - at - literal.n, places = 1u + (left < most ? left : most);
+    const char small = lower(literal.p[0]);
+    const bool is_letter = small >= 'a' && small <= 'z';
+    for (uint32_t n = 0; n < places; n++) {
+        if (!is_letter) {
+            n += pk_find_byte(message.p + at + n, places - n, small);
+        } else if (lower(message.p[at + n]) != small) {
+            continue;
+        }
+        if (n < places && pk_pattern_is_at(message, at + n, literal)) {
+            return n;
+        }
+    }
+    return UINT32_MAX;
+}
+
 /* Length of the field at `at` with `literal` behind it; UINT32_MAX = it does not fit. */
 static uint32_t field_length(struct pk_str message, uint32_t at, enum field_kind kind,
                              struct pk_str literal) {
@@ -160,20 +176,7 @@ static uint32_t field_length(struct pk_str message, uint32_t at, enum field_kind
     const uint32_t most = left < PK_PATTERN_GAP_BYTES_MAX ? left : PK_PATTERN_GAP_BYTES_MAX;
     uint32_t n = 0;
     if (kind == FIELD_ANY && literal.n > 0) {
-        if (literal.n > left) {
-            return UINT32_MAX;
-        }
-        const char small = lower(literal.p[0]);
-        const char large = small >= 'a' && small <= 'z' ? (char)(small - ('a' - 'A')) : small;
-        const char *start = message.p + at, *byte = start;
-        const char *end = start + (left - literal.n < most ? left - literal.n : most);
-        for (; byte <= end; byte++) {
-            if ((*byte == small || *byte == large) &&
-                is_literal_at(message, at + (uint32_t)(byte - start), literal)) {
-                return (uint32_t)(byte - start);
-            }
-        }
-        return UINT32_MAX;
+        return literal.n > left ? UINT32_MAX : literal_in(message, at, most, literal);
     }
     bool has_dot = false;
     while (n < most && is_field_byte(kind, message.p[at + n])) {
@@ -189,16 +192,16 @@ static uint32_t field_length(struct pk_str message, uint32_t at, enum field_kind
         n--;
     }
     /* "2001:db8::1:4711" when a colon is what stands behind the address. */
-    while (n > 1u && kind == FIELD_IP && !is_literal_at(message, at + n, literal)) {
+    while (n > 1u && kind == FIELD_IP && !pk_pattern_is_at(message, at + n, literal)) {
         n--;
     }
-    return is_literal_at(message, at + n, literal) ? n : UINT32_MAX;
+    return pk_pattern_is_at(message, at + n, literal) ? n : UINT32_MAX;
 }
 
 static bool walk_forward(struct pk_str rest, struct pk_str message, uint32_t at,
                          struct pk_pattern_fields *out) {
     struct pk_pattern_piece piece;
-    while (pk_pattern_piece_next(&rest, &piece) == PK_OK) {
+    while (pk_pattern_piece_known(&rest, &piece)) {
         const enum field_kind kind = kind_of(piece.name);
         const uint32_t n = field_length(message, at, kind, piece.literal);
         if (n == UINT32_MAX || !is_good(kind, (struct pk_str){message.p + at, n})) {
@@ -217,7 +220,7 @@ static uint32_t field_start(struct pk_str message, uint32_t end, enum field_kind
     uint32_t at = end;
     if (kind == FIELD_ANY && literal.n > 0) {
         for (; at >= least && at >= literal.n; at--) {
-            if (is_literal_at((struct pk_str){message.p, end}, at - literal.n, literal)) {
+            if (pk_pattern_is_at((struct pk_str){message.p, end}, at - literal.n, literal)) {
                 return at;
             }
         }
@@ -226,7 +229,7 @@ static uint32_t field_start(struct pk_str message, uint32_t end, enum field_kind
     while (at > least && is_field_byte(kind, message.p[at - 1u])) {
         at--;
     }
-    const bool fits = at >= literal.n && is_literal_at(message, at - literal.n, literal);
+    const bool fits = at >= literal.n && pk_pattern_is_at(message, at - literal.n, literal);
     return fits ? at : UINT32_MAX;
 }
 
@@ -237,7 +240,7 @@ static bool walk_back(struct pk_str head, bool is_at_start, struct pk_str messag
     struct pk_str rest = head;
     struct pk_pattern_piece piece, pieces[PK_PATTERN_FIELDS_MAX + 2];
     uint32_t count = 0;
-    while (count < PK_COUNT_OF(pieces) && pk_pattern_piece_next(&rest, &piece) == PK_OK) {
+    while (count < PK_COUNT_OF(pieces) && pk_pattern_piece_known(&rest, &piece)) {
         pieces[count++] = piece;
     }
     /* The last piece's literal is the anchor, which stands behind `head`. */
@@ -263,16 +266,17 @@ static inline bool walk(struct pk_str match, struct pk_str anchor, bool is_at_st
     const uint32_t head_bytes = (uint32_t)(anchor.p - match.p);
     const uint32_t tail_at = head_bytes + anchor.n;
     out->count = 0;
-    PK_ASSERT(at <= message.n);
-    return is_literal_at(message, at, anchor) &&
-           (head_bytes > 0 ? walk_back((struct pk_str){match.p, head_bytes}, is_at_start, message, at, out)
+    PK_ASSERT(at <= message.n && anchor.n <= message.n - at);
+    return (head_bytes > 0 ? walk_back((struct pk_str){match.p, head_bytes}, is_at_start, message, at, out)
                            : !is_at_start || at == 0) &&
            walk_forward((struct pk_str){match.p + tail_at, match.n - tail_at}, message, at + anchor.n, out);
 }
 
 bool pk_pattern_walk(struct pk_str match, bool is_at_start, struct pk_str message, uint32_t at,
                      struct pk_pattern_fields *out) {
-    return walk(match, pk_pattern_anchor(match), is_at_start, message, at, out);
+    const struct pk_str anchor = pk_pattern_anchor(match);
+    out->count = 0;
+    return pk_pattern_is_at(message, at, anchor) && walk(match, anchor, is_at_start, message, at, out);
 }
 
 bool pk_pattern_walk_row(const char *text, const struct pk_pattern_row *row, struct pk_str message,

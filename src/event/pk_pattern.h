@@ -48,7 +48,9 @@ struct pk_pattern_book {
     char *text;
     uint32_t pattern_count, pattern_cap, row_count, row_cap, text_bytes, text_cap; /* text_cap <= 65536 */
 };
-struct pk_str pk_pattern_ref_str(const char *text, struct pk_pattern_ref ref);
+inline struct pk_str pk_pattern_ref_str(const char *text, struct pk_pattern_ref ref) {
+    return (struct pk_str){text + ref.at, ref.n};
+}
 
 /* One piece of a text: a field, then the literal behind it. */
 struct pk_pattern_piece {
@@ -59,10 +61,36 @@ struct pk_pattern_piece {
 /* Cuts the next piece off *rest. PK_OK; PK_E_NOT_FOUND at the end; PK_E_BAD_FIELD (brace not closed, or a
  * name that is not [a-z_]). */
 PK_MUST_USE int pk_pattern_piece_next(struct pk_str *rest, struct pk_pattern_piece *out);
+/* The same of a text that was found good when it was parsed; false at the end. */
+inline bool pk_pattern_piece_known(struct pk_str *rest, struct pk_pattern_piece *out) {
+    const char *at = rest->p, *end = at + rest->n, *name = NULL;
+    if (at == end) {
+        return false;
+    }
+    out->has_field = *at == '{';
+    if (out->has_field) {
+        name = ++at;
+        while (*at != '}') {
+            at++;
+        }
+        at++;
+    }
+    out->name = (struct pk_str){name, out->has_field ? (uint32_t)(at - 1 - name) : 0};
+    const char *literal = at;
+    while (at < end && *at != '{') {
+        at++;
+    }
+    out->literal = (struct pk_str){literal, (uint32_t)(at - literal)};
+    *rest = (struct pk_str){at, (uint32_t)(end - at)};
+    return true;
+}
 /* The literal that is searched for: the longest, the first of equal ones; empty when there is none. */
 struct pk_str pk_pattern_anchor(struct pk_str match);
 /* The same for a row, which knows it. */
 struct pk_str pk_pattern_row_anchor(const char *text, const struct pk_pattern_row *row);
+
+/* Whether the literal stands there; ASCII letters match in both cases. at <= message.n. */
+bool pk_pattern_is_at(struct pk_str message, uint32_t at, struct pk_str literal);
 
 struct pk_pattern_field {
     struct pk_str name, value; /* into the pattern's and the message's text */
@@ -77,6 +105,7 @@ struct pk_pattern_fields {
  * follows. */
 bool pk_pattern_walk(struct pk_str match, bool is_at_start, struct pk_str message, uint32_t at,
                      struct pk_pattern_fields *out);
+/* The same for a row whose anchor does stand there. */
 bool pk_pattern_walk_row(const char *text, const struct pk_pattern_row *row, struct pk_str message,
                          uint32_t at, struct pk_pattern_fields *out);
 /* Empty when there is no such field. */

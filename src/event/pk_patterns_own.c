@@ -33,7 +33,7 @@ int pk_patterns_own_add(struct pk_patterns_own *o, const char *file, struct pk_s
 void pk_patterns_use(struct pk_patterns_use *u, struct pk_patterns_own *own) {
     const struct pk_patterns *shipped = &PK_SHIPPED_PATTERNS;
     const struct pk_pattern_book book = book_of(own);
-    pk_patterns_chain(&u->chains, &book, &u->own);
+    pk_patterns_build_few(&u->few, &book, &u->own);
     u->is_replacing = false;
     pk_bitset_clear_all(u->shipped.bits, PK_PATTERNS_MAX);
     for (uint32_t i = 0; i < shipped->pattern_count; i++) {

@@ -25,7 +25,7 @@ PK_MUST_USE int pk_patterns_own_add(struct pk_patterns_own *o, const char *file,
  * operator has by the same id. Belongs to the caller; points into `own` and itself, so it is not copied. */
 struct pk_patterns_use {
     struct pk_patterns own;
-    struct pk_patterns_chains chains;
+    struct pk_patterns_few few;
     struct pk_patterns_set shipped; /* those that count */
     bool is_replacing;              /* not all of them do */
 };

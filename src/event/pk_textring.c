@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "base/pk_assert.h"
-#include "base/pk_copy.h"
 #include "base/pk_zero.h"
 
 _Static_assert((PK_LIMIT_TEXT_RING_BYTES & (PK_LIMIT_TEXT_RING_BYTES - 1u)) == 0u, "positions wrap by mask");
@@ -56,23 +54,7 @@ struct pk_str pk_textring_fields(const struct pk_textring *r, const struct pk_ev
     return s.n > 0 ? pk_str_make(s.p + e->text_bytes, e->field_bytes) : s;
 }
 
-int pk_field_pack(uint8_t *out, uint32_t cap_bytes, uint32_t *io_n, const struct pk_field *f) {
-    PK_ASSERT(f->name.n <= PK_FIELD_NAME_BYTES_MAX);
-    PK_ASSERT(*io_n <= cap_bytes);
-    const uint32_t need = PK_FIELD_HEADER_BYTES + f->name.n + f->value.n;
-    if (f->value.n > UINT16_MAX || need > cap_bytes - *io_n) {
-        return PK_E_FULL;
-    }
-    uint8_t *p = out + *io_n;
-    p[0] = (uint8_t)f->name.n;
-    p[1] = (uint8_t)f->kind;
-    p[2] = (uint8_t)(f->value.n & 0xFFu);
-    p[3] = (uint8_t)(f->value.n >> 8);
-    pk_copy(p + PK_FIELD_HEADER_BYTES, f->name.p, f->name.n);
-    pk_copy(p + PK_FIELD_HEADER_BYTES + f->name.n, f->value.p, f->value.n);
-    *io_n += need;
-    return PK_OK;
-}
+extern inline int pk_field_pack(uint8_t *out, uint32_t cap_bytes, uint32_t *io_n, const struct pk_field *f);
 
 bool pk_field_next(struct pk_str *rest, struct pk_field *out) {
     const uint8_t *p = (const uint8_t *)rest->p;

@@ -2,6 +2,8 @@
 #define PK_TEXTRING_H
 /* Message and fields of recent events, by absolute position (u32, wraps). A record never crosses the end of
  * the buffer, so it reads as one piece; it is gone once newer records took its place. */
+#include "base/pk_assert.h"
+#include "base/pk_copy.h"
 #include "event/pk_event.h"
 #include "pk_limits.h"
 
@@ -31,7 +33,24 @@ uint32_t pk_textring_put(struct pk_textring *r, struct pk_str message, struct pk
 struct pk_str pk_textring_message(const struct pk_textring *r, const struct pk_event *e);
 struct pk_str pk_textring_fields(const struct pk_textring *r, const struct pk_event *e);
 /* Packs one field behind *io_n bytes of out. PK_OK; PK_E_FULL when it does not fit (nothing written). */
-PK_MUST_USE int pk_field_pack(uint8_t *out, uint32_t cap_bytes, uint32_t *io_n, const struct pk_field *f);
+PK_MUST_USE inline int pk_field_pack(uint8_t *out, uint32_t cap_bytes, uint32_t *io_n,
+                                     const struct pk_field *f) {
+    PK_ASSERT(f->name.n <= PK_FIELD_NAME_BYTES_MAX);
+    PK_ASSERT(*io_n <= cap_bytes);
+    const uint32_t need = PK_FIELD_HEADER_BYTES + f->name.n + f->value.n;
+    if (f->value.n > UINT16_MAX || need > cap_bytes - *io_n) {
+        return PK_E_FULL;
+    }
+    uint8_t *p = out + *io_n;
+    p[0] = (uint8_t)f->name.n;
+    p[1] = (uint8_t)f->kind;
+    p[2] = (uint8_t)(f->value.n & 0xFFu);
+    p[3] = (uint8_t)(f->value.n >> 8);
+    pk_copy(p + PK_FIELD_HEADER_BYTES, f->name.p, f->name.n);
+    pk_copy(p + PK_FIELD_HEADER_BYTES + f->name.n, f->value.p, f->value.n);
+    *io_n += need;
+    return PK_OK;
+}
 /* Cuts the next field off *rest. false at the end or at bytes that are not a field (rest is emptied). */
 bool pk_field_next(struct pk_str *rest, struct pk_field *out);
 /* The field of this name, or the correlation id with name "" . */

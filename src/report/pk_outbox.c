@@ -444,6 +444,17 @@ int pk_outbox_flush(struct pk_outbox *ob, struct pk_store_batch *batch) {
     return PK_OK;
 }
 
+uint32_t pk_outbox_flush_count(const struct pk_outbox *ob) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < PK_LIMIT_OUTBOX_SLOTS; i++) {
+        count += ob->slots[i].state == PK_OUTBOX_ACKED ? 1u : 0u;
+    }
+    for (uint32_t i = 0; i < PK_OUTBOX_GONE; i++) {
+        count += ob->gone[i].state == PK_OUTBOX_GONE_WANTED ? 1u : 0u;
+    }
+    return count;
+}
+
 void pk_outbox_submitted(struct pk_outbox *ob, uint64_t store_seq) {
     for (uint32_t i = 0; i < PK_LIMIT_OUTBOX_SLOTS; i++) {
         struct pk_outbox_slot *s = &ob->slots[i];

@@ -154,6 +154,8 @@ PK_MUST_USE int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *ba
 /* Puts deletes of acknowledged, superseded and dropped entries into the batch. PK_OK or PK_E_FULL: the rest
  * with the next batch. */
 PK_MUST_USE int pk_outbox_flush(struct pk_outbox *ob, struct pk_store_batch *batch);
+/* How many deletes that would be. They may wait for the next batch, but each holds a place of few. */
+uint32_t pk_outbox_flush_count(const struct pk_outbox *ob);
 /* The batch that holds everything since the last call was taken by the store under this number. */
 void pk_outbox_submitted(struct pk_outbox *ob, uint64_t store_seq);
 void pk_outbox_durable(struct pk_outbox *ob, uint64_t durable_seq);

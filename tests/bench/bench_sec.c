@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_copy.h"
 #include "detect/pk_engine.h"
 #include "event/pk_intake.h"
 #include "event/pk_logevent.h"
@@ -164,10 +165,9 @@ static void take_log(const char *path) {
     setvbuf(f, NULL, _IONBF, 0);
     while ((n = fread(input + have, 1, sizeof input - have, f)) > 0) {
         have += n;
-        size_t at = 0;
-        const char *end = NULL;
-        while ((end = memchr(input + at, '\n', have - at)) != NULL) {
-            const size_t length = (size_t)(end - (input + at));
+        uint32_t at = 0, length = 0;
+        /* As the agent cuts its files. */
+        while ((length = pk_find_byte(input + at, (uint32_t)have - at, '\n')) < have - at) {
             take_line(pk_str_make(input + at, length));
             at += length + 1u;
         }

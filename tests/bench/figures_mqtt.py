@@ -8,8 +8,8 @@ root, Mosquitto, Node.js 20 and npm.
 
 They take turns, one round each after the other, and a ratio is of two rounds that follow each other: what else the machine does comes and goes. 5,000
 keys of 20 types with a window rule each ("16 in 100 ms"); every thousandth event is a mark that must be reported, which is how the publisher knows
-how far the program has come. The agent takes them through its shipped rules as well, keeps an incident of each mark in its store and reports it when it
-is durable; its store is on a RAM disk here, because the others store nothing.
+how far the program has come. The agent takes them through its shipped rules as well, keeps an incident of each mark in its store, reports it when it
+is durable, and ends and reports it again after a second; its store is on a RAM disk here, because the others store nothing.
 """
 import hashlib
 import json
@@ -30,6 +30,8 @@ IN = f"picket/v1/{SITE}/{GATEWAY}/in"
 MARK_EVERY = 1000
 RATE = 200
 DELAY_MARKS = 60
+# Marks come every 50 ms. After a second sharp the incident of the twentieth before would end, and be reported, in the moment of each mark.
+CLEAR_MS = 1025
 KEYS = {"events_per_s": "events/s", "cpu_us": "processor an event", "p50_us": "delay p50", "p99_us": "delay p99", "rss_kib": "memory"}
 
 
@@ -58,7 +60,7 @@ def fetch_peers():
 
 
 def rules():
-    text = "[rule mark]\non = type = MARK\nwhen = count >= 1 in 1s by data.mark\ntype = custom\nseverity = high\nclear = count < 1 in 1s\nkeys = 400\n\n"
+    text = f"[rule mark]\non = type = MARK\nwhen = count >= 1 in 1s by data.mark\ntype = custom\nseverity = high\nclear = count < 1 in {CLEAR_MS}ms\nkeys = 400\n\n"
     for t in range(20):
         text += f"[rule et{t:02d}]\non = type = ET{t:02d}\nwhen = count >= 16 in 100ms by source\ntype = custom\nseverity = low\nkeys = 250\n\n"
     return text

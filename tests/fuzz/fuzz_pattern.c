@@ -1,6 +1,6 @@
 /* Pattern files: a file is taken or refused with a place inside it; what is taken builds, and finds nothing
- * outside the message, and the same with chains as with the trie. Behind a line of '=' the input is the
- * message. */
+ * outside the message, and the same in the room for few as in the other. Behind a line of '=' the input is
+ * the message. */
 #include <string.h>
 
 #include "base/pk_assert.h"
@@ -14,8 +14,8 @@ static struct pk_pattern meanings[ROWS];
 static struct pk_pattern_row rows[ROWS];
 static char text[TEXT_BYTES];
 static struct pk_patterns_build build;
-static struct pk_patterns_chains chains;
-_Static_assert((unsigned)ROWS <= PK_LIMIT_PATTERN_TEXTS, "the same book in both forms");
+static struct pk_patterns_few few;
+_Static_assert((unsigned)ROWS <= PK_LIMIT_PATTERN_TEXTS, "the same book in both");
 
 static struct pk_str split(const char *input, size_t size, struct pk_str *out_message) {
     for (size_t i = 0; i + 3u <= size; i++) {
@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                    .pattern_cap = ROWS,
                                    .row_cap = ROWS,
                                    .text_cap = TEXT_BYTES};
-    struct pk_patterns patterns, few;
+    struct pk_patterns patterns, small;
     struct pk_pattern_fields fields, again;
     struct pk_diag diag;
     struct pk_str message;
@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     const int err = pk_patterns_build(&build, &book, &patterns);
     PK_ASSERT(err == PK_OK);
-    pk_patterns_chain(&chains, &book, &few);
+    pk_patterns_build_few(&few, &book, &small);
     for (uint8_t format = 0; format < PK_LOG_FORMAT_COUNT; format++) {
         const struct pk_patterns_query q = {
             .message = message, .program = pk_str_of(format % 2u == 0 ? "" : "app"), .format = format};
@@ -67,8 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (row >= 0) {
             check_fields(&fields, message);
         }
-        /* As many tries as there may be at all: then both forms find the same. */
-        const int same = pk_patterns_find(&few, &q, &again);
+        /* No more than may be looked at: then both find the same. */
+        const int same = pk_patterns_find(&small, &q, &again);
         PK_ASSERT(message.n * book.row_count > PK_PATTERNS_TRIES_MAX ||
                   (same == row && again.count == fields.count));
     }

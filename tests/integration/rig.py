@@ -531,6 +531,8 @@ def main(*tests, at_once=1):
     need_root()
     wanted = sys.argv[1:]
     chosen = [t for t in tests if not wanted or t.__name__ in wanted]
+    if len(chosen) < len(set(wanted)):
+        sys.exit(f"no such test among {wanted}; there are: {' '.join(t.__name__ for t in tests)}")
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         passed = list(pool.map(run_test, chosen))
     sys.exit(0 if all(passed) else 1)

@@ -258,6 +258,35 @@ def test_100_connections_at_once():
         w.is_well()
 
 
+def test_events_socket__a_client_far_ahead__loses_answers_and_no_event():
+    """What config/README.md says of it, in 10."""
+    count = 20000
+    with Rig() as rig:
+        gateway = Gateway(rig, config="[sources]\nrate = 100000\nburst = 100000\n")
+        gateway.start()
+        local = lambda: gateway.result("status")["local"]
+        taken = lambda: gateway.result("sources.get", source="bulk")["events"]
+        with gateway.events_socket() as s:
+            s.settimeout(20)
+            s.sendall(b"".join(b'{"type":"x","source":"bulk","value":%d}\n' % i for i in range(count)))
+            await_true("every event is taken", 20, lambda: taken() == count)
+            assert local()["replies_lost"] > 0, local()
+            answers = b""
+            while select.select([s], [], [], 0.5)[0]:
+                answers += s.recv(65536)
+            assert answers.endswith(b"\n"), answers[-50:]
+            numbers = [int(json.loads(line)["id"].split("-")[1]) for line in answers.splitlines()]
+            assert 200 < len(numbers) < count and numbers == sorted(numbers), (len(numbers), numbers[:3])
+            s.sendall(b'{"type":"x","source":"bulk"}\n{"type":"x"}\n')  # who has caught up is answered again
+            answers = b""
+            while answers.count(b"\n") < 2:
+                answers += s.recv(65536)
+            first, second = (json.loads(line) for line in answers.splitlines())
+            assert first["ok"] and second["error"] == "missing_field" and second["field"] == "source", (first, second)
+        print(f"# {len(numbers)} of {count} answers to one bulk")
+        assert gateway.stop() == 0
+
+
 def test_readers_that_never_read():
     with Rig() as rig:
         w = World(rig)
@@ -368,4 +397,4 @@ def test_device_messages():
         w.is_well()
 
 
-main(*[f for name, f in list(globals().items()) if name.startswith("test_")], at_once=4)
+main(test_events_socket__a_client_far_ahead__loses_answers_and_no_event, *[f for name, f in list(globals().items()) if name.startswith("test_")], at_once=4)

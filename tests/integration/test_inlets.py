@@ -163,11 +163,14 @@ def test_log__rotations_faster_than_looks__are_read_or_counted():
         rotations((21, 22, 23), 2)  # what it read is gone
         await_true("those that are there", 8, lambda: [count(n) for n in (21, 22, 23)] == [3, 3, 3])
         assert skipped() == 3, "nobody knows what else there was"
+        rotations((31, 32, 33, 34, 35), 2)  # two of five are deleted before anybody looks
+        await_true("those that are there", 8, lambda: [count(n) for n in (33, 34, 35)] == [3, 3, 3])
+        assert count(31) == count(32) == 0 and skipped() == 4, "one stands for as many as there were, none above and two here"
         os.rename(log, log + "-20261121")  # no such number: nothing was between
-        append(log, failed("192.0.2.31"))
-        await_true("and it goes on", 5, lambda: count(31) == 1)
+        append(log, failed("192.0.2.41"))
+        await_true("and it goes on", 5, lambda: count(41) == 1)
         time.sleep(1.2)
-        assert skipped() == 3 and counts(gateway, "log:app")["lines"] == 2 + 12 + 12 + 9 + 1, counts(gateway, "log:app")
+        assert skipped() == 4 and counts(gateway, "log:app")["lines"] == 2 + 12 + 12 + 9 + 9 + 1, counts(gateway, "log:app")
         assert gateway.stop() == 0
 
 

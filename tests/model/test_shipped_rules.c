@@ -91,6 +91,8 @@ static const struct edge EDGES[] = {
      "gpu_pct g 85 x8 @10s"},
     {"memory_exhaustion", "memory_pct m 90 x9 @5s; memory_pct m 90.1 x2 @5s", "memory_pct m 90.1 x3 @5s",
      CRITICAL, NULL, INFO, "memory_pct m 84 x8 @10s"},
+    {"memory_reports", "memory_high d - x2 @50s; wait 30s; memory_high d - x2 @50s",
+     "memory_high d - x3 @50s", CRITICAL, NULL, INFO, "wait 4m"},
     {"oom_killed", "oom_kill kernel 0 x9 @10s", "oom_kill kernel 1 x1", CRITICAL, NULL, INFO,
      "oom_kill kernel 0 x70 @10s"},
     {"memory_pressure", "psi_memory_pct p 33 x9 @10s", "psi_memory_pct p 33.1 x8 @10s", HIGH, NULL, INFO,
@@ -440,6 +442,7 @@ PK_TEST(shipped__numbers__are_those_of_the_requirements) {
     check_count("errors_in_a_row", 15, 180, PK_SEV_HIGH);
     CHECK_EQ_U64(rule("errors_in_a_row")->across, 2);
     check_count("memory_exhaustion", 3, 120, PK_SEV_CRITICAL);
+    check_count("memory_reports", 3, 120, PK_SEV_CRITICAL);
     check_count("performance_degradation", 10, 300, PK_SEV_MEDIUM);
     const struct pk_rule *disk = rule("disk_space_low");
     CHECK(disk->when.value > 89.9 && disk->when.value < 90.1 && disk->raises[0].value > 94.9 &&

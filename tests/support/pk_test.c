@@ -103,6 +103,17 @@ bool pk_test_eq_mem(const void *got, const void *want, size_t size_bytes, const 
     return false;
 }
 
+void pk_test_put_file(const char *dir, const char *name, const char *text) {
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "wb");
+    if (!pk_test_check(f != NULL, path, __FILE__, __LINE__)) {
+        return;
+    }
+    CHECK(fputs(text, f) >= 0);
+    CHECK_EQ_INT(fclose(f), 0);
+}
+
 void pk_test_skip(const char *reason) {
     running.skip_reason = reason;
 }

@@ -34,6 +34,8 @@ bool pk_test_eq_str(const char *got, const char *want, const char *what, const c
 /* On a difference prints its first offset and the bytes from there on. */
 bool pk_test_eq_mem(const void *got, const void *want, size_t size_bytes, const char *what, const char *file,
                     int line);
+/* A file dir/name with this text; a failure is one of the test. */
+void pk_test_put_file(const char *dir, const char *name, const char *text);
 /* Marks the running test as skipped; the reason is shown in the TAP line. A failed check still wins. */
 void pk_test_skip(const char *reason);
 

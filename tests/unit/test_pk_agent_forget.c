@@ -2,24 +2,28 @@
 
 #include "support/gateway_test.h"
 
-#define CONFIG                                                                                               \
+#define CONFIG_OF(syslog)                                                                                    \
     "[gateway]\nsite = lab\ngateway = @\n[agent]\nclock = trusted\n[sources]\ncpu = 0\nmemory = 0\n"         \
-    "psi = 0\nload = 0\ndisk = 0\nprocess = 5s\n[syslog]\nudp = 514\n"
+    "psi = 0\nload = 0\ndisk = 0\nprocess = 5s\n[syslog]\n" syslog "\n"
 #define RULE                                                                                                 \
     "[rule brute]\non = type = auth_failed\nwhen = count >= 3 in 5m by source\ntype = security_breach\n"     \
     "severity = critical\nclear = count < 1 in 1h\nkeys = 64\n"
 
 static uint32_t text;
 
-static void start(void) {
+static void start_with(const char *config) {
     const struct pk_ipc_frame f = {.version = PK_IPC_VERSION, .type = PK_IPC_FD, .id = PK_IPC_OPEN_INLET};
-    const struct gateway_setup setup = {.seed = 1, .config = CONFIG, .rules = RULE, .has_no_broker = true};
+    const struct gateway_setup setup = {.seed = 1, .config = config, .rules = RULE, .has_no_broker = true};
     prepare(&setup);
     REQUIRE(gateway_boot(&gw));
     text = (uint32_t)pk_sim_text_make(&gw.sim, PK_INLET_DATAGRAMS);
     pk_sim_text_pass(&gw.sim, text, PK_IPC_OPEN_INLET);
     CHECK_EQ_INT(pk_sim_ipc_push(&gw.sim, &f, 1), PK_OK);
     wait_ms(10);
+}
+
+static void start(void) {
+    start_with(CONFIG_OF("udp = 514"));
 }
 
 static void fail_login(const char *ip) {
@@ -140,6 +144,55 @@ PK_TEST(sources__of_the_events_socket__leave_room_for_what_a_reload_configures) 
     check_sound();
 }
 
+/* Any local process may write to the socket of syslog, and calls itself what it likes. */
+PK_TEST(sources__a_thousand_program_names__leave_room_for_what_a_reload_configures) {
+    static const char *const CONFIGURED[] = {"syslog", "log:added", "kmsg", "kernel", "must-report", "plc-7"};
+    static const char RULES[] =
+        "[rule plc]\non = type = log_error and source = plc-7\nwhen = count >= 1 in 5m\n"
+        "type = custom\nseverity = low\n";
+    char config[600], line[120];
+    start_with(CONFIG_OF("socket = yes"));
+    for (unsigned i = 0; i < 1000u; i++) {
+        (void)snprintf(line, sizeof line, "<27>1 - - prog%u 7 - - it failed", i);
+        CHECK(pk_sim_text_put(&gw.sim, text, line, (uint32_t)strlen(line)));
+        wait_ms(i % 50u == 49u ? 100 : 1);
+    }
+    const struct pk_sources *s = &gw.agent.intake.sources;
+    CHECK_EQ_U64(gw.agent.inlets.rows[0].event_count, 1000);
+    CHECK(s->foreign_count <= PK_LIMIT_SOURCES_FOREIGN);
+    CHECK(s->foreign_count + s->folded_count + s->forgotten_count >= 1000u); /* each is accounted for */
+    CHECK_EQ_U64(s->refused_count, 0);
+    if (PK_LIMIT_SOURCES_FOREIGN < 1000u) {
+        CHECK(find("others") >= 0 && s->folded_count > 0);
+    }
+    (void)snprintf(
+        config, sizeof config,
+        "[gateway]\nsite = lab\ngateway = %s\n[agent]\nclock = trusted\n[syslog]\nsocket = yes\n"
+        "[log added]\npath = /var/log/a.log\n[kmsg]\ndevice = yes\n[heartbeat must-report]\ninterval = 5s\n",
+        gw.name);
+    CHECK(pk_sim_file_set(&gw.sim, "/etc/picket/picketd.conf", config, (uint32_t)strlen(config)) >= 0);
+    CHECK(pk_sim_file_set(&gw.sim, "/etc/picket/rules.d/plc.rules", RULES, (uint32_t)strlen(RULES)) >= 0);
+    pk_sim_signal(&gw.sim, PK_SIG_RELOAD);
+    wait_ms(500);
+    CHECK_STR(gw.agent.diag.message, "");
+    for (size_t i = 0; i < PK_COUNT_OF(CONFIGURED); i++) {
+        const int id = find(CONFIGURED[i]);
+        CHECK_STR(id >= 0 && !s->state[id].is_foreign ? CONFIGURED[i] : "", CONFIGURED[i]);
+    }
+    for (unsigned i = 0; i < 1000u; i++) { /* and they go on */
+        (void)snprintf(line, sizeof line, "<27>1 - - more%u 7 - - it failed", i);
+        CHECK(pk_sim_text_put(&gw.sim, text, line, (uint32_t)strlen(line)));
+        wait_ms(5);
+    }
+    (void)snprintf(line, sizeof line, "<27>1 - - plc-7 7 - - it failed");
+    CHECK(pk_sim_text_put(&gw.sim, text, line, (uint32_t)strlen(line)));
+    wait_ms(30000);
+    CHECK(gateway_incident(&gw, "plc") != NULL);
+    CHECK(gateway_incident(&gw, "heartbeat_lost") != NULL);
+    CHECK_EQ_U64(s->refused_count, 0);
+    check_sound();
+}
+
 PK_TEST(sources__that_promised_a_heartbeat__are_not_forgotten_for_strangers) {
     start();
     (void)gateway_events(&gw, "{\"type\":\"heartbeat\",\"source\":\"press\",\"value\":600}\n");
@@ -156,7 +209,8 @@ PK_TEST(sources__that_promised_a_heartbeat__are_not_forgotten_for_strangers) {
     check_sound();
 }
 
-PK_TEST_MAIN(sources__of_the_events_socket__leave_room_for_what_a_reload_configures,
+PK_TEST_MAIN(sources__a_thousand_program_names__leave_room_for_what_a_reload_configures,
+             sources__of_the_events_socket__leave_room_for_what_a_reload_configures,
              sources__that_promised_a_heartbeat__are_not_forgotten_for_strangers,
              sources__a_hundred_thousand_addresses__neither_fill_nor_mix_the_table,
              sources__with_room__nobody_is_forgotten)

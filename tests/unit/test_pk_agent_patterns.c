@@ -61,6 +61,9 @@ PK_TEST(load__a_log_that_wants_what_is_not_there__is_refused) {
     const char *text = refusal(HEAD "[log a]\npath = /a\npatterns = ssh, kernal\n", NULL);
     CHECK(strstr(text, "[log a] patterns: no file or pattern is called 'kernal'; did you mean 'kernel'") !=
           NULL);
+    CHECK(strstr(text, "picketd.conf:15:17: ") != NULL); /* the word, behind `patterns = ssh, ` */
+    text = refusal(HEAD "[log a]\npath = /a\npatterns = ssh,\n  sudo,\n  kernal\n", NULL);
+    CHECK(strstr(text, "picketd.conf:17:3: ") != NULL);
     text = refusal(HEAD "[log a]\npath = /a\npatterns = plent\n", PUMP);
     CHECK(strstr(text, "did you mean 'plant'") != NULL);
     CHECK(strstr(refusal(HEAD "[log a]\npath = /a\nformat = sysloog\n", NULL), "is not a form") != NULL);

@@ -133,6 +133,26 @@ PK_TEST(disk_full__waits_says_so_and_heals_without_losing_anything) {
     check_sound();
 }
 
+PK_TEST(acknowledged_entries__are_deleted_in_company_or_after_a_second) {
+    const struct pk_outbox *ob = &gw.agent.outbox;
+    begin(NULL);
+    REQUIRE(open_incident() != NULL);
+    uint32_t alone_ms = 0;
+    uint32_t longest_ms = 0;
+    for (uint32_t ms = 0; ms < 30000; ms++) {
+        const uint64_t before = gw.agent.submitted_seq;
+        wait_ms(1);
+        const uint32_t count = pk_outbox_flush_count(ob);
+        CHECK(count < PK_LIMIT_OUTBOX_SLOTS / 4u);
+        CHECK(count == 0 || gw.agent.submitted_seq == before || alone_ms == 0);
+        alone_ms = count > 0 ? alone_ms + 1u : 0;
+        longest_ms = alone_ms > longest_ms ? alone_ms : longest_ms;
+    }
+    CHECK(longest_ms > 10 && longest_ms <= 1000); /* something waited, nothing longer than it may */
+    CHECK_EQ_U64(pk_outbox_depth(ob), 0);
+    check_sound();
+}
+
 /* Fills the map with log entries: each command that changes something is one. */
 static void fill(uint32_t count, uint32_t number) {
     char args[120];
@@ -233,7 +253,8 @@ PK_TEST(acknowledgements__wait_for_the_medium_and_not_for_a_commit_that_never_co
     check_sound();
 }
 
-PK_TEST_MAIN(restore__crash_at_any_moment__nothing_published_is_forgotten_and_the_chain_holds,
+PK_TEST_MAIN(acknowledged_entries__are_deleted_in_company_or_after_a_second,
+             restore__crash_at_any_moment__nothing_published_is_forgotten_and_the_chain_holds,
              restore__open_incident__its_rule_watches_on_and_the_hub_hears_the_end,
              restore__epoch__follows_the_supervisor_and_the_store_whichever_is_ahead,
              restore__both_counters_lost__random_epoch_with_the_top_bit,

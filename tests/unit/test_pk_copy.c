@@ -55,5 +55,32 @@ PK_TEST(same__any_length__one_byte_of_difference_anywhere_is_seen) {
     }
 }
 
-PK_TEST_MAIN(copy__any_length_and_place__those_bytes_and_no_other, copy__nothing__needs_no_place,
+/* Neighbours of the byte in value and in place, which a borrow could take for it. */
+PK_TEST(find_byte__any_length_and_place__the_first_of_them) {
+    static const uint8_t WANTED[] = {0, 1, '\n', ' ', 0x7F, 0x80, 0xFF};
+    char text[ROOM];
+    for (uint32_t w = 0; w < sizeof WANTED; w++) {
+        for (unsigned other = 0; other < 256u; other++) {
+            for (uint32_t n = 0; n <= 20u && other != WANTED[w]; n++) {
+                for (uint32_t at = 0; at <= n; at++) {
+                    memset(text, (int)other, sizeof text);
+                    text[at] = text[at + 1u] = (char)WANTED[w];
+                    CHECK_EQ_U64(pk_find_byte(text, n, (char)WANTED[w]), at);
+                    text[at] = (char)(WANTED[w] + 1u);
+                    CHECK_EQ_U64(pk_find_byte(text, n, (char)WANTED[w]), at < n ? at + 1u : n);
+                }
+            }
+        }
+    }
+    CHECK_EQ_U64(pk_find_byte(NULL, 0, 'x'), 0);
+    for (uint32_t n = 0; n < sizeof text; n++) {
+        memset(text, 'a', sizeof text);
+        text[n] = 'b';
+        CHECK_EQ_U64(pk_find_byte(text, sizeof text, 'b'), n);
+        CHECK_EQ_U64(pk_find_byte(text, n, 'b'), n);
+    }
+}
+
+PK_TEST_MAIN(find_byte__any_length_and_place__the_first_of_them,
+             copy__any_length_and_place__those_bytes_and_no_other, copy__nothing__needs_no_place,
              same__any_length__one_byte_of_difference_anywhere_is_seen)

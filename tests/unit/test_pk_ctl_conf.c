@@ -12,15 +12,6 @@ static struct pk_ctl ctl;
 static struct pk_ctl_watched watched[PK_CTL_CONF_WATCHED_MAX];
 static char dir[] = "/tmp/picketctl-conf-XXXXXX";
 
-static void write_file(const char *name, const char *text) {
-    char path[128];
-    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
-    FILE *f = fopen(path, "w");
-    REQUIRE(f != NULL);
-    (void)fputs(text, f);
-    (void)fclose(f);
-}
-
 static void remove_file(const char *name) {
     char path[128];
     (void)snprintf(path, sizeof path, "%s/%s", dir, name);
@@ -32,14 +23,14 @@ PK_TEST(conf__values_over_defaults) {
     char conf_d[128];
     REQUIRE(mkdtemp(dir) != NULL);
     pk_platform_open_tool(&ctl.port);
-    write_file(
-        "picketd.conf",
+    pk_test_put_file(
+        dir, "picketd.conf",
         "[gateway]\nsite = lab\n[paths]\nstate = /a # why\n[agent]\nuser = \"me\"\n[disk root]\npath = "
         "/\n[process web]\npidfile = /w.pid\n[heartbeat press]\ninterval = 3s\n[broker site]\nkey = "
         "/k1\n[broker central]\nkey = /k2\n");
     (void)snprintf(conf_d, sizeof conf_d, "%s/conf.d", dir);
     REQUIRE(mkdir(conf_d, 0755) == 0);
-    write_file("conf.d/90.conf", "[paths]\nrun = /r\nstate = /b\n");
+    pk_test_put_file(dir, "conf.d/90.conf", "[paths]\nrun = /r\nstate = /b\n");
     (void)snprintf(conf.file, sizeof conf.file, "%s/picketd.conf", dir);
     CHECK_EQ_INT(pk_ctl_conf_read(&ctl, &conf), PK_OK);
     CHECK_STR(conf.state, "/b");

@@ -26,11 +26,8 @@ static const char *in_dir(const char *name) {
 }
 
 static void write_file(const char *name, const char *text, mode_t mode) {
-    FILE *f = fopen(in_dir(name), "w");
-    REQUIRE(f != NULL);
-    (void)fputs(text, f);
-    (void)fclose(f);
-    (void)chmod(path, mode);
+    pk_test_put_file(rig.dir, name, text);
+    (void)chmod(in_dir(name), mode);
 }
 
 /* A gateway in the rig's folder; `pid_file` and `state` are names in it. */

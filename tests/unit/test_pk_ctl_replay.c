@@ -10,12 +10,7 @@ static char text[65536], words[512], path[256];
 
 static void put_file(const char *name, const char *content) {
     (void)snprintf(path, sizeof path, "%s/%s", rig.dir, name);
-    FILE *f = fopen(path, "wb");
-    CHECK(f != NULL);
-    if (f != NULL) {
-        CHECK(fputs(content, f) >= 0);
-        CHECK_EQ_INT(fclose(f), 0);
-    }
+    pk_test_put_file(rig.dir, name, content);
 }
 
 static int count_lines(const char *s) {
@@ -96,6 +91,16 @@ PK_TEST(bad_input__is_named) {
     ctl_rig_begin_alone(&rig);
     CHECK_EQ_INT(ctl_rig_run_with(&rig, "replay -", "{\"type\":\"a\",\"source\":\"b\"}\n{\"type\":}\n"), 1);
     CHECK(strstr(rig.err, "-:2: not valid JSON") != NULL);
+    CHECK(strstr(rig.err, "-: 1 events, 1 bad events passed over, 0 incidents") != NULL);
+    CHECK_EQ_INT(
+        ctl_rig_run_with(&rig, "replay -",
+                         "{\"type\":\"a\"}\n{\"type\":\"hung_tasks\",\"source\":\"tasks\",\"value\":9}\n"
+                         "nonsense\n{\"type\":\"data_corruption\",\"source\":\"sda\",\"severity\":"
+                         "\"critical\"}\n"),
+        1);
+    CHECK(strstr(rig.err, "-:1: source: a required field is missing") != NULL);
+    CHECK(strstr(rig.err, "-:3: not valid JSON") != NULL && strstr(rig.err, "2 bad events") != NULL);
+    CHECK(strstr(rig.out, "\"data_corruption\"") != NULL); /* what comes behind a bad one counts */
     CHECK_EQ_INT(ctl_rig_run(&rig, "replay --log /does/not/exist"), 3);
     CHECK(strstr(rig.err, "there is no file /does/not/exist") != NULL);
     CHECK_EQ_INT(ctl_rig_run(&rig, "replay"), 2);

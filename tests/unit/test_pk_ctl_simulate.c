@@ -34,15 +34,6 @@ PK_TEST(simulate__shows_incidents) {
 
 static char dir[] = "/tmp/picketctl-simulate-XXXXXX";
 
-static void write_file(const char *name, const char *text) {
-    char path[128];
-    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
-    FILE *f = fopen(path, "w");
-    REQUIRE(f != NULL);
-    (void)fputs(text, f);
-    (void)fclose(f);
-}
-
 /* `args` behind it, and the configuration of this folder. */
 static int with_conf(const char *args) {
     char line[256];
@@ -55,7 +46,7 @@ PK_TEST(simulate__thresholds_of_a_configuration) {
     static const char LOW_DISK[] = "simulate --type disk_pct --value 81 --event-count 1";
     char path[128];
     REQUIRE(mkdtemp(dir) != NULL);
-    write_file("picketd.conf", "[gateway]\nsite = lab\n[thresholds]\nmax_disk = 95 # for now\n");
+    pk_test_put_file(dir, "picketd.conf", "[gateway]\nsite = lab\n[thresholds]\nmax_disk = 95 # for now\n");
     (void)snprintf(path, sizeof path, "%s/conf.d", dir);
     REQUIRE(mkdir(path, 0755) == 0);
     ctl_rig_begin_alone(&rig);
@@ -63,19 +54,19 @@ PK_TEST(simulate__thresholds_of_a_configuration) {
     CHECK_STR(rig.out, "");
     CHECK_EQ_INT(with_conf(LOW_DISK), 0);
     CHECK_STR(rig.out, "");
-    write_file("conf.d/10.conf", "[thresholds]\nmax_disk = 80\nmine = 3\n");
+    pk_test_put_file(dir, "conf.d/10.conf", "[thresholds]\nmax_disk = 80\nmine = 3\n");
     CHECK_EQ_INT(with_conf(LOW_DISK), 0);
     CHECK(says("\"rule_id\":\"disk_space_low\""));
     CHECK_EQ_INT(with_conf("test-rule disk_space_low --events /dev/null"), 0);
     CHECK_EQ_INT(with_conf("replay /dev/null"), 0);
-    write_file("own.rules",
-               "[rule own]\non = type = t\nwhen = value > $mine\ntype = custom\nseverity = low\n");
+    pk_test_put_file(dir, "own.rules",
+                     "[rule own]\non = type = t\nwhen = value > $mine\ntype = custom\nseverity = low\n");
     (void)snprintf(path, sizeof path, "simulate --type t --value 4 --rules %s/own.rules", dir);
     CHECK_EQ_INT(ctl_rig_run(&rig, path), 9);
     CHECK(strstr(rig.err, "own.rules:3:") != NULL);
     CHECK_EQ_INT(with_conf(path), 0);
     CHECK(says("\"rule_id\":\"own\""));
-    write_file("conf.d/10.conf", "[thresholds]\nmax_disk = much\n");
+    pk_test_put_file(dir, "conf.d/10.conf", "[thresholds]\nmax_disk = much\n");
     CHECK_EQ_INT(with_conf(LOW_DISK), 9);
     CHECK(strstr(rig.err, "[thresholds] 'max_disk'") != NULL);
     CHECK_EQ_INT(ctl_rig_run(&rig, "simulate --type t --config /does/not/exist"), 3);

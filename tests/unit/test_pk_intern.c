@@ -83,6 +83,35 @@ PK_TEST(types__of_senders_that_we_name__are_ours) {
     CHECK_EQ_U64(types.foreign_count, 0); /* and stays so */
 }
 
+PK_TEST(types__cut__what_was_on_trial_is_gone_and_everything_else_is_found) {
+    char name[16];
+    pk_types_init(&types);
+    for (uint32_t i = 0; i < PK_LIMIT_TYPES / 2u; i++) {
+        snprintf(name, sizeof name, "k%u", (unsigned)i);
+        CHECK_EQ_INT(pk_types_intern(&types, pk_str_of(name)), (int)i);
+    }
+    for (uint32_t round = 0; round < 3u; round++) {
+        for (uint32_t i = PK_LIMIT_TYPES / 2u; i < PK_LIMIT_TYPES; i++) {
+            snprintf(name, sizeof name, "r%u_%u", (unsigned)round, (unsigned)i);
+            CHECK_EQ_INT(pk_types_intern(&types, pk_str_of(name)), (int)i);
+        }
+        pk_types_cut(&types, PK_LIMIT_TYPES / 2u);
+        CHECK_EQ_INT(pk_types_find(&types, pk_str_of(name)), PK_E_NOT_FOUND);
+        CHECK_EQ_U64(types.count, PK_LIMIT_TYPES / 2u);
+    }
+    for (uint32_t i = 0; i < PK_LIMIT_TYPES / 2u; i++) {
+        snprintf(name, sizeof name, "k%u", (unsigned)i);
+        CHECK_EQ_INT(pk_types_find(&types, pk_str_of(name)), (int)i);
+    }
+    CHECK_EQ_INT(pk_types_intern_foreign(&types, pk_str_of("m")), (int)(PK_LIMIT_TYPES / 2u));
+    pk_types_cut(&types, PK_LIMIT_TYPES / 2u);
+    CHECK_EQ_U64(types.foreign_count, 0);
+    CHECK_EQ_INT(pk_types_intern(&types, pk_str_of("m")), (int)(PK_LIMIT_TYPES / 2u));
+    CHECK(!types.names[PK_LIMIT_TYPES / 2u].is_foreign);
+    pk_types_cut(&types, PK_LIMIT_TYPES); /* nothing newer */
+    CHECK_EQ_U64(types.count, PK_LIMIT_TYPES / 2u + 1u);
+}
+
 PK_TEST(is_name__form_of_the_wire) {
     CHECK(pk_intern_is_name(pk_str_of("a")));
     CHECK(!pk_intern_is_name(pk_str_make("a\0b", 3)));
@@ -94,7 +123,6 @@ PK_TEST(is_name__every_byte_and_length__as_the_general_form_of_ids_says) {
         const char text[3] = {'a', (char)c, 'b'};
         const bool wanted = pk_text_is_id(pk_str_make(text, 3), ".:@", PK_EVENT_TYPE_BYTES - 1);
         CHECK_EQ_INT(pk_intern_is_name(pk_str_make(text, 3)), wanted);
-        CHECK_EQ_INT(pk_intern_is_name_byte((uint8_t)c), wanted);
     }
     static const char LONG[] = "0123456789012345678901234567890123456789012345678901234567890123456789";
     for (size_t n = 0; n < sizeof LONG; n++) {
@@ -190,6 +218,7 @@ PK_TEST_MAIN(intern__same_name__same_id, intern__what_is_no_name__is_refused,
              intern__table_full__refuses_new_and_keeps_old, is_name__form_of_the_wire,
              is_name__every_byte_and_length__as_the_general_form_of_ids_says,
              types__that_senders_name__have_a_part_of_the_table, types__of_senders_that_we_name__are_ours,
+             types__cut__what_was_on_trial_is_gone_and_everything_else_is_found,
              foreign__have_a_part_of_the_table_and_share_a_name_beyond,
              foreign__that_speaks_for_itself__is_one_of_ours,
              forget__ids_are_given_again_and_every_other_name_is_found,

@@ -128,6 +128,21 @@ PK_TEST(once__counts_what_two_lines_say_once) {
     }
 }
 
+PK_TEST(make__names_are_of_the_bytes_that_names_have) {
+    begin();
+    for (unsigned byte = 1; byte < 256u; byte++) {
+        char program[] = {'a', (char)byte, 'b', '\0'};
+        char want[] = {'a', pk_intern_is_name(pk_str_make(&program[1], 1)) ? (char)byte : '_', 'b', '\0'};
+        CHECK_EQ_INT(make(program, "out of memory", -1), PK_OK);
+        CHECK_STR(event.source, want);
+    }
+    memset(&line, 0, sizeof line);
+    line.program = pk_str_make("a\0b", 3);
+    line.message = pk_str_of("out of memory");
+    CHECK_EQ_INT(pk_logevent_make(&tables, &line, &once, &event, &found), PK_OK);
+    CHECK_STR(event.source, "a_b");
+}
+
 PK_TEST(make__keeps_to_the_limits) {
     static char message[2000];
     begin();
@@ -144,4 +159,4 @@ PK_TEST(make__keeps_to_the_limits) {
 
 PK_TEST_MAIN(make__fills_the_event, make__takes_value_source_and_severity_of_the_line,
              make__errors_without_a_pattern_are_events_too, once__counts_what_two_lines_say_once,
-             make__keeps_to_the_limits)
+             make__keeps_to_the_limits, make__names_are_of_the_bytes_that_names_have)

@@ -121,14 +121,17 @@ PK_TEST(outbox__acknowledged__is_deleted_in_the_next_batch) {
     CHECK_EQ_INT(pk_outbox_find(&ob, token, &view), PK_OK);
     CHECK_EQ_U64(view.seq, 1);
     CHECK_EQ_INT(pk_outbox_answered(&ob, token + 1, 0, 0), PK_E_NOT_FOUND);
+    CHECK_EQ_U64(pk_outbox_flush_count(&ob), 0);
     CHECK_EQ_INT(pk_outbox_answered(&ob, token, 16, 0), PK_OK);
     CHECK_EQ_INT(pk_outbox_answered(&ob, token, 0, 0), PK_E_NOT_FOUND);
     CHECK_EQ_U64(ob.counters.no_subscriber_count, 1);
+    CHECK_EQ_U64(pk_outbox_flush_count(&ob), 1);
     CHECK_EQ_U64(pk_outbox_depth(&ob), 0);
     CHECK_EQ_U64(pk_outbox_bytes(&ob), 0);
     CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
     CHECK_EQ_U64(count_ops(true), 1);
     CHECK_EQ_INT(ob.slots[0].state, PK_OUTBOX_DELETING);
+    CHECK_EQ_U64(pk_outbox_flush_count(&ob), 0);
     commit();
     CHECK_EQ_INT(ob.slots[0].state, PK_OUTBOX_FREE);
     CHECK_EQ_INT(pk_outbox_find(&ob, token, &view), PK_E_NOT_FOUND);

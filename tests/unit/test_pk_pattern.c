@@ -125,11 +125,16 @@ PK_TEST(anchor__of_any_text__is_the_longest_literal_of_its_pieces) {
         for (size_t k = 0; k < n; k++) {
             text[k] = PARTS[pk_rng_below(&rng, sizeof PARTS - 1u)];
         }
-        struct pk_str rest = pk_str_make(text, n), best = {text, 0};
-        struct pk_pattern_piece p;
-        while (pk_pattern_piece_next(&rest, &p) == PK_OK) {
+        struct pk_str rest = pk_str_make(text, n), best = {text, 0}, known_rest = rest;
+        struct pk_pattern_piece p, known;
+        int err = PK_OK;
+        while ((err = pk_pattern_piece_next(&rest, &p)) == PK_OK) {
             best = p.literal.n > best.n ? p.literal : best;
+            CHECK(pk_pattern_piece_known(&known_rest, &known));
+            CHECK(known.has_field == p.has_field && known.name.p == p.name.p && known.name.n == p.name.n);
+            CHECK(known.literal.p == p.literal.p && known.literal.n == p.literal.n);
         }
+        CHECK(err != PK_E_NOT_FOUND || !pk_pattern_piece_known(&known_rest, &known));
         const struct pk_str anchor = pk_pattern_anchor(pk_str_make(text, n));
         CHECK(anchor.p == best.p && anchor.n == best.n);
     }

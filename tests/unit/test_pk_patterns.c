@@ -51,7 +51,7 @@ PK_TEST(find__takes_the_first_row_that_fits) {
     CHECK_EQ_INT(find("", "", PK_LOG_FORMAT_PLAIN), PK_E_NOT_FOUND);
 }
 
-/* An anchor longer than the trie knows is compared whole; anchors inside anchors are found. */
+/* An anchor longer than the chains know is compared whole; anchors inside anchors are found. */
 PK_TEST(find__sees_long_anchors_and_suffixes) {
     REQUIRE(
         make("[pattern a]\nevent = e\nmatch = abcdefghijklmnopqrstuvwxyz\nmatch = bcdefg\nmatch = efgh\n") ==
@@ -59,6 +59,56 @@ PK_TEST(find__sees_long_anchors_and_suffixes) {
     CHECK_EQ_INT(find("", "__abcdefghijklmnopqrstuvwxyz", PK_LOG_FORMAT_PLAIN), 0);
     CHECK_EQ_INT(find("", "__abcdefghijklmnopqrstuvw", PK_LOG_FORMAT_PLAIN), 1);
     CHECK_EQ_INT(find("", "abcdxefgh", PK_LOG_FORMAT_PLAIN), 2);
+}
+
+/* Where the anchor begins among the bytes that are looked at makes no difference; the first place counts. */
+PK_TEST(find__at_every_place__the_first_of_two) {
+    char message[96];
+    REQUIRE(make("[pattern a]\nevent = e\nmatch = began at {x} end\n") == PK_OK);
+    for (unsigned at = 0; at < 40u; at++) {
+        memset(message, '.', sizeof message);
+        memcpy(message + at, "Began At 1 end", 14);
+        memcpy(message + at + 17u, "began at 2 end", 15);
+        CHECK_EQ_INT(find("", message, PK_LOG_FORMAT_PLAIN), 0);
+        CHECK(pk_str_eq_c(pk_pattern_field(&fields, pk_str_of("x")), "1"));
+        message[at + 13u] = '\0';
+        CHECK_EQ_INT(find("", message, PK_LOG_FORMAT_PLAIN), PK_E_NOT_FOUND);
+        CHECK_EQ_U64(fields.count, 0);
+    }
+}
+
+/* A row that fits further on takes the place of a later one, with its own fields. */
+PK_TEST(find__a_better_row_further_on__brings_its_fields) {
+    REQUIRE(
+        make("[pattern a]\nevent = e\nmatch = third {x} end\n[pattern b]\nevent = e\nmatch = second {x} end\n"
+             "[pattern c]\nevent = e\nmatch = first {x} end\n") == PK_OK);
+    CHECK_EQ_INT(find("", "first 1 end, second 2 end, third 3 end", PK_LOG_FORMAT_PLAIN), 0);
+    CHECK(pk_str_eq_c(pk_pattern_field(&fields, pk_str_of("x")), "3"));
+    CHECK_EQ_INT(find("", "first 1 end, second 2 end, third 3 no", PK_LOG_FORMAT_PLAIN), 1);
+    CHECK(pk_str_eq_c(pk_pattern_field(&fields, pk_str_of("x")), "2"));
+    CHECK_EQ_INT(find("", "first 1 end, second 2 no, third 3 no", PK_LOG_FORMAT_PLAIN), 2);
+    CHECK(pk_str_eq_c(pk_pattern_field(&fields, pk_str_of("x")), "1"));
+}
+
+/* What a line costs is bounded: one made of beginnings is not looked at to its end. */
+PK_TEST(find__a_line_of_beginnings__is_given_up) {
+    static char source[4096], message[8192];
+    struct pk_buf b;
+    pk_buf_init(&b, source, sizeof source);
+    pk_buf_puts(&b, "[pattern a]\nevent = e\n");
+    for (unsigned i = 0; i < 64u; i++) {
+        pk_buf_puts(&b, "match = abcd{}Q");
+        pk_buf_put_u64(&b, 10u + i);
+        pk_buf_putc(&b, '\n');
+    }
+    REQUIRE(make(source) == PK_OK);
+    memset(message, 0, sizeof message);
+    for (unsigned at = 0; at < 4000u; at += 4u) {
+        memcpy(message + at, "abcd", 4);
+    }
+    memcpy(message + 4000, "Q73", 3);
+    CHECK_EQ_INT(find("", message, PK_LOG_FORMAT_PLAIN), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(find("", message + 3960, PK_LOG_FORMAT_PLAIN), 63);
 }
 
 static bool contains_at(const char *message, const struct pk_pattern_row *row) {
@@ -122,7 +172,7 @@ PK_TEST(build__refuses_too_many_rows_and_takes_none) {
 PK_TEST(shipped__is_small_and_every_text_is_found_in_itself) {
     const struct pk_patterns *p = &PK_SHIPPED_PATTERNS;
     CHECK(p->row_count > 0);
-    CHECK(p->cell_count * sizeof(struct pk_patterns_cell) <= 31744);
+    CHECK(sizeof(struct pk_patterns_build) <= 31744);
     for (uint32_t i = 0; i < p->row_count; i++) {
         /* Fields filled with a digit, which every kind of field takes. */
         char message[1024];
@@ -145,6 +195,7 @@ PK_TEST(shipped__is_small_and_every_text_is_found_in_itself) {
     }
 }
 
-PK_TEST_MAIN(find__takes_the_first_row_that_fits, find__sees_long_anchors_and_suffixes,
-             find__agrees_with_a_plain_search, build__refuses_too_many_rows_and_takes_none,
-             shipped__is_small_and_every_text_is_found_in_itself)
+PK_TEST_MAIN(find__at_every_place__the_first_of_two, find__a_better_row_further_on__brings_its_fields,
+             find__a_line_of_beginnings__is_given_up, find__takes_the_first_row_that_fits,
+             find__sees_long_anchors_and_suffixes, find__agrees_with_a_plain_search,
+             build__refuses_too_many_rows_and_takes_none, shipped__is_small_and_every_text_is_found_in_itself)

@@ -73,6 +73,12 @@ PK_TEST(alias__rules__behave_as_ours) {
          OUR
          "on = any\nwhen = count(severity >= high and severity <= critical) >= 2 in 300s\nconsecutive = yes\n"
          "type = error_burst\nseverity = high\n"},
+        {HEAD "incident_type = custom\nseverity = HIGH\nevent_pattern = level\nerror_threshold = 64\n"
+              "time_window_seconds = 7200\n",
+         OUR "on = type = level\nwhen = count >= 64 in 2h\ntype = custom\nseverity = high\n"},
+        {HEAD "incident_type = custom\nseverity = HIGH\nevent_pattern = level\nerror_threshold = 65\n"
+              "time_window_seconds = 7200\n",
+         OUR "on = type = level\nwhen = rate > 64 per 2h\ntype = custom\nseverity = high\n"},
         /* S0-42: fields of the first tool; threshold and time have defaults */
         {HEAD "severity = high\nevent_pattern = path_traversal, auth_*\n", OUR
          "on = type = path_traversal | auth_*\nwhen = count >= 5 in 300s\ntype = custom\nseverity = high\n"},
@@ -170,9 +176,13 @@ PK_TEST(alias__bad_words__are_told_with_place_and_cure) {
         {"[rule r]\nerror_treshold = 3\n", "unknown key 'error_treshold'; did you mean 'error_threshold'?", 2,
          1},
         {"[rule r]\nseverity = low\nerror_threshold = many\n",
-         "expected a whole number from 1 to 64, not 'many'", 3, 19},
-        {"[rule r]\nseverity = low\nerror_threshold = 0\n", "expected a whole number from 1 to 64, not '0'",
-         3, 19},
+         "expected a whole number from 1 to 1000000000, not 'many'", 3, 19},
+        {"[rule r]\nseverity = low\nerror_threshold = 0\n",
+         "expected a whole number from 1 to 1000000000, not '0'", 3, 19},
+        {"[rule r]\nseverity = low\nerror_threshold = 65\nmin_components_affected = 2\n",
+         "'min_components' needs a threshold of at most 64: more are counted for one source", 4, 27},
+        {"[rule r]\nseverity = low\nerror_threshold = 65\nrequire_consecutive = yes\n",
+         "expected a whole number from 1 to 64, not '65'", 3, 19},
         {"[rule r]\nseverity = low\nerror_threshold = 3\ntime_window_seconds = soon\n",
          "expected a time such as 300, 30s or 5m, at most 7d, not 'soon'", 4, 23},
         {"[rule r]\nseverity = low\nerror_threshold = 3\nconfirmation_threshold = 4\n",

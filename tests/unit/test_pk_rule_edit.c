@@ -101,6 +101,13 @@ PK_TEST(edit__check_interval__is_changed_or_added) {
     CHECK_EQ_INT(edit(out_text, "", "", "2m", ""), PK_OK);
 }
 
+PK_TEST(edit__window_of_promised_silence__is_the_one_without_a_promise) {
+    static const char RULE[] =
+        "[rule r]\non = any\nwhen = absent for 2x promised else 90s\nseverity = low\n" TAIL;
+    CHECK_EQ_INT(edit(RULE, "", "30", "", ""), PK_OK);
+    CHECK(strstr(out_text, "when = absent for 2x promised else 30\n") != NULL && parses());
+}
+
 PK_TEST(edit__other_words__are_changed_or_added) {
     static const char RULE[] = "[rule r]\nerror_threshold = 5\nseverity = low\n" TAIL;
     CHECK_EQ_INT(edit(RULE, "7", "120", "", ""), PK_OK);
@@ -141,5 +148,7 @@ PK_TEST(edit__what_it_cannot_do__is_said_and_nothing_is_taken) {
 PK_TEST_MAIN(edit__each_form__changes_its_number_and_stays_a_rule,
              edit__severity__keeps_the_later_steps_that_still_raise,
              edit__severity__takes_an_escalation_along_only_while_it_raises,
-             edit__check_interval__is_changed_or_added, edit__other_words__are_changed_or_added,
-             edit__named_limit__is_one_number, edit__what_it_cannot_do__is_said_and_nothing_is_taken)
+             edit__check_interval__is_changed_or_added,
+             edit__window_of_promised_silence__is_the_one_without_a_promise,
+             edit__other_words__are_changed_or_added, edit__named_limit__is_one_number,
+             edit__what_it_cannot_do__is_said_and_nothing_is_taken)

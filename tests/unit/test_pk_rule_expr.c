@@ -120,7 +120,8 @@ PK_TEST(when__defects__point_at_the_word) {
     check_fails(pk_rule_read_when, "", 9, "'' is not a condition");
     check_fails(pk_rule_read_when, "count > 3 in 5m", 15, "expected '>=' before '>'");
     check_fails(pk_rule_read_when, "count >= 0 in 5m", 18, "0 is outside 1 .. 64");
-    check_fails(pk_rule_read_when, "count >= 65 in 5m", 18, "65 is outside 1 .. 64");
+    check_fails(pk_rule_read_when, "count >= 65 in 5m", 18,
+                "65 is outside 1 .. 64; for more: rate > N per T");
     check_fails(pk_rule_read_when, "count >= 3.5 in 5m", 18, "expected a whole number, not '3.5'");
     check_fails(pk_rule_read_when, "count >= 3", 19, "expected 'in' at the end");
     check_fails(pk_rule_read_when, "count >= 3 in 8d", 23, "the time '8d' must be above 0 and at most 7d");

@@ -154,19 +154,32 @@ PK_TEST(load__sixteen_ordinary_rules_at_default_keys__fit_beside_the_shipped_one
     CHECK_EQ_INT(load_big(&b), PK_OK);
 }
 
-/* 64 on `small`, 512 on `standard`: every row of the table can be used. */
+/* 64 on `small`, 512 on `standard`: every row of the table can be used, from `standard` on by rules that do
+ * not say `keys`. */
 PK_TEST(load__as_many_rules_as_the_board_has) {
+    const char *keys = PK_LIMIT_RULES < 512u ? "keys = 16\n" : "";
     struct pk_buf b;
     pk_buf_init(&b, big, sizeof big);
     const uint32_t own = PK_LIMIT_RULES - PK_SHIPPED_RULES.count;
     for (uint32_t i = 0; i < own; i++) {
-        put_rule(&b, i, ORDINARY[i % PK_COUNT_OF(ORDINARY)], "keys = 16\n");
+        put_rule(&b, i, ORDINARY[i % PK_COUNT_OF(ORDINARY)], keys);
     }
     REQUIRE(!b.is_cut);
     CHECK(PK_LIMIT_RULES >= 64u);
+    const struct pk_rule_file file = {"own.rules", pk_buf_str(&b)};
+    CHECK_EQ_INT(pk_ruleset_check(&PK_SHIPPED_RULES, &file, 1, &ids, NULL, &price, &diag), PK_OK);
+    printf("# %u rules: %u of %u windows, %u of %u bytes of blocks, %u bytes in all\n", (unsigned)price.rules,
+           (unsigned)price.keys, (unsigned)PK_LIMIT_KEYS, (unsigned)price.times_bytes,
+           (unsigned)PK_LIMIT_WINDOW_BYTES, (unsigned)price.total_bytes);
     CHECK_EQ_INT(load_big(&b), PK_OK);
     CHECK_EQ_U64(set.count, PK_LIMIT_RULES);
-    put_rule(&b, own, "value > 3", "keys = 16\n");
+    /* And when all of the operator's keep one window for each source. */
+    pk_buf_init(&b, big, sizeof big);
+    for (uint32_t i = 0; i < own; i++) {
+        put_rule(&b, i, "count >= 10 in 5m by source", keys);
+    }
+    CHECK_EQ_INT(load_big(&b), PK_OK);
+    put_rule(&b, own, "value > 3", keys);
     CHECK_EQ_INT(load_big(&b), PK_E_CONFIG);
     CHECK(strstr(diag.message, " rules; a rule of the same name") != NULL);
     CHECK(strstr(diag.message, "; a rule of the same name takes the place of a shipped one") != NULL);

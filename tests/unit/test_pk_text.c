@@ -506,7 +506,7 @@ PK_TEST(eq_c_and_starts__prefixes_and_nul_bytes__are_not_equal) {
 }
 
 PK_TEST(plain_run__every_byte_at_every_place__ends_where_it_is_not_printed) {
-    char text[27];
+    char text[45];
     for (unsigned byte = 0; byte < 256u; byte++) {
         for (uint32_t n = 0; n < sizeof text; n++) {
             for (uint32_t at = 0; at <= n; at++) {

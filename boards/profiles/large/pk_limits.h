@@ -18,7 +18,7 @@
 #define PK_LIMIT_THRESHOLDS 32u          /* names of [thresholds]; 16..64; 40 B each, twice */
 #define PK_LIMIT_RULE_TEXT_BYTES 262144u /* text of operator rules kept for `rules show` and reload */
 #define PK_LIMIT_KEYS 102400u            /* windows over all rules; 64..102400; 76 B and its times each */
-#define PK_LIMIT_KEYS_PER_RULE 256u      /* default of `keys = n` */
+#define PK_LIMIT_KEYS_PER_RULE 128u      /* default of `keys = n`: as many rules as there are fit with it */
 #define PK_LIMIT_WINDOW_BYTES 6553600u   /* blocks of windows, 32 B to 1 KiB each; of 1024 */
 #define PK_LIMIT_CLASSES 512u            /* source classes (sets of globs a source name satisfies) */
 #define PK_LIMIT_LEARNED                                                                                     \

@@ -4,11 +4,11 @@
  * reason. Relations are checked in src/agent/pk_limits_check.h after a board's overrides. */
 
 /* -- events -- */
-#define PK_LIMIT_TYPES 512u              /* distinct event types; 64..4096; 76 B each */
-#define PK_LIMIT_TYPES_FOREIGN 256u      /* of these, named by senders only; at most half */
-#define PK_LIMIT_SOURCES 12288u          /* distinct sources; 16..16384; 190 B each */
-#define PK_LIMIT_SOURCES_FOREIGN 2048u   /* of these, named by text of strangers: the stalest makes room */
-#define PK_LIMIT_EVENT_HISTORY 16384u    /* events kept for the recorder; power of two 64..65536; 64 B each */
+#define PK_LIMIT_TYPES 1024u           /* distinct event types; 64..4096; 76 B each: one for each rule fits */
+#define PK_LIMIT_TYPES_FOREIGN 256u    /* of these, named by senders only; at most half */
+#define PK_LIMIT_SOURCES 12288u        /* distinct sources; 16..16384; 190 B each */
+#define PK_LIMIT_SOURCES_FOREIGN 2048u /* of these, named by text of strangers: the stalest makes room */
+#define PK_LIMIT_EVENT_HISTORY 16384u  /* events kept for the recorder; power of two 64..65536; 64 B each */
 #define PK_LIMIT_TEXT_RING_BYTES 524288u /* messages and fields of recent events; power of two */
 #define PK_LIMIT_INTAKE_EVENTS 1024u     /* events waiting for the tick; power of two */
 #define PK_LIMIT_LEDGER 256u             /* open loss entries; 40 B each */
@@ -17,10 +17,11 @@
 #define PK_LIMIT_RULES 512u              /* 16..512; 1 KB each, with state */
 #define PK_LIMIT_THRESHOLDS 32u          /* names of [thresholds]; 16..64; 40 B each, twice */
 #define PK_LIMIT_RULE_TEXT_BYTES 262144u /* text of operator rules kept for `rules show` and reload */
-#define PK_LIMIT_KEYS 20480u             /* windows over all rules; 64..102400; 76 B and its times each */
-#define PK_LIMIT_KEYS_PER_RULE 256u      /* default of `keys = n` */
-#define PK_LIMIT_WINDOW_BYTES 1310720u   /* blocks of windows, 32 B to 1 KiB each; of 1024 */
-#define PK_LIMIT_CLASSES 512u            /* source classes (sets of globs a source name satisfies) */
+#define PK_LIMIT_KEYS 73728u             /* windows over all rules; 64..102400; 76 B and its times each */
+#define PK_LIMIT_KEYS_PER_RULE 128u      /* default of `keys = n`: as many rules as there are fit with it */
+#define PK_LIMIT_WINDOW_BYTES                                                                                \
+    6291456u /* blocks of windows, 32 B to 1 KiB each; of 1024; 3 MB for 512 ordinary rules */
+#define PK_LIMIT_CLASSES 512u /* source classes (sets of globs a source name satisfies) */
 #define PK_LIMIT_LEARNED                                                                                     \
     512u /* series whose usual, anomaly and trend are kept over a restart; 16..4096; 8 B each. All of them   \
              changing, saved every 6 h (`[store] learned`): at most 2.2 MB written a day */
@@ -94,5 +95,5 @@
 #define PK_LIMIT_TLS_HEAP_BYTES 98304u                                /* two brokers */
 #define PK_LIMIT_STORE_QUEUE_BYTES 524288u                            /* batches waiting for the writer */
 
-#define PK_AGENT_RAM_MAX (16u * 1024u * 1024u) /* sizeof(struct agent) may not exceed it */
+#define PK_AGENT_RAM_MAX (26u * 1024u * 1024u) /* sizeof(struct agent) may not exceed it */
 #endif
