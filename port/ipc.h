@@ -25,8 +25,9 @@ enum pk_ipc_type {
     PK_IPC_INLET = 12,  /* id = index in the table of inlets; body: pk_ipc_inlet. Answered by FD
                            (id = PK_IPC_OPEN_INLET + index) or NO_INLET, now and again whenever it changes */
     PK_IPC_INLET_AT =
-        13,            /* id as INLET; body: pk_ipc_inlet_at: how far it was read, to be kept over restarts */
-    PK_IPC_PROBE = 24, /* body: pk_ipc_probe; id = request: measure a row of root's probe table */
+        13, /* id as INLET; body: pk_ipc_inlet_at: how far it was read, to be kept over restarts */
+    PK_IPC_CONFIRM = 25, /* id = run number: what it changed is to stay */
+    PK_IPC_PROBE = 24,   /* body: pk_ipc_probe; id = request: measure a row of root's probe table */
     /* supervisor -> agent */
     PK_IPC_WELCOME = 32, /* body: pk_ipc_welcome */
     PK_IPC_FD =
@@ -36,6 +37,7 @@ enum pk_ipc_type {
     PK_IPC_OUTPUT = 36,   /* id = run number; body: pk_ipc_output, a piece of the kept transcript */
     PK_IPC_DONE = 37,     /* id = run number; body: pk_ipc_done */
     PK_IPC_RESOLVED = 38, /* id = request; body: pk_ipc_resolved */
+    PK_IPC_UNDONE = 45,   /* id = run number; body: pk_ipc_done: nobody confirmed it, its undo ended */
     PK_IPC_NO_INLET = 44, /* id = index; body: pk_ipc_refused */
     PK_IPC_PROBED = 56    /* id = request; body: pk_ipc_probed. Each PROBE gets one, refused or not */
 };

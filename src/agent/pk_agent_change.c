@@ -359,6 +359,26 @@ static int undo(struct pk_agent *a, const struct pk_request *q, struct pk_json_w
     return PK_OK;
 }
 
+static int confirm(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+    const uint64_t wanted = pk_args_u64(&q->args, "run", 0);
+    const uint32_t id = wanted > UINT32_MAX ? 0 : (uint32_t)wanted;
+    int err = pk_respond_confirm(&a->respond, id, pk_str_of(q->who), q->role);
+    if (err == PK_OK) {
+        err = pk_agent_send_frame(a, PK_IPC_CONFIRM, id, NULL, 0);
+    }
+    if (err < 0) {
+        return pk_agent_fail(a, err,
+                             err == PK_E_NOT_FOUND  ? "no such run waits to be confirmed"
+                             : err == PK_E_CONFLICT ? "it did not start, or was undone"
+                                                    : pk_err_text(err));
+    }
+    pk_jw_object(w, "result");
+    pk_jw_u64(w, "run", id);
+    pk_jw_cstr(w, "state", "confirmed");
+    pk_jw_object_end(w);
+    return PK_OK;
+}
+
 static int set_mode(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
     uint8_t mode = 0;
     if (pk_mode_parse(pk_args_text(&q->args, "mode"), &mode) < 0) {
@@ -429,6 +449,8 @@ int pk_agent_change(struct pk_agent *a, const struct pk_request *q, struct pk_js
         return mitigate(a, q, w);
     case PK_CMD_UNDO:
         return undo(a, q, w);
+    case PK_CMD_CONFIRM:
+        return confirm(a, q, w);
     case PK_CMD_APPROVAL_DECIDE:
         return pk_agent_decide(a, q, w);
     case PK_CMD_MODE_SET:

@@ -101,6 +101,12 @@ static void on_done(struct pk_agent *a, const struct pk_ipc_frame *f) {
     pk_respond_on_done(&a->respond, f->id, d.phase, d.exit_code, d.is_timed_out != 0, d.duration_ms, &a->now);
 }
 
+static void on_unconfirmed(struct pk_agent *a, const struct pk_ipc_frame *f) {
+    struct pk_ipc_done d;
+    body_of(f, &d, sizeof d);
+    pk_respond_on_unconfirmed(&a->respond, f->id, d.exit_code, &a->now);
+}
+
 static void on_probed(struct pk_agent *a, const struct pk_ipc_frame *f) {
     struct pk_ipc_probed r;
     body_of(f, &r, sizeof r);
@@ -117,6 +123,9 @@ static void on_frame(struct pk_agent *a, const struct pk_ipc_frame *f) {
         return;
     case PK_IPC_DONE:
         on_done(a, f);
+        return;
+    case PK_IPC_UNDONE:
+        on_unconfirmed(a, f);
         return;
     case PK_IPC_REFUSED:
         on_refused(a, f);

@@ -55,7 +55,8 @@ struct pk_action {
     uint16_t about;                                      /* offset in text; "" when none was given */
     uint16_t per_hour;                                   /* starts per target and hour, 1..60 */
     uint32_t timeout_ms, cooldown_ms, verify_within_ms;
-    uint32_t line; /* of its [action] header in the last file that named it */
+    uint32_t confirm_within_ms; /* undone unless it proves itself or somebody confirms it; 0 = it stays */
+    uint32_t line;              /* of its [action] header in the last file that named it */
 };
 
 /* Which actions an incident of a type is to get when its rule names none. */

@@ -34,6 +34,7 @@ enum action_key {
     KEY_SNAPSHOT,
     KEY_UNDO,
     KEY_VERIFY_WITHIN,
+    KEY_CONFIRM_WITHIN,
     KEY_TARGETS,
     KEY_CRITICAL_TARGETS,
     KEY_TIMEOUT,
@@ -54,6 +55,7 @@ static const char *const KEY_WORDS[KEY_COUNT] = {[KEY_ABOUT] = "about",
                                                  [KEY_SNAPSHOT] = "snapshot",
                                                  [KEY_UNDO] = "undo",
                                                  [KEY_VERIFY_WITHIN] = "verify_within",
+                                                 [KEY_CONFIRM_WITHIN] = "confirm_within",
                                                  [KEY_TARGETS] = "targets",
                                                  [KEY_CRITICAL_TARGETS] = "critical_targets",
                                                  [KEY_TIMEOUT] = "timeout",
@@ -300,6 +302,8 @@ static int set_key(struct parse *p, enum action_key key, struct pk_str v, bool i
         return set_verify(p, v, is_first);
     case KEY_VERIFY_WITHIN:
         return set_duration(p, v, 1000, VERIFY_MAX_MS, &row->verify_within_ms);
+    case KEY_CONFIRM_WITHIN:
+        return set_duration(p, v, 1000, VERIFY_MAX_MS, &row->confirm_within_ms);
     case KEY_TARGETS:
         return set_targets(p, v, false);
     case KEY_CRITICAL_TARGETS:
@@ -508,6 +512,9 @@ static const char *row_fault(const struct pk_action_table *t, const struct pk_ac
     if (row->target_count > 0 && !row->needs_target) {
         return "targets are listed, but no line of argv or verify has {target}";
     }
+    if (row->confirm_within_ms != 0 && row->step_count[PK_PHASE_UNDO] == 0) {
+        return "confirm_within without undo: {}";
+    }
     if (row->step_count[PK_PHASE_SNAPSHOT] > 0 && row->step_count[PK_PHASE_UNDO] == 0) {
         return "snapshot without undo: {}";
     }
@@ -527,6 +534,7 @@ static void put_row(struct pk_writer *w, const struct pk_action *row) {
     pk_put_u32(w, row->timeout_ms);
     pk_put_u32(w, row->cooldown_ms);
     pk_put_u32(w, row->verify_within_ms);
+    pk_put_u32(w, row->confirm_within_ms);
 }
 
 static uint32_t crc_of_row(const struct pk_action_table *t, const struct pk_action *row, uint32_t crc) {

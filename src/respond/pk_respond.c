@@ -617,6 +617,45 @@ static void wanted_undo_done(struct pk_respond *r, struct pk_run *run, int32_t e
     mark_undone(r, run, run->state == PK_RUN_COMPLETED);
 }
 
+void pk_respond_on_unconfirmed(struct pk_respond *r, uint32_t id, int32_t exit_code,
+                               const struct pk_stamp *now) {
+    struct pk_run *run = pk_respond_run_find(r, id);
+    if (run == NULL || run->undo == PK_RUN_UNDO_DONE || run->undo_of != 0) {
+        return;
+    }
+    const bool is_undone = exit_code == 0;
+    const char *words = is_undone ? "not confirmed in time; undone" : "not confirmed in time; UNDO FAILED";
+    run->undo = is_undone ? PK_RUN_UNDO_DONE : PK_RUN_UNDO_FAILED;
+    if (!pk_run_state_is_final(run->state)) {
+        pk_respond_run_end(r, run, is_undone ? PK_RUN_ROLLED_BACK : PK_RUN_FAILED, pk_str_of(words), now);
+        return;
+    }
+    run->state = is_undone ? PK_RUN_ROLLED_BACK : PK_RUN_FAILED;
+    pk_respond_run_say(run, words);
+    run->needs_persist = true;
+    run->needs_notify = true;
+}
+
+int pk_respond_confirm(struct pk_respond *r, uint32_t id, struct pk_str who, enum pk_role role) {
+    struct pk_run *run = pk_respond_run_find(r, id);
+    char words[PK_RUN_RESULT_BYTES * 2];
+    struct pk_buf b;
+    if (run == NULL || run->action_index < 0 || r->actions->rows[run->action_index].confirm_within_ms == 0) {
+        return PK_E_NOT_FOUND;
+    }
+    if (run->undo_of != 0 || !run->is_intent || run->undo != PK_RUN_UNDO_NONE) {
+        return PK_E_CONFLICT;
+    }
+    if (!pk_role_reaches(role, PK_ROLE_RESPONDER) || !pk_role_reaches(role, (enum pk_role)run->role)) {
+        return PK_E_DENIED;
+    }
+    pk_buf_init(&b, words, sizeof words);
+    pk_buf_puts(&b, "confirmed by ");
+    pk_buf_put(&b, who.p, who.n < PK_RUN_RESULT_BYTES ? who.n : PK_RUN_RESULT_BYTES);
+    pk_respond_run_say(run, words);
+    return PK_OK;
+}
+
 void pk_respond_on_undone(struct pk_respond *r, uint32_t id, uint8_t undo) {
     struct pk_run *run = pk_respond_run_find(r, id);
     const bool is_acting = run != NULL && (run->step == PK_RUN_AT_STARTING || run->step == PK_RUN_AT_RUNNING);

@@ -426,7 +426,9 @@ void pk_respond_run_succeeded(struct pk_respond *r, struct pk_run *run, const st
         return;
     }
     if (!has_steps && (row == NULL || !row->verifies_by_clear)) {
-        pk_respond_run_end(r, run, PK_RUN_COMPLETED, pk_str_of("exit 0"), now);
+        const bool is_armed = row != NULL && row->confirm_within_ms > 0;
+        pk_respond_run_end(r, run, PK_RUN_COMPLETED,
+                           pk_str_of(is_armed ? "exit 0; undone unless confirmed" : "exit 0"), now);
         return;
     }
     run->step = has_steps ? PK_RUN_AT_VERIFY : PK_RUN_AT_CLEAR;

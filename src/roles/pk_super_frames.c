@@ -203,6 +203,9 @@ static void dispatch(struct pk_supervisor *s, const struct pk_ipc_frame *frame, 
     case PK_IPC_RUN:
         pk_super_run_start(s, frame->id, &body.run);
         break;
+    case PK_IPC_CONFIRM:
+        pk_super_armed_confirm(s, frame->id);
+        break;
     case PK_IPC_STOP:
         pk_super_run_stop(s, frame->id);
         break;

@@ -1,6 +1,49 @@
 #include "roles/pk_super_record.h"
 
-enum { RECORD_MAGIC = 0x50535550, RECORD_VERSION = 1 };
+#include <string.h>
+
+enum { RECORD_MAGIC = 0x50535550, RECORD_VERSION = 2, VERSION_WITHOUT_ARMED = 1 };
+
+static void put_armed(struct pk_writer *w, const struct pk_super_record *r) {
+    for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
+        const struct pk_super_armed *a = &r->armed[i];
+        pk_put_u8(w, a->state);
+        if (a->state != PK_SUPER_ARMED_FREE) {
+            pk_put_u32(w, a->run_id);
+            pk_put_u32(w, a->boot);
+            pk_put_u64(w, a->deadline_ms);
+            pk_put_u32(w, (uint32_t)a->exit_code);
+            pk_put_text(w, pk_str_of(a->action));
+            pk_put_text(w, pk_str_of(a->target));
+        }
+    }
+}
+
+static bool get_text(struct pk_reader *in, char *out, size_t cap_bytes) {
+    const struct pk_str s = pk_get_text(in);
+    return !in->is_bad && (s.n == 0 || memchr(s.p, 0, s.n) == NULL) && pk_str_copy(s, out, cap_bytes) >= 0;
+}
+
+static bool get_armed(struct pk_reader *in, struct pk_super_record *r) {
+    for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
+        struct pk_super_armed *a = &r->armed[i];
+        a->state = pk_get_u8(in);
+        if (a->state >= PK_SUPER_ARMED_STATE_COUNT) {
+            return false;
+        }
+        if (a->state == PK_SUPER_ARMED_FREE) {
+            continue;
+        }
+        a->run_id = pk_get_u32(in);
+        a->boot = pk_get_u32(in);
+        a->deadline_ms = pk_get_u64(in);
+        a->exit_code = (int32_t)pk_get_u32(in);
+        if (!get_text(in, a->action, sizeof a->action) || !get_text(in, a->target, sizeof a->target)) {
+            return false;
+        }
+    }
+    return true;
+}
 
 int pk_super_record_pack(const struct pk_super_record *r, struct pk_budget *budget, void *out,
                          uint32_t cap_bytes) {
@@ -12,6 +55,7 @@ int pk_super_record_pack(const struct pk_super_record *r, struct pk_budget *budg
     pk_put_u32(&w, r->crash_count);
     pk_put_u32(&w, r->last_exit);
     pk_put_u8(&w, r->is_clean ? 1 : 0);
+    put_armed(&w, r);
     struct pk_budget_record counter;
     pk_budget_dirty_all(budget);
     while (pk_budget_next_dirty(budget, &counter) == PK_OK) {
@@ -28,11 +72,16 @@ int pk_super_record_unpack(struct pk_super_record *r, struct pk_budget *budget, 
     struct pk_reader in;
     pk_reader_init_crc(&in, p, n);
     struct pk_super_record read = {0};
-    const bool is_ours = pk_get_u32(&in) == RECORD_MAGIC && pk_get_u8(&in) == RECORD_VERSION;
+    bool is_ours = pk_get_u32(&in) == RECORD_MAGIC;
+    const uint8_t version = pk_get_u8(&in);
+    is_ours = is_ours && (version == RECORD_VERSION || version == VERSION_WITHOUT_ARMED);
     read.boot_epoch = pk_get_u32(&in);
     read.crash_count = pk_get_u32(&in);
     read.last_exit = pk_get_u32(&in);
     read.is_clean = pk_get_u8(&in) != 0;
+    if (is_ours && version != VERSION_WITHOUT_ARMED) {
+        is_ours = get_armed(&in, &read);
+    }
     int err = is_ours && !in.is_bad ? PK_OK : PK_E_CORRUPT;
     while (err == PK_OK && !pk_reader_done(&in)) {
         const struct pk_str counter = pk_get_text(&in);

@@ -3,16 +3,38 @@
 /* What the supervisor keeps across its own restart: start numbers, crash count, action counters. One small
  * file, CRC over all. */
 #include "base/pk_bytes.h"
+#include "respond/pk_action.h"
 #include "respond/pk_budget.h"
 
 /* Counters per incident are not used here (pk_super_policy.c). */
-enum { PK_SUPER_RECORD_BYTES_MAX = 48 + PK_LIMIT_BUDGETS * (PK_BUDGET_VALUE_BYTES + 2) };
+enum { PK_SUPER_ARMED_MAX = 4 }; /* changes that wait to be confirmed, at a time */
+enum pk_super_armed_state {
+    PK_SUPER_ARMED_FREE,
+    PK_SUPER_ARMED,       /* undone at its deadline */
+    PK_SUPER_ARMED_FIRED, /* its undo runs */
+    PK_SUPER_ARMED_TELL,  /* undone; the agent has to hear of it */
+    PK_SUPER_ARMED_STATE_COUNT
+};
+struct pk_super_armed {
+    uint8_t state; /* enum pk_super_armed_state */
+    uint32_t run_id, boot;
+    uint64_t deadline_ms; /* of the monotonic clock of that boot */
+    int32_t exit_code;    /* TELL: of the undo */
+    char action[PK_ACTION_NAME_BYTES], target[PK_ACTION_TARGET_BYTES];
+};
+enum { PK_SUPER_ARMED_BYTES = 128 }; /* of one, packed */
+
+enum {
+    PK_SUPER_RECORD_BYTES_MAX =
+        56 + PK_SUPER_ARMED_MAX * PK_SUPER_ARMED_BYTES + PK_LIMIT_BUDGETS * (PK_BUDGET_VALUE_BYTES + 2)
+};
 
 struct pk_super_record {
     uint32_t boot_epoch;  /* of the newest agent start */
     uint32_t crash_count; /* unclean ends of agents in a row; one that ran long enough starts anew */
     uint32_t last_exit;   /* wait status of the last agent; 0xFFFFFFFF none */
     bool is_clean;        /* the last agent ended when asked to */
+    struct pk_super_armed armed[PK_SUPER_ARMED_MAX];
 };
 
 /* Bytes written, or PK_E_FULL. */

@@ -47,6 +47,39 @@ static bool has_next_step(const struct pk_supervisor *s, const struct pk_super_r
     return run->step + 1u < step_count(s, run, run->phase);
 }
 
+static bool is_armed_row(const struct pk_supervisor *s, const struct pk_ipc_run *request) {
+    return request->phase == PK_IPC_PHASE_ACT && request->action_index < s->policy.actions->count &&
+           s->policy.actions->rows[request->action_index].confirm_within_ms > 0;
+}
+
+int pk_super_run_undo(struct pk_supervisor *s, uint32_t id, const char *action, const char *target) {
+    struct pk_super_run *run = find(s, 0);
+    bool is_critical = false;
+    const int index = pk_actions_find(s->policy.actions, pk_str_of(action));
+    if (find(s, id) != NULL || run == NULL || pk_super_runs_active(s) >= PK_SUPER_CONCURRENT) {
+        return PK_E_BUSY;
+    }
+    if (index < 0 || s->policy.actions->rows[index].step_count[PK_PHASE_UNDO] == 0 ||
+        pk_action_check_target(s->policy.actions, (uint32_t)index, pk_str_of(target), &is_critical) !=
+            PK_OK) {
+        return PK_E_NOT_FOUND;
+    }
+    memset(run, 0, sizeof *run);
+    run->action_index = (uint16_t)index;
+    run->asked = run->phase = PK_IPC_PHASE_UNDO;
+    run->is_orphan = true; /* nobody asked: pk_super_armed_tell says it */
+    (void)pk_str_copy_cut(pk_str_of(target), run->target, sizeof run->target);
+    const int slot = start_step(s, run);
+    if (slot < 0) {
+        return slot;
+    }
+    run->id = id;
+    run->slot = (uint32_t)slot;
+    run->is_running = true;
+    run->started_ms = s->port->mono_ms(s->port->ctx);
+    return PK_OK;
+}
+
 void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ipc_run *request) {
     struct pk_super_run *run = find(s, 0);
     if (id == 0 || find(s, id) != NULL) {
@@ -57,14 +90,25 @@ void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ip
         pk_super_refuse(s, id, PK_E_BUSY, 1000, "as many runs as may be at a time");
         return;
     }
+    if (is_armed_row(s, request) && !pk_super_armed_has_room(s)) {
+        pk_super_refuse(s, id, PK_E_BUSY, 1000, "too many changes wait to be confirmed");
+        return;
+    }
     const struct pk_stamp now = pk_super_stamp(s);
     struct pk_super_verdict verdict;
     pk_super_policy_take(&s->policy, id, request, pk_super_runs_active(s), &now, &verdict);
+    const bool is_armed = verdict.error == PK_OK && is_armed_row(s, request);
+    if (is_armed) {
+        pk_super_armed_add(s, id, &s->policy.actions->rows[request->action_index], request->target, &now);
+    }
     /* Counted on the medium before it starts, or it does not start. */
     if (verdict.error == PK_OK && request->phase != PK_IPC_PHASE_VERIFY && pk_super_save(s) != PK_OK) {
         verdict = (struct pk_super_verdict){.error = PK_E_IO, .why = "the start could not be recorded"};
     }
     if (verdict.error != PK_OK) {
+        if (is_armed) {
+            pk_super_armed_drop(s, id);
+        }
         pk_super_refuse(s, id, verdict.error, verdict.wait_ms, verdict.why);
         return;
     }
@@ -78,6 +122,9 @@ void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ip
     memcpy(run->target, request->target, sizeof run->target);
     const int slot = start_step(s, run);
     if (slot < 0) {
+        if (is_armed) {
+            pk_super_armed_drop(s, id);
+        }
         pk_super_refuse(s, id, slot, 0, "the program cannot be started");
         return;
     }
@@ -197,12 +244,26 @@ static bool has_more(struct pk_supervisor *s, struct pk_super_run *run, const st
     return has_begun_undo(s, run);
 }
 
+/* What the end of a run means for a change that waits to be confirmed. */
+static void tell_armed(struct pk_supervisor *s, const struct pk_super_run *run) {
+    const struct pk_action *row = &s->policy.actions->rows[run->action_index];
+    const int32_t code = run->done.is_timed_out != 0 ? 124 : run->done.exit_code;
+    if (run->asked == PK_IPC_PHASE_ACT) {
+        pk_super_armed_acted(s, run->id, row, &run->done);
+    } else if (run->asked == PK_IPC_PHASE_UNDO) {
+        pk_super_armed_undone(s, run->id, row->name, run->target, code);
+    } else if (code == 0) {
+        pk_super_armed_drop(s, run->id); /* it proved itself */
+    }
+}
+
 static void finish(struct pk_supervisor *s, struct pk_super_run *run, const struct pk_exec_result *result) {
     const uint64_t now_ms = s->port->mono_ms(s->port->ctx);
     if (has_more(s, run, result)) {
         return;
     }
     run->is_done = true;
+    tell_armed(s, run);
     run->done.duration_ms = (uint32_t)(now_ms - run->started_ms);
     if (run->is_orphan) {
         pk_super_log(s, PK_LOG_NOTICE, "a run of an agent that is gone ended with ",

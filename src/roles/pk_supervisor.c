@@ -458,6 +458,7 @@ void pk_supervisor_start(struct pk_supervisor *s, const struct pk_port_super *po
         /* WIRE "Ids": lost means random with the top bit set; below it room for years of starts. */
         s->record.boot_epoch = 0x80000000u | (port->random(port->ctx) & 0x3FFFFFFFu);
     }
+    pk_super_armed_start(s, &now);
     pk_super_places_load(s);
     if (s->record.is_clean) {
         start_agent(s);
@@ -475,6 +476,9 @@ static void check_time(struct pk_supervisor *s, uint64_t now_ms) {
     }
     check_resolvers(s, now_ms);
     pk_super_probes_check_time(s, now_ms);
+    if (s->state != PK_SUPER_STOPPING && s->state != PK_SUPER_DONE) {
+        pk_super_armed_check_time(s, now_ms);
+    }
     if (s->state == PK_SUPER_RUNNING) {
         pk_super_inlets_look(s, now_ms);
     }
@@ -499,6 +503,7 @@ void pk_supervisor_step(struct pk_supervisor *s, uint32_t ready) {
     }
     pk_super_runs_collect(s);
     pk_super_runs_send(s);
+    pk_super_armed_tell(s);
     if (s->is_reload_pending && pk_super_runs_active(s) == 0) {
         reload(s);
     }
@@ -530,6 +535,9 @@ uint64_t pk_supervisor_until_ms(const struct pk_supervisor *s) {
         earlier(&until_ms, feed_due_ms(s));
     }
     earlier(&until_ms, pk_super_probes_until_ms(s));
+    if (s->state != PK_SUPER_STOPPING && s->state != PK_SUPER_DONE) {
+        earlier(&until_ms, pk_super_armed_until_ms(s));
+    }
     for (uint32_t i = 0; i < PK_SUPER_RESOLVERS; i++) {
         if (s->resolves[i].is_used) {
             earlier(&until_ms, s->resolves[i].deadline_ms);

@@ -35,6 +35,7 @@ enum {
     PK_SUPER_NOTIFY_PAUSE_MS = 1000,
     PK_SUPER_INLET_MS = 1000,    /* between two looks whether a log is another file */
     PK_SUPER_PLACES_MS = 300000, /* between two writes of how far inlets were read: the flash wears */
+    PK_SUPER_ARMED_RETRY_MS = 1000,
     PK_SUPER_FRAMES_PER_S = 200,
     PK_SUPER_FRAMES_BURST = 400,
     PK_SUPER_FRAMES_PER_STEP = 32,
@@ -184,7 +185,26 @@ void pk_super_places_load(struct pk_supervisor *s);
 void pk_super_places_save(struct pk_supervisor *s); /* when something changed */
 /* Another table is in force: what changed is closed. */
 void pk_super_inlets_take(struct pk_supervisor *s, const struct pk_inlets *table);
+/* pk_super_armed.c */
+bool pk_super_armed_has_room(struct pk_supervisor *s);
+/* Before the change is made; the caller saves. There must be room. */
+void pk_super_armed_add(struct pk_supervisor *s, uint32_t run_id, const struct pk_action *row,
+                        const char *target, const struct pk_stamp *now);
+void pk_super_armed_drop(struct pk_supervisor *s, uint32_t run_id); /* no-op when it is not armed */
+void pk_super_armed_confirm(struct pk_supervisor *s, uint32_t run_id);
+void pk_super_armed_acted(struct pk_supervisor *s, uint32_t run_id, const struct pk_action *row,
+                          const struct pk_ipc_done *done);
+void pk_super_armed_undone(struct pk_supervisor *s, uint32_t run_id, const char *action, const char *target,
+                           int32_t exit_code);
+void pk_super_armed_start(struct pk_supervisor *s,
+                          const struct pk_stamp *now); /* after the record was read */
+void pk_super_armed_check_time(struct pk_supervisor *s, uint64_t now_ms);
+uint64_t pk_super_armed_until_ms(const struct pk_supervisor *s);
+void pk_super_armed_tell(struct pk_supervisor *s);
 /* pk_super_runs.c */
+/* What nobody confirmed. PK_OK, PK_E_BUSY, PK_E_NOT_FOUND (no such row or undo), or why it does not start. */
+PK_MUST_USE int pk_super_run_undo(struct pk_supervisor *s, uint32_t id, const char *action,
+                                  const char *target);
 void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ipc_run *request);
 void pk_super_run_stop(struct pk_supervisor *s, uint32_t id);
 void pk_super_runs_collect(struct pk_supervisor *s); /* ended programs: next step or done */

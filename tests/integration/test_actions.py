@@ -368,6 +368,55 @@ def lock_down(rig):
         w.gateway.stop()
 
 
+BRIEF = [("risk = critical ", "risk = high "), ("confirm_within = 10m", "confirm_within = 4s")]
+
+
+def unconfirmed_change_is_taken_back(rig):
+    """Nobody confirms a change of the network: it is undone by itself, and that is on record. Confirmed it stays."""
+    with namespace() as (ns, ip):
+        is_locked = lambda: "prohibit" in ip("route")
+        w = World(rig, "lock_down", "", BRIEF, prefix=("ip", "netns", "exec", ns))
+        run = w.run(result="undone unless confirmed")
+        assert is_locked()
+        await_true("it is taken back", 15, lambda: not is_locked())
+        w.waits(run, "rolled_back", "not confirmed in time; undone")
+        kept = w.run(result="undone unless confirmed")
+        assert w.gateway.ctl("confirm", str(kept)).returncode == 0
+        time.sleep(6)
+        assert is_locked()
+        w.waits(kept, "completed", "confirmed by")
+        for bad in (run, 999):
+            assert w.gateway.ctl("confirm", str(bad)).returncode != 0, bad
+        w.undo(kept)
+        assert not is_locked()
+        w.gateway.stop()
+
+
+def reboot_before_it_was_confirmed(rig):
+    """Power is cut before somebody confirmed. The next boot takes the change back at once, before it does anything else."""
+    with namespace() as (ns, ip):
+        is_locked = lambda: "prohibit" in ip("route")
+        boot_id = put(rig.path("boot_id"), "11111111-2222-3333-4444-555555555555\n")
+        prefix = ("ip", "netns", "exec", ns, "sh", "-c", f'mount --bind {boot_id} /proc/sys/kernel/random/boot_id && exec "$@"', "sh")
+        w = World(rig, "lock_down", "", BRIEF[:1], prefix=prefix)
+        run = w.run(result="undone unless confirmed")
+        agent = w.gateway.agent_pid()
+        w.gateway.process.stop(signal.SIGKILL)
+        await_true("the agent is gone", 10, lambda: not os.path.exists(f"/proc/{agent}"))
+        assert is_locked()
+        w.gateway.start(prefix=prefix)
+        time.sleep(1)
+        assert is_locked(), "the same boot: ten minutes have not passed"
+        agent = w.gateway.agent_pid()
+        w.gateway.process.stop(signal.SIGKILL)
+        await_true("the agent is gone", 10, lambda: not os.path.exists(f"/proc/{agent}"))
+        put(boot_id, "99999999-2222-3333-4444-555555555555\n")
+        w.gateway.start(prefix=prefix)
+        await_true("it is taken back", 10, lambda: not is_locked())
+        w.waits(run, "rolled_back", "not confirmed in time; undone")
+        w.gateway.stop()
+
+
 def publish(rig):
     port = free_port()
     Process(rig, "broker", ["mosquitto", "-p", str(port)])
@@ -439,5 +488,5 @@ def alone(test):
 
 if __name__ == "__main__":
     main(*map(alone, (kill_zombie_processes, lower_priority, restart_by_pid_file, scale_up, clear_cache_files, compress_logs, preserve_evidence, kill_queries,
-                      database_maintenance, rollback_deployment, rollback_to_nothing, config_fix, isolate_component, lock_down, publish, actions_of_a_type, hostile_targets,
+                      database_maintenance, rollback_deployment, rollback_to_nothing, config_fix, isolate_component, lock_down, unconfirmed_change_is_taken_back, reboot_before_it_was_confirmed, publish, actions_of_a_type, hostile_targets,
                       program_that_forks_floods_and_ignores_term)), at_once=2)

@@ -1140,8 +1140,33 @@ PK_TEST(undo__outlives_the_incident_and_a_restart) {
     CHECK_EQ_INT(run.undo, PK_RUN_UNDO_NONE);
 }
 
-PK_TEST_MAIN(undo__what_does_not_help_is_undone, undo__switched_off_or_mode_changed__left_and_said,
-             undo__what_the_supervisor_undid_is_told, undo__by_command__a_run_of_its_own,
+PK_TEST(confirm__in_time_or_undone) {
+    const uint32_t row = 5; /* swap */
+    swapped();
+    CHECK_EQ_INT(pk_respond_confirm(&g.respond, 1, pk_str_of("ann"), PK_ROLE_RESPONDER), PK_E_NOT_FOUND);
+    g.actions.rows[row].confirm_within_ms = 60000;
+    CHECK_EQ_INT(pk_respond_confirm(&g.respond, 9, pk_str_of("ann"), PK_ROLE_RESPONDER), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(pk_respond_confirm(&g.respond, 1, pk_str_of("vic"), PK_ROLE_VIEWER), PK_E_DENIED);
+    CHECK_EQ_INT(pk_respond_confirm(&g.respond, 1, pk_str_of("ann"), PK_ROLE_RESPONDER), PK_OK);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "confirmed by ann");
+    pk_respond_on_unconfirmed(&g.respond, 9, 0, &g.now); /* of a run nobody knows any more */
+    pk_respond_on_unconfirmed(&g.respond, 1, 0, &g.now);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_ROLLED_BACK);
+    CHECK_EQ_INT(pk_respond_confirm(&g.respond, 1, pk_str_of("ann"), PK_ROLE_RESPONDER), PK_E_CONFLICT);
+    swapped();
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_ACT, 0, false, 1, &g.now);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_VERIFY, 0, false, 1, &g.now);
+    rig_settle(&g);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_VERIFY, 0, false, 1, &g.now);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_COMPLETED);
+    pk_respond_on_unconfirmed(&g.respond, 1, 3, &g.now);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_FAILED);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "not confirmed in time; UNDO FAILED");
+}
+
+PK_TEST_MAIN(confirm__in_time_or_undone, undo__what_does_not_help_is_undone,
+             undo__switched_off_or_mode_changed__left_and_said, undo__what_the_supervisor_undid_is_told,
+             undo__by_command__a_run_of_its_own,
              undo__fails_by_command__can_be_tried_again_until_the_hour_is_spent,
              undo__outlives_the_incident_and_a_restart, plan__low_risk_runs_verifies_and_mitigates,
              plan__nothing_starts_before_the_intent_is_durable,

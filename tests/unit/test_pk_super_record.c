@@ -81,5 +81,40 @@ PK_TEST(record__too_little_room__is_said) {
     CHECK_EQ_INT(pk_super_record_pack(&the_record, &the_budget, the_bytes, 30), PK_E_FULL);
 }
 
-PK_TEST_MAIN(record__round_trip__keeps_numbers_and_counters, record__after_a_reboot__counters_count_from_now,
+PK_TEST(record__what_is_armed__comes_back_and_nonsense_does_not) {
+    static struct pk_budget counters;
+    struct pk_super_record back;
+    (void)packed();
+    the_record.armed[1] = (struct pk_super_armed){.state = PK_SUPER_ARMED_TELL,
+                                                  .run_id = 7,
+                                                  .boot = 9,
+                                                  .deadline_ms = 1ull << 40,
+                                                  .exit_code = -3,
+                                                  .action = "lock_down",
+                                                  .target = "cell0"};
+    for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i += 2) { /* the longest there are */
+        the_record.armed[i].state = PK_SUPER_ARMED;
+        memset(the_record.armed[i].action, 'a', PK_ACTION_NAME_BYTES - 1);
+        memset(the_record.armed[i].target, 't', PK_ACTION_TARGET_BYTES - 1);
+    }
+    const int n = pk_super_record_pack(&the_record, &the_budget, the_bytes, sizeof the_bytes);
+    REQUIRE(n > 0);
+    pk_budget_init(&counters);
+    REQUIRE(pk_super_record_unpack(&back, &counters, the_bytes, (uint32_t)n, &the_now) == PK_OK);
+    for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
+        CHECK_EQ_INT(back.armed[i].state, the_record.armed[i].state);
+        CHECK_EQ_INT(back.armed[i].run_id, the_record.armed[i].run_id);
+        CHECK_EQ_INT(back.armed[i].boot, the_record.armed[i].boot);
+        CHECK_EQ_U64(back.armed[i].deadline_ms, the_record.armed[i].deadline_ms);
+        CHECK_EQ_INT(back.armed[i].exit_code, the_record.armed[i].exit_code);
+        CHECK_STR(back.armed[i].action, the_record.armed[i].action);
+        CHECK_STR(back.armed[i].target, the_record.armed[i].target);
+    }
+    the_record.armed[3].state = PK_SUPER_ARMED_STATE_COUNT;
+    const int bad = pk_super_record_pack(&the_record, &the_budget, the_bytes, sizeof the_bytes);
+    CHECK_EQ_INT(pk_super_record_unpack(&back, &counters, the_bytes, (uint32_t)bad, &the_now), PK_E_CORRUPT);
+}
+
+PK_TEST_MAIN(record__what_is_armed__comes_back_and_nonsense_does_not,
+             record__round_trip__keeps_numbers_and_counters, record__after_a_reboot__counters_count_from_now,
              record__every_damage__is_seen_and_fails_closed, record__too_little_room__is_said)

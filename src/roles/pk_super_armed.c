@@ -1,0 +1,156 @@
+/* Commit-confirm (DESIGN 10): a change that could cut its author off is taken back by itself unless somebody,
+ * or its own verification, confirms it in time. What is armed is on the medium before the change is made: a
+ * crash, a power cut or a reboot in between ends in the undo. */
+#include <string.h>
+
+#include "base/pk_assert.h"
+#include "roles/pk_supervisor.h"
+
+static struct pk_super_armed *find_state(struct pk_supervisor *s, uint8_t state) {
+    for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
+        if (s->record.armed[i].state == state) {
+            return &s->record.armed[i];
+        }
+    }
+    return NULL;
+}
+
+static struct pk_super_armed *find_run(struct pk_supervisor *s, uint32_t run_id) {
+    for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
+        if (s->record.armed[i].state == PK_SUPER_ARMED && s->record.armed[i].run_id == run_id) {
+            return &s->record.armed[i];
+        }
+    }
+    return NULL;
+}
+
+static void save(struct pk_supervisor *s) {
+    const int saved = pk_super_save(s);
+    (void)saved; /* said in the log; the older record undoes more, not less */
+}
+
+bool pk_super_armed_has_room(struct pk_supervisor *s) {
+    return find_state(s, PK_SUPER_ARMED_FREE) != NULL;
+}
+
+void pk_super_armed_add(struct pk_supervisor *s, uint32_t run_id, const struct pk_action *row,
+                        const char *target, const struct pk_stamp *now) {
+    struct pk_super_armed *a = find_state(s, PK_SUPER_ARMED_FREE);
+    const uint64_t lines = (uint64_t)row->step_count[PK_PHASE_SNAPSHOT] + row->step_count[PK_PHASE_ACT];
+    enum { GRACE_MS = 5000 }; /* from TERM to KILL, and then some */
+    PK_ASSERT(a != NULL);
+    memset(a, 0, sizeof *a);
+    a->state = PK_SUPER_ARMED;
+    a->run_id = run_id;
+    a->boot = now->boot;
+    a->deadline_ms = now->mono_ms + row->confirm_within_ms + lines * (row->timeout_ms + GRACE_MS);
+    (void)pk_str_copy_cut(pk_str_of(row->name), a->action, sizeof a->action);
+    (void)pk_str_copy_cut(pk_str_of(target), a->target, sizeof a->target);
+}
+
+void pk_super_armed_drop(struct pk_supervisor *s, uint32_t run_id) {
+    struct pk_super_armed *a = find_run(s, run_id);
+    if (a != NULL) {
+        memset(a, 0, sizeof *a);
+        save(s);
+    }
+}
+
+void pk_super_armed_confirm(struct pk_supervisor *s, uint32_t run_id) {
+    if (find_run(s, run_id) == NULL) {
+        pk_super_refuse(s, run_id, PK_E_NOT_FOUND, 0, "nothing waits to be confirmed");
+        return;
+    }
+    pk_super_log(s, PK_LOG_NOTICE, "confirmed, it stays: run ", run_id);
+    pk_super_armed_drop(s, run_id);
+}
+
+void pk_super_armed_acted(struct pk_supervisor *s, uint32_t run_id, const struct pk_action *row,
+                          const struct pk_ipc_done *done) {
+    struct pk_super_armed *a = find_run(s, run_id);
+    if (a == NULL) {
+        return;
+    }
+    if (done->phase == PK_IPC_PHASE_SNAPSHOT || done->undo == PK_IPC_UNDO_DONE) {
+        pk_super_armed_drop(s, run_id); /* nothing was changed, or it is back */
+        return;
+    }
+    a->deadline_ms = s->port->mono_ms(s->port->ctx) + row->confirm_within_ms;
+    save(s);
+}
+
+void pk_super_armed_undone(struct pk_supervisor *s, uint32_t run_id, const char *action, const char *target,
+                           int32_t exit_code) {
+    for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
+        struct pk_super_armed *a = &s->record.armed[i];
+        const bool is_fired = a->state == PK_SUPER_ARMED_FIRED && a->run_id == run_id;
+        const bool is_same =
+            a->state == PK_SUPER_ARMED && strcmp(a->action, action) == 0 && strcmp(a->target, target) == 0;
+        if (is_fired) {
+            a->state = PK_SUPER_ARMED_TELL;
+            a->exit_code = exit_code;
+            pk_super_log(s, exit_code == 0 ? PK_LOG_WARNING : PK_LOG_ERROR,
+                         exit_code == 0 ? "not confirmed in time, undone: run "
+                                        : "not confirmed in time and the UNDO FAILED: run ",
+                         run_id);
+            save(s);
+        } else if (is_same && exit_code == 0) {
+            memset(a, 0, sizeof *a); /* somebody was faster */
+            save(s);
+        }
+    }
+}
+
+void pk_super_armed_start(struct pk_supervisor *s, const struct pk_stamp *now) {
+    for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
+        struct pk_super_armed *a = &s->record.armed[i];
+        if (a->state == PK_SUPER_ARMED_FIRED || (a->state == PK_SUPER_ARMED && a->boot != now->boot)) {
+            a->state = PK_SUPER_ARMED;
+            a->deadline_ms = 0; /* how long the machine was off nobody knows */
+        }
+        a->boot = now->boot;
+    }
+}
+
+void pk_super_armed_check_time(struct pk_supervisor *s, uint64_t now_ms) {
+    for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
+        struct pk_super_armed *a = &s->record.armed[i];
+        if (a->state != PK_SUPER_ARMED || now_ms < a->deadline_ms) {
+            continue;
+        }
+        const int err = pk_super_run_undo(s, a->run_id, a->action, a->target);
+        if (err == PK_OK) {
+            a->state = PK_SUPER_ARMED_FIRED;
+        } else if (err == PK_E_BUSY) {
+            a->deadline_ms = now_ms + PK_SUPER_ARMED_RETRY_MS;
+        } else {
+            a->state = PK_SUPER_ARMED_FIRED;
+            pk_super_armed_undone(s, a->run_id, a->action, a->target, 127);
+        }
+    }
+}
+
+uint64_t pk_super_armed_until_ms(const struct pk_supervisor *s) {
+    uint64_t until_ms = UINT64_MAX;
+    for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
+        const struct pk_super_armed *a = &s->record.armed[i];
+        if (a->state == PK_SUPER_ARMED && a->deadline_ms < until_ms) {
+            until_ms = a->deadline_ms;
+        }
+    }
+    return until_ms;
+}
+
+void pk_super_armed_tell(struct pk_supervisor *s) {
+    struct pk_super_armed *a = s->is_ready ? find_state(s, PK_SUPER_ARMED_TELL) : NULL;
+    if (a == NULL) {
+        return;
+    }
+    struct pk_ipc_frame frame;
+    const struct pk_ipc_done done = {.exit_code = a->exit_code, .phase = PK_IPC_PHASE_UNDO};
+    pk_super_frame(&frame, PK_IPC_UNDONE, a->run_id, &done, sizeof done);
+    if (s->port->send(s->port->ctx, &frame, -1) == PK_OK) {
+        memset(a, 0, sizeof *a);
+        save(s);
+    }
+}

@@ -1,0 +1,252 @@
+#include <string.h>
+
+#include "base/pk_assert.h"
+#include "support/pk_test.h"
+#include "support/super_rig.h"
+
+enum { LOCK, PROVED, PLAIN };
+static struct super_rig the_rig;
+static struct pk_supervisor the_supervisor;
+static const char actions_text[] =
+    "[action lock]\nrisk = low\nargv = /bin/lock\nundo = /bin/unlock\nconfirm_within = 1m\ntimeout = "
+    "10s\ncooldown = "
+    "0\nper_hour = 60\n"
+    "[action proved]\nrisk = low\nargv = /bin/set {target}\nverify = /bin/check\nsnapshot = /bin/save "
+    "{snapshot}\n"
+    "undo = /bin/back {snapshot}\nconfirm_within = 1m\ntimeout = 10s\ntargets = web\ncooldown = 0\nper_hour "
+    "= 60\n"
+    "[action plain]\nrisk = low\nargv = /bin/x\nundo = /bin/y\ncooldown = 0\nper_hour = 60\n";
+
+static void program_ends(struct super_rig *r, int32_t exit_code) {
+    super_rig_program_ends(r, 0, exit_code, "");
+    super_rig_step(r, 1, 0);
+}
+
+static const char *running_program(const struct super_rig *r) {
+    return r->slots[0].is_running ? r->slots[0].argv : "";
+}
+
+static void ready(struct super_rig *r) {
+    const struct pk_ipc_ready said = {.seal_bits = 7};
+    super_rig_say(r, PK_IPC_READY, 0, &said, sizeof said);
+    super_rig_step(r, 1, 0);
+}
+
+static struct super_rig *running(void) {
+    super_rig_init(&the_rig, &the_supervisor, actions_text);
+    memcpy(the_supervisor.config.state_dir, "/s", sizeof "/s");
+    the_supervisor.policy.is_auto_rollback = true;
+    super_rig_run(&the_rig);
+    ready(&the_rig);
+    return &the_rig;
+}
+
+static struct super_rig *locked(void) {
+    struct super_rig *r = running();
+    super_rig_ask(r, 7, LOCK, "", PK_IPC_PHASE_ACT);
+    super_rig_step(r, 1, 0);
+    CHECK_STR(running_program(r), "/bin/lock");
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED); /* before it is done */
+    program_ends(r, 0);
+    super_rig_forget(r);
+    return r;
+}
+
+/* Time passes; the agent goes on living. */
+static void pass(struct super_rig *r, uint64_t ms) {
+    static uint64_t ticks = 1000;
+    while (ms > 0) {
+        const uint64_t step_ms = ms > 10000 ? 10000 : ms;
+        const struct pk_ipc_tick tick = {.tick_count = ++ticks};
+        super_rig_say(r, PK_IPC_TICK, 0, &tick, sizeof tick);
+        super_rig_step(r, step_ms, 0);
+        ms -= step_ms;
+    }
+}
+
+static int32_t told(const struct super_rig *r, uint32_t run) {
+    const struct pk_ipc_frame *f = super_rig_heard(r, PK_IPC_UNDONE);
+    struct pk_ipc_done d = {.exit_code = -1};
+    if (f != NULL && f->id == run) {
+        memcpy(&d, f->body, sizeof d);
+    }
+    return d.exit_code;
+}
+
+PK_TEST(armed__nobody_confirms__undone_at_its_time_and_told) {
+    struct super_rig *r = locked();
+    pass(r, 59000);
+    CHECK_STR(running_program(r), "");
+    CHECK(pk_supervisor_until_ms(&the_supervisor) <= r->now_ms + 1000);
+    pass(r, 1100);
+    CHECK_STR(running_program(r), "/bin/unlock");
+    program_ends(r, 0);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(told(r, 7), 0);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
+    super_rig_forget(r);
+    pass(r, 200000);
+    CHECK(super_rig_heard(r, PK_IPC_UNDONE) == NULL); /* once */
+    CHECK_STR(running_program(r), "");
+}
+
+PK_TEST(armed__confirmed__stays) {
+    struct super_rig *r = locked();
+    super_rig_say(r, PK_IPC_CONFIRM, 8, NULL, 0);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(super_rig_refused(r), PK_E_NOT_FOUND);
+    super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
+    pass(r, 200000);
+    CHECK_STR(running_program(r), "");
+}
+
+PK_TEST(armed__proves_itself__stays_and_else_is_undone_with_its_snapshot) {
+    struct super_rig *r = running();
+    super_rig_ask(r, 7, PROVED, "web", PK_IPC_PHASE_ACT);
+    super_rig_step(r, 1, 0);
+    program_ends(r, 0);
+    CHECK_STR(running_program(r), "/bin/set web");
+    program_ends(r, 0);
+    super_rig_ask(r, 7, PROVED, "web", PK_IPC_PHASE_VERIFY);
+    super_rig_step(r, 1, 0);
+    program_ends(r, 1); /* not yet */
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED);
+    super_rig_ask(r, 7, PROVED, "web", PK_IPC_PHASE_VERIFY);
+    super_rig_step(r, 1, 0);
+    program_ends(r, 0);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
+    super_rig_ask(r, 8, PROVED, "web", PK_IPC_PHASE_ACT);
+    super_rig_step(r, 1, 0);
+    program_ends(r, 0);
+    program_ends(r, 0);
+    pass(r, 61000);
+    CHECK_STR(running_program(r), "/bin/back /s/supervisor/undo.proved@web");
+    program_ends(r, 5);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(told(r, 8), 5);
+}
+
+PK_TEST(armed__nothing_was_changed__nothing_to_undo) {
+    struct super_rig *r = running();
+    super_rig_ask(r, 7, PROVED, "web", PK_IPC_PHASE_ACT);
+    super_rig_step(r, 1, 0);
+    program_ends(r, 1); /* no snapshot */
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
+    super_rig_ask(r, 8, LOCK, "", PK_IPC_PHASE_ACT);
+    super_rig_step(r, 1, 0);
+    program_ends(r, 1);
+    CHECK_STR(running_program(r), "/bin/unlock"); /* it failed: at once */
+    program_ends(r, 0);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
+    super_rig_ask(r, 9, PLAIN, "", PK_IPC_PHASE_ACT);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
+    program_ends(r, 0);
+    r->exec_error = PK_E_NOT_FOUND;
+    super_rig_ask(r, 10, LOCK, "", PK_IPC_PHASE_ACT);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
+}
+
+PK_TEST(armed__record_cannot_be_written__it_does_not_start) {
+    struct super_rig *r = running();
+    r->save_error = PK_E_IO;
+    super_rig_ask(r, 7, LOCK, "", PK_IPC_PHASE_ACT);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(super_rig_refused(r), PK_E_IO);
+    CHECK_STR(running_program(r), "");
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
+}
+
+/* The record as it was left, read by a new supervisor: in the same boot of the kernel, or another. */
+static struct super_rig *again(uint64_t boot_id) {
+    static uint8_t kept[PK_SUPER_SCRATCH_BYTES];
+    struct super_rig *r = &the_rig;
+    const int n = r->record_bytes;
+    const uint64_t now_ms = r->now_ms, boot = r->boot_id;
+    CHECK(n > 0);
+    PK_ASSERT(n > 0);
+    memcpy(kept, r->record, (size_t)n);
+    super_rig_init(r, &the_supervisor, actions_text);
+    memcpy(the_supervisor.config.state_dir, "/s", sizeof "/s");
+    memcpy(r->record, kept, (size_t)n);
+    r->record_bytes = n;
+    r->now_ms = boot_id == 0 ? now_ms : 5000;
+    r->boot_id = boot_id == 0 ? boot : boot_id;
+    super_rig_run(r);
+    return r;
+}
+
+PK_TEST(armed__reboot__undone_at_once_and_told_when_there_is_an_agent) {
+    struct super_rig *r = locked();
+    r = again(1001);
+    super_rig_step(r, 1, 0);
+    CHECK_STR(running_program(r), "/bin/unlock");
+    program_ends(r, 0);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(told(r, 7), -1); /* nobody is there to hear it */
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_TELL);
+    r = again(1002);
+    CHECK_STR(running_program(r), ""); /* and not once more */
+    ready(r);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(told(r, 7), 0);
+}
+
+PK_TEST(armed__supervisor_restarted__the_deadline_holds) {
+    struct super_rig *r = locked();
+    pass(r, 30000);
+    r = again(0);
+    ready(r);
+    pass(r, 20000);
+    CHECK_STR(running_program(r), "");
+    pass(r, 11000);
+    CHECK_STR(running_program(r), "/bin/unlock");
+}
+
+PK_TEST(armed__killed_while_it_acts_or_undoes__undone) {
+    struct super_rig *r = running();
+    super_rig_ask(r, 7, LOCK, "", PK_IPC_PHASE_ACT);
+    super_rig_step(r, 1, 0);
+    CHECK_STR(running_program(r), "/bin/lock");
+    r = again(1001);
+    super_rig_step(r, 1, 0);
+    CHECK_STR(running_program(r), "/bin/unlock");
+    const int saved = pk_super_save(&the_supervisor); /* as of another action meanwhile */
+    CHECK_EQ_INT(saved, PK_OK);
+    r = again(0);
+    super_rig_step(r, 1, 0);
+    CHECK_STR(running_program(r), "/bin/unlock");
+}
+
+PK_TEST(armed__row_is_gone_or_no_room__said) {
+    struct super_rig *r = locked();
+    the_supervisor.tables[0].rows[LOCK].step_count[PK_PHASE_UNDO] = 0;
+    pass(r, 61000);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(told(r, 7), 127);
+    r = running();
+    for (uint32_t id = 1; id <= PK_SUPER_ARMED_MAX; id++) {
+        super_rig_ask(r, id, LOCK, "", PK_IPC_PHASE_ACT);
+        super_rig_step(r, 1, 0);
+        program_ends(r, 0);
+    }
+    super_rig_forget(r);
+    super_rig_ask(r, 9, LOCK, "", PK_IPC_PHASE_ACT);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(super_rig_refused(r), PK_E_BUSY);
+    super_rig_ask(r, 10, LOCK, "", PK_IPC_PHASE_UNDO); /* a person is faster: for all of them */
+    super_rig_step(r, 1, 0);
+    program_ends(r, 0);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
+    CHECK_EQ_INT(the_supervisor.record.armed[3].state, PK_SUPER_ARMED_FREE);
+}
+
+PK_TEST_MAIN(armed__nobody_confirms__undone_at_its_time_and_told, armed__confirmed__stays,
+             armed__proves_itself__stays_and_else_is_undone_with_its_snapshot,
+             armed__nothing_was_changed__nothing_to_undo, armed__record_cannot_be_written__it_does_not_start,
+             armed__reboot__undone_at_once_and_told_when_there_is_an_agent,
+             armed__supervisor_restarted__the_deadline_holds, armed__killed_while_it_acts_or_undoes__undone,
+             armed__row_is_gone_or_no_room__said)
