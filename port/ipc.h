@@ -114,7 +114,13 @@ struct pk_ipc_welcome {
     uint64_t start_mono_ms;
     uint32_t agent_uid, agent_gid;
     uint32_t store_moved_aside; /* the store check moved a damaged store aside before this start */
-    uint32_t reserved;
+    uint32_t oom_kill_count;    /* by the kernel while the previous agent ran */
+    /* how what ran before ended (incident/pk_stop_story.h) */
+    uint64_t kernel_boot; /* this boot of the kernel */
+    uint32_t trace_crc;   /* of the kernel's dump; 0 = none */
+    uint8_t trace, has_watchdog_fired, was_hung, reserved;
+    char trace_line[124]; /* terminated */
+    uint32_t reserved2;
 };
 struct pk_ipc_refused {
     int32_t error; /* enum pk_err */
@@ -196,6 +202,7 @@ struct pk_ipc_probe_order {
     char expect[48]; /* an address a DNS answer must hold */
     char selectors[PK_PROBE_SERIES][PK_PROBE_SELECTOR_BYTES];
 };
+_Static_assert(sizeof(struct pk_ipc_welcome) == 184u, "fits a frame, no holes");
 _Static_assert(sizeof(struct pk_ipc_probed) <= PK_IPC_BODY_BYTES, "fits a frame");
 _Static_assert(sizeof(struct pk_ipc_output) <= PK_IPC_BODY_BYTES, "fits a frame");
 _Static_assert(sizeof(struct pk_ipc_resolved) <= PK_IPC_BODY_BYTES, "fits a frame");

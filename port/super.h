@@ -63,6 +63,12 @@ struct pk_port_super {
     uint32_t (*random)(void *ctx);
     /* This boot of the kernel, for counters that were kept across it. Never 0. */
     uint64_t (*boot_id)(void *ctx);
+    /* What was left of how the boot before ended. kernel_dump: the end of the newest dump of the kernel's log
+     * that pstore, or what collects it, holds; bytes, PK_E_NOT_FOUND. May touch the disk. */
+    int (*kernel_dump)(void *ctx, void *out, uint32_t cap_bytes);
+    bool (*has_watchdog_fired)(void *ctx); /* before this boot; false also: nobody knows */
+    /* Processes the kernel killed for want of memory in this boot; 0 also: it does not count them. */
+    uint64_t (*oom_kill_count)(void *ctx);
     /* Blocks until something is ready, or until_mono_ms (UINT64_MAX: no limit). wanted: FRAME_READY and
      * FRAME_ROOM are looked at only when asked for. Signals and ended children always wake. */
     uint32_t (*wait)(void *ctx, uint64_t until_mono_ms, uint32_t wanted);

@@ -62,6 +62,8 @@ struct pk_watchdog {
 /* Empty path: none. PK_OK, PK_E_NOT_FOUND, PK_E_BUSY, PK_E_IO. */
 int pk_watchdog_open(struct pk_watchdog *w, const char *path);
 void pk_watchdog_feed(struct pk_watchdog *w);
+/* It reset the board before this boot; false also: its driver does not know. */
+bool pk_watchdog_has_fired(const struct pk_watchdog *w);
 /* Magic close: the board must not reboot because we were asked to stop. */
 void pk_watchdog_close(struct pk_watchdog *w);
 

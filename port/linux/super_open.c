@@ -10,6 +10,7 @@
 
 #include "base/pk_hash.h"
 #include "port/linux/pk_accounts.h"
+#include "port/linux/pk_last_words.h"
 #include "port/linux/pk_super_platform.h"
 
 /* One supervisor per process: signals, the lock and its children belong to the process as a whole. */
@@ -36,6 +37,21 @@ static uint64_t read_boot_id(void) {
     const int n = pk_super_read_owned("/proc/sys/kernel/random/boot_id", text, sizeof text);
     const uint64_t id = n > 0 ? pk_hash64(text, (size_t)n) : 1u;
     return id != 0 ? id : 1u;
+}
+
+static int kernel_dump(void *ctx, void *out, uint32_t cap_bytes) {
+    (void)ctx;
+    return pk_last_words_dump("/", out, cap_bytes);
+}
+
+static bool has_watchdog_fired(void *ctx) {
+    const struct pk_super_platform *p = ctx;
+    return pk_watchdog_has_fired(&p->watchdog) || pk_last_words_watchdog("/");
+}
+
+static uint64_t oom_kill_count(void *ctx) {
+    (void)ctx;
+    return pk_last_words_oom_kills("/");
 }
 
 static void log_write(void *ctx, enum pk_log_level level, const char *text) {
@@ -262,6 +278,9 @@ int pk_super_platform_open(const struct pk_super_platform_config *config, struct
         .mono_ms = mono_ms,
         .random = random_u32,
         .boot_id = boot_id,
+        .kernel_dump = kernel_dump,
+        .has_watchdog_fired = has_watchdog_fired,
+        .oom_kill_count = oom_kill_count,
         .wait = wait_ready,
         .spawn = pk_super_spawn,
         .ended = pk_super_ended,

@@ -36,6 +36,12 @@ int pk_watchdog_open(struct pk_watchdog *w, const char *path) {
     return PK_OK;
 }
 
+bool pk_watchdog_has_fired(const struct pk_watchdog *w) {
+    int flags = 0;
+    return w->fd >= 0 && syscall(SYS_ioctl, w->fd, WDIOC_GETBOOTSTATUS, &flags) == 0 &&
+           (flags & WDIOF_CARDRESET) != 0;
+}
+
 static void put(const struct pk_watchdog *w, char c) {
     ssize_t n;
     do {

@@ -218,7 +218,7 @@ int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
     }
     pk_agent_expect_heartbeats(a);
     announce_start(a);
-    pk_agent_note_start(a);
+    pk_agent_tell_stop(a);
     pk_agent_maps_renew(a);
     pk_agent_links_open(a);
     const int session_err = pk_agent_session_restore(a);
@@ -344,6 +344,7 @@ static void handle_signals(struct pk_agent *a, uint32_t signals) {
     if ((signals & PK_SIG_STOP) != 0 && !a->is_stopping) {
         a->is_stopping = true;
         a->is_meta_dirty = true; /* no number is skipped after an orderly stop */
+        a->meta.is_clean = true;
         a->stop_deadline_ms = a->now.mono_ms + PK_AGENT_STOP_MS;
         pk_agent_audit(a, 0, "boot", "agent", pk_str_of("agent stops on request"));
         pk_agent_links_stop(a);

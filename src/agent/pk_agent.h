@@ -22,6 +22,7 @@
 #include "event/pk_logevent.h"
 #include "event/pk_patterns_own.h"
 #include "incident/pk_incidents.h"
+#include "incident/pk_stop_story.h"
 #include "report/pk_audit_log.h"
 #include "report/pk_command.h"
 #include "report/pk_key_changes.h"
@@ -41,6 +42,12 @@ struct pk_agent_start {
     uint32_t last_exit;        /* wait status of the agent before, 0xFFFFFFFF = none */
     bool is_store_moved_aside; /* the store check found damage */
     uint32_t seal_bits;
+    /* how what ran before ended, as the supervisor knows it (incident/pk_stop_story.h) */
+    uint64_t kernel_boot; /* 0 = not known: nothing is told */
+    uint32_t oom_kill_count, trace_crc;
+    uint8_t trace; /* enum pk_stop_trace */
+    bool has_watchdog_fired, was_hung;
+    char trace_line[PK_STOP_LINE_BYTES];
 };
 
 enum {

@@ -209,6 +209,10 @@ static void on_finding(struct pk_agent *a, const struct pk_finding *f) {
         pk_agent_log1(a, PK_LOG_ERROR, "no room for an incident, dropped and counted", s.rule_id);
         return;
     }
+    if ((kinds & PK_INC_CHANGED_CREATED) != 0 && f->event_number_count > 0 &&
+        pk_str_eq_c(s.type, "unexpected_restart")) {
+        pk_agent_put_story(a, (uint32_t)number, f->event_numbers[f->event_number_count - 1u]);
+    }
     const bool is_reopened = (kinds & (PK_INC_CHANGED_CREATED | PK_INC_CHANGED_STATUS)) != 0;
     if (is_reopened) {
         pk_agent_correlate(a, (uint32_t)number);

@@ -110,10 +110,10 @@ void pk_agent_note_change(struct pk_agent *a, const struct pk_event *e) {
          pk_textring_message(&a->intake.text, e));
 }
 
-void pk_agent_note_start(struct pk_agent *a) {
+void pk_agent_note_start(struct pk_agent *a, struct pk_str story) {
     if (a->now.mono_ms < FRESH_BOOT_MS) { /* the boot-time clock began with the machine */
         const struct pk_stamp at = pk_agent_stamp_at(a, 1);
-        note(a, PK_CHANGE_REBOOT, &at, "", pk_str_make(NULL, 0));
+        note(a, PK_CHANGE_REBOOT, &at, "", story);
     }
 }
 

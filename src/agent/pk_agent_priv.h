@@ -88,8 +88,12 @@ void pk_agent_correlate(struct pk_agent *a, uint32_t number);
 /* If the event tells of a change, it is a suspect from now on. */
 void pk_agent_note_change(struct pk_agent *a, const struct pk_event *e);
 void pk_agent_note_reload(struct pk_agent *a);
-/* What changed while we did not run. */
-void pk_agent_note_start(struct pk_agent *a);
+/* The machine began anew a moment ago: a change like others, with what is known of its end. */
+void pk_agent_note_start(struct pk_agent *a, struct pk_str story);
+/* Why what ran before ended: said, stored, and an event when nobody asked for it. */
+void pk_agent_tell_stop(struct pk_agent *a);
+/* The event's words into the incident's timeline. */
+void pk_agent_put_story(struct pk_agent *a, uint32_t incident, uint32_t event_number);
 /* Before what stayed clear is resolved: that nothing about it is still wrong. */
 void pk_agent_recover(struct pk_agent *a);
 

@@ -106,7 +106,14 @@ static int greet(struct pk_agent_start *start) {
     *start = (struct pk_agent_start){.boot_epoch = w.boot_epoch,
                                      .restart_count = w.restart_count,
                                      .last_exit = w.last_exit,
-                                     .is_store_moved_aside = w.store_moved_aside != 0};
+                                     .is_store_moved_aside = w.store_moved_aside != 0,
+                                     .kernel_boot = w.kernel_boot,
+                                     .oom_kill_count = w.oom_kill_count,
+                                     .trace_crc = w.trace_crc,
+                                     .trace = w.trace,
+                                     .has_watchdog_fired = w.has_watchdog_fired != 0,
+                                     .was_hung = w.was_hung != 0};
+    memcpy(start->trace_line, w.trace_line, sizeof start->trace_line);
     return PK_OK;
 }
 

@@ -26,14 +26,21 @@ static void count_bad(struct pk_supervisor *s, const struct pk_ipc_frame *frame,
 }
 
 static void on_hello(struct pk_supervisor *s, const struct pk_ipc_hello *hello) {
-    const struct pk_ipc_welcome welcome = {
+    struct pk_ipc_welcome welcome = {
         .boot_epoch = s->record.boot_epoch,
         .actions_crc = s->policy.actions->crc,
         .restart_count = s->record.crash_count,
         .last_exit = s->record.last_exit,
         .start_mono_ms = s->started_ms,
         .store_moved_aside = s->is_store_moved ? 1u : 0u,
+        .oom_kill_count = s->oom_kill_count,
+        .kernel_boot = s->port->boot_id(s->port->ctx),
+        .trace_crc = s->trace_crc,
+        .trace = s->trace,
+        .has_watchdog_fired = s->port->has_watchdog_fired(s->port->ctx) ? 1u : 0u,
+        .was_hung = s->was_hung ? 1u : 0u,
     };
+    (void)pk_str_copy_cut(pk_str_of(s->trace_line), welcome.trace_line, sizeof welcome.trace_line);
     if (hello->actions_crc != s->policy.actions->crc) {
         pk_super_log(s, PK_LOG_WARNING,
                      "the agent read another action table; its actions are refused until a reload", 0);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_hash.h"
 #include "respond/pk_action_parse.h"
 #include "roles/pk_roles.h"
 
@@ -201,6 +202,7 @@ static void start_agent(struct pk_supervisor *s) {
     s->started_ms = now_ms;
     s->is_ready = s->is_ipc_closed = s->is_store_stuck = false;
     s->hang_step = 0;
+    s->oom_kill_base = s->port->oom_kill_count(s->port->ctx);
     s->hang_ms = now_ms + PK_SUPER_START_MS;
     s->tick_count = s->durable_seq = 0;
     s->durable_ms = now_ms;
@@ -278,6 +280,8 @@ static void agent_ended(struct pk_supervisor *s, const struct pk_super_exit *end
     }
     pk_super_probes_orphan(s);
     s->is_store_moved = false;
+    s->was_hung = s->hang_step == 2 && !s->is_ipc_closed;
+    s->oom_kill_count = (uint32_t)(s->port->oom_kill_count(s->port->ctx) - s->oom_kill_base);
     s->record.last_exit = ended->wait_status;
     if (s->state == PK_SUPER_STOPPING) {
         s->record.is_clean = ended->exit_code == PK_EXIT_OK;
@@ -437,8 +441,18 @@ static void feed(struct pk_supervisor *s, uint64_t tick_before, uint64_t now_ms)
 
 /* ---- the turn ---- */
 
+/* Once: what comes later is not about the boot before. */
+static void read_kernel_dump(struct pk_supervisor *s) {
+    const int n = s->port->kernel_dump(s->port->ctx, s->scratch, sizeof s->scratch);
+    if (n > 0) {
+        s->trace = (uint8_t)pk_stop_trace_of(pk_str_make((const char *)s->scratch, (size_t)n), s->trace_line);
+        s->trace_crc = pk_crc32c(0, s->scratch, (uint32_t)n);
+    }
+}
+
 void pk_supervisor_start(struct pk_supervisor *s, const struct pk_port_super *port) {
     s->port = port;
+    read_kernel_dump(s);
     const struct pk_stamp now = pk_super_stamp(s);
     s->record = (struct pk_super_record){.last_exit = NO_EXIT};
     pk_budget_init(&s->policy.budget);

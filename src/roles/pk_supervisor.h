@@ -4,6 +4,7 @@
  * hands out descriptors, feeds the watchdog. All decisions are here and pure but for the port; what touches
  * the system is port/super.h. */
 #include "event/pk_probe.h"
+#include "incident/pk_stop_story.h"
 #include "roles/pk_super_config.h"
 #include "roles/pk_super_places.h"
 #include "roles/pk_super_policy.h"
@@ -123,6 +124,12 @@ struct pk_supervisor {
     uint64_t tick_count, durable_seq, durable_ms;
     bool is_store_stuck;
     uint64_t fed_ms, notified_ms, resolved_ms, warned_ms;
+    /* how what ran before ended: of the machine, read once, and of the agent before */
+    uint64_t oom_kill_base;
+    uint32_t oom_kill_count, trace_crc;
+    uint8_t trace;
+    bool was_hung;
+    char trace_line[PK_STOP_LINE_BYTES];
     /* its frames */
     uint32_t frame_tokens;
     uint64_t frame_tokens_ms;

@@ -201,6 +201,9 @@ uint32_t pk_record_meta_pack(const struct pk_meta *meta, uint8_t *out, uint32_t 
     put_audit_head(&w, &meta->log_base);
     put_audit_head(&w, &meta->log_checkpoint);
     pk_put_u64(&w, meta->outbox_dropped_count);
+    pk_put_u64(&w, meta->kernel_boot);
+    pk_put_u32(&w, meta->trace_crc);
+    pk_put_u8(&w, meta->is_clean ? 1 : 0);
     return packed_bytes(&w);
 }
 
@@ -216,6 +219,10 @@ int pk_record_meta_unpack(struct pk_str value, struct pk_meta *out) {
     get_audit_head(&r, &out->log_base);
     get_audit_head(&r, &out->log_checkpoint);
     out->outbox_dropped_count = pk_get_u64(&r);
+    const bool has_end = !pk_reader_done(&r);
+    out->kernel_boot = has_end ? pk_get_u64(&r) : 0;
+    out->trace_crc = has_end ? pk_get_u32(&r) : 0;
+    out->is_clean = has_end && pk_get_u8(&r) != 0;
     return out->log_checkpoint.n < out->log_base.n ? PK_E_BAD_MSG : unpacked(&r);
 }
 

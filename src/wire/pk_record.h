@@ -94,6 +94,10 @@ struct pk_meta {
     struct pk_audit_head log_base; /* the head before the oldest kept entry: trimmed entries are below */
     struct pk_audit_head log_checkpoint; /* a head at or after the base */
     uint64_t outbox_dropped_count;       /* over the life of the store */
+    /* How the last run ended; records of earlier software are without it. */
+    uint64_t kernel_boot; /* in which it ran; 0 = not known */
+    uint32_t trace_crc;   /* of the kernel's dump that was told of last; 0 = none */
+    bool is_clean;        /* it was asked to stop, and this was its last word */
 };
 PK_MUST_USE uint32_t pk_record_meta_pack(const struct pk_meta *meta, uint8_t *out, uint32_t cap_bytes);
 PK_MUST_USE int pk_record_meta_unpack(struct pk_str value, struct pk_meta *out);

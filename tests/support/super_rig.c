@@ -232,6 +232,23 @@ static void exec_stop(void *ctx, uint32_t slot) {
     ((struct super_rig *)ctx)->stop_count++;
 }
 
+static int kernel_dump(void *ctx, void *out, uint32_t cap_bytes) {
+    const struct super_rig *r = ctx;
+    if (r->kernel_dump == NULL) {
+        return PK_E_NOT_FOUND;
+    }
+    const size_t n = strlen(r->kernel_dump);
+    PK_ASSERT(n <= cap_bytes);
+    memcpy(out, r->kernel_dump, n);
+    return (int)n;
+}
+static bool has_watchdog_fired(void *ctx) {
+    return ((struct super_rig *)ctx)->has_watchdog_fired;
+}
+static uint64_t oom_kill_count(void *ctx) {
+    return ((struct super_rig *)ctx)->oom_kill_count;
+}
+
 void super_rig_init(struct super_rig *r, struct pk_supervisor *s, const char *actions_text) {
     memset(r, 0, sizeof *r);
     memset(s, 0, sizeof *s);
@@ -244,6 +261,9 @@ void super_rig_init(struct super_rig *r, struct pk_supervisor *s, const char *ac
                                      .mono_ms = mono_ms,
                                      .random = random_u32,
                                      .boot_id = boot_id,
+                                     .kernel_dump = kernel_dump,
+                                     .has_watchdog_fired = has_watchdog_fired,
+                                     .oom_kill_count = oom_kill_count,
                                      .wait = wait_ready,
                                      .spawn = spawn,
                                      .ended = ended,

@@ -10,6 +10,9 @@ struct super_rig {
     struct pk_port_super port;
     struct pk_supervisor *s;
     uint64_t now_ms, boot_id;
+    const char *kernel_dump; /* NULL: none */
+    bool has_watchdog_fired;
+    uint64_t oom_kill_count;
     /* children */
     bool is_running[PK_SUPER_CHILD_COUNT];
     uint32_t spawn_count[PK_SUPER_CHILD_COUNT];

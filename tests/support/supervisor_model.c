@@ -319,9 +319,10 @@ void super_model_greet(struct super_model *s, bool is_first_of_boot, struct pk_a
     }
     s->tick_count = 0;
     s->boot_epoch++;
-    *out = (struct pk_agent_start){.boot_epoch = s->boot_epoch,
-                                   .last_exit = is_first_of_boot ? UINT32_MAX : 9,
-                                   .seal_bits = PK_SEAL_SECCOMP | PK_SEAL_NO_NEW_PRIVS | PK_SEAL_LANDLOCK};
+    *out = s->told;
+    out->boot_epoch = s->boot_epoch;
+    out->last_exit = is_first_of_boot ? UINT32_MAX : 9;
+    out->seal_bits = PK_SEAL_SECCOMP | PK_SEAL_NO_NEW_PRIVS | PK_SEAL_LANDLOCK;
 }
 
 uint32_t super_model_starts_of(const struct super_model *s, const char *action) {

@@ -28,6 +28,7 @@ struct super_model {
     struct pk_sim *sim;
     const struct pk_agent *agent; /* looked at, never touched */
     uint32_t boot_epoch;          /* the file; 0 = lost */
+    struct pk_agent_start told;   /* how what ran before ended: handed on at the next start as it is */
     uint32_t duration_min_ms, duration_max_ms;
     uint64_t slack_ms; /* how long the store may have held an intent back: starts may come closer by it */
     char address[PK_ADDRESS_BYTES];

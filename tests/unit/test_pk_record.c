@@ -95,7 +95,10 @@ PK_TEST(record_meta__round_trip_and_bad_bytes) {
                            .wall_floor_ms = 1790000000000,
                            .log_base = {5, {1, 2, 3}},
                            .log_checkpoint = {9, {4, 5, 6}},
-                           .outbox_dropped_count = 3},
+                           .outbox_dropped_count = 3,
+                           .kernel_boot = 0x1122334455667788u,
+                           .trace_crc = 99,
+                           .is_clean = true},
                    back;
     const uint32_t n = pk_record_meta_pack(&meta, bytes, PK_RECORD_META_BYTES);
     CHECK(n > 0);
@@ -106,9 +109,15 @@ PK_TEST(record_meta__round_trip_and_bad_bytes) {
     CHECK_EQ_U64(back.log_base.n, 5);
     CHECK_MEM(back.log_checkpoint.hash, meta.log_checkpoint.hash, PK_SHA256_BYTES);
     CHECK_EQ_U64(back.outbox_dropped_count, 3);
+    CHECK_EQ_U64(back.kernel_boot, 0x1122334455667788u);
+    CHECK_EQ_U64(back.trace_crc, 99);
+    CHECK(back.is_clean);
+    const uint32_t earlier = n - 13u; /* as it was before it said how the run ended */
     for (uint32_t k = 0; k < n; k++) {
-        CHECK_EQ_INT(pk_record_meta_unpack(value(k), &back), PK_E_BAD_MSG);
+        CHECK_EQ_INT(pk_record_meta_unpack(value(k), &back), k == earlier ? PK_OK : PK_E_BAD_MSG);
     }
+    CHECK_EQ_INT(pk_record_meta_unpack(value(earlier), &back), PK_OK);
+    CHECK(back.kernel_boot == 0 && back.trace_crc == 0 && !back.is_clean);
     bytes[1] = 2;
     CHECK_EQ_INT(pk_record_meta_unpack(value(n), &back), PK_E_UNSUPPORTED);
     meta.log_checkpoint.n = 4; /* before the base */

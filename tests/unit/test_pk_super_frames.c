@@ -35,6 +35,61 @@ PK_TEST(frames__hello__is_answered_with_what_the_agent_must_know) {
     CHECK_EQ_INT(the_rig.logged[PK_LOG_WARNING], 1); /* the tables differ: said once, refused later */
 }
 
+static struct pk_ipc_welcome welcome(struct super_rig *r) {
+    const struct pk_ipc_hello h = {.agent_version = 1, .actions_crc = the_supervisor.policy.actions->crc};
+    struct pk_ipc_welcome w = {0};
+    super_rig_forget(r);
+    super_rig_say(r, PK_IPC_HELLO, 0, &h, sizeof h);
+    super_rig_step(r, 5, 0);
+    const struct pk_ipc_frame *f = super_rig_heard(r, PK_IPC_WELCOME);
+    CHECK(f != NULL && f->body_bytes == sizeof w);
+    if (f != NULL) {
+        memcpy(&w, f->body, sizeof w);
+    }
+    return w;
+}
+
+PK_TEST(frames__welcome__says_how_the_boot_before_ended) {
+    struct super_rig *r = &the_rig;
+    super_rig_init(r, &the_supervisor, actions_text);
+    r->kernel_dump = "Panic#1 Part1\n<0>[    1.5] Kernel panic - not syncing: Fatal exception\n";
+    r->has_watchdog_fired = true;
+    super_rig_run(r);
+    const struct pk_ipc_welcome w = welcome(r);
+    CHECK_EQ_U64(w.kernel_boot, 77);
+    CHECK_EQ_INT(w.trace, PK_STOP_TRACE_PANIC);
+    CHECK_STR(w.trace_line, "Kernel panic - not syncing: Fatal exception");
+    CHECK(w.trace_crc != 0);
+    CHECK_EQ_INT(w.has_watchdog_fired, 1);
+    CHECK_EQ_INT(w.was_hung, 0);
+    CHECK_EQ_INT(w.oom_kill_count, 0);
+}
+
+static void end_and_start_again(struct super_rig *r) {
+    super_rig_child_ends(r, PK_SUPER_AGENT, 137, false);
+    super_rig_step(r, 1, 0);
+    super_rig_step(r, PK_SUPER_BACKOFF_MAX_MS, 0);
+    super_rig_child_ends(r, PK_SUPER_CHECK_STORE, 0, false);
+    super_rig_step(r, 0, 0);
+    CHECK_EQ_INT(the_supervisor.state, PK_SUPER_RUNNING);
+}
+
+PK_TEST(frames__welcome__says_how_the_agent_before_ended) {
+    struct super_rig *r = running();
+    CHECK_EQ_INT(welcome(r).trace_crc, 0);
+    r->oom_kill_count = 3;
+    end_and_start_again(r);
+    struct pk_ipc_welcome w = welcome(r);
+    CHECK_EQ_INT(w.oom_kill_count, 3);
+    CHECK_EQ_INT(w.was_hung, 0);
+    super_rig_step(r, PK_SUPER_START_MS, 0); /* it never gets ready: once more, then aborted */
+    super_rig_step(r, PK_SUPER_GRACE_MS, 0);
+    end_and_start_again(r);
+    w = welcome(r);
+    CHECK_EQ_INT(w.oom_kill_count, 0);
+    CHECK_EQ_INT(w.was_hung, 1);
+}
+
 PK_TEST(frames__malformed__are_counted_dropped_and_logged_sparingly) {
     struct super_rig *r = running();
     for (uint32_t i = 0; i < 20; i++) {
@@ -212,6 +267,8 @@ PK_TEST(frames__stuck_store__starves_the_watchdog_after_minutes) {
 }
 
 PK_TEST_MAIN(frames__hello__is_answered_with_what_the_agent_must_know,
+             frames__welcome__says_how_the_boot_before_ended,
+             frames__welcome__says_how_the_agent_before_ended,
              frames__malformed__are_counted_dropped_and_logged_sparingly,
              frames__open__hands_out_only_the_table, frames__flood__is_held_back_not_lost,
              frames__resolve__names_are_checked_and_answers_passed_on,
