@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_hash.h"
 #include "incident/pk_incident_table.h"
 
 enum {
@@ -108,6 +109,51 @@ static bool suspect(const struct pk_topology *topology, const struct pk_incident
     }
     weigh(out, time);
     return out->milli >= LEAST_MILLI;
+}
+
+/* ---- who is none, without a look at the record ---- */
+
+static uint32_t name_bit(const char *name) {
+    return 1u << (pk_hash64(name, strlen(name)) & 31u);
+}
+
+void pk_correlate_note(struct pk_incidents *t, uint32_t slot) {
+    const struct pk_incident_slot *s = &t->slots[slot];
+    const struct pk_incident *i = &s->incident;
+    struct pk_correlate_key *key = &t->keys[slot];
+    *key = (struct pk_correlate_key){.first_ms = i->first_event.mono_ms,
+                                     .boot = i->first_event.boot,
+                                     .type = s->correlation.type,
+                                     .status = i->status,
+                                     .has_nodes = s->correlation.nodes[0] != PK_TOPOLOGY_NONE,
+                                     .is_drill = i->is_drill};
+    for (uint32_t k = 0; k < i->component_count; k++) {
+        key->names |= name_bit(i->components[k]);
+    }
+    if (i->correlation_id[0] != '\0') {
+        key->same_id = (uint32_t)pk_hash64(i->correlation_id, strlen(i->correlation_id)) | 1u;
+    }
+}
+
+/* At most so much can speak for it; below LEAST_MILLI it is none. */
+static uint32_t most_milli(const struct pk_correlate_key *effect, const struct pk_correlate_key *cause) {
+    const bool is_same_id = effect->same_id != 0 && effect->same_id == cause->same_id;
+    const bool has_pattern = pk_cause_pattern_find(cause->type, effect->type) != 0;
+    const bool has_nodes = effect->has_nodes && cause->has_nodes;
+    const uint8_t relation = has_nodes                             ? PK_REL_NEEDS
+                             : (effect->names & cause->names) != 0 ? PK_REL_SAME
+                             : has_pattern                         ? PK_REL_HOST
+                                                                   : PK_REL_NONE;
+    if (effect->is_drill != cause->is_drill || (relation == PK_REL_NONE && !is_same_id)) {
+        return 0;
+    }
+    if (effect->boot == cause->boot && effect->first_ms != 0 && cause->first_ms != 0) {
+        const int64_t lead = (int64_t)effect->first_ms - (int64_t)cause->first_ms;
+        if (lead > BEFORE_MS || lead < -AFTER_MS || (lead < 0 && !has_nodes && !has_pattern)) {
+            return 0;
+        }
+    }
+    return (has_pattern ? 300u : 0u) + (is_same_id ? 300u : 0u) + relation_milli(relation) + 150u;
 }
 
 /* Keeps the strongest, each suspect once. */
@@ -428,8 +474,20 @@ static void look_at_changes(struct pk_incidents *t, const struct pk_topology *to
     }
 }
 
-static bool is_of_interest(const struct pk_incidents *t, uint32_t slot) {
-    return t->numbers[slot] != 0 && t->slots[slot].incident.status <= PK_INC_RESOLVED;
+static bool may_have_caused(const struct pk_incidents *t, uint32_t effect, uint32_t cause) {
+    return t->numbers[effect] != 0 && t->numbers[cause] != 0 && effect != cause &&
+           t->keys[cause].status <= PK_INC_RESOLVED &&
+           most_milli(&t->keys[effect], &t->keys[cause]) >= LEAST_MILLI;
+}
+
+/* Whether it could take a place among the links: the list is full of better ones, and it is not in it. */
+static bool is_hopeless(const struct pk_incidents *t, uint32_t slot, uint32_t cause) {
+    const struct pk_cause_link *links = t->slots[slot].correlation.links;
+    bool is_known = false;
+    for (uint32_t i = 0; i < PK_CORRELATE_LINKS; i++) {
+        is_known = is_known || links[i].number == t->numbers[cause];
+    }
+    return !is_known && most_milli(&t->keys[slot], &t->keys[cause]) <= links[PK_CORRELATE_LINKS - 1u].milli;
 }
 
 void pk_correlate(struct pk_incidents *t, const struct pk_topology *topology, uint32_t number,
@@ -441,16 +499,18 @@ void pk_correlate(struct pk_incidents *t, const struct pk_topology *topology, ui
     }
     struct pk_incident_slot *s = &t->slots[slot];
     bind(s, topology);
+    pk_correlate_note(t, slot);
     look_at_changes(t, topology, s);
     for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
-        if (k != slot && is_of_interest(t, k) && suspect(topology, s, &t->slots[k], &link)) {
+        if (may_have_caused(t, slot, k) && !is_hopeless(t, slot, k) &&
+            suspect(topology, s, &t->slots[k], &link)) {
             add_link(&s->correlation, &link);
         }
     }
     settle(t, slot, now);
     /* What it may have caused, strongest link first known there. */
     for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
-        if (k != slot && is_of_interest(t, k) && pk_incident_status_is_active(t->slots[k].incident.status) &&
+        if (may_have_caused(t, k, slot) && pk_incident_status_is_active(t->keys[k].status) &&
             suspect(topology, &t->slots[k], s, &link)) {
             add_link(&t->slots[k].correlation, &link);
             settle(t, k, now);
@@ -470,6 +530,7 @@ void pk_correlate_rebind(struct pk_incidents *t, const struct pk_topology *topol
     for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
         if (t->numbers[k] != 0) {
             bind(&t->slots[k], topology);
+            pk_correlate_note(t, k);
         }
     }
 }

@@ -34,6 +34,19 @@ struct pk_correlation {
     bool is_cause_set;                              /* the root cause was written by a person */
 };
 
+/* What correlation first looks at, kept apart from the slots: most of the others are no suspects, and what
+ * rules them out stands in few lines of cache. */
+struct pk_correlate_key {
+    uint64_t first_ms; /* first event, boot-time clock of `boot` */
+    uint32_t boot;
+    uint32_t names;   /* a bit for the name of each component */
+    uint32_t same_id; /* hash of the correlation id; 0 = none */
+    uint8_t type;     /* enum pk_incident_type */
+    uint8_t status;   /* enum pk_incident_status */
+    bool has_nodes;
+    bool is_drill;
+};
+
 struct pk_change {
     uint32_t number; /* 1, 2, ... of this start */
     uint8_t kind;    /* enum pk_change_kind */
@@ -48,6 +61,8 @@ struct pk_changes {
 };
 
 struct pk_incidents;
+/* The incident in this slot is new or changed. */
+void pk_correlate_note(struct pk_incidents *t, uint32_t slot);
 /* An incident was opened or fired again: looks for its causes, and whether it is one of others. */
 void pk_correlate(struct pk_incidents *t, const struct pk_topology *topology, uint32_t number,
                   const struct pk_stamp *now);

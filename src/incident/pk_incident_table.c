@@ -119,6 +119,7 @@ void pk_incident_table_enter(struct pk_incidents *t, uint32_t slot) {
     if (pk_incident_status_is_active(s->incident.status)) {
         t->open_count++;
     }
+    pk_correlate_note(t, slot);
 }
 
 void pk_incident_table_touch(struct pk_incidents *t, uint32_t slot, uint32_t kinds) {
@@ -129,6 +130,7 @@ void pk_incident_table_touch(struct pk_incidents *t, uint32_t slot, uint32_t kin
         t->changed_count++;
     }
     t->change_kinds[slot] |= kinds;
+    pk_correlate_note(t, slot);
 }
 
 void pk_incident_table_say(struct pk_incidents *t, uint32_t slot, uint8_t kind, uint8_t source,

@@ -103,6 +103,7 @@ struct pk_incidents {
     /* By slot, apart from the slots so that scans stay short. */
     uint32_t numbers[PK_LIMIT_INCIDENTS];      /* 0 = free */
     uint32_t change_kinds[PK_LIMIT_INCIDENTS]; /* not yet pulled */
+    struct pk_correlate_key keys[PK_LIMIT_INCIDENTS];
     struct pk_incident_slot slots[PK_LIMIT_INCIDENTS];
 };
 

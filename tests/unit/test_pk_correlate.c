@@ -263,8 +263,32 @@ PK_TEST(person__who_wrote_the_root_cause_is_not_overruled) {
     CHECK_EQ_U64(api->cause_count, 1);
 }
 
+PK_TEST(many_of_one_component__a_stronger_suspect_still_finds_its_place) {
+    fresh("");
+    const struct pk_incident *stale = open_with("data_corruption", "db", 900000, "");
+    const struct pk_incident *first = open_with("cache_failure", "db", 8000, "");
+    const uint32_t stale_number = stale->number, first_number = first->number;
+    for (uint32_t i = 0; i < 20; i++) { /* alike, and each names the same three */
+        char type[16];
+        (void)snprintf(type, sizeof type, "custom%u", (unsigned)i);
+        (void)open_with(type, "db", 7000 - i * 100u, "");
+    }
+    (void)open_with("disk_space_low", "db", 4000, "req-7");
+    const struct pk_incident *i = open_with("database_connection_fail", "db", 1000, "req-7");
+    const struct pk_cause_link *links = t.slots[pk_incident_table_slot(&t, i->number)].correlation.links;
+    CHECK_EQ_U64(links[0].milli,
+                 950); /* pattern, id, component and time; the last of 22 that was looked at */
+    CHECK(links[0].number > first_number);
+    CHECK_EQ_U64(links[1].number, first_number); /* a pattern, and the first of them */
+    for (uint32_t k = 0; k < PK_CORRELATE_LINKS; k++) {
+        CHECK(links[k].number != stale_number);
+        CHECK(links[k].milli > 0);
+    }
+}
+
 PK_TEST_MAIN(cascades__each_finds_its_first_step_first, late_cause__is_found_when_its_detector_was_slower,
              correlation_id__joins_what_nothing_else_does, time__too_early_later_or_another_world_is_no_cause,
              changes__of_the_thing_or_what_it_needs_are_suspects, blast__is_counted_and_named,
              orphan__goes_on_after_its_cause_ended_and_is_announced,
-             person__who_wrote_the_root_cause_is_not_overruled)
+             person__who_wrote_the_root_cause_is_not_overruled,
+             many_of_one_component__a_stronger_suspect_still_finds_its_place)
