@@ -45,6 +45,8 @@ struct pk_linux_loop {
     uint32_t count;
     uint32_t round; /* counts waits */
     uint64_t wake_count;
+    uint64_t busy_from_us; /* a millisecond begins, and ... */
+    uint32_t busy_count;   /* ... so many waits were in it */
     struct pk_image image;
 };
 /* Blocks the signals of enum pk_signal_bit for the calling thread and collects them. PK_OK or PK_E_IO. */

@@ -137,8 +137,20 @@ static void parse_line(struct pk_agent *a, uint32_t i, struct pk_str text) {
     place_line(a, &all->rows[i], !is_file(a, i) || all->rows[i].is_live);
 }
 
+static void lose(struct pk_agent *a, uint32_t i, enum pk_loss_reason reason, uint64_t count) {
+    struct pk_agent_inlet *in = &a->inlets.rows[i];
+    in->bad_count += reason == PK_LOSS_BAD_INPUT ? count : 0;
+    in->lost_count += reason == PK_LOSS_BAD_INPUT ? 0 : count;
+    pk_intake_lost(&a->intake, in->source_id, reason, count, a->now.mono_ms);
+}
+
+static bool has_room(const struct pk_agent *a, uint32_t events) {
+    return a->intake.count + events < PK_LIMIT_INTAKE_EVENTS;
+}
+
 /* What the patterns say to the line that was parsed. */
 static void offer_line(struct pk_agent *a, uint32_t i, bool is_replayed) {
+    enum { REPEATS_MAX = 100 }; /* of one line */
     struct pk_agent_inlet *in = &a->inlets.rows[i];
     struct pk_logevent_pattern pattern;
     if (pk_logevent_make(&a->inlets.tables, &a->inlets.line, &a->inlets.once, &a->event_in, &pattern) !=
@@ -149,24 +161,24 @@ static void offer_line(struct pk_agent *a, uint32_t i, bool is_replayed) {
     a->event_in.is_replayed = is_replayed;
     a->event_in.is_foreign = a->event_in.is_foreign || row_of(a, i)->kind == PK_INLET_SYSLOG_UDP;
     a->event_in.via = (uint16_t)(in->source_id + 1u);
-    in->event_count++;
-    pk_agent_offer(a);
-}
-
-static void lose(struct pk_agent *a, uint32_t i, enum pk_loss_reason reason, uint64_t count) {
-    struct pk_agent_inlet *in = &a->inlets.rows[i];
-    in->bad_count += reason == PK_LOSS_BAD_INPUT ? count : 0;
-    in->lost_count += reason == PK_LOSS_BAD_INPUT ? 0 : count;
-    pk_intake_lost(&a->intake, in->source_id, reason, count, a->now.mono_ms);
+    const uint32_t said = a->inlets.line.repeat_count;
+    const uint32_t taken = said < REPEATS_MAX ? said : REPEATS_MAX;
+    for (uint32_t n = 0; n < taken; n++) {
+        if (n > 0 && !has_room(a, 1)) {
+            lose(a, i, PK_LOSS_INTAKE_FULL, taken - n);
+            break;
+        }
+        in->event_count++;
+        pk_agent_offer(a);
+    }
+    if (said > taken) {
+        lose(a, i, PK_LOSS_RATE, said - taken);
+    }
 }
 
 static void refuse(struct pk_agent *a, uint32_t i, const char *why) {
     a->inlets.rows[i].refusal = why;
     lose(a, i, PK_LOSS_BAD_INPUT, 1);
-}
-
-static bool has_room(const struct pk_agent *a, uint32_t events) {
-    return a->intake.count + events < PK_LIMIT_INTAKE_EVENTS;
 }
 
 /* Between begin and end lines of one inlet are read with what is remembered of it. */

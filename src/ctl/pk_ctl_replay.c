@@ -63,6 +63,7 @@ static void look_ahead(struct replay *r) {
 }
 
 static void take_log(struct replay *r) {
+    enum { REPEATS_MAX = 100 }; /* of one line, as in the agent */
     struct pk_ctl_input_lines lines = {.in = &r->input};
     struct pk_str line;
     int64_t last_ms = r->input.changed_ms;
@@ -80,7 +81,9 @@ static void take_log(struct replay *r) {
         r->event.has_time = true;
         r->event.wall_ms = last_ms;
         r->pattern_count += pattern.table != NULL ? 1u : 0u;
-        give(r, &r->event);
+        for (uint32_t n = 0; n < r->line.repeat_count && n < REPEATS_MAX; n++) {
+            give(r, &r->event);
+        }
     }
     r->partial_count = lines.is_partial ? 1u : 0u;
     /* What the end of the log says is over, is over. */

@@ -459,8 +459,34 @@ static bool take_form(struct pk_log_reader *r, struct pk_str line, struct pk_log
            ((tries & TRY_FURTHER_ON) != 0 && take_further_on(r, line, out));
 }
 
+/* rsyslog with $RepeatedMsgReduction, which is how some distributions ship it, writes the second to last of a
+ * run of equal messages as one line. */
+static void take_repeated(struct pk_logline *out) {
+    enum { COUNT_DIGITS_MAX = 6 };
+    static const char HEAD[] = "message repeated ", MIDDLE[] = " times: [";
+    struct pk_str text = out->message;
+    uint32_t digits = 0, count = 0;
+    if (!pk_str_starts(text, HEAD) || text.p[text.n - 1u] != ']') {
+        return;
+    }
+    text = behind(text, sizeof HEAD - 1u);
+    for (; digits < text.n && digits < COUNT_DIGITS_MAX && text.p[digits] >= '0' && text.p[digits] <= '9';
+         digits++) {
+        count = count * 10u + (uint32_t)(text.p[digits] - '0');
+    }
+    text = behind(text, digits);
+    if (count == 0 || !pk_str_starts(text, MIDDLE)) {
+        return;
+    }
+    text = behind(text, sizeof MIDDLE - 1u);
+    text.n--;
+    out->message = pk_str_trim(text);
+    out->repeat_count = count;
+}
+
 void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_logline *out) {
     memset(out, 0, sizeof *out);
+    out->repeat_count = 1;
     r->line_count++;
     line.p = line.n > 0 ? line.p : "";
     if (line.n > PK_LOG_LINE_BYTES_MAX) {
@@ -485,6 +511,9 @@ void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_log
     const bool is_taken = line.n > 0 && take_form(r, line, out);
     if (is_taken && out->format != PK_LOG_FORMAT_ACCESS) {
         take_access_message(out);
+    }
+    if (out->format == PK_LOG_FORMAT_SYSLOG || out->format == PK_LOG_FORMAT_SYSLOG5) {
+        take_repeated(out);
     }
     if (!out->has_severity && out->format != PK_LOG_FORMAT_ACCESS && out->message.n > 0) {
         pk_loghead_inner(out);

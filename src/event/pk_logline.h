@@ -20,8 +20,9 @@ struct pk_logline {
     struct pk_str message;           /* slices of the line, or of the reader: until the next line */
     struct pk_str host, program, ip; /* ip: client of an access log */
     int64_t wall_ms;                 /* has_time */
-    uint8_t format;                  /* enum pk_log_format */
-    uint8_t severity;                /* enum pk_severity, meaningful when has_severity */
+    uint32_t repeat_count; /* how often it was said: N of "message repeated N times: [ text ]", else 1 */
+    uint8_t format;        /* enum pk_log_format */
+    uint8_t severity;      /* enum pk_severity, meaningful when has_severity */
     bool has_time, has_severity;
     bool has_zone; /* has_time: it is not of a clock on the wall somewhere */
     bool is_plain; /* the texts are known to be of bytes from the blank to the tilde */

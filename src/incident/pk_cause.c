@@ -74,6 +74,22 @@ uint8_t pk_cause_pattern_find(uint8_t cause_type, uint8_t effect_type) {
     return 0;
 }
 
+uint32_t pk_cause_types_before(uint8_t effect_type) {
+    uint32_t types = 0;
+    for (uint8_t i = 0; i < PK_COUNT_OF(PATTERNS); i++) {
+        types |= (PATTERNS[i].effects >> effect_type & 1u) != 0 ? PATTERNS[i].causes : 0;
+    }
+    return types;
+}
+
+uint32_t pk_cause_types_after(uint8_t cause_type) {
+    uint32_t types = 0;
+    for (uint8_t i = 0; i < PK_COUNT_OF(PATTERNS); i++) {
+        types |= (PATTERNS[i].causes >> cause_type & 1u) != 0 ? PATTERNS[i].effects : 0;
+    }
+    return types;
+}
+
 static const struct {
     const char *type;
     uint8_t kind;

@@ -18,6 +18,10 @@ struct pk_cause_pattern {
 const struct pk_cause_pattern *pk_cause_patterns(uint32_t *out_count);
 /* 1 + index of the first pattern from one type to the other, 0 = none. */
 uint8_t pk_cause_pattern_find(uint8_t cause_type, uint8_t effect_type);
+/* The types that some pattern leads from to this one, and from this one to: bits 1 << enum pk_incident_type.
+ */
+uint32_t pk_cause_types_before(uint8_t effect_type);
+uint32_t pk_cause_types_after(uint8_t cause_type);
 
 enum pk_change_kind {
     PK_CHANGE_DEPLOYMENT,

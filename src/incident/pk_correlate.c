@@ -136,9 +136,9 @@ void pk_correlate_note(struct pk_incidents *t, uint32_t slot) {
 }
 
 /* At most so much can speak for it; below LEAST_MILLI it is none. */
-static uint32_t most_milli(const struct pk_correlate_key *effect, const struct pk_correlate_key *cause) {
+static uint32_t most_milli(const struct pk_correlate_key *effect, const struct pk_correlate_key *cause,
+                           bool has_pattern) {
     const bool is_same_id = effect->same_id != 0 && effect->same_id == cause->same_id;
-    const bool has_pattern = pk_cause_pattern_find(cause->type, effect->type) != 0;
     const bool has_nodes = effect->has_nodes && cause->has_nodes;
     const uint8_t relation = has_nodes                             ? PK_REL_NEEDS
                              : (effect->names & cause->names) != 0 ? PK_REL_SAME
@@ -474,20 +474,23 @@ static void look_at_changes(struct pk_incidents *t, const struct pk_topology *to
     }
 }
 
-static bool may_have_caused(const struct pk_incidents *t, uint32_t effect, uint32_t cause) {
-    return t->numbers[effect] != 0 && t->numbers[cause] != 0 && effect != cause &&
-           t->keys[cause].status <= PK_INC_RESOLVED &&
-           most_milli(&t->keys[effect], &t->keys[cause]) >= LEAST_MILLI;
-}
-
-/* Whether it could take a place among the links: the list is full of better ones, and it is not in it. */
-static bool is_hopeless(const struct pk_incidents *t, uint32_t slot, uint32_t cause) {
-    const struct pk_cause_link *links = t->slots[slot].correlation.links;
+/* Whether what began in slot `cause` could take a place among the links of `effect`: enough may speak for it,
+ * and the list is not full of better ones. */
+static bool may_be_linked(const struct pk_incidents *t, uint32_t effect, uint32_t cause, bool has_pattern) {
+    if (t->numbers[effect] == 0 || t->numbers[cause] == 0 || effect == cause ||
+        t->keys[cause].status > PK_INC_RESOLVED) {
+        return false;
+    }
+    const uint32_t most = most_milli(&t->keys[effect], &t->keys[cause], has_pattern);
+    if (most < LEAST_MILLI) {
+        return false;
+    }
+    const struct pk_cause_link *links = t->slots[effect].correlation.links;
     bool is_known = false;
     for (uint32_t i = 0; i < PK_CORRELATE_LINKS; i++) {
         is_known = is_known || links[i].number == t->numbers[cause];
     }
-    return !is_known && most_milli(&t->keys[slot], &t->keys[cause]) <= links[PK_CORRELATE_LINKS - 1u].milli;
+    return is_known || most > links[PK_CORRELATE_LINKS - 1u].milli;
 }
 
 void pk_correlate(struct pk_incidents *t, const struct pk_topology *topology, uint32_t number,
@@ -500,17 +503,20 @@ void pk_correlate(struct pk_incidents *t, const struct pk_topology *topology, ui
     struct pk_incident_slot *s = &t->slots[slot];
     bind(s, topology);
     pk_correlate_note(t, slot);
+    const uint32_t causes = pk_cause_types_before(s->correlation.type);
+    const uint32_t effects = pk_cause_types_after(s->correlation.type);
     look_at_changes(t, topology, s);
     for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
-        if (may_have_caused(t, slot, k) && !is_hopeless(t, slot, k) &&
-            suspect(topology, s, &t->slots[k], &link)) {
+        const bool has_pattern = (causes >> t->keys[k].type & 1u) != 0;
+        if (may_be_linked(t, slot, k, has_pattern) && suspect(topology, s, &t->slots[k], &link)) {
             add_link(&s->correlation, &link);
         }
     }
     settle(t, slot, now);
     /* What it may have caused, strongest link first known there. */
     for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
-        if (may_have_caused(t, k, slot) && pk_incident_status_is_active(t->keys[k].status) &&
+        const bool has_pattern = (effects >> t->keys[k].type & 1u) != 0;
+        if (pk_incident_status_is_active(t->keys[k].status) && may_be_linked(t, k, slot, has_pattern) &&
             suspect(topology, &t->slots[k], s, &link)) {
             add_link(&t->slots[k].correlation, &link);
             settle(t, k, now);

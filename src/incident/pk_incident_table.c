@@ -314,6 +314,7 @@ int pk_incident_table_move(struct pk_incidents *t, uint32_t slot, enum pk_incide
         return err;
     }
     s->incident.status = cell.status;
+    t->keys[slot].status = cell.status;
     if (!cell.keeps_stage) {
         pk_incident_table_set_stage(t, slot, cell.stage, now);
     }

@@ -431,8 +431,11 @@ uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now) {
 bool pk_incidents_is_recovered(const struct pk_incidents *t, uint32_t *cursor, const struct pk_stamp *now,
                                const struct pk_incident **out) {
     for (; now->mono_ms >= t->due_ms && *cursor < PK_LIMIT_INCIDENTS; (*cursor)++) {
+        if (t->numbers[*cursor] == 0 || !pk_incident_status_is_active(t->keys[*cursor].status)) {
+            continue;
+        }
         const struct pk_incident_slot *row = &t->slots[*cursor];
-        if (t->numbers[*cursor] != 0 && row->is_cleared && now->mono_ms >= row->recover_due_ms) {
+        if (row->is_cleared && now->mono_ms >= row->recover_due_ms) {
             *out = &row->incident;
             (*cursor)++;
             return true;

@@ -95,6 +95,23 @@ PK_TEST(inlets__log__lines_become_events_of_their_own_sources) {
     check_sound();
 }
 
+PK_TEST(inlets__log__a_repeated_message_counts_as_often_as_it_was_said) {
+    start(AUTH, PK_INLET_FILE);
+    put("Nov 21 12:00:00 gw sshd[1]: message repeated 5 times: [ Failed password for root from 10.0.0.1 port "
+        "2]\n");
+    give(text);
+    wait_ms(1100);
+    CHECK_EQ_U64(count("auth_failed", "10.0.0.1"), 5);
+    CHECK_EQ_U64(inlet()->line_count, 1);
+    put("Nov 21 12:00:01 gw sshd[1]: message repeated 130 times: [ Failed password for root from 10.0.0.2 "
+        "port 2]\n");
+    wait_ms(1100);
+    CHECK_EQ_U64(inlet()->event_count, 105);
+    CHECK_EQ_U64(inlet()->lost_count, 30); /* of one line a hundred at the most */
+    CHECK_EQ_U64(gw.agent.intake.ledger.total[PK_LOSS_RATE], 30);
+    check_sound();
+}
+
 PK_TEST(inlets__log__rotated_emptied_and_without_a_last_line_end) {
     start(AUTH, PK_INLET_FILE);
     give(text);
@@ -385,6 +402,7 @@ PK_TEST(inlets__statsd__more_lines_than_the_intake_holds__are_all_taken) {
 PK_TEST_MAIN(inlets__log__emptied_and_longer_than_before_within_a_look,
              inlets__statsd__more_lines_than_the_intake_holds__are_all_taken,
              inlets__log__lines_become_events_of_their_own_sources,
+             inlets__log__a_repeated_message_counts_as_often_as_it_was_said,
              inlets__log__rotated_emptied_and_without_a_last_line_end,
              inlets__log__files_never_opened__are_counted_once,
              inlets__log__a_line_that_never_ends_is_cut_once,

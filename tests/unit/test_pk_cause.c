@@ -11,6 +11,8 @@ PK_TEST(patterns__every_row_is_reached_and_none_explains_itself) {
         for (uint8_t e = 0; e < PK_INC_TYPE_COUNT; e++) {
             const uint8_t n = pk_cause_pattern_find(c, e);
             CHECK(n <= count);
+            CHECK((pk_cause_types_before(e) >> c & 1u) == (n > 0 ? 1u : 0u));
+            CHECK((pk_cause_types_after(c) >> e & 1u) == (n > 0 ? 1u : 0u));
             if (n > 0) {
                 is_reached[n - 1u] = true;
                 CHECK((p[n - 1u].causes >> c & 1u) != 0 && (p[n - 1u].effects >> e & 1u) != 0);

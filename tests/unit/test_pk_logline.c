@@ -1,4 +1,5 @@
 #include "event/pk_logline.h"
+#include <stdio.h>
 
 #include <string.h>
 
@@ -119,6 +120,31 @@ PK_TEST(odd_bytes__are_counted_and_harmless) {
     pk_logline_parse(&reader, pk_str_make(NULL, 0), &line);
     CHECK_EQ_U64(line.message.n, 0);
     CHECK_EQ_U64(reader.line_count, 5);
+}
+
+PK_TEST(repeated__is_what_was_said_and_how_often) {
+    begin();
+    take("Jun 14 15:16:01 h sshd[7]: message repeated 5 times: [ Failed password for root from ::1 port 2 "
+         "ssh2]");
+    CHECK_STR(program, "sshd");
+    CHECK_STR(message, "Failed password for root from ::1 port 2 ssh2");
+    CHECK_EQ_U64(line.repeat_count, 5);
+    take("Jun 14 15:16:01 h app: message repeated 999999 times: [x]");
+    CHECK_STR(message, "x");
+    CHECK_EQ_U64(line.repeat_count, 999999);
+    static const char *const NONE[] = {
+        "message repeated 5 times: [ x",   "message repeated 0 times: [ x]",
+        "message repeated -1 times: [ x]", "message repeated 1000000 times: [x]",
+        "message repeated times: [x]",     "a message repeated 5 times: [ x]"};
+    for (size_t i = 0; i < sizeof NONE / sizeof NONE[0]; i++) {
+        char text[96];
+        (void)snprintf(text, sizeof text, "Jun 14 15:16:01 h app: %s", NONE[i]);
+        take(text);
+        CHECK_STR(message, NONE[i]);
+        CHECK_EQ_U64(line.repeat_count, 1);
+    }
+    take("message repeated 5 times: [ x]"); /* not of the syslog */
+    CHECK_EQ_U64(line.repeat_count, 1);
 }
 
 /* Every beginning of a line is a line. */
@@ -348,4 +374,4 @@ PK_TEST_MAIN(access__as_the_message_of_another_form, access__whatever_the_user_i
              parse__takes_any_cut, parse__a_time_that_was_just_read__means_the_same_as_read_anew,
              parse__a_head_like_that_of_the_line_before__means_the_same_as_read_anew,
              is_plain__of_texts_without_anything_to_look_for, zone__is_told_where_there_is_one,
-             memory__of_one_file_among_others)
+             memory__of_one_file_among_others, repeated__is_what_was_said_and_how_often)
