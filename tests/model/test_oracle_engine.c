@@ -13,6 +13,14 @@ enum { STEP_MS = 100, STEPS = 1500, RULES = 6, SOURCES = 3, EVENTS_MAX = 12000, 
 
 enum form { FORM_COUNT, FORM_VALUE, FORM_ABSENT, FORM_ACROSS, FORM_COUNT_IF, FORM_SUM };
 
+enum raise { RAISE_COUNT, RAISE_LASTING, RAISE_VALUE };
+struct oracle_raise {
+    enum raise kind;
+    uint8_t severity;
+    uint32_t count, ms;
+    int value;
+};
+
 struct oracle_rule {
     enum form form;
     bool by_source;
@@ -20,6 +28,8 @@ struct oracle_rule {
     bool clear_by_count, clear_by_value;
     uint32_t clear_count, clear_within_ms, clear_for_ms, cooldown_ms, stale_ms;
     int value, clear_value;
+    struct oracle_raise raises[2];
+    uint32_t raise_count;
 };
 
 struct oracle_event {
@@ -34,12 +44,14 @@ enum phase { NONE, PENDING, FIRING, CLEARING, COOLING };
 struct oracle_group {
     enum phase phase;
     uint64_t since_ms, fired_ms;
+    uint8_t severity;
 };
 
 struct entry {
     uint64_t at_ms;
     uint16_t rule;
     uint8_t kind, group; /* group: source, or SOURCES for none */
+    uint8_t severity, unused[3];
 };
 
 static struct oracle_rule rules[RULES];
@@ -54,6 +66,24 @@ static char text[8192];
 
 static uint32_t between(struct pk_rng *r, uint32_t low, uint32_t high) {
     return low + (uint32_t)pk_rng_below(r, high - low + 1u);
+}
+
+static void make_raises(struct pk_rng *r, struct oracle_rule *o) {
+    static const uint8_t SEVERITIES[] = {PK_SEV_HIGH, PK_SEV_CRITICAL};
+    const bool is_counted = o->form == FORM_COUNT || o->form == FORM_COUNT_IF;
+    o->raise_count = between(r, 0, 2);
+    for (uint32_t i = 0; i < o->raise_count; i++) {
+        struct oracle_raise *raise = &o->raises[i];
+        raise->kind = (enum raise)between(r, 0, RAISE_VALUE);
+        if ((raise->kind == RAISE_COUNT && !is_counted) ||
+            (raise->kind == RAISE_VALUE && o->form != FORM_VALUE)) {
+            raise->kind = RAISE_LASTING;
+        }
+        raise->severity = SEVERITIES[i];
+        raise->count = o->count + between(r, 1, 8);
+        raise->ms = between(r, 1, 100) * STEP_MS;
+        raise->value = o->value + (int)between(r, 0, 3);
+    }
 }
 
 static void make_rule(struct pk_rng *r, struct oracle_rule *o) {
@@ -77,6 +107,7 @@ static void make_rule(struct pk_rng *r, struct oracle_rule *o) {
         o->clear_count = between(r, 1, o->count);
         o->clear_within_ms = o->within_ms + between(r, 0, 30) * STEP_MS;
     }
+    make_raises(r, o);
 }
 
 static void put_ms(struct pk_buf *b, const char *word, uint32_t ms) {
@@ -114,10 +145,26 @@ static void put_condition(struct pk_buf *b, const struct oracle_rule *o) {
     }
 }
 
+static void put_raises(struct pk_buf *b, const struct oracle_rule *o) {
+    for (uint32_t i = 0; i < o->raise_count; i++) {
+        const struct oracle_raise *raise = &o->raises[i];
+        pk_buf_puts(b, i == 0 ? " -> " : ", ");
+        pk_buf_puts(b, raise->severity == PK_SEV_HIGH ? "high if " : "critical if ");
+        if (raise->kind == RAISE_LASTING) {
+            put_ms(b, "lasting ", raise->ms);
+            continue;
+        }
+        pk_buf_puts(b, raise->kind == RAISE_COUNT ? "count >= " : "value > ");
+        pk_buf_put_u64(b, raise->kind == RAISE_COUNT ? raise->count : (uint64_t)raise->value);
+    }
+}
+
 static void put_rule(struct pk_buf *b, uint32_t index, const struct oracle_rule *o) {
     pk_buf_puts(b, "[rule r");
     pk_buf_put_u64(b, index);
-    pk_buf_puts(b, "]\non = type = t\nkeys = 8\ntype = custom\nseverity = low\nwhen = ");
+    pk_buf_puts(b, "]\non = type = t\nkeys = 8\ntype = custom\nseverity = low");
+    put_raises(b, o);
+    pk_buf_puts(b, "\nwhen = ");
     put_condition(b, o);
     if (o->clear_by_count) {
         pk_buf_puts(b, "\nclear = count < ");
@@ -209,7 +256,8 @@ static enum answer recovery(const struct oracle_rule *o, uint32_t group, uint64_
 
 static void want(uint32_t rule, uint32_t group, uint64_t now_ms, enum pk_finding_kind kind) {
     if (wanted_count < LOG_MAX) {
-        wanted[wanted_count++] = (struct entry){now_ms, (uint16_t)rule, (uint8_t)kind, (uint8_t)group};
+        wanted[wanted_count++] = (struct entry){
+            now_ms, (uint16_t)rule, (uint8_t)kind, (uint8_t)group, groups[rule][group].severity, {0}};
     }
 }
 
@@ -230,6 +278,44 @@ static uint64_t ended(const struct oracle_rule *o, uint32_t group, uint64_t now_
     return now_ms;
 }
 
+/* The newest event of the group that came with a value: late or not, the last one is the last one. */
+static const struct oracle_event *last_value(uint32_t group) {
+    for (uint32_t i = event_count; i > 0; i--) {
+        if (events[i - 1u].source == group && events[i - 1u].has_value) {
+            return &events[i - 1u];
+        }
+    }
+    return NULL;
+}
+
+static bool is_raised(const struct oracle_rule *o, const struct oracle_raise *raise, uint32_t group,
+                      uint64_t fired_ms, uint64_t now_ms) {
+    const struct oracle_event *e = NULL;
+    switch (raise->kind) {
+    case RAISE_COUNT:
+        return count_in(o, group, now_ms, o->within_ms) >= raise->count;
+    case RAISE_LASTING:
+        return now_ms - fired_ms >= raise->ms;
+    case RAISE_VALUE:
+        e = last_value(group);
+        return e != NULL && e->value > raise->value;
+    }
+    return false;
+}
+
+/* The highest step that holds. */
+static bool raise_group(uint32_t rule, uint32_t group, uint64_t now_ms) {
+    const struct oracle_rule *o = &rules[rule];
+    struct oracle_group *g = &groups[rule][group];
+    const uint8_t before = g->severity;
+    for (uint32_t i = 0; i < o->raise_count; i++) {
+        if (o->raises[i].severity > g->severity && is_raised(o, &o->raises[i], group, g->fired_ms, now_ms)) {
+            g->severity = o->raises[i].severity;
+        }
+    }
+    return g->severity > before;
+}
+
 static void judge_once(uint32_t rule, uint32_t group, uint64_t now_ms) {
     const struct oracle_rule *o = &rules[rule];
     struct oracle_group *g = &groups[rule][group];
@@ -247,10 +333,15 @@ static void judge_once(uint32_t rule, uint32_t group, uint64_t now_ms) {
     if (g->phase == PENDING && now_ms - g->since_ms >= for_ms) {
         g->phase = FIRING;
         g->fired_ms = now_ms;
+        g->severity = PK_SEV_LOW;
+        (void)raise_group(rule, group, now_ms);
         want(rule, group, now_ms, PK_FINDING_FIRE);
     }
     if (g->phase == CLEARING && recovery(o, group, now_ms) != YES) {
         g->phase = FIRING;
+    }
+    if (g->phase == FIRING && raise_group(rule, group, now_ms)) {
+        want(rule, group, now_ms, PK_FINDING_RAISED);
     }
     if (g->phase == FIRING && recovery(o, group, now_ms) == YES) {
         g->phase = CLEARING;
@@ -285,9 +376,9 @@ static void judge_all(uint64_t now_ms) {
 static void read_findings(void) {
     struct pk_finding f;
     while (pk_engine_next_finding(&rig.engine, &f)) {
-        if ((f.kind == PK_FINDING_FIRE || f.kind == PK_FINDING_CLEARED) && got_count < LOG_MAX) {
+        if (f.kind != PK_FINDING_STILL && got_count < LOG_MAX) {
             const uint8_t group = (uint8_t)(f.group_key[0] == '\0' ? SOURCES : f.group_key[1] - '0');
-            got[got_count++] = (struct entry){f.at_ms, f.rule_index, f.kind, group};
+            got[got_count++] = (struct entry){f.at_ms, f.rule_index, f.kind, group, f.severity, {0}};
         }
     }
 }
@@ -321,8 +412,8 @@ static int by_moment(const void *a, const void *b) {
     if (x->at_ms != y->at_ms) {
         return x->at_ms < y->at_ms ? -1 : 1;
     }
-    const int left = x->rule * 64 + x->group * 8 + x->kind;
-    const int right = y->rule * 64 + y->group * 8 + y->kind;
+    const int left = ((x->rule * 8 + x->group) * 8 + x->kind) * 8 + x->severity;
+    const int right = ((y->rule * 8 + y->group) * 8 + y->kind) * 8 + y->severity;
     return left - right;
 }
 
@@ -361,24 +452,27 @@ static bool run_case(uint64_t seed) {
 static void tell_difference(void) {
     printf("# rules:\n%s", text);
     for (uint32_t i = 0; i < wanted_count || i < got_count; i++) {
-        const struct entry none = {0, 0, 0, 0};
+        const struct entry none = {0, 0, 0, 0, 0, {0}};
         const struct entry *w = i < wanted_count ? &wanted[i] : &none;
         const struct entry *g = i < got_count ? &got[i] : &none;
         if (by_moment(w, g) != 0) {
-            printf(
-                "# entry %u: wanted rule %u group %u kind %u at %llu, got rule %u group %u kind %u at %llu\n",
-                i, w->rule, w->group, w->kind, (unsigned long long)w->at_ms, g->rule, g->group, g->kind,
-                (unsigned long long)g->at_ms);
+            printf("# entry %u: wanted rule %u group %u kind %u severity %u at %llu, got rule %u group %u "
+                   "kind %u severity %u at %llu\n",
+                   i, w->rule, w->group, w->kind, w->severity, (unsigned long long)w->at_ms, g->rule,
+                   g->group, g->kind, g->severity, (unsigned long long)g->at_ms);
             return;
         }
     }
 }
 
 PK_TEST(engine__random_rules_and_streams__agrees_with_the_oracle) {
-    uint64_t findings = 0;
+    uint64_t findings = 0, raised = 0;
     for (uint64_t seed = 1; seed <= CASES; seed++) {
         const bool agrees = run_case(seed);
         findings += wanted_count;
+        for (uint32_t i = 0; i < wanted_count; i++) {
+            raised += wanted[i].kind == PK_FINDING_RAISED ? 1u : 0u;
+        }
         if (!agrees) {
             tell_difference();
         }
@@ -387,6 +481,7 @@ PK_TEST(engine__random_rules_and_streams__agrees_with_the_oracle) {
         }
     }
     CHECK(findings > CASES * 20u); /* it was not agreement on silence */
+    CHECK(raised > CASES * 5u);
 }
 
 PK_TEST_MAIN(engine__random_rules_and_streams__agrees_with_the_oracle)
