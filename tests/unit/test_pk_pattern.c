@@ -126,7 +126,7 @@ PK_TEST(anchor__of_any_text__is_the_longest_literal_of_its_pieces) {
             text[k] = PARTS[pk_rng_below(&rng, sizeof PARTS - 1u)];
         }
         struct pk_str rest = pk_str_make(text, n), best = {text, 0}, known_rest = rest;
-        struct pk_pattern_piece p, known;
+        struct pk_pattern_piece p, known = {0};
         int err = PK_OK;
         while ((err = pk_pattern_piece_next(&rest, &p)) == PK_OK) {
             best = p.literal.n > best.n ? p.literal : best;
