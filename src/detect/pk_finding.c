@@ -36,9 +36,15 @@ static bool is_evidence(const struct pk_engine *e, const struct pk_window *w, co
     return is_of_group(e, w, event) && speaks(e, w, event);
 }
 
+/* By their own time; of equal ones the first, which came last. */
+static const struct pk_event *newer(const struct pk_event *a, const struct pk_event *b) {
+    return a == NULL || b->event_ms > a->event_ms ? b : a;
+}
+
 const struct pk_event *pk_finding_newest_event(const struct pk_engine *e, uint32_t slot) {
     const struct pk_window *w = &e->windows.slots[slot];
     const struct pk_event *of_group = NULL;
+    const struct pk_event *best = NULL;
     for (uint32_t age = 0; age < PK_ENGINE_EVIDENCE_SCAN; age++) {
         const struct pk_event *event = pk_history_at(e->world.history, age);
         if (event == NULL) {
@@ -47,12 +53,13 @@ const struct pk_event *pk_finding_newest_event(const struct pk_engine *e, uint32
         if (!is_of_group(e, w, event)) {
             continue;
         }
-        if (speaks(e, w, event)) {
-            return event;
+        of_group = newer(of_group, event);
+        best = speaks(e, w, event) ? newer(best, event) : best;
+        if (best != NULL && (event->flags & PK_EVENT_LATE) == 0 && best->event_ms >= event->event_ms) {
+            break; /* what came before one that was on time is older than it */
         }
-        of_group = of_group == NULL ? event : of_group;
     }
-    return of_group;
+    return best != NULL ? best : of_group;
 }
 
 /* Of the firing, as far back as the history is looked at. */

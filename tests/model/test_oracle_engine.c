@@ -9,7 +9,15 @@
 #include "support/detect_rig.h"
 #include "support/pk_test.h"
 
-enum { STEP_MS = 100, STEPS = 1500, RULES = 6, SOURCES = 3, EVENTS_MAX = 12000, LOG_MAX = 20000, CASES = 60 };
+enum {
+    STEP_MS = 100,
+    STEPS = 1500,
+    RULES = 6,
+    SOURCES = 3,
+    EVENTS_MAX = 12000,
+    LOG_MAX = 20000,
+    CASES = 150
+};
 
 enum form { FORM_COUNT, FORM_VALUE, FORM_ABSENT, FORM_ACROSS, FORM_COUNT_IF, FORM_SUM };
 
@@ -278,16 +286,6 @@ static uint64_t ended(const struct oracle_rule *o, uint32_t group, uint64_t now_
     return now_ms;
 }
 
-/* The newest event of the group that came with a value: late or not, the last one is the last one. */
-static const struct oracle_event *last_value(uint32_t group) {
-    for (uint32_t i = event_count; i > 0; i--) {
-        if (events[i - 1u].source == group && events[i - 1u].has_value) {
-            return &events[i - 1u];
-        }
-    }
-    return NULL;
-}
-
 static bool is_raised(const struct oracle_rule *o, const struct oracle_raise *raise, uint32_t group,
                       uint64_t fired_ms, uint64_t now_ms) {
     const struct oracle_event *e = NULL;
@@ -297,7 +295,7 @@ static bool is_raised(const struct oracle_rule *o, const struct oracle_raise *ra
     case RAISE_LASTING:
         return now_ms - fired_ms >= raise->ms;
     case RAISE_VALUE:
-        e = last_value(group);
+        e = newest(o, group);
         return e != NULL && e->value > raise->value;
     }
     return false;
