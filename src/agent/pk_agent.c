@@ -131,6 +131,7 @@ void pk_agent_init(struct pk_agent *a, const struct pk_port *port, const struct 
     a->port = port;
     a->identity = *identity;
     a->log_level = PK_LOG_NOTICE;
+    a->mode_limit = PK_MODE_AUTO;
     a->delete_due_ms = UINT64_MAX;
     pk_config_defaults(&a->config);
     pk_batch_init(&a->batch, a->batch_bytes, sizeof a->batch_bytes);
@@ -246,7 +247,7 @@ void pk_agent_apply_settings(struct pk_agent *a) {
     if (a->now.boot == 0) {
         a->now.boot = epoch_of(a, a->start.boot_epoch);
     }
-    a->mode = a->config.mode;
+    a->mode = a->config.mode < a->mode_limit ? a->config.mode : a->mode_limit;
     a->log_level = a->config.log_level;
     a->intake.rate_per_s = a->config.source_rate_per_s;
     a->intake.burst = a->config.source_burst_count;

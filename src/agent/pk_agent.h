@@ -302,6 +302,7 @@ struct pk_agent {
     struct pk_diag diag;   /* of the last refused reload */
     bool is_reload_wanted; /* asked for while its scratch was in use */
     uint8_t mode, log_level;
+    uint8_t mode_limit; /* what a command lowered it to: holds until the next start, over reloads */
     uint32_t rules_hash;
     bool are_rules_off; /* those made at run time, as last reported */
     /* time */

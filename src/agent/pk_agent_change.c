@@ -388,6 +388,7 @@ static int set_mode(struct pk_agent *a, const struct pk_request *q, struct pk_js
         return pk_agent_fail(a, PK_E_POLICY,
                              "the local file allows no more than its own mode; a command can only lower it");
     }
+    a->mode_limit = mode;
     a->mode = mode;
     pk_agent_respond_configure(a, mode);
     pk_jw_object(w, "result");

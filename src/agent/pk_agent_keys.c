@@ -97,9 +97,27 @@ static int add_key(struct pk_agent *a, const struct pk_request *q, struct pk_jso
     return answer(a, w, slot, key.kid);
 }
 
+/* What was allowed with a key that is not trusted any more is not allowed any more. */
+static void end_standings_of(struct pk_agent *a, const char *owner) {
+    struct pk_standings *t = &a->respond.standings;
+    for (uint32_t i = 0; i < PK_LIMIT_STANDING; i++) {
+        const struct pk_standing *s = &t->rows[i];
+        const bool is_his = strcmp(s->by[0], owner) == 0 || strcmp(s->by[1], owner) == 0;
+        if (s->number != 0 && is_his && pk_standings_end(t, s->number) == PK_OK) {
+            pk_agent_log1(a, PK_LOG_WARNING, "a standing order ended with the key that gave it",
+                          pk_str_of(s->action));
+        }
+    }
+}
+
 static int revoke_key(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
     char kid[PK_JWS_KID_BYTES];
+    char owner[PK_JWS_KID_BYTES] = "";
     (void)pk_str_copy_cut(pk_args_text(&q->args, "kid"), kid, sizeof kid);
+    const int index = pk_keys_find(&a->keys[a->keys_index], pk_str_of(kid));
+    if (index >= 0) {
+        (void)pk_str_copy_cut(pk_str_of(a->keys[a->keys_index].items[index].owner), owner, sizeof owner);
+    }
     const int slot =
         pk_key_changes_revoke(&a->key_changes, &a->keys[a->keys_index], pk_str_of(kid), q->is_remote);
     if (slot < 0) {
@@ -112,6 +130,9 @@ static int revoke_key(struct pk_agent *a, const struct pk_request *q, struct pk_
     }
     note(a, kid, "");
     pk_agent_log1(a, PK_LOG_WARNING, "a command key was revoked", pk_str_of(kid));
+    if (owner[0] != '\0') {
+        end_standings_of(a, owner);
+    }
     return answer(a, w, slot, kid);
 }
 

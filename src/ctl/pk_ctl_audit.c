@@ -20,6 +20,8 @@ struct audit {
     struct pk_audit_head base, head; /* of the part, as its first line says */
     struct pk_audit_head at;         /* checked up to here */
     uint64_t count;
+    uint8_t known[PK_SHA256_BYTES]; /* --head, when has_known */
+    bool has_known, is_known_met;
     bool is_export; /* entries are written as they come; else they are checked */
 };
 
@@ -84,6 +86,7 @@ static int check_entry(struct audit *a, struct pk_str json) {
     if (err != PK_OK) {
         return fail_at(a->c, PK_E_CORRUPT, "not sound: entry {} was changed", n);
     }
+    a->is_known_met = a->is_known_met || memcmp(a->at.hash, a->known, sizeof a->known) == 0;
     a->count++;
     return 0;
 }
@@ -118,6 +121,10 @@ static int finish(struct audit *a) {
     if (memcmp(a->at.hash, a->head.hash, sizeof a->head.hash) != 0) {
         return fail_at(c, PK_E_CORRUPT, "not sound: the chain up to {} is another one than its head says",
                        a->head.n);
+    }
+    if (a->has_known && !a->is_known_met && memcmp(a->base.hash, a->known, sizeof a->known) != 0) {
+        return pk_ctl_fail(c, PK_E_CORRUPT, "not sound: the chain never had the head {}",
+                           pk_str_of(pk_ctl_args_text(&c->args, "head")));
     }
     pk_buf_init(&b, json, sizeof json);
     pk_jw_init(&w, &b);
@@ -243,37 +250,34 @@ static int verify_lines(struct audit *a, const struct pk_ctl_input *in) {
     return finish(a);
 }
 
-/* A head that is known from elsewhere: every summary carries one. Without it who rewrites the whole chain is
- * not noticed. */
-static int check_known_head(const struct audit *a) {
+/* A head that is known from elsewhere: every summary carries one, of the entry that was the newest then.
+ * Without it who rewrites the whole chain is not noticed. */
+static int read_known_head(struct audit *a) {
     const char *known = pk_ctl_args_text(&a->c->args, "head");
-    uint8_t hash[PK_SHA256_BYTES];
-    if (known == NULL) {
-        return 0;
-    }
-    if (!read_hash(pk_str_of(known), hash)) {
+    a->has_known = known != NULL;
+    if (known != NULL && !read_hash(pk_str_of(known), a->known)) {
         return pk_ctl_fail(a->c, PK_E_USAGE, "--head {} is not 64 hexadecimal digits", pk_str_of(known));
     }
-    return memcmp(hash, a->head.hash, sizeof hash) == 0
-               ? 0
-               : pk_ctl_fail(a->c, PK_E_CORRUPT, "not sound: its head is not {}", pk_str_of(known));
+    return 0;
 }
 
 int pk_ctl_do_audit_verify(struct pk_ctl *c) {
     struct audit a = {.c = c};
     const char *path = pk_ctl_args_text(&c->args, "file");
     struct pk_ctl_input in;
+    int exit_code = read_known_head(&a);
+    if (exit_code != 0) {
+        return exit_code;
+    }
     if (path == NULL) {
-        int exit_code = begin_agent(&a);
-        exit_code = exit_code != 0 ? exit_code : check_known_head(&a);
+        exit_code = begin_agent(&a);
         return exit_code != 0 ? exit_code : walk_agent(&a);
     }
     const int err = pk_ctl_input_open(&in, path, c->in_fd);
     if (err != PK_OK) {
         return pk_ctl_fail(c, err, "cannot read {}", pk_str_of(path));
     }
-    int exit_code = verify_lines(&a, &in);
-    exit_code = exit_code != 0 ? exit_code : check_known_head(&a);
+    exit_code = verify_lines(&a, &in);
     pk_ctl_input_close(&in);
     return exit_code;
 }

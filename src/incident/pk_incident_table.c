@@ -326,8 +326,16 @@ int pk_incident_table_move(struct pk_incidents *t, uint32_t slot, enum pk_incide
     if (is_active != pk_incident_status_is_active(old_status)) {
         t->open_count = is_active ? t->open_count + 1u : t->open_count - 1u;
     }
-    if (cell.status != PK_INC_MITIGATED) {
+    /* An action on what is clear already does not make it come back: it goes on being clear, and its stable
+     * time begins when the action ended. */
+    const bool is_of_action = old_status == PK_INC_MITIGATING ||
+                              (old_status == PK_INC_MITIGATED && cell.status == PK_INC_MITIGATING);
+    if (cell.status != PK_INC_MITIGATED && !(is_active && is_of_action)) {
         pk_incident_table_set_cleared(t, slot, false, 0);
+    } else if (old_status == PK_INC_MITIGATING && s->is_cleared) {
+        pk_incident_table_set_cleared(t, slot, true, now->mono_ms + t->settings.recover_ms);
+    } else if (cell.status == PK_INC_MITIGATING && s->is_cleared) {
+        s->recover_due_ms = UINT64_MAX;
     }
     if (!is_active && s->incident.child_count > 0) {
         pk_incident_table_arm(t, now->mono_ms); /* its children are to be looked at */

@@ -345,6 +345,11 @@ static uint64_t tick_recovery(struct pk_incidents *t, uint32_t slot, const struc
     if (now->mono_ms < row->recover_due_ms) {
         return row->recover_due_ms;
     }
+    if (row->incident.status != PK_INC_MITIGATED) { /* the action failed */
+        const int err = pk_incident_table_move(t, slot, PK_INC_ON_CLEARED, PK_TL_BY_AGENT,
+                                               pk_str_of("it was clear before the action"), now, kinds);
+        PK_ASSERT(err == PK_OK);
+    }
     resolve_cleared(t, slot, now, kinds);
     return UINT64_MAX;
 }

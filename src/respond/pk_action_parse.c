@@ -118,6 +118,10 @@ static bool next_word(struct pk_str *rest, struct pk_str *out) {
 static int check_word(struct parse *p, struct pk_str word, uint32_t index) {
     bool has_target = false;
     for (uint32_t i = 0; i < word.n; i++) {
+        if (pk_str_starts((struct pk_str){word.p + i, word.n - i}, "{snapshot}") &&
+            !pk_str_eq_c(word, "{snapshot}")) {
+            return fail_at_value(p, "{snapshot} is a word of its own: {}", word);
+        }
         has_target |= pk_str_starts((struct pk_str){word.p + i, word.n - i}, "{target}");
         if (word.p[i] == '"' || word.p[i] == '\'') {
             return fail_at_value(p, "no quotes: there is no shell, words are split at blanks: {}", word);

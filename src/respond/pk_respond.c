@@ -774,6 +774,8 @@ static void resume_run(struct pk_respond *r, struct pk_run *run, const struct pk
         run->step = PK_RUN_AT_WAIT;
         run->is_intent = false;
         run->is_stop_wanted = false;
+        run->approvals_have = 0; /* how long ago somebody agreed is not known: decided anew, so asked anew */
+        run->standing = 0;
         run->not_before_ms = now->mono_ms;
         run->needs_persist = true;
         run->needs_notify = true;

@@ -147,8 +147,9 @@ static void set_flags(struct pk_run *r, uint8_t flags) {
 
 static bool is_in_range(const struct pk_run *r) {
     return r->id != 0 && r->incident != 0 && r->state < PK_RUN_STATE_COUNT && r->step < PK_RUN_STEP_COUNT &&
-           r->undo < PK_RUN_UNDO_COUNT && r->risk < PK_RISK_COUNT && r->role < PK_ROLE_COUNT &&
-           r->approvals_needed <= 2 && r->approvals_have <= 2 && r->raised_by <= PK_RISK_BY_ALL &&
+           pk_run_state_is_final(r->state) == (r->step == PK_RUN_AT_END) && r->undo < PK_RUN_UNDO_COUNT &&
+           r->risk < PK_RISK_COUNT && r->role < PK_ROLE_COUNT && r->approvals_needed <= 2 &&
+           r->approvals_have <= 2 && r->raised_by <= PK_RISK_BY_ALL &&
            r->planned.quality < PK_TIME_QUALITY_COUNT && r->started.quality < PK_TIME_QUALITY_COUNT &&
            r->finished.quality < PK_TIME_QUALITY_COUNT &&
            pk_text_is_id(pk_str_of(r->action), "", PK_ACTION_NAME_BYTES - 1) &&

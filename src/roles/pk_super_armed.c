@@ -24,6 +24,14 @@ static struct pk_super_armed *find_run(struct pk_supervisor *s, uint32_t run_id)
     return NULL;
 }
 
+/* Numbers of runs begin anew with a store that was moved aside: what a run means for an armed change is only
+ * asked when it is of the same action on the same target. */
+static struct pk_super_armed *find_change(struct pk_supervisor *s, uint32_t run_id, const char *action,
+                                          const char *target) {
+    struct pk_super_armed *a = find_run(s, run_id);
+    return a != NULL && strcmp(a->action, action) == 0 && strcmp(a->target, target) == 0 ? a : NULL;
+}
+
 static void save(struct pk_supervisor *s) {
     const int saved = pk_super_save(s);
     (void)saved; /* said in the log; the older record undoes more, not less */
@@ -31,6 +39,10 @@ static void save(struct pk_supervisor *s) {
 
 bool pk_super_armed_has_room(struct pk_supervisor *s) {
     return find_state(s, PK_SUPER_ARMED_FREE) != NULL;
+}
+
+bool pk_super_armed_has(struct pk_supervisor *s, uint32_t run_id) {
+    return find_run(s, run_id) != NULL;
 }
 
 void pk_super_armed_add(struct pk_supervisor *s, uint32_t run_id, const struct pk_action *row,
@@ -48,8 +60,8 @@ void pk_super_armed_add(struct pk_supervisor *s, uint32_t run_id, const struct p
     (void)pk_str_copy_cut(pk_str_of(target), a->target, sizeof a->target);
 }
 
-void pk_super_armed_drop(struct pk_supervisor *s, uint32_t run_id) {
-    struct pk_super_armed *a = find_run(s, run_id);
+void pk_super_armed_drop(struct pk_supervisor *s, uint32_t run_id, const char *action, const char *target) {
+    struct pk_super_armed *a = find_change(s, run_id, action, target);
     if (a != NULL) {
         memset(a, 0, sizeof *a);
         save(s);
@@ -57,22 +69,23 @@ void pk_super_armed_drop(struct pk_supervisor *s, uint32_t run_id) {
 }
 
 void pk_super_armed_confirm(struct pk_supervisor *s, uint32_t run_id) {
-    if (find_run(s, run_id) == NULL) {
+    const struct pk_super_armed *a = find_run(s, run_id);
+    if (a == NULL) {
         pk_super_refuse(s, run_id, PK_E_NOT_FOUND, 0, "nothing waits to be confirmed");
         return;
     }
     pk_super_log(s, PK_LOG_NOTICE, "confirmed, it stays: run ", run_id);
-    pk_super_armed_drop(s, run_id);
+    pk_super_armed_drop(s, run_id, a->action, a->target);
 }
 
 void pk_super_armed_acted(struct pk_supervisor *s, uint32_t run_id, const struct pk_action *row,
-                          const struct pk_ipc_done *done) {
-    struct pk_super_armed *a = find_run(s, run_id);
+                          const char *target, const struct pk_ipc_done *done) {
+    struct pk_super_armed *a = find_change(s, run_id, row->name, target);
     if (a == NULL) {
         return;
     }
     if (done->phase == PK_IPC_PHASE_SNAPSHOT || done->undo == PK_IPC_UNDO_DONE) {
-        pk_super_armed_drop(s, run_id); /* nothing was changed, or it is back */
+        pk_super_armed_drop(s, run_id, row->name, target); /* nothing was changed, or it is back */
         return;
     }
     a->deadline_ms = s->port->mono_ms(s->port->ctx) + row->confirm_within_ms;
@@ -121,7 +134,7 @@ void pk_super_armed_check_time(struct pk_supervisor *s, uint64_t now_ms) {
         const int err = pk_super_run_undo(s, a->run_id, a->action, a->target);
         if (err == PK_OK) {
             a->state = PK_SUPER_ARMED_FIRED;
-        } else if (err == PK_E_BUSY) {
+        } else if (err != PK_E_NOT_FOUND && err != PK_E_DENIED) { /* busy, or no process to be had just now */
             a->deadline_ms = now_ms + PK_SUPER_ARMED_RETRY_MS;
         } else {
             a->state = PK_SUPER_ARMED_FIRED;

@@ -94,6 +94,10 @@ void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ip
         pk_super_refuse(s, id, PK_E_BUSY, 1000, "too many changes wait to be confirmed");
         return;
     }
+    if (is_armed_row(s, request) && pk_super_armed_has(s, id)) {
+        pk_super_refuse(s, id, PK_E_CONFLICT, 0, "a change of that number waits to be confirmed");
+        return;
+    }
     const struct pk_stamp now = pk_super_stamp(s);
     struct pk_super_verdict verdict;
     pk_super_policy_take(&s->policy, id, request, pk_super_runs_active(s), &now, &verdict);
@@ -107,7 +111,7 @@ void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ip
     }
     if (verdict.error != PK_OK) {
         if (is_armed) {
-            pk_super_armed_drop(s, id);
+            pk_super_armed_drop(s, id, s->policy.actions->rows[request->action_index].name, request->target);
         }
         pk_super_refuse(s, id, verdict.error, verdict.wait_ms, verdict.why);
         return;
@@ -123,7 +127,7 @@ void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ip
     const int slot = start_step(s, run);
     if (slot < 0) {
         if (is_armed) {
-            pk_super_armed_drop(s, id);
+            pk_super_armed_drop(s, id, s->policy.actions->rows[request->action_index].name, request->target);
         }
         pk_super_refuse(s, id, slot, 0, "the program cannot be started");
         return;
@@ -249,11 +253,11 @@ static void tell_armed(struct pk_supervisor *s, const struct pk_super_run *run) 
     const struct pk_action *row = &s->policy.actions->rows[run->action_index];
     const int32_t code = run->done.is_timed_out != 0 ? 124 : run->done.exit_code;
     if (run->asked == PK_IPC_PHASE_ACT) {
-        pk_super_armed_acted(s, run->id, row, &run->done);
+        pk_super_armed_acted(s, run->id, row, run->target, &run->done);
     } else if (run->asked == PK_IPC_PHASE_UNDO) {
         pk_super_armed_undone(s, run->id, row->name, run->target, code);
     } else if (code == 0) {
-        pk_super_armed_drop(s, run->id); /* it proved itself */
+        pk_super_armed_drop(s, run->id, row->name, run->target); /* it proved itself */
     }
 }
 

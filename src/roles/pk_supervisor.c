@@ -465,8 +465,11 @@ void pk_supervisor_start(struct pk_supervisor *s, const struct pk_port_super *po
     }
     if (n == PK_E_CORRUPT) {
         pk_budget_distrust(&s->policy.budget, &now);
-        pk_super_log(s, PK_LOG_ERROR,
-                     "the supervisor's record is lost: every action budget counts as spent for an hour", 0);
+        pk_super_log(
+            s, PK_LOG_ERROR,
+            "the supervisor's record is lost: every action budget counts as spent for an hour, and a "
+            "change that waited to be confirmed is NOT undone",
+            0);
     }
     if (n < 0) {
         /* WIRE "Ids": lost means random with the top bit set; below it room for years of starts. */

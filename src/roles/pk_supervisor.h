@@ -197,10 +197,13 @@ bool pk_super_armed_has_room(struct pk_supervisor *s);
 /* Before the change is made; the caller saves. There must be room. */
 void pk_super_armed_add(struct pk_supervisor *s, uint32_t run_id, const struct pk_action *row,
                         const char *target, const struct pk_stamp *now);
-void pk_super_armed_drop(struct pk_supervisor *s, uint32_t run_id); /* no-op when it is not armed */
+/* No-op when it is not armed, or another change is. */
+void pk_super_armed_drop(struct pk_supervisor *s, uint32_t run_id, const char *action, const char *target);
+/* A change of that number waits. */
+bool pk_super_armed_has(struct pk_supervisor *s, uint32_t run_id);
 void pk_super_armed_confirm(struct pk_supervisor *s, uint32_t run_id);
 void pk_super_armed_acted(struct pk_supervisor *s, uint32_t run_id, const struct pk_action *row,
-                          const struct pk_ipc_done *done);
+                          const char *target, const struct pk_ipc_done *done);
 void pk_super_armed_undone(struct pk_supervisor *s, uint32_t run_id, const char *action, const char *target,
                            int32_t exit_code);
 void pk_super_armed_start(struct pk_supervisor *s,

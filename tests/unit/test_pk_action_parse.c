@@ -105,6 +105,8 @@ PK_TEST(parse__refuses_with_place_and_reason) {
     refused("[action a]\nargv = /opt/{target}/x y\n", 2, 8, "no place for {target}");
     refused("[action a]\nargv = /bin/x\nsnapshot = /bin/y {snapshot}\n", 1, 1, "snapshot without undo: a");
     refused("[action a]\nargv = /bin/x\nundo = /bin/y {snapshot}\n", 1, 1, "no snapshot line");
+    refused("[action a]\nargv = /bin/x\nsnapshot = /bin/dd of={snapshot}\nundo = /bin/y {snapshot}\n", 3, 12,
+            "a word of its own");
     refused("[action a]\nargv = /bin/x\nconfirm_within = 5s\n", 1, 1, "confirm_within without undo: a");
     refused("[action a]\nargv = /bin/x\nundo = y\n", 3, 8, "absolute path: y");
     refused("[action a]\nargv = /bin/x\nundo = /a\nundo = /a\nundo = /a\nundo = /a\nundo = /a\n", 7, 1,

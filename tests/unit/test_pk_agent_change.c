@@ -216,6 +216,10 @@ PK_TEST(mode_log_level_and_time) {
     CHECK(says(0, "mode.set", "{\"mode\":\"auto\"}", "\"error\":\"refused\"")); /* the file says safe */
     CHECK(says(0, "mode.set", "{\"mode\":\"off\"}", "\"mode\":\"off\""));
     CHECK(says(0, "mode.set", "{\"mode\":\"odd\"}", "\"error\":\"bad_field\""));
+    pk_sim_signal(&gw.sim,
+                  PK_SIG_RELOAD); /* a command holds until the next start, not until the next reload */
+    wait_ms(500);
+    CHECK_EQ_INT(gw.agent.mode, PK_MODE_OFF);
     REQUIRE(open_incident() != NULL);
     wait_ms(5000);
     CHECK_EQ_U64(gw.super.start_count, 0); /* off: nothing runs */

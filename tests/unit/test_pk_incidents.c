@@ -164,6 +164,34 @@ PK_TEST(cleared__waits_the_recovery_time_and_a_relapse_starts_over) {
     CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_RESOLVED);
 }
 
+/* Found by the simulation, seed 10014: it stayed open for ever. */
+PK_TEST(cleared__an_action_on_what_is_clear_already__does_not_keep_it_open) {
+    for (uint32_t ok = 0; ok < 2; ok++) {
+        struct pk_incidents_settings s;
+        fresh();
+        pk_incidents_settings_defaults(&s);
+        s.recover_ms = 60000;
+        pk_incidents_configure(&t, &s);
+        (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
+        (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("api"), 0, &now);
+        pass(50000);
+        struct pk_incident_action a = {.run = 1, .state = PK_RUN_EXECUTING};
+        CHECK_EQ_INT(pk_incidents_set_action(&t, 1, &a, true, &now), PK_OK);
+        CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_MITIGATING);
+        pass(50000);
+        (void)pk_incidents_tick(&t, &now);
+        CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_MITIGATING);
+        a.state = ok == 1 ? PK_RUN_COMPLETED : PK_RUN_FAILED;
+        CHECK_EQ_INT(pk_incidents_set_action(&t, 1, &a, true, &now), PK_OK);
+        pass(59999);
+        (void)pk_incidents_tick(&t, &now);
+        CHECK(pk_incident_status_is_active(pk_incidents_get(&t, 1)->status));
+        pass(1);
+        (void)pk_incidents_tick(&t, &now);
+        CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_RESOLVED);
+    }
+}
+
 PK_TEST(still__takes_mitigated_back_only_after_the_grace) {
     fresh();
     (void)fire("api", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
@@ -378,6 +406,7 @@ PK_TEST_MAIN(signal__events_that_are_counted_and_not_named__are_the_overflow,
              signal__open_fingerprint_absorbs_and_tells_when_the_count_doubled,
              signal__severity_rises_and_never_falls, cleared__recovers_and_resolves,
              cleared__waits_the_recovery_time_and_a_relapse_starts_over,
+             cleared__an_action_on_what_is_clear_already__does_not_keep_it_open,
              still__takes_mitigated_back_only_after_the_grace, flap__reopens_within_the_window_and_counts,
              ended_by_a_person__a_rule_that_goes_on_is_stale,
              full__room_is_kept_for_the_severe_and_open_ones_never_go,

@@ -645,6 +645,22 @@ PK_TEST(restart__an_intent_is_unknown_and_never_runs_again) {
     CHECK_EQ_U64(g.respond.next_run, 2);
 }
 
+PK_TEST(restart__approved_and_waiting_for_its_cooldown__is_asked_anew) {
+    rig_init(&g, PK_MODE_SAFE);
+    (void)plan("wipe", "web", true);
+    CHECK_EQ_INT(say(1, true, "ann", PK_ROLE_APPROVER), PK_OK);
+    CHECK_EQ_INT(say(1, true, "bob", PK_ROLE_ADMIN), PK_OK);
+    struct pk_run *run = pk_respond_run_find(&g.respond, 1);
+    REQUIRE(run != NULL);
+    run->state = PK_RUN_APPROVED;
+    run->step = PK_RUN_AT_WAIT;
+    run->is_intent = false;
+    const uint32_t before = (uint32_t)g.started;
+    (void)restart_with(1, PK_TIME_NTP);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_AWAITING_APPROVAL);
+    CHECK_EQ_U64(g.started, before);
+}
+
 PK_TEST(restart__idempotent_is_decided_anew_and_approvals_live_on) {
     rig_init(&g, PK_MODE_AUTO);
     (void)plan("look", "web", true);
@@ -1189,6 +1205,7 @@ PK_TEST_MAIN(confirm__in_time_or_undone, undo__what_does_not_help_is_undone,
              ask__a_person_and_his_role, concurrency__three, refused_by_the_supervisor__busy_is_tried_again,
              not_sent_and_not_stored__come_again_at_the_next_tick, interrupt__before_and_while_it_runs,
              timeout_and_lost_supervisor, restart__an_intent_is_unknown_and_never_runs_again,
+             restart__approved_and_waiting_for_its_cooldown__is_asked_anew,
              restart__idempotent_is_decided_anew_and_approvals_live_on, reload__a_row_that_is_gone,
              table_full__finished_runs_leave_and_are_forgotten, explain__says_what_blocks,
              model__a_million_steps_and_no_start_that_was_not_allowed)

@@ -69,6 +69,11 @@ PK_TEST(unpack__refuses_short_long_and_out_of_range) {
     (void)!pk_run_pack(&r, stored, PK_RUN_STORED_BYTES);
     CHECK_EQ_INT(pk_run_unpack(&back, pk_str_make((const char *)stored, (size_t)n)), PK_E_CORRUPT);
     r = full();
+    r.state = PK_RUN_COMPLETED; /* over, and yet not at its end */
+    r.step = PK_RUN_AT_WAIT;
+    (void)!pk_run_pack(&r, stored, PK_RUN_STORED_BYTES);
+    CHECK_EQ_INT(pk_run_unpack(&back, pk_str_make((const char *)stored, (size_t)n)), PK_E_CORRUPT);
+    r = full();
     strcpy(r.target, "../etc");
     const int m = pk_run_pack(&r, stored, PK_RUN_STORED_BYTES);
     CHECK_EQ_INT(pk_run_unpack(&back, pk_str_make((const char *)stored, (size_t)m)), PK_E_CORRUPT);
