@@ -145,12 +145,11 @@ static void lose(struct pk_agent *a, uint32_t i, enum pk_loss_reason reason, uin
 }
 
 static bool has_room(const struct pk_agent *a, uint32_t events) {
-    return a->intake.count + events < PK_LIMIT_INTAKE_EVENTS;
+    return a->intake.count + events < PK_LIMIT_INTAKE_EVENTS && pk_intake_has_text_room(&a->intake);
 }
 
 /* What the patterns say to the line that was parsed. */
 static void offer_line(struct pk_agent *a, uint32_t i, bool is_replayed) {
-    enum { REPEATS_MAX = 100 }; /* of one line */
     struct pk_agent_inlet *in = &a->inlets.rows[i];
     struct pk_logevent_pattern pattern;
     if (pk_logevent_make(&a->inlets.tables, &a->inlets.line, &a->inlets.once, &a->event_in, &pattern) !=
@@ -161,18 +160,16 @@ static void offer_line(struct pk_agent *a, uint32_t i, bool is_replayed) {
     a->event_in.is_replayed = is_replayed;
     a->event_in.is_foreign = a->event_in.is_foreign || row_of(a, i)->kind == PK_INLET_SYSLOG_UDP;
     a->event_in.via = (uint16_t)(in->source_id + 1u);
-    const uint32_t said = a->inlets.line.repeat_count;
-    const uint32_t taken = said < REPEATS_MAX ? said : REPEATS_MAX;
-    for (uint32_t n = 0; n < taken; n++) {
+    for (uint32_t n = 0; n < pattern.count; n++) {
         if (n > 0 && !has_room(a, 1)) {
-            lose(a, i, PK_LOSS_INTAKE_FULL, taken - n);
+            lose(a, i, PK_LOSS_INTAKE_FULL, pattern.count - n);
             break;
         }
         in->event_count++;
         pk_agent_offer(a);
     }
-    if (said > taken) {
-        lose(a, i, PK_LOSS_RATE, said - taken);
+    if (a->inlets.line.repeat_count > PK_LOG_REPEATS_MAX) {
+        lose(a, i, PK_LOSS_RATE, a->inlets.line.repeat_count - PK_LOG_REPEATS_MAX);
     }
 }
 

@@ -559,7 +559,8 @@ static void read_link(struct pk_agent *a, uint32_t link) {
     for (uint32_t i = 0; i < MESSAGES_PER_TICK; i++) {
         /* What cannot be taken now stays with the client: its window slows the broker down, nothing is lost.
          */
-        if (!can_take_message(a) || a->intake.count + a->config.maps.count >= PK_LIMIT_INTAKE_EVENTS - 1) {
+        if (!can_take_message(a) || !pk_intake_has_text_room(&a->intake) ||
+            a->intake.count + a->config.maps.count >= PK_LIMIT_INTAKE_EVENTS - 1) {
             return;
         }
         if (!pk_link_next(l, &e, a->now.mono_ms)) {

@@ -107,7 +107,7 @@ static void serve_events(struct pk_agent *a, uint32_t index) {
     struct pk_str line = pk_str_make(NULL, 0);
     pk_buf_init(&replies, a->payload, sizeof a->payload);
     for (uint32_t i = 0; i < LINES_PER_TURN; i++) {
-        if (a->intake.count >= PK_LIMIT_INTAKE_EVENTS - 1 ||
+        if (a->intake.count >= PK_LIMIT_INTAKE_EVENTS - 1 || !pk_intake_has_text_room(&a->intake) ||
             replies.cap_bytes - replies.n < EVENT_REPLY_BYTES || !pk_agent_has_batch_room(a, &c->lines)) {
             break;
         }

@@ -63,7 +63,6 @@ static void look_ahead(struct replay *r) {
 }
 
 static void take_log(struct replay *r) {
-    enum { REPEATS_MAX = 100 }; /* of one line, as in the agent */
     struct pk_ctl_input_lines lines = {.in = &r->input};
     struct pk_str line;
     int64_t last_ms = r->input.changed_ms;
@@ -81,7 +80,7 @@ static void take_log(struct replay *r) {
         r->event.has_time = true;
         r->event.wall_ms = last_ms;
         r->pattern_count += pattern.table != NULL ? 1u : 0u;
-        for (uint32_t n = 0; n < r->line.repeat_count && n < REPEATS_MAX; n++) {
+        for (uint32_t n = 0; n < pattern.count; n++) {
             give(r, &r->event);
         }
     }

@@ -242,6 +242,12 @@ int pk_intake_offer(struct pk_intake *in, const struct pk_event_in *e, const str
     return PK_OK;
 }
 
+bool pk_intake_has_text_room(const struct pk_intake *in) {
+    enum { TEXT_BYTES = PK_EVENT_MESSAGE_BYTES + PK_FIELDS_BYTES_MAX + 16 };
+    return in->count == 0 ||
+           in->text.end - in->ring[in->head].text_ref + TEXT_BYTES * 2u <= PK_LIMIT_TEXT_RING_BYTES;
+}
+
 bool pk_intake_pop(struct pk_intake *in, struct pk_event *out) {
     if (in->count == 0) {
         return false;

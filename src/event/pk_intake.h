@@ -45,6 +45,9 @@ PK_MUST_USE int pk_intake_offer(struct pk_intake *in, const struct pk_event_in *
                                 const struct pk_intake_clock *clock, uint32_t *out_number);
 /* The oldest waiting event. false when there is none. */
 bool pk_intake_pop(struct pk_intake *in, struct pk_event *out);
+/* One more event of the longest text leaves those that wait theirs. Who asks before he takes input loses
+ * nothing: rules see message and fields of every event. */
+bool pk_intake_has_text_room(const struct pk_intake *in);
 /* A line or payload could not be parsed: counted, and in the ledger. source may be empty or unknown. */
 void pk_intake_bad(struct pk_intake *in, struct pk_str source, uint64_t now_ms);
 /* That many pieces of an inlet became no event: malformed (counted as bad too), or lost on the way here. */

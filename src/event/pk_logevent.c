@@ -172,10 +172,12 @@ static uint64_t once_number(const struct context *c, const struct pk_pattern *ro
 }
 
 /* Direct-mapped: a source that takes another's place starts over, and so does the other. */
-static bool is_new(const struct context *c, struct pk_logevent_once *o, const struct pk_pattern *row,
-                   const struct pk_event_in *e) {
+static uint32_t new_count(const struct context *c, struct pk_logevent_once *o, const struct pk_pattern *row,
+                          const struct pk_event_in *e) {
+    const uint32_t times = c->line->repeat_count > 0 ? c->line->repeat_count : 1u;
+    const uint32_t said = times < PK_LOG_REPEATS_MAX ? times : PK_LOG_REPEATS_MAX;
     if (row->once == 0) {
-        return true;
+        return said;
     }
     const uint64_t hash = pk_hash64_mix(pk_hash64(e->source, strlen(e->source)), once_number(c, row));
     const uint64_t key = hash != 0 ? hash : 1u;
@@ -188,12 +190,12 @@ static bool is_new(const struct context *c, struct pk_logevent_once *o, const st
     }
     o->slots[slot].wall_ms = e->wall_ms;
     uint32_t *count = &o->slots[slot].counts[row->once_member];
-    if (++*count > o->slots[slot].most) {
-        o->slots[slot].most = *count;
-        return true;
-    }
-    o->same_count++;
-    return false;
+    const uint32_t most = o->slots[slot].most;
+    *count += said < UINT32_MAX - *count ? said : UINT32_MAX - *count;
+    const uint32_t fresh = *count > most ? *count - most : 0;
+    o->slots[slot].most = most + fresh;
+    o->same_count += said - (fresh < said ? fresh : said);
+    return fresh;
 }
 
 /* The first table that knows the line. The row, or -1. */
@@ -252,7 +254,8 @@ int pk_logevent_make(const struct pk_patterns_tables *tables, const struct pk_lo
                     : line->has_severity       ? line->severity
                                                : PK_SEV_MEDIUM;
     put_source(&c, pk_pattern_ref_str(c.text, p->source), out);
-    if (!is_new(&c, once, p, out)) {
+    out_pattern->count = new_count(&c, once, p, out);
+    if (out_pattern->count == 0) {
         return PK_E_NOT_FOUND;
     }
     put_message(line->message, line->is_plain, out);

@@ -31,6 +31,7 @@ struct pk_logevent_once {
 struct pk_logevent_pattern {
     const struct pk_patterns *table; /* NULL: none */
     uint32_t row;
+    uint32_t count; /* events that come of the line: as often as it was said, less what was told already */
 };
 PK_MUST_USE int pk_logevent_make(const struct pk_patterns_tables *tables, const struct pk_logline *line,
                                  struct pk_logevent_once *once, struct pk_event_in *out,

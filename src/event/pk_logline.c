@@ -512,7 +512,9 @@ void pk_logline_parse(struct pk_log_reader *r, struct pk_str line, struct pk_log
     if (is_taken && out->format != PK_LOG_FORMAT_ACCESS) {
         take_access_message(out);
     }
-    if (out->format == PK_LOG_FORMAT_SYSLOG || out->format == PK_LOG_FORMAT_SYSLOG5) {
+    /* A stamped line with a host is what syslog daemons write with ISO times. */
+    if (out->format == PK_LOG_FORMAT_SYSLOG || out->format == PK_LOG_FORMAT_SYSLOG5 ||
+        (out->format == PK_LOG_FORMAT_STAMPED && out->host.n > 0)) {
         take_repeated(out);
     }
     if (!out->has_severity && out->format != PK_LOG_FORMAT_ACCESS && out->message.n > 0) {

@@ -13,16 +13,18 @@ enum {
     PK_LOG_STAMP_AHEAD_BYTES = 8, /* behind a time that decide where it ends */
     PK_LOG_LINE_BYTES_MAX = 8192, /* of a line that are looked at */
     PK_LOG_NAME_BYTES_MAX = 64,   /* host and program */
-    PK_LOG_CURSOR_BYTES = 200     /* of the journal */
+    PK_LOG_CURSOR_BYTES = 200,    /* of the journal */
+    PK_LOG_REPEATS_MAX = 100      /* events of one line that says how often it was said */
 };
 
 struct pk_logline {
     struct pk_str message;           /* slices of the line, or of the reader: until the next line */
     struct pk_str host, program, ip; /* ip: client of an access log */
     int64_t wall_ms;                 /* has_time */
-    uint32_t repeat_count; /* how often it was said: N of "message repeated N times: [ text ]", else 1 */
-    uint8_t format;        /* enum pk_log_format */
-    uint8_t severity;      /* enum pk_severity, meaningful when has_severity */
+    uint32_t
+        repeat_count; /* how often it was said: N of "message repeated N times: [ text ]"; 0 and 1 are once */
+    uint8_t format;   /* enum pk_log_format */
+    uint8_t severity; /* enum pk_severity, meaningful when has_severity */
     bool has_time, has_severity;
     bool has_zone; /* has_time: it is not of a clock on the wall somewhere */
     bool is_plain; /* the texts are known to be of bytes from the blank to the tilde */

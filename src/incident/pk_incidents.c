@@ -246,7 +246,11 @@ static int64_t join_incident(struct pk_incidents *t, uint32_t slot, const struct
                              const struct pk_stamp *now, uint32_t *out_kinds) {
     struct pk_incident_slot *row = &t->slots[slot];
     uint32_t kinds = 0;
+    const uint32_t component_count = row->incident.component_count;
     absorb(row, s);
+    if (row->incident.component_count != component_count) {
+        pk_correlate_note(t, slot);
+    }
     t->metrics.joined_count++;
     if (takes_back(t, &row->incident, s, now)) {
         const int err = pk_incident_table_move(t, slot, PK_INC_ON_FIRED, PK_TL_BY_DETECT,

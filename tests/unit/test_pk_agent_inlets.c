@@ -109,6 +109,15 @@ PK_TEST(inlets__log__a_repeated_message_counts_as_often_as_it_was_said) {
     CHECK_EQ_U64(inlet()->event_count, 105);
     CHECK_EQ_U64(inlet()->lost_count, 30); /* of one line a hundred at the most */
     CHECK_EQ_U64(gw.agent.intake.ledger.total[PK_LOSS_RATE], 30);
+    /* What sshd and PAM both say is one, also where one of them says it five times in a line. */
+    put("Nov 21 12:01:00 gw sshd[2]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 "
+        "tty=ssh ruser= rhost=10.0.0.3  user=root\n"
+        "Nov 21 12:01:00 gw sshd[2]: message repeated 5 times: [ Failed password for root from 10.0.0.3 port "
+        "2]\n"
+        "Nov 21 12:01:00 gw sshd[2]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 "
+        "tty=ssh ruser= rhost=10.0.0.3  user=root\n");
+    wait_ms(1100);
+    CHECK_EQ_U64(count("auth_failed", "10.0.0.3"), 5);
     check_sound();
 }
 

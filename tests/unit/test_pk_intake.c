@@ -95,6 +95,26 @@ PK_TEST(offer__ring_full__the_event_id_may_come_again) {
     CHECK_EQ_U64(pk_ledger_at(&intake.ledger, 0)->from, PK_LIMIT_INTAKE_EVENTS + 1u);
 }
 
+PK_TEST(text_room__ends_before_one_that_waits_loses_its_text) {
+    char json[2400];
+    uint32_t count = 0;
+    start(0, 1);
+    (void)snprintf(json, sizeof json,
+                   "{\"type\":\"t\",\"source\":\"s\",\"message\":\"%0200d\",\"metadata\":{\"a\":\"%0900d\"}}",
+                   7, 8);
+    while (count < PK_LIMIT_INTAKE_EVENTS && pk_intake_has_text_room(&intake)) {
+        REQUIRE(offer(json) == PK_OK);
+        count++;
+    }
+    CHECK(count >= 10);
+    while (pk_intake_pop(&intake, &e)) {
+        CHECK_EQ_U64(pk_textring_message(&intake.text, &e).n, 200);
+        count--;
+    }
+    CHECK_EQ_U64(count, 0);
+    CHECK(pk_intake_has_text_room(&intake));
+}
+
 PK_TEST(offer__name_tables_full__refused_with_their_reason) {
     char json[96];
     start(0, 1);
@@ -295,7 +315,8 @@ PK_TEST(lost__is_in_the_ledger_of_its_source) {
     CHECK_EQ_U64(pk_ledger_total(&intake.ledger), 43);
 }
 
-PK_TEST_MAIN(offer__then_pop__a_whole_record, offer__above_the_rate__is_refused_counted_and_recovers,
+PK_TEST_MAIN(text_room__ends_before_one_that_waits_loses_its_text, offer__then_pop__a_whole_record,
+             offer__above_the_rate__is_refused_counted_and_recovers,
              offer__seen_event_id__is_a_duplicate_of_that_source_only,
              offer__ring_full__the_event_id_may_come_again,
              offer__name_tables_full__refused_with_their_reason,

@@ -143,6 +143,9 @@ PK_TEST(repeated__is_what_was_said_and_how_often) {
         CHECK_STR(message, NONE[i]);
         CHECK_EQ_U64(line.repeat_count, 1);
     }
+    take("2026-11-21T05:04:50.123456+01:00 host sshd[7]: message repeated 5 times: [ Failed password]");
+    CHECK_STR(message, "Failed password");
+    CHECK_EQ_U64(line.repeat_count, 5);
     take("message repeated 5 times: [ x]"); /* not of the syslog */
     CHECK_EQ_U64(line.repeat_count, 1);
 }
