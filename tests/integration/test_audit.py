@@ -87,7 +87,8 @@ def test_trimmed_chain__is_verified_from_its_base():
         # The same after a restart: nothing of it is in memory only.
         assert gateway.stop() == 0
         gateway.start()
-        assert gateway.ctl("audit", "verify").returncode == 0
+        done = gateway.ctl("audit", "verify")
+        assert done.returncode == 0, done.stdout + done.stderr
         assert gateway.stop() == 0
 
 
