@@ -168,23 +168,6 @@ static int ask_page(struct audit *a, struct pk_str *out) {
     }
 }
 
-static int walk_agent(struct audit *a) {
-    while (a->at.n < a->head.n) {
-        struct pk_str entries;
-        struct pk_ctl_walk walk;
-        struct pk_ctl_value entry;
-        int exit_code = ask_page(a, &entries);
-        pk_ctl_walk_init(&walk, entries);
-        while (exit_code == 0 && a->at.n < a->head.n && pk_ctl_walk_next(&walk, &entry)) {
-            exit_code = take_entry(a, entry.json);
-        }
-        if (exit_code != 0) {
-            return exit_code;
-        }
-    }
-    return finish(a);
-}
-
 static int begin_agent(struct audit *a) {
     struct pk_str result;
     const int exit_code = pk_ctl_ask_or_fail(a->c, PK_CMD_AUDIT_HEAD, pk_str_of("{}"), &result);
@@ -197,6 +180,54 @@ static int begin_agent(struct audit *a) {
     }
     a->at = a->base;
     return 0;
+}
+
+/* The agent lets go of its oldest entries while we read: then the part begins later, and is read from there.
+ * `entries` are gone afterwards. */
+static int begin_again(struct audit *a) {
+    struct audit now = {.c = a->c};
+    const int exit_code = begin_agent(&now);
+    if (exit_code != 0) {
+        return exit_code;
+    }
+    if (now.base.n <= a->at.n) {
+        return fail_at(a->c, PK_E_CORRUPT, "not sound: entry {} is not there, or not in its place",
+                       a->at.n + 1);
+    }
+    a->base = now.base;
+    a->at = now.base;
+    a->head = now.head;
+    a->count = 0;
+    return 0;
+}
+
+static bool has_gap(const struct audit *a, struct pk_str entries) {
+    struct pk_ctl_walk walk;
+    struct pk_ctl_value entry;
+    pk_ctl_walk_init(&walk, entries);
+    return !a->is_export && pk_ctl_walk_next(&walk, &entry) &&
+           pk_ctl_u64(pk_ctl_member(entry.json, "n"), 0) > a->at.n + 1;
+}
+
+static int walk_agent(struct audit *a) {
+    while (a->at.n < a->head.n) {
+        struct pk_str entries;
+        struct pk_ctl_walk walk;
+        struct pk_ctl_value entry;
+        int exit_code = ask_page(a, &entries);
+        if (exit_code == 0 && has_gap(a, entries)) {
+            exit_code = begin_again(a);
+            entries = pk_str_make(NULL, 0);
+        }
+        pk_ctl_walk_init(&walk, entries);
+        while (exit_code == 0 && a->at.n < a->head.n && pk_ctl_walk_next(&walk, &entry)) {
+            exit_code = take_entry(a, entry.json);
+        }
+        if (exit_code != 0) {
+            return exit_code;
+        }
+    }
+    return finish(a);
 }
 
 int pk_ctl_do_audit_export(struct pk_ctl *c) {
