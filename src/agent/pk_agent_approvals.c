@@ -154,6 +154,7 @@ static void put_evidence(const struct pk_incident *incident, struct texts *t, st
 /* *d points into *t, the run, the incident and the tables. */
 static void describe(const struct pk_agent *a, const struct pk_run *run, struct texts *t,
                      struct pk_approval_doc *d) {
+    PK_ASSERT(run != NULL);
     const struct pk_incident *incident = pk_incidents_get(&a->incidents, run->incident);
     memset(t, 0, sizeof *t);
     pk_run_approval_id(run, t->id);
@@ -364,6 +365,7 @@ int pk_agent_decide(struct pk_agent *a, const struct pk_request *q, struct pk_js
     if (err < 0) {
         return err;
     }
+    PK_ASSERT(r != NULL);
     if (is_delegate) {
         err = delegate(a, q, r);
     } else {
