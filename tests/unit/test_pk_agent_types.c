@@ -163,7 +163,7 @@ PK_TEST(reload__types_without_room__changes_nothing) {
     flood_types(PK_LIMIT_TYPES + 10u);
     const uint64_t refused = gw.agent.intake.types.refused_count;
     const uint32_t count = gw.agent.intake.types.count, rows = pk_engine_rule_count(&gw.agent.engine);
-    fill_rules(rules, sizeof rules, PK_LIMIT_TYPES - ours() + 2u, "");
+    fill_rules(rules, sizeof rules, PK_LIMIT_TYPES - PK_LIMIT_TYPES_FOREIGN - ours() + 2u, "");
     CHECK(pk_sim_file_set(&gw.sim, "/etc/picket/rules.d/more.rules", rules, (uint32_t)strlen(rules)) >= 0);
     pk_sim_signal(&gw.sim, PK_SIG_RELOAD);
     wait_ms(500);
