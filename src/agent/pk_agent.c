@@ -242,12 +242,16 @@ void pk_agent_incident_settings(const struct pk_agent *a, struct pk_incidents_se
     out->flap_count = a->config.flap_count;
 }
 
+uint8_t pk_agent_mode_allowed(const struct pk_agent *a) {
+    return a->config.mode < a->mode_limit ? a->config.mode : a->mode_limit;
+}
+
 /* Called by restore once the stored meta record is known. */
 void pk_agent_apply_settings(struct pk_agent *a) {
     if (a->now.boot == 0) {
         a->now.boot = epoch_of(a, a->start.boot_epoch);
     }
-    a->mode = a->config.mode < a->mode_limit ? a->config.mode : a->mode_limit;
+    a->mode = pk_agent_mode_allowed(a);
     a->log_level = a->config.log_level;
     a->intake.rate_per_s = a->config.source_rate_per_s;
     a->intake.burst = a->config.source_burst_count;

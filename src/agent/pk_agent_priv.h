@@ -22,6 +22,8 @@ bool pk_agent_may_say(const struct pk_agent *a, struct pk_agent_muffle *m, uint6
 struct pk_stamp pk_agent_stamp_at(const struct pk_agent *a, uint64_t mono_ms);
 struct pk_intake_clock pk_agent_intake_clock(const struct pk_agent *a);
 const struct pk_action_table *pk_agent_actions(const struct pk_agent *a);
+/* The mode of the configuration, or the lower one that a command set. */
+uint8_t pk_agent_mode_allowed(const struct pk_agent *a);
 void pk_agent_apply_settings(struct pk_agent *a);
 void pk_agent_incident_settings(const struct pk_agent *a, struct pk_incidents_settings *out);
 

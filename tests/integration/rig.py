@@ -509,6 +509,24 @@ def request(broker, command, text, seconds=10, user="operator"):
     return json.loads(out.stdout) if out.stdout.strip() else None
 
 
+def is_alive(pid):
+    """It runs: neither gone nor a zombie."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def alone(test):
+    """A test that takes a rig, as one that makes its own."""
+    def run():
+        with Rig() as rig:
+            test(rig)
+    run.__name__ = test.__name__
+    return run
+
+
 def run_test(test):
     """One line about it; whether it passed. What is no failed assertion is a fault of the test and says where."""
     began = time.monotonic()

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from rig import SOURCE, Gateway, Process, Rig, await_true, free_port, main
+from rig import Gateway, Process, Rig, SOURCE, alone, await_true, free_port, is_alive, main
 
 RULES = """[rule broken]
 about    = Something is wrong
@@ -477,16 +477,8 @@ def program_that_forks_floods_and_ignores_term(rig):
     w = World(rig, "stubborn", "", extra=extra)
     w.run("rolled_back", "ran out of its time; undone")
     assert os.path.exists(rig.path("undone"))
-    alive = lambda: [p for p in read(pids).split() if os.path.exists(f"/proc/{p}") and read(f"/proc/{p}/stat").rsplit(")", 1)[1].split()[0] != "Z"]
+    alive = lambda: [p for p in read(pids).split() if is_alive(p)]
     await_true("nothing of it runs on", 10, lambda: not alive())
-
-
-def alone(test):
-    def run():
-        with Rig() as rig:
-            test(rig)
-    run.__name__ = test.__name__
-    return run
 
 
 if __name__ == "__main__":

@@ -8,19 +8,11 @@ import re
 import signal
 import time
 
-from rig import Broker, Gateway, Rig, Subscriber, await_true, main
+from rig import Broker, Gateway, Rig, Subscriber, await_true, is_alive, main
 
 RULES = ("[rule hurt]\non = type = hurt\nwhen = count >= 1 in 2s by data.job\ntype = data_corruption\nseverity = high\nclear = count < 1 in 2s\nkeys = 60\n"
          "[rule broken]\non = type = broken\nwhen = count >= 1 in 10m by source\ntype = deadlock_detected\nseverity = high\nclear = never\ncheck_interval = 1s\nkeys = 60\nactions = touch\nauto = yes\n")
 TARGETS = [f"unit{i}" for i in range(16)]
-
-
-def is_alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def kill(pid):

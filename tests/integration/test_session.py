@@ -8,19 +8,11 @@ import signal
 import subprocess
 import time
 
-from rig import GATEWAY, SITE, Broker, Gateway, Rig, await_true, main
+from rig import Broker, GATEWAY, Gateway, Rig, SITE, await_true, is_alive, main
 
 RULES = ("[rule broken]\non = type = broken\nwhen = count >= 1 in 10m by data.job\ntype = deadlock_detected\nseverity = high\nclear = never\n"
          "keys = 60\n")
 ROUNDS, JOBS_PER_ROUND = 16, 3
-
-
-def is_alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def all_incidents(gateway):

@@ -11,7 +11,7 @@ import struct
 import subprocess
 import time
 
-from rig import Broker, Gateway, Rig, Subscriber, await_true, free_port, main
+from rig import Broker, Gateway, Rig, Subscriber, await_true, free_port, is_alive, main
 
 HURT = "[rule hurt]\non = type = hurt\nwhen = count >= 1 in 10m by source\ntype = data_corruption\nseverity = critical\nclear = never\nkeys = 60\n"
 
@@ -39,14 +39,6 @@ def store(gateway):
 def await_durable(gateway):
     """Everything visible is on the medium: no batch waits."""
     await_true("the store took everything", 10, lambda: store(gateway)["durable"])
-
-
-def is_alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def kill_both(gateway):

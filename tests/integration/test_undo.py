@@ -5,7 +5,7 @@ import json
 import os
 import stat
 
-from rig import Gateway, Rig, await_true, main
+from rig import Gateway, Rig, alone, await_true, main
 
 RULES = """[rule broken]
 about    = Something is wrong with a file
@@ -147,14 +147,6 @@ def agent_killed_in_the_middle(rig):
     await_true("the action is under way", 10, lambda: w.text() == "new\n")
     os.kill(w.gateway.agent_pid(), 9)
     await_true("undone without the agent", 10, lambda: w.text() == "old\n")
-
-
-def alone(test):
-    def run():
-        with Rig() as rig:
-            test(rig)
-    run.__name__ = test.__name__
-    return run
 
 
 if __name__ == "__main__":
