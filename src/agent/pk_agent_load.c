@@ -253,8 +253,7 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
     if (a->now.boot != 0) {
         keep_start_values(a, c);
     }
-    swap(&a->config, c, sizeof *c);
-    c = &a->config; /* the spare one has what held before */
+    swap(&a->config, c, sizeof *c); /* the spare one has what held before */
     a->actions_index ^= 1u;
     pk_agent_keys_apply(a, keys);
     a->keys_index ^= 1u;
