@@ -24,14 +24,6 @@ static uint32_t runs_used(const struct pk_respond *r) {
     return used;
 }
 
-static uint32_t budgets_used(const struct pk_budget *b) {
-    uint32_t used = 0;
-    for (uint32_t i = 0; i < PK_LIMIT_BUDGETS; i++) {
-        used += b->slots[i].key != 0 ? 1 : 0;
-    }
-    return used;
-}
-
 static uint32_t slots_used(const struct pk_outbox *o) {
     uint32_t used = 0;
     for (uint32_t i = 0; i < PK_LIMIT_OUTBOX_SLOTS; i++) {
@@ -46,7 +38,7 @@ static void raise_to(uint32_t *high, uint32_t used) {
 
 void pk_agent_note_high(struct pk_agent *a) {
     raise_to(&a->high.runs, runs_used(&a->respond));
-    raise_to(&a->high.budgets, budgets_used(&a->respond.budget));
+    raise_to(&a->high.budgets, a->respond.budget.used_count);
     raise_to(&a->high.outbox_slots, slots_used(&a->outbox));
     raise_to(&a->high.batch_bytes, a->batch.n);
 }
@@ -183,7 +175,7 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
     add_known(t, &n, "actions", PK_LIMIT_ACTIONS, actions->count, 0, sizeof a->actions);
     add(t, &n, "action_runs", PK_LIMIT_RUNS, runs_used(&a->respond), a->high.runs, a->respond.full_count,
         sizeof a->respond - sizeof a->respond.budget - sizeof a->respond.standings);
-    add(t, &n, "action_budgets", PK_LIMIT_BUDGETS, budgets_used(&a->respond.budget), a->high.budgets,
+    add(t, &n, "action_budgets", PK_LIMIT_BUDGETS, a->respond.budget.used_count, a->high.budgets,
         a->respond.budget.full_count, sizeof a->respond.budget);
     return add_links(a, t, n);
 }

@@ -408,6 +408,7 @@ static void settle(struct pk_incidents *t, uint32_t slot, const struct pk_stamp 
         count_child(t, old, -1);
         pk_str_copy_cut(pk_str_of(t->slots[cause].incident.id), i->caused_by, sizeof i->caused_by);
         count_child(t, cause, 1);
+        pk_incident_table_arm(t, slot, now->mono_ms); /* it may have ended already */
         say_cause(t, slot, t->slots[cause].incident.id, link, now);
         is_changed = true;
     }

@@ -38,7 +38,7 @@ static void own(struct pk_incidents *t, uint32_t slot, struct pk_incident_actor 
         i->ack_until = *now;
         i->ack_until.mono_ms += for_ms;
         i->ack_until.wall_ms += now->wall_ms > 0 ? (int64_t)for_ms : 0;
-        pk_incident_table_arm(t, i->ack_until.mono_ms);
+        pk_incident_table_arm(t, slot, i->ack_until.mono_ms);
         pk_buf_puts(&b, " for ");
         pk_buf_put_duration(&b, for_ms);
     }

@@ -71,10 +71,10 @@ static uint32_t find_evictable(const struct pk_incidents *t) {
     bool best_is_closed = false;
     for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
         if (t->numbers[i] == 0 || t->change_kinds[i] != 0 ||
-            pk_incident_status_is_active(t->slots[i].incident.status)) {
+            pk_incident_status_is_active(t->keys[i].status)) {
             continue;
         }
-        const bool is_closed = t->slots[i].incident.status != PK_INC_RESOLVED;
+        const bool is_closed = t->keys[i].status != PK_INC_RESOLVED;
         if (best == PK_INCIDENT_NO_SLOT || (is_closed && !best_is_closed) ||
             (is_closed == best_is_closed && t->numbers[i] < t->numbers[best])) {
             best = i;
@@ -110,6 +110,7 @@ void pk_incident_table_enter(struct pk_incidents *t, uint32_t slot) {
     uint32_t *head = &t->buckets[bucket_of(s->incident.fingerprint)];
     PK_ASSERT(t->numbers[slot] == 0 && s->incident.number != 0);
     t->numbers[slot] = s->incident.number;
+    t->slot_due_ms[slot] = UINT64_MAX;
     s->hash_next = *head;
     *head = slot + 1u;
     t->used_count++;
@@ -224,12 +225,24 @@ void pk_incident_table_set_cleared(struct pk_incidents *t, uint32_t slot, bool i
     s->is_held = false;
     s->recover_due_ms = is_cleared ? due_ms : 0;
     if (is_cleared) {
-        pk_incident_table_arm(t, due_ms);
+        pk_incident_table_arm(t, slot, due_ms);
     }
 }
 
-void pk_incident_table_arm(struct pk_incidents *t, uint64_t at_ms) {
-    t->due_ms = at_ms < t->due_ms ? at_ms : t->due_ms;
+static uint64_t earlier(uint64_t x, uint64_t y) {
+    return x < y ? x : y;
+}
+
+void pk_incident_table_arm(struct pk_incidents *t, uint32_t slot, uint64_t at_ms) {
+    t->slot_due_ms[slot] = earlier(at_ms, t->slot_due_ms[slot]);
+    t->due_ms = earlier(at_ms, t->due_ms);
+}
+
+void pk_incident_table_arm_all(struct pk_incidents *t, uint64_t at_ms) {
+    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+        t->slot_due_ms[i] = earlier(at_ms, t->slot_due_ms[i]);
+    }
+    t->due_ms = earlier(at_ms, t->due_ms);
 }
 
 void pk_incident_table_set_stage(struct pk_incidents *t, uint32_t slot, uint8_t stage,
@@ -338,7 +351,7 @@ int pk_incident_table_move(struct pk_incidents *t, uint32_t slot, enum pk_incide
         s->recover_due_ms = UINT64_MAX;
     }
     if (!is_active && s->incident.child_count > 0) {
-        pk_incident_table_arm(t, now->mono_ms); /* its children are to be looked at */
+        pk_incident_table_arm_all(t, now->mono_ms); /* its children are to be looked at */
     }
     *kinds |= PK_INC_CHANGED_STATUS;
     say_move(t, slot, old_status, source, why, now);

@@ -73,7 +73,7 @@ struct pk_incident_slot {
 };
 
 enum {
-    PK_INCIDENT_BUCKETS = 64,
+    PK_INCIDENT_BUCKETS = PK_LIMIT_INCIDENTS,
     PK_INCIDENT_REMOVED = 64,
     PK_INCIDENT_ANY_SILENCE = 1 << PK_SILENCE_QUIET | 1 << PK_SILENCE_MAINTENANCE
 };
@@ -87,7 +87,7 @@ struct pk_incidents {
     uint32_t used_count, open_count,
         high_count;         /* rows taken; not resolved, closed or false positive; most ever taken */
     uint32_t changed_count; /* slots with change kinds */
-    uint64_t due_ms;        /* pk_incidents_tick has something to do: boot-time ms, UINT64_MAX = nothing */
+    uint64_t due_ms;        /* the earliest of slot_due_ms: pk_incidents_tick has something to do */
     uint32_t change_cursor; /* where next_change goes on: no slot starves */
     uint32_t buckets[PK_INCIDENT_BUCKETS]; /* slot + 1; 0 = empty */
     uint32_t removed[PK_INCIDENT_REMOVED]; /* numbers that left, for next_change */
@@ -103,6 +103,7 @@ struct pk_incidents {
     /* By slot, apart from the slots so that scans stay short. */
     uint32_t numbers[PK_LIMIT_INCIDENTS];      /* 0 = free */
     uint32_t change_kinds[PK_LIMIT_INCIDENTS]; /* not yet pulled */
+    uint64_t slot_due_ms[PK_LIMIT_INCIDENTS];  /* time may have something to do there; boot-time ms */
     struct pk_correlate_key keys[PK_LIMIT_INCIDENTS];
     struct pk_incident_slot slots[PK_LIMIT_INCIDENTS];
 };
@@ -120,8 +121,9 @@ uint32_t pk_incident_table_take(struct pk_incidents *t, uint8_t severity);
 void pk_incident_table_enter(struct pk_incidents *t, uint32_t slot);
 /* One change: rev + 1, marked. */
 void pk_incident_table_touch(struct pk_incidents *t, uint32_t slot, uint32_t kinds);
-/* pk_incidents_tick is wanted at this moment at the latest. */
-void pk_incident_table_arm(struct pk_incidents *t, uint64_t at_ms);
+/* pk_incidents_tick is to look at the slot, or at all of them, at this moment at the latest. */
+void pk_incident_table_arm(struct pk_incidents *t, uint32_t slot, uint64_t at_ms);
+void pk_incident_table_arm_all(struct pk_incidents *t, uint64_t at_ms);
 /* Changes the stage and books the time spent in the one before. */
 void pk_incident_table_set_stage(struct pk_incidents *t, uint32_t slot, uint8_t stage,
                                  const struct pk_stamp *now);

@@ -16,7 +16,7 @@ void pk_incidents_settings_defaults(struct pk_incidents_settings *s) {
 
 void pk_incidents_configure(struct pk_incidents *t, const struct pk_incidents_settings *s) {
     t->settings = *s;
-    t->due_ms = 0; /* times have changed: look at all */
+    pk_incident_table_arm_all(t, 0); /* times have changed */
 }
 
 void pk_incidents_init(struct pk_incidents *t, const struct pk_port_crypto *crypto, struct pk_str gateway,
@@ -76,7 +76,7 @@ int pk_incidents_restore(struct pk_incidents *t, const struct pk_incident *recor
     if (record->status == PK_INC_DETECTED && t->settings.assess_ms > 0) {
         t->slots[slot].assess_due_ms = now->mono_ms + t->settings.assess_ms;
     }
-    t->due_ms = 0; /* what was timed goes on being timed */
+    pk_incident_table_arm(t, slot, 0); /* what was timed goes on being timed */
     return PK_OK;
 }
 
@@ -186,7 +186,7 @@ static int64_t open_incident(struct pk_incidents *t, const struct pk_incident_si
     pk_incident_table_enter(t, slot);
     if (t->settings.assess_ms > 0) {
         row->assess_due_ms = now->mono_ms + t->settings.assess_ms;
-        pk_incident_table_arm(t, row->assess_due_ms);
+        pk_incident_table_arm(t, slot, row->assess_due_ms);
     }
     count_opened(t, i);
     *out_kinds = PK_INC_CHANGED_CREATED;
@@ -336,10 +336,6 @@ static uint64_t due_at_ms(const struct pk_stamp *moment, const struct pk_stamp *
     return pk_stamp_elapsed_ms(now, moment, &wait_ms) && wait_ms > 0 ? now->mono_ms + wait_ms : 0;
 }
 
-static uint64_t earlier(uint64_t x, uint64_t y) {
-    return x < y ? x : y;
-}
-
 static uint64_t tick_recovery(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now,
                               uint32_t *kinds) {
     const struct pk_incident_slot *row = &t->slots[slot];
@@ -415,32 +411,41 @@ static uint64_t tick_orphan(struct pk_incidents *t, uint32_t slot, const struct 
     return UINT64_MAX;
 }
 
+static void tick_slot(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now) {
+    uint32_t kinds = 0;
+    t->slot_due_ms[slot] = UINT64_MAX;
+    pk_incident_table_arm(t, slot, tick_recovery(t, slot, now, &kinds));
+    pk_incident_table_arm(t, slot, tick_ack(t, slot, now, &kinds));
+    pk_incident_table_arm(t, slot, tick_assess(t, slot, now, &kinds));
+    pk_incident_table_arm(t, slot, tick_orphan(t, slot, now, &kinds));
+    if (kinds != 0) {
+        pk_incident_table_touch(t, slot, kinds);
+    }
+}
+
 uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now) {
-    uint64_t next_ms = UINT64_MAX;
     if (now->mono_ms < t->due_ms) {
         return t->due_ms;
     }
+    t->due_ms = UINT64_MAX;
     for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
-        uint32_t kinds = 0;
-        if (t->numbers[i] == 0) {
-            continue;
-        }
-        next_ms = earlier(next_ms, tick_recovery(t, i, now, &kinds));
-        next_ms = earlier(next_ms, tick_ack(t, i, now, &kinds));
-        next_ms = earlier(next_ms, tick_assess(t, i, now, &kinds));
-        next_ms = earlier(next_ms, tick_orphan(t, i, now, &kinds));
-        if (kinds != 0) {
-            pk_incident_table_touch(t, i, kinds);
+        if (t->numbers[i] != 0 && now->mono_ms >= t->slot_due_ms[i]) {
+            tick_slot(t, i, now);
         }
     }
-    t->due_ms = next_ms;
-    return next_ms;
+    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+        if (t->numbers[i] != 0) {
+            pk_incident_table_arm(t, i, t->slot_due_ms[i]);
+        }
+    }
+    return t->due_ms;
 }
 
 bool pk_incidents_is_recovered(const struct pk_incidents *t, uint32_t *cursor, const struct pk_stamp *now,
                                const struct pk_incident **out) {
     for (; now->mono_ms >= t->due_ms && *cursor < PK_LIMIT_INCIDENTS; (*cursor)++) {
-        if (t->numbers[*cursor] == 0 || !pk_incident_status_is_active(t->keys[*cursor].status)) {
+        if (t->numbers[*cursor] == 0 || now->mono_ms < t->slot_due_ms[*cursor] ||
+            !pk_incident_status_is_active(t->keys[*cursor].status)) {
             continue;
         }
         const struct pk_incident_slot *row = &t->slots[*cursor];

@@ -56,7 +56,7 @@ struct pk_outbox_slot *pk_outbox_slot_free(struct pk_outbox *ob) {
 void pk_outbox_slot_fill(struct pk_outbox *ob, struct pk_outbox_slot *slot, uint8_t lane, uint32_t boot,
                          uint64_t seq, uint32_t subject, struct pk_str value, enum pk_outbox_state state) {
     PK_ASSERT(slot->state == PK_OUTBOX_FREE);
-    PK_ASSERT(value.n <= sizeof slot->value);
+    PK_ASSERT(value.n <= PK_STORE_VALUE_BYTES);
     slot->state = (uint8_t)state;
     slot->lane = lane;
     slot->attempts = 0;
@@ -70,7 +70,7 @@ void pk_outbox_slot_fill(struct pk_outbox *ob, struct pk_outbox_slot *slot, uint
     slot->token = ob->next_token++;
     slot->store_seq = 0;
     slot->retry_at_ms = 0;
-    memcpy(slot->value, value.p, value.n);
+    memcpy(ob->values[slot - ob->slots], value.p, value.n);
     ob->lanes[lane].slot_count++;
 }
 
@@ -173,7 +173,7 @@ bool pk_outbox_gone_is_full(const struct pk_outbox *ob) {
 
 const struct pk_outbox_latest *pk_outbox_latest_of(const struct pk_outbox *ob, uint32_t subject) {
     for (uint32_t i = 0; subject != 0 && i < PK_LIMIT_INCIDENTS; i++) {
-        if (ob->latest[i].subject == subject) {
+        if (ob->subjects[i] == subject) {
             return &ob->latest[i];
         }
     }
@@ -182,33 +182,33 @@ const struct pk_outbox_latest *pk_outbox_latest_of(const struct pk_outbox *ob, u
 
 void pk_outbox_latest_forget(struct pk_outbox *ob, uint32_t boot, uint64_t seq) {
     for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
-        if (ob->latest[i].subject != 0 && ob->latest[i].boot == boot && ob->latest[i].seq == seq) {
-            ob->latest[i].subject = 0;
+        if (ob->subjects[i] != 0 && ob->latest[i].boot == boot && ob->latest[i].seq == seq) {
+            ob->subjects[i] = 0;
         }
     }
 }
 
 void pk_outbox_latest_note(struct pk_outbox *ob, uint32_t subject, uint8_t lane, uint32_t boot, uint64_t seq,
                            uint32_t value_bytes) {
-    struct pk_outbox_latest *best = &ob->latest[0];
+    uint32_t best = 0;
     for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
-        struct pk_outbox_latest *l = &ob->latest[i];
-        if (l->subject == subject) {
-            if (pk_outbox_age_order(boot, seq, l->boot, l->seq) < 0) {
+        if (ob->subjects[i] == subject) {
+            if (pk_outbox_age_order(boot, seq, ob->latest[i].boot, ob->latest[i].seq) < 0) {
                 return;
             }
-            best = l;
+            best = i;
             break;
         }
-        if (l->subject == 0) {
-            best = l;
-        } else if (best->subject != 0 && (best->lane & 1u) < (l->lane & 1u)) {
+        if (ob->subjects[i] == 0) {
+            best = i;
+        } else if (ob->subjects[best] != 0 && (ob->latest[best].lane & 1u) < (ob->latest[i].lane & 1u)) {
             /* Full: open incidents stay, since they are still going to change. */
-            best = l;
+            best = i;
         }
     }
-    *best = (struct pk_outbox_latest){
-        .seq = seq, .subject = subject, .boot = boot, .value_bytes = (uint16_t)value_bytes, .lane = lane};
+    ob->subjects[best] = subject;
+    ob->latest[best] = (struct pk_outbox_latest){
+        .seq = seq, .boot = boot, .value_bytes = (uint16_t)value_bytes, .lane = lane};
 }
 
 /* ---- start
@@ -280,8 +280,8 @@ int pk_outbox_load(struct pk_outbox *ob, struct pk_str key, struct pk_str value)
  * ---------------------------------------------------------------------------------------------------------------------
  */
 
-static struct pk_str slot_value(const struct pk_outbox_slot *s) {
-    return pk_str_make((const char *)s->value, s->value_bytes);
+static struct pk_str slot_value(const struct pk_outbox *ob, const struct pk_outbox_slot *s) {
+    return pk_str_make((const char *)ob->values[s - ob->slots], s->value_bytes);
 }
 
 static bool goes_before(bool is_live_a, uint8_t lane_a, uint32_t boot_a, uint64_t seq_a,
@@ -525,12 +525,13 @@ static struct pk_outbox_slot *slot_by_token(struct pk_outbox *ob, uint64_t token
     return NULL;
 }
 
-static void view_slot(const struct pk_outbox_slot *s, struct pk_outbox_view *out) {
+static void view_slot(const struct pk_outbox *ob, const struct pk_outbox_slot *s,
+                      struct pk_outbox_view *out) {
     out->token = s->token;
     out->boot = s->boot;
     out->seq = s->seq;
     /* It was packed by us or checked when it was read. */
-    const int err = pk_record_outbox_unpack(slot_value(s), &out->record);
+    const int err = pk_record_outbox_unpack(slot_value(ob, s), &out->record);
     PK_ASSERT(err == PK_OK);
     out->is_backlog = !s->is_live;
     out->is_clearing = s->is_clearing;
@@ -551,7 +552,7 @@ bool pk_outbox_peek(const struct pk_outbox *ob, uint64_t now_ms, struct pk_outbo
     if (best == NULL) {
         return false;
     }
-    view_slot(best, out);
+    view_slot(ob, best, out);
     return true;
 }
 
@@ -559,7 +560,7 @@ int pk_outbox_find(const struct pk_outbox *ob, uint64_t token, struct pk_outbox_
     for (uint32_t i = 0; i < PK_LIMIT_OUTBOX_SLOTS; i++) {
         const struct pk_outbox_slot *s = &ob->slots[i];
         if (s->state == PK_OUTBOX_INFLIGHT && s->token == token) {
-            view_slot(s, out);
+            view_slot(ob, s, out);
             return PK_OK;
         }
     }
@@ -618,7 +619,7 @@ int pk_outbox_answered(struct pk_outbox *ob, uint64_t token, uint8_t reason, uin
     }
     ob->counters.no_subscriber_count += reason == NO_SUBSCRIBERS ? 1u : 0u;
     struct pk_outbox_view view;
-    view_slot(s, &view);
+    view_slot(ob, s, &view);
     if (view.record.then_clear && !s->is_clearing && !is_outdated(ob, s)) {
         /* The last word is out; now the retained message of before it is emptied. */
         s->is_clearing = true;

@@ -53,13 +53,11 @@ struct pk_outbox_slot {
     uint16_t value_bytes;
     uint32_t boot, subject;
     uint64_t seq, token, store_seq, retry_at_ms;
-    uint8_t value[PK_STORE_VALUE_BYTES]; /* packed struct pk_out_record */
 };
 
 /* Newest waiting entry of an incident or approval request, to supersede it. */
 struct pk_outbox_latest {
     uint64_t seq;
-    uint32_t subject; /* incident number, or of an approval request's id; 0 = free */
     uint32_t boot;
     uint16_t value_bytes;
     uint8_t lane;
@@ -118,8 +116,12 @@ struct pk_outbox {
     uint64_t cap_bytes;          /* may be lowered while the store is short of room */
     uint64_t critical_cap_bytes; /* for open critical incidents, as at the start */
     bool is_online;
+    /* What is searched with each report stands apart from what is only read when it was found. */
     struct pk_outbox_slot slots[PK_LIMIT_OUTBOX_SLOTS];
-    struct pk_outbox_latest latest[PK_LIMIT_INCIDENTS];
+    uint32_t subjects[PK_LIMIT_INCIDENTS]; /* incident number, or of an approval request's id; 0 = free */
+    struct pk_outbox_latest latest[PK_LIMIT_INCIDENTS]; /* of the subject in the same place */
+    uint8_t values[PK_LIMIT_OUTBOX_SLOTS]
+                  [PK_STORE_VALUE_BYTES]; /* of the slots: packed struct pk_out_record */
     struct pk_outbox_lane lanes[PK_OUTBOX_LANES];
     struct pk_outbox_loss losses[PK_OUTBOX_LOSS_COUNT];
     struct pk_outbox_counters counters;

@@ -161,6 +161,7 @@ static struct pk_budget_slot *take_slot(struct pk_budget *b, uint64_t key, const
     for (uint32_t i = 0; s == NULL && i < PK_LIMIT_BUDGETS; i++) {
         if (b->slots[i].key == 0 || is_stale(&b->slots[i], now)) {
             s = &b->slots[i];
+            b->used_count += s->key == 0 ? 1u : 0u;
             *s = (struct pk_budget_slot){.key = key, .gone_key = s->key, .slice = slice_of(now)};
             b->has_dirty = true;
             memset(s->used_inv, 0xFF, sizeof s->used_inv);
@@ -386,6 +387,7 @@ static int restore_slot(struct pk_budget *b, struct pk_reader *r, const struct p
     if (row == NULL) {
         return PK_E_FULL;
     }
+    b->used_count += row->key == 0 ? 1u : 0u;
     *row = s;
     return PK_OK;
 }

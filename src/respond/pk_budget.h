@@ -34,7 +34,8 @@ struct pk_budget {
     struct pk_budget_incident incidents[PK_LIMIT_INCIDENTS];
     uint64_t distrust_until_ms; /* everything counts as spent before it */
     uint64_t corrupt_count, full_count;
-    bool has_dirty; /* else no row needs to be looked at: this is asked each tick */
+    uint32_t used_count; /* rows of slots[] with a counter */
+    bool has_dirty;      /* else no row needs to be looked at: this is asked each tick */
 };
 
 void pk_budget_init(struct pk_budget *b);
