@@ -151,6 +151,7 @@ static void signal_of(const struct pk_agent *a, const struct pk_rule *rule, cons
     }
     s->correlation_id = pk_finding_correlation(&a->engine, f);
     s->severity = f->severity;
+    s->recover_ms = rule->recover_ms;
     s->is_drill = f->is_drill;
     s->is_replayed = f->is_replayed;
     s->first_event = pk_agent_stamp_at(a, f->first_event_ms);

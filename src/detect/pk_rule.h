@@ -140,6 +140,8 @@ struct pk_rule { /* one row; what each event touches comes first */
     struct pk_rule_cond clauses[PK_RULE_CLAUSES_MAX]; /* of when.kind ALL or ANY */
     struct pk_rule_raise raises[PK_RULE_RAISES_MAX];
     uint32_t cooldown_ms, repeat_ms /* check_interval */;
+    uint32_t recover_ms; /* its incidents are resolved when they stayed clear so long, unless [incidents]
+                            recover is less; 0 = not told */
     bool is_auto, is_own /* of the operator's book */, is_stored /* and made at run time */;
     uint8_t action_count;
     uint32_t line;        /* of its section */

@@ -19,6 +19,7 @@ enum key {
     KEY_SEVERITY,
     KEY_CLEAR,
     KEY_COOLDOWN,
+    KEY_RECOVER,
     KEY_ACTIONS,
     KEY_AUTO,
     KEY_ENABLED,
@@ -66,6 +67,7 @@ static const char *const KEY_WORDS[KEY_COUNT] = {
     [KEY_SEVERITY] = "severity",
     [KEY_CLEAR] = "clear",
     [KEY_COOLDOWN] = "cooldown",
+    [KEY_RECOVER] = "recover",
     [KEY_ACTIONS] = "actions",
     [KEY_AUTO] = "auto",
     [KEY_ENABLED] = "enabled",
@@ -706,6 +708,7 @@ static int read_rest(struct section *s) {
     err = err != PK_OK ? err : read_bool(s, KEY_AUTO, &r->is_auto);
     err = err != PK_OK ? err : read_bool(s, KEY_ENABLED, &r->is_enabled);
     err = err != PK_OK ? err : read_span(s, KEY_COOLDOWN, true, &r->cooldown_ms);
+    err = err != PK_OK ? err : read_span(s, KEY_RECOVER, false, &r->recover_ms);
     err = err != PK_OK ? err : read_span(s, KEY_CHECK_INTERVAL, false, &r->repeat_ms);
     return err != PK_OK ? err : read_stale(s);
 }
@@ -747,8 +750,8 @@ static int first_section(struct pk_rule_parser *p, struct pk_diag *diag) {
 static bool is_for_windows(enum key key) {
     static const uint32_t OTHERS = 1u << KEY_ABOUT | 1u << KEY_TITLE | 1u << KEY_TYPE | 1u << KEY_COOLDOWN |
                                    1u << KEY_ACTIONS | 1u << KEY_AUTO | 1u << KEY_ENABLED |
-                                   1u << KEY_CHECK_INTERVAL | 1u << KEY_TAGS | 1u << KEY_METADATA |
-                                   1u << KEY_ALIASES;
+                                   1u << KEY_RECOVER | 1u << KEY_CHECK_INTERVAL | 1u << KEY_TAGS |
+                                   1u << KEY_METADATA | 1u << KEY_ALIASES;
     return (OTHERS & 1u << key) == 0;
 }
 

@@ -229,6 +229,11 @@ void pk_incident_table_set_cleared(struct pk_incidents *t, uint32_t slot, bool i
     }
 }
 
+uint32_t pk_incident_table_stable_ms(const struct pk_incidents *t, uint32_t slot) {
+    const uint32_t own_ms = t->slots[slot].recover_ms;
+    return own_ms > 0 && own_ms < t->settings.recover_ms ? own_ms : t->settings.recover_ms;
+}
+
 static uint64_t earlier(uint64_t x, uint64_t y) {
     return x < y ? x : y;
 }
@@ -346,7 +351,7 @@ int pk_incident_table_move(struct pk_incidents *t, uint32_t slot, enum pk_incide
     if (cell.status != PK_INC_MITIGATED && !(is_active && is_of_action)) {
         pk_incident_table_set_cleared(t, slot, false, 0);
     } else if (old_status == PK_INC_MITIGATING && s->is_cleared) {
-        pk_incident_table_set_cleared(t, slot, true, now->mono_ms + t->settings.recover_ms);
+        pk_incident_table_set_cleared(t, slot, true, now->mono_ms + pk_incident_table_stable_ms(t, slot));
     } else if (cell.status == PK_INC_MITIGATING && s->is_cleared) {
         s->recover_due_ms = UINT64_MAX;
     }

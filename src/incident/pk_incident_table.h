@@ -61,6 +61,7 @@ struct pk_incident_slot {
     bool is_mttr_counted; /* mttr_ms is in the metrics of this start */
     uint64_t mttr_ms;
     uint64_t recover_due_ms;
+    uint32_t recover_ms;    /* stable time its rule asked for; 0 = that of the settings */
     uint64_t assess_due_ms; /* 0 = not waited for */
     uint64_t orphan_due_ms; /* what caused it has ended; announced when it goes on until then; 0 = not so */
     bool is_orphan;         /* it went on */
@@ -129,6 +130,8 @@ void pk_incident_table_set_stage(struct pk_incidents *t, uint32_t slot, uint8_t 
                                  const struct pk_stamp *now);
 /* Clear condition holds (for an incident that is mitigated already) or does not. */
 void pk_incident_table_set_cleared(struct pk_incidents *t, uint32_t slot, bool is_cleared, uint64_t due_ms);
+/* High and critical: it must stay clear so long. */
+uint32_t pk_incident_table_stable_ms(const struct pk_incidents *t, uint32_t slot);
 /* The severity changed to another one; why may be empty. Returns PK_INC_CHANGED_SEVERITY. */
 uint32_t pk_incident_table_set_severity(struct pk_incidents *t, uint32_t slot, uint8_t severity,
                                         uint8_t source, struct pk_str why, const struct pk_stamp *now);

@@ -180,6 +180,7 @@ static int64_t open_incident(struct pk_incidents *t, const struct pk_incident_si
     pk_incident_id_make(i->id, pk_str_of(t->gateway), t->boot, i->number);
     fill_record(i, s, now);
     row->episode_event_count = s->event_count;
+    row->recover_ms = s->recover_ms;
     if (old_slot != PK_INCIDENT_NO_SLOT && t->numbers[old_slot] != 0) {
         carry_mttf(t, old_slot, row);
     }
@@ -201,6 +202,7 @@ static void absorb(struct pk_incident_slot *row, const struct pk_incident_signal
     row->incident.event_count += s->event_count > before ? s->event_count - before : 0;
     row->episode_event_count = s->event_count;
     row->is_unconfirmed = false;
+    row->recover_ms = s->recover_ms;
     add_events(&row->incident, s);
     add_components(&row->incident, s);
 }
@@ -318,7 +320,7 @@ int64_t pk_incidents_cleared(struct pk_incidents *t, struct pk_str rule_id, stru
     const int err = pk_incident_table_move(t, slot, PK_INC_ON_CLEARED, PK_TL_BY_DETECT, pk_str_of("cleared"),
                                            now, &kinds);
     PK_ASSERT(err == PK_OK);
-    const uint64_t wait_ms = row->incident.severity >= PK_SEV_HIGH ? t->settings.recover_ms : 0;
+    const uint64_t wait_ms = row->incident.severity >= PK_SEV_HIGH ? pk_incident_table_stable_ms(t, slot) : 0;
     pk_incident_table_set_cleared(t, slot, true,
                                   now->mono_ms + (wait_ms > waited_ms ? wait_ms - waited_ms : 0));
     if (wait_ms == 0) {

@@ -29,6 +29,8 @@ struct pk_incident_signal {
     bool is_drill, is_replayed;
     struct pk_stamp first_event; /* of the events that led to it */
     uint32_t event_count;        /* contributing events since the firing began, at least 1 */
+    uint32_t recover_ms; /* the rule's own stable time; the shorter of it and that of the settings holds. 0 =
+                            none */
     /* Components beside the first one, as a condition across sources has them. */
     struct pk_str more_components[PK_INC_COMPONENTS - 1];
     uint32_t more_component_count;

@@ -164,6 +164,38 @@ PK_TEST(cleared__waits_the_recovery_time_and_a_relapse_starts_over) {
     CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_RESOLVED);
 }
 
+/* The rule knows better how soon its trouble is over; it never makes people wait longer than the settings do.
+ */
+PK_TEST(cleared__a_rule_may_shorten_the_recovery_time_only) {
+    static const struct {
+        uint32_t settings_ms, rule_ms, expected_ms;
+    } CASES[] = {{300000, 0, 300000}, {300000, 60000, 60000}, {30000, 60000, 30000}};
+    for (uint32_t k = 0; k < (uint32_t)(sizeof CASES / sizeof CASES[0]); k++) {
+        struct pk_incidents_settings settings;
+        uint32_t seen = 0;
+        fresh();
+        pk_incidents_settings_defaults(&settings);
+        settings.recover_ms = CASES[k].settings_ms;
+        pk_incidents_configure(&t, &settings);
+        struct pk_incident_signal s = {.rule_id = pk_str_of("r1"),
+                                       .group_key = pk_str_of("api"),
+                                       .type = pk_str_of("service_down"),
+                                       .component = pk_str_of("api"),
+                                       .kind = PK_SIGNAL_FIRED,
+                                       .severity = PK_SEV_CRITICAL,
+                                       .event_count = 1,
+                                       .recover_ms = CASES[k].rule_ms};
+        CHECK_EQ_INT(pk_incidents_signal(&t, &s, &now, &seen), 1);
+        CHECK_EQ_INT(pk_incidents_cleared(&t, s.rule_id, s.group_key, 0, &now), 1);
+        pass(CASES[k].expected_ms - 1);
+        (void)pk_incidents_tick(&t, &now);
+        CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_MITIGATED);
+        pass(1);
+        (void)pk_incidents_tick(&t, &now);
+        CHECK_EQ_INT(pk_incidents_get(&t, 1)->status, PK_INC_RESOLVED);
+    }
+}
+
 /* Found by the simulation, seed 10014: it stayed open for ever. */
 PK_TEST(cleared__an_action_on_what_is_clear_already__does_not_keep_it_open) {
     for (uint32_t ok = 0; ok < 2; ok++) {
@@ -406,6 +438,7 @@ PK_TEST_MAIN(signal__events_that_are_counted_and_not_named__are_the_overflow,
              signal__open_fingerprint_absorbs_and_tells_when_the_count_doubled,
              signal__severity_rises_and_never_falls, cleared__recovers_and_resolves,
              cleared__waits_the_recovery_time_and_a_relapse_starts_over,
+             cleared__a_rule_may_shorten_the_recovery_time_only,
              cleared__an_action_on_what_is_clear_already__does_not_keep_it_open,
              still__takes_mitigated_back_only_after_the_grace, flap__reopens_within_the_window_and_counts,
              ended_by_a_person__a_rule_that_goes_on_is_stale,

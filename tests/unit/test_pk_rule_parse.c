@@ -40,7 +40,7 @@ PK_TEST(next__a_whole_rule__every_key_in_any_order) {
                   "cooldown = 10m\nactions = clear_cache, restart_service\nauto = yes\nenabled = no\nkeys = "
                   "40\ntags = a, b\n"
                   "metadata = owner: ops\naliases = error_burst_detection\ncheck_interval = 60s\n"
-                  "title = Burst\n") == PK_OK);
+                  "title = Burst\nrecover = 45s\n") == PK_OK);
     CHECK(is_ref(r.id, "error_burst"));
     CHECK(is_ref(r.type, "error_burst"));
     CHECK(is_ref(r.title, "Burst"));
@@ -50,6 +50,7 @@ PK_TEST(next__a_whole_rule__every_key_in_any_order) {
     CHECK(r.is_auto && !r.is_enabled && !r.is_own);
     CHECK_EQ_INT(r.keys, 40);
     CHECK_EQ_U64(r.cooldown_ms, 600000);
+    CHECK_EQ_U64(r.recover_ms, 45000);
     CHECK_EQ_U64(r.repeat_ms, 60000);
     CHECK_EQ_U64(r.stale_ms, 0);
     CHECK_EQ_INT(r.ring_class, 2); /* 20 times */
@@ -65,6 +66,7 @@ PK_TEST(next__defaults__are_those_of_the_grammar) {
     CHECK_EQ_U64(r.clear.for_ms, 60000);
     CHECK_EQ_U64(r.repeat_ms, 30000);
     CHECK_EQ_U64(r.cooldown_ms, 0);
+    CHECK_EQ_U64(r.recover_ms, 0);
     CHECK(r.is_enabled && !r.is_auto);
     CHECK_EQ_INT(r.keys, 2); /* live and replayed */
     REQUIRE(parse(GAUGE) == PK_OK);
