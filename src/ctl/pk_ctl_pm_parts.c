@@ -292,6 +292,29 @@ static bool any_action_is(const struct pk_ctl_pm *p, const char *const *states, 
     return false;
 }
 
+/* What no action can do for trouble of this kind (REQUIREMENTS S1-41 to S1-45). */
+static uint32_t put_advice(struct pk_ctl_text *t, const struct pk_ctl_pm *p) {
+    static const struct {
+        const char *type, *advice;
+    } ROWS[] = {
+        {"api_rate_limit",
+         "Call less often: back off with growing, random pauses, cache answers, ask for a larger quota."},
+        {"database_connection_fail", "See whether connections leak, and whether the pool of the clients and "
+                                     "the limit of the server fit."},
+        {"disk_space_low", "Find what grows, bound it, or add storage: what was deleted comes back."},
+        {"network_partition",
+         "Ask who runs the network: cable, switch, provider; a second way would have kept it up."},
+        {"security_breach",
+         "Have security look at it: what was tried, what was reached, which keys and passwords to change."},
+        {"certificate_expiration", "Let certificates be renewed by a program, a month before they end."}};
+    const struct pk_ctl_value type = pk_ctl_case_get(p->k, "incident_type");
+    uint32_t n = 0;
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        n += put_follow_up(t, pk_str_eq_c(pk_ctl_word(type), ROWS[i].type), ROWS[i].advice);
+    }
+    return n;
+}
+
 uint32_t pk_ctl_pm_follow_ups(struct pk_ctl_text *t, const struct pk_ctl_pm *p) {
     static const char *const FAILED[] = {"failed", "timed_out", "interrupted", "rolled_back", "unknown"};
     static const char *const UNDONE[] = {"refused", "rejected", "expired", "would_run"};
@@ -319,5 +342,6 @@ uint32_t pk_ctl_pm_follow_ups(struct pk_ctl_text *t, const struct pk_ctl_pm *p) 
                        "It came and went: lengthen the clear condition, or mend what oscillates.");
     n += put_follow_up(t, !pk_ctl_md_is_given(pk_ctl_case_get(p->k, "acknowledged_at")),
                        "Nobody acknowledged it: check who is told, and how.");
+    n += put_advice(t, p);
     return n;
 }

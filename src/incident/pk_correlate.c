@@ -11,6 +11,7 @@ enum {
     CLOSE_MS = 120000,
     AFTER_MS = 60000,
     CHANGE_MS = 1800000,
+    LOG_STEP_MS = 1000,
     LEAST_MILLI = 300,
     MOST_MILLI = 950,
     RANKED = 8,
@@ -451,8 +452,12 @@ static void look_at_changes(struct pk_incidents *t, const struct pk_topology *to
         uint16_t nodes[PK_CORRELATE_NODES] = {pk_topology_find(topology, pk_str_of(c->component)),
                                               PK_TOPOLOGY_NONE, PK_TOPOLOGY_NONE, PK_TOPOLOGY_NONE};
         int64_t lead = 0;
-        if (!lead_ms(&c->at, &s->incident.first_event, &lead) || lead < 0 ||
-            time_milli(lead, CHANGE_MS) == 0) {
+        /* Most logs tell whole seconds: what such a line says happened up to a second later. */
+        if (!lead_ms(&c->at, &s->incident.first_event, &lead) || lead <= -LOG_STEP_MS) {
+            continue;
+        }
+        lead = lead < 0 ? 0 : lead;
+        if (time_milli(lead, CHANGE_MS) == 0) {
             continue;
         }
         struct pk_cause_link link = {.change = c->number, .lead_s = (int32_t)(lead / 1000)};

@@ -222,6 +222,22 @@ PK_TEST(changes__of_the_thing_or_what_it_needs_are_suspects) {
     CHECK_EQ_U64(t.changes.count, PK_LIMIT_CHANGES);
 }
 
+/* The time of a log's line is that of the second it lies in: an error right after a deployment seems to come
+ * before it. */
+PK_TEST(changes__just_after_the_first_event__may_be_before_it_in_truth) {
+    for (uint32_t k = 0; k < 2; k++) {
+        struct pk_change c = {.kind = PK_CHANGE_DEPLOYMENT, .component = "api", .text = "v2.1"};
+        fresh("");
+        pass(5000);
+        c.at = now;
+        c.at.mono_ms += k == 0 ? 999 : 1000;
+        c.at.wall_ms += k == 0 ? 999 : 1000;
+        pk_correlate_change(&t, &c);
+        const struct pk_incident *i = open_now("error_burst", "api");
+        CHECK_EQ_U64(i->cause_count, k == 0 ? 1 : 0);
+    }
+}
+
 PK_TEST(blast__is_counted_and_named) {
     const char *found[4];
     uint32_t count = 0;
@@ -288,7 +304,8 @@ PK_TEST(many_of_one_component__a_stronger_suspect_still_finds_its_place) {
 
 PK_TEST_MAIN(cascades__each_finds_its_first_step_first, late_cause__is_found_when_its_detector_was_slower,
              correlation_id__joins_what_nothing_else_does, time__too_early_later_or_another_world_is_no_cause,
-             changes__of_the_thing_or_what_it_needs_are_suspects, blast__is_counted_and_named,
+             changes__of_the_thing_or_what_it_needs_are_suspects,
+             changes__just_after_the_first_event__may_be_before_it_in_truth, blast__is_counted_and_named,
              orphan__goes_on_after_its_cause_ended_and_is_announced,
              person__who_wrote_the_root_cause_is_not_overruled,
              many_of_one_component__a_stronger_suspect_still_finds_its_place)
