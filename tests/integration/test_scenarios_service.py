@@ -98,7 +98,6 @@ class Postgres:
         subprocess.run(["runuser", "-u", "postgres", "--", f"{self.bin}/initdb", "-A", "trust", "-N", "-D", f"{self.dir}/data"], check=True, capture_output=True, cwd="/")
         self.start = f"/usr/sbin/runuser -u postgres -- {self.bin}/pg_ctl -D {self.dir}/data -w -l {self.dir}/log -o -p{self.port} start"
         rig.cleanups.append(self.kill)
-        rig.cleanups.append(lambda: print(open(self.dir + "/log").read()[-1500:]))
         subprocess.run(self.start.split(), check=True, capture_output=True, cwd="/")
 
     def kill(self):
