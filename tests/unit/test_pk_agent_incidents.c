@@ -16,7 +16,11 @@ static const char *with_stages(void) {
 
 PK_TEST(stages__drive_themselves_and_their_times_are_shown) {
     char args[120];
-    begin(&(struct gateway_setup){.seed = 1, .config = with_stages()});
+    begin(&(struct gateway_setup){
+        .seed = 1,
+        .config = with_stages(),
+        .rules = "[rule disk_space_low]\non = type = disk_pct\nwhen = value > 90\n"
+                 "type = disk_space_low\nseverity = high\nclear = value < 88 for 60s\n"});
     (void)pk_sim_sample_set(&gw.sim, PK_COLLECT_DISK, "disk_pct", "root", 93.0, PK_OK);
     wait_ms(35000);
     const struct pk_incident *i = gateway_incident(&gw, "disk_space_low");
@@ -40,6 +44,20 @@ PK_TEST(stages__drive_themselves_and_their_times_are_shown) {
     CHECK_EQ_INT(i->stage, PK_STAGE_POSTMORTEM);
     (void)snprintf(args, sizeof args, "{\"incident_id\":\"%s\"}", i->id);
     CHECK(says(1000, "incidents.get", args, "\"stage_seconds\":{\"assess\":30.000,"));
+    check_sound();
+}
+
+/* REQUIREMENTS S0-8: what its shipped rule calls simple ends within two minutes. */
+PK_TEST(recover__a_simple_one__ends_as_soon_as_its_rule_allows) {
+    begin(&(struct gateway_setup){.seed = 1, .config = with_stages()});
+    (void)pk_sim_sample_set(&gw.sim, PK_COLLECT_DISK, "disk_pct", "root", 93.0, PK_OK);
+    wait_ms(35000);
+    const struct pk_incident *i = gateway_incident(&gw, "disk_space_low");
+    REQUIRE(i != NULL);
+    (void)pk_sim_sample_set(&gw.sim, PK_COLLECT_DISK, "disk_pct", "root", 40.0, PK_OK);
+    wait_ms(95000);
+    CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
+    CHECK(i->is_auto_resolved);
     check_sound();
 }
 
@@ -83,5 +101,6 @@ PK_TEST(recover__a_relapse_meanwhile_starts_over) {
 }
 
 PK_TEST_MAIN(stages__drive_themselves_and_their_times_are_shown,
+             recover__a_simple_one__ends_as_soon_as_its_rule_allows,
              recover__waits_while_something_new_and_severe_is_wrong_with_the_component,
              recover__a_relapse_meanwhile_starts_over)
