@@ -176,7 +176,7 @@ struct pk_exec_result {
     uint32_t duration_ms;
     uint64_t output_bytes; /* all it wrote; only the last PK_EXEC_OUTPUT_BYTES are kept */
 };
-enum { PK_EXEC_SLOTS = 7, PK_EXEC_OUTPUT_BYTES = 4096 };
+enum { PK_EXEC_SLOTS = 6, PK_EXEC_OUTPUT_BYTES = 4096 };
 struct pk_port_exec {
     void *ctx;
     /* Slot index >= 0; PK_E_BUSY (all slots taken); PK_E_NOT_FOUND / PK_E_DENIED / PK_E_IO when it cannot be
@@ -226,11 +226,22 @@ struct pk_watch {
 };
 /* What the kernel counts (errors, drops, restarts, kills, throttling) is given as the difference to the call
  * before; a first look, and one at a counter that ran backwards, gives nothing. */
+enum { PK_TOP_MAX = 10, PK_TOP_NAME_BYTES = 32 };
+struct pk_top {
+    uint32_t pid;
+    int32_t cpu_permille; /* of one core; -1 = not known */
+    uint64_t rss_bytes;
+    char name[PK_TOP_NAME_BYTES]; /* as the kernel shows it */
+};
 struct pk_port_source {
     void *ctx;
     /* Takes one measurement. Samples written, or PK_E_IO (the whole collector cannot be read),
      * PK_E_UNSUPPORTED (this kernel has none). A CPU sample needs two calls: the first returns 0 samples. */
     int (*sample)(void *ctx, enum pk_collector which, struct pk_sample *out, uint32_t cap_count);
+    /* The busiest processes since the look before (idle ones are none of them), then the largest, each once:
+     * at most cap_count / 2 of each sort. A look takes as many calls as there are processes for: PK_E_AGAIN
+     * until it is over, then processes written, or PK_E_IO. The first look measures no time of them. */
+    int (*top)(void *ctx, struct pk_top *out, uint32_t cap_count);
     /* Replaces the watch list. hung_ms: uninterruptible sleep that long counts as hung. PK_OK or PK_E_FULL.
      */
     int (*watch)(void *ctx, const struct pk_watch *list, uint32_t count, uint32_t hung_ms);

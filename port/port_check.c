@@ -24,6 +24,7 @@ const char *pk_port_missing(const struct pk_port *port) {
         {"ipc.send", port->ipc.send != NULL},
         {"ipc.recv", port->ipc.recv != NULL},
         {"source.sample", port->source.sample != NULL},
+        {"source.top", port->source.top != NULL},
         {"source.watch", port->source.watch != NULL},
         {"serve.next", port->serve.next != NULL},
         {"serve.recv", port->serve.recv != NULL},

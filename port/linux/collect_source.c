@@ -260,6 +260,10 @@ static uint32_t count_cores(int fd) {
     return count;
 }
 
+static int source_top(void *ctx, struct pk_top *out, uint32_t cap_count) {
+    return pk_collect_top(ctx, out, cap_count);
+}
+
 void pk_source_open(struct pk_source *s, const char *proc_root, const char *sys_root,
                     struct pk_port_source *out) {
     enum {
@@ -279,7 +283,8 @@ void pk_source_open(struct pk_source *s, const char *proc_root, const char *sys_
         s->fd[i] = open_file(s, file_names[i]);
     }
     s->core_count = count_cores(s->fd[FILE_STAT]);
-    *out = (struct pk_port_source){.ctx = s, .sample = source_sample, .watch = source_watch};
+    *out =
+        (struct pk_port_source){.ctx = s, .sample = source_sample, .top = source_top, .watch = source_watch};
 }
 
 void pk_source_close(struct pk_source *s) {
@@ -288,5 +293,9 @@ void pk_source_close(struct pk_source *s) {
             (void)close(s->fd[i]);
         }
         s->fd[i] = -1;
+    }
+    if (s->top.is_open) {
+        pk_dir_close(&s->top.walk);
+        s->top.is_open = false;
     }
 }

@@ -15,6 +15,7 @@ int pk_collect_storage(struct pk_source *s, struct pk_sample *out, uint32_t cap_
 int pk_collect_thermal(struct pk_source *s, struct pk_sample *out, uint32_t cap_count);
 int pk_collect_network(struct pk_source *s, struct pk_sample *out, uint32_t cap_count);
 int pk_collect_tasks(struct pk_source *s, struct pk_sample *out, uint32_t cap_count);
+int pk_collect_top(struct pk_source *s, struct pk_top *out, uint32_t cap_count);
 int pk_collect_gpu(struct pk_source *s, struct pk_sample *out, uint32_t cap_count);
 
 /* collect_process.c: one process. PK_OK with *out; PK_E_NOT_FOUND when there is no such process; else why it

@@ -2,6 +2,7 @@
 #define PK_SOURCE_H
 /* Collectors: what /proc and the file systems say. Private to port/linux and its tests. */
 #include "pk_limits.h"
+#include "port/linux/pk_dir.h"
 #include "port/port.h"
 
 enum {
@@ -42,7 +43,26 @@ struct pk_source_link {
     char name[PK_SOURCE_LINK_BYTES]; /* empty = free */
     bool is_there;
 };
+/* Time a process had used when it was last looked at for the busiest, at one of a few places that follow from
+ * its pid. */
+enum { PK_SOURCE_TOP_PLACES = 8, PK_SOURCE_TOP_ROWS = PK_TOP_MAX / 2 };
+struct pk_source_busy {
+    uint32_t pid, used_ticks, at_ms;
+    uint32_t round; /* of looks, in which it was seen; 0 = free */
+};
+struct pk_source_top_list {
+    struct pk_top rows[PK_SOURCE_TOP_ROWS];
+    uint32_t n;
+};
+struct pk_source_top {
+    struct pk_source_busy busy[PK_LIMIT_TOP_SLOTS];
+    struct pk_source_top_list busiest, largest;
+    struct pk_dir_walk walk;
+    uint32_t round, looked_count; /* processes in this round */
+    bool is_open;                 /* the round is not over */
+};
 struct pk_source {
+    struct pk_source_top top;
     char proc_root[PK_PROC_ROOT_BYTES], sys_root[PK_PROC_ROOT_BYTES];
     uint64_t (*now_us)(void);
     int fd[PK_PROC_FILES]; /* kept open, read again with pread; -1 = not there */

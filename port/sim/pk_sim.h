@@ -172,6 +172,8 @@ struct pk_sim {
     bool has_cpu_sample;
     struct pk_watch watches[PK_LIMIT_WATCHES];
     uint32_t watch_count;
+    struct pk_top top[PK_TOP_MAX];
+    uint32_t top_count, top_again_count; /* calls that say PK_E_AGAIN first */
     struct pk_sim_client clients[PK_LIMIT_CONNECTIONS];
     uint32_t client_at;
     uint64_t refused_count;

@@ -108,6 +108,17 @@ static int source_sample(void *ctx, enum pk_collector which, struct pk_sample *o
     return (int)count;
 }
 
+static int source_top(void *ctx, struct pk_top *out, uint32_t cap_count) {
+    struct pk_sim *sim = ctx;
+    if (sim->top_again_count > 0) {
+        sim->top_again_count--;
+        return PK_E_AGAIN;
+    }
+    const uint32_t count = sim->top_count < cap_count ? sim->top_count : cap_count;
+    memcpy(out, sim->top, count * sizeof *out);
+    return (int)count;
+}
+
 static int source_watch(void *ctx, const struct pk_watch *list, uint32_t count, uint32_t hung_ms) {
     struct pk_sim *sim = ctx;
     (void)hung_ms; /* the test sets what is found */
@@ -122,5 +133,6 @@ static int source_watch(void *ctx, const struct pk_watch *list, uint32_t count, 
 }
 
 void pk_sim_source_open(struct pk_sim *sim, struct pk_port_source *out) {
-    *out = (struct pk_port_source){.ctx = sim, .sample = source_sample, .watch = source_watch};
+    *out = (struct pk_port_source){
+        .ctx = sim, .sample = source_sample, .top = source_top, .watch = source_watch};
 }

@@ -217,7 +217,6 @@ int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
     if (a->start.is_store_moved_aside) {
         pk_agent_report_store(a, "store_moved_aside", 1.0);
     }
-    pk_agent_keys_tell(a);
     pk_agent_expect_heartbeats(a);
     announce_start(a);
     pk_agent_tell_stop(a);
@@ -264,6 +263,7 @@ void pk_agent_apply_settings(struct pk_agent *a) {
         a->collect_is_off[i] = a->config.collect_ms[i] == 0;
     }
     pk_agent_inlets_apply(a);
+    pk_agent_capsules_configure(a);
     a->command_config = (struct pk_command_config){.site = pk_str_of(a->config.site),
                                                    .gateway = pk_str_of(a->config.gateway),
                                                    .policy = (enum pk_command_policy)a->config.remote,
@@ -436,6 +436,7 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     pk_agent_remote(a);
     const uint64_t silences_ms = pk_agent_silences(a);
     pk_incidents_announce(&a->incidents, &a->now);
+    const uint64_t capsule_ms = pk_agent_capsule(a);
     pk_agent_journal(a);
     pk_agent_commit(a);
     pk_agent_durable(a);
@@ -446,7 +447,7 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     pk_agent_tell_supervisor(a);
     finish_stop(a);
     keep_longest(&a->longest_tick_ms, a->now.mono_ms, a->port->clock.mono_ms(a->port->clock.ctx));
-    a->asked_ms = next_deadline(a, earlier(incidents_ms, silences_ms), respond_ms);
+    a->asked_ms = next_deadline(a, earlier(incidents_ms, earlier(silences_ms, capsule_ms)), respond_ms);
     return a->asked_ms;
 }
 

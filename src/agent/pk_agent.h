@@ -21,6 +21,7 @@
 #include "event/pk_intake.h"
 #include "event/pk_logevent.h"
 #include "event/pk_patterns_own.h"
+#include "incident/pk_capsule.h"
 #include "incident/pk_incidents.h"
 #include "incident/pk_stop_story.h"
 #include "report/pk_audit_log.h"
@@ -262,7 +263,32 @@ struct pk_agent_learned {
     uint64_t saved_count, saved_bytes, taken_count, strange_count, full_count;
 };
 
-enum { PK_AGENT_TABLES = 37 };
+/* The capsule that is being filled, those that wait, and the newest lines of all logs. */
+struct pk_agent_capsule {
+    uint32_t waiting[4], waiting_count; /* incidents */
+    struct pk_capsule *current;         /* NULL: none */
+    enum pk_capsule_part part;
+    uint32_t cursor, event_number; /* within the part; the first event after the opening */
+    uint64_t due_ms, began_ms;
+    uint64_t missed_count, damaged_count;
+    bool is_measuring; /* the first look at all processes is not over */
+    uint32_t log_at;
+    char log[PK_LIMIT_LOG_TAIL_BYTES]; /* a ring of lines */
+};
+
+/* The capsule on its way to the hub: one chunk at a time, the next once the broker has it. */
+struct pk_agent_upload {
+    struct pk_capsule *current; /* NULL: none */
+    uint32_t chunk_count;
+    uint8_t hash[PK_SHA256_BYTES]; /* of its whole text */
+    uint32_t turn;                 /* of the chunk that was handed to the client: its token */
+    bool is_inflight;
+    uint8_t refusal_count; /* in a row */
+    uint64_t due_ms;       /* of the next chunk */
+    uint64_t sent_chunks, acked_chunks, resumed_count, done_count, refused_count, evicted_count;
+};
+
+enum { PK_AGENT_TABLES = 38 };
 /* ---- tables ---- */
 struct pk_agent_table {
     const char *name;
@@ -333,6 +359,9 @@ struct pk_agent {
     uint8_t topology_index;
     uint8_t
         change_kinds[PK_LIMIT_TYPES]; /* by event type: 0 not looked at, 1 none, 2 + enum pk_change_kind */
+    struct pk_capsules capsules;
+    struct pk_agent_capsule capsule;
+    struct pk_agent_upload upload;
     struct pk_respond respond;
     char run_output[PK_INC_NOTE_BYTES]; /* first words of what the running action printed */
     uint32_t run_output_run;

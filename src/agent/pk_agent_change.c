@@ -431,6 +431,8 @@ int pk_agent_change(struct pk_agent *a, const struct pk_request *q, struct pk_js
     switch (q->cmd) {
     case PK_CMD_INCIDENTS_CREATE:
         return create_incident(a, q, w);
+    case PK_CMD_INCIDENTS_UPLOAD:
+        return pk_agent_upload_command(a, q, w);
     case PK_CMD_STANDING_CREATE:
     case PK_CMD_STANDING_END:
         return pk_agent_standings_command(a, q, w);

@@ -122,6 +122,7 @@ static void place_line(struct pk_agent *a, struct pk_agent_inlet *in, bool is_li
 static void parse_line(struct pk_agent *a, uint32_t i, struct pk_str text) {
     enum { AHEAD_MS = 2 * 86400000 };
     struct pk_agent_inlets *all = &a->inlets;
+    pk_agent_capsule_log(a, text);
     pk_logline_parse(&all->reader, text, &all->line);
     /* "Dec 31" read in January is of the year before. */
     if (all->line.has_time && all->reader.month != 0 && all->line.wall_ms - a->now.wall_ms > AHEAD_MS) {

@@ -193,6 +193,7 @@ static void forget_own_messages(struct pk_link *l) {
 static void on_connected(struct pk_agent *a, uint32_t link, bool subscribe_again) {
     struct pk_link *l = &a->links[link];
     forget_own_messages(l);
+    pk_agent_upload_connected(a, link);
     a->birth_due_ms[link] = a->now.mono_ms;
     give_birth(a, link);
     if (subscribe_again) {
@@ -518,6 +519,9 @@ static void on_mqtt_event(struct pk_agent *a, uint32_t link, const struct pk_mqt
         if (e->u.published.token == TOKEN_BIRTH && e->u.published.reason >= 0x80) {
             a->birth_due_ms[link] = a->now.mono_ms + BIRTH_AGAIN_MS;
         }
+        if (e->u.published.token > PK_AGENT_TOKEN_UPLOAD) {
+            pk_agent_upload_answered(a, e->u.published.token, e->u.published.reason);
+        }
         if (e->u.published.token < TOKEN_BIRTH) {
             (void)pk_outbox_answered(&a->outbox, e->u.published.token, e->u.published.reason, a->now.mono_ms);
         }
@@ -790,7 +794,7 @@ static void resend(struct pk_agent *a, struct pk_link *l) {
     }
 }
 
-static bool has_window(const struct pk_link *l) {
+bool pk_agent_has_window(const struct pk_link *l) {
     const uint32_t offered = l->mqtt.limits.receive_maximum;
     const uint32_t window = offered < PK_LIMIT_INFLIGHT ? offered : PK_LIMIT_INFLIGHT;
     const uint32_t usable = window > 2 * WINDOW_RESERVE ? window - WINDOW_RESERVE : window;
@@ -800,7 +804,8 @@ static bool has_window(const struct pk_link *l) {
 static void send_outbox(struct pk_agent *a, struct pk_link *l) {
     struct pk_outbox_view v;
     for (uint32_t i = 0;
-         i < SENDS_PER_TICK && has_window(l) && pk_outbox_peek(&a->outbox, a->now.mono_ms, &v); i++) {
+         i < SENDS_PER_TICK && pk_agent_has_window(l) && pk_outbox_peek(&a->outbox, a->now.mono_ms, &v);
+         i++) {
         const int err = publish_entry(a, l, &v, false);
         if (err == PK_E_TOO_BIG || err == PK_E_BAD_FIELD || err == PK_E_UNSUPPORTED) {
             pk_agent_log1(a, PK_LOG_ERROR, "an entry can never be sent, dropped and counted", v.record.id);
@@ -882,6 +887,7 @@ void pk_agent_links_write(struct pk_agent *a) {
             resend(a, l);
             if (i == incidents) {
                 send_outbox(a, l);
+                pk_agent_upload_send(a, i);
             }
             if (i == summary) {
                 send_summary(a, l);
@@ -908,5 +914,6 @@ uint64_t pk_agent_links_next_ms(const struct pk_agent *a) {
             next = birth_ms;
         }
     }
-    return next;
+    const uint64_t upload_ms = pk_agent_upload_next_ms(a);
+    return upload_ms < next ? upload_ms : next;
 }

@@ -92,6 +92,30 @@ void pk_agent_note_change(struct pk_agent *a, const struct pk_event *e);
 void pk_agent_note_reload(struct pk_agent *a);
 /* The machine began anew a moment ago: a change like others, with what is known of its end. */
 void pk_agent_note_start(struct pk_agent *a, struct pk_str story);
+/* ---- flight recorder ---- */
+void pk_agent_capsule_log(struct pk_agent *a, struct pk_str line); /* a line of a log was read */
+/* An incident was opened. */
+void pk_agent_capsule_want(struct pk_agent *a, uint32_t incident);
+/* Some lines further; when it wants to go on. */
+uint64_t pk_agent_capsule(struct pk_agent *a);
+void pk_agent_capsules_configure(struct pk_agent *a);
+PK_MUST_USE int pk_agent_capsule_restore(struct pk_agent *a, struct pk_str key, struct pk_str value);
+PK_MUST_USE int pk_agent_get_capsule(struct pk_agent *a, const struct pk_request *q,
+                                     struct pk_json_writer *w);
+/* ---- its way to the hub ---- */
+#define PK_AGENT_TOKEN_UPLOAD ((1ull << 63) + (1ull << 40)) /* and the turn of the chunk */
+/* A capsule is whole and stored: wanted, where the configuration says so. */
+void pk_agent_upload_whole(struct pk_agent *a, struct pk_capsule *c);
+void pk_agent_upload_evicted(struct pk_agent *a, const struct pk_capsule *c); /* it made room for another */
+void pk_agent_upload_connected(struct pk_agent *a, uint32_t link);
+void pk_agent_upload_answered(struct pk_agent *a, uint64_t token, uint8_t reason);
+/* The next chunk, when it is due and nothing more urgent waits. */
+void pk_agent_upload_send(struct pk_agent *a, uint32_t link);
+uint64_t pk_agent_upload_next_ms(const struct pk_agent *a);
+void pk_agent_upload_status(const struct pk_agent *a, struct pk_json_writer *w);
+PK_MUST_USE int pk_agent_upload_command(struct pk_agent *a, const struct pk_request *q,
+                                        struct pk_json_writer *w);
+bool pk_agent_has_window(const struct pk_link *l); /* the client takes a publication that may wait */
 /* Why what ran before ended: said, stored, and an event when nobody asked for it. */
 void pk_agent_tell_stop(struct pk_agent *a);
 /* The event's words into the incident's timeline. */
@@ -221,7 +245,6 @@ int pk_agent_change(struct pk_agent *a, const struct pk_request *request,
                     struct pk_json_writer *w); /* changing commands */
 /* pk_agent_keys.c */
 int pk_agent_keys_restore(struct pk_agent *a, struct pk_str key, struct pk_str value);
-void pk_agent_keys_tell(struct pk_agent *a); /* at the start: that none is obeyed */
 void pk_agent_keys_apply(struct pk_agent *a,
                          struct pk_keys *keys); /* after they were read from their files */
 int pk_agent_keys_command(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);

@@ -160,6 +160,7 @@ static int show_status(const struct pk_agent *a, struct pk_json_writer *w) {
     status_links(a, w);
     status_store(a, w);
     status_local(a, w);
+    pk_agent_upload_status(a, w);
     pk_jw_object(w, "commands");
     pk_jw_u64(w, "accepted", a->gate.counters.accepted_count);
     pk_jw_u64(w, "refused", a->gate.counters.refused_count);
@@ -515,6 +516,8 @@ int pk_agent_query(struct pk_agent *a, const struct pk_request *q, struct pk_jso
         return get_incident(a, q, w);
     case PK_CMD_STANDING_LIST:
         return pk_agent_standings_command(a, q, w);
+    case PK_CMD_INCIDENTS_CAPSULE:
+        return pk_agent_get_capsule(a, q, w);
     case PK_CMD_SILENCES_LIST:
         return pk_agent_silences_command(a, q, w);
     case PK_CMD_EVENTS_LIST:

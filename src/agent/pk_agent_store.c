@@ -134,6 +134,11 @@ static int restore_learned(void *arg, struct pk_str key, struct pk_str value) {
     return PK_OK;
 }
 
+static int restore_capsule(void *arg, struct pk_str key, struct pk_str value) {
+    const struct restore *r = arg;
+    return pk_agent_capsule_restore(r->a, key, value);
+}
+
 static int restore_timeline(void *arg, struct pk_str key, struct pk_str value) {
     struct restore *r = arg;
     struct pk_log_record record;
@@ -300,6 +305,10 @@ int pk_agent_restore(struct pk_agent *a) {
         return err;
     }
     pk_agent_learned_restored(a);
+    err = walk(a, PK_TREE_OBJECTS, "f", 1, restore_capsule, &r);
+    if (err < 0) {
+        return err;
+    }
     adopt_open_incidents(a);
     pk_correlate_rebind(&a->incidents, pk_agent_topology(a));
     if (r.schema == 0) {

@@ -124,6 +124,14 @@ static uint32_t standing_count(const struct pk_agent *a) {
     return count;
 }
 
+static uint32_t capsules_used(const struct pk_agent *a) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < PK_LIMIT_CAPSULES; i++) {
+        count += a->capsules.rows[i].number != 0 ? 1u : 0u;
+    }
+    return count;
+}
+
 uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AGENT_TABLES]) {
     const struct pk_intake *in = &a->intake;
     const struct pk_engine *e = &a->engine;
@@ -165,6 +173,8 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
         a->respond.standings.refused_count, sizeof a->respond.standings);
     add(t, &n, "silences", PK_LIMIT_SILENCES, a->incidents.silences.count, a->incidents.silences.high_count,
         a->incidents.silences.refused_count, sizeof a->incidents.silences);
+    add_known(t, &n, "capsules", PK_LIMIT_CAPSULES, capsules_used(a),
+              a->capsules.evicted_count + a->capsule.missed_count, sizeof a->capsules + sizeof a->capsule);
     add_known(t, &n, "rule_cards", PK_LIMIT_RULES, a->incidents.cards.count, a->incidents.cards.refused_count,
               sizeof a->incidents.cards);
     add_known(t, &n, "changes", PK_LIMIT_CHANGES, a->incidents.changes.count, 0, sizeof a->incidents.changes);

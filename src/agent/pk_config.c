@@ -92,6 +92,7 @@ static const char *const SEAL_WORDS[] = {"required", "best-effort", NULL};
 static const char *const CLOCK_WORDS[] = {"kernel", "trusted", NULL};
 static const char *const REMOTE_WORDS[] = {"off", "read-only", "list", NULL};
 static const char *const BROKER_ROLE_WORDS[] = {"events", "incidents", "commands", "summary", NULL};
+static const char *const UPLOAD_WORDS[] = {"info", "low", "medium", "high", "critical", "no", NULL};
 static const char *const LOG_WORDS[] = {"", "", "", "error", "warning", "notice", "info", "debug", NULL};
 
 struct key_row {
@@ -179,6 +180,14 @@ static const struct key_row KEYS[] = {
     {S_RESPOND, V_U64, "risk_behind", C(risk.behind_count), 0, 10000, NULL},
     {S_RESPOND, V_U64, "risk_repeat", C(risk.repeat_count), 0, 1000, NULL},
     {S_RESPOND, V_HOURS, "guarded_hours", C(risk), 0, 0, NULL},
+    {S_INCIDENTS, V_BOOL, "capsules", C(has_capsules), 0, 1, NULL},
+    {S_INCIDENTS, V_SIZE, "capsule_size", C(capsule_bytes), PK_CAPSULE_BYTES_MIN, PK_LIMIT_CAPSULE_BYTES,
+     NULL},
+    {S_INCIDENTS, V_SIZE, "capsule_store", C(capsule_store_bytes), PK_CAPSULE_BYTES_MIN,
+     PK_LIMIT_CAPSULES *PK_LIMIT_CAPSULE_BYTES, NULL},
+    {S_INCIDENTS, V_WORD, "capsule_upload", C(capsule_upload), 0, 0, UPLOAD_WORDS},
+    {S_INCIDENTS, V_SIZE, "capsule_rate", C(capsule_rate), 256, 1u << 24, NULL},
+    {S_INCIDENTS, V_DURATION, "capsule_after", C(capsule_after_ms), 2000, 600000, NULL},
     {S_REMOTE, V_WORD, "commands", C(remote), 0, 0, REMOTE_WORDS},
     {S_REMOTE, V_LIST, "allow", 0, 0, 0, 0, NULL},
     {S_ROLES, V_ROLE, "viewer", 0, 0, PK_ROLE_VIEWER, 0, NULL},
@@ -290,6 +299,12 @@ void pk_config_defaults(struct pk_config *c) {
     c->recover_ms = 300000;
     c->flap_window_ms = 600000;
     c->flap_count = 3;
+    c->has_capsules = true;
+    c->capsule_bytes = PK_LIMIT_CAPSULE_BYTES;
+    c->capsule_store_bytes = PK_LIMIT_CAPSULES * PK_LIMIT_CAPSULE_BYTES;
+    c->capsule_upload = PK_CONFIG_UPLOAD_NO;
+    c->capsule_rate = 16384;
+    c->capsule_after_ms = 30000;
     pk_thresholds_defaults(&c->thresholds);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         struct pk_config_broker *b = &c->broker[i];

@@ -9,6 +9,7 @@
 #include "detect/pk_threshold.h"
 #include "event/pk_map.h"
 #include "event/pk_probe.h"
+#include "incident/pk_capsule.h"
 #include "pk_limits.h"
 #include "port/port.h"
 #include "respond/pk_risk.h"
@@ -30,6 +31,7 @@ enum {
     PK_CONFIG_SUMMARY_MS = 60000,
     PK_CONFIG_KEEP_ALIVE_MS = 60000,
     PK_CONFIG_METERED_SUMMARY_MS = 900000,
+    PK_CONFIG_UPLOAD_NO = PK_SEV_COUNT,
     /* More than a summary apart: while those go out, nothing else has to say that we are there. */
     PK_CONFIG_METERED_KEEP_ALIVE_MS = 1200000
 };
@@ -98,6 +100,11 @@ struct pk_config {
     struct pk_risk_limits risk;
     uint32_t assess_ms, recover_ms; /* struct pk_incidents_settings */
     uint32_t flap_window_ms, flap_count;
+    bool has_capsules;
+    uint64_t capsule_bytes, capsule_store_bytes; /* of one, of all of them */
+    uint64_t capsule_rate;                       /* bytes a second, on their way to the hub */
+    uint8_t capsule_upload; /* enum pk_severity from which on it goes there by itself, or UPLOAD_NO */
+    uint32_t capsule_after_ms;
     uint32_t source_rate_per_s, source_burst_count;
     struct pk_thresholds thresholds;
     uint32_t hash; /* CRC-32C of the text it was read from */

@@ -18,6 +18,7 @@ void pk_ctl_case_free(struct pk_ctl_case *k) {
     pk_ctl_text_free(&k->events);
     pk_ctl_text_free(&k->gauges);
     pk_ctl_text_free(&k->others);
+    pk_ctl_text_free(&k->capsule);
 }
 
 struct pk_ctl_value pk_ctl_case_get(const struct pk_ctl_case *k, const char *path) {
@@ -264,6 +265,42 @@ static int ask_incident(struct pk_ctl *c, struct pk_ctl_case *k, const char *inc
     return 0;
 }
 
+/* A page of its lines; *inout_from: the line to begin with, then that of the next page, or 0. */
+static int ask_capsule_page(struct pk_ctl *c, struct pk_ctl_case *k, uint64_t *inout_from) {
+    char args[ARGS_BYTES];
+    struct pk_buf b;
+    struct pk_json_writer w;
+    struct pk_str result;
+    struct pk_ctl_walk walk;
+    struct pk_ctl_value line;
+    pk_buf_init(&b, args, sizeof args);
+    pk_jw_init(&w, &b);
+    pk_jw_object(&w, NULL);
+    pk_jw_str(&w, "incident_id", pk_ctl_word(pk_ctl_case_get(k, "incident_id")));
+    pk_jw_u64(&w, "from", *inout_from);
+    pk_jw_object_end(&w);
+    const int exit_code = ask(c, PK_CMD_INCIDENTS_CAPSULE, pk_buf_str(&b), &result);
+    pk_ctl_walk_init(&walk, pk_ctl_member(result, "lines").json);
+    while (pk_ctl_walk_next(&walk, &line)) {
+        pk_ctl_text_puts(&k->capsule, k->capsule.n > 1 ? "," : "");
+        pk_ctl_text_put_str(&k->capsule, line.json);
+    }
+    const uint64_t next = pk_ctl_u64(pk_ctl_member(result, "next"), 0);
+    *inout_from = next > *inout_from ? next : 0;
+    return exit_code;
+}
+
+static int ask_capsule(struct pk_ctl *c, struct pk_ctl_case *k) {
+    uint64_t from = 0;
+    pk_ctl_text_puts(&k->capsule, "[");
+    int exit_code = ask_capsule_page(c, k, &from);
+    while (exit_code == 0 && from > 0) {
+        exit_code = ask_capsule_page(c, k, &from);
+    }
+    pk_ctl_text_puts(&k->capsule, "]");
+    return exit_code;
+}
+
 int pk_ctl_case_open(struct pk_ctl *c, struct pk_ctl_case *k, const char *incident_id) {
     *k = (struct pk_ctl_case){0};
     int exit_code = ask_incident(c, k, incident_id);
@@ -275,6 +312,9 @@ int pk_ctl_case_open(struct pk_ctl *c, struct pk_ctl_case *k, const char *incide
     }
     if (exit_code == 0) {
         exit_code = ask_all_events(c, k);
+    }
+    if (exit_code == 0) {
+        exit_code = ask_capsule(c, k);
     }
     return exit_code != 0 ? exit_code : ask_others(c, k);
 }

@@ -13,8 +13,9 @@ struct pk_ctl_case {
     struct pk_ctl_text rule;   /* object, answer of `rules.show` for the incident's rule */
     struct pk_ctl_text
         events; /* array: events of the affected components that are still in memory, newest first */
-    struct pk_ctl_text gauges; /* array: the machine's own measurements, newest first */
-    struct pk_ctl_text others; /* array: rows of the incidents that were open in the same time */
+    struct pk_ctl_text gauges;  /* array: the machine's own measurements, newest first */
+    struct pk_ctl_text capsule; /* array: lines of its capsule */
+    struct pk_ctl_text others;  /* array: rows of the incidents that were open in the same time */
 };
 
 /* Asks for all of it. Exit code; a failure to get the incident itself, or to reach the agent, is said. Zeroes

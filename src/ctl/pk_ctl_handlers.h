@@ -12,6 +12,7 @@ int pk_ctl_do_assign(struct pk_ctl *c);
 int pk_ctl_do_update(struct pk_ctl *c);
 int pk_ctl_do_mitigate(struct pk_ctl *c);   /* pk_ctl_mitigate.c */
 int pk_ctl_do_postmortem(struct pk_ctl *c); /* pk_ctl_postmortem.c */
+int pk_ctl_do_capsule(struct pk_ctl *c);    /* pk_ctl_capsule.c */
 int pk_ctl_do_report(struct pk_ctl *c);     /* pk_ctl_report.c */
 int pk_ctl_do_stats(struct pk_ctl *c);      /* pk_ctl_stats.c */
 /* pk_ctl_explain.c */

@@ -47,6 +47,9 @@ void pk_ctl_pm_resolution(struct pk_ctl_text *t, const struct pk_ctl_pm *p);
 void pk_ctl_pm_actions(struct pk_ctl_text *t, const struct pk_ctl_pm *p);
 /* Things the record itself suggests doing, as unticked boxes; how many there were. */
 uint32_t pk_ctl_pm_follow_ups(struct pk_ctl_text *t, const struct pk_ctl_pm *p);
+/* Processes, measurements, probes and log lines of the capsule, or that there is none (pk_ctl_pm_capsule.c).
+ */
+void pk_ctl_pm_recorded(struct pk_ctl_text *t, const struct pk_ctl_pm *p);
 /* Timeline entry of this kind, or one of a status change to `word`: the last one. PK_JSON_END: none. */
 struct pk_ctl_value pk_ctl_pm_last_entry(const struct pk_ctl_pm *p, const char *kind, const char *word);
 /* A heading of level 3 with a blank below it. */

@@ -194,7 +194,11 @@ static void put_events(struct pk_ctl_text *t, const struct pk_ctl_pm *p) {
         pk_ctl_text_put_u64(t, n - EVENTS_SHOWN);
         pk_ctl_text_puts(t, " older ones\n");
     }
-    pk_ctl_pm_blank_section(t, "B. Logs and graphs", "");
+    pk_ctl_text_puts(t, "\n### B. Logs and graphs\n\n");
+    pk_ctl_pm_recorded(t, p);
+    pk_ctl_text_putc(t, '\n');
+    pk_ctl_md_blank(t, "graphs and further logs");
+    pk_ctl_text_putc(t, '\n');
 }
 
 static void put_communication(struct pk_ctl_text *t, const struct pk_ctl_pm *p) {

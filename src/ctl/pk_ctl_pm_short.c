@@ -54,6 +54,8 @@ void pk_ctl_pm_short(struct pk_ctl_text *t, const struct pk_ctl_pm *p) {
     put_impact(t, p);
     pk_ctl_text_puts(t, "\n## Timeline\n\nTimes are UTC.\n\n");
     put_timeline(t, p);
+    pk_ctl_text_puts(t, "\n### Recorded at the opening\n\n");
+    pk_ctl_pm_recorded(t, p);
     pk_ctl_text_puts(t, "\n## Root cause\n\n");
     pk_ctl_pm_causes(t, p);
     pk_ctl_text_puts(t, "\n## Resolution\n\n");

@@ -80,6 +80,7 @@ static void put_report(struct pk_ctl_text *t, const struct pk_ctl_case *k, int64
     put_member(t, "agent", pk_ctl_text_str(&k->status), "null");
     put_member(t, "events", pk_ctl_text_str(&k->events), "[]");
     put_member(t, "measurements", pk_ctl_text_str(&k->gauges), "[]");
+    put_member(t, "capsule", pk_ctl_text_str(&k->capsule), "[]");
     put_member(t, "related", pk_ctl_text_str(&k->others), "[]");
     part.n = 0;
     pk_ctl_pm_write(&part, k, PK_CTL_PM_SHORT, now_ms);

@@ -104,6 +104,27 @@ static const struct pk_ctl_line TIMELINE_LINES[] = {
 const struct pk_ctl_view PK_CTL_VIEW_timeline = {
     .list = "timeline", COLUMNS(TIMELINE_COLUMNS), LINES(TIMELINE_LINES)};
 
+static const struct pk_ctl_column CAPSULE_COLUMNS[] = {
+    {NULL, "part", PK_CTL_CELL_TEXT, false},    {NULL, "type", PK_CTL_CELL_TEXT, false},
+    {NULL, "source", PK_CTL_CELL_TEXT, false},  {NULL, "value", PK_CTL_CELL_TEXT, false},
+    {NULL, "name", PK_CTL_CELL_TEXT, false},    {NULL, "pid", PK_CTL_CELL_TEXT, false},
+    {NULL, "cpu_pct", PK_CTL_CELL_TEXT, false}, {NULL, "rss_bytes", PK_CTL_CELL_TEXT, false},
+    {NULL, "line", PK_CTL_CELL_TEXT, false},    {NULL, "event", PK_CTL_CELL_TEXT, false},
+};
+static const struct pk_ctl_line CAPSULE_LINES[] = {
+    {"", "lines", "title", "{incident_id}: {title}, opened {at}"},
+    {"", "lines", "event",
+     "{part} {event.time} [{event.severity:severity}] {event.source} {event.type} {event.value} "
+     "{event.message}"},
+    {"", "lines", "seconds_ago", "metric {source} {type} = {value}, {seconds_ago:seconds} before"},
+    {"", "lines", "probes", "probe {name}"},
+    {"", "lines", "pid", "process {pid} {name}: cpu {cpu_pct} %, memory {rss_bytes:bytes}"},
+    {"", "lines", "line", "log {line}"},
+    {"", "lines", "lines_cut", "{lines_cut} lines found no room"},
+};
+const struct pk_ctl_view PK_CTL_VIEW_capsule = {
+    .list = "lines", COLUMNS(CAPSULE_COLUMNS), LINES(CAPSULE_LINES)};
+
 static const struct pk_ctl_column STATS_COLUMNS[] = {
     {"BY", "by", PK_CTL_CELL_TEXT, false},
     {"WORD", "word", PK_CTL_CELL_TEXT, false},

@@ -76,6 +76,12 @@ void pk_record_key_learned(struct pk_record_key *out, uint16_t row) {
     key_number(out, row, 2);
 }
 
+void pk_record_key_capsule(struct pk_record_key *out, uint32_t number, uint8_t chunk) {
+    key_word(out, "f");
+    key_number(out, number, 4);
+    key_number(out, chunk, 1);
+}
+
 void pk_record_key_meta(struct pk_record_key *out) {
     key_word(out, "meta");
 }
@@ -113,6 +119,15 @@ int pk_record_key_learned_parse(struct pk_str key, uint16_t *out_row) {
         return PK_E_BAD_MSG;
     }
     *out_row = (uint16_t)number_at(key, 1, 2);
+    return PK_OK;
+}
+
+int pk_record_key_capsule_parse(struct pk_str key, uint32_t *out_number, uint8_t *out_chunk) {
+    if (key.n != 6 || key.p[0] != 'f') {
+        return PK_E_BAD_MSG;
+    }
+    *out_number = (uint32_t)number_at(key, 1, 4);
+    *out_chunk = (uint8_t)number_at(key, 5, 1);
     return PK_OK;
 }
 
@@ -189,6 +204,23 @@ static void put_audit_head(struct pk_writer *w, const struct pk_audit_head *head
 static void get_audit_head(struct pk_reader *r, struct pk_audit_head *out) {
     out->n = pk_get_u64(r);
     pk_get_bytes(r, out->hash, sizeof out->hash);
+}
+
+uint32_t pk_record_capsule_pack(struct pk_str piece, uint8_t *out, uint32_t cap_bytes) {
+    struct pk_writer w;
+    pk_writer_init(&w, out, cap_bytes);
+    put_head(&w, PK_RECORD_CAPSULE);
+    pk_put_bytes(&w, piece.p, piece.n);
+    return packed_bytes(&w);
+}
+
+int pk_record_capsule_unpack(struct pk_str value, struct pk_str *out_piece) {
+    struct pk_reader r;
+    const int err = get_head(&r, value, PK_RECORD_CAPSULE);
+    *out_piece = err == PK_OK ? pk_str_make(value.p + PK_RECORD_CAPSULE_HEAD_BYTES,
+                                            value.n - PK_RECORD_CAPSULE_HEAD_BYTES)
+                              : pk_str_make(NULL, 0);
+    return err;
 }
 
 uint32_t pk_record_meta_pack(const struct pk_meta *meta, uint8_t *out, uint32_t cap_bytes) {

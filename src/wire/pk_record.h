@@ -16,6 +16,8 @@
  *            "s" number(4)              silence (pk_record_silence.h)
  *            "c" key(4)                 report card of a rule (the same)
  *            "o" number(4)              standing order (respond/pk_standing.h)
+ *            "f" number(4) chunk(1)     piece of an incident's capsule (incident/pk_capsule.h)
+ *            "b" action, target          spent budget (respond/pk_budget.h)
  *            "q" link(1)                received half of the MQTT session of a link
  *            "k" slot(1)                change of the command keys
  * Integers in keys are big-endian. */
@@ -39,8 +41,9 @@ enum pk_record_kind {
     PK_RECORD_SILENCE = 10, /* wire/pk_record_silence.h */
     PK_RECORD_CARD = 9,
     PK_RECORD_SESSION = 12,
-    PK_RECORD_KEY = 13,     /* packed by report/pk_key_changes.h */
-    PK_RECORD_STANDING = 14 /* respond/pk_standing.h */
+    PK_RECORD_KEY = 13,      /* packed by report/pk_key_changes.h */
+    PK_RECORD_STANDING = 14, /* respond/pk_standing.h */
+    PK_RECORD_CAPSULE = 15
 };
 
 struct pk_record_key {
@@ -66,6 +69,9 @@ PK_MUST_USE int pk_record_key_outbox_parse(struct pk_str key, uint8_t *out_lane,
                                            uint64_t *out_seq);
 PK_MUST_USE int pk_record_key_session_parse(struct pk_str key, uint8_t *out_link);
 
+void pk_record_key_capsule(struct pk_record_key *out, uint32_t number, uint8_t chunk);
+PK_MUST_USE int pk_record_key_capsule_parse(struct pk_str key, uint32_t *out_number, uint8_t *out_chunk);
+
 /* All unpack functions: PK_OK; PK_E_BAD_MSG: another kind, too short, too long, a text or count over its
  * bound, an enumerator out of range; PK_E_UNSUPPORTED: a version of later software. *out is then undefined.
  * All pack functions return bytes written. */
@@ -83,6 +89,11 @@ struct pk_log_record {
 PK_MUST_USE uint32_t pk_record_log_pack(const struct pk_log_record *record, uint8_t *out, uint32_t cap_bytes);
 PK_MUST_USE int pk_record_log_unpack(struct pk_str value,
                                      struct pk_log_record *out); /* json points into value */
+
+/* A piece of a capsule's text; it points into value. */
+enum { PK_RECORD_CAPSULE_HEAD_BYTES = 2 };
+PK_MUST_USE uint32_t pk_record_capsule_pack(struct pk_str piece, uint8_t *out, uint32_t cap_bytes);
+PK_MUST_USE int pk_record_capsule_unpack(struct pk_str value, struct pk_str *out_piece);
 
 /* What must survive a restart and is not in a record of its own. The log head is a checkpoint: at start the
  * log is read on from there. */

@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct pk_ctl_text t = {0};
     struct pk_str rest = pk_str_make((const char *)data, size), line;
     struct pk_ctl_text *const parts[] = {&k.incident, &k.timeline, &k.events, &k.status,
-                                         &k.rule,     &k.others,   &k.gauges};
+                                         &k.rule,     &k.others,   &k.gauges, &k.capsule};
     if (size == 0 || size > 8192) {
         return 0;
     }

@@ -392,6 +392,54 @@ static void put_process(unsigned pid, const char *name, char state, unsigned use
     put(path, text);
 }
 
+PK_TEST(top__busiest_since_the_last_look_then_the_largest) {
+    struct pk_top rows[4];
+    REQUIRE(begin());
+    the_source.ticks_per_s = 100;
+    the_source.page_bytes = 4096;
+    put_process(10, "idle", 'S', 500, 100, 3);
+    put_process(11, "large", 'S', 0, 100, 900);
+    put_process(12, "spin", 'R', 50, 100, 2);
+    put_process(13, "some", 'R', 50, 100, 2);
+    CHECK_EQ_INT(the_port.top(the_port.ctx, rows, 4), 2); /* nothing is known of time */
+    CHECK_STR(rows[0].name, "large");
+    CHECK_EQ_INT(rows[0].cpu_permille, -1);
+    the_us += 2000000;
+    put_process(12, "spin", 'R', 230, 100, 2);
+    put_process(13, "some", 'R', 60, 100, 2);
+    REQUIRE(the_port.top(the_port.ctx, rows, 4) == 4);
+    CHECK_STR(rows[0].name, "spin");
+    CHECK_EQ_INT(rows[0].cpu_permille, 900);
+    CHECK_EQ_INT(rows[0].pid, 12);
+    CHECK_STR(rows[1].name, "some");
+    CHECK_EQ_INT(rows[1].cpu_permille, 50);
+    CHECK_STR(rows[2].name, "large");
+    CHECK_EQ_U64(rows[2].rss_bytes, 900 * 4096);
+    CHECK_STR(rows[3].name, "idle");
+    CHECK_EQ_INT(rows[3].cpu_permille, 0);
+    end();
+}
+
+PK_TEST(top__more_processes_than_one_call_looks_at) {
+    struct pk_top rows[PK_TOP_MAX];
+    uint32_t calls = 1;
+    int count = 0;
+    REQUIRE(begin());
+    the_source.ticks_per_s = 100;
+    the_source.page_bytes = 4096;
+    for (unsigned pid = 100; pid < 200; pid++) {
+        put_process(pid, "crowd", 'S', 0, 100, pid);
+    }
+    while ((count = the_port.top(the_port.ctx, rows, PK_TOP_MAX)) == PK_E_AGAIN) {
+        calls++;
+    }
+    CHECK_EQ_INT(count, PK_TOP_MAX / 2);
+    CHECK(calls >= 4);
+    CHECK_EQ_INT(rows[0].pid, 199);
+    CHECK_EQ_INT(the_port.top(the_port.ctx, rows, PK_TOP_MAX), PK_E_AGAIN); /* closing in between is fine */
+    end();
+}
+
 PK_TEST(tasks__hung_after_a_while_and_zombies) {
     REQUIRE(begin());
     CHECK_EQ_INT(the_port.watch(the_port.ctx, NULL, 0, 60000), PK_OK);
@@ -517,6 +565,7 @@ PK_TEST_MAIN(parse_mount__writable_or_not, parse_mount__over_a_path,
              storage__a_disk_that_went_and_came__is_looked_at_anew,
              counters__more_than_there_is_room_for__are_a_fault, thermal__zones_and_throttling,
              network__errors_drops_and_carrier, oom__differences_wherever_the_line_stands,
-             gpu__what_drivers_tell, tasks__hung_after_a_while_and_zombies,
+             gpu__what_drivers_tell, top__busiest_since_the_last_look_then_the_largest,
+             top__more_processes_than_one_call_looks_at, tasks__hung_after_a_while_and_zombies,
              usage__share_of_a_core_memory_and_restarts,
              this_machine__a_burning_process_a_hung_one_and_a_zombie)

@@ -89,6 +89,25 @@ PK_TEST(record_log__round_trip_and_bad_bytes) {
     CHECK(pk_record_log_pack(&record, bytes, PK_RECORD_LOG_BYTES) > 0);
 }
 
+PK_TEST(record_capsule__round_trip_and_bad_bytes) {
+    struct pk_record_key key;
+    struct pk_str piece;
+    uint32_t number = 0;
+    uint8_t chunk = 0;
+    pk_record_key_capsule(&key, 70000, 3);
+    CHECK_EQ_INT(pk_record_key_capsule_parse(pk_record_key_str(&key), &number, &chunk), PK_OK);
+    CHECK(number == 70000 && chunk == 3);
+    CHECK_EQ_INT(pk_record_key_capsule_parse(pk_str_of("f12345x"), &number, &chunk), PK_E_BAD_MSG);
+    CHECK_EQ_INT(pk_record_key_capsule_parse(pk_str_of("x12345"), &number, &chunk), PK_E_BAD_MSG);
+    const uint32_t n = pk_record_capsule_pack(pk_str_of("line\n"), bytes, 64);
+    CHECK_EQ_INT(n, 7);
+    CHECK_EQ_INT(pk_record_capsule_unpack(value(n), &piece), PK_OK);
+    CHECK(pk_str_eq_c(piece, "line\n"));
+    CHECK_EQ_INT(pk_record_capsule_unpack(value(1), &piece), PK_E_BAD_MSG);
+    bytes[0] = PK_RECORD_META;
+    CHECK_EQ_INT(pk_record_capsule_unpack(value(n), &piece), PK_E_BAD_MSG);
+}
+
 PK_TEST(record_meta__round_trip_and_bad_bytes) {
     struct pk_meta meta = {.boot = 7,
                            .next_incident_number = 43,
@@ -254,6 +273,6 @@ PK_TEST(record_session__round_trip_and_bad_bytes) {
 
 PK_TEST_MAIN(record_keys__byte_order__is_number_order, record_keys__parse__takes_only_its_own_kind,
              record_log__round_trip_and_bad_bytes, record_meta__round_trip_and_bad_bytes,
-             record_schema__newer__is_unsupported, record_outbox__round_trip_and_bad_bytes,
-             record_jti__round_trip_and_bad_bytes, record_rule__round_trip_and_bad_bytes,
-             record_session__round_trip_and_bad_bytes)
+             record_capsule__round_trip_and_bad_bytes, record_schema__newer__is_unsupported,
+             record_outbox__round_trip_and_bad_bytes, record_jti__round_trip_and_bad_bytes,
+             record_rule__round_trip_and_bad_bytes, record_session__round_trip_and_bad_bytes)

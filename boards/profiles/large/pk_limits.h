@@ -44,6 +44,13 @@
 #define PK_LIMIT_STANDING 64u  /* standing orders; 1..256; 270 B each: approvals given in advance */
 #define PK_LIMIT_BUDGETS 1024u /* action x target counters, persisted; 100 B each */
 
+/* -- flight recorder -- */
+#define PK_LIMIT_CAPSULES 16u /* 2..64 capsules, in RAM as in the store; the oldest makes room */
+/* 2048..65536 at most in one, in RAM; resident once it was written to */
+#define PK_LIMIT_CAPSULE_BYTES 16384u
+#define PK_LIMIT_LOG_TAIL_BYTES 8192u /* newest lines of all logs, for the next capsule */
+#define PK_LIMIT_TOP_SLOTS 4096u      /* processes whose use of the processor is measured; 16 B each */
+
 /* -- report, link -- */
 #define PK_LIMIT_OUTBOX_SLOTS 64u     /* entries being sent; PK_STORE_VALUE_BYTES each */
 #define PK_LIMIT_INFLIGHT 64u         /* our unacknowledged QoS 1 publishes; 104 B each */
@@ -52,8 +59,8 @@
 #define PK_LIMIT_MQTT_TX_BYTES 131072u
 #define PK_LIMIT_PAYLOAD_BYTES 8192u /* largest JSON we emit; also the scratch buffer of the codecs */
 #define PK_LIMIT_REPLAY_JTI 1024u    /* unexpired command ids; 44 B each, persisted */
-#define PK_LIMIT_KEYS_PUBLIC 64u     /* command keys; 140 B each, twice */
-#define PK_LIMIT_KEY_CHANGES 32u     /* keys added or revoked by command, 1..200; 145 B each, persisted */
+#define PK_LIMIT_KEYS_PUBLIC 64u     /* command keys; 131 B each, twice */
+#define PK_LIMIT_KEY_CHANGES 32u     /* keys added or revoked by command, 1..200; 132 B each, persisted */
 #define PK_LIMIT_BATCH_BYTES 98304u  /* store operations of one tick */
 
 /* -- measured sources -- */

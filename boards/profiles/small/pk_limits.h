@@ -14,7 +14,7 @@
 #define PK_LIMIT_LEDGER 64u             /* open loss entries; 40 B each */
 
 /* -- detect -- */
-#define PK_LIMIT_RULES 88u /* 16..512; 1 KB each, with state: 67 shipped, the rest are for the operator */
+#define PK_LIMIT_RULES 88u /* 16..512; 1 KB each, with state: 65 shipped, the rest are for the operator */
 #define PK_LIMIT_THRESHOLDS 32u         /* names of [thresholds]; 16..64; 40 B each, twice */
 #define PK_LIMIT_RULE_TEXT_BYTES 32768u /* text of operator rules kept for `rules show` and reload */
 #define PK_LIMIT_KEYS 1536u             /* windows over all rules; 64..102400; 76 B and its times each */
@@ -44,6 +44,13 @@
 #define PK_LIMIT_STANDING 8u  /* standing orders; 1..256; 270 B each: approvals given in advance */
 #define PK_LIMIT_BUDGETS 128u /* action x target counters, persisted; 100 B each */
 
+/* -- flight recorder -- */
+#define PK_LIMIT_CAPSULES 3u /* 2..64 capsules, in RAM as in the store; the oldest makes room */
+/* 2048..65536 at most in one, in RAM; resident once it was written to */
+#define PK_LIMIT_CAPSULE_BYTES 6144u
+#define PK_LIMIT_LOG_TAIL_BYTES 1536u /* newest lines of all logs, for the next capsule */
+#define PK_LIMIT_TOP_SLOTS 256u       /* processes whose use of the processor is measured; 16 B each */
+
 /* -- report, link -- */
 #define PK_LIMIT_OUTBOX_SLOTS 16u     /* entries being sent; PK_STORE_VALUE_BYTES each */
 #define PK_LIMIT_INFLIGHT 16u         /* our unacknowledged QoS 1 publishes; 104 B each */
@@ -52,8 +59,8 @@
 #define PK_LIMIT_MQTT_TX_BYTES 16384u
 #define PK_LIMIT_PAYLOAD_BYTES 8192u /* largest JSON we emit; also the scratch buffer of the codecs */
 #define PK_LIMIT_REPLAY_JTI 128u     /* unexpired command ids; 44 B each, persisted */
-#define PK_LIMIT_KEYS_PUBLIC 16u     /* command keys; 140 B each, twice */
-#define PK_LIMIT_KEY_CHANGES 8u      /* keys added or revoked by command, 1..200; 145 B each, persisted */
+#define PK_LIMIT_KEYS_PUBLIC 16u     /* command keys; 131 B each, twice */
+#define PK_LIMIT_KEY_CHANGES 8u      /* keys added or revoked by command, 1..200; 132 B each, persisted */
 #define PK_LIMIT_BATCH_BYTES 24576u  /* store operations of one tick */
 
 /* -- measured sources -- */
@@ -95,6 +102,6 @@
 #define PK_LIMIT_STORE_QUEUE_BYTES 65536u /* batches waiting for the writer */
 
 /* sizeof(struct agent) may not exceed it: 1152 KB, 200 KB for what detection adds, 64 KB for topology,
-   silences, report cards and stages. Pages nobody writes are not resident. */
-#define PK_AGENT_RAM_MAX (1424u * 1024u)
+   silences, report cards and stages, 24 KB for capsules. Pages nobody writes are not resident. */
+#define PK_AGENT_RAM_MAX (1448u * 1024u)
 #endif
