@@ -17,6 +17,9 @@ foreach(pk_file IN ITEMS picketd.conf actions.conf topology.conf)
 endforeach()
 # What actions.conf hands to psql.
 install(DIRECTORY config/sql DESTINATION etc/picket FILES_MATCHING PATTERN "*.sql")
+# Programs of ours that its rows run.
+install(DIRECTORY config/hooks DESTINATION etc/picket
+    FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 # The shipped rules are in the program; their text is here to be read and copied from.
 if(EXISTS ${CMAKE_SOURCE_DIR}/config/rules)
     install(DIRECTORY config/rules DESTINATION usr/share/picket FILES_MATCHING PATTERN "*.rules" PATTERN "README.md")

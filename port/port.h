@@ -176,7 +176,7 @@ struct pk_exec_result {
     uint32_t duration_ms;
     uint64_t output_bytes; /* all it wrote; only the last PK_EXEC_OUTPUT_BYTES are kept */
 };
-enum { PK_EXEC_SLOTS = 6, PK_EXEC_OUTPUT_BYTES = 4096 };
+enum { PK_EXEC_SLOTS = 7, PK_EXEC_OUTPUT_BYTES = 4096 };
 struct pk_port_exec {
     void *ctx;
     /* Slot index >= 0; PK_E_BUSY (all slots taken); PK_E_NOT_FOUND / PK_E_DENIED / PK_E_IO when it cannot be

@@ -217,6 +217,7 @@ int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
     if (a->start.is_store_moved_aside) {
         pk_agent_report_store(a, "store_moved_aside", 1.0);
     }
+    pk_agent_keys_tell(a);
     pk_agent_expect_heartbeats(a);
     announce_start(a);
     pk_agent_tell_stop(a);

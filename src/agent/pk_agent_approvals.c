@@ -290,7 +290,9 @@ static int refuse_answer(struct pk_agent *a, int err, const struct pk_run *r) {
     if (err == PK_E_EXPIRED) {
         pk_buf_puts(&b, "too late: it ran out and counts as rejected");
     } else if (err == PK_E_CONFLICT && r->state == PK_RUN_AWAITING_APPROVAL) {
-        pk_buf_puts(&b, "one of two approvals is this person's already: another one has to give the other");
+        pk_buf_puts(&b, "one of two approvals is this person's already, or may be");
+        pk_buf_puts(&b,
+                    " (a key file says with uid = N whose user it is): another one has to give the other");
     } else if (err == PK_E_CONFLICT) {
         pk_buf_puts(&b, "decided already: ");
         pk_buf_puts(&b, pk_run_state_word(r->state));

@@ -211,7 +211,7 @@ static void on_finding(struct pk_agent *a, const struct pk_finding *f) {
         return;
     }
     if ((kinds & PK_INC_CHANGED_CREATED) != 0 && f->event_number_count > 0 &&
-        pk_str_eq_c(s.type, "unexpected_restart")) {
+        (pk_str_eq_c(s.type, "unexpected_restart") || pk_str_eq_c(s.type, "self"))) {
         pk_agent_put_story(a, (uint32_t)number, f->event_numbers[f->event_number_count - 1u]);
     }
     if ((kinds & PK_INC_CHANGED_CREATED) != 0) {

@@ -112,6 +112,14 @@ static void check_actions(const struct pk_agent *a, struct pk_json_writer *w) {
     }
 }
 
+static void check_keys(const struct pk_agent *a, struct pk_json_writer *w) {
+    if (pk_key_changes_is_distrusted(&a->key_changes)) {
+        finding(
+            w, "command keys", "error", "a stored revocation cannot be read: no signed command is obeyed",
+            "as root: picketctl keys revoke KID, of the key that was revoked, or of any that is not used");
+    }
+}
+
 int pk_agent_doctor(struct pk_agent *a, struct pk_json_writer *w) {
     pk_jw_object(w, "result");
     pk_jw_array(w, "findings");
@@ -121,6 +129,7 @@ int pk_agent_doctor(struct pk_agent *a, struct pk_json_writer *w) {
     check_seal(a, w);
     check_rules(a, w);
     check_actions(a, w);
+    check_keys(a, w);
     pk_jw_array_end(w);
     pk_jw_object_end(w);
     return PK_OK;

@@ -21,9 +21,25 @@ int pk_agent_keys_restore(struct pk_agent *a, struct pk_str key, struct pk_str v
     const int err = pk_key_changes_restore(&a->key_changes, (uint8_t)key.p[1], value);
     if (err < 0) {
         /* It may have been a revocation. */
-        pk_agent_log(a, PK_LOG_ERROR, "a stored change of the command keys cannot be read");
+        pk_agent_log(a, PK_LOG_ERROR,
+                     "a stored change of the command keys cannot be read: no key is obeyed until `picketctl "
+                     "keys revoke KID` on the gateway says which is not to be");
     }
     return err;
+}
+
+void pk_agent_keys_tell(struct pk_agent *a) {
+    struct pk_event_in *in = &a->event_in;
+    if (!pk_key_changes_is_distrusted(&a->key_changes) ||
+        pk_event_sample("self_damaged", "command_keys", 1.0, PK_OK, in) < 0) {
+        return;
+    }
+    in->severity = PK_SEV_CRITICAL;
+    in->message_bytes = (uint16_t)pk_str_copy_cut(
+        pk_str_of("A stored revocation of a command key cannot be read: no signed command is obeyed until "
+                  "root on the gateway says picketctl keys revoke KID"),
+        in->message, sizeof in->message);
+    pk_agent_offer(a);
 }
 
 void pk_agent_keys_apply(struct pk_agent *a, struct pk_keys *keys) {
@@ -118,15 +134,18 @@ static int revoke_key(struct pk_agent *a, const struct pk_request *q, struct pk_
     if (index >= 0) {
         (void)pk_str_copy_cut(pk_str_of(a->keys[a->keys_index].items[index].owner), owner, sizeof owner);
     }
-    const int slot =
-        pk_key_changes_revoke(&a->key_changes, &a->keys[a->keys_index], pk_str_of(kid), q->is_remote);
+    const struct pk_key_right right = {
+        .is_remote = q->is_remote, .people_count = q->signer_count, .person = pk_str_of(q->people[0])};
+    const int slot = pk_key_changes_revoke(&a->key_changes, &a->keys[a->keys_index], pk_str_of(kid), &right);
     if (slot < 0) {
         return pk_agent_fail(
             a, slot,
             slot == PK_E_UNKNOWN_KEY ? "there is no such key here"
             : slot == PK_E_CONFLICT
                 ? "it is the last key of an admin: add another one first, or revoke it on the gateway"
-                : "no room for a further change (PK_LIMIT_KEY_CHANGES)");
+            : slot == PK_E_DENIED ? "it is the key of another admin: that needs the signatures of two admins"
+                                  : "no room for a further change (PK_LIMIT_KEY_CHANGES); the last two "
+                                    "places need two signatures");
     }
     note(a, kid, "");
     pk_agent_log1(a, PK_LOG_WARNING, "a command key was revoked", pk_str_of(kid));
@@ -155,6 +174,7 @@ int pk_agent_keys_list(const struct pk_agent *a, struct pk_json_writer *w) {
         pk_jw_object_end(w);
     }
     pk_jw_array_end(w);
+    pk_jw_bool(w, "distrusted", keys->is_distrusted);
     pk_jw_array(w, "revoked");
     for (uint32_t i = 0; i < PK_LIMIT_KEY_CHANGES; i++) {
         if (a->key_changes.items[i].is_revoked) {

@@ -245,7 +245,9 @@ static void take_request(struct pk_agent *a, uint32_t index, struct pk_str line)
     pk_buf_init(&who, a->request.who, sizeof a->request.who);
     pk_buf_puts(&who, "uid:");
     pk_buf_put_u64(&who, c->uid);
-    (void)pk_str_copy_cut(pk_buf_str(&who), a->request.people[0], sizeof a->request.people[0]);
+    const char *person = pk_keys_person(&a->keys[a->keys_index], c->uid);
+    (void)pk_str_copy_cut(person != NULL ? pk_str_of(person) : pk_buf_str(&who), a->request.people[0],
+                          sizeof a->request.people[0]);
     a->request.people[1][0] = '\0';
     if (err < 0) {
         refuse(a, index, request.id, err, a->why);

@@ -224,11 +224,35 @@ static void forget(struct pk_agent *a, const struct pk_run *run) {
     }
 }
 
+/* Nobody else would know that a change is left which was to be taken back: it is an incident of its own, and
+ * stands on the timeline of the one it was done for. */
+static void tell_undo_failed(struct pk_agent *a, const struct pk_run *run) {
+    char text[PK_TIMELINE_TEXT_BYTES];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, "UNDO FAILED: what ");
+    pk_buf_puts(&b, run->action);
+    pk_buf_puts(&b, " changed is left as it is. Mend it by hand, or: picketctl undo ");
+    pk_buf_put_u64(&b, run->id);
+    pk_incidents_remark(&a->incidents, run->incident, PK_TL_ACTION, PK_TL_BY_AGENT, pk_buf_str(&b), &a->now);
+    pk_agent_log1(a, PK_LOG_ERROR, "an undo failed, the change is left", pk_str_of(run->action));
+    struct pk_event_in *in = &a->event_in;
+    if (pk_event_sample("undo_failed", run->target[0] != '\0' ? run->target : run->action, 1.0, PK_OK, in) >=
+        0) {
+        in->severity = PK_SEV_CRITICAL;
+        in->message_bytes = (uint16_t)pk_str_copy_cut(pk_buf_str(&b), in->message, sizeof in->message);
+        pk_agent_offer(a);
+    }
+}
+
 static void notify(struct pk_agent *a, const struct pk_run *run) {
     struct pk_incident_action action;
     pk_run_to_action(run, &action);
     if (pk_incidents_set_action(&a->incidents, run->incident, &action, !run->is_read_only, &a->now) < 0) {
         a->counters.runs_orphaned++; /* its incident left the table meanwhile */
+    }
+    if (run->undo == PK_RUN_UNDO_FAILED && pk_run_state_is_final(run->state)) {
+        tell_undo_failed(a, run);
     }
 }
 

@@ -124,9 +124,12 @@ static int find_keys(struct pk_command_gate *g) {
     bool is_issuer_known = false;
     for (uint32_t i = 0; i < g->jws.signature_count; i++) {
         const char *kid = g->jws.signatures[i].kid;
-        const int index = pk_keys_find(keys, pk_str_of(kid));
+        const int index = pk_keys_find_obeyed(keys, pk_str_of(kid));
         if (index < 0) {
-            return refuse(g, PK_E_UNKNOWN_KEY, "no such key here", kid);
+            return refuse(g, PK_E_UNKNOWN_KEY,
+                          keys->is_distrusted ? "no key is obeyed: a stored revocation cannot be read"
+                                              : "no such key here",
+                          kid);
         }
         g->signers[i] = keys->items[index];
         const struct pk_key *key = key_of(g, i);
@@ -384,7 +387,7 @@ static int judge(struct pk_command_gate *g) {
 
 /* The keys may have been read anew since the command was taken. */
 static bool is_key_unchanged(const struct pk_keys *keys, const struct pk_key *key) {
-    const int index = pk_keys_find(keys, pk_str_of(key->kid));
+    const int index = pk_keys_find_obeyed(keys, pk_str_of(key->kid));
     if (index < 0) {
         return false;
     }

@@ -15,6 +15,7 @@ struct section {
 
 void pk_keys_init(struct pk_keys *keys) {
     keys->count = 0;
+    keys->is_distrusted = false;
 }
 
 bool pk_keys_is_name(struct pk_str name) {
@@ -40,6 +41,12 @@ static int close_section(struct pk_keys *keys, const struct section *s, const ch
     struct pk_key *key = &keys->items[keys->count];
     if (key->owner[0] == '\0') {
         memcpy(key->owner, key->kid, sizeof key->owner);
+    }
+    const char *other = key->has_uid ? pk_keys_person(keys, key->uid) : NULL;
+    if (other != NULL && strcmp(other, key->owner) != 0) {
+        pk_diag_set1(diag, file, s->line, s->column, "its uid is that of owner '{}' already",
+                     pk_str_of(other));
+        return PK_E_CONFIG;
     }
     keys->count++;
     return PK_OK;
@@ -109,7 +116,17 @@ static int read_pair(struct pk_keys *keys, struct section *s, const struct pk_in
         (void)pk_str_copy_cut(item->value, key->owner, sizeof key->owner);
         return PK_OK;
     }
-    pk_diag_set1(diag, file, item->line, item->column, "unknown key '{}': role, public or owner", item->key);
+    if (pk_str_eq_c(item->key, "uid")) {
+        uint64_t uid = 0;
+        if (pk_parse_u64(item->value, &uid) != PK_OK || uid >= UINT32_MAX) {
+            return fail(diag, file, line, column, "uid is the number of a user");
+        }
+        key->has_uid = true;
+        key->uid = (uint32_t)uid;
+        return PK_OK;
+    }
+    pk_diag_set1(diag, file, item->line, item->column, "unknown key '{}': role, public, owner or uid",
+                 item->key);
     return PK_E_CONFIG;
 }
 
@@ -193,6 +210,19 @@ int pk_keys_find(const struct pk_keys *keys, struct pk_str kid) {
     return PK_E_UNKNOWN_KEY;
 }
 
+int pk_keys_find_obeyed(const struct pk_keys *keys, struct pk_str kid) {
+    return keys->is_distrusted ? PK_E_UNKNOWN_KEY : pk_keys_find(keys, kid);
+}
+
+const char *pk_keys_person(const struct pk_keys *keys, uint32_t uid) {
+    for (uint32_t i = 0; i < keys->count; i++) {
+        if (keys->items[i].has_uid && keys->items[i].uid == uid) {
+            return keys->items[i].owner;
+        }
+    }
+    return NULL;
+}
+
 void pk_keys_write(struct pk_buf *out, const struct pk_key *key) {
     PK_ASSERT(key->role < PK_ROLE_COUNT);
     pk_buf_puts(out, "[key ");
@@ -204,6 +234,10 @@ void pk_keys_write(struct pk_buf *out, const struct pk_key *key) {
     if (key->owner[0] != '\0' && strcmp(key->owner, key->kid) != 0) {
         pk_buf_puts(out, "\nowner  = ");
         pk_buf_puts(out, key->owner);
+    }
+    if (key->has_uid) {
+        pk_buf_puts(out, "\nuid    = ");
+        pk_buf_put_u64(out, key->uid);
     }
     pk_buf_putc(out, '\n');
 }

@@ -8,6 +8,8 @@
  *     public = MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4...     # base64url of X || Y, 64 bytes
  *     owner  = alice        # optional; two signatures of one owner are one signature. Default: the key's
  * name
+ *     uid    = 1000         # optional; on this gateway the owner is that user: what he says with the key and
+ * on the local socket is said by one person
  *
  * The section name is the kid. Read whole or not at all. */
 #include "base/pk_ini.h"
@@ -20,11 +22,14 @@ struct pk_key {
     char kid[PK_JWS_KID_BYTES];
     char owner[PK_JWS_KID_BYTES];
     uint8_t role; /* enum pk_role */
+    bool has_uid;
+    uint32_t uid; /* of the owner on this gateway */
     uint8_t public_key[PK_ES256_PUBLIC_BYTES];
 };
 struct pk_keys {
     struct pk_key items[PK_LIMIT_KEYS_PUBLIC];
     uint32_t count;
+    bool is_distrusted; /* some of them may have been revoked: none is obeyed (pk_key_changes.h) */
 };
 
 void pk_keys_init(struct pk_keys *keys);
@@ -39,6 +44,10 @@ PK_MUST_USE int pk_keys_load(struct pk_keys *keys, const struct pk_port_files *f
                              void *scratch, uint32_t scratch_bytes, struct pk_diag *diag);
 /* Index or PK_E_UNKNOWN_KEY. */
 PK_MUST_USE int pk_keys_find(const struct pk_keys *keys, struct pk_str kid);
+/* The same for a signature: PK_E_UNKNOWN_KEY also for all of them while they are distrusted. */
+PK_MUST_USE int pk_keys_find_obeyed(const struct pk_keys *keys, struct pk_str kid);
+/* Who a user of this gateway is: the owner of a key with his uid. NULL: no key says so. */
+const char *pk_keys_person(const struct pk_keys *keys, uint32_t uid);
 /* Form of a kid and of an owner. */
 bool pk_keys_is_name(struct pk_str name);
 /* The section text of one public key (picketctl keygen). */

@@ -21,6 +21,9 @@ enum pk_action_phase {
 };
 
 enum {
+    PK_UNDO_TRIES = 3,       /* of an undo that fails: what made it fail may pass */
+    PK_UNDO_PAUSE_MS = 3000, /* before the second try; doubles */
+    PK_UNDO_PAUSES_MS = PK_UNDO_PAUSE_MS * ((1 << (PK_UNDO_TRIES - 1)) - 1), /* all of them */
     PK_ACTION_NAME_BYTES = 33,
     PK_ACTION_TARGET_BYTES = 64, /* [A-Za-z0-9_.:@-]{1,63}, never starting with '-', and the terminator: fits
                                     PK_IPC_TARGET_BYTES */

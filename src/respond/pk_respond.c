@@ -325,6 +325,12 @@ static int check_answer(struct pk_respond *r, struct pk_run *run, struct pk_str 
                : PK_OK;
 }
 
+/* Two people, for sure? A user of the gateway whose person nobody named may be he who signed with a key. */
+static bool are_two(struct pk_str who, const char *first) {
+    const bool is_uid = pk_str_starts(who, "uid:");
+    return !pk_str_eq_c(who, first) && is_uid == pk_str_starts(pk_str_of(first), "uid:");
+}
+
 int pk_respond_decide(struct pk_respond *r, uint32_t id, bool is_approved, struct pk_str who,
                       enum pk_role role, const struct pk_stamp *now) {
     struct pk_run *run = pk_respond_run_find(r, id);
@@ -337,7 +343,7 @@ int pk_respond_decide(struct pk_respond *r, uint32_t id, bool is_approved, struc
         pk_respond_run_end(r, run, PK_RUN_REJECTED, who, now);
         return PK_OK;
     }
-    if (run->approvals_have > 0 && pk_str_eq_c(who, run->approved_by[0])) {
+    if (run->approvals_have > 0 && !are_two(who, run->approved_by[0])) {
         return PK_E_CONFLICT;
     }
     approve(run, who, now);
@@ -484,11 +490,19 @@ static void refuse_verify(struct pk_respond *r, struct pk_run *run, int error, c
     pk_respond_run_disproved(r, run, "the supervisor refused the verification", now);
 }
 
+/* How long until an undo that could not start asks again: it is never dropped for a moment of bustle. */
+static uint64_t undo_pause_ms(const struct pk_run *run) {
+    enum { PAUSE_MAX_MS = 60000, DOUBLINGS = 6 };
+    const uint64_t ms = (uint64_t)RETRY_MS << (run->retry_count < DOUBLINGS ? run->retry_count : DOUBLINGS);
+    return ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS;
+}
+
 static void refuse_undo(struct pk_respond *r, struct pk_run *run, int error, const struct pk_stamp *now) {
-    if (is_passing(error) && run->retry_count < RETRY_MAX) {
-        run->retry_count++;
+    /* In conflict: the one an agent before us asked for still runs under this number. */
+    if ((is_passing(error) || error == PK_E_CONFLICT) && run->retry_count < RETRY_MAX) {
         run->step = PK_RUN_AT_UNDO;
-        run->not_before_ms = now->mono_ms + RETRY_MS;
+        run->not_before_ms = now->mono_ms + undo_pause_ms(run);
+        run->retry_count++;
         return;
     }
     run->undo = PK_RUN_UNDO_FAILED;
@@ -513,9 +527,10 @@ void pk_respond_on_refused(struct pk_respond *r, uint32_t id, int error, uint32_
      * much longer. */
     if ((is_passing(error) || error == PK_E_COOLDOWN) && run->retry_count < RETRY_MAX &&
         !run->is_stop_wanted) {
+        const uint64_t pause_ms = run->undo_of != 0 ? undo_pause_ms(run) : RETRY_MS;
         run->retry_count++;
         run->step = PK_RUN_AT_START;
-        run->not_before_ms = now->mono_ms + (retry_after_ms > RETRY_MS ? retry_after_ms : RETRY_MS);
+        run->not_before_ms = now->mono_ms + (retry_after_ms > pause_ms ? retry_after_ms : pause_ms);
         return;
     }
     pk_respond_run_end(r, run, PK_RUN_REFUSED, why.n > 0 ? why : pk_str_of(pk_err_text(error)), now);

@@ -66,8 +66,8 @@ PK_MUST_USE int64_t pk_respond_undo(struct pk_respond *r, uint32_t run, struct p
                                     const struct pk_stamp *now);
 
 /* -- approvals and interrupts -- */
-/* PK_OK; PK_E_NOT_FOUND; PK_E_EXPIRED (late); PK_E_CONFLICT (decided already, or the same person twice);
- * PK_E_DENIED (his role does not reach). */
+/* PK_OK; PK_E_NOT_FOUND; PK_E_EXPIRED (late); PK_E_CONFLICT (decided already, or the same person twice, which
+ * "uid:..." and any other name may be); PK_E_DENIED (his role does not reach). */
 PK_MUST_USE int pk_respond_decide(struct pk_respond *r, uint32_t run, bool is_approved, struct pk_str who,
                                   enum pk_role role, const struct pk_stamp *now);
 /* Hands the say on: from now on `to` answers, or an admin; his role must reach as anybody's. The time to

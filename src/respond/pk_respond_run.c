@@ -345,8 +345,9 @@ void pk_respond_run_promote(struct pk_respond *r, struct pk_run *run, const stru
         pk_respond_run_end(r, run, PK_RUN_INTERRUPTED, pk_str_of("the incident is over"), now);
         return;
     }
-    if (!passes_decision(r, run, now) || pk_respond_running_count(r) >= PK_RESPOND_CONCURRENT ||
-        !passes_budget(r, run, now)) {
+    const uint32_t room =
+        run->undo_of != 0 ? PK_RESPOND_CONCURRENT + PK_RESPOND_UNDOS : PK_RESPOND_CONCURRENT;
+    if (!passes_decision(r, run, now) || pk_respond_running_count(r) >= room || !passes_budget(r, run, now)) {
         return;
     }
     run->is_intent = true;
@@ -443,7 +444,8 @@ static uint64_t answer_window_ms(const struct pk_respond *r, const struct pk_run
         const struct pk_action *row = &r->actions->rows[run->action_index];
         ms += (uint64_t)row->timeout_ms * PK_ACTION_STEPS;
         ms += (uint64_t)(row->timeout_ms + STOP_GRACE_MS) *
-              ((uint32_t)row->step_count[PK_PHASE_SNAPSHOT] + row->step_count[PK_PHASE_UNDO]);
+              (row->step_count[PK_PHASE_SNAPSHOT] + PK_UNDO_TRIES * (uint32_t)row->step_count[PK_PHASE_UNDO]);
+        ms += row->step_count[PK_PHASE_UNDO] > 0 ? PK_UNDO_PAUSES_MS : 0;
     }
     return ms;
 }

@@ -12,6 +12,7 @@
 
 enum {
     PK_RESPOND_CONCURRENT = 3,
+    PK_RESPOND_UNDOS = 1, /* beside them: three that run long are not in the way of an undo */
     PK_RESPOND_PLAN_ACTIONS = 6,
     PK_RESPOND_FORGOTTEN = 8,
     PK_RESPOND_DELEGATIONS = 3 /* each gives the time to answer anew */

@@ -62,13 +62,15 @@ static void decide(const struct pk_super_policy *p, const struct pk_ipc_run *run
     }
 }
 
+enum { FREE_UNDOS = 2 };
+
 static void remember(struct pk_super_policy *p, uint32_t run_id, const struct pk_ipc_run *run) {
     struct pk_super_verifiable *v = &p->verifiable[p->verifiable_next % PK_SUPER_VERIFY_RUNS];
     p->verifiable_next++;
     v->run_id = run_id;
     v->action_index = run->action_index;
     v->left_count = p->actions->rows[run->action_index].verify_within_ms / 1000u + PK_SUPER_VERIFIES_SPARE;
-    v->may_undo = p->is_auto_rollback;
+    v->undo_left = p->is_auto_rollback ? FREE_UNDOS : 0;
     memcpy(v->target, run->target, sizeof v->target);
 }
 
@@ -101,7 +103,7 @@ static void take_verify(struct pk_super_policy *p, uint32_t run_id, const struct
     }
 }
 
-/* The undo of an act that was just let through and did not help costs nothing, once. Any other is somebody's
+/* The undo of an act that was just let through and did not help costs nothing. Any other is somebody's
  * wish: it needs what the action needs, and is counted apart from it, for its cooldown would be in the way.
  */
 static void take_undo(struct pk_super_policy *p, uint32_t run_id, const struct pk_ipc_run *run,
@@ -114,8 +116,8 @@ static void take_undo(struct pk_super_policy *p, uint32_t run_id, const struct p
         answer(out, PK_E_POLICY, "nothing runs in this mode");
         return;
     }
-    if (v != NULL && v->may_undo) {
-        v->may_undo = false;
+    if (v != NULL && v->undo_left > 0) {
+        v->undo_left--;
         answer(out, PK_OK, "it did not help");
         return;
     }
@@ -158,7 +160,8 @@ void pk_super_policy_take(struct pk_super_policy *p, uint32_t run_id, const stru
     if (run->phase == PK_PHASE_ACT) {
         decide(p, run, is_critical_target, out);
     }
-    if (out->error == PK_OK && running_count >= PK_SUPER_CONCURRENT) {
+    const uint32_t room = run->phase == PK_PHASE_UNDO ? PK_SUPER_RUNS : PK_SUPER_CONCURRENT;
+    if (out->error == PK_OK && running_count >= room) {
         answer(out, PK_E_BUSY, "as many runs as may be at a time");
         out->wait_ms = 1000;
     }

@@ -10,6 +10,7 @@
 
 enum {
     PK_SUPER_CONCURRENT = 3,  /* runs at a time (DESIGN 10) */
+    PK_SUPER_RUNS = 4,        /* one more, for an undo: it does not wait for three that run long */
     PK_SUPER_VERIFY_RUNS = 8, /* acts whose verification is still allowed */
     /* A verification changes nothing, but it is a process: one each second of verify_within, and these. */
     PK_SUPER_VERIFIES_SPARE = 4
@@ -19,7 +20,9 @@ struct pk_super_verifiable {
     uint32_t run_id; /* 0 = free */
     uint16_t action_index;
     uint32_t left_count;
-    bool may_undo; /* the agent may say once, without asking anybody, that it did not help */
+    /* The agent may say, without asking anybody, that it did not help; once more, should it have died while
+     * it was undone. */
+    uint8_t undo_left;
     char target[PK_IPC_TARGET_BYTES];
 };
 

@@ -4,7 +4,7 @@
 #include "base/pk_assert.h"
 #include "roles/pk_supervisor.h"
 
-_Static_assert((int)PK_PROGRAMS_AT_ONCE + (int)PK_SUPER_CONCURRENT <= (int)PK_EXEC_SLOTS,
+_Static_assert((int)PK_PROGRAMS_AT_ONCE + (int)PK_SUPER_RUNS <= (int)PK_EXEC_SLOTS,
                "programs of probes keep out of the slots that actions need");
 _Static_assert((int)PK_PROBE_ICMP == 4, "port/linux/super_children.c gives probes of that kind a raw socket");
 

@@ -5,14 +5,36 @@
 
 uint32_t pk_super_runs_active(const struct pk_supervisor *s) {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < PK_SUPER_CONCURRENT; i++) {
+    for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
         n += s->runs[i].is_running ? 1u : 0u;
     }
     return n;
 }
 
+/* Its undo failed and is tried again. */
+static bool waits(const struct pk_super_run *run) {
+    return run->id != 0 && run->undo_again_ms != 0 && !run->is_running && !run->is_done;
+}
+
+uint32_t pk_super_runs_open(const struct pk_supervisor *s) {
+    uint32_t n = pk_super_runs_active(s);
+    for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
+        n += waits(&s->runs[i]) ? 1u : 0u;
+    }
+    return n;
+}
+
+/* Rows that are taken, be it by a run whose end is not told yet. */
+static uint32_t rows_taken(const struct pk_supervisor *s) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
+        n += s->runs[i].id != 0 ? 1u : 0u;
+    }
+    return n;
+}
+
 static struct pk_super_run *find(struct pk_supervisor *s, uint32_t id) {
-    for (uint32_t i = 0; i < PK_SUPER_CONCURRENT; i++) {
+    for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
         if (s->runs[i].id == id) {
             return &s->runs[i];
         }
@@ -56,7 +78,7 @@ int pk_super_run_undo(struct pk_supervisor *s, uint32_t id, const char *action, 
     struct pk_super_run *run = find(s, 0);
     bool is_critical = false;
     const int index = pk_actions_find(s->policy.actions, pk_str_of(action));
-    if (find(s, id) != NULL || run == NULL || pk_super_runs_active(s) >= PK_SUPER_CONCURRENT) {
+    if (find(s, id) != NULL || run == NULL) {
         return PK_E_BUSY;
     }
     if (index < 0 || s->policy.actions->rows[index].step_count[PK_PHASE_UNDO] == 0 ||
@@ -86,7 +108,9 @@ void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ip
         pk_super_refuse(s, id, id == 0 ? PK_E_BAD_MSG : PK_E_CONFLICT, 0, "the run number is in use");
         return;
     }
-    if (run == NULL) {
+    /* The last row is for taking something back: three programs that run long must not be in its way. */
+    const bool is_undo = request->phase == PK_IPC_PHASE_UNDO;
+    if (run == NULL || (!is_undo && rows_taken(s) >= PK_SUPER_CONCURRENT)) {
         pk_super_refuse(s, id, PK_E_BUSY, 1000, "as many runs as may be at a time");
         return;
     }
@@ -100,7 +124,7 @@ void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ip
     }
     const struct pk_stamp now = pk_super_stamp(s);
     struct pk_super_verdict verdict;
-    pk_super_policy_take(&s->policy, id, request, pk_super_runs_active(s), &now, &verdict);
+    pk_super_policy_take(&s->policy, id, request, pk_super_runs_open(s), &now, &verdict);
     const bool is_armed = verdict.error == PK_OK && is_armed_row(s, request);
     if (is_armed) {
         pk_super_armed_add(s, id, &s->policy.actions->rows[request->action_index], request->target, &now);
@@ -187,8 +211,7 @@ static int32_t go_on(struct pk_supervisor *s, struct pk_super_run *run, uint8_t 
 
 /* What follows a program of the run that ended well. True: something does. */
 static bool has_begun_next(struct pk_supervisor *s, struct pk_super_run *run) {
-    const bool is_undo = run->phase == PK_IPC_PHASE_UNDO; /* it is not stopped half way */
-    if (run->is_stopped && !is_undo) {
+    if (run->is_stopped) {
         return false;
     }
     if (has_next_step(s, run)) {
@@ -203,6 +226,33 @@ static bool is_undoing_by_itself(const struct pk_super_run *run) {
     return run->asked == PK_IPC_PHASE_ACT && run->phase == PK_IPC_PHASE_UNDO;
 }
 
+/* How the undo stands. That of an ACT is told beside what went wrong before it. */
+static void note_undo(struct pk_super_run *run, int32_t code, bool is_timed_out) {
+    if (is_undoing_by_itself(run)) {
+        run->done.undo = code == 0 ? PK_IPC_UNDO_DONE : PK_IPC_UNDO_FAILED;
+        run->done.undo_exit = (uint8_t)code;
+        return;
+    }
+    run->done.exit_code = code;
+    run->done.is_timed_out = is_timed_out ? 1 : 0;
+    run->done.step = run->step;
+    run->done.phase = run->phase;
+}
+
+/* It failed: what made it fail may pass, so it is tried from its first line again, a few times. True: it will
+ * be, or runs. */
+static bool has_undo_again(struct pk_supervisor *s, struct pk_super_run *run, int32_t code) {
+    run->undo_try_count++;
+    if (code == 0 || run->undo_try_count >= PK_UNDO_TRIES) {
+        run->undo_again_ms = 0;
+        return false;
+    }
+    run->undo_again_ms =
+        s->port->mono_ms(s->port->ctx) + ((uint64_t)PK_UNDO_PAUSE_MS << (run->undo_try_count - 1u));
+    pk_super_log(s, PK_LOG_WARNING, "an undo failed and is tried again: run ", run->id);
+    return true;
+}
+
 /* An action that did not end well, or was stopped, is undone here and at once: the agent may be gone. */
 static bool has_begun_undo(struct pk_supervisor *s, struct pk_super_run *run) {
     const bool is_well = run->done.exit_code == 0 && run->done.is_timed_out == 0 && !run->is_stopped;
@@ -211,14 +261,14 @@ static bool has_begun_undo(struct pk_supervisor *s, struct pk_super_run *run) {
         return false;
     }
     const int32_t code = go_on(s, run, PK_IPC_PHASE_UNDO, 0);
+    note_undo(run, code, false);
     run->done.undo = PK_IPC_UNDO_FAILED; /* until it ended well */
-    run->done.undo_exit = (uint8_t)code;
-    return run->is_running;
+    return run->is_running || has_undo_again(s, run, code);
 }
 
-/* One program of the automatic undo ended. True: the next one runs. */
-static bool has_begun_next_undo(struct pk_supervisor *s, struct pk_super_run *run,
-                                const struct pk_exec_result *result) {
+/* One program of an undo ended. True: the next one runs, or it is tried again. */
+static bool has_more_undo(struct pk_supervisor *s, struct pk_super_run *run,
+                          const struct pk_exec_result *result) {
     int32_t code = result->is_timed_out ? 124 : result->exit_code; /* as timeout(1) says it */
     if (code == 0 && has_next_step(s, run)) {
         code = go_on(s, run, run->phase, (uint16_t)(run->step + 1u));
@@ -226,17 +276,16 @@ static bool has_begun_next_undo(struct pk_supervisor *s, struct pk_super_run *ru
             return true;
         }
     }
-    run->done.undo = code == 0 ? PK_IPC_UNDO_DONE : PK_IPC_UNDO_FAILED;
-    run->done.undo_exit = (uint8_t)code;
-    return false;
+    note_undo(run, code, result->is_timed_out);
+    return has_undo_again(s, run, code);
 }
 
-/* True: another program of the run was started. */
+/* True: another program of the run was started, or will be. */
 static bool has_more(struct pk_supervisor *s, struct pk_super_run *run, const struct pk_exec_result *result) {
     run->is_running = false;
     run->done.output_bytes += result->output_bytes;
-    if (is_undoing_by_itself(run)) {
-        return has_begun_next_undo(s, run, result);
+    if (run->phase == PK_IPC_PHASE_UNDO) {
+        return has_more_undo(s, run, result);
     }
     run->done.exit_code = result->exit_code;
     run->done.is_timed_out = result->is_timed_out ? 1 : 0;
@@ -261,11 +310,8 @@ static void tell_armed(struct pk_supervisor *s, const struct pk_super_run *run) 
     }
 }
 
-static void finish(struct pk_supervisor *s, struct pk_super_run *run, const struct pk_exec_result *result) {
+static void finish(struct pk_supervisor *s, struct pk_super_run *run) {
     const uint64_t now_ms = s->port->mono_ms(s->port->ctx);
-    if (has_more(s, run, result)) {
-        return;
-    }
     run->is_done = true;
     tell_armed(s, run);
     run->done.duration_ms = (uint32_t)(now_ms - run->started_ms);
@@ -282,15 +328,43 @@ void pk_super_runs_collect(struct pk_supervisor *s) {
         if (pk_super_probe_program_ended(s, &result)) {
             continue;
         }
-        for (uint32_t i = 0; i < PK_SUPER_CONCURRENT; i++) {
+        for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
             struct pk_super_run *run = &s->runs[i];
             if (run->is_running && run->slot == result.slot) {
                 keep_output(s, run);
-                finish(s, run, &result);
+                if (!has_more(s, run, &result)) {
+                    finish(s, run);
+                }
                 break;
             }
         }
     }
+}
+
+void pk_super_runs_check_time(struct pk_supervisor *s, uint64_t now_ms) {
+    for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
+        struct pk_super_run *run = &s->runs[i];
+        if (!waits(run) || now_ms < run->undo_again_ms) {
+            continue;
+        }
+        const int32_t code = go_on(s, run, PK_IPC_PHASE_UNDO, 0);
+        if (code != 0) {
+            note_undo(run, code, false);
+            if (!has_undo_again(s, run, code)) {
+                finish(s, run);
+            }
+        }
+    }
+}
+
+uint64_t pk_super_runs_until_ms(const struct pk_supervisor *s) {
+    uint64_t until_ms = UINT64_MAX;
+    for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
+        if (waits(&s->runs[i]) && s->runs[i].undo_again_ms < until_ms) {
+            until_ms = s->runs[i].undo_again_ms;
+        }
+    }
+    return until_ms;
 }
 
 /* True when the frame is on its way. */
@@ -332,7 +406,7 @@ static void send_run(struct pk_supervisor *s, struct pk_super_run *run) {
 }
 
 void pk_super_runs_send(struct pk_supervisor *s) {
-    for (uint32_t i = 0; i < PK_SUPER_CONCURRENT; i++) {
+    for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
         if (s->runs[i].id != 0 && !s->runs[i].is_orphan) {
             send_run(s, &s->runs[i]);
         }
@@ -340,7 +414,7 @@ void pk_super_runs_send(struct pk_supervisor *s) {
 }
 
 bool pk_super_runs_want_room(const struct pk_supervisor *s) {
-    for (uint32_t i = 0; i < PK_SUPER_CONCURRENT; i++) {
+    for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
         const struct pk_super_run *run = &s->runs[i];
         if (run->id != 0 && !run->is_orphan && (!run->is_started_sent || run->is_done)) {
             return true;
@@ -350,7 +424,7 @@ bool pk_super_runs_want_room(const struct pk_supervisor *s) {
 }
 
 void pk_super_runs_orphan(struct pk_supervisor *s) {
-    for (uint32_t i = 0; i < PK_SUPER_CONCURRENT; i++) {
+    for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
         struct pk_super_run *run = &s->runs[i];
         if (run->id != 0 && run->is_done) {
             memset(run, 0, sizeof *run);
@@ -360,7 +434,7 @@ void pk_super_runs_orphan(struct pk_supervisor *s) {
 }
 
 void pk_super_runs_stop_all(struct pk_supervisor *s) {
-    for (uint32_t i = 0; i < PK_SUPER_CONCURRENT; i++) {
+    for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
         if (s->runs[i].is_running) {
             pk_super_run_stop(s, s->runs[i].id);
         }

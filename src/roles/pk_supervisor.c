@@ -495,6 +495,7 @@ static void check_time(struct pk_supervisor *s, uint64_t now_ms) {
     pk_super_probes_check_time(s, now_ms);
     if (s->state != PK_SUPER_STOPPING && s->state != PK_SUPER_DONE) {
         pk_super_armed_check_time(s, now_ms);
+        pk_super_runs_check_time(s, now_ms);
     }
     if (s->state == PK_SUPER_RUNNING) {
         pk_super_inlets_look(s, now_ms);
@@ -521,7 +522,7 @@ void pk_supervisor_step(struct pk_supervisor *s, uint32_t ready) {
     pk_super_runs_collect(s);
     pk_super_runs_send(s);
     pk_super_armed_tell(s);
-    if (s->is_reload_pending && pk_super_runs_active(s) == 0) {
+    if (s->is_reload_pending && pk_super_runs_open(s) == 0) {
         reload(s);
     }
     if (s->state == PK_SUPER_STOPPING && !s->is_agent_running && pk_super_runs_active(s) == 0) {
@@ -554,6 +555,7 @@ uint64_t pk_supervisor_until_ms(const struct pk_supervisor *s) {
     earlier(&until_ms, pk_super_probes_until_ms(s));
     if (s->state != PK_SUPER_STOPPING && s->state != PK_SUPER_DONE) {
         earlier(&until_ms, pk_super_armed_until_ms(s));
+        earlier(&until_ms, pk_super_runs_until_ms(s));
     }
     for (uint32_t i = 0; i < PK_SUPER_RESOLVERS; i++) {
         if (s->resolves[i].is_used) {

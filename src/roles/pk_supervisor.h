@@ -56,6 +56,8 @@ struct pk_super_run {
     uint32_t slot;
     char target[PK_IPC_TARGET_BYTES];
     uint64_t started_ms;
+    uint64_t undo_again_ms; /* no program of it runs: the undo is tried again then; 0 = no */
+    uint32_t undo_try_count;
     struct pk_ipc_done done;
     uint32_t sent_bytes, kept_bytes;          /* of transcript */
     uint8_t transcript[PK_EXEC_OUTPUT_BYTES]; /* the last output over all steps */
@@ -105,7 +107,7 @@ struct pk_supervisor {
     struct pk_super_config config;
     struct pk_super_policy policy;
     struct pk_super_record record;
-    struct pk_super_run runs[PK_SUPER_CONCURRENT];
+    struct pk_super_run runs[PK_SUPER_RUNS];
     struct pk_super_resolve resolves[PK_SUPER_RESOLVERS];
     struct pk_super_probe probes[PK_SUPER_PROBERS];
     struct pk_super_inlets inlets;
@@ -222,5 +224,8 @@ void pk_super_runs_send(struct pk_supervisor *s);
 void pk_super_runs_orphan(struct pk_supervisor *s); /* the agent is gone */
 void pk_super_runs_stop_all(struct pk_supervisor *s);
 uint32_t pk_super_runs_active(const struct pk_supervisor *s); /* programs that run */
+uint32_t pk_super_runs_open(const struct pk_supervisor *s);   /* and undos that wait to be tried again */
+void pk_super_runs_check_time(struct pk_supervisor *s, uint64_t now_ms);
+uint64_t pk_super_runs_until_ms(const struct pk_supervisor *s);
 bool pk_super_runs_want_room(const struct pk_supervisor *s);
 #endif

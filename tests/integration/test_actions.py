@@ -49,6 +49,9 @@ class World:
         text = shipped([*changes, ("/etc/picket/", self.gateway.etc + "/")])
         text = with_target(text, action, target) if target else text
         rig.write(f"{action}/etc/actions.conf", text + extra)
+        hooks = os.path.join(SOURCE, "config", "hooks")
+        for hook in os.listdir(hooks):
+            rig.write(f"{action}/etc/hooks/{hook}", read(os.path.join(hooks, hook)), 0o755)
         self.gateway.start(prefix=prefix)
         self.gateway.result("events.send", event={"type": "fault", "source": "x", "severity": "high"})
         self.incident = await_true("an incident", 10, lambda: next((i["incident_id"] for i in self.gateway.incidents()), None))
@@ -138,12 +141,21 @@ def kill_zombie_processes(rig):
 
 def lower_priority(rig):
     uid = 61000 + secrets.randbelow(500)
-    busy = Process(rig, "busy", ["sleep", "600"], user=uid)
+
+    def sleeper(nice):  # whatever the tests themselves run with
+        p = Process(rig, f"nice{nice}", ["sleep", "600"], user=uid)
+        os.setpriority(os.PRIO_PROCESS, p.pid, nice)
+        return p
+
+    has = lambda some: [os.getpriority(os.PRIO_PROCESS, p.pid) for p in some]
+    before = [sleeper(nice) for nice in (-3, 0, 5, 15)]
     w = World(rig, "lower_priority", str(uid))
     run = w.run()
-    assert os.getpriority(os.PRIO_PROCESS, busy.pid) == 10
+    assert has(before) == [10, 10, 10, 15], has(before)
+    since = [sleeper(nice) for nice in (10, 12)]
     w.undo(run)
-    assert os.getpriority(os.PRIO_PROCESS, busy.pid) == 0
+    assert has(before) == [-3, 0, 5, 15], has(before)
+    assert has(since) == [0, 12], has(since)
 
 
 DAEMON = """#!{python}
@@ -175,6 +187,29 @@ def restart_by_pid_file(rig):
     finally:
         if pid():
             os.kill(pid(), signal.SIGKILL)
+        for path in (program, pid_file):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+def pid_file_that_is_stale(rig):
+    """The number in the file has been given to another process since: that one stays, whatever it is."""
+    daemon = name()
+    program, pid_file = f"/usr/sbin/{daemon}", f"/run/{daemon}.pid"
+    put(program, DAEMON.format(python=sys.executable, name=daemon))
+    os.chmod(program, 0o755)
+    other = Process(rig, "other", ["sleep", "600"])
+    try:
+        w = World(rig, "restart_by_pid_file", daemon, [("cooldown = 2m", "cooldown = 0")])
+        put(pid_file, str(other.pid))  # as old as the process: it may be the one that wrote it, by the clock
+        w.run("failed", "exit 1")
+        assert other.is_running() and read(pid_file) == str(other.pid)
+        put(pid_file, str(other.pid), age_s=3600)  # older than the process: the daemon is gone
+        w.run()
+        started = int(read(pid_file))
+        assert other.is_running() and started != other.pid and is_alive(started)
+        os.kill(started, signal.SIGKILL)
+    finally:
         for path in (program, pid_file):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
@@ -267,12 +302,15 @@ def kill_queries(rig):
     rig.write("kill_queries/etc/sql/kill_queries.sql", sql.replace("5 minutes", "3 seconds"))
     long_one = Process(rig, "query", pg.psql("select pg_sleep(600)"))
     await_true("the query is old", 20, lambda: pg.value("select count(*) from pg_stat_activity where query like 'select pg_sleep(600)' and now() - query_start > interval '3 seconds'") == "1")
+    dump = Process(rig, "dump", pg.psql("select 'its secret is hunter2', pg_sleep(601)"), env={**os.environ, "PGAPPNAME": "pg_dump"})
+    await_true("the dump is old", 20, lambda: pg.value("select count(*) from pg_stat_activity where application_name = 'pg_dump' and now() - query_start > interval '3 seconds'") == "1")
     young = Process(rig, "young", pg.psql("select pg_sleep(599)"))
     w = World(rig, "kill_queries", "postgres", pg.changes())
     run = w.ask("postgres")["result"]
     w.waits(run["run"], "executing", "exit 0")
     await_true("the query was ended", 10, lambda: not long_one.is_running())
-    assert "terminating connection" in long_one.log() and young.is_running()
+    assert "terminating connection" in long_one.log() and young.is_running() and dump.is_running()
+    assert "pg_sleep" not in str(w.gateway.incident(w.incident, timeline=True)), "queries are nobody's business"
     reply = w.gateway.ask("undo", run=run["run"])
     assert not reply["ok"] and "no undo" in reply["message"], reply
 
@@ -326,6 +364,25 @@ def config_fix(rig):
         os.unlink(path)
 
 
+def config_that_was_deleted(rig):
+    conf = name() + ".conf"
+    path = f"/etc/{conf}"
+    try:
+        rig.write(f"config_fix/etc/good/{conf}", "good\n")
+        w = World(rig, "config_fix", conf, [("cooldown = 10m", "cooldown = 0"), ("confirm_within = 10m", "confirm_within = 3s")])
+        run = w.run(result="undone unless confirmed")
+        assert read(path) == "good\n"
+        await_true("nobody confirmed it: as it was, not there", 15, lambda: not os.path.exists(path))
+        w.waits(run, "rolled_back", "not confirmed in time; undone")
+        kept = w.run(result="undone unless confirmed")
+        assert w.gateway.ctl("confirm", str(kept)).returncode == 0
+        time.sleep(5)
+        assert read(path) == "good\n"
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
 @contextlib.contextmanager
 def namespace():
     """A network of our own: an interface with an address and a default route."""
@@ -343,11 +400,27 @@ def namespace():
 
 def isolate_component(rig):
     with namespace() as (ns, ip):
-        w = World(rig, "isolate_component", "cell0", prefix=("ip", "netns", "exec", ns))
-        run = w.run()
+        ip("-6", "addr", "add", "2001:db8:77::1/64", "dev", "cell0", "nodad")
+        ip("-6", "route", "add", "default", "via", "2001:db8:77::2", "metric", "77")
+        ip("route", "add", "198.51.100.0/24", "via", "10.77.0.3")
+        ip("route", "add", "203.0.113.0/24", "via", "198.51.100.7", "dev", "cell0", "onlink", "table", "99")
+        routes = lambda: sorted(line for v in ("-4", "-6") for line in ip(v, "route", "show", "table", "all", "dev", "cell0").split("\n")
+                                if line and "fe80" not in line and "multicast" not in line)
+        before = routes()
+        assert any(line.startswith("default via 10.77.0.2") for line in before), before
+        w = World(rig, "isolate_component", "cell0", [("confirm_within = 10m", "confirm_within = 6s")], prefix=("ip", "netns", "exec", ns))
+        run = w.run(result="undone unless confirmed")
         assert "state DOWN" in ip("link", "show", "cell0")
+        assert not any(line.startswith("default") for line in routes()), routes()
         w.undo(run)
         await_true("it is up again", 5, lambda: "state UP" in ip("link", "show", "cell0"))
+        await_true("with all it had", 5, lambda: routes() == before)
+        assert "2001:db8:77::1/64" in ip("-6", "addr", "show", "cell0")
+        run = w.run(result="undone unless confirmed")
+        await_true("nobody confirms: it comes back by itself", 15, lambda: routes() == before)
+        w.waits(run, "rolled_back", "not confirmed in time; undone")
+        ip("link", "set", "cell0", "down")
+        w.run("failed", "exit 1")  # nothing to keep: not even begun
         w.gateway.stop()
 
 
@@ -482,6 +555,6 @@ def program_that_forks_floods_and_ignores_term(rig):
 
 
 if __name__ == "__main__":
-    main(*map(alone, (kill_zombie_processes, lower_priority, restart_by_pid_file, scale_up, clear_cache_files, compress_logs, preserve_evidence, kill_queries,
-                      database_maintenance, rollback_deployment, rollback_to_nothing, config_fix, isolate_component, lock_down, unconfirmed_change_is_taken_back, reboot_before_it_was_confirmed, publish, actions_of_a_type, hostile_targets,
+    main(*map(alone, (kill_zombie_processes, lower_priority, restart_by_pid_file, pid_file_that_is_stale, scale_up, clear_cache_files, compress_logs, preserve_evidence, kill_queries,
+                      database_maintenance, rollback_deployment, rollback_to_nothing, config_fix, config_that_was_deleted, isolate_component, lock_down, unconfirmed_change_is_taken_back, reboot_before_it_was_confirmed, publish, actions_of_a_type, hostile_targets,
                       program_that_forks_floods_and_ignores_term)), at_once=2)

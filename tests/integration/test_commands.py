@@ -32,14 +32,14 @@ def b64(data):
 class Signer:
     """A P-256 key and JWS by hand: everything about the token can be wrong on purpose."""
 
-    def __init__(self, rig, gateway, kid, role, installs=True):
+    def __init__(self, rig, gateway, kid, role, installs=True, owner=None):
         self.kid = kid
         self.pem = rig.path(f"{kid}-{role}.pem")
         subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.pem], check=True, capture_output=True)
         der = subprocess.run(["openssl", "ec", "-in", self.pem, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
         self.public = b64(der[-64:])
         if installs:
-            rig.write(f"{gateway.name}/etc/keys/{kid}.key", f"[key {kid}]\nrole = {role}\npublic = {self.public}\n")
+            rig.write(f"{gateway.name}/etc/keys/{kid}.key", f"[key {kid}]\nrole = {role}\npublic = {self.public}\nowner = {owner or kid}\n")
 
     def signature(self, text):
         der = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.pem], input=text.encode(), check=True, capture_output=True).stdout
@@ -355,7 +355,7 @@ def test_flood__is_counted_and_bounded():
 def test_keys__come_and_go_by_signed_command():
     with Rig() as rig:
         w = World(rig, config="[remote]\ncommands = list\nallow = ping, incidents.ack, keys.add, keys.revoke, keys.list\n")
-        ann, otto = Signer(rig, w.gateway, "ann-1", "admin"), Signer(rig, w.gateway, "otto-1", "admin")
+        ann, otto = Signer(rig, w.gateway, "ann-1", "admin", owner="ann"), Signer(rig, w.gateway, "otto-1", "admin")
         new = Signer(rig, w.gateway, "ann-2", "admin", installs=False)
         w.start()
 
@@ -385,6 +385,7 @@ def test_keys__come_and_go_by_signed_command():
         good(ann.token("ping"), "ping")
         good(new.token("keys.revoke", args={"kid": "ann-1"}), "keys.revoke")
         w.expect_refusal("revoked", ann.token("ping"), "unknown_key", cmd="ping")
+        refused("of an admin who is not there", new.token("keys.revoke", args={"kid": "nobody"}), "keys.revoke", "unknown_key")
         refused("again", new.token("keys.revoke", args={"kid": "ann-1"}), "keys.revoke", "unknown_key")
         refused("back under its name", both("keys.add", new, otto, **{**key, "kid": "ann-1"}), "keys.add", "conflict")
         # Neither a reload nor a crash nor a restart brings it back, though its file is still there.
@@ -399,7 +400,9 @@ def test_keys__come_and_go_by_signed_command():
         shown = good(new.token("keys.list"), "keys.list")
         assert shown["revoked"] == ["ann-1"] and {"kid": "ann-2", "role": "admin", "owner": "ann"} in shown["keys"], shown
         # The last admin stays, unless root on the gateway says otherwise.
-        good(new.token("keys.revoke", args={"kid": "otto-1"}), "keys.revoke")
+        refused("the key of another admin, alone", new.token("keys.revoke", args={"kid": "otto-1"}), "keys.revoke", "denied")
+        good(otto.token("ping"), "ping")
+        good(both("keys.revoke", new, otto, kid="otto-1"), "keys.revoke")
         refused("the last admin", new.token("keys.revoke", args={"kid": "ann-2"}), "keys.revoke", "conflict")
         out = w.gateway.ctl("keys", "revoke", "ann-2")
         assert out.returncode == 0, out

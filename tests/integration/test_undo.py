@@ -25,9 +25,19 @@ def row(folder, name, argv, more=""):
             f"snapshot = /bin/cp -a {folder}/{{target}}.conf {{snapshot}}\nundo = /bin/cp -a {{snapshot}} {folder}/{{target}}.conf\n{argv}{more}")
 
 
+with open(os.path.join(os.environ["PK_SOURCE_DIR"], "config", "rules", "self.rules")) as rules:
+    SELF = rules.read()
+
+# FILE N: notes that it was called, and fails until it was called N times.
+TWICE = """#!/bin/sh
+echo try >>"$1"
+[ "$(wc -l <"$1")" -ge "$2" ]
+"""
+
+
 class World:
     def __init__(self, rig, name, argv, more="", config="", mode="safe"):
-        self.gateway = Gateway(rig, name=name, mode=mode, config=config, rules=RULES.replace("ACTION", "change"), actions="")
+        self.gateway = Gateway(rig, name=name, mode=mode, config=config, rules=RULES.replace("ACTION", "change") + SELF, actions="")
         self.folder = rig.path(name, "files")
         os.makedirs(self.folder)
         for target in ("web", "db"):
@@ -119,10 +129,38 @@ def what_helps_stays_until_somebody_takes_it_back(rig):
 
 
 def an_undo_that_fails_is_said_loudly(rig):
-    w = World(rig, "worse", "argv = /bin/rm -r FOLDER\n" + "argv = /bin/false\n")
+    w = World(rig, "worse", "argv = /bin/false\n", f"undo = {rig.write('never', TWICE, 0o755)} {rig.path('worse', 'tries')} 99\n")
     incident = w.fault()
     assert w.run(incident, "failed")["result"] == "UNDO FAILED, exit 1"
     assert "UNDO FAILED" in w.said(incident)
+    told = await_true("an incident of its own says so", 10, lambda: next((i for i in w.gateway.incidents() if i["severity"] == "critical"), None))
+    assert "changed is left as it is" in json.dumps(w.gateway.incident(told["incident_id"], timeline=True)), told
+    assert "changed is left as it is. Mend it by hand, or: picketctl undo" in w.said(incident)
+    with open(os.path.join(w.gateway.rig.path("worse", "tries"))) as f:
+        assert f.read() == "try\n" * 3, "three tries, no more"
+
+
+def an_undo_that_fails_once_is_tried_again(rig):
+    w = World(rig, "again", COPY + "argv = /bin/false\n", f"undo = {rig.write('twice', TWICE, 0o755)} {rig.path('again-tries')} 2\n")
+    action = w.run(w.fault(), "rolled_back")
+    assert action["result"] == "undone, exit 1", action
+    with open(rig.path("again-tries")) as f:
+        assert f.read() == "try\n" * 2
+
+
+def three_that_run_long_are_not_in_the_way(rig):
+    """The places of actions are taken; what a person wants undone is undone all the same."""
+    w = World(rig, "crowd", COPY, "[action long]\nrisk = low\nargv = /bin/sleep {target}\ntimeout = 3m\ntargets = 101, 102, 103, 104\ncooldown = 0\nper_hour = 20\n")
+    incident = w.fault()
+    run = w.run(incident, "completed")["run_id"]
+    for target in ("101", "102", "103", "104"):
+        done = w.ctl("incidents", "mitigate", incident, "--action", "long", "--target", target)
+        assert done.returncode == 0, done
+    assert w.text() == "new\n"
+    assert w.ctl("undo", str(run)).returncode == 0
+    await_true("the file is the old one", 10, lambda: w.text() == "old\n")
+    states = [a["state"] for a in w.gateway.result("incidents.get", incident_id=incident)["incident"]["actions"] if a["action"] == "long"]
+    assert states.count("executing") == 3, states
 
 
 def no_snapshot_no_action(rig):
@@ -151,4 +189,4 @@ def agent_killed_in_the_middle(rig):
 
 if __name__ == "__main__":
     main(*map(alone, (a_line_that_fails_is_taken_back, one_that_hangs_is_taken_back, what_does_not_help_is_taken_back, what_helps_stays_until_somebody_takes_it_back,
-         an_undo_that_fails_is_said_loudly, no_snapshot_no_action, switched_off_it_is_left, agent_killed_in_the_middle)))
+         an_undo_that_fails_is_said_loudly, an_undo_that_fails_once_is_tried_again, three_that_run_long_are_not_in_the_way, no_snapshot_no_action, switched_off_it_is_left, agent_killed_in_the_middle)))

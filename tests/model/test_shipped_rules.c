@@ -178,6 +178,8 @@ static const struct edge EDGES[] = {
     {"source_down", "source_up d 1 x3 @10s", "source_up d 0 x1", HIGH, NULL, INFO, "source_up d 1 x5 @1s"},
     {"device_alarm", "device_alarm d 0 x3 @10s", "device_alarm d 1 x1", MEDIUM, "device_alarm d 4 x1",
      CRITICAL, "device_alarm d 0 x5 @1s"},
+    {"undo_failed", "undo_done web 1 x3", "undo_failed web 1 x1", CRITICAL, NULL, INFO, NULL},
+    {"self_damaged", "self_fine picketd 1 x3", "self_damaged picketd 1 x1", CRITICAL, NULL, INFO, NULL},
     {"store_damaged", "store_fine picketd 1 x3", "store_moved_aside picketd 1 x1", HIGH, NULL, INFO, NULL},
     {"store_failing", "store_failing picketd 0 x3", "store_failing picketd 1 x1", CRITICAL, NULL, INFO,
      "store_failing picketd 0 x1"},

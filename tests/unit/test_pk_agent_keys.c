@@ -46,6 +46,15 @@ PK_TEST(keys__a_record_that_cannot_be_read_is_said) {
     begin(NULL);
     CHECK_EQ_INT(pk_agent_keys_restore(&gw.agent, pk_str_of("k\x01"), pk_str_of("rubbish")), PK_E_BAD_MSG);
     CHECK(gateway_log_has(&gw, "change of the command keys cannot be read"));
+    pk_agent_keys_apply(&gw.agent, &gw.agent.keys[gw.agent.keys_index]);
+    CHECK(says(1000, "keys.list", "{}", "\"distrusted\":true"));
+    CHECK(says(1000, "doctor", "{}", "no signed command is obeyed"));
+    pk_agent_keys_tell(&gw.agent);
+    wait_ms(1000);
+    CHECK(gw.agent.incidents.next_number > 1); /* an incident of its own */
+    CHECK(says(0, "keys.revoke", "{\"kid\":\"lost\"}", "\"kid\":\"lost\""));
+    CHECK(says(1000, "keys.list", "{}", "\"distrusted\":false,\"revoked\":[\"lost\"]"));
+    CHECK(!says(1000, "doctor", "{}", "no signed command is obeyed"));
 }
 
 PK_TEST_MAIN(keys__are_kept_over_a_crash, keys__wrong_arguments_change_nothing,

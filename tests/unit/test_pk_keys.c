@@ -52,9 +52,13 @@ PK_TEST(keys__bad_file__says_where_and_why) {
         {"[key a]\npublic=AAAA\n", "public is not base64url of 64 bytes (X and Y of a P-256 key)", 2, 8},
         {"[key a]\npublic=" PUBLIC "AA\n", "public is not base64url of 64 bytes (X and Y of a P-256 key)", 2,
          8},
-        {"[key a]\ncolour=red\n", "unknown key 'colour': role, public or owner", 2, 1},
+        {"[key a]\ncolour=red\n", "unknown key 'colour': role, public, owner or uid", 2, 1},
         {"[key a]\nowner=a b\n", "'a b' is not an owner name: letters, digits and _ - . : @, at most 32", 2,
          7},
+        {"[key a]\nuid=root\n", "uid is the number of a user", 2, 5},
+        {"[key a]\nuid=4294967295\n", "uid is the number of a user", 2, 5},
+        {"[key a]\nrole=hub\nuid=7\npublic=" PUBLIC "\n[key b]\nrole=hub\nuid=7\npublic=" PUBLIC "\n",
+         "its uid is that of owner 'a' already", 5, 1},
         {"[key a]\npublic=" PUBLIC "\n", "the key has no role", 1, 1},
         {"[key a]\nrole=hub\n", "the key has no public part", 1, 1},
         {"\n[key a]\nrole=hub\npublic=" PUBLIC "\n[key a]\n", "key 'a' is given twice", 5, 1},
@@ -69,6 +73,23 @@ PK_TEST(keys__bad_file__says_where_and_why) {
     }
     CHECK_EQ_INT(pk_keys_parse(&keys, pk_str_of("[key"), "x.key", &diag), PK_E_CONFIG);
     CHECK(diag.line == 1 && diag.message[0] != '\0');
+}
+
+PK_TEST(keys__uid__names_the_person) {
+    char again[400];
+    struct pk_buf b;
+    pk_keys_init(&keys);
+    CHECK_EQ_INT(pk_keys_parse(&keys,
+                               pk_str_of("[key a1]\nowner=ann\nuid=0\nrole=admin\npublic=" PUBLIC
+                                         "\n[key a2]\nowner=ann\nuid=0\nrole=admin\npublic=" PUBLIC
+                                         "\n[key b]\nrole=admin\npublic=" PUBLIC "\n"),
+                               "x.key", &diag),
+                 PK_OK);
+    CHECK_STR(pk_keys_person(&keys, 0), "ann");
+    CHECK(pk_keys_person(&keys, 1000) == NULL);
+    pk_buf_init(&b, again, sizeof again);
+    pk_keys_write(&b, &keys.items[0]);
+    CHECK_STR(again, "[key a1]\nrole   = admin\npublic = " PUBLIC "\nowner  = ann\nuid    = 0\n");
 }
 
 PK_TEST(keys__too_many__is_refused) {
@@ -136,4 +157,5 @@ PK_TEST(keys__folder__is_read_whole_or_not_at_all) {
 }
 
 PK_TEST_MAIN(keys__file__is_read_and_written_back, keys__bad_file__says_where_and_why,
-             keys__too_many__is_refused, keys__folder__is_read_whole_or_not_at_all)
+             keys__uid__names_the_person, keys__too_many__is_refused,
+             keys__folder__is_read_whole_or_not_at_all)

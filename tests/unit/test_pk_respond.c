@@ -188,6 +188,9 @@ PK_TEST(approval__one_two_late_twice_and_too_low) {
     CHECK_EQ_U64(g.started, 0);
     CHECK_EQ_INT(pk_respond_decide(&g.respond, 1, true, pk_str_of("ann"), PK_ROLE_APPROVER, &g.now),
                  PK_E_CONFLICT);
+    /* Who uid:1000 is nobody said: it may be ann. */
+    CHECK_EQ_INT(pk_respond_decide(&g.respond, 1, true, pk_str_of("uid:1000"), PK_ROLE_ADMIN, &g.now),
+                 PK_E_CONFLICT);
     CHECK_EQ_INT(pk_respond_decide(&g.respond, 1, true, pk_str_of("bob"), PK_ROLE_ADMIN, &g.now), PK_OK);
     CHECK_EQ_INT(pk_respond_decide(&g.respond, 1, true, pk_str_of("eve"), PK_ROLE_ADMIN, &g.now),
                  PK_E_CONFLICT);
@@ -1130,6 +1133,50 @@ PK_TEST(undo__fails_by_command__can_be_tried_again_until_the_hour_is_spent) {
     CHECK_EQ_U64(g.undone, 3);
 }
 
+PK_TEST(undo__three_that_run_long__are_not_in_its_way) {
+    rig_init(&g, PK_MODE_AUTO);
+    (void)plan("swap", "web", true);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_ACT, 0, false, 1, &g.now);
+    rig_settle(&g);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_VERIFY, 0, false, 1, &g.now);
+    rig_settle(&g);
+    (void)plan("restart", "web", true);
+    (void)plan("restart", "db", true);
+    (void)plan("look", "a", true);
+    (void)plan("tune", "b", true);
+    CHECK_EQ_U64(pk_respond_running_count(&g.respond), 3);
+    CHECK_EQ_INT(rig_state(&g, 5), PK_RUN_PLANNED); /* the fourth action waits */
+    CHECK_EQ_INT(undo_by_ann(1), 6);
+    rig_settle(&g);
+    CHECK_EQ_U64(g.undone, 1); /* the undo does not */
+    CHECK_EQ_U64(pk_respond_running_count(&g.respond), 4);
+    pk_respond_on_done(&g.respond, 2, PK_PHASE_ACT, 1, false, 1, &g.now);
+    rig_settle(&g);
+    CHECK_EQ_INT(rig_state(&g, 5), PK_RUN_PLANNED); /* three run, one of them the undo */
+}
+
+PK_TEST(undo__no_room_at_the_supervisor__is_asked_for_again_with_growing_pauses) {
+    disproved();
+    uint64_t waited_ms = 0;
+    for (uint32_t i = 0; i < 10; i++) {
+        CHECK_EQ_U64(g.undone, i + 1u);
+        pk_respond_on_refused(&g.respond, 1, i % 2u == 0 ? PK_E_BUSY : PK_E_CONFLICT, 0, pk_str_of(""),
+                              &g.now);
+        const uint64_t pause_ms = i < 6 ? (uint64_t)1000 << i : 60000;
+        rig_pass(&g, pause_ms - 1);
+        rig_settle(&g);
+        CHECK_EQ_U64(g.undone, i + 1u);
+        rig_pass(&g, 1);
+        rig_settle(&g);
+        waited_ms += pause_ms;
+    }
+    CHECK(waited_ms > 240000); /* minutes, and then it is said */
+    pk_respond_on_refused(&g.respond, 1, PK_E_BUSY, 0, pk_str_of(""), &g.now);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_FAILED);
+    CHECK_EQ_INT(pk_respond_get(&g.respond, 1)->undo, PK_RUN_UNDO_FAILED);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "UNDO FAILED: the supervisor refused it");
+}
+
 PK_TEST(undo__outlives_the_incident_and_a_restart) {
     uint8_t stored[PK_RUN_STORED_BYTES];
     disproved();
@@ -1184,6 +1231,8 @@ PK_TEST_MAIN(confirm__in_time_or_undone, undo__what_does_not_help_is_undone,
              undo__switched_off_or_mode_changed__left_and_said, undo__what_the_supervisor_undid_is_told,
              undo__by_command__a_run_of_its_own,
              undo__fails_by_command__can_be_tried_again_until_the_hour_is_spent,
+             undo__three_that_run_long__are_not_in_its_way,
+             undo__no_room_at_the_supervisor__is_asked_for_again_with_growing_pauses,
              undo__outlives_the_incident_and_a_restart, plan__low_risk_runs_verifies_and_mitigates,
              plan__nothing_starts_before_the_intent_is_durable,
              plan__mode_turned_off_between_intent_and_start, plan__modes,

@@ -125,6 +125,13 @@ PK_TEST(armed__proves_itself__stays_and_else_is_undone_with_its_snapshot) {
     CHECK_STR(running_program(r), "/bin/back /s/supervisor/undo.proved@web");
     program_ends(r, 5);
     super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(told(r, 8), -1); /* tried again, and again */
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FIRED);
+    pass(r, PK_UNDO_PAUSE_MS);
+    program_ends(r, 5);
+    pass(r, 2 * PK_UNDO_PAUSE_MS);
+    program_ends(r, 5);
+    super_rig_step(r, 1, 0);
     CHECK_EQ_INT(told(r, 8), 5);
 }
 

@@ -215,6 +215,12 @@ static const char *next_after(struct super_rig *r, int32_t exit_code) {
     return r->slots[0].is_running ? r->slots[0].argv : "";
 }
 
+/* Time passes until an undo is tried again. */
+static void after_pause(struct super_rig *r, uint64_t ms) {
+    super_rig_step(r, ms, 0);
+    CHECK_STR(r->slots[0].is_running ? r->slots[0].argv : "", "/bin/back /s/supervisor/undo.back@web");
+}
+
 static struct super_rig *acting(void) {
     struct super_rig *r = running();
     memcpy(the_supervisor.config.state_dir, "/s", sizeof "/s");
@@ -261,16 +267,83 @@ PK_TEST(undo__it_fails_or_cannot_start__said) {
     struct super_rig *r = acting();
     CHECK_STR(next_after(r, 0), "/bin/set web");
     CHECK_STR(next_after(r, 3), "/bin/back /s/supervisor/undo.back@web");
-    CHECK_STR(next_after(r, 9), ""); /* the second line is not tried on top of it */
+    CHECK_STR(next_after(r, 9), "");                /* the second line is not tried on top of it */
+    CHECK(super_rig_heard(r, PK_IPC_DONE) == NULL); /* it is tried again */
+    after_pause(r, PK_UNDO_PAUSE_MS);
+    CHECK_STR(next_after(r, 0), "/bin/back2");
+    CHECK_STR(next_after(r, 8), ""); /* the second failure, of the other line */
+    CHECK_EQ_U64(pk_supervisor_until_ms(&the_supervisor) <= r->now_ms + 2 * PK_UNDO_PAUSE_MS, 1);
+    after_pause(r, 2 * PK_UNDO_PAUSE_MS);
+    CHECK_STR(next_after(r, 9), "");
     CHECK_EQ_INT(done_of(r).undo, PK_IPC_UNDO_FAILED);
     CHECK_EQ_INT(done_of(r).undo_exit, 9);
     CHECK_EQ_INT(done_of(r).exit_code, 3);
+    CHECK_EQ_INT(done_of(r).phase, PK_IPC_PHASE_ACT);
     r = acting();
     CHECK_STR(next_after(r, 0), "/bin/set web");
     r->exec_error = PK_E_NOT_FOUND;
     CHECK_STR(next_after(r, 3), "");
+    super_rig_step(r, PK_UNDO_PAUSE_MS, 0);
+    CHECK(super_rig_heard(r, PK_IPC_DONE) == NULL);
+    super_rig_step(r, 2 * PK_UNDO_PAUSE_MS, 0);
+    super_rig_step(r, 1, 0);
     CHECK_EQ_INT(done_of(r).undo, PK_IPC_UNDO_FAILED);
     CHECK_EQ_INT(done_of(r).undo_exit, 127);
+}
+
+PK_TEST(undo__fails_once__the_second_try_takes_it_back) {
+    struct super_rig *r = acting();
+    CHECK_STR(next_after(r, 0), "/bin/set web");
+    CHECK_STR(next_after(r, 3), "/bin/back /s/supervisor/undo.back@web");
+    CHECK_STR(next_after(r, 1), "");
+    CHECK_EQ_INT(pk_super_runs_active(&the_supervisor), 0);
+    CHECK_EQ_INT(pk_super_runs_open(&the_supervisor), 1); /* the table it belongs to stays meanwhile */
+    super_rig_say(r, PK_IPC_STOP, 7, NULL, 0);            /* and nobody stops it */
+    super_rig_step(r, PK_UNDO_PAUSE_MS - 10, 0);
+    CHECK(!r->slots[0].is_running);
+    after_pause(r, 10);
+    CHECK_STR(next_after(r, 0), "/bin/back2");
+    CHECK_STR(next_after(r, 0), "");
+    CHECK_EQ_INT(done_of(r).undo, PK_IPC_UNDO_DONE);
+    CHECK_EQ_INT(done_of(r).exit_code, 3);
+    CHECK_EQ_INT(pk_super_runs_open(&the_supervisor), 0);
+    super_rig_forget(r); /* the same for one that is asked for */
+    super_rig_ask(r, 8, BACK, "web", PK_IPC_PHASE_UNDO);
+    super_rig_step(r, 1, 0);
+    CHECK_STR(next_after(r, 1), "");
+    after_pause(r, PK_UNDO_PAUSE_MS);
+    CHECK_STR(next_after(r, 0), "/bin/back2");
+    CHECK_STR(next_after(r, 0), "");
+    CHECK_EQ_INT(done_of(r).phase, PK_IPC_PHASE_UNDO);
+    CHECK_EQ_INT(done_of(r).exit_code, 0);
+}
+
+PK_TEST(undo__three_that_run_long__are_not_in_its_way) {
+    struct super_rig *r = acting();
+    CHECK_STR(next_after(r, 0), "/bin/set web");
+    CHECK_STR(next_after(r, 0), "/bin/more");
+    CHECK_STR(next_after(r, 0), "");
+    super_rig_forget(r);
+    for (uint32_t id = 21; id <= 24; id++) {
+        super_rig_ask(r, id, ONE, "", PK_IPC_PHASE_ACT);
+        super_rig_step(r, 1, 0);
+    }
+    CHECK_EQ_INT(super_rig_refused(r), PK_E_BUSY); /* the fourth action */
+    CHECK_EQ_INT(pk_super_runs_active(&the_supervisor), 3);
+    super_rig_ask(r, 7, BACK, "web", PK_IPC_PHASE_UNDO);
+    super_rig_step(r, 1, 0);
+    CHECK_STR(r->slots[3].argv, "/bin/back /s/supervisor/undo.back@web");
+    super_rig_forget(r);
+    super_rig_ask(r, 25, BACK, "web", PK_IPC_PHASE_UNDO); /* that place is one */
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(super_rig_refused(r), PK_E_BUSY);
+    super_rig_program_ends(r, 0, 0, "");
+    super_rig_program_ends(r, 3, 0, "");
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(pk_super_runs_active(&the_supervisor), 3);
+    super_rig_ask(r, 26, ONE, "", PK_IPC_PHASE_ACT); /* an undo under way takes the place of an action */
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(super_rig_refused(r), PK_E_BUSY);
 }
 
 PK_TEST(undo__stopped_in_the_middle__undone_and_that_is_not_stopped_too) {
@@ -299,7 +372,7 @@ PK_TEST(undo__agent_dies_meanwhile__it_is_undone_all_the_same) {
     CHECK_EQ_INT(pk_super_runs_active(&the_supervisor), 0);
 }
 
-PK_TEST(undo__asked_for__once_free_then_at_a_price_and_never_the_snapshot_alone) {
+PK_TEST(undo__asked_for__free_then_at_a_price_and_never_the_snapshot_alone) {
     struct super_rig *r = acting();
     CHECK_STR(next_after(r, 0), "/bin/set web");
     CHECK_STR(next_after(r, 0), "/bin/more");
@@ -314,10 +387,16 @@ PK_TEST(undo__asked_for__once_free_then_at_a_price_and_never_the_snapshot_alone)
     super_rig_forget(r);
     CHECK_STR(next_after(r, 0), "");
     CHECK_EQ_INT(done_of(r).phase, PK_IPC_PHASE_UNDO);
+    super_rig_ask(r, 7, BACK, "web", PK_IPC_PHASE_UNDO); /* should the agent have died meanwhile: once more */
+    super_rig_step(r, 1, 0);
+    CHECK_STR(next_after(r, 0), "/bin/back2");
+    CHECK_STR(next_after(r, 0), "");
+    super_rig_forget(r);
     for (uint32_t i = 0; i < 60; i++) { /* per_hour of the row holds for its undo too */
         super_rig_ask(r, 100 + i, BACK, "web", PK_IPC_PHASE_UNDO);
         super_rig_step(r, 1000, 0);
-        CHECK_STR(next_after(r, 1), "");
+        CHECK_STR(next_after(r, 0), "/bin/back2");
+        CHECK_STR(next_after(r, 0), "");
         super_rig_forget(r);
     }
     super_rig_ask(r, 200, BACK, "web", PK_IPC_PHASE_UNDO);
@@ -343,10 +422,11 @@ PK_TEST(undo__switched_off__left_as_it_is) {
 PK_TEST_MAIN(undo__all_well__snapshot_then_act_and_nothing_undone,
              undo__no_snapshot__nothing_is_changed_and_nothing_undone,
              undo__a_line_fails__undone_at_once_and_the_first_fault_is_told,
-             undo__it_fails_or_cannot_start__said,
+             undo__it_fails_or_cannot_start__said, undo__fails_once__the_second_try_takes_it_back,
+             undo__three_that_run_long__are_not_in_its_way,
              undo__stopped_in_the_middle__undone_and_that_is_not_stopped_too,
              undo__agent_dies_meanwhile__it_is_undone_all_the_same,
-             undo__asked_for__once_free_then_at_a_price_and_never_the_snapshot_alone,
+             undo__asked_for__free_then_at_a_price_and_never_the_snapshot_alone,
              undo__switched_off__left_as_it_is, runs__one_program__started_output_done,
              runs__several_steps__go_on_while_they_succeed,
              runs__step_that_cannot_start__ends_the_run_as_a_shell_would,

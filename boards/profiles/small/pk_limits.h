@@ -14,7 +14,7 @@
 #define PK_LIMIT_LEDGER 64u             /* open loss entries; 40 B each */
 
 /* -- detect -- */
-#define PK_LIMIT_RULES 88u /* 16..512; 1 KB each, with state: 65 shipped, the rest are for the operator */
+#define PK_LIMIT_RULES 88u /* 16..512; 1 KB each, with state: 67 shipped, the rest are for the operator */
 #define PK_LIMIT_THRESHOLDS 32u         /* names of [thresholds]; 16..64; 40 B each, twice */
 #define PK_LIMIT_RULE_TEXT_BYTES 32768u /* text of operator rules kept for `rules show` and reload */
 #define PK_LIMIT_KEYS 1536u             /* windows over all rules; 64..102400; 76 B and its times each */
@@ -59,8 +59,8 @@
 #define PK_LIMIT_MQTT_TX_BYTES 16384u
 #define PK_LIMIT_PAYLOAD_BYTES 8192u /* largest JSON we emit; also the scratch buffer of the codecs */
 #define PK_LIMIT_REPLAY_JTI 128u     /* unexpired command ids; 44 B each, persisted */
-#define PK_LIMIT_KEYS_PUBLIC 16u     /* command keys; 131 B each, twice */
-#define PK_LIMIT_KEY_CHANGES 8u      /* keys added or revoked by command, 1..200; 132 B each, persisted */
+#define PK_LIMIT_KEYS_PUBLIC 16u     /* command keys; 140 B each, twice */
+#define PK_LIMIT_KEY_CHANGES 8u      /* keys added or revoked by command, 1..200; 145 B each, persisted */
 #define PK_LIMIT_BATCH_BYTES 24576u  /* store operations of one tick */
 
 /* -- measured sources -- */

@@ -60,8 +60,8 @@
 #define PK_LIMIT_MQTT_TX_BYTES 131072u
 #define PK_LIMIT_PAYLOAD_BYTES 8192u /* largest JSON we emit; also the scratch buffer of the codecs */
 #define PK_LIMIT_REPLAY_JTI 1024u    /* unexpired command ids; 44 B each, persisted */
-#define PK_LIMIT_KEYS_PUBLIC 64u     /* command keys; 131 B each, twice */
-#define PK_LIMIT_KEY_CHANGES 32u     /* keys added or revoked by command, 1..200; 132 B each, persisted */
+#define PK_LIMIT_KEYS_PUBLIC 64u     /* command keys; 140 B each, twice */
+#define PK_LIMIT_KEY_CHANGES 32u     /* keys added or revoked by command, 1..200; 145 B each, persisted */
 #define PK_LIMIT_BATCH_BYTES 98304u  /* store operations of one tick */
 
 /* -- measured sources -- */
