@@ -446,6 +446,7 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     pk_agent_links_write(a);
     pk_agent_local_write(a);
     pk_agent_tell_supervisor(a);
+    pk_incidents_prepare(&a->incidents);
     finish_stop(a);
     keep_longest(&a->longest_tick_ms, a->now.mono_ms, a->port->clock.mono_ms(a->port->clock.ctx));
     a->asked_ms = next_deadline(a, earlier(incidents_ms, earlier(silences_ms, capsule_ms)), respond_ms);

@@ -339,7 +339,8 @@ struct pk_agent {
     /* detect */
     struct pk_intake intake;
     struct pk_history history;
-    uint64_t pruned_ms; /* when the history was cleared of old events last */
+    uint64_t cards_due_ms; /* report cards are not stored before */
+    uint64_t pruned_ms;    /* when the history was cleared of old events last */
     struct pk_agent_self self;
     struct pk_engine engine;
     struct pk_sample samples[PK_AGENT_SAMPLES];

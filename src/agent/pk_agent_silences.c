@@ -11,7 +11,8 @@ enum {
     SILENCE_MS_MAX_DAYS = 30,
     SILENCE_ROW_BYTES = 560,
     SILENCE_OP_BYTES = PK_RECORD_SILENCE_BYTES + 64,
-    CARD_OP_BYTES = PK_RECORD_CARD_BYTES + 64
+    CARD_OP_BYTES = PK_RECORD_CARD_BYTES + 64,
+    CARDS_APART_MS = 10000 /* they are statistics: a crash may cost so much of them */
 };
 static const uint64_t SILENCE_MS_MAX = (uint64_t)SILENCE_MS_MAX_DAYS * 86400u * 1000u;
 
@@ -87,6 +88,9 @@ int pk_agent_card_restore(struct pk_agent *a, struct pk_str value) {
 
 void pk_agent_journal_cards(struct pk_agent *a) {
     const struct pk_rule_card *card = NULL;
+    if (a->now.mono_ms < a->cards_due_ms && !a->is_stopping && !a->incidents.cards.is_urgent) {
+        return;
+    }
     while (pk_agent_batch_has_room(a, CARD_OP_BYTES) &&
            (card = pk_rule_card_next_dirty(&a->incidents.cards)) != NULL) {
         uint8_t bytes[PK_RECORD_CARD_BYTES];
@@ -96,6 +100,7 @@ void pk_agent_journal_cards(struct pk_agent *a) {
         const int err = pk_batch_put(&a->batch, PK_TREE_OBJECTS, pk_record_key_str(&key),
                                      pk_str_make((const char *)bytes, n));
         PK_ASSERT(err == PK_OK); /* room was checked */
+        a->cards_due_ms = a->now.mono_ms + CARDS_APART_MS;
     }
 }
 

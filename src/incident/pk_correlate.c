@@ -512,7 +512,7 @@ void pk_correlate(struct pk_incidents *t, const struct pk_topology *topology, ui
     const uint32_t causes = pk_cause_types_before(s->correlation.type);
     const uint32_t effects = pk_cause_types_after(s->correlation.type);
     look_at_changes(t, topology, s);
-    for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
+    for (uint32_t k = 0; k < t->high_count; k++) {
         const bool has_pattern = (causes >> t->keys[k].type & 1u) != 0;
         if (may_be_linked(t, slot, k, has_pattern) && suspect(topology, s, &t->slots[k], &link)) {
             add_link(&s->correlation, &link);
@@ -520,7 +520,7 @@ void pk_correlate(struct pk_incidents *t, const struct pk_topology *topology, ui
     }
     settle(t, slot, now);
     /* What it may have caused, strongest link first known there. */
-    for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
+    for (uint32_t k = 0; k < t->high_count; k++) {
         const bool has_pattern = (effects >> t->keys[k].type & 1u) != 0;
         if (pk_incident_status_is_active(t->keys[k].status) && may_be_linked(t, k, slot, has_pattern) &&
             suspect(topology, &t->slots[k], s, &link)) {

@@ -19,7 +19,7 @@ static uint32_t bucket_of(uint64_t fingerprint) {
 }
 
 uint32_t pk_incident_table_slot(const struct pk_incidents *t, uint32_t number) {
-    for (uint32_t i = 0; number != 0 && i < PK_LIMIT_INCIDENTS; i++) {
+    for (uint32_t i = 0; number != 0 && i < t->high_count; i++) {
         if (t->numbers[i] == number) {
             return i;
         }
@@ -69,7 +69,7 @@ static void remove_slot(struct pk_incidents *t, uint32_t slot) {
 static uint32_t find_evictable(const struct pk_incidents *t) {
     uint32_t best = PK_INCIDENT_NO_SLOT;
     bool best_is_closed = false;
-    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+    for (uint32_t i = 0; i < t->high_count; i++) {
         if (t->numbers[i] == 0 || t->change_kinds[i] != 0 ||
             pk_incident_status_is_active(t->keys[i].status)) {
             continue;
@@ -96,13 +96,19 @@ uint32_t pk_incident_table_take(struct pk_incidents *t, uint8_t severity) {
     if (t->used_count >= ROOM[severity]) {
         return PK_INCIDENT_NO_SLOT;
     }
-    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+    pk_incident_table_prepare(t);
+    const uint32_t slot = t->spare_slot - 1u;
+    t->spare_slot = 0;
+    return slot;
+}
+
+void pk_incident_table_prepare(struct pk_incidents *t) {
+    for (uint32_t i = 0; t->spare_slot == 0 && i < PK_LIMIT_INCIDENTS; i++) {
         if (t->numbers[i] == 0) {
             memset(&t->slots[i], 0, sizeof t->slots[i]);
-            return i;
+            t->spare_slot = i + 1u;
         }
     }
-    return PK_INCIDENT_NO_SLOT;
 }
 
 void pk_incident_table_enter(struct pk_incidents *t, uint32_t slot) {

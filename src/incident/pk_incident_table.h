@@ -86,9 +86,11 @@ struct pk_incidents {
     uint32_t boot;
     uint32_t next_number;
     uint32_t used_count, open_count,
-        high_count;         /* rows taken; not resolved, closed or false positive; most ever taken */
+        high_count;         /* rows taken; not resolved, closed or false positive; most ever taken: slots from
+                               there on were never used, because the first free one is taken */
     uint32_t changed_count; /* slots with change kinds */
     uint64_t due_ms;        /* the earliest of slot_due_ms: pk_incidents_tick has something to do */
+    uint32_t spare_slot;    /* + 1: free and zeroed already; 0 = none */
     uint32_t change_cursor; /* where next_change goes on: no slot starves */
     uint32_t buckets[PK_INCIDENT_BUCKETS]; /* slot + 1; 0 = empty */
     uint32_t removed[PK_INCIDENT_REMOVED]; /* numbers that left, for next_change */
@@ -118,6 +120,9 @@ uint32_t pk_incident_table_match(const struct pk_incidents *t, uint64_t fingerpr
 /* A free slot for an incident of that severity, making room as pk_incidents.h says; zeroed, not yet in the
  * index. PK_INCIDENT_NO_SLOT. */
 uint32_t pk_incident_table_take(struct pk_incidents *t, uint8_t severity);
+/* Zeroes the slot that is taken next, when there is time: it is a page or more that nobody touched for long.
+ */
+void pk_incident_table_prepare(struct pk_incidents *t);
 /* The slot's record has its number and fingerprint: put it into the index and the counts. */
 void pk_incident_table_enter(struct pk_incidents *t, uint32_t slot);
 /* One change: rev + 1, marked. */

@@ -430,12 +430,12 @@ uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now) {
         return t->due_ms;
     }
     t->due_ms = UINT64_MAX;
-    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+    for (uint32_t i = 0; i < t->high_count; i++) {
         if (t->numbers[i] != 0 && now->mono_ms >= t->slot_due_ms[i]) {
             tick_slot(t, i, now);
         }
     }
-    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+    for (uint32_t i = 0; i < t->high_count; i++) {
         if (t->numbers[i] != 0) {
             pk_incident_table_arm(t, i, t->slot_due_ms[i]);
         }
@@ -445,7 +445,7 @@ uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now) {
 
 bool pk_incidents_is_recovered(const struct pk_incidents *t, uint32_t *cursor, const struct pk_stamp *now,
                                const struct pk_incident **out) {
-    for (; now->mono_ms >= t->due_ms && *cursor < PK_LIMIT_INCIDENTS; (*cursor)++) {
+    for (; now->mono_ms >= t->due_ms && *cursor < t->high_count; (*cursor)++) {
         if (t->numbers[*cursor] == 0 || now->mono_ms < t->slot_due_ms[*cursor] ||
             !pk_incident_status_is_active(t->keys[*cursor].status)) {
             continue;
@@ -472,6 +472,10 @@ void pk_incidents_hold(struct pk_incidents *t, uint32_t number, uint32_t for_ms,
         row->is_held = true;
         pk_incident_table_say(t, slot, PK_TL_STAGE, PK_TL_BY_AGENT, now, why);
     }
+}
+
+void pk_incidents_prepare(struct pk_incidents *t) {
+    pk_incident_table_prepare(t);
 }
 
 /* -- announce -- */
@@ -510,7 +514,7 @@ static void announce_slot(struct pk_incidents *t, uint32_t slot, const struct pk
 
 void pk_incidents_announce(struct pk_incidents *t, const struct pk_stamp *now) {
     const bool looks_at_all = pk_silences_take_change(&t->silences);
-    for (uint32_t i = 0; (looks_at_all || t->changed_count > 0) && i < PK_LIMIT_INCIDENTS; i++) {
+    for (uint32_t i = 0; (looks_at_all || t->changed_count > 0) && i < t->high_count; i++) {
         if (t->numbers[i] != 0 && (looks_at_all || t->change_kinds[i] != 0)) {
             announce_slot(t, i, now);
         }

@@ -83,6 +83,8 @@ void pk_incidents_hold(struct pk_incidents *t, uint32_t number, uint32_t for_ms,
 /* What time does: resolves what stayed clear, takes back an acknowledgement that ran out. Returns the
  * earliest mono_ms at which it must be called again, UINT64_MAX = none. */
 uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now);
+/* When there is time: makes the next incident's slot ready. */
+void pk_incidents_prepare(struct pk_incidents *t);
 /* Before changes are pulled: announces what nothing keeps quiet, and says what does (pk_silence.h). An
  * incident that another one caused is shown, not announced. */
 void pk_incidents_announce(struct pk_incidents *t, const struct pk_stamp *now);

@@ -39,6 +39,7 @@ void pk_rule_card_count(struct pk_rule_cards *t, struct pk_str rule_id, enum pk_
     card->counts[what] += card->counts[what] < UINT32_MAX ? 1u : 0u;
     t->dirty_count += card->is_dirty ? 0u : 1u;
     card->is_dirty = true;
+    t->is_urgent = t->is_urgent || what == PK_CARD_FALSE_POSITIVE;
 }
 
 const struct pk_rule_card *pk_rule_card_get(const struct pk_rule_cards *t, struct pk_str rule_id) {
@@ -62,6 +63,7 @@ int pk_rule_card_restore(struct pk_rule_cards *t, const struct pk_rule_card *car
 }
 
 const struct pk_rule_card *pk_rule_card_next_dirty(struct pk_rule_cards *t) {
+    t->is_urgent = t->is_urgent && t->dirty_count > 0;
     for (uint32_t i = 0; t->dirty_count > 0 && i < t->count; i++) {
         if (t->rows[i].is_dirty) {
             t->rows[i].is_dirty = false;

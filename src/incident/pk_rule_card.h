@@ -22,6 +22,7 @@ struct pk_rule_cards {
     struct pk_rule_card rows[PK_LIMIT_RULES];
     uint32_t count;
     uint32_t dirty_count;
+    bool is_urgent;         /* a person's word is among what is not stored */
     uint64_t refused_count; /* counted for rules that found no room */
 };
 
