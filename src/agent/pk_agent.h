@@ -233,6 +233,25 @@ struct pk_agent_probes {
     struct pk_agent_probe_series series[PK_LIMIT_SERIES];
 };
 
+/* What was drawn of the incident table for others to see, by its slots (pk_agent_shown.c). */
+enum { PK_AGENT_SHOWN_HOME, PK_AGENT_SHOWN_ALARMS, PK_AGENT_SHOWN_COUNT };
+struct pk_agent_shown_slot {
+    uint32_t boot, number; /* of the incident; 0 = none */
+    uint8_t severity;      /* 1 + of what is shown, 0 = nothing */
+    bool is_sure;          /* said on this connection */
+};
+struct pk_agent_picture {
+    struct pk_agent_shown_slot slots[PK_LIMIT_INCIDENTS];
+    uint32_t cursor; /* slots before it are as they should be */
+};
+struct pk_agent_shown {
+    struct pk_agent_picture pictures[PK_AGENT_SHOWN_COUNT];
+    uint32_t erased[PK_LINKS][PK_AGENT_SHOWN_COUNT]; /* how far it was taken back */
+    bool is_device_drawn;
+    uint32_t state_crc; /* of what was said; 0 = nothing */
+    uint64_t state_due_ms, refused_count;
+};
+
 /* A page of audit entries that somebody asked for; its bytes are in trim_bytes. */
 enum pk_agent_audit_page_state {
     PK_AUDIT_PAGE_NONE,
@@ -391,6 +410,7 @@ struct pk_agent {
     bool is_epoch_from_store;        /* the supervisor's number is behind the store's */
     struct pk_agent_link_said link_said[PK_LINKS];
     struct pk_agent_maps maps;
+    struct pk_agent_shown shown;
     bool link_has_more[PK_LINKS]; /* received messages wait until something else is done */
     struct pk_agent_muffle refusals, bad_events, unknown_topics;
     struct pk_command_gate gate;

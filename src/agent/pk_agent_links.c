@@ -10,6 +10,7 @@
 #define TOKEN_SUMMARY (TOKEN_BIRTH + 1u)
 #define TOKEN_REPLY (TOKEN_BIRTH + 2u)
 #define TOKEN_SUBSCRIBE (TOKEN_BIRTH + 3u)
+/* + 4u: PK_AGENT_TOKEN_SHOWN */
 enum {
     CE_USER_MAX = PK_CE_ATTRIBUTES_MAX,
     MESSAGES_PER_TICK = 1024,
@@ -183,7 +184,7 @@ void pk_agent_links_remap(struct pk_agent *a) {
 /* Birth, summary and reply of an earlier connection are replaced or late: they must not hold the places that
  * this one needs. */
 static void forget_own_messages(struct pk_link *l) {
-    static const uint64_t TOKENS[] = {TOKEN_BIRTH, TOKEN_SUMMARY, TOKEN_REPLY};
+    static const uint64_t TOKENS[] = {TOKEN_BIRTH, TOKEN_SUMMARY, TOKEN_REPLY, PK_AGENT_TOKEN_SHOWN};
     for (uint32_t t = 0; t < PK_COUNT_OF(TOKENS); t++) {
         for (uint32_t i = 0; i < PK_LIMIT_INFLIGHT && pk_mqtt_forget(&l->mqtt, TOKENS[t]) == PK_OK; i++) {
         }
@@ -200,6 +201,7 @@ static void on_connected(struct pk_agent *a, uint32_t link, bool subscribe_again
         subscribe(a, link);
     }
     pk_agent_maps_connected(a, link, subscribe_again);
+    pk_agent_shown_connected(a, link);
     pk_agent_maps_subscribe(
         a, link); /* with the rest, before an answer: else the last one would end the asking */
     if (link == pk_agent_link_for(a, PK_BROKER_INCIDENTS)) {
@@ -892,6 +894,7 @@ void pk_agent_links_write(struct pk_agent *a) {
             if (i == summary) {
                 send_summary(a, l);
             }
+            pk_agent_shown_write(a, i);
         }
         if (a->remote.step == PK_REMOTE_REPLYING && a->remote.link == i) {
             send_remote_reply(a);
@@ -902,7 +905,7 @@ void pk_agent_links_write(struct pk_agent *a) {
 }
 
 uint64_t pk_agent_links_next_ms(const struct pk_agent *a) {
-    uint64_t next = UINT64_MAX;
+    uint64_t next = pk_agent_shown_next_ms(a);
     for (uint32_t i = 0; i < PK_LINKS && !is_epoch_unsure(a); i++) {
         const uint64_t ms = pk_link_next_ms(&a->links[i]);
         const uint64_t birth_ms = a->birth_due_ms[i];

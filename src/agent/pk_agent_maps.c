@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/pk_agent_priv.h"
+#include "wire/pk_shown.h"
 
 /* Subscription identifiers tell which filters a copy of a message came for: brokers send one for each. */
 enum { ID_OWN = 1, ID_ROWS = 2, IDS_MAX = 16 };
@@ -202,6 +203,9 @@ bool pk_agent_maps_message(struct pk_agent *a, uint32_t link, const struct pk_mq
     bool is_known = false;
     if (!is_event_broker(a, link)) {
         return false;
+    }
+    if (pk_str_starts(e->u.message.topic, PK_SHOWN_THIN_EDGE)) {
+        return true; /* what we show others: an alarm of it would open the next incident */
     }
     read_ids(e, &ids);
     for (uint32_t row = 0; row < t->count; row++) {

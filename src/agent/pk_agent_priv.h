@@ -227,6 +227,13 @@ bool pk_agent_maps_is_copy(const struct pk_mqtt_event *e);
 /* Whether it is one of any row. */
 bool pk_agent_maps_message(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e);
 
+/* ---- shown to others ---- */
+#define PK_AGENT_TOKEN_SHOWN ((1ull << 63) + 4u)
+void pk_agent_shown_connected(struct pk_agent *a, uint32_t link);
+void pk_agent_shown_changed(struct pk_agent *a); /* some incident did */
+void pk_agent_shown_write(struct pk_agent *a, uint32_t link);
+uint64_t pk_agent_shown_next_ms(const struct pk_agent *a);
+
 /* ---- local sockets ---- */
 void pk_agent_local_read(struct pk_agent *a);
 void pk_agent_local_write(struct pk_agent *a);

@@ -396,6 +396,7 @@ static void journal_incidents(struct pk_agent *a) {
     struct pk_incident_change c;
     while (pk_agent_batch_has_room(a, INCIDENT_OP_BYTES) &&
            pk_incidents_next_change(&a->incidents, &c) == PK_OK) {
+        pk_agent_shown_changed(a);
         if (store_change(a, &c) < 0) {
             pk_incidents_put_back(&a->incidents, &c);
             a->counters.batch_full++;

@@ -91,7 +91,8 @@ static const char *const MODE_WORDS[] = {"off", "observe", "safe", "auto", NULL}
 static const char *const SEAL_WORDS[] = {"required", "best-effort", NULL};
 static const char *const CLOCK_WORDS[] = {"kernel", "trusted", NULL};
 static const char *const REMOTE_WORDS[] = {"off", "read-only", "list", NULL};
-static const char *const BROKER_ROLE_WORDS[] = {"events", "incidents", "commands", "summary", NULL};
+static const char *const BROKER_ROLE_WORDS[] = {"events",         "incidents", "commands", "summary",
+                                                "home_assistant", "thin_edge", NULL};
 static const char *const UPLOAD_WORDS[] = {"info", "low", "medium", "high", "critical", "no", NULL};
 static const char *const LOG_WORDS[] = {"", "", "", "error", "warning", "notice", "info", "debug", NULL};
 

@@ -21,7 +21,9 @@ enum pk_broker_role {
     PK_BROKER_EVENTS = 1,
     PK_BROKER_INCIDENTS = 2,
     PK_BROKER_COMMANDS = 4,
-    PK_BROKER_SUMMARY = 8
+    PK_BROKER_SUMMARY = 8,
+    PK_BROKER_HOME_ASSISTANT = 16, /* these two are never given unasked */
+    PK_BROKER_THIN_EDGE = 32
 };
 enum {
     PK_CONFIG_PATH_BYTES = 160,

@@ -235,7 +235,7 @@ uint32_t pk_record_meta_pack(const struct pk_meta *meta, uint8_t *out, uint32_t 
     pk_put_u64(&w, meta->outbox_dropped_count);
     pk_put_u64(&w, meta->kernel_boot);
     pk_put_u32(&w, meta->trace_crc);
-    pk_put_u8(&w, meta->is_clean ? 1 : 0);
+    pk_put_u8(&w, (uint8_t)((meta->is_clean ? 1u : 0u) | (uint32_t)meta->shown_bits << 1));
     return packed_bytes(&w);
 }
 
@@ -254,7 +254,9 @@ int pk_record_meta_unpack(struct pk_str value, struct pk_meta *out) {
     const bool has_end = !pk_reader_done(&r);
     out->kernel_boot = has_end ? pk_get_u64(&r) : 0;
     out->trace_crc = has_end ? pk_get_u32(&r) : 0;
-    out->is_clean = has_end && pk_get_u8(&r) != 0;
+    const uint8_t bits = has_end ? pk_get_u8(&r) : 0;
+    out->is_clean = (bits & 1u) != 0;
+    out->shown_bits = (uint8_t)(bits >> 1);
     return out->log_checkpoint.n < out->log_base.n ? PK_E_BAD_MSG : unpacked(&r);
 }
 

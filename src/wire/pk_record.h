@@ -109,6 +109,7 @@ struct pk_meta {
     uint64_t kernel_boot; /* in which it ran; 0 = not known */
     uint32_t trace_crc;   /* of the kernel's dump that was told of last; 0 = none */
     bool is_clean;        /* it was asked to stop, and this was its last word */
+    uint8_t shown_bits;   /* brokers that may hold what others are shown (agent/pk_agent_shown.c); 7 bits */
 };
 PK_MUST_USE uint32_t pk_record_meta_pack(const struct pk_meta *meta, uint8_t *out, uint32_t cap_bytes);
 PK_MUST_USE int pk_record_meta_unpack(struct pk_str value, struct pk_meta *out);

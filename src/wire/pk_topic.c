@@ -14,6 +14,7 @@ static const struct kind_row {
     [PK_TOPIC_REPLY] = {"reply", 1},       [PK_TOPIC_CMD] = {"cmd", 1},
     [PK_TOPIC_ACK] = {"ack", 0},           [PK_TOPIC_CAPSULE] = {"capsule", 2},
     [PK_TOPIC_EVENT] = {"event", 1},       [PK_TOPIC_IN] = {"in", 2},
+    [PK_TOPIC_HOME] = {"home", 0},
 };
 
 bool pk_topic_is_id(struct pk_str s) {

@@ -14,6 +14,7 @@ enum pk_topic_kind {
     PK_TOPIC_CAPSULE, /* a = incident id, b = decimal chunk number */
     PK_TOPIC_EVENT,   /* a = event type */
     PK_TOPIC_IN,      /* a = source, b = event type */
+    PK_TOPIC_HOME,    /* state for Home Assistant (wire/pk_shown.h) */
     PK_TOPIC_KIND_COUNT
 };
 

@@ -227,6 +227,8 @@ void hub_model_accept(struct hub_model *h, const struct broker_publish *m) {
     case PK_TOPIC_REPLY:
         take_reply(h, m, &t);
         return;
+    case PK_TOPIC_HOME: /* for others */
+        return;
     case PK_TOPIC_CMD:
     case PK_TOPIC_ACK:
     case PK_TOPIC_CAPSULE:

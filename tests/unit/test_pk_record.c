@@ -117,7 +117,8 @@ PK_TEST(record_meta__round_trip_and_bad_bytes) {
                            .outbox_dropped_count = 3,
                            .kernel_boot = 0x1122334455667788u,
                            .trace_crc = 99,
-                           .is_clean = true},
+                           .is_clean = true,
+                           .shown_bits = 0x55},
                    back;
     const uint32_t n = pk_record_meta_pack(&meta, bytes, PK_RECORD_META_BYTES);
     CHECK(n > 0);
@@ -131,6 +132,7 @@ PK_TEST(record_meta__round_trip_and_bad_bytes) {
     CHECK_EQ_U64(back.kernel_boot, 0x1122334455667788u);
     CHECK_EQ_U64(back.trace_crc, 99);
     CHECK(back.is_clean);
+    CHECK_EQ_U64(back.shown_bits, 0x55);
     const uint32_t earlier = n - 13u; /* as it was before it said how the run ended */
     for (uint32_t k = 0; k < n; k++) {
         CHECK_EQ_INT(pk_record_meta_unpack(value(k), &back), k == earlier ? PK_OK : PK_E_BAD_MSG);

@@ -32,6 +32,7 @@ PK_TEST(topic__every_kind__builds_the_golden_name_and_parses_back) {
         {PK_TOPIC_CAPSULE, "inc_gw-1_7_00042", "3", "picket/v1/plant/gw-1/capsule/inc_gw-1_7_00042/3"},
         {PK_TOPIC_EVENT, "temp_high", "", "picket/v1/plant/gw-1/event/temp_high"},
         {PK_TOPIC_IN, "plc.4:a@b", "temp_high", "picket/v1/plant/gw-1/in/plc.4:a@b/temp_high"},
+        {PK_TOPIC_HOME, "", "", "picket/v1/plant/gw-1/home"},
     };
     for (unsigned i = 0; i < PK_TOPIC_KIND_COUNT; i++) {
         struct pk_topic t;

@@ -1,0 +1,270 @@
+/* What Home Assistant and thin-edge.io are shown (wire/pk_shown.h, ADR 0084): a picture of the incident table
+ * on one broker, drawn anew with each connection, and taken back when its role is taken from the broker. It
+ * is no report: it may be ahead of the disk by a commit, and what a broker does not take is not kept. */
+#include "agent/pk_agent_priv.h"
+#include "base/pk_hash.h"
+#include "wire/pk_shown.h"
+
+enum { STATE_APART_MS = 1000, WINDOW_SHARE = 2 };
+
+static const uint8_t ROLES[PK_AGENT_SHOWN_COUNT] = {PK_BROKER_HOME_ASSISTANT, PK_BROKER_THIN_EDGE};
+
+static uint8_t bit_of(uint32_t link, uint32_t which) {
+    return (uint8_t)(1u << (link * PK_AGENT_SHOWN_COUNT + which));
+}
+
+/* The broker may hold something of ours: known over restarts, or nobody could take it back. */
+static bool is_there(const struct pk_agent *a, uint32_t link, uint32_t which) {
+    return (a->meta.shown_bits & bit_of(link, which)) != 0;
+}
+
+static void set_there(struct pk_agent *a, uint32_t link, uint32_t which, bool is) {
+    const uint8_t bits =
+        (uint8_t)(is ? a->meta.shown_bits | bit_of(link, which) : a->meta.shown_bits & ~bit_of(link, which));
+    a->is_meta_dirty = a->is_meta_dirty || bits != a->meta.shown_bits;
+    a->meta.shown_bits = bits;
+}
+
+static struct pk_shown_gateway gateway_of(const struct pk_agent *a) {
+    return (struct pk_shown_gateway){.site = pk_str_of(a->config.site),
+                                     .gateway = pk_str_of(a->config.gateway),
+                                     .version = pk_str_of(a->identity.version),
+                                     .board = pk_str_of(a->identity.board)};
+}
+
+/* False: no room now. What the broker can never take is counted and passed over. */
+static bool say(struct pk_agent *a, uint32_t link, enum pk_shown_kind kind, struct pk_str part,
+                struct pk_str payload) {
+    char topic[PK_SHOWN_TOPIC_BYTES];
+    struct pk_buf t;
+    struct pk_link *l = &a->links[link];
+    const struct pk_shown_gateway g = gateway_of(a);
+    pk_buf_init(&t, topic, sizeof topic);
+    if (pk_mqtt_inflight_count(&l->mqtt) >= PK_LIMIT_INFLIGHT / WINDOW_SHARE) {
+        return false; /* the reports come first */
+    }
+    int err = pk_shown_topic(&t, kind, &g, part);
+    if (err == PK_OK) {
+        const struct pk_mqtt_publish m = {.topic = pk_buf_str(&t),
+                                          .payload = payload.p,
+                                          .payload_bytes = (uint32_t)payload.n,
+                                          .qos = l->mqtt.limits.max_qos > 0 ? 1 : 0,
+                                          .is_retained = kind != PK_SHOWN_EVENT,
+                                          .payload_is_text = payload.n > 0};
+        err = pk_mqtt_publish(&l->mqtt, &m, PK_AGENT_TOKEN_SHOWN);
+    }
+    if (err == PK_E_FULL || err == PK_E_CLOSED) {
+        return false;
+    }
+    a->shown.refused_count += err < 0 ? 1 : 0;
+    return true;
+}
+
+static struct pk_str no_text(void) {
+    return pk_str_make(NULL, 0);
+}
+
+/* ---- one incident ---- */
+
+/* 1 + severity of what is shown of it, 0: nothing. A drill is none of the neighbours' business. */
+static uint8_t wanted(const struct pk_agent *a, uint32_t slot) {
+    const struct pk_incident *i = &a->incidents.slots[slot].incident;
+    const bool is_shown = a->incidents.numbers[slot] != 0 && pk_incident_status_is_active(i->status) &&
+                          !i->is_drill && i->severity >= PK_SEV_LOW;
+    return is_shown ? (uint8_t)(1u + i->severity) : 0;
+}
+
+static bool take_back(struct pk_agent *a, uint32_t link, uint32_t which, uint32_t boot, uint32_t number) {
+    char id[PK_INC_ID_BYTES];
+    pk_incident_id_make(id, pk_str_of(a->config.gateway), boot, number);
+    return say(a, link, which == PK_AGENT_SHOWN_HOME ? PK_SHOWN_HOME_INCIDENT : PK_SHOWN_ALARM, pk_str_of(id),
+               no_text());
+}
+
+static bool put_up(struct pk_agent *a, uint32_t link, uint32_t which, const struct pk_incident *i) {
+    struct pk_buf b;
+    struct pk_json_writer w;
+    const struct pk_shown_gateway g = gateway_of(a);
+    const bool is_home = which == PK_AGENT_SHOWN_HOME;
+    pk_buf_init(&b, a->payload, sizeof a->payload);
+    pk_jw_init(&w, &b);
+    if (is_home) {
+        pk_shown_home_incident(&w, &g, pk_str_of(i->id), pk_str_of(i->title));
+    } else {
+        pk_shown_alarm(&w, i->severity, pk_str_of(i->title), i->detected.wall_ms);
+    }
+    return say(a, link, is_home ? PK_SHOWN_HOME_INCIDENT : PK_SHOWN_ALARM, pk_str_of(i->id), pk_buf_str(&b));
+}
+
+/* An event is of the moment: what this process saw begin and end, not what a connection draws anew. */
+static bool tell_event(struct pk_agent *a, uint32_t link, const char *what, const struct pk_incident *i) {
+    struct pk_buf b;
+    struct pk_json_writer w;
+    const bool is_end = i->resolved.wall_ms != 0 && !pk_incident_status_is_active(i->status);
+    pk_buf_init(&b, a->payload, sizeof a->payload);
+    pk_jw_init(&w, &b);
+    pk_shown_event(&w, pk_str_of(i->id), pk_str_of(i->title),
+                   is_end ? i->resolved.wall_ms : i->detected.wall_ms);
+    return say(a, link, PK_SHOWN_EVENT, pk_str_of(what), pk_buf_str(&b));
+}
+
+static bool draw_slot(struct pk_agent *a, uint32_t link, uint32_t which, uint32_t slot) {
+    struct pk_agent_shown_slot *s = &a->shown.pictures[which].slots[slot];
+    const struct pk_incident *i = &a->incidents.slots[slot].incident;
+    const uint32_t number = a->incidents.numbers[slot];
+    if (s->number != number && s->number != 0) { /* another one has its place */
+        if ((s->severity != 0 || !s->is_sure) && !take_back(a, link, which, s->boot, s->number)) {
+            return false;
+        }
+        s->number = 0;
+    }
+    if (number == 0) {
+        return true;
+    }
+    const bool is_new = s->number == 0;
+    const uint8_t severity = wanted(a, slot);
+    if (is_new) {
+        *s = (struct pk_agent_shown_slot){.boot = i->boot, .number = number};
+    }
+    if (s->is_sure && s->severity == severity) {
+        return true;
+    }
+    const bool is_begin = s->severity == 0 && severity != 0 && i->boot == a->now.boot;
+    const bool is_end = s->severity != 0 && severity == 0;
+    if (which == PK_AGENT_SHOWN_ALARMS && (is_begin || is_end) &&
+        !tell_event(a, link, is_begin ? "incident_opened" : "incident_resolved", i)) {
+        return false;
+    }
+    s->severity = severity; /* said from here on, if not shown: the event is not told twice */
+    s->is_sure = severity != 0 ? put_up(a, link, which, i) : take_back(a, link, which, i->boot, number);
+    return s->is_sure;
+}
+
+/* ---- the whole ---- */
+
+static bool draw_state(struct pk_agent *a, uint32_t link) {
+    struct pk_buf b;
+    struct pk_json_writer w;
+    struct pk_store_status store;
+    struct pk_shown_state s = {.worst = -1, .waiting_count = pk_outbox_depth(&a->outbox)};
+    const uint32_t hub = pk_agent_link_for(a, PK_BROKER_INCIDENTS);
+    struct pk_agent_shown *all = &a->shown;
+    if (a->now.mono_ms < all->state_due_ms) {
+        return true;
+    }
+    for (uint32_t slot = 0; slot < PK_LIMIT_INCIDENTS; slot++) {
+        const int8_t severity = (int8_t)((int)wanted(a, slot) - 1);
+        s.open_count += severity >= 0 ? 1u : 0u;
+        s.worst = severity > s.worst ? severity : s.worst;
+    }
+    s.has_problem = s.worst >= PK_SEV_HIGH;
+    s.is_hub_linked = hub < PK_LINKS && pk_link_is_online(&a->links[hub]);
+    a->port->store.status(a->port->store.ctx, &store);
+    s.store_pct = store.map_bytes > 0 ? (uint32_t)(store.used_bytes * 100u / store.map_bytes) : 0;
+    pk_buf_init(&b, a->payload, sizeof a->payload);
+    pk_jw_init(&w, &b);
+    pk_shown_home_state(&w, &s);
+    const uint32_t crc = pk_crc32c(1, b.p, b.n);
+    if (crc != all->state_crc) {
+        if (!say(a, link, PK_SHOWN_HOME_STATE, no_text(), pk_buf_str(&b))) {
+            return false;
+        }
+        all->state_crc = crc;
+    }
+    all->state_due_ms = a->now.mono_ms + STATE_APART_MS;
+    return true;
+}
+
+static bool draw_device(struct pk_agent *a, uint32_t link) {
+    struct pk_buf b;
+    struct pk_json_writer w;
+    const struct pk_shown_gateway g = gateway_of(a);
+    if (a->shown.is_device_drawn) {
+        return true;
+    }
+    pk_buf_init(&b, a->payload, sizeof a->payload);
+    pk_jw_init(&w, &b);
+    pk_shown_home_device(&w, &g);
+    a->shown.is_device_drawn = say(a, link, PK_SHOWN_HOME_DEVICE, no_text(), pk_buf_str(&b));
+    return a->shown.is_device_drawn;
+}
+
+static void draw(struct pk_agent *a, uint32_t link, uint32_t which) {
+    struct pk_agent_picture *p = &a->shown.pictures[which];
+    set_there(a, link, which, true);
+    if (which == PK_AGENT_SHOWN_HOME && (!draw_device(a, link) || !draw_state(a, link))) {
+        return;
+    }
+    while (p->cursor < PK_LIMIT_INCIDENTS) {
+        if (!draw_slot(a, link, which, p->cursor)) {
+            return; /* the next acknowledgement makes room */
+        }
+        p->cursor++;
+    }
+}
+
+/* Everything that may be there, incident by incident: what left the table was taken back before it did. */
+static void erase(struct pk_agent *a, uint32_t link, uint32_t which) {
+    uint32_t *cursor = &a->shown.erased[link][which];
+    for (; *cursor < PK_LIMIT_INCIDENTS; (*cursor)++) {
+        const uint32_t number = a->incidents.numbers[*cursor];
+        if (number != 0 && !take_back(a, link, which, a->incidents.slots[*cursor].incident.boot, number)) {
+            return;
+        }
+    }
+    if (which == PK_AGENT_SHOWN_HOME) {
+        if (*cursor == PK_LIMIT_INCIDENTS) {
+            if (!say(a, link, PK_SHOWN_HOME_DEVICE, no_text(), no_text())) {
+                return;
+            }
+            (*cursor)++;
+        }
+        if (!say(a, link, PK_SHOWN_HOME_STATE, no_text(), no_text())) {
+            return;
+        }
+    }
+    set_there(a, link, which, false);
+}
+
+void pk_agent_shown_write(struct pk_agent *a, uint32_t link) {
+    for (uint32_t which = 0; which < PK_AGENT_SHOWN_COUNT; which++) {
+        if (pk_agent_link_for(a, ROLES[which]) == link) {
+            draw(a, link, which);
+        } else if (is_there(a, link, which)) {
+            erase(a, link, which);
+        }
+    }
+}
+
+/* The broker may have forgotten, and what was on its way is lost: drawn anew. */
+void pk_agent_shown_connected(struct pk_agent *a, uint32_t link) {
+    for (uint32_t which = 0; which < PK_AGENT_SHOWN_COUNT; which++) {
+        a->shown.erased[link][which] = 0;
+        if (pk_agent_link_for(a, ROLES[which]) != link) {
+            continue;
+        }
+        struct pk_agent_picture *p = &a->shown.pictures[which];
+        for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+            p->slots[i].is_sure = false;
+        }
+        p->cursor = 0;
+        if (which == PK_AGENT_SHOWN_HOME) {
+            a->shown.is_device_drawn = false;
+            a->shown.state_crc = 0;
+            a->shown.state_due_ms = 0;
+        }
+    }
+}
+
+void pk_agent_shown_changed(struct pk_agent *a) {
+    for (uint32_t which = 0; which < PK_AGENT_SHOWN_COUNT; which++) {
+        a->shown.pictures[which].cursor = 0;
+    }
+}
+
+uint64_t pk_agent_shown_next_ms(const struct pk_agent *a) {
+    const uint32_t link = pk_agent_link_for(a, PK_BROKER_HOME_ASSISTANT);
+    const bool is_due =
+        link < PK_LINKS && pk_link_is_online(&a->links[link]) && a->shown.state_due_ms > a->now.mono_ms;
+    return is_due ? a->shown.state_due_ms : UINT64_MAX;
+}

@@ -1,0 +1,149 @@
+#include "agent/pk_agent_priv.h"
+
+#include "support/gateway_test.h"
+
+static char config[4096];
+
+static const struct gateway_setup *with_roles(const char *roles) {
+    static struct gateway_setup setup;
+    const char *at = strstr(GATEWAY_CONFIG, "[broker central]\n");
+    CHECK(at != NULL);
+    const size_t head = (size_t)(at - GATEWAY_CONFIG) + sizeof "[broker central]\n" - 1;
+    (void)snprintf(config, sizeof config, "%.*sroles = events, incidents, commands, summary%s\n%s", (int)head,
+                   GATEWAY_CONFIG, roles, GATEWAY_CONFIG + head);
+    setup = (struct gateway_setup){.seed = 1, .config = config};
+    return &setup;
+}
+
+/* Retained messages whose topic begins so. */
+static uint32_t kept(const char *begin) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < BROKER_RETAINED; i++) {
+        const struct broker_retained *r = &broker.retained[i];
+        count += r->topic[0] != '\0' && r->n > 0 && strncmp(r->topic, begin, strlen(begin)) == 0 ? 1 : 0;
+    }
+    return count;
+}
+
+/* What is said to others is no report. */
+static void on_accepted(void *arg, const struct broker_publish *m) {
+    (void)arg;
+    if (pk_str_starts(m->topic, "picket/")) {
+        hub_model_accept(&hub, m);
+    }
+}
+
+static void start_with(const char *roles) {
+    prepare(with_roles(roles));
+    broker.accepted = on_accepted;
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+}
+
+static void restart_without_roles(void) {
+    char text[sizeof config];
+    struct pk_buf b;
+    (void)with_roles("");
+    pk_buf_init(&b, text, sizeof text);
+    for (const char *p = config; *p != '\0'; p++) {
+        if (*p == '@') {
+            pk_buf_puts(&b, gw.name);
+        } else {
+            pk_buf_putc(&b, *p);
+        }
+    }
+    CHECK_EQ_INT(pk_sim_file_set(&gw.sim, "/etc/picket/picketd.conf", b.p, b.n), PK_OK);
+    REQUIRE(gateway_boot(&gw));
+}
+
+/* Before the silence of press-7 is noticed, or soon after. */
+static bool has_ended(void *arg) {
+    (void)arg;
+    return !pk_incident_status_is_active(gateway_incident(&gw, "process_lost")->status);
+}
+
+static bool await_end(void) {
+    return gateway_site_until(&site, 60000, has_ended, NULL);
+}
+
+static uint32_t heartbeats(void) {
+    const struct pk_incident *i = gateway_incident(&gw, "heartbeat_lost");
+    return i != NULL && pk_incident_status_is_active(i->status) ? 1 : 0;
+}
+
+PK_TEST(without_the_roles__nothing_is_shown) {
+    begin(NULL);
+    CHECK(open_incident() != NULL);
+    CHECK_EQ_U64(kept("homeassistant/") + kept("te/") + kept("picket/v1/lab/gw-1/home"), 0);
+    CHECK_EQ_U64(gw.agent.meta.shown_bits, 0);
+    check_sound();
+}
+
+PK_TEST(an_open_incident__is_shown_and_taken_back_when_it_ended) {
+    start_with(", home_assistant, thin_edge");
+    wait_ms(2000);
+    CHECK_EQ_U64(kept("homeassistant/device/"), 1);
+    CHECK_EQ_U64(kept("homeassistant/binary_sensor/") + kept("te/"), 0);
+    REQUIRE(open_incident() != NULL);
+    wait_ms(1500);
+    CHECK_EQ_U64(kept("homeassistant/binary_sensor/"), 1);
+    CHECK_EQ_U64(kept("te/device/main/service/picket/a/"), 1);
+    gateway_process(&gw, "web", true);
+    REQUIRE(await_end());
+    wait_ms(500);
+    CHECK_EQ_U64(kept("homeassistant/binary_sensor/") + kept("te/"), 2 * heartbeats());
+    CHECK_EQ_U64(kept("homeassistant/device/"), 1);
+    CHECK_EQ_U64(gw.agent.shown.refused_count, 0);
+    check_sound();
+}
+
+PK_TEST(a_broker_that_forgot__is_shown_all_anew) {
+    start_with(", home_assistant, thin_edge");
+    REQUIRE(open_incident() != NULL);
+    wait_ms(1500);
+    broker_restart(&broker, false);
+    memset(broker.retained, 0, sizeof broker.retained);
+    CHECK_EQ_U64(kept("te/"), 0);
+    wait_ms(30000);
+    CHECK_EQ_U64(kept("homeassistant/device/"), 1);
+    CHECK_EQ_U64(kept("homeassistant/binary_sensor/"), 1);
+    CHECK_EQ_U64(kept("te/device/main/service/picket/a/"), 1);
+    check_sound();
+}
+
+/* What was resolved while the broker was away is taken back with the next connection. */
+PK_TEST(resolved_while_away__is_taken_back_later) {
+    start_with(", thin_edge");
+    REQUIRE(open_incident() != NULL);
+    wait_ms(1500);
+    CHECK_EQ_U64(kept("te/"), 1);
+    broker.is_down = true;
+    broker_restart(&broker, true);
+    gateway_process(&gw, "web", true);
+    REQUIRE(await_end());
+    CHECK_EQ_U64(kept("te/"), 1);
+    broker.is_down = false;
+    wait_ms(60000);
+    CHECK_EQ_U64(kept("te/device/main/service/picket/a/") - heartbeats(), 0);
+    check_sound();
+}
+
+PK_TEST(turned_off_over_a_restart__everything_is_gone) {
+    start_with(", home_assistant, thin_edge");
+    REQUIRE(open_incident() != NULL);
+    wait_ms(1500);
+    CHECK(kept("homeassistant/") == 2 && kept("te/") == 1 && kept("picket/v1/lab/gw-1/home") == 1);
+    CHECK(gw.agent.meta.shown_bits != 0);
+    CHECK(gateway_stop(&gw));
+    restart_without_roles();
+    CHECK(gw.agent.meta.shown_bits != 0);
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(2000);
+    CHECK_EQ_U64(kept("homeassistant/") + kept("te/") + kept("picket/v1/lab/gw-1/home"), 0);
+    CHECK_EQ_U64(gw.agent.meta.shown_bits, 0);
+    check_sound();
+}
+
+PK_TEST_MAIN(without_the_roles__nothing_is_shown, an_open_incident__is_shown_and_taken_back_when_it_ended,
+             a_broker_that_forgot__is_shown_all_anew, resolved_while_away__is_taken_back_later,
+             turned_off_over_a_restart__everything_is_gone)
