@@ -311,6 +311,9 @@ struct pk_port_inlet {
     /* FILE: done with this one, on to the oldest that waits. PK_OK or PK_E_AGAIN (none waits; it stays). */
     int (*next_file)(void *ctx, uint32_t slot);
     void (*close)(void *ctx, uint32_t slot); /* idempotent; what waits goes too */
+    /* DATAGRAMS of an internet socket: one of them leaves. PK_OK; PK_E_AGAIN (no room now); PK_E_CLOSED
+     * (nothing adopted); PK_E_BAD_FIELD (not a numeric address); PK_E_UNREACHABLE. */
+    int (*send)(void *ctx, uint32_t slot, const char *address, uint16_t port, const void *p, uint32_t n);
 };
 
 /* ---- files that an operator owns: configuration, rules, keys ---- */

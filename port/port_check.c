@@ -38,6 +38,7 @@ const char *pk_port_missing(const struct pk_port *port) {
         {"inlet.keep", port->inlet.keep != NULL},
         {"inlet.next_file", port->inlet.next_file != NULL},
         {"inlet.close", port->inlet.close != NULL},
+        {"inlet.send", port->inlet.send != NULL},
         {"files.read", port->files.read != NULL},
         {"files.list", port->files.list != NULL},
         {"files.replace", port->files.replace != NULL},

@@ -1,7 +1,9 @@
 /* Text from outside, read through descriptors that the supervisor opened: nothing here needs a path, or
  * anything else the seal forbids. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -235,6 +237,29 @@ static void inlet_close(void *ctx, uint32_t slot) {
     close_slot(ctx, slot_of(ctx, slot));
 }
 
+static int inlet_send(void *ctx, uint32_t slot, const char *address, uint16_t port, const void *p,
+                      uint32_t n) {
+    const struct pk_linux_inlet_slot *s = slot_of(ctx, slot);
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    const struct sockaddr *to = (const struct sockaddr *)&v4;
+    socklen_t bytes = sizeof v4;
+    if (s->fd.fd < 0 || s->form != PK_INLET_DATAGRAMS) {
+        return PK_E_CLOSED;
+    }
+    if (inet_pton(AF_INET, address, &v4.sin_addr) != 1) {
+        if (inet_pton(AF_INET6, address, &v6.sin6_addr) != 1) {
+            return PK_E_BAD_FIELD;
+        }
+        to = (const struct sockaddr *)&v6;
+        bytes = sizeof v6;
+    }
+    if (sendto(s->fd.fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL, to, bytes) == (ssize_t)n) {
+        return PK_OK;
+    }
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? PK_E_AGAIN : PK_E_UNREACHABLE;
+}
+
 void pk_linux_inlet_open(struct pk_linux_inlet *i, struct pk_linux_loop *loop, struct pk_linux_ipc *ipc,
                          struct pk_port_inlet *out) {
     *i = (struct pk_linux_inlet){.loop = loop, .ipc = ipc};
@@ -248,7 +273,8 @@ void pk_linux_inlet_open(struct pk_linux_inlet *i, struct pk_linux_loop *loop, s
                                   .look = inlet_look,
                                   .keep = inlet_keep,
                                   .next_file = inlet_next_file,
-                                  .close = inlet_close};
+                                  .close = inlet_close,
+                                  .send = inlet_send};
 }
 
 void pk_linux_inlet_close(struct pk_linux_inlet *i) {

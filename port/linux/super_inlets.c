@@ -395,7 +395,8 @@ static int family_of(const struct pk_inlet_row *row, bool is_udp) {
 
 static int look_socket(const struct pk_super_platform *p, struct pk_super_inlet_state *in,
                        const struct pk_inlet_row *row) {
-    const bool is_udp = row->kind == PK_INLET_SYSLOG_UDP || row->kind == PK_INLET_STATSD_UDP;
+    const bool is_udp = pk_inlet_is_udp(row);
+    const int yes = 1;
     const int room_bytes = RECEIVE_BYTES;
     if (in->fd >= 0) {
         return PK_SUPER_INLET_SAME;
@@ -405,6 +406,9 @@ static int look_socket(const struct pk_super_platform *p, struct pk_super_inlet_
         return PK_E_IO;
     }
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room_bytes, sizeof room_bytes);
+    if (row->kind == PK_INLET_WITNESS) { /* its neighbours may be told all at once */
+        (void)setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &yes, sizeof yes);
+    }
     const int err = is_udp ? bind_udp(row, fd) : bind_unix(p, in, row, fd);
     if (err != PK_OK) {
         (void)close(fd);
@@ -535,6 +539,7 @@ int pk_super_inlet(void *ctx, uint32_t slot, const struct pk_inlet_row *row,
     case PK_INLET_SYSLOG_UDP:
     case PK_INLET_STATSD:
     case PK_INLET_STATSD_UDP:
+    case PK_INLET_WITNESS:
         return look_socket(p, in, row);
     case PK_INLET_KIND_COUNT:
         break;

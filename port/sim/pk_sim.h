@@ -178,6 +178,8 @@ struct pk_sim {
     uint32_t client_at;
     uint64_t refused_count;
     struct pk_sim_text texts[PK_SIM_TEXTS];
+    uint8_t sent[512]; /* the last datagram that left through an inlet */
+    uint32_t sent_bytes, sent_count;
     struct pk_sim_inlet inlets[PK_LIMIT_INLETS];
     struct pk_sim_file files[PK_SIM_FILES];
     char log[PK_SIM_LOG_BYTES]; /* "<N>text\n" each; the oldest go first */

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/pk_address.h"
 #include "base/pk_assert.h"
 #include "port/sim/sim_parts.h"
 
@@ -150,6 +151,26 @@ static void inlet_close(void *ctx, uint32_t slot) {
     *inlet_of(ctx, slot) = (struct pk_sim_inlet){.text = 0};
 }
 
+/* Kept for the test; nobody hears it by itself. */
+static int inlet_send(void *ctx, uint32_t slot, const char *address, uint16_t port, const void *p,
+                      uint32_t n) {
+    struct pk_sim *sim = ctx;
+    const struct pk_sim_text *t = text_of(sim, inlet_of(ctx, slot)->text);
+    uint8_t bytes[16];
+    const struct pk_str to = pk_str_of(address);
+    (void)port;
+    if (t == NULL || t->form != PK_INLET_DATAGRAMS) {
+        return PK_E_CLOSED;
+    }
+    if (!pk_address_parse_v4(to, bytes) && !pk_address_parse_v6(to, bytes)) {
+        return PK_E_BAD_FIELD;
+    }
+    sim->sent_bytes = n < sizeof sim->sent ? n : (uint32_t)sizeof sim->sent;
+    memcpy(sim->sent, p, sim->sent_bytes);
+    sim->sent_count++;
+    return PK_OK;
+}
+
 void pk_sim_inlet_open(struct pk_sim *sim, struct pk_port_inlet *out) {
     *out = (struct pk_port_inlet){.ctx = sim,
                                   .adopt = inlet_adopt,
@@ -158,7 +179,8 @@ void pk_sim_inlet_open(struct pk_sim *sim, struct pk_port_inlet *out) {
                                   .look = inlet_look,
                                   .keep = inlet_keep,
                                   .next_file = inlet_next_file,
-                                  .close = inlet_close};
+                                  .close = inlet_close,
+                                  .send = inlet_send};
 }
 
 void pk_sim_inlet_reset(struct pk_sim *sim) {

@@ -265,6 +265,7 @@ void pk_agent_apply_settings(struct pk_agent *a) {
     }
     pk_agent_inlets_apply(a);
     pk_agent_capsules_configure(a);
+    pk_agent_witness_apply(a);
     a->command_config = (struct pk_command_config){.site = pk_str_of(a->config.site),
                                                    .gateway = pk_str_of(a->config.gateway),
                                                    .policy = (enum pk_command_policy)a->config.remote,
@@ -369,6 +370,7 @@ static uint64_t next_deadline(const struct pk_agent *a, uint64_t incidents_ms, u
     next = earlier(next, pk_agent_collect_next_ms(a));
     next = earlier(next, pk_agent_probe_next_ms(a));
     next = earlier(next, pk_agent_inlets_next_ms(a));
+    next = earlier(next, pk_agent_witness_next_ms(a));
     next = earlier(next, pk_agent_links_next_ms(a));
     /* What is due and was not sent waits for room in the broker's window: the next acknowledgement ticks. */
     const uint64_t retry_ms = pk_outbox_next_deadline_ms(&a->outbox);
@@ -425,6 +427,7 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     pk_agent_local_read(a);
     pk_agent_links_read(a);
     pk_agent_inlets(a);
+    pk_agent_witness(a);
     pk_agent_collect(a);
     pk_agent_certificates(a);
     pk_agent_probe(a);

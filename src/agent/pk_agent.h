@@ -28,6 +28,7 @@
 #include "report/pk_command.h"
 #include "report/pk_key_changes.h"
 #include "report/pk_outbox.h"
+#include "report/pk_witness.h"
 #include "respond/pk_respond.h"
 #include "wire/pk_summary_json.h"
 
@@ -252,6 +253,14 @@ struct pk_agent_shown {
     uint64_t state_due_ms, refused_count;
 };
 
+struct pk_agent_witness {
+    struct pk_witness table;
+    uint64_t due_ms; /* of the next datagram */
+    uint64_t hub_lost_ms;
+    bool has_hub;
+    uint64_t unsent_count;
+};
+
 /* A page of audit entries that somebody asked for; its bytes are in trim_bytes. */
 enum pk_agent_audit_page_state {
     PK_AUDIT_PAGE_NONE,
@@ -307,7 +316,7 @@ struct pk_agent_upload {
     uint64_t sent_chunks, acked_chunks, resumed_count, done_count, refused_count, evicted_count;
 };
 
-enum { PK_AGENT_TABLES = 38 };
+enum { PK_AGENT_TABLES = 39 };
 /* ---- tables ---- */
 struct pk_agent_table {
     const char *name;
@@ -322,6 +331,7 @@ struct pk_agent_summary {
     struct pk_summary_type types[PK_INC_TYPE_COUNT];
     struct pk_summary_loss losses[16];
     struct pk_summary_action actions[PK_LIMIT_ACTIONS];
+    struct pk_summary_neighbour neighbours[PK_LIMIT_NEIGHBOURS];
 
     struct pk_summary summary;
 };
@@ -367,6 +377,7 @@ struct pk_agent {
     bool collect_is_off[PK_COLLECT_COUNT];
     struct pk_agent_probes probes;
     struct pk_agent_inlets inlets;
+    struct pk_agent_witness witness;
     struct pk_agent_patterns patterns;
     uint64_t forget_ms;                                    /* when sources may be forgotten next */
     uint64_t forgotten[PK_BITSET_WORDS(PK_LIMIT_SOURCES)]; /* scratch of it */

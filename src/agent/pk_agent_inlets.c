@@ -39,6 +39,7 @@ static enum pk_inlet_form form_of(const struct pk_agent *a, uint32_t i) {
     case PK_INLET_SYSLOG_UDP:
     case PK_INLET_STATSD:
     case PK_INLET_STATSD_UDP:
+    case PK_INLET_WITNESS:
     case PK_INLET_KIND_COUNT:
         break;
     }
@@ -482,6 +483,14 @@ static void take_records(struct pk_agent *a, uint32_t i, struct pk_str text) {
     }
 }
 
+static void take_neighbour(struct pk_agent *a, uint32_t i, struct pk_str text) {
+    const char *why = pk_agent_witness_take(a, text);
+    a->inlets.rows[i].line_count++;
+    if (why != NULL) {
+        refuse(a, i, why);
+    }
+}
+
 static void take_datagram(struct pk_agent *a, uint32_t i, struct pk_str text,
                           const struct pk_inlet_piece *piece) {
     struct pk_agent_inlet *in = &a->inlets.rows[i];
@@ -501,6 +510,9 @@ static void take_datagram(struct pk_agent *a, uint32_t i, struct pk_str text,
         return;
     case PK_INLET_KMSG:
         take_records(a, i, text);
+        return;
+    case PK_INLET_WITNESS:
+        take_neighbour(a, i, text);
         return;
     case PK_INLET_LOG:
     case PK_INLET_JOURNAL:
@@ -650,7 +662,7 @@ static void keep_place(struct pk_agent *a, uint32_t i) {
 }
 
 static bool is_udp(const struct pk_agent *a, uint32_t i) {
-    return row_of(a, i)->kind == PK_INLET_SYSLOG_UDP || row_of(a, i)->kind == PK_INLET_STATSD_UDP;
+    return pk_inlet_is_udp(row_of(a, i));
 }
 
 static void keep_places(struct pk_agent *a) {

@@ -83,6 +83,15 @@ void pk_agent_inlets(struct pk_agent *a);
 bool pk_agent_inlets_want_turn(const struct pk_agent *a);
 uint64_t pk_agent_inlets_next_ms(const struct pk_agent *a);
 
+/* ---- neighbours ---- */
+void pk_agent_witness_apply(struct pk_agent *a); /* after the inlets were */
+void pk_agent_witness(struct pk_agent *a);
+/* NULL, or why it is none. */
+const char *pk_agent_witness_take(struct pk_agent *a, struct pk_str datagram);
+uint32_t pk_agent_witness_list(const struct pk_agent *a,
+                               struct pk_summary_neighbour out[PK_LIMIT_NEIGHBOURS]);
+uint64_t pk_agent_witness_next_ms(const struct pk_agent *a);
+
 /* ---- incidents ---- */
 const struct pk_topology *pk_agent_topology(const struct pk_agent *a);
 /* An incident was opened or fired again: causes and consequences. */

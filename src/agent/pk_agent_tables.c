@@ -105,6 +105,8 @@ static uint32_t add_links(const struct pk_agent *a, struct pk_agent_table *t, ui
         sizeof a->reply + sizeof a->payload + sizeof a->remote + sizeof a->samples);
     add_known(t, &n, "configuration", PK_LIMIT_WATCHES, a->config.watch_count, a->counters.config_refused,
               sizeof a->config * 2);
+    add(t, &n, "neighbours", PK_LIMIT_NEIGHBOURS, a->witness.table.used_count, a->witness.table.used_count,
+        a->witness.table.full_count, sizeof a->witness);
     add_known(t, &n, "probes", PK_LIMIT_PROBES, a->config.probes.count, 0, sizeof a->probes);
     add(t, &n, "store_queue_bytes", PK_LIMIT_STORE_QUEUE_BYTES, store.queued_bytes, store.queued_high_bytes,
         0, PK_LIMIT_STORE_QUEUE_BYTES);
@@ -306,6 +308,10 @@ void pk_agent_summary(struct pk_agent *a, struct pk_agent_summary *s) {
     m->mttd = &a->incidents.metrics.metric[PK_MTTD];
     m->mtta = &a->incidents.metrics.metric[PK_MTTA];
     m->mttr = &a->incidents.metrics.metric[PK_MTTR];
+    if (a->witness.table.has_key) {
+        m->neighbours = s->neighbours;
+        m->neighbour_count = pk_agent_witness_list(a, s->neighbours);
+    }
     const uint32_t count = pk_agent_tables(a, t);
     for (uint32_t i = 0; i < count; i++) { /* what has never been used or dropped says nothing */
         if ((t[i].high == 0 || t[i].is_known) && t[i].drops == 0) {

@@ -55,6 +55,7 @@ enum section_id {
     S_STATSD,
     S_KMSG,
     S_JOURNAL,
+    S_WITNESS,
     S_COUNT
 };
 
@@ -85,6 +86,7 @@ static const struct section_row SECTIONS[S_COUNT] = {
     [S_STATSD] = {"statsd", false},
     [S_KMSG] = {"kmsg", false},
     [S_JOURNAL] = {"journal", false},
+    [S_WITNESS] = {"witness", false},
 };
 
 static const char *const MODE_WORDS[] = {"off", "observe", "safe", "auto", NULL};
@@ -210,6 +212,10 @@ static const struct key_row KEYS[] = {
     {S_STATSD, V_INLET, "udp", 0, 0, 0, 0, NULL},
     {S_KMSG, V_INLET, "device", 0, 0, 0, 0, NULL},
     {S_JOURNAL, V_INLET, "command", 0, 0, 0, 0, NULL},
+    {S_WITNESS, V_INLET, "udp", 0, 0, 0, 0, NULL},
+    {S_WITNESS, V_TEXT, "peers", C(witness_peers), 1, PK_CONFIG_PEERS_BYTES - 1, NULL},
+    {S_WITNESS, V_PATH, "key_file", C(witness_key_file), 1, 159, NULL},
+    {S_WITNESS, V_DURATION, "interval", C(witness_ms), 1000, 3600000, NULL},
 };
 #undef C
 #undef B
@@ -294,6 +300,7 @@ void pk_config_defaults(struct pk_config *c) {
     c->learned_ms = 6u * 3600000u;
     c->history_retention_ms = 3600000;
     c->summary_ms = PK_CONFIG_SUMMARY_MS;
+    c->witness_ms = 10000;
     c->approval_timeout_ms = 300000;
     c->risk = (struct pk_risk_limits){.behind_count = 5, .repeat_count = 3};
     c->assess_ms = 30000;
@@ -455,6 +462,7 @@ static int open_section(struct parse *p, struct pk_str kind, struct pk_str name)
     case S_STATSD:
     case S_KMSG:
     case S_JOURNAL:
+    case S_WITNESS:
     case S_EVENTS:
     case S_INCIDENTS:
     case S_RESPOND:

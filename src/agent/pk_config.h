@@ -29,6 +29,7 @@ enum {
     PK_CONFIG_PATH_BYTES = 160,
     PK_CONFIG_NAME_BYTES = 33,
     PK_CONFIG_ALLOW_MAX = 24,
+    PK_CONFIG_PEERS_BYTES = 256,
     PK_CONFIG_ROLE_RULES = 16,
     PK_CONFIG_SUMMARY_MS = 60000,
     PK_CONFIG_KEEP_ALIVE_MS = 60000,
@@ -88,8 +89,11 @@ struct pk_config {
     uint32_t history_max; /* events; 0 = as many as the board keeps */
     uint32_t history_retention_ms;
     struct pk_probes probes;
-    struct pk_inlets inlets; /* the supervisor has the same table */
-    uint8_t remote;          /* enum pk_remote */
+    struct pk_inlets inlets;                   /* the supervisor has the same table */
+    char witness_peers[PK_CONFIG_PEERS_BYTES]; /* numeric addresses, between commas */
+    char witness_key_file[PK_CONFIG_PATH_BYTES];
+    uint32_t witness_ms;
+    uint8_t remote; /* enum pk_remote */
     char remote_allow[PK_CONFIG_ALLOW_MAX][32];
     uint32_t remote_allow_count;
     struct pk_config_role_rule roles[PK_CONFIG_ROLE_RULES];

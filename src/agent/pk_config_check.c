@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/pk_address.h"
+
 struct check {
     struct pk_config *c;
     const char *file;
@@ -76,6 +78,28 @@ static int check_inlets(const struct check *k) {
     return PK_OK;
 }
 
+static int check_witness(const struct check *k) {
+    const struct pk_str none = pk_str_make(NULL, 0);
+    struct pk_str rest = pk_str_of(k->c->witness_peers), piece;
+    uint8_t bytes[16];
+    bool has_socket = false;
+    for (uint32_t i = 0; i < k->c->inlets.count; i++) {
+        has_socket = has_socket || k->c->inlets.rows[i].kind == PK_INLET_WITNESS;
+    }
+    if (has_socket && (rest.n == 0 || k->c->witness_key_file[0] == '\0')) {
+        return fail(k, "witness", none, NULL, "[witness] udp needs peers and key_file");
+    }
+    while (k->c->witness_peers[0] != '\0' && pk_str_split(&rest, ',', &piece)) {
+        piece = pk_str_trim(piece);
+        if (!pk_address_parse_v4(piece, bytes) && !pk_address_parse_v6(piece, bytes)) {
+            const int err = fail(k, "witness", none, "peers", "");
+            pk_diag_set1(k->diag, k->file, 1, 1, "'{}' is not a numeric address", piece);
+            return err;
+        }
+    }
+    return PK_OK;
+}
+
 static int check_watches(const struct check *k) {
     for (uint32_t i = 0; i < k->c->watch_count; i++) {
         const struct pk_watch *w = &k->c->watches[i];
@@ -135,6 +159,7 @@ int pk_config_check(struct pk_config *c, const char *file, struct pk_config_plac
     settle_metered(c);
     int err = check_brokers(&k);
     err = err < 0 ? err : check_inlets(&k);
+    err = err < 0 ? err : check_witness(&k);
     err = err < 0 ? err : check_watches(&k);
     err = err < 0 ? err : check_maps(&k);
     return err < 0 ? err : check_probes(&k);

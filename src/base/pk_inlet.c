@@ -27,6 +27,7 @@ static const struct key {
     {"statsd", "udp", PK_INLET_STATSD_UDP, VALUE_UDP_LOOPBACK, "statsd-udp", ""},
     {"kmsg", "device", PK_INLET_KMSG, VALUE_SWITCH_PATH, "kmsg", "/dev/kmsg"},
     {"journal", "command", PK_INLET_JOURNAL, VALUE_SWITCH_PATH, "journal", "/usr/bin/journalctl"},
+    {"witness", "udp", PK_INLET_WITNESS, VALUE_UDP, "witness", ""},
 };
 
 static struct pk_inlet_row *find(struct pk_inlets *t, uint8_t kind, const char *name) {
@@ -209,12 +210,13 @@ const char *pk_inlets_incomplete(const struct pk_inlets *t) {
     return NULL;
 }
 
-static bool is_udp(const struct pk_inlet_row *row) {
-    return row->kind == PK_INLET_SYSLOG_UDP || row->kind == PK_INLET_STATSD_UDP;
+bool pk_inlet_is_udp(const struct pk_inlet_row *row) {
+    return row->kind == PK_INLET_SYSLOG_UDP || row->kind == PK_INLET_STATSD_UDP ||
+           row->kind == PK_INLET_WITNESS;
 }
 
 static bool is_twice(const struct pk_inlet_row *x, const struct pk_inlet_row *y) {
-    if (x->path[0] == '\0' || is_udp(x) != is_udp(y)) {
+    if (x->path[0] == '\0' || pk_inlet_is_udp(x) != pk_inlet_is_udp(y)) {
         return false;
     }
     return x->port == y->port && strcmp(x->path, y->path) == 0;

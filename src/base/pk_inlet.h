@@ -1,9 +1,9 @@
 #ifndef PK_INLET_H
 #define PK_INLET_H
 /* Where text comes in: tailed files, syslog and statsd sockets, the kernel's log, the journal. The table is
- * read from the sections [log NAME], [syslog], [statsd], [kmsg] and [journal] of picketd.conf by the agent,
- * which reads the text, and by the supervisor, which opens the descriptors: both must have the same one, and
- * its checksum says whether they do. Every key and its meaning: config/picketd.conf. */
+ * read from the sections [log NAME], [syslog], [statsd], [kmsg], [journal] and [witness] of picketd.conf by
+ * the agent, which reads the text, and by the supervisor, which opens the descriptors: both must have the
+ * same one, and its checksum says whether they do. Every key and its meaning: config/picketd.conf. */
 #include "base/pk_log_format.h"
 #include "base/pk_text.h"
 #include "pk_limits.h"
@@ -16,6 +16,7 @@ enum pk_inlet_kind {
     PK_INLET_STATSD_UDP,
     PK_INLET_KMSG,
     PK_INLET_JOURNAL,
+    PK_INLET_WITNESS, /* no text: datagrams of other gateways (report/pk_witness.h), and where ours leave */
     PK_INLET_KIND_COUNT
 };
 
@@ -69,6 +70,8 @@ const char *pk_inlets_incomplete(const struct pk_inlets *t);
 const struct pk_inlet_row *pk_inlets_twice(const struct pk_inlets *t);
 /* The section and name it was read from. */
 struct pk_str pk_inlet_section(const struct pk_inlet_row *row, struct pk_str *out_name);
+/* Its path is a numeric address. */
+bool pk_inlet_is_udp(const struct pk_inlet_row *row);
 uint32_t pk_inlets_crc(const struct pk_inlets *t);
 /* A journal's cursor, as it may stand in an argument: [A-Za-z0-9=;_-]{1,199}. */
 bool pk_inlet_is_cursor(struct pk_str s);

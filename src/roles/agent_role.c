@@ -280,6 +280,7 @@ static uint32_t seal(const char *config_path) {
     add_dir(c->keys_dir, false);
     add_dir(c->actions_path, true);
     add_dir(c->topology_path, true);
+    add_dir(c->witness_key_file, true);
     add_dir("/proc", false);
     add_dir("/sys", false);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
@@ -288,6 +289,7 @@ static uint32_t seal(const char *config_path) {
         add_dir(b->certificate, true);
         add_dir(b->key, true);
         add_dir(b->password_file, true);
+        add_dir(b->psk_file, true);
     }
     for (uint32_t i = 0; i < c->watch_count; i++) {
         if (c->watches[i].collector == PK_COLLECT_PROCESS && c->watches[i].path[0] != '\0') {

@@ -82,7 +82,7 @@ static const char *set_value(struct pk_super_config *c, const struct key *key, s
 }
 
 /* Sections of inlets that have no name, so that variables can set them. */
-static const char *const inlet_sections[] = {"syslog", "statsd", "kmsg", "journal"};
+static const char *const inlet_sections[] = {"syslog", "statsd", "kmsg", "journal", "witness"};
 
 static const char *set_inlet(struct pk_super_config *c, const struct pk_ini_item *item) {
     const char *wrong =

@@ -39,8 +39,7 @@ static void refuse(struct pk_supervisor *s, uint32_t index, int error) {
 }
 
 static bool is_udp(const struct pk_supervisor *s, uint32_t index) {
-    const uint8_t kind = s->config.inlets.rows[index].kind;
-    return kind == PK_INLET_SYSLOG_UDP || kind == PK_INLET_STATSD_UDP;
+    return pk_inlet_is_udp(&s->config.inlets.rows[index]);
 }
 
 /* The first number that is news to the agent. What was lost while there was none is told to the next. */

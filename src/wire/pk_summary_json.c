@@ -120,6 +120,30 @@ static void write_tables(struct pk_json_writer *w, struct pk_summary *s) {
     pk_jw_object_end(w);
 }
 
+/* Without a witness there is nothing to say; with one, an empty list says that nobody was heard. */
+static void write_neighbours(struct pk_json_writer *w, struct pk_summary *s) {
+    if (s->neighbours == NULL) {
+        return;
+    }
+    pk_jw_array(w, "neighbours");
+    for (uint32_t i = 0; i < s->neighbour_count; i++) {
+        const struct pk_summary_neighbour *n = &s->neighbours[i];
+        if (!has_room(w)) {
+            s->left_out_count++;
+            continue;
+        }
+        pk_jw_object(w, NULL);
+        pk_jw_str(w, "gateway", n->gateway);
+        pk_jw_u64(w, "seen_s", n->seen_s);
+        pk_jw_bool(w, "hub", n->has_hub);
+        if (!n->has_hub) {
+            pk_jw_u64(w, "hubless_s", n->hubless_s);
+        }
+        pk_jw_object_end(w);
+    }
+    pk_jw_array_end(w);
+}
+
 static void write_hex(struct pk_json_writer *w, const char *key, const uint8_t *p, uint32_t n) {
     char text[2 * PK_SUMMARY_HASH_BYTES + 1];
     struct pk_buf b;
@@ -162,6 +186,7 @@ void pk_summary_json_write(struct pk_json_writer *w, const char *key, struct pk_
     /* The most important list first: what is short of room at the end is left out. */
     write_losses(w, summary);
     write_counts(w, summary);
+    write_neighbours(w, summary);
     write_actions(w, summary);
     write_tables(w, summary);
     write_end(w, summary);

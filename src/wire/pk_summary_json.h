@@ -27,6 +27,13 @@ struct pk_summary_action {
     uint64_t ok, failed;
 };
 
+struct pk_summary_neighbour {
+    struct pk_str gateway;
+    uint32_t seen_s;    /* ago */
+    bool has_hub;       /* it said so then */
+    uint32_t hubless_s; /* that long, then */
+};
+
 struct pk_summary {
     int64_t from_wall_ms, to_wall_ms;
     uint32_t by_severity[PK_SEV_COUNT];
@@ -41,6 +48,9 @@ struct pk_summary {
     uint32_t loss_count;
     const struct pk_summary_action *actions;
     uint32_t action_count;
+    const struct pk_summary_neighbour
+        *neighbours; /* what other gateways of the LAN said (report/pk_witness.h) */
+    uint32_t neighbour_count;
     uint64_t store_map_bytes, store_used_bytes, store_written_bytes, outbox_count, outbox_bytes;
     uint64_t audit_n;
     uint8_t audit_head[PK_SUMMARY_HASH_BYTES];

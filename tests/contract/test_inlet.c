@@ -202,6 +202,31 @@ ON_BOTH(inlet__datagrams__whole_cut_and_empty) {
     done(rig, &f);
 }
 
+/* An internet socket: what it sends to itself comes back (linux), or is kept (sim). */
+ON_BOTH(inlet__datagrams__leave_to_a_numeric_address) {
+    const struct pk_port_inlet *p = &rig->port.inlet;
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t n = sizeof own;
+    CHECK_EQ_INT(p->send(p->ctx, 0, "127.0.0.1", 9, "x", 1), PK_E_CLOSED);
+    int fd = -1;
+    if (!rig->is_sim) {
+        fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        CHECK_EQ_INT(bind(fd, (const struct sockaddr *)&own, sizeof own), 0);
+        CHECK_EQ_INT(getsockname(fd, (struct sockaddr *)&own, &n), 0);
+    }
+    pass(rig, fd, rig->is_sim ? (uint32_t)pk_sim_text_make(&rig->sim, PK_INLET_DATAGRAMS) : 0);
+    REQUIRE(p->adopt(p->ctx, 0, PK_INLET_DATAGRAMS, FRAME) == PK_OK);
+    CHECK_EQ_INT(p->send(p->ctx, 0, "localhost", 9, "x", 1), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(p->send(p->ctx, 0, "", 9, "x", 1), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(p->send(p->ctx, 0, "127.0.0.1", ntohs(own.sin_port), "hello", 5), PK_OK);
+    if (rig->is_sim) {
+        CHECK(rig->sim.sent_bytes == 5 && memcmp(rig->sim.sent, "hello", 5) == 0);
+        return;
+    }
+    REQUIRE(rig_until(rig, has_piece));
+    CHECK_STR(got, "hello");
+}
+
 ON_BOTH(inlet__stream__bytes_and_its_end) {
     const struct far f = make_piped(rig, PK_INLET_STREAM);
     REQUIRE(rig->port.inlet.adopt(rig->port.inlet.ctx, 0, PK_INLET_STREAM, FRAME) == PK_OK);
@@ -275,7 +300,8 @@ PK_TEST(inlet__udp_flood__is_counted) {
     rig_close(rig);
 }
 
-CONTRACT_MAIN(BOTH(inlet__nothing_adopted), BOTH(inlet__file__grows_is_emptied_and_keeps_its_position),
+CONTRACT_MAIN(BOTH(inlet__nothing_adopted), BOTH(inlet__datagrams__leave_to_a_numeric_address),
+              BOTH(inlet__file__grows_is_emptied_and_keeps_its_position),
               BOTH(inlet__files__are_read_one_after_another), BOTH(inlet__datagrams__whole_cut_and_empty),
               BOTH(inlet__stream__bytes_and_its_end), BOTH(inlet__wrong_form__is_refused),
               inlet__records_overwritten__stale_then_on, inlet__udp_flood__is_counted)

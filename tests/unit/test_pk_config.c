@@ -136,9 +136,13 @@ PK_TEST(config__bad_lines__name_place_and_cure) {
     CHECK_STR(refusal("[events]\nretention = 1s\n"), "t.conf:2:13: '1s' is outside 1m..7d");
     CHECK_STR(refusal("[agent]\nmode = atuo\n"),
               "t.conf:2:8: 'atuo' is not one of off, observe, safe, auto; did you mean 'auto'?");
-    CHECK_STR(
-        refusal("[broker central]\nroles = events, comands\n"),
-        "t.conf:2:9: 'comands' is not one of events, incidents, commands, summary; did you mean 'commands'?");
+    CHECK_STR(refusal("[broker central]\nroles = events, comands\n"),
+              "t.conf:2:9: 'comands' is not one of events, incidents, commands, summary, home_assistant, "
+              "thin_edge; did you mean 'commands'?");
+    CHECK_STR(refusal("[witness]\nudp = x\n"),
+              "t.conf:2:7: 'x' is not PORT, ADDRESS:PORT or [ADDRESS]:PORT with a "
+              "numeric IPv4 or IPv6 address");
+    CHECK_STR(refusal("[witness]\ninterval = 1ms\n"), "t.conf:2:12: '1ms' is outside 1s..1h");
     CHECK_STR(refusal("[sources]\ncpu = 1ms\n"), "t.conf:2:7: '1ms' is outside 100ms..1d; 0 switches it off");
     CHECK_STR(refusal("[sources]\nhung_after = 0\n"), "t.conf:2:14: '0' is outside 1s..1d");
     CHECK_STR(refusal("[store]\nmap = big\n"), "t.conf:2:7: 'big' is not a size such as 4M or 1G");
@@ -213,6 +217,12 @@ PK_TEST(config__what_belongs_together__is_checked_at_the_end) {
     CHECK_EQ_INT(checked(HEAD "[disk d]\n"), PK_E_CONFIG);
     CHECK_STR(diag.message, "[disk d] path is missing");
     CHECK_EQ_INT(checked(HEAD "[broker central]\nhost = h\ntls = no\n"), PK_OK);
+    CHECK_EQ_INT(checked(HEAD "[witness]\nudp = 7883\n"), PK_E_CONFIG);
+    CHECK_STR(diag.message, "[witness] udp needs peers and key_file");
+    CHECK_EQ_INT(checked(HEAD "[witness]\nudp = 7883\npeers = 10.0.0.2, ::1,gw-2\nkey_file = /k\n"),
+                 PK_E_CONFIG);
+    CHECK_STR(diag.message, "'gw-2' is not a numeric address");
+    CHECK_EQ_INT(checked(HEAD "[witness]\nudp = 7883\npeers = 10.0.0.2, ::1\nkey_file = /k\n"), PK_OK);
 }
 
 /* Files of one configuration folder. */

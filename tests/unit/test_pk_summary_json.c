@@ -138,5 +138,23 @@ PK_TEST(summary_json__short_of_room__leaves_out_rows_and_stays_whole) {
     CHECK_EQ_U64(s.left_out_count, 0);
 }
 
+PK_TEST(summary_json__neighbours__only_where_there_is_a_witness) {
+    static const struct pk_summary_neighbour TWO[] = {{{"gw-2", 4}, 3, true, 0},
+                                                      {{"gw-3", 4}, 400, false, 61}};
+    struct pk_summary s = sample();
+    (void)write(&s, sizeof text);
+    CHECK(strstr(text, "neighbours") == NULL);
+    s.neighbours = TWO;
+    (void)write(&s, sizeof text);
+    CHECK(strstr(text, "\"neighbours\":[]") != NULL);
+    s.neighbour_count = 2;
+    (void)write(&s, sizeof text);
+    CHECK(strstr(text,
+                 "\"neighbours\":[{\"gateway\":\"gw-2\",\"seen_s\":3,\"hub\":true},{\"gateway\":\"gw-3\","
+                 "\"seen_s\":400,\"hub\":false,\"hubless_s\":61}]") != NULL);
+    CHECK_EQ_INT(check_json(), PK_OK);
+}
+
 PK_TEST_MAIN(summary_json__write__is_the_golden_vector,
+             summary_json__neighbours__only_where_there_is_a_witness,
              summary_json__short_of_room__leaves_out_rows_and_stays_whole)

@@ -61,6 +61,7 @@
 #define PK_LIMIT_REPLAY_JTI 128u     /* unexpired command ids; 44 B each, persisted */
 #define PK_LIMIT_KEYS_PUBLIC 16u     /* command keys; 140 B each, twice */
 #define PK_LIMIT_KEY_CHANGES 8u      /* keys added or revoked by command, 1..200; 145 B each, persisted */
+#define PK_LIMIT_NEIGHBOURS 8u       /* gateways of the LAN that vouch for each other, 1..16; 128 B each */
 #define PK_LIMIT_BATCH_BYTES 24576u  /* store operations of one tick */
 
 /* -- measured sources -- */
@@ -102,6 +103,7 @@
 #define PK_LIMIT_STORE_QUEUE_BYTES 65536u /* batches waiting for the writer */
 
 /* sizeof(struct agent) may not exceed it: 1152 KB, 200 KB for what detection adds, 64 KB for topology,
-   silences, report cards and stages, 24 KB for capsules. Pages nobody writes are not resident. */
-#define PK_AGENT_RAM_MAX (1448u * 1024u)
+   silences, report cards and stages, 24 KB for capsules, 8 KB for what others are shown and for neighbours.
+   Pages nobody writes are not resident. */
+#define PK_AGENT_RAM_MAX (1456u * 1024u)
 #endif

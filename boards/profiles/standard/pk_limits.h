@@ -62,6 +62,7 @@
 #define PK_LIMIT_REPLAY_JTI 1024u    /* unexpired command ids; 44 B each, persisted */
 #define PK_LIMIT_KEYS_PUBLIC 64u     /* command keys; 140 B each, twice */
 #define PK_LIMIT_KEY_CHANGES 32u     /* keys added or revoked by command, 1..200; 145 B each, persisted */
+#define PK_LIMIT_NEIGHBOURS 16u      /* gateways of the LAN that vouch for each other, 1..16; 128 B each */
 #define PK_LIMIT_BATCH_BYTES 98304u  /* store operations of one tick */
 
 /* -- measured sources -- */
