@@ -59,6 +59,11 @@ void pk_agent_status(const struct pk_agent *a, struct pk_status *out, bool is_on
                               .reason = pk_str_of(reason)};
 }
 
+/* What the broker offers of it: a birth that is not kept says more than none. */
+static uint8_t qos_of(const struct pk_link *l) {
+    return l->mqtt.limits.max_qos > 0 ? 1 : 0;
+}
+
 static struct pk_str status_json(struct pk_agent *a, uint32_t link, bool is_online, const char *reason) {
     struct pk_status s;
     struct pk_buf b;
@@ -119,8 +124,8 @@ static bool publish_status(struct pk_agent *a, uint32_t link, bool is_online, co
     const struct pk_mqtt_publish m = {.topic = pk_str_of(topic),
                                       .payload = json.p,
                                       .payload_bytes = json.n,
-                                      .qos = 1,
-                                      .is_retained = true,
+                                      .qos = qos_of(&a->links[link]),
+                                      .is_retained = a->links[link].mqtt.limits.has_retain,
                                       .may_overtake = true,
                                       .payload_is_text = true,
                                       .content_type = pk_str_of(PK_CE_CONTENT_TYPE_BINARY),
@@ -767,7 +772,7 @@ static int publish_entry(struct pk_agent *a, struct pk_link *l, const struct pk_
                                       .payload = b.p,
                                       .payload_bytes = b.n,
                                       .qos = 1,
-                                      .is_retained = v->is_retained,
+                                      .is_retained = v->is_retained && l->mqtt.limits.has_retain,
                                       .payload_is_text = !v->is_clearing,
                                       .content_type =
                                           pk_str_of(v->is_clearing ? "" : PK_CE_CONTENT_TYPE_BINARY),
@@ -786,7 +791,7 @@ static void resend(struct pk_agent *a, struct pk_link *l) {
             continue;
         }
         const int err = publish_entry(a, l, &v, true);
-        if (err == PK_E_FULL) {
+        if (err == PK_E_FULL || err == PK_E_UNSUPPORTED) {
             return;
         }
         if (err < 0) {
@@ -809,7 +814,11 @@ static void send_outbox(struct pk_agent *a, struct pk_link *l) {
          i < SENDS_PER_TICK && pk_agent_has_window(l) && pk_outbox_peek(&a->outbox, a->now.mono_ms, &v);
          i++) {
         const int err = publish_entry(a, l, &v, false);
-        if (err == PK_E_TOO_BIG || err == PK_E_BAD_FIELD || err == PK_E_UNSUPPORTED) {
+        if (err == PK_E_UNSUPPORTED) { /* without an acknowledgement nobody knows what arrived: it waits */
+            say_refused_publication(a, (uint32_t)(l - a->links), PK_MQTT_QOS_NOT_SUPPORTED);
+            return;
+        }
+        if (err == PK_E_TOO_BIG || err == PK_E_BAD_FIELD) {
             pk_agent_log1(a, PK_LOG_ERROR, "an entry can never be sent, dropped and counted", v.record.id);
             pk_outbox_unsendable(&a->outbox, v.token);
             continue;
@@ -863,7 +872,7 @@ static void send_summary(struct pk_agent *a, struct pk_link *l) {
     const struct pk_mqtt_publish m = {.topic = pk_str_of(topic),
                                       .payload = b.p,
                                       .payload_bytes = b.n,
-                                      .qos = 1,
+                                      .qos = qos_of(l),
                                       .topic_alias = ALIAS_SUMMARY,
                                       .payload_is_text = true,
                                       .content_type = pk_str_of(PK_CE_CONTENT_TYPE_BINARY),
