@@ -87,6 +87,9 @@ struct pk_port_stream {
     const char *(*error_text)(void *ctx);
     /* Connections that took up an earlier TLS session, since the start: without certificates on the wire. */
     uint64_t (*resumed_count)(void *ctx);
+    /* What all connections since the start carried, both ways, with TLS, and with TCP and IP as far as the
+     * system tells: what a provider counts. Never goes back. */
+    uint64_t (*carried_bytes)(void *ctx);
 };
 
 /* ---- store ---- */
@@ -103,6 +106,7 @@ struct pk_store_batch {
 
 struct pk_store_status {
     uint64_t map_bytes, used_bytes; /* of the fixed map */
+    uint64_t record_count;          /* of both trees */
     uint64_t commit_count, written_bytes;
     uint32_t longest_commit_ms, queued_bytes, queued_high_bytes;
     int32_t last_error; /* of the writer; PK_OK when the last commit worked. PK_E_NO_SPACE heals by itself. */
@@ -329,6 +333,12 @@ struct pk_port_files {
     /* Replaces a file whole (temporary, fsync, rename). PK_OK, PK_E_NOT_FOUND (no such directory),
      * PK_E_DENIED, PK_E_NO_SPACE, PK_E_IO. Start, reload and --dump-state only. */
     int (*replace)(void *ctx, const char *path, const void *p, uint32_t n);
+    /* A part of a file that other programs on this machine read, from byte `at` on: 0 begins it, beside the
+     * one that is there; the last part puts it into its place whole, for everybody to read. Only on a file
+     * system without a disk, so the tick may; PK_E_UNSUPPORTED on any other. PK_OK; PK_E_STALE (what was
+     * begun is not there as it was left: begin anew), PK_E_NOT_FOUND, PK_E_DENIED, PK_E_NO_SPACE, PK_E_IO:
+     * nothing is left of it. */
+    int (*publish)(void *ctx, const char *path, uint32_t at, const void *p, uint32_t n, bool is_last);
 };
 enum { PK_FILES_LIST_MAX = 64 };
 

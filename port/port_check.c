@@ -42,6 +42,7 @@ const char *pk_port_missing(const struct pk_port *port) {
         {"files.read", port->files.read != NULL},
         {"files.list", port->files.list != NULL},
         {"files.replace", port->files.replace != NULL},
+        {"files.publish", port->files.publish != NULL},
         {"log.write", port->log.write != NULL},
         {"loop.wait", port->loop.wait != NULL},
     };
@@ -53,7 +54,7 @@ const char *pk_port_missing(const struct pk_port *port) {
     for (size_t i = 0; i < PK_LINKS; i++) {
         const struct pk_port_stream *s = &port->link[i];
         if (s->open == NULL || s->poll == NULL || s->send == NULL || s->recv == NULL || s->close == NULL ||
-            s->error_text == NULL || s->resumed_count == NULL) {
+            s->error_text == NULL || s->resumed_count == NULL || s->carried_bytes == NULL) {
             return i == 0 ? "link[0]" : "link[1]";
         }
     }

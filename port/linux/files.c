@@ -121,7 +121,7 @@ static int files_list(void *ctx, const char *dir, const char *suffix, pk_file_na
     return count;
 }
 
-static int write_whole(int fd, const uint8_t *p, uint32_t n) {
+static int write_all(int fd, const uint8_t *p, uint32_t n) {
     uint32_t done = 0;
     while (done < n) {
         const ssize_t r = write(fd, p + done, n - done);
@@ -130,20 +130,33 @@ static int write_whole(int fd, const uint8_t *p, uint32_t n) {
         }
         done += r > 0 ? (uint32_t)r : 0u;
     }
-    return fsync(fd) == 0 ? PK_OK : error_of(errno);
+    return PK_OK;
+}
+
+static int write_whole(int fd, const uint8_t *p, uint32_t n) {
+    const int err = write_all(fd, p, n);
+    return err != PK_OK ? err : fsync(fd) == 0 ? PK_OK : error_of(errno);
+}
+
+/* NULL: its name is too long. */
+static const char *folder_of(const char *path, char folder[PATH_BYTES]) {
+    const char *slash = strrchr(path, '/');
+    const size_t n = slash == NULL ? 0 : (size_t)(slash - path);
+    if (n >= PATH_BYTES) {
+        return NULL;
+    }
+    memcpy(folder, path, n);
+    folder[n] = '\0';
+    return slash == NULL ? "." : n == 0 ? "/" : folder;
 }
 
 /* The new name is on the medium only when its directory is. */
 static int sync_folder_of(const char *path) {
     char folder[PATH_BYTES];
-    const char *slash = strrchr(path, '/');
-    const size_t n = slash == NULL ? 0 : (size_t)(slash - path);
-    if (n >= sizeof folder) {
+    const char *name = folder_of(path, folder);
+    if (name == NULL) {
         return PK_E_IO;
     }
-    memcpy(folder, path, n);
-    folder[n] = '\0';
-    const char *name = slash == NULL ? "." : n == 0 ? "/" : folder;
     const int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         return error_of(errno);
@@ -203,7 +216,70 @@ bool pk_linux_is_in_memory(const char *path) {
     return kind == TMPFS_KIND || kind == RAMFS_KIND;
 }
 
+/* What was begun, with `at` bytes in it, to be gone on with; at 0 a new one, for everybody to read. */
+static int open_part(const char *temporary, uint32_t at) {
+    struct stat st;
+    if (at > 0) {
+        const int fd = open(temporary, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == at)) {
+            return fd < 0 ? PK_E_STALE : fd;
+        }
+        close(fd);
+        return PK_E_STALE;
+    }
+    unlink(temporary); /* left by a crash */
+    const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd >= 0 && fchmod(fd, 0644) != 0) { /* our umask lets nobody read */
+        const int err = error_of(errno);
+        close(fd);
+        unlink(temporary);
+        return err;
+    }
+    return fd < 0 ? error_of(errno) : fd;
+}
+
+static int files_publish(void *ctx, const char *path, uint32_t at, const void *p, uint32_t n, bool is_last) {
+    char temporary[PATH_BYTES], folder[PATH_BYTES];
+    struct stat st;
+    struct pk_buf name;
+    (void)ctx;
+    pk_buf_init(&name, temporary, sizeof temporary);
+    pk_buf_puts(&name, path);
+    pk_buf_puts(&name, ".new");
+    const char *dir = folder_of(path, folder);
+    if (name.is_cut || dir == NULL) {
+        return PK_E_IO;
+    }
+    if (stat(dir, &st) != 0) {
+        return error_of(errno);
+    }
+    if (!pk_linux_is_in_memory(dir)) {
+        return PK_E_UNSUPPORTED;
+    }
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        return PK_E_DENIED;
+    }
+    const int fd = open_part(temporary, at);
+    if (fd < 0) {
+        return fd;
+    }
+    int err = write_all(fd, p, n);
+    if (close(fd) != 0 && err == PK_OK) {
+        err = error_of(errno);
+    }
+    if (err == PK_OK && is_last && rename(temporary, path) != 0) {
+        err = error_of(errno);
+    }
+    if (err != PK_OK) {
+        unlink(temporary);
+    }
+    return err;
+}
+
 void pk_linux_files_open(struct pk_port_files *out) {
-    *out =
-        (struct pk_port_files){.ctx = NULL, .read = files_read, .list = files_list, .replace = files_replace};
+    *out = (struct pk_port_files){.ctx = NULL,
+                                  .read = files_read,
+                                  .list = files_list,
+                                  .replace = files_replace,
+                                  .publish = files_publish};
 }

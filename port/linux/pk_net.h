@@ -17,6 +17,7 @@ struct pk_net {
     int64_t wall_floor_ms;
     char server_name[PK_HOST_BYTES];
     struct pk_tls tls;
+    uint64_t carried_bytes; /* by connections that are closed */
     char error[PK_TLS_ERROR_BYTES];
 };
 

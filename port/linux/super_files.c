@@ -86,6 +86,17 @@ static int write_pid_file(const struct pk_super_platform *p, struct pk_buf *why)
     return is_written ? PK_OK : fail(why, path, "cannot be written", PK_E_IO);
 }
 
+/* Where the agent may put what others on this machine read ([report] textfile). */
+static int make_metrics_directory(const struct pk_super_platform *p, struct pk_buf *why) {
+    char path[PK_SUPER_PATH_BYTES];
+    bool is_new = false;
+    if (pk_path_join(path, sizeof path, p->config.run_dir, "metrics") != PK_OK) {
+        return fail(why, p->config.run_dir, "is too long", PK_E_TOO_BIG);
+    }
+    const int err = own_directory(path, &is_new, why);
+    return err == PK_OK ? share_directory(p, path, p->gid, 0775, why) : err;
+}
+
 int pk_super_open_dirs(struct pk_super_platform *p, struct pk_buf *why) {
     char own[PK_SUPER_PATH_BYTES];
     bool is_new = false;
@@ -115,6 +126,9 @@ int pk_super_open_dirs(struct pk_super_platform *p, struct pk_buf *why) {
     }
     if (err == PK_OK) {
         err = share_directory(p, p->config.run_dir, 0, 0755, why);
+    }
+    if (err == PK_OK) {
+        err = make_metrics_directory(p, why);
     }
     return err == PK_OK ? write_pid_file(p, why) : err;
 }

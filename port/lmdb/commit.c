@@ -193,6 +193,13 @@ void pk_lmdb_measure(struct pk_lmdb *s) {
     s->file_bytes = used * s->page_bytes;
     if (mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn) == 0) {
         used -= free_pages(txn);
+        s->status.record_count = 0;
+        for (uint32_t i = 0; i < PK_TREE_COUNT; i++) {
+            MDB_stat stat;
+            s->status.record_count += mdb_stat(txn, s->trees[i], &stat) == 0 ? stat.ms_entries : 0u;
+        }
+        s->status.record_count -=
+            s->status.record_count > 0 ? 1u : 0u; /* the schema's is not shown to anybody */
         mdb_txn_abort(txn);
     }
     s->status.used_bytes = used * s->page_bytes;

@@ -9,7 +9,7 @@
 #include "port/port.h"
 
 #define PK_STORE_FILE "store.mdb"
-enum { PK_STORE_STACK_BYTES = 128 * 1024, PK_STORE_PATH_BYTES = 256, PK_STORE_SCHEMA = 1 };
+enum { PK_STORE_STACK_BYTES = 128 * 1024, PK_STORE_PATH_BYTES = 256, PK_STORE_SCHEMA = 2 };
 
 enum pk_fetch_state { PK_FETCH_NONE, PK_FETCH_ASKED, PK_FETCH_DONE };
 

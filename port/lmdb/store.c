@@ -216,12 +216,14 @@ static int sync_folder_of(const char *path) {
     return err;
 }
 
-static int read_schema(struct pk_lmdb *s, MDB_txn *txn, bool *out_is_there) {
+/* *out_is_old: there is none, or an earlier one: what is written from now on earlier software could not read.
+ */
+static int read_schema(struct pk_lmdb *s, MDB_txn *txn, bool *out_is_old) {
     const struct pk_str name = pk_str_of(PK_STORE_SCHEMA_KEY);
     MDB_val k = {.mv_size = name.n, .mv_data = (void *)(uintptr_t)name.p};
     MDB_val v;
     const int code = mdb_get(txn, s->trees[PK_TREE_OBJECTS], &k, &v);
-    *out_is_there = code == 0;
+    *out_is_old = true;
     if (code != 0) {
         return code == MDB_NOTFOUND ? PK_OK : pk_lmdb_error_of(code);
     }
@@ -232,6 +234,7 @@ static int read_schema(struct pk_lmdb *s, MDB_txn *txn, bool *out_is_there) {
     struct pk_reader r;
     pk_reader_init(&r, value.p, value.n);
     const uint32_t schema = pk_get_u32(&r);
+    *out_is_old = schema < PK_STORE_SCHEMA;
     return pk_reader_done(&r) && schema <= PK_STORE_SCHEMA ? PK_OK : PK_E_UNSUPPORTED;
 }
 
@@ -257,11 +260,11 @@ static int open_trees(struct pk_lmdb *s) {
     if (err == PK_OK) {
         err = pk_lmdb_error_of(mdb_dbi_open(txn, "objects", MDB_CREATE, &s->trees[PK_TREE_OBJECTS]));
     }
-    bool is_there = false;
+    bool is_old = false;
     if (err == PK_OK) {
-        err = read_schema(s, txn, &is_there);
+        err = read_schema(s, txn, &is_old);
     }
-    if (err == PK_OK && !is_there) {
+    if (err == PK_OK && is_old) {
         err = write_schema(s, txn);
     }
     if (err != PK_OK) {

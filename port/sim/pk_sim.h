@@ -65,6 +65,7 @@ struct pk_sim_link {
     bool is_cut; /* silently: bytes vanish, nobody is told */
     bool is_unfinished;
     uint32_t connect_count;
+    uint64_t carried_bytes;
     uint32_t delay_min_ms, delay_max_ms;
     uint32_t fragment_max; /* most bytes one recv or send takes; 0 = no limit */
     struct pk_endpoint endpoint;

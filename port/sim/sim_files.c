@@ -106,7 +106,48 @@ static int files_replace(void *ctx, const char *path, const void *p, uint32_t n)
     return pk_sim_file_set(sim, path, p, n) == PK_OK ? PK_OK : PK_E_IO;
 }
 
+/* A path under /disk/ is on a disk. */
+static int files_publish(void *ctx, const char *path, uint32_t at, const void *p, uint32_t n, bool is_last) {
+    struct pk_sim *sim = ctx;
+    char temporary[PK_SIM_PATH_BYTES];
+    struct pk_buf name;
+    pk_buf_init(&name, temporary, sizeof temporary);
+    pk_buf_puts(&name, path);
+    pk_buf_puts(&name, ".new");
+    if (name.is_cut) {
+        return PK_E_IO;
+    }
+    if (strncmp(path, "/disk/", 6) == 0) {
+        return PK_E_UNSUPPORTED;
+    }
+    struct pk_sim_file *f = find(sim, temporary);
+    if (at > 0 && (f == NULL || f->n != at)) {
+        return PK_E_STALE;
+    }
+    if (at == 0) {
+        const int err = pk_sim_file_set(sim, temporary, p, n);
+        f = find(sim, temporary);
+        if (err < 0 || f == NULL) {
+            return PK_E_NO_SPACE;
+        }
+    } else if (n > sizeof f->bytes - at) {
+        pk_sim_file_remove(sim, temporary);
+        return PK_E_NO_SPACE;
+    } else if (n > 0) {
+        memcpy(f->bytes + at, p, n);
+        f->n = at + n;
+    }
+    if (is_last) {
+        pk_sim_file_remove(sim, path);
+        memcpy(f->path, path, strlen(path) + 1u);
+    }
+    return PK_OK;
+}
+
 void pk_sim_files_open(struct pk_sim *sim, struct pk_port_files *out) {
-    *out =
-        (struct pk_port_files){.ctx = sim, .read = files_read, .list = files_list, .replace = files_replace};
+    *out = (struct pk_port_files){.ctx = sim,
+                                  .read = files_read,
+                                  .list = files_list,
+                                  .replace = files_replace,
+                                  .publish = files_publish};
 }

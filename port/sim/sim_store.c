@@ -254,6 +254,7 @@ static void store_status(void *ctx, struct pk_store_status *out) {
     const struct pk_sim *sim = ctx;
     *out = sim->store.status;
     out->queued_bytes = sim->store.queued_bytes;
+    out->record_count = sim->store.record_count;
 }
 
 void pk_sim_store_open(struct pk_sim *sim, struct pk_port_store *out) {

@@ -147,6 +147,7 @@ static int stream_send(void *ctx, const void *p, uint32_t n) {
     }
     n = pipe_put(l, &l->up, p, fragment(l, n));
     pk_sim_trace(l->sim, "send", p, n);
+    l->carried_bytes += n;
     return (int)n;
 }
 
@@ -157,6 +158,7 @@ static int stream_recv(void *ctx, void *out, uint32_t cap_bytes) {
     }
     const uint32_t n = pipe_take(&l->down, out, fragment(l, cap_bytes));
     if (n > 0) {
+        l->carried_bytes += n;
         l->is_unfinished = l->down.arrived > 0 || (l->down.is_ended && l->down.segment_count == 0);
         return (int)n;
     }
@@ -192,6 +194,11 @@ static uint64_t stream_resumed_count(void *ctx) {
     return 0;
 }
 
+static uint64_t stream_carried_bytes(void *ctx) {
+    const struct pk_sim_link *l = ctx;
+    return l->carried_bytes;
+}
+
 void pk_sim_stream_open(struct pk_sim *sim, uint32_t link, struct pk_port_stream *out) {
     sim->links[link].sim = sim;
     sim->links[link].index = link;
@@ -202,7 +209,8 @@ void pk_sim_stream_open(struct pk_sim *sim, uint32_t link, struct pk_port_stream
                                    .recv = stream_recv,
                                    .close = stream_close,
                                    .error_text = stream_error_text,
-                                   .resumed_count = stream_resumed_count};
+                                   .resumed_count = stream_resumed_count,
+                                   .carried_bytes = stream_carried_bytes};
 }
 
 /* ---- the network */

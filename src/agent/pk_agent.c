@@ -7,7 +7,7 @@
 #include "base/pk_hash.h"
 #include "base/pk_zero.h"
 
-enum { TICK_FRAME_MS = 5000, FLOOR_SAVE_MS = 900000 };
+enum { TICK_FRAME_MS = 5000 };
 
 const struct pk_action_table *pk_agent_actions(const struct pk_agent *a) {
     return &a->actions[a->actions_index];
@@ -111,7 +111,7 @@ void pk_agent_read_clock(struct pk_agent *a) {
         correct_earlier_records(a, was);
     }
     if (quality >= PK_TIME_NTP &&
-        (a->floor_saved_ms == 0 || a->now.mono_ms - a->floor_saved_ms >= FLOOR_SAVE_MS)) {
+        (a->floor_saved_ms == 0 || a->now.mono_ms - a->floor_saved_ms >= pk_agent_budget_save_ms(a))) {
         a->meta.wall_floor_ms = a->now.wall_ms;
         a->floor_saved_ms = a->now.mono_ms;
         a->is_meta_dirty = true;
@@ -266,6 +266,7 @@ void pk_agent_apply_settings(struct pk_agent *a) {
     pk_agent_inlets_apply(a);
     pk_agent_capsules_configure(a);
     pk_agent_witness_apply(a);
+    pk_agent_metrics_renew(a);
     a->command_config = (struct pk_command_config){.site = pk_str_of(a->config.site),
                                                    .gateway = pk_str_of(a->config.gateway),
                                                    .policy = (enum pk_command_policy)a->config.remote,
@@ -322,6 +323,7 @@ static void reload(struct pk_agent *a) {
     pk_agent_incident_settings(a, &incidents);
     pk_incidents_configure(&a->incidents, &incidents);
     pk_agent_apply_settings(a);
+    pk_agent_budgets_configure(a);
     pk_agent_expect_heartbeats(a);
     pk_agent_remark_orphans(a);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
@@ -377,6 +379,7 @@ static uint64_t next_deadline(const struct pk_agent *a, uint64_t incidents_ms, u
     next = earlier(next, retry_ms > now ? retry_ms : UINT64_MAX);
     next = earlier(next, a->tick_sent_ms + TICK_FRAME_MS);
     next = earlier(next, pk_agent_learned_next_ms(a));
+    next = earlier(next, pk_agent_metrics_next_ms(a));
     const uint32_t summary = pk_agent_link_for(a, PK_BROKER_SUMMARY);
     if (summary < PK_LINKS && pk_link_is_online(&a->links[summary])) {
         next = earlier(next, a->summary_due_ms); /* offline it waits for the connection */
@@ -429,6 +432,7 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     pk_agent_inlets(a);
     pk_agent_witness(a);
     pk_agent_collect(a);
+    pk_agent_budgets(a);
     pk_agent_certificates(a);
     pk_agent_probe(a);
     pk_agent_detect(a);
@@ -450,6 +454,7 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     pk_agent_local_write(a);
     pk_agent_tell_supervisor(a);
     pk_incidents_prepare(&a->incidents);
+    pk_agent_metrics(a);
     finish_stop(a);
     keep_longest(&a->longest_tick_ms, a->now.mono_ms, a->port->clock.mono_ms(a->port->clock.ctx));
     a->asked_ms = next_deadline(a, earlier(incidents_ms, earlier(silences_ms, capsule_ms)), respond_ms);

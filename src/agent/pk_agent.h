@@ -28,6 +28,7 @@
 #include "report/pk_command.h"
 #include "report/pk_key_changes.h"
 #include "report/pk_outbox.h"
+#include "report/pk_spend.h"
 #include "report/pk_witness.h"
 #include "respond/pk_respond.h"
 #include "wire/pk_summary_json.h"
@@ -317,6 +318,25 @@ struct pk_agent_upload {
 };
 
 enum { PK_AGENT_TABLES = 39 };
+/* Incidents on their way to the medium, those of one moment together. */
+enum { PK_AGENT_OPENED = 8 };
+struct pk_agent_opened {
+    uint64_t at_ms, store_seq; /* store_seq 0 = not handed over */
+    uint32_t count;
+};
+/* The textfile (pk_agent_metrics.c), and what only it tells. */
+struct pk_agent_metrics {
+    uint64_t due_ms;                /* of the next part */
+    uint32_t at_bytes, family, row; /* where the file that is being written stands */
+    bool is_writing, is_head_out;
+    int32_t error; /* of the last one */
+    uint64_t written_count, failed_count;
+    uint64_t event_ms; /* when the event that is judged was taken in; 0 = none is */
+    struct pk_metric detection, processing;
+    struct pk_agent_opened opened[PK_AGENT_OPENED];
+    uint32_t opened_count;
+};
+
 /* ---- tables ---- */
 struct pk_agent_table {
     const char *name;
@@ -332,6 +352,8 @@ struct pk_agent_summary {
     struct pk_summary_loss losses[16];
     struct pk_summary_action actions[PK_LIMIT_ACTIONS];
     struct pk_summary_neighbour neighbours[PK_LIMIT_NEIGHBOURS];
+    struct pk_summary_budget budgets[PK_SPEND_COUNT];
+    uint32_t ledger_count; /* of losses, those of the ledger: the last ones */
 
     struct pk_summary summary;
 };
@@ -451,6 +473,9 @@ struct pk_agent {
     uint64_t stop_deadline_ms;
     uint64_t tick_sent_ms;
     struct pk_agent_counters counters;
+    struct pk_agent_metrics metrics;
+    struct pk_spend spends[PK_SPEND_COUNT];
+    uint64_t spends_due_ms, spends_saved_ms;
     /* scratch of one call */
     struct pk_agent_summary summary;
     struct pk_event_in event_in;

@@ -216,6 +216,7 @@ static void on_finding(struct pk_agent *a, const struct pk_finding *f) {
     }
     if ((kinds & PK_INC_CHANGED_CREATED) != 0) {
         pk_agent_capsule_want(a, (uint32_t)number);
+        pk_agent_metrics_detected(a);
     }
     const bool is_reopened = (kinds & (PK_INC_CHANGED_CREATED | PK_INC_CHANGED_STATUS)) != 0;
     if (is_reopened) {
@@ -326,8 +327,10 @@ void pk_agent_detect(struct pk_agent *a) {
     for (uint32_t i = 0; i < EVENTS_PER_TICK && pk_intake_pop(&a->intake, &e); i++) {
         pk_history_put(&a->history, &e);
         pk_agent_note_change(a, &e);
+        a->metrics.event_ms = e.receive_ms;
         pk_engine_event(&a->engine, &e, a->now.mono_ms);
         drain_findings(a);
+        a->metrics.event_ms = 0;
         pk_agent_watch_event(a, &e);
         if (a->first_rule_ms == 0) {
             a->first_rule_ms = a->port->clock.mono_ms(a->port->clock.ctx);

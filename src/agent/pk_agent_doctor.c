@@ -98,6 +98,43 @@ static void check_rules(const struct pk_agent *a, struct pk_json_writer *w) {
     }
 }
 
+static void check_budgets(const struct pk_agent *a, struct pk_json_writer *w) {
+    static const struct {
+        const char *check, *cure;
+    } ROWS[PK_SPEND_COUNT] = {
+        [PK_SPEND_FLASH] = {"budget flash",
+                            "what wrote it is in picketctl events list and stats; more is in [store] day"},
+        [PK_SPEND_DATA] = {"budget data",
+                           "[report] metered = yes, rules that fire less; more is in [report] month"}};
+    for (uint32_t i = 0; i < PK_SPEND_COUNT; i++) {
+        const struct pk_spend *s = &a->spends[i];
+        if (s->limit_bytes == 0) {
+            continue;
+        }
+        if (s->level == PK_SPEND_FREE) {
+            finding(w, ROWS[i].check, "ok", "less than 80 % are used", "");
+        } else {
+            finding(w, ROWS[i].check, s->level == PK_SPEND_OVER ? "error" : "warning",
+                    s->level == PK_SPEND_OVER ? "all of it is used: what is not high or critical waits"
+                                              : "nearly used: what is least important waits or is left out",
+                    ROWS[i].cure);
+        }
+    }
+}
+
+static void check_textfile(const struct pk_agent *a, struct pk_json_writer *w) {
+    if (a->metrics.error == PK_E_UNSUPPORTED) {
+        finding(w, "textfile", "error", "[report] textfile is on a disk: nothing is written there",
+                "a folder on a tmpfs, /run/picket/metrics for example; tell node_exporter the same");
+    } else if (a->metrics.error < 0) {
+        finding(
+            w, "textfile", "error", pk_err_text(a->metrics.error),
+            "its folder has to exist, and the agent's user may write there; a new folder needs a restart");
+    } else if (a->config.textfile[0] != '\0') {
+        finding(w, "textfile", "ok", "written for node_exporter", "");
+    }
+}
+
 static void check_actions(const struct pk_agent *a, struct pk_json_writer *w) {
     if (a->mode == PK_MODE_OFF || a->mode == PK_MODE_OBSERVE) {
         finding(w, "actions", "warning", "the mode lets no action run", "[agent] mode = safe or auto");
@@ -130,6 +167,8 @@ int pk_agent_doctor(struct pk_agent *a, struct pk_json_writer *w) {
     check_rules(a, w);
     check_actions(a, w);
     check_keys(a, w);
+    check_textfile(a, w);
+    check_budgets(a, w);
     pk_jw_array_end(w);
     pk_jw_object_end(w);
     return PK_OK;

@@ -206,6 +206,10 @@ void pk_agent_learned_save(struct pk_agent *a, bool may_add) {
         return;
     }
     if (is_due(a) && (!l->is_round || a->is_stopping)) {
+        if (pk_agent_budget_postpones(a)) {
+            l->due_ms = a->now.mono_ms + a->config.learned_ms;
+            return;
+        }
         begin_round(a);
     }
     if (!l->is_round) {

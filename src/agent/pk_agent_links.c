@@ -835,7 +835,8 @@ static void hasten_summary(struct pk_agent *a) {
     const struct pk_summary *said = &a->summary.summary;
     uint32_t by_status[PK_INC_STATUS_COUNT], by_severity[PK_SEV_COUNT];
     const uint64_t soon_ms = a->summary_sent_ms + SUMMARY_APART_MS;
-    if (!a->config.is_metered || a->summary_due_ms <= soon_ms) {
+    if (!a->config.is_metered || a->summary_due_ms <= soon_ms ||
+        pk_agent_budget_level(a, PK_SPEND_DATA) >= PK_SPEND_TIGHT) {
         return;
     }
     pk_incidents_count(&a->incidents, by_status, by_severity);
@@ -857,7 +858,7 @@ static void send_summary(struct pk_agent *a, struct pk_link *l) {
         return;
     }
     a->summary_sent_ms = a->now.mono_ms;
-    a->summary_due_ms = a->now.mono_ms + a->config.summary_ms;
+    a->summary_due_ms = a->now.mono_ms + pk_agent_budget_summary_ms(a);
     pk_agent_summary(a, s);
     pk_buf_init(&b, a->payload, sizeof a->payload);
     pk_jw_init(&w, &b);
@@ -880,7 +881,7 @@ static void send_summary(struct pk_agent *a, struct pk_link *l) {
                                       .user_count = attributes.count};
     if (pk_mqtt_publish(&l->mqtt, &m, TOKEN_SUMMARY) == PK_OK) {
         a->summary_from_wall_ms = a->now.wall_ms;
-        pk_ledger_drop(&a->intake.ledger, s->summary.loss_count);
+        pk_ledger_drop(&a->intake.ledger, s->ledger_count);
     }
 }
 

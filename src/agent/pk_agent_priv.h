@@ -308,6 +308,45 @@ int pk_agent_card_restore(struct pk_agent *a, struct pk_str value);
 /* Every changed report card into the batch, as far as there is room. */
 void pk_agent_journal_cards(struct pk_agent *a);
 
+/* ---- budgets of flash and data ---- */
+/* After the meta record was read; then, and after each reload. */
+void pk_agent_budgets_restore(struct pk_agent *a);
+void pk_agent_budgets_configure(struct pk_agent *a);
+void pk_agent_budgets(struct pk_agent *a);      /* looks at the counters, once in a while */
+void pk_agent_budgets_meta(struct pk_agent *a); /* into a->meta */
+uint8_t pk_agent_budget_level(const struct pk_agent *a, enum pk_spend_kind kind); /* enum pk_spend_level */
+/* How far apart summaries are; how often the clock's floor is saved. */
+uint64_t pk_agent_budget_summary_ms(const struct pk_agent *a);
+uint64_t pk_agent_budget_save_ms(const struct pk_agent *a);
+/* Whether this change of an incident, this line of a timeline, is not stored and not reported; counted. What
+ * comes after it has it in it. */
+bool pk_agent_budget_skips(struct pk_agent *a, const struct pk_incident *i, uint32_t kinds);
+bool pk_agent_budget_skips_line(struct pk_agent *a, const struct pk_timeline_entry *t);
+/* Whether saving what rules learned waits for another time; counted. */
+bool pk_agent_budget_postpones(struct pk_agent *a);
+/* Budgets with a limit, and what they cost so far, into the summary. */
+void pk_agent_budgets_summarise(const struct pk_agent *a, struct pk_agent_summary *s);
+/* `budgets` of the open object. */
+void pk_agent_budgets_put(const struct pk_agent *a, struct pk_json_writer *w);
+
+/* ---- metrics ---- */
+/* The next part of the textfile, when it is due. */
+void pk_agent_metrics(struct pk_agent *a);
+uint64_t pk_agent_metrics_next_ms(const struct pk_agent *a);
+/* The configuration is another one: the file is begun anew. */
+void pk_agent_metrics_renew(struct pk_agent *a);
+/* Members of the open object `status`: what came of actions; of `metrics`; the textfile, where there is one.
+ */
+void pk_agent_responses_put(const struct pk_agent *a, struct pk_json_writer *w);
+void pk_agent_metrics_put(const struct pk_agent *a, struct pk_json_writer *w);
+void pk_agent_textfile_put(const struct pk_agent *a, struct pk_json_writer *w);
+/* An incident is in the open batch; the batch was handed over; something is on the medium. */
+void pk_agent_metrics_opened(struct pk_agent *a, const struct pk_incident *i);
+void pk_agent_metrics_submitted(struct pk_agent *a, uint64_t store_seq);
+void pk_agent_metrics_durable(struct pk_agent *a);
+/* A finding opened an incident just now. */
+void pk_agent_metrics_detected(struct pk_agent *a);
+
 /* Before a batch leaves: whatever fills these tables is in one. */
 void pk_agent_note_high(struct pk_agent *a);
 void pk_agent_note_connections(struct pk_agent *a);

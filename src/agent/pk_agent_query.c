@@ -121,7 +121,11 @@ static void status_counts(const struct pk_agent *a, struct pk_json_writer *w) {
         pk_jw_cstr(w, "formula", pk_metric_formula((enum pk_incident_metric)m));
         pk_jw_object_end(w);
     }
+    pk_agent_metrics_put(a, w);
     pk_jw_object_end(w);
+    pk_agent_responses_put(a, w);
+    pk_agent_budgets_put(a, w);
+    pk_agent_textfile_put(a, w);
 }
 
 static void status_local(const struct pk_agent *a, struct pk_json_writer *w) {

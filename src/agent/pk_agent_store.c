@@ -37,6 +37,7 @@ static void put_meta(struct pk_agent *a) {
     /* Ahead of what is used: a number that was seen in the moment before a crash is not given again. */
     a->meta.next_incident_number = a->incidents.next_number + (a->is_stopping ? 0u : NUMBERS_AHEAD);
     pk_audit_log_meta(&a->audit, &a->meta);
+    pk_agent_budgets_meta(a);
     const uint32_t n = pk_record_meta_pack(&a->meta, bytes, sizeof bytes);
     pk_record_key_meta(&key);
     a->is_meta_dirty = put(a, &key, bytes, n) < 0;
@@ -249,6 +250,7 @@ static void open_modules(struct pk_agent *a) {
     pk_agent_respond_configure(a, a->config.mode);
     pk_audit_log_init(&a->audit, &a->port->crypto, a->meta.boot == 0 ? NULL : &a->meta);
     pk_outbox_init(&a->outbox, a->now.boot, a->config.store_map_bytes / 2);
+    pk_agent_budgets_restore(a);
     pk_command_init(&a->gate, &a->command_config);
 }
 
@@ -309,9 +311,11 @@ int pk_agent_restore(struct pk_agent *a) {
     if (err < 0) {
         return err;
     }
+    pk_agent_budgets_configure(a);
     adopt_open_incidents(a);
     pk_correlate_rebind(&a->incidents, pk_agent_topology(a));
-    if (r.schema == 0) {
+    if (r.schema <
+        PK_SCHEMA_VERSION) { /* new, or of earlier software: what is written from now on it could not read */
         uint8_t bytes[16];
         struct pk_record_key key;
         pk_record_key_schema(&key);
@@ -345,6 +349,10 @@ static void journal_timeline(struct pk_agent *a) {
     struct pk_timeline_entry t;
     while (pk_agent_batch_has_room(a, AUDIT_OP_BYTES) &&
            pk_timeline_next_new(&a->incidents.timeline, &t) == PK_OK) {
+        if (pk_agent_budget_skips_line(a, &t)) {
+            pk_agent_watch_timeline(a, &t);
+            continue;
+        }
         struct pk_audit_entry e = {.at = t.at, .incident_number = t.incident, .severity = t.severity};
         (void)pk_str_copy_cut(pk_str_of(pk_timeline_kind_word(t.kind)), e.kind, sizeof e.kind);
         (void)pk_str_copy_cut(pk_str_of(pk_timeline_source_word(t.source)), e.who, sizeof e.who);
@@ -379,6 +387,10 @@ static int store_change(struct pk_agent *a, const struct pk_incident_change *c) 
         pk_budget_forget_incident(&a->respond.budget, c->number);
         return pk_batch_delete(&a->batch, PK_TREE_OBJECTS, pk_record_key_str(&key));
     }
+    if (pk_agent_budget_skips(a, c->incident, c->kinds)) {
+        pk_agent_watch_incident(a, c->incident, c->kinds);
+        return PK_OK;
+    }
     uint8_t *value = (uint8_t *)a->payload;
     const uint32_t n = pk_record_incident_pack(c->incident, value, PK_STORE_VALUE_BYTES);
     int err = put(a, &key, value, n);
@@ -387,6 +399,7 @@ static int store_change(struct pk_agent *a, const struct pk_incident_change *c) 
     }
     if ((c->kinds & PK_INC_CHANGED_CREATED) != 0) {
         a->is_meta_dirty = true;
+        pk_agent_metrics_opened(a, c->incident);
     }
     pk_agent_watch_incident(a, c->incident, c->kinds);
     return err;
@@ -503,14 +516,15 @@ static void journal_additions(struct pk_agent *a) {
  * on flash, pages of its own; so it waits a moment for company. What a crash leaves is sent again, and the
  * hub knows it. */
 static bool is_delete_due(struct pk_agent *a, bool is_map_full) {
-    enum { ALONE_AFTER_MS = 1000, ALONE_FROM = PK_LIMIT_OUTBOX_SLOTS / 4 };
+    enum { ALONE_AFTER_MS = 1000, ALONE_TIGHT_MS = 60000, ALONE_FROM = PK_LIMIT_OUTBOX_SLOTS / 4 };
     const uint32_t count = pk_outbox_flush_count(&a->outbox);
     if (count == 0) {
         a->delete_due_ms = UINT64_MAX;
         return false;
     }
     if (a->delete_due_ms == UINT64_MAX) {
-        a->delete_due_ms = a->now.mono_ms + ALONE_AFTER_MS;
+        const bool is_tight = pk_agent_budget_level(a, PK_SPEND_FLASH) >= PK_SPEND_TIGHT;
+        a->delete_due_ms = a->now.mono_ms + (is_tight ? (uint64_t)ALONE_TIGHT_MS : (uint64_t)ALONE_AFTER_MS);
     }
     return a->batch.op_count > 0 || a->is_meta_dirty || is_map_full || a->is_stopping ||
            count >= ALONE_FROM || a->now.mono_ms >= a->delete_due_ms;
@@ -593,6 +607,7 @@ void pk_agent_commit(struct pk_agent *a) {
     }
     a->batch_run_count = 0;
     pk_outbox_submitted(&a->outbox, seq);
+    pk_agent_metrics_submitted(a, seq);
     note_submitted(a, seq);
 }
 
@@ -660,6 +675,7 @@ void pk_agent_durable(struct pk_agent *a) {
         a->durable_seq = durable;
         pk_respond_on_durable(&a->respond, durable);
         pk_outbox_durable(&a->outbox, durable);
+        pk_agent_metrics_durable(a);
     }
     watch_store(a);
     pk_agent_session_durable(a);

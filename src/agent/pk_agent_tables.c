@@ -246,6 +246,7 @@ static void summarise_losses(const struct pk_agent *a, struct pk_agent_summary *
         if (l == NULL) {
             return;
         }
+        s->ledger_count++;
         s->losses[s->summary.loss_count++] = (struct pk_summary_loss){
             .source = pk_str_of(
                 l->source_id == PK_LEDGER_NO_SOURCE ? "" : pk_sources_name(&a->intake.sources, l->source_id)),
@@ -275,7 +276,10 @@ static void summarise_outbox_losses(const struct pk_agent *a, struct pk_agent_su
 static void summarise_types_and_actions(const struct pk_agent *a, struct pk_agent_summary *s) {
     const struct pk_action_table *actions = pk_agent_actions(a);
     for (uint8_t i = 0; i < PK_INC_TYPE_COUNT; i++) {
-        const uint32_t count = a->incidents.metrics.opened_by_type[i];
+        uint32_t count = 0;
+        for (unsigned k = 0; k < PK_SEV_COUNT; k++) {
+            count += a->incidents.metrics.opened[i][k];
+        }
         if (count > 0) {
             s->types[s->summary.type_count++] =
                 (struct pk_summary_type){.type = pk_str_of(pk_incident_type_word(i)), .count = count};
@@ -299,6 +303,7 @@ void pk_agent_summary(struct pk_agent *a, struct pk_agent_summary *s) {
     m->to_wall_ms = a->now.wall_ms;
     pk_incidents_count(&a->incidents, m->by_status, m->by_severity);
     summarise_types_and_actions(a, s);
+    pk_agent_budgets_summarise(a, s);
     summarise_outbox_losses(a, s);
     summarise_losses(a, s);
     m->types = s->types;

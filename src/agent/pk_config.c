@@ -199,10 +199,14 @@ static const struct key_row KEYS[] = {
     {S_ROLES, V_ROLE, "admin", 0, 0, PK_ROLE_ADMIN, 0, NULL},
     {S_STORE, V_SIZE, "map", C(store_map_bytes), 1u << 20, 1u << 30, NULL},
     {S_STORE, V_SIZE, "keep_free", C(store_keep_free_bytes), 0, 1u << 30, NULL},
+    {S_STORE, V_SIZE, "day", C(flash_day_bytes), 0, 1ull << 40, NULL},
     {S_STORE, V_U64, "journal_keep", C(journal_keep_count), 100, 10000000, NULL},
     {S_STORE, V_DURATION, "learned", C(learned_ms), 10000, 7ull * DAY_MS, NULL},
     {S_REPORT, V_BOOL, "metered", C(is_metered), 0, 1, NULL},
     {S_REPORT, V_DURATION, "summary", C(summary_ms), 5000, DAY_MS, NULL},
+    {S_REPORT, V_SIZE, "month", C(data_month_bytes), 0, 1ull << 50, NULL},
+    {S_REPORT, V_PATH, "textfile", C(textfile), 1, 150, NULL},
+    {S_REPORT, V_DURATION, "textfile_every", C(textfile_ms), 1000, DAY_MS, NULL},
     {S_LOG, V_INLET, "path", 0, 0, 0, 0, NULL},
     {S_LOG, V_INLET, "patterns", 0, 0, 0, 0, NULL},
     {S_LOG, V_INLET, "format", 0, 0, 0, 0, NULL},
@@ -302,6 +306,7 @@ void pk_config_defaults(struct pk_config *c) {
     c->summary_ms = PK_CONFIG_SUMMARY_MS;
     c->witness_ms = 10000;
     c->approval_timeout_ms = 300000;
+    c->textfile_ms = 15000;
     c->risk = (struct pk_risk_limits){.behind_count = 5, .repeat_count = 3};
     c->assess_ms = 30000;
     c->recover_ms = 300000;

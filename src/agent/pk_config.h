@@ -99,9 +99,12 @@ struct pk_config {
     struct pk_config_role_rule roles[PK_CONFIG_ROLE_RULES];
     uint32_t role_rule_count;
     uint64_t store_map_bytes, store_keep_free_bytes;
+    uint64_t flash_day_bytes, data_month_bytes; /* 0 = no limit */
     uint64_t journal_keep_count;
     uint32_t learned_ms; /* how often what rules learned is saved */
     bool is_metered;     /* each byte costs: the defaults of summary and keep_alive are longer */
+    char textfile[PK_CONFIG_PATH_BYTES]; /* of our figures, for node_exporter; empty: none */
+    uint32_t textfile_ms;
     uint32_t summary_ms, approval_timeout_ms;
     struct pk_risk_limits risk;
     uint32_t assess_ms, recover_ms; /* struct pk_incidents_settings */

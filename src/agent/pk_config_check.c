@@ -131,6 +131,16 @@ static int check_probes(const struct check *k) {
     return PK_E_CONFIG;
 }
 
+/* node_exporter reads no file that is called otherwise. */
+static int check_textfile(const struct check *k) {
+    const struct pk_str path = pk_str_of(k->c->textfile), end = pk_str_of(".prom");
+    const bool is_good =
+        path.n == 0 || (path.n > end.n && pk_str_eq_c(pk_str_make(path.p + path.n - end.n, end.n), end.p));
+    return is_good ? PK_OK
+                   : fail(k, "report", pk_str_make(NULL, 0), "textfile",
+                          "[report] textfile ends in .prom, or nobody reads it");
+}
+
 /* What stands at its default, said or not, becomes the default of a metered link. */
 static void settle_metered(struct pk_config *c) {
     if (!c->is_metered) {
@@ -161,6 +171,7 @@ int pk_config_check(struct pk_config *c, const char *file, struct pk_config_plac
     err = err < 0 ? err : check_inlets(&k);
     err = err < 0 ? err : check_witness(&k);
     err = err < 0 ? err : check_watches(&k);
+    err = err < 0 ? err : check_textfile(&k);
     err = err < 0 ? err : check_maps(&k);
     return err < 0 ? err : check_probes(&k);
 }

@@ -142,6 +142,11 @@ static const struct pk_ctl_line STATS_LINES[] = {
      "to acknowledge  {avg_mtta_seconds:seconds}  {formulas.avg_mtta_seconds}, over {mtta_count}"},
     {"", NULL, "avg_mttr_seconds",
      "to resolve      {avg_mttr_seconds:seconds}  {formulas.avg_mttr_seconds}, over {mttr_count}"},
+    {"", NULL, "avg_mttf_seconds",
+     "to the next one {avg_mttf_seconds:seconds}  {formulas.avg_mttf_seconds}, over {mttf_count}"},
+    {"", NULL, "responses.total_responses",
+     "{responses.total_responses} actions ran, {responses.succeeded} succeeded, {responses.failed} failed, "
+     "{responses.refused} were refused"},
     {"", NULL, NULL, "{events_processed} events processed since the agent started"},
 };
 const struct pk_ctl_view PK_CTL_VIEW_stats = {

@@ -18,7 +18,7 @@ struct pk_metric {
 struct pk_incident_metrics {
     struct pk_metric metric[PK_METRIC_COUNT];
     /* since the agent started */
-    uint32_t opened_by_type[PK_INC_TYPE_COUNT], opened_by_severity[PK_SEV_COUNT];
+    uint32_t opened[PK_INC_TYPE_COUNT][PK_SEV_COUNT]; /* by the severity they began with */
     uint32_t opened_count, joined_count, reopened_count, resolved_count, auto_resolved_count,
         false_positive_count;
 };

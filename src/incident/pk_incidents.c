@@ -158,8 +158,7 @@ static void count_opened(struct pk_incidents *t, const struct pk_incident *i) {
     if (pk_incident_type_parse(pk_str_of(i->type), &type) != PK_OK) {
         type = PK_INC_TYPE_CUSTOM;
     }
-    t->metrics.opened_by_type[type]++;
-    t->metrics.opened_by_severity[i->severity]++;
+    t->metrics.opened[type][i->severity]++;
     t->metrics.opened_count++;
     pk_rule_card_count(&t->cards, pk_str_of(i->rule_id), PK_CARD_OPENED);
     pk_incident_table_sample(t, i, PK_MTTD);

@@ -115,6 +115,29 @@ static void release_slot(struct pk_outbox *ob, struct pk_outbox_slot *slot) {
     ob->counters.released_count++;
 }
 
+static bool is_held(const struct pk_outbox *ob, uint8_t lane) {
+    return (ob->held_lanes & 1u << lane) != 0;
+}
+
+void pk_outbox_hold(struct pk_outbox *ob, uint32_t lanes) {
+    ob->held_lanes = lanes;
+    /* Their places are for what may be sent. */
+    for (uint32_t i = 0; i < PK_LIMIT_OUTBOX_SLOTS; i++) {
+        struct pk_outbox_slot *s = &ob->slots[i];
+        if (s->state == PK_OUTBOX_WAITING && is_held(ob, s->lane) && s->attempts == 0 && !s->is_clearing) {
+            release_slot(ob, s);
+        }
+    }
+}
+
+uint64_t pk_outbox_held_count(const struct pk_outbox *ob) {
+    uint64_t count = 0;
+    for (uint8_t i = 0; i < PK_OUTBOX_LANES; i++) {
+        count += is_held(ob, i) ? ob->lanes[i].count : 0u;
+    }
+    return count;
+}
+
 uint64_t pk_outbox_take_seq(struct pk_outbox *ob) {
     return ob->next_seq++;
 }
@@ -399,7 +422,7 @@ int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch, const s
     }
     ob->lanes[lane].count++;
     ob->lanes[lane].bytes += n;
-    struct pk_outbox_slot *slot = slot_for_new(ob, lane);
+    struct pk_outbox_slot *slot = is_held(ob, lane) ? NULL : slot_for_new(ob, lane);
     if (slot != NULL) {
         pk_outbox_slot_fill(ob, slot, lane, ob->boot, ob->next_seq, subject,
                             pk_str_make((const char *)value, n), PK_OUTBOX_STAGED);

@@ -116,6 +116,7 @@ struct pk_outbox {
     uint64_t cap_bytes;          /* may be lowered while the store is short of room */
     uint64_t critical_cap_bytes; /* for open critical incidents, as at the start */
     bool is_online;
+    uint32_t held_lanes; /* bits: nothing of them is sent for now */
     /* What is searched with each report stands apart from what is only read when it was found. */
     struct pk_outbox_slot slots[PK_LIMIT_OUTBOX_SLOTS];
     uint32_t subjects[PK_LIMIT_INCIDENTS]; /* incident number, or of an approval request's id; 0 = free */
@@ -186,6 +187,9 @@ void pk_outbox_unsendable(struct pk_outbox *ob, uint64_t token);
 int pk_outbox_answered(struct pk_outbox *ob, uint64_t token, uint8_t reason, uint64_t now_ms);
 /* The link is usable or not. While it is not, nothing is peeked, and new entries are backlog. */
 void pk_outbox_online(struct pk_outbox *ob, bool is_online);
+/* Bits of lanes that wait in the store until they are let go: what is on its way, or was tried, goes on. */
+void pk_outbox_hold(struct pk_outbox *ob, uint32_t lanes);
+uint64_t pk_outbox_held_count(const struct pk_outbox *ob); /* entries that wait for that */
 /* The client forgot its session (it was started anew): what was on its way is sent again. */
 void pk_outbox_restart_inflight(struct pk_outbox *ob);
 /* When the next entry that waits for a retry may be sent; UINT64_MAX when none. */

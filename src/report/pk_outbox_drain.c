@@ -38,7 +38,7 @@ static uint32_t free_slots(const struct pk_outbox *ob) {
 /* Lane to read back from, PK_OUTBOX_LANES when there is none. */
 static uint8_t drain_lane(const struct pk_outbox *ob) {
     uint8_t lane = 0;
-    while (lane < PK_OUTBOX_LANES && !has_backlog(&ob->lanes[lane])) {
+    while (lane < PK_OUTBOX_LANES && ((ob->held_lanes & 1u << lane) != 0 || !has_backlog(&ob->lanes[lane]))) {
         lane++;
     }
     /* A quarter at a time: one read for several entries, and room left for what happens meanwhile. Asked

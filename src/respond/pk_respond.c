@@ -285,7 +285,7 @@ int64_t pk_respond_undo(struct pk_respond *r, uint32_t id, struct pk_str who, en
 }
 
 /* -- approvals and interrupts -- */
-static void approve(struct pk_run *run, struct pk_str who, const struct pk_stamp *now) {
+static void approve(struct pk_respond *r, struct pk_run *run, struct pk_str who, const struct pk_stamp *now) {
     pk_str_copy_cut(who, run->approved_by[run->approvals_have], sizeof run->approved_by[0]);
     run->approvals_have++;
     run->needs_persist = true;
@@ -296,6 +296,7 @@ static void approve(struct pk_run *run, struct pk_str who, const struct pk_stamp
         pk_respond_run_say(run, "approved by one, needs two");
         return;
     }
+    r->approvals[PK_APPROVAL_APPROVED]++;
     run->state = PK_RUN_APPROVED;
     run->step = PK_RUN_AT_WAIT;
     run->not_before_ms = now->mono_ms;
@@ -346,7 +347,7 @@ int pk_respond_decide(struct pk_respond *r, uint32_t id, bool is_approved, struc
     if (run->approvals_have > 0 && !are_two(who, run->approved_by[0])) {
         return PK_E_CONFLICT;
     }
-    approve(run, who, now);
+    approve(r, run, who, now);
     return PK_OK;
 }
 

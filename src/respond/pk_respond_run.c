@@ -109,6 +109,11 @@ void pk_respond_run_say(struct pk_run *run, const char *words) {
 }
 
 static void count_end(struct pk_respond *r, const struct pk_run *run) {
+    r->approvals[PK_APPROVAL_REJECTED] += run->state == PK_RUN_REJECTED ? 1u : 0u;
+    r->approvals[PK_APPROVAL_EXPIRED] += run->state == PK_RUN_EXPIRED ? 1u : 0u;
+    if (run->state == PK_RUN_COMPLETED || run->state == PK_RUN_FAILED || run->state == PK_RUN_TIMED_OUT) {
+        pk_metric_add(&r->duration, run->duration_ms);
+    }
     if (run->action_index < 0) {
         return;
     }

@@ -55,6 +55,13 @@ struct pk_respond_count {
     uint32_t ok, failed, refused;
 };
 
+enum pk_approval_result {
+    PK_APPROVAL_APPROVED,
+    PK_APPROVAL_REJECTED,
+    PK_APPROVAL_EXPIRED,
+    PK_APPROVAL_RESULT_COUNT
+};
+
 struct pk_respond {
     const struct pk_action_table *actions;
     const struct pk_incidents *incidents;
@@ -67,6 +74,8 @@ struct pk_respond {
     struct pk_budget budget;
     struct pk_standings standings;
     struct pk_respond_count counts[PK_LIMIT_ACTIONS]; /* by row of the current table */
+    uint64_t approvals[PK_APPROVAL_RESULT_COUNT];     /* since the start */
+    struct pk_metric duration;                        /* of the runs that ended by themselves */
     uint64_t durable_seq;
     uint64_t full_count; /* plans or runs refused because the table was full */
     uint32_t request_cursor;

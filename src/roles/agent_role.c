@@ -270,10 +270,20 @@ static void add_dir(const char *path, bool is_file) {
     role.read_count++;
 }
 
+static void folder_of(const char *path, char folder[PK_CONFIG_PATH_BYTES]) {
+    struct pk_str s = pk_str_of(path);
+    while (s.n > 1 && s.p[s.n - 1] != '/') {
+        s.n--;
+    }
+    (void)pk_str_copy_cut(s, folder, PK_CONFIG_PATH_BYTES);
+}
+
 /* What the agent reads again after the seal: configuration and secrets on reload, and what it measures. */
 static uint32_t seal(const char *config_path) {
     const struct pk_config *c = &role.agent.config;
-    const char *const write_dirs[] = {c->state_dir, NULL};
+    char folder[PK_CONFIG_PATH_BYTES];
+    const char *const write_dirs[] = {c->state_dir, c->textfile[0] != '\0' ? folder : NULL, NULL};
+    folder_of(c->textfile, folder);
     add_dir(config_path, true);
     add_dir(c->rules_dir, false);
     add_dir(c->patterns_dir, false);

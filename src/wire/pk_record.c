@@ -236,6 +236,11 @@ uint32_t pk_record_meta_pack(const struct pk_meta *meta, uint8_t *out, uint32_t 
     pk_put_u64(&w, meta->kernel_boot);
     pk_put_u32(&w, meta->trace_crc);
     pk_put_u8(&w, (uint8_t)((meta->is_clean ? 1u : 0u) | (uint32_t)meta->shown_bits << 1));
+    for (uint32_t i = 0; i < PK_META_SPENDS; i++) {
+        pk_put_u64(&w, meta->spends[i].used_bytes);
+        pk_put_u32(&w, meta->spends[i].period);
+        pk_put_u32(&w, meta->spends[i].elapsed_s);
+    }
     return packed_bytes(&w);
 }
 
@@ -257,6 +262,12 @@ int pk_record_meta_unpack(struct pk_str value, struct pk_meta *out) {
     const uint8_t bits = has_end ? pk_get_u8(&r) : 0;
     out->is_clean = (bits & 1u) != 0;
     out->shown_bits = (uint8_t)(bits >> 1);
+    const bool has_spends = has_end && !pk_reader_done(&r);
+    for (uint32_t i = 0; i < PK_META_SPENDS; i++) {
+        out->spends[i].used_bytes = has_spends ? pk_get_u64(&r) : 0;
+        out->spends[i].period = has_spends ? pk_get_u32(&r) : 0;
+        out->spends[i].elapsed_s = has_spends ? pk_get_u32(&r) : 0;
+    }
     return out->log_checkpoint.n < out->log_base.n ? PK_E_BAD_MSG : unpacked(&r);
 }
 

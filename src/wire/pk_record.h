@@ -28,7 +28,8 @@
 #include "wire/pk_audit.h"
 #include "wire/pk_record_incident.h"
 
-enum { PK_SCHEMA_VERSION = 1 };
+/* 2: what is used of the budgets is in "meta" (src/decisions/0081). Records of schema 1 are read. */
+enum { PK_SCHEMA_VERSION = 2 };
 
 enum pk_record_kind {
     PK_RECORD_INCIDENT = 1,
@@ -97,7 +98,12 @@ PK_MUST_USE int pk_record_capsule_unpack(struct pk_str value, struct pk_str *out
 
 /* What must survive a restart and is not in a record of its own. The log head is a checkpoint: at start the
  * log is read on from there. */
-enum { PK_RECORD_META_BYTES = 160 };
+enum { PK_RECORD_META_BYTES = 192, PK_META_SPENDS = 2 };
+/* What is used of a budget in the period that goes on. */
+struct pk_meta_spend {
+    uint64_t used_bytes;
+    uint32_t period, elapsed_s;
+};
 struct pk_meta {
     uint32_t boot;                 /* epoch of the last start */
     uint32_t next_incident_number; /* never reused: saved with the first record of each new incident */
@@ -110,6 +116,7 @@ struct pk_meta {
     uint32_t trace_crc;   /* of the kernel's dump that was told of last; 0 = none */
     bool is_clean;        /* it was asked to stop, and this was its last word */
     uint8_t shown_bits;   /* brokers that may hold what others are shown (agent/pk_agent_shown.c); 7 bits */
+    struct pk_meta_spend spends[PK_META_SPENDS]; /* report/pk_spend.h; all 0 in those of schema 1 */
 };
 PK_MUST_USE uint32_t pk_record_meta_pack(const struct pk_meta *meta, uint8_t *out, uint32_t cap_bytes);
 PK_MUST_USE int pk_record_meta_unpack(struct pk_str value, struct pk_meta *out);

@@ -162,6 +162,18 @@ static void write_end(struct pk_json_writer *w, const struct pk_summary *s) {
     pk_jw_u64(w, "outbox", s->outbox_count);
     pk_jw_u64(w, "outbox_bytes", s->outbox_bytes);
     pk_jw_object_end(w);
+    if (s->budget_count > 0) {
+        pk_jw_object(w, "budgets");
+        for (uint32_t i = 0; i < s->budget_count; i++) {
+            const struct pk_summary_budget *b = &s->budgets[i];
+            pk_jw_array(w, b->name);
+            pk_jw_u64(w, NULL, b->used_bytes);
+            pk_jw_u64(w, NULL, b->limit_bytes);
+            pk_jw_cstr(w, NULL, b->level);
+            pk_jw_array_end(w);
+        }
+        pk_jw_object_end(w);
+    }
     pk_jw_object(w, "audit");
     pk_jw_u64(w, "n", s->audit_n);
     write_hex(w, "head", s->audit_head, PK_SUMMARY_HASH_BYTES);

@@ -33,6 +33,10 @@ struct pk_summary_neighbour {
     bool has_hub;       /* it said so then */
     uint32_t hubless_s; /* that long, then */
 };
+struct pk_summary_budget {
+    const char *name, *level;
+    uint64_t used_bytes, limit_bytes;
+};
 
 struct pk_summary {
     int64_t from_wall_ms, to_wall_ms;
@@ -52,6 +56,8 @@ struct pk_summary {
         *neighbours; /* what other gateways of the LAN said (report/pk_witness.h) */
     uint32_t neighbour_count;
     uint64_t store_map_bytes, store_used_bytes, store_written_bytes, outbox_count, outbox_bytes;
+    const struct pk_summary_budget *budgets; /* those with a limit */
+    uint32_t budget_count;
     uint64_t audit_n;
     uint8_t audit_head[PK_SUMMARY_HASH_BYTES];
     uint32_t rules_hash;

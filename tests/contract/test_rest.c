@@ -138,6 +138,50 @@ ON_BOTH(files__replace_then_read) {
     CHECK_EQ_INT(f->read(f->ctx, path, text, 9), PK_E_TOO_BIG);
 }
 
+/* On this machine /dev/shm is in memory; a case of the simulation is. */
+static void memory_path(const struct rig *rig, const char *name, char out[RIG_PATH_BYTES]) {
+    (void)snprintf(out, RIG_PATH_BYTES, "/dev/shm/picket-%ld-%s%s", (long)getpid(), rig->is_sim ? "sim-" : "",
+                   name);
+}
+
+ON_BOTH(files__publish__whole_when_the_last_part_is_there) {
+    char path[RIG_PATH_BYTES], text[64];
+    const struct pk_port_files *f = &rig->port.files;
+    memory_path(rig, "a.prom", path);
+    CHECK_EQ_INT(f->publish(f->ctx, path, 0, "one ", 4, false), PK_OK);
+    CHECK_EQ_INT(f->read(f->ctx, path, text, sizeof text), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(f->publish(f->ctx, path, 4, "two", 3, true), PK_OK);
+    CHECK_EQ_INT(f->read(f->ctx, path, text, sizeof text), 7);
+    CHECK_MEM(text, "one two", 7);
+    CHECK_EQ_INT(f->publish(f->ctx, path, 0, "half", 4, false), PK_OK);
+    CHECK_EQ_INT(f->read(f->ctx, path, text, sizeof text), 7); /* the old one stays until then */
+    CHECK_EQ_INT(f->publish(f->ctx, path, 3, "x", 1, true), PK_E_STALE);
+    CHECK_EQ_INT(f->publish(f->ctx, path, 0, "other", 5, true), PK_OK); /* begun anew */
+    CHECK_EQ_INT(f->read(f->ctx, path, text, sizeof text), 5);
+    CHECK_MEM(text, "other", 5);
+    CHECK_EQ_INT(f->publish(f->ctx, path, 5, "x", 1, true), PK_E_STALE); /* it is in its place already */
+    (void)unlink(path);
+}
+
+PK_TEST(files__publish__readable_by_all__not_on_a_disk__over_no_link) {
+    struct rig *r = &rig_only;
+    char path[RIG_PATH_BYTES];
+    struct stat st;
+    rig_open(r, false);
+    const struct pk_port_files *f = &r->port.files;
+    const mode_t before = umask(077);
+    memory_path(r, "b.prom", path);
+    CHECK_EQ_INT(f->publish(f->ctx, path, 0, "x", 1, true), PK_OK);
+    CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0644);
+    CHECK(unlink(path) == 0 && symlink("/etc/passwd", path) == 0);
+    CHECK_EQ_INT(f->publish(f->ctx, path, 0, "x", 1, true), PK_E_DENIED);
+    (void)unlink(path);
+    (void)umask(before);
+    CHECK_EQ_INT(f->publish(f->ctx, "/proc/a.prom", 0, "x", 1, true), PK_E_UNSUPPORTED);
+    CHECK_EQ_INT(f->publish(f->ctx, "/nonexistent/dir/a.prom", 0, "x", 1, true), PK_E_NOT_FOUND);
+    rig_close(r);
+}
+
 static void add_name(void *arg, const char *name) {
     struct pk_buf *b = arg;
     pk_buf_puts(b, name);
@@ -246,5 +290,7 @@ CONTRACT_MAIN(BOTH(clock__mono_rises_and_wall_is_plausible),
               BOTH(loop__an_unread_frame__does_not_spin), BOTH(log__level_in_front_and_one_line),
               log__full_pipe__drops_counts_and_says_so, BOTH(files__replace_then_read),
               BOTH(files__list__sorted_and_only_the_suffix),
+              BOTH(files__publish__whole_when_the_last_part_is_there),
+              files__publish__readable_by_all__not_on_a_disk__over_no_link,
               files__links_are_followed__folders_and_fifos_are_refused,
               BOTH(source__memory_at_once_cpu_after_two_calls), BOTH(port__is_whole))

@@ -360,7 +360,66 @@ ON_BOTH(store__random_operations__agree_with_a_table) {
     CHECK_EQ_U64(count, want);
 }
 
-CONTRACT_MAIN(BOTH(store__fresh__is_empty), BOTH(store__batch__is_numbered_durable_and_in_key_order),
+/* ---- schema: what the file says of its own form; LMDB alone has it ---- */
+
+static uint32_t schema_in_file(const struct rig *r, uint32_t write) {
+    char path[RIG_PATH_BYTES];
+    uint8_t value[PK_STORE_WRAP_BYTES + 4];
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    MDB_val k = {.mv_size = 6, .mv_data = (void *)(uintptr_t) "schema"}, v;
+    rig_path(r, PK_STORE_FILE, path);
+    CHECK_EQ_INT(mdb_env_create(&env), 0);
+    CHECK_EQ_INT(mdb_env_set_maxdbs(env, PK_TREE_COUNT), 0);
+    CHECK_EQ_INT(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600), 0);
+    CHECK_EQ_INT(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    CHECK_EQ_INT(mdb_dbi_open(txn, "objects", 0, &dbi), 0);
+    CHECK_EQ_INT(mdb_get(txn, dbi, &k, &v), 0);
+    CHECK_EQ_U64(v.mv_size, sizeof value);
+    memcpy(value, v.mv_data, sizeof value);
+    const uint32_t schema = (uint32_t)value[PK_STORE_WRAP_BYTES] | (uint32_t)value[PK_STORE_WRAP_BYTES + 1]
+                                                                       << 8;
+    if (write > 0) {
+        value[PK_STORE_WRAP_BYTES] = (uint8_t)write;
+        pk_store_wrap(PK_TREE_OBJECTS, pk_str_of("schema"),
+                      pk_str_make((const char *)value + PK_STORE_WRAP_BYTES, 4), value);
+        v = (MDB_val){.mv_size = sizeof value, .mv_data = value};
+        CHECK_EQ_INT(mdb_put(txn, dbi, &k, &v, 0), 0);
+    }
+    CHECK_EQ_INT(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+    return schema;
+}
+
+PK_TEST(store__schema_before__is_read_and_raised__a_later_one_is_left_alone) {
+    struct rig *r = &rig_only;
+    rig_open(r, false);
+    const struct pk_lmdb_config config = {
+        .state_dir = r->dir, .map_bytes = RIG_MAP_BYTES, .wake_fd = -1, .now_us = pk_linux_mono_us};
+    put_abc(r);
+    REQUIRE(rig_until(r, is_durable));
+    pk_lmdb_close(&r->store);
+    CHECK_EQ_U64(schema_in_file(r, PK_STORE_SCHEMA - 1), PK_STORE_SCHEMA);
+    CHECK_EQ_INT(pk_lmdb_open(&r->store, &config, &r->port.store), PK_OK);
+    struct pk_store_status status;
+    r->port.store.status(r->port.store.ctx, &status);
+    CHECK(!status.is_fresh && !status.was_moved_aside);
+    CHECK_EQ_U64(status.record_count, 4);
+    CHECK_EQ_INT(load(r, PK_TREE_OBJECTS, "", &seen, 0), PK_OK);
+    CHECK_STR(seen.text, "a=one;b=two;c=;");
+    pk_lmdb_close(&r->store);
+    CHECK_EQ_U64(schema_in_file(r, PK_STORE_SCHEMA + 1), PK_STORE_SCHEMA); /* before anything was written */
+    CHECK_EQ_INT(pk_lmdb_open(&r->store, &config, &r->port.store), PK_E_UNSUPPORTED);
+    CHECK_EQ_U64(schema_in_file(r, PK_STORE_SCHEMA), PK_STORE_SCHEMA + 1);
+    CHECK_EQ_INT(pk_lmdb_open(&r->store, &config, &r->port.store), PK_OK);
+    CHECK_EQ_INT(load(r, PK_TREE_JOURNAL, "", &seen, 0), PK_OK);
+    CHECK_STR(seen.text, "j1=entry;");
+    rig_close(r);
+}
+
+CONTRACT_MAIN(store__schema_before__is_read_and_raised__a_later_one_is_left_alone,
+              BOTH(store__fresh__is_empty), BOTH(store__batch__is_numbered_durable_and_in_key_order),
               BOTH(store__delete_and_replace__in_later_batches),
               BOTH(store__empty_batch__is_the_newest_number),
               BOTH(store__caller_reuses_its_buffer__bytes_were_copied),

@@ -94,6 +94,105 @@ PK_TEST(restore__store_of_later_software__is_refused) {
     CHECK_EQ_INT(gw.start_error, PK_E_UNSUPPORTED);
 }
 
+/* ---- a store of schema 1, made of one of today: what it held has the forms of then ---- */
+
+/* Version 1 of an incident ends where version 2 goes on. Bytes of it. */
+static uint32_t as_version_1(uint8_t *value, uint32_t n) {
+    static struct pk_incident i;
+    value[1] = 1;
+    while (n > 2 && pk_record_incident_unpack(pk_str_make((const char *)value, n), &i) != PK_OK) {
+        n--;
+    }
+    return n;
+}
+
+static uint32_t outbox_as_version_1(uint8_t *value, uint32_t n) {
+    static uint8_t body[PK_STORE_VALUE_BYTES], packed[PK_STORE_VALUE_BYTES];
+    struct pk_out_record r;
+    if (pk_record_outbox_unpack(pk_str_make((const char *)value, n), &r) != PK_OK ||
+        r.kind != PK_OUT_INCIDENT) {
+        return n;
+    }
+    memcpy(body, r.body.p, r.body.n);
+    r.body = pk_str_make((const char *)body, as_version_1(body, r.body.n));
+    const uint32_t packed_bytes = pk_record_outbox_pack(&r, packed, sizeof packed);
+    memcpy(value, packed, packed_bytes);
+    return packed_bytes;
+}
+
+static void make_schema_1(void) {
+    enum { SPENDS_BYTES = 32 };
+    for (uint32_t k = 0; k < gw.sim.store.record_count; k++) {
+        struct pk_sim_record *r = &gw.sim.store.records[gw.sim.store.order[k]];
+        uint32_t n = r->value_bytes;
+        if (r->key_bytes == 6 && memcmp(r->key, "schema", 6) == 0) {
+            n = pk_record_schema_pack(1, r->value, sizeof r->value);
+        } else if (r->key_bytes == 4 && memcmp(r->key, "meta", 4) == 0) {
+            n -= SPENDS_BYTES;
+        } else if (r->tree == PK_TREE_OBJECTS && r->key_bytes == 5 && r->key[0] == 'i') {
+            n = as_version_1(r->value, n);
+        } else if (r->tree == PK_TREE_JOURNAL && r->key[0] == 'O') {
+            n = outbox_as_version_1(r->value, n);
+        }
+        CHECK(n > 0 && n <= r->value_bytes);
+        r->value_bytes = (uint16_t)n;
+    }
+}
+
+static uint32_t stored_schema(void) {
+    uint32_t schema = 0;
+    for (uint32_t k = 0; k < gw.sim.store.record_count; k++) {
+        const struct pk_sim_record *r = &gw.sim.store.records[gw.sim.store.order[k]];
+        if (r->key_bytes == 6 && memcmp(r->key, "schema", 6) == 0) {
+            CHECK_EQ_INT(
+                pk_record_schema_unpack(pk_str_make((const char *)r->value, r->value_bytes), &schema), PK_OK);
+        }
+    }
+    return schema;
+}
+
+PK_TEST(restore__store_of_schema_1__all_of_it_goes_on) {
+    enum { MANY = 12 };
+    begin(NULL);
+    const struct pk_incident *open = open_incident();
+    REQUIRE(open != NULL);
+    char open_id[PK_INC_ID_BYTES];
+    memcpy(open_id, open->id, sizeof open_id);
+    wait_ms(3000);
+    broker.is_down = true; /* what comes now waits in the outbox */
+    broker_restart(&broker, true);
+    for (uint32_t i = 0; i < MANY; i++) {
+        char line[120];
+        (void)snprintf(line, sizeof line, "{\"type\":\"deadlock\",\"source\":\"d-%u\"}\n", i);
+        (void)gateway_events(&gw, line);
+    }
+    wait_ms(2000);
+    const uint64_t waiting = pk_outbox_depth(&gw.agent.outbox), audit_n = gw.agent.audit.head.n;
+    const uint32_t used = gw.agent.incidents.used_count, next = gw.agent.incidents.next_number;
+    REQUIRE(waiting >= 1 && used > 2);
+    CHECK_EQ_U64(stored_schema(), PK_SCHEMA_VERSION);
+    gateway_crash(&gw);
+    make_schema_1();
+    CHECK_EQ_U64(stored_schema(), 1);
+    REQUIRE(gateway_boot(&gw));
+    CHECK_EQ_U64(gw.agent.incidents.used_count, used);
+    CHECK(gw.agent.incidents.next_number >= next);
+    CHECK(gw.agent.audit.head.n >= audit_n);
+    CHECK_EQ_U64(gw.agent.spends[PK_SPEND_DATA].record.used_bytes, 0);
+    CHECK(!gateway_log_has(&gw, "could not be read"));
+    const struct pk_incident *again = gateway_incident(&gw, "process_lost");
+    REQUIRE(again != NULL);
+    CHECK_STR(again->id, open_id);
+    CHECK(again->is_announced); /* version 1 announced all */
+    CHECK(pk_outbox_depth(&gw.agent.outbox) >= waiting);
+    broker.is_down = false;
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(20000);
+    CHECK_EQ_U64(pk_outbox_depth(&gw.agent.outbox), 0);
+    CHECK_EQ_U64(stored_schema(), PK_SCHEMA_VERSION); /* earlier software is told that it cannot read this */
+    check_sound();                                    /* and the hub has each, the log its chain */
+}
+
 PK_TEST(restore__damaged_records__are_counted_and_budgets_count_as_spent) {
     begin(NULL);
     const struct pk_incident *i = open_incident();
@@ -253,7 +352,8 @@ PK_TEST(acknowledgements__wait_for_the_medium_and_not_for_a_commit_that_never_co
     check_sound();
 }
 
-PK_TEST_MAIN(acknowledged_entries__are_deleted_in_company_or_after_a_second,
+PK_TEST_MAIN(restore__store_of_schema_1__all_of_it_goes_on,
+             acknowledged_entries__are_deleted_in_company_or_after_a_second,
              restore__crash_at_any_moment__nothing_published_is_forgotten_and_the_chain_holds,
              restore__open_incident__its_rule_watches_on_and_the_hub_hears_the_end,
              restore__epoch__follows_the_supervisor_and_the_store_whichever_is_ahead,

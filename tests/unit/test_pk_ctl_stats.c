@@ -24,7 +24,10 @@ static const struct ctl_rig_step PAGES[] = {
     CTL_RIG_FOR_ARGS("incidents.get", "00002", ENDED("operator", "21.001")),
     CTL_RIG_FOR_ARGS("incidents.get", "00003",
                      "{\"incident\":{\"mttd_seconds\":4.000,\"mttr_seconds\":null}}"),
-    CTL_RIG_FOR("status", "{\"events\":{\"taken\":77}}"),
+    CTL_RIG_FOR(
+        "status",
+        "{\"events\":{\"taken\":77},\"metrics\":{\"mttf\":{\"mean_seconds\":3600.500,\"count\":2}},"
+        "\"responses\":{\"total_responses\":4,\"succeeded\":3,\"failed\":1,\"refused\":2,\"tasks\":[]}}"),
 };
 enum { PAGE_COUNT = sizeof PAGES / sizeof PAGES[0] };
 
@@ -36,9 +39,14 @@ PK_TEST(stats__reads_all_pages) {
         "\"resolved_incidents\":2,\"incidents_auto_resolved\":1,\"resolver_unknown\":0,\"events_processed\":"
         "77,"
         "\"avg_mttd_seconds\":2.000,\"mttd_count\":3,\"avg_mtta_seconds\":null,\"mtta_count\":0,"
-        "\"avg_mttr_seconds\":15.500,\"mttr_count\":2,\"formulas\":{\"avg_mttd_seconds\":\"mean(detected - "
+        "\"avg_mttr_seconds\":15.500,\"mttr_count\":2,\"avg_mttf_seconds\":3600.500,\"mttf_count\":2,"
+        "\"formulas\":{\"avg_mttd_seconds\":\"mean(detected - "
         "first contributing event)\",\"avg_mtta_seconds\":\"mean(acknowledged - detected)\","
-        "\"avg_mttr_seconds\":\"mean(resolved - detected)\"},\"counts\":[{\"by\":\"status\",\"word\":"
+        "\"avg_mttr_seconds\":\"mean(resolved - detected)\",\"avg_mttf_seconds\":\"mean(next detected - "
+        "resolved), "
+        "per "
+        "fingerprint\"},\"responses\":{\"total_responses\":4,\"succeeded\":3,\"failed\":1,\"refused\":2,"
+        "\"tasks\":[]},\"counts\":[{\"by\":\"status\",\"word\":"
         "\"detected\",\"count\":1},{\"by\":\"status\",\"word\":\"resolved\",\"count\":2}]}\n");
     CHECK(strstr(rig.requests, "\"before\":\"inc_g_1_00002\"") != NULL);
 }
@@ -53,6 +61,9 @@ PK_TEST(stats__by_severity_and_type) {
                           "3 in all, 1 active, 2 resolved, 1 of them without a person\n") == rig.out);
     CHECK(strstr(rig.out, "to resolve      15.500s  mean(resolved - detected), over 2\n") != NULL);
     CHECK(strstr(rig.out, "to acknowledge") == NULL);
+    CHECK(strstr(rig.out, "to the next one 1h  mean(next detected - resolved), per fingerprint, over 2\n") !=
+          NULL);
+    CHECK(strstr(rig.out, "4 actions ran, 3 succeeded, 1 failed, 2 were refused\n") != NULL);
 }
 
 PK_TEST(stats__of_the_last_hours) {
@@ -73,6 +84,8 @@ PK_TEST(stats__no_incidents) {
                                          PAGES[5]};
     CHECK_EQ_INT(ctl_rig_once(&rig, empty, 2, "stats --format table"), 0);
     CHECK_STR(rig.out, "no incidents\n0 in all, 0 active, 0 resolved, 0 of them without a person\n"
+                       "to the next one 1h  mean(next detected - resolved), per fingerprint, over 2\n"
+                       "4 actions ran, 3 succeeded, 1 failed, 2 were refused\n"
                        "77 events processed since the agent started\n");
 }
 

@@ -68,7 +68,8 @@ static const struct pk_port_stream STREAM = {.open = fake_open,
                                              .recv = fake_recv,
                                              .close = fake_close,
                                              .error_text = fake_error,
-                                             .resumed_count = fake_resumed};
+                                             .resumed_count = fake_resumed,
+                                             .carried_bytes = fake_resumed};
 static struct pk_config_broker config;
 static struct pk_link link_;
 static uint64_t now_ms;

@@ -198,6 +198,7 @@ static void send_step(struct pk_rng *rng) {
 
 static void drain(void) {
     pk_outbox_online(&ob, true);
+    pk_outbox_hold(&ob, 0);
     for (uint32_t tick = 0;
          tick < 20000 && (pk_outbox_depth(&ob) > 0 || record_count > 0 || batch.op_count > 0); tick++) {
         send_step(NULL);
@@ -301,6 +302,53 @@ PK_TEST(drain__says_how_long_it_will_take) {
     CHECK_EQ_U64(ob.pace.per_s_milli, 0);
 }
 
+PK_TEST(hold__the_rest_goes_on_and_what_waits_takes_no_place) {
+    enum { LOW_OPEN = 1u << 6, LOW_ENDED = 1u << 7 };
+    uint32_t seen_count = 0;
+    struct pk_outbox_view view;
+    reset(10000000);
+    pk_outbox_online(&ob, true);
+    for (uint32_t subject = 1; subject <= 2 * PK_LIMIT_OUTBOX_SLOTS;
+         subject++) { /* more than there are slots */
+        REQUIRE(append(subject, PK_SEV_LOW, subject % 2 == 0) == PK_OK);
+        submit();
+        make_durable(submitted_seq);
+        pk_outbox_durable(&ob, durable_seq);
+        if (subject == PK_LIMIT_OUTBOX_SLOTS) {
+            pk_outbox_hold(&ob, LOW_OPEN | LOW_ENDED);
+        }
+    }
+    CHECK_EQ_U64(pk_outbox_held_count(&ob), 2 * PK_LIMIT_OUTBOX_SLOTS);
+    CHECK(!pk_outbox_peek(&ob, 0, &view));
+    const uint32_t first = 2 * PK_LIMIT_OUTBOX_SLOTS + 1u, last = SUBJECTS;
+    for (uint32_t subject = first; subject <= last;
+         subject++) { /* a storm of critical ones, stored beyond the slots too */
+        REQUIRE(append(subject, PK_SEV_CRITICAL, true) == PK_OK);
+        submit();
+        make_durable(submitted_seq);
+        pk_outbox_durable(&ob, durable_seq);
+    }
+    for (uint32_t tick = 0; tick < 4000; tick++) {
+        while (pk_outbox_peek(&ob, 0, &view)) {
+            CHECK_EQ_INT(view.record.severity, PK_SEV_CRITICAL);
+            pk_outbox_sent(&ob, view.token);
+            REQUIRE(pk_outbox_answered(&ob, view.token, 0, 0) == PK_OK);
+            seen_count++;
+        }
+        CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
+        submit();
+        make_durable(submitted_seq);
+        pk_outbox_durable(&ob, durable_seq);
+        fetch_step(true);
+    }
+    CHECK_EQ_U64(seen_count, last - first + 1u);
+    CHECK_EQ_U64(pk_outbox_depth(&ob), 2 * PK_LIMIT_OUTBOX_SLOTS);
+    drain();
+    CHECK_EQ_U64(pk_outbox_depth(&ob), 0);
+    CHECK_EQ_U64(delivered_count, 2 * PK_LIMIT_OUTBOX_SLOTS);
+    CHECK_EQ_U64(pk_outbox_held_count(&ob), 0);
+}
+
 /* One life with late commits, late fetches, cut links and crashes; then everything heals. */
 static void live(uint64_t seed) {
     struct pk_rng rng;
@@ -310,6 +358,9 @@ static void live(uint64_t seed) {
     uint32_t kept_rev[SUBJECTS + 1] = {0};
     for (uint32_t tick = 0; tick < 600; tick++) {
         pk_outbox_online(&ob, pk_rng_below(&rng, 200) < 100 ? ob.is_online : pk_rng_below(&rng, 2) == 0);
+        if (pk_rng_below(&rng, 40) == 0) { /* never the critical lanes */
+            pk_outbox_hold(&ob, (uint32_t)pk_rng_below(&rng, 1u << PK_OUTBOX_LANES) & ~3u);
+        }
         const uint64_t new_count = pk_rng_below(&rng, 4);
         for (uint64_t i = 0; i < new_count; i++) {
             const uint32_t subject = (uint32_t)pk_rng_below(&rng, SUBJECTS) + 1;
@@ -445,7 +496,8 @@ PK_TEST(drain__failing_store__is_asked_again_after_the_next_commit) {
     CHECK(pk_outbox_fetch_wanted(&ob, &fetch));
 }
 
-PK_TEST_MAIN(drain__says_how_long_it_will_take, drain__long_backlog__arrives_once_and_critical_first,
+PK_TEST_MAIN(hold__the_rest_goes_on_and_what_waits_takes_no_place, drain__says_how_long_it_will_take,
+             drain__long_backlog__arrives_once_and_critical_first,
              drain__random_lives__every_last_revision_arrives_and_the_store_is_empty,
              drain__near_the_byte_cap__drops_resolved_and_low_first_and_says_so,
              drain__records_that_vanished__are_counted_as_lost_not_waited_for,

@@ -118,7 +118,8 @@ PK_TEST(record_meta__round_trip_and_bad_bytes) {
                            .kernel_boot = 0x1122334455667788u,
                            .trace_crc = 99,
                            .is_clean = true,
-                           .shown_bits = 0x55},
+                           .shown_bits = 0x55,
+                           .spends = {{123456789012, 20779, 3600}, {77, 683, 86400}}},
                    back;
     const uint32_t n = pk_record_meta_pack(&meta, bytes, PK_RECORD_META_BYTES);
     CHECK(n > 0);
@@ -133,10 +134,16 @@ PK_TEST(record_meta__round_trip_and_bad_bytes) {
     CHECK_EQ_U64(back.trace_crc, 99);
     CHECK(back.is_clean);
     CHECK_EQ_U64(back.shown_bits, 0x55);
-    const uint32_t earlier = n - 13u; /* as it was before it said how the run ended */
+    CHECK_EQ_U64(back.spends[0].used_bytes, 123456789012);
+    CHECK_EQ_U64(back.spends[0].elapsed_s, 3600);
+    CHECK_EQ_U64(back.spends[1].period, 683);
+    const uint32_t schema_1 = n - 32u, earlier = schema_1 - 13u; /* and before it said how the run ended */
     for (uint32_t k = 0; k < n; k++) {
-        CHECK_EQ_INT(pk_record_meta_unpack(value(k), &back), k == earlier ? PK_OK : PK_E_BAD_MSG);
+        CHECK_EQ_INT(pk_record_meta_unpack(value(k), &back),
+                     k == earlier || k == schema_1 ? PK_OK : PK_E_BAD_MSG);
     }
+    CHECK_EQ_INT(pk_record_meta_unpack(value(schema_1), &back), PK_OK);
+    CHECK(back.is_clean && back.spends[0].used_bytes == 0 && back.spends[1].period == 0);
     CHECK_EQ_INT(pk_record_meta_unpack(value(earlier), &back), PK_OK);
     CHECK(back.kernel_boot == 0 && back.trace_crc == 0 && !back.is_clean);
     bytes[1] = 2;
