@@ -104,6 +104,7 @@ struct pk_ipc_run {
     uint8_t is_approved; /* a person approved it; the supervisor still applies mode, cap, cooldown */
     uint32_t incident_number;
     char target[PK_IPC_TARGET_BYTES]; /* terminated; checked against the row's allow-list by both sides */
+    uint8_t is_undo_off; /* 1: a person switched auto_rollback off; what goes wrong stays as it is */
 };
 struct pk_ipc_ready {
     uint32_t seal_bits, start_ms;

@@ -31,6 +31,7 @@
 #include "report/pk_spend.h"
 #include "report/pk_witness.h"
 #include "respond/pk_respond.h"
+#include "respond/pk_switches.h"
 #include "wire/pk_summary_json.h"
 
 struct pk_agent_identity {
@@ -416,6 +417,7 @@ struct pk_agent {
     struct pk_agent_capsule capsule;
     struct pk_agent_upload upload;
     struct pk_respond respond;
+    struct pk_switches switches;        /* what people switched off */
     char run_output[PK_INC_NOTE_BYTES]; /* first words of what the running action printed */
     uint32_t run_output_run;
     /* store */

@@ -109,9 +109,9 @@ static void put_steps(const struct pk_agent *a, const struct pk_run *run, struct
         add(&d->mitigation_steps, t->steps[i]);
     }
     if (row->step_count[PK_PHASE_UNDO] > 0) {
-        d->undo =
-            pk_str_of(a->config.is_auto_rollback ? "by itself when it fails; by hand with picketctl undo"
-                                                 : "by hand with picketctl undo");
+        d->undo = pk_str_of(pk_agent_switch_is_on(a, PK_SWITCH_AUTO_ROLLBACK)
+                                ? "by itself when it fails; by hand with picketctl undo"
+                                : "by hand with picketctl undo");
     }
 }
 

@@ -458,6 +458,8 @@ int pk_agent_change(struct pk_agent *a, const struct pk_request *q, struct pk_js
         return pk_agent_decide(a, q, w);
     case PK_CMD_MODE_SET:
         return set_mode(a, q, w);
+    case PK_CMD_SWITCHES_SET:
+        return pk_agent_switches_command(a, q, w);
     case PK_CMD_LOG_LEVEL:
         return set_log_level(a, q, w);
     case PK_CMD_TIME_SET:
@@ -498,7 +500,7 @@ static void audit_command(struct pk_agent *a, const struct pk_request *q, int er
     }
     const bool has_reason = q->cmd == PK_CMD_MITIGATE || q->cmd == PK_CMD_APPROVAL_DECIDE ||
                             q->cmd == PK_CMD_UNDO || q->cmd == PK_CMD_STANDING_CREATE ||
-                            q->cmd == PK_CMD_STANDING_END;
+                            q->cmd == PK_CMD_STANDING_END || q->cmd == PK_CMD_SWITCHES_SET;
     if (has_reason && pk_args_has(&q->args, "reason")) {
         char reason[PK_AUDIT_TEXT_BYTES];
         pk_buf_puts(&b, ", reason: ");

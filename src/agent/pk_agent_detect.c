@@ -102,6 +102,15 @@ void pk_agent_recommend(struct pk_agent *a, uint32_t number, struct pk_str names
     }
 }
 
+static void say_switched_off(struct pk_agent *a, uint32_t number) {
+    char words[PK_TIMELINE_TEXT_BYTES];
+    struct pk_buf b;
+    pk_buf_init(&b, words, sizeof words);
+    pk_buf_puts(&b, "only recommended; ");
+    pk_agent_switch_words(a, PK_SWITCH_AUTO_REMEDIATION, &b);
+    pk_incidents_remark(&a->incidents, number, PK_TL_ACTION, PK_TL_BY_AGENT, pk_buf_str(&b), &a->now);
+}
+
 static void plan_actions(struct pk_agent *a, const struct pk_rule *rule, const struct pk_finding *f,
                          uint32_t number) {
     char names[PK_RESPOND_PLAN_ACTIONS * (PK_ACTION_NAME_BYTES + 2)];
@@ -119,6 +128,10 @@ static void plan_actions(struct pk_agent *a, const struct pk_rule *rule, const s
         return;
     }
     pk_agent_recommend(a, number, pk_buf_str(&b));
+    if (!pk_agent_switch_is_on(a, PK_SWITCH_AUTO_REMEDIATION)) {
+        say_switched_off(a, number);
+        return;
+    }
     /* A plan that is under way goes on. */
     const bool is_maintained =
         pk_silences_match(&a->incidents.silences, pk_incidents_get(&a->incidents, number),

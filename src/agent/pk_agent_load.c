@@ -267,7 +267,8 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
         pk_respond_set_actions(&a->respond, actions, &a->now);
         pk_correlate_rebind(&a->incidents, pk_agent_topology(a));
         pk_respond_set_topology(&a->respond, pk_agent_topology(a));
-        pk_agent_respond_configure(a, pk_agent_mode_allowed(a));
+        a->mode = pk_agent_mode_allowed(a);
+        pk_agent_switches_apply(a);
     }
     return PK_OK;
 }

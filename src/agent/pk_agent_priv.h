@@ -140,6 +140,18 @@ void pk_agent_ipc(struct pk_agent *a);
 void pk_agent_respond(struct pk_agent *a);
 void pk_agent_tell_supervisor(struct pk_agent *a);
 
+/* ---- switches ---- */
+bool pk_agent_switch_is_on(const struct pk_agent *a, enum pk_switch which);
+/* Why it is off; nothing when it is on. */
+void pk_agent_switch_words(const struct pk_agent *a, enum pk_switch which, struct pk_buf *out);
+/* After the file or somebody changed one. */
+void pk_agent_switches_apply(struct pk_agent *a);
+/* What changed into the batch, as far as there is room. */
+void pk_agent_journal_switches(struct pk_agent *a);
+/* Members `switches` and `switched_off` of the open object. */
+void pk_agent_status_switches(const struct pk_agent *a, struct pk_json_writer *w);
+int pk_agent_switches_command(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
+
 /* ---- approvals ---- */
 /* The request on its topic, or that it is decided. False: no room now. */
 bool pk_agent_queue_approval(struct pk_agent *a, const struct pk_run *run);

@@ -151,6 +151,7 @@ static int show_status(const struct pk_agent *a, struct pk_json_writer *w) {
     pk_jw_cstr(w, "time_quality", pk_time_quality_word((enum pk_time_quality)a->now.quality));
     pk_jw_cstr(w, "mode", pk_mode_word(a->mode));
     pk_jw_bool(w, "safe_mode", a->config.is_safe_mode);
+    pk_agent_status_switches(a, w);
     pk_jw_cstr(w, "remote", pk_remote_word(a->config.remote));
     put_hex(w, "config_hash", a->config.hash);
     put_hex(w, "rules_hash", a->rules_hash);
@@ -544,6 +545,8 @@ int pk_agent_query(struct pk_agent *a, const struct pk_request *q, struct pk_jso
         return pk_agent_list_approvals(a, q, w);
     case PK_CMD_APPROVAL_GET:
         return pk_agent_get_approval(a, q, w);
+    case PK_CMD_SWITCHES_LIST:
+        return pk_agent_switches_command(a, q, w);
     case PK_CMD_DOCTOR:
         return pk_agent_doctor(a, w);
     case PK_CMD_DUMP_STATE:

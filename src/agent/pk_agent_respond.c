@@ -173,11 +173,13 @@ void pk_agent_ipc(struct pk_agent *a) {
 /* ---- requests ---- */
 
 void pk_agent_respond_configure(struct pk_agent *a, uint8_t mode) {
-    const struct pk_respond_settings settings = {.mode = mode,
-                                                 .is_safe_mode = a->config.is_safe_mode,
-                                                 .is_auto_rollback = a->config.is_auto_rollback,
-                                                 .approval_timeout_ms = a->config.approval_timeout_ms,
-                                                 .risk = a->config.risk};
+    const struct pk_respond_settings settings = {
+        .mode = mode,
+        .is_safe_mode = a->config.is_safe_mode,
+        .is_auto_off = !pk_agent_switch_is_on(a, PK_SWITCH_AUTO_REMEDIATION),
+        .is_auto_rollback = pk_agent_switch_is_on(a, PK_SWITCH_AUTO_ROLLBACK),
+        .approval_timeout_ms = a->config.approval_timeout_ms,
+        .risk = a->config.risk};
     pk_respond_configure(&a->respond, &settings);
 }
 
@@ -262,7 +264,8 @@ static void start_run(struct pk_agent *a, const struct pk_run *run, uint8_t phas
                            .phase = phase,
                            .is_approved =
                                run->approvals_have > 0 && run->approvals_have >= run->approvals_needed,
-                           .incident_number = run->incident};
+                           .incident_number = run->incident,
+                           .is_undo_off = !pk_agent_switch_is_on(a, PK_SWITCH_AUTO_ROLLBACK)};
     memcpy(r.target, run->target, sizeof r.target);
     if (pk_agent_send_frame(a, PK_IPC_RUN, run->id, &r, sizeof r) < 0) {
         pk_respond_on_not_sent(&a->respond, run->id);

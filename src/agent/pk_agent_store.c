@@ -103,6 +103,9 @@ static int restore_object(void *arg, struct pk_str key, struct pk_str value) {
     if (key.n == PK_STANDING_KEY_BYTES && key.p[0] == 'o') {
         err = pk_standings_restore(&a->respond.standings, value);
     }
+    if (key.n == PK_SWITCH_KEY_BYTES && key.p[0] == 'w') {
+        err = pk_switches_restore(&a->switches, key, value);
+    }
     if (key.n == 5 && key.p[0] == 's') {
         err = pk_agent_silences_restore(a, value);
     }
@@ -299,6 +302,7 @@ int pk_agent_restore(struct pk_agent *a) {
         pk_agent_log(a, PK_LOG_ERROR,
                      "stored records could not be read; action budgets count as spent for an hour");
     }
+    pk_agent_switches_apply(a);
     pk_agent_keys_apply(a, &a->keys[a->keys_index]);
     pk_agent_rules_restored(a, r.rule_bytes);
     pk_agent_learned_begin(a);
@@ -509,6 +513,7 @@ static void journal_additions(struct pk_agent *a) {
     journal_timeline(a);
     pk_agent_journal_budgets(a); /* the rest with the next batch */
     (void)pk_agent_journal_standings(a);
+    pk_agent_journal_switches(a);
     pk_agent_journal_cards(a);
 }
 

@@ -131,6 +131,8 @@ static const struct key_row KEYS[] = {
     {S_AGENT, V_WORD, "mode", C(mode), 0, 0, MODE_WORDS},
     {S_AGENT, V_BOOL, "safe_mode", C(is_safe_mode), 0, 1, NULL},
     {S_AGENT, V_BOOL, "auto_rollback", C(is_auto_rollback), 0, 1, NULL},
+    {S_AGENT, V_BOOL, "auto_remediation_enabled", C(is_auto_remediation), 0, 1, NULL},
+    {S_AGENT, V_BOOL, "notifications_enabled", C(is_notifying), 0, 1, NULL},
     {S_AGENT, V_WORD, "seal", C(seal), 0, 0, SEAL_WORDS},
     {S_AGENT, V_WORD, "log", C(log_level), 0, 0, LOG_WORDS},
     {S_AGENT, V_WORD, "clock", C(clock), 0, 0, CLOCK_WORDS},
@@ -280,6 +282,8 @@ void pk_config_defaults(struct pk_config *c) {
     c->mode = PK_MODE_SAFE;
     c->is_safe_mode = true;
     c->is_auto_rollback = true;
+    c->is_auto_remediation = true;
+    c->is_notifying = true;
     c->seal = PK_SEAL_REQUIRED;
     c->log_level = PK_LOG_NOTICE;
     c->collect_ms[PK_COLLECT_CPU] = 5000;

@@ -72,7 +72,7 @@ struct pk_config {
     char user[PK_CONFIG_NAME_BYTES], group[PK_CONFIG_NAME_BYTES];
     char watchdog_device[PK_CONFIG_PATH_BYTES]; /* empty: none */
     uint8_t mode;                               /* enum pk_mode */
-    bool is_safe_mode, is_auto_rollback;
+    bool is_safe_mode, is_auto_rollback, is_auto_remediation, is_notifying;
     uint8_t seal;      /* enum pk_seal_policy */
     uint8_t log_level; /* enum pk_log_level */
     uint8_t

@@ -58,6 +58,15 @@ bool pk_ctl_explain_approvals(struct pk_ctl *c, struct pk_ctl_because *b, const 
     return is_any;
 }
 
+void pk_ctl_explain_switches(struct pk_ctl *c, struct pk_ctl_because *b, struct pk_str status) {
+    struct pk_ctl_walk walk;
+    struct pk_ctl_value row;
+    pk_ctl_walk_init(&walk, pk_ctl_member(status, "switched_off").json);
+    while (pk_ctl_walk_next(&walk, &row)) {
+        pk_ctl_because_fill(b, "switched off", "{words}", row.json, &c->look);
+    }
+}
+
 /* ---- an incident ---- */
 
 static void say_rule(struct pk_ctl_because *b, const struct pk_ctl_case *k) {
@@ -141,6 +150,7 @@ static void say_state(struct pk_ctl *c, struct pk_ctl_because *b, const struct p
     if (k->status.n > 0) {
         pk_ctl_because_fill(b, "mode", "{mode}, safe_mode {safe_mode}", pk_ctl_text_str(&k->status),
                             &c->look);
+        pk_ctl_explain_switches(c, b, pk_ctl_text_str(&k->status));
     }
 }
 

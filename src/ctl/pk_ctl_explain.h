@@ -11,6 +11,8 @@ void pk_ctl_explain_dry_run(struct pk_ctl *c, struct pk_ctl_because *b, const ch
 /* A line for each open request whose `member` is `wanted`; whether there was one. */
 bool pk_ctl_explain_approvals(struct pk_ctl *c, struct pk_ctl_because *b, const char *member,
                               struct pk_str wanted);
+/* A line for each switch that is off, from the agent's status. */
+void pk_ctl_explain_switches(struct pk_ctl *c, struct pk_ctl_because *b, struct pk_str status);
 /* All of `explain action`; incident and target may be NULL. Exit code, a failure is said. */
 int pk_ctl_explain_action(struct pk_ctl *c, const char *action, const char *incident_id, const char *target);
 #endif

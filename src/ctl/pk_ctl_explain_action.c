@@ -123,6 +123,7 @@ int pk_ctl_explain_action(struct pk_ctl *c, const char *action, const char *inci
     pk_ctl_because_begin(&b, pk_str_of(action));
     pk_ctl_because_fill(&b, "mode", "{mode}, safe_mode {safe_mode}, {running_actions} running now", result,
                         &c->look);
+    pk_ctl_explain_switches(c, &b, result);
     say_decision(&b, pk_ctl_text_str(&row), result);
     say_row(c, &b, pk_ctl_text_str(&row));
     exit_code = say_rules(c, &b, pk_str_of(action));

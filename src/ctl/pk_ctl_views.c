@@ -12,6 +12,7 @@ static const struct pk_ctl_line STATUS_LINES[] = {
     {"clock", NULL, NULL, "{time} ({time_quality})"},
     {"mode", NULL, NULL, "{mode}, remote commands {remote}"},
     {" ", NULL, "safe_mode", "safe mode is on"},
+    {" ", "switched_off", NULL, "{words}"},
     {"incidents", NULL, NULL,
      "{incidents.active} active: {incidents.detected} detected, {incidents.investigating} investigating, "
      "{incidents.mitigating} mitigating, {incidents.mitigated} mitigated"},
@@ -375,6 +376,13 @@ const struct pk_ctl_view PK_CTL_VIEW_keys = {
 
 const struct pk_ctl_view PK_CTL_VIEW_silences = {
     .list = "silences", COLUMNS(SILENCE_COLUMNS), .empty = "no silence", LINES(MORE_LINES)};
+
+static const struct pk_ctl_column SWITCH_COLUMNS[] = {
+    {"SWITCH", "switch", PK_CTL_CELL_TEXT, false}, {"ON", "on", PK_CTL_CELL_TEXT, false},
+    {"FILE", "file", PK_CTL_CELL_TEXT, false},     {"BY", "by", PK_CTL_CELL_TEXT, false},
+    {"AT", "at", PK_CTL_CELL_TEXT, false},         {"REASON", "reason", PK_CTL_CELL_TEXT, false},
+};
+const struct pk_ctl_view PK_CTL_VIEW_switches = {.list = "switches", COLUMNS(SWITCH_COLUMNS)};
 
 static const struct pk_ctl_column STATE_COLUMNS[] = {
     {"STATUS", "status", PK_CTL_CELL_TEXT, false},   {"EVENT", "event", PK_CTL_CELL_TEXT, false},

@@ -65,6 +65,7 @@ struct pk_incident_slot {
     uint64_t assess_due_ms; /* 0 = not waited for */
     uint64_t orphan_due_ms; /* what caused it has ended; announced when it goes on until then; 0 = not so */
     bool is_orphan;         /* it went on */
+    bool is_quiet_said;     /* that it would have been announced */
     uint32_t episode_event_count; /* of the signals of this episode, counted already */
     uint32_t told_event_count;    /* event_count when it was last marked as changed */
     uint64_t mttf_sum_ms;         /* of its fingerprint, carried from incident to incident */
@@ -101,6 +102,7 @@ struct pk_incidents {
     struct pk_incident_metrics metrics;
     struct pk_timeline timeline;
     struct pk_silences silences;
+    bool is_quiet; /* nothing is announced */
     struct pk_rule_cards cards;
     struct pk_changes changes;
     /* By slot, apart from the slots so that scans stay short. */

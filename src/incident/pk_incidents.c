@@ -499,8 +499,14 @@ static void announce_slot(struct pk_incidents *t, uint32_t slot, const struct pk
         pk_incident_table_say(t, slot, PK_TL_SILENCE, PK_TL_BY_AGENT, now, pk_buf_str(&b));
         is_changed = true;
     }
-    if (!i->is_announced && is_active && silenced_by == 0 &&
-        (i->caused_by[0] == '\0' || t->slots[slot].is_orphan)) {
+    const bool wants_word = !i->is_announced && is_active && silenced_by == 0 &&
+                            (i->caused_by[0] == '\0' || t->slots[slot].is_orphan);
+    if (wants_word && t->is_quiet && !t->slots[slot].is_quiet_said) {
+        t->slots[slot].is_quiet_said = true;
+        pk_incident_table_say(t, slot, PK_TL_SILENCE, PK_TL_BY_AGENT, now,
+                              pk_str_of("not announced: notifications_enabled is off"));
+    }
+    if (wants_word && !t->is_quiet) {
         i->is_announced = true;
         is_changed = true;
     }
@@ -509,6 +515,11 @@ static void announce_slot(struct pk_incidents *t, uint32_t slot, const struct pk
     } else if (is_changed) {
         pk_incident_table_touch(t, slot, PK_INC_CHANGED_ANNOUNCED);
     }
+}
+
+void pk_incidents_set_quiet(struct pk_incidents *t, bool is_quiet) {
+    t->silences.is_changed = t->silences.is_changed || t->is_quiet != is_quiet;
+    t->is_quiet = is_quiet;
 }
 
 void pk_incidents_announce(struct pk_incidents *t, const struct pk_stamp *now) {

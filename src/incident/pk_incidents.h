@@ -88,6 +88,8 @@ void pk_incidents_prepare(struct pk_incidents *t);
 /* Before changes are pulled: announces what nothing keeps quiet, and says what does (pk_silence.h). An
  * incident that another one caused is shown, not announced. */
 void pk_incidents_announce(struct pk_incidents *t, const struct pk_stamp *now);
+/* Nothing is announced while it is quiet; afterwards, what is still open is. */
+void pk_incidents_set_quiet(struct pk_incidents *t, bool is_quiet);
 /* Open restored incidents whose rule has not spoken: the agent tells the engine to watch for their clear
  * condition. Slot order, start with *cursor = 0; NULL at the end. */
 const struct pk_incident *pk_incidents_next_unconfirmed(const struct pk_incidents *t, uint32_t *cursor);

@@ -977,7 +977,7 @@ int pk_respond_explain(const struct pk_respond *r, uint32_t incident, struct pk_
                        struct pk_str target, const struct pk_stamp *now, struct pk_buf *out) {
     struct pk_decision d;
     struct pk_run probe = {
-        .is_auto = true, .incident = incident, .action_index = pk_actions_find(r->actions, action)};
+        .is_manual = true, .incident = incident, .action_index = pk_actions_find(r->actions, action)};
     uint64_t wait_ms = 0;
     if (!pk_incidents_is_live(r->incidents, incident)) {
         pk_buf_puts(out, "the incident is not live");

@@ -184,6 +184,11 @@ void pk_respond_run_weigh(const struct pk_respond *r, struct pk_run *run, const 
     run->start_count = (uint16_t)context.start_count;
 }
 
+/* Asked for by one, or approved by one who saw the request; a standing order is no such word. */
+static bool is_by_person(const struct pk_run *run) {
+    return run->is_manual || run->undo_of != 0 || (run->approvals_have > 0 && run->standing == 0);
+}
+
 int pk_respond_run_decide(const struct pk_respond *r, const struct pk_run *run, const struct pk_stamp *now,
                           struct pk_decision *out) {
     bool is_critical = false;
@@ -199,6 +204,10 @@ int pk_respond_run_decide(const struct pk_respond *r, const struct pk_run *run, 
                       : err == PK_E_POLICY ? "target is not on the allow-list"
                                            : "not a target for this action";
         return err;
+    }
+    if (r->settings.is_auto_off && !is_by_person(run)) {
+        out->reason = "auto_remediation_enabled is off";
+        return PK_E_POLICY;
     }
     struct pk_run weighed = *run;
     pk_respond_run_weigh(r, &weighed, now);

@@ -21,6 +21,7 @@ enum {
 struct pk_respond_settings {
     uint8_t mode; /* enum pk_mode */
     bool is_safe_mode;
+    bool is_auto_off;             /* rules start nothing: only persons do */
     bool is_auto_rollback;        /* what does not help is undone, where the row says how */
     uint32_t approval_timeout_ms; /* 5 min */
     struct pk_risk_limits risk;

@@ -17,7 +17,7 @@ static bool is_terminated(const char *p, size_t n) {
 static bool check_request(const struct pk_super_policy *p, uint32_t run_id, const struct pk_ipc_run *run,
                           bool *out_is_critical, struct pk_super_verdict *out) {
     if (run_id == 0 || run->phase >= PK_PHASE_COUNT || run->phase == PK_PHASE_SNAPSHOT ||
-        run->is_approved > 1u || !is_terminated(run->target, sizeof run->target)) {
+        run->is_approved > 1u || run->is_undo_off > 1u || !is_terminated(run->target, sizeof run->target)) {
         answer(out, PK_E_BAD_MSG, "malformed request");
         return false;
     }

@@ -143,6 +143,7 @@ void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ip
     memset(run, 0, sizeof *run);
     run->action_index = request->action_index;
     run->asked = request->phase;
+    run->is_undo_off = request->is_undo_off != 0;
     run->phase = request->phase;
     if (run->asked == PK_IPC_PHASE_ACT && step_count(s, run, PK_IPC_PHASE_SNAPSHOT) > 0) {
         run->phase = PK_IPC_PHASE_SNAPSHOT;
@@ -256,7 +257,7 @@ static bool has_undo_again(struct pk_supervisor *s, struct pk_super_run *run, in
 /* An action that did not end well, or was stopped, is undone here and at once: the agent may be gone. */
 static bool has_begun_undo(struct pk_supervisor *s, struct pk_super_run *run) {
     const bool is_well = run->done.exit_code == 0 && run->done.is_timed_out == 0 && !run->is_stopped;
-    if (run->phase != PK_IPC_PHASE_ACT || is_well || !s->policy.is_auto_rollback ||
+    if (run->phase != PK_IPC_PHASE_ACT || is_well || !s->policy.is_auto_rollback || run->is_undo_off ||
         step_count(s, run, PK_IPC_PHASE_UNDO) == 0) {
         return false;
     }

@@ -47,11 +47,12 @@ enum {
 struct pk_super_run {
     uint32_t id; /* 0 = free */
     uint16_t action_index, step;
-    uint8_t phase;   /* of the program that runs; enum pk_ipc_phase */
-    uint8_t asked;   /* ACT, which takes SNAPSHOT, ACT and, when that goes wrong, UNDO; VERIFY; or UNDO */
-    bool is_running; /* a program of it runs, in `slot` */
-    bool is_stopped; /* no further step */
-    bool is_orphan;  /* the agent that asked is gone: nobody to tell */
+    uint8_t phase;    /* of the program that runs; enum pk_ipc_phase */
+    uint8_t asked;    /* ACT, which takes SNAPSHOT, ACT and, when that goes wrong, UNDO; VERIFY; or UNDO */
+    bool is_running;  /* a program of it runs, in `slot` */
+    bool is_stopped;  /* no further step */
+    bool is_undo_off; /* it is not undone by itself */
+    bool is_orphan;   /* the agent that asked is gone: nobody to tell */
     bool is_started_sent, is_done;
     uint32_t slot;
     char target[PK_IPC_TARGET_BYTES];

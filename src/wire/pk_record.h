@@ -20,6 +20,7 @@
  *            "b" action, target          spent budget (respond/pk_budget.h)
  *            "q" link(1)                received half of the MQTT session of a link
  *            "k" slot(1)                change of the command keys
+ *            "w" switch(1)              what a person switched off (respond/pk_switches.h)
  * Integers in keys are big-endian. */
 #include "base/pk_bytes.h"
 #include "incident/pk_incident.h"
@@ -44,7 +45,8 @@ enum pk_record_kind {
     PK_RECORD_SESSION = 12,
     PK_RECORD_KEY = 13,      /* packed by report/pk_key_changes.h */
     PK_RECORD_STANDING = 14, /* respond/pk_standing.h */
-    PK_RECORD_CAPSULE = 15
+    PK_RECORD_CAPSULE = 15,
+    PK_RECORD_SWITCH = 16 /* respond/pk_switches.h */
 };
 
 struct pk_record_key {

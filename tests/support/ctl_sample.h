@@ -50,7 +50,9 @@
     "\",\"stage\":\"assess\",\"detected_at\":\"2026-01-01T00:01:30.000Z\",\"age_seconds\":" age              \
     ",\"event_count\":1,\"component\":\"cpu\"}"
 #define SAMPLE_STATUS                                                                                        \
-    "{\"mode\":\"safe\",\"safe_mode\":true,\"running_actions\":0,\"incidents\":{\"active\":1},\"events\":{"  \
+    "{\"mode\":\"safe\",\"safe_mode\":true,\"switched_off\":[{\"switch\":\"notifications_enabled\","         \
+    "\"words\":\"notifications_enabled is off: uid:0: "                                                      \
+    "tests\"}],\"running_actions\":0,\"incidents\":{\"active\":1},\"events\":{"                              \
     "\"taken\""                                                                                              \
     ":70,\"bad\":0,\"lost\":3,\"unknown_topics\":0},\"links\":[{\"name\":\"central\",\"state\":\"online\","  \
     "\"messages_out\":9,\"connects\":1,\"failures\":0,\"lost\":0}],\"store\":{\"state\":\"ok\",\"outbox\":"  \

@@ -33,6 +33,7 @@ PK_TEST(config__defaults__are_those_of_the_shipped_file) {
     CHECK_EQ_INT(parse(HEAD), PK_OK);
     CHECK_EQ_INT(config.mode, PK_MODE_SAFE);
     CHECK(config.is_safe_mode);
+    CHECK(config.is_auto_remediation && config.is_notifying && config.is_auto_rollback);
     CHECK_EQ_INT(config.seal, PK_SEAL_REQUIRED);
     CHECK_EQ_INT(config.clock, PK_CLOCK_KERNEL);
     CHECK_EQ_INT(config.remote, PK_REMOTE_OFF);

@@ -19,6 +19,7 @@ PK_TEST(explain__an_incident) {
     CHECK_EQ_INT(run("explain incident inc_2 --format table"), 0);
     CHECK(said("  opened: 2026-01-01T00:00:02.500Z by rule error_burst: 12 events"));
     CHECK(said("  mode: safe, safe_mode yes\n"));
+    CHECK(said("  switched off: notifications_enabled is off: uid:0: tests\n"));
     CHECK(said("  it is over when: count < 2 in 5m for 5m\n"));
     CHECK(said("  its condition now: idle, condition no\n"));
     CHECK(said("  action: clear_cache api: completed verified\n"));

@@ -408,6 +408,42 @@ PK_TEST(race__the_first_answer_counts_and_the_other_is_told) {
     CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_REJECTED);
 }
 
+PK_TEST(auto_remediation_off__only_what_a_person_wants_starts) {
+    rig_init(&g, PK_MODE_AUTO);
+    struct pk_standing s = {
+        .role = PK_ROLE_ADMIN, .left = 5, .until = g.now, .action = "kill_queries", .by = {"ann"}};
+    s.until.mono_ms += 100000000;
+    CHECK_EQ_INT(pk_standings_add(&g.respond.standings, &s, &g.now), 1);
+    g.respond.settings.is_auto_off = true;
+    plan_of("o1", "restart, kill_queries", "web");
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_REFUSED);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "auto_remediation_enabled is off");
+    CHECK_EQ_INT(rig_state(&g, 2), PK_RUN_REFUSED);
+    CHECK_EQ_INT(pk_standings_get(&g.respond.standings, 1)->left, 5);
+    const int64_t run = pk_respond_ask(&g.respond, rig_incident(&g, "o2"), pk_str_of("restart"),
+                                       pk_str_of("web"), pk_str_of("ann"), PK_ROLE_RESPONDER, &g.now);
+    CHECK(run > 0);
+    rig_settle(&g);
+    CHECK_EQ_INT(rig_state(&g, (uint32_t)run), PK_RUN_EXECUTING);
+    CHECK_EQ_U64(g.started, 1);
+}
+
+PK_TEST(auto_remediation_off__reaches_what_has_not_left_and_spares_what_a_person_approved) {
+    rig_init(&g, PK_MODE_AUTO);
+    g.is_disk_stuck = true;
+    plan_of("o3", "restart", "web"); /* its intent is on the way to the disk */
+    g.respond.settings.is_safe_mode = true;
+    plan_of("o4", "kill_queries", "web");
+    CHECK_EQ_INT(rig_state(&g, 2), PK_RUN_AWAITING_APPROVAL);
+    g.respond.settings.is_auto_off = true;
+    CHECK_EQ_INT(pk_respond_decide(&g.respond, 2, true, pk_str_of("joe"), PK_ROLE_APPROVER, &g.now), PK_OK);
+    g.is_disk_stuck = false;
+    rig_settle(&g);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_REFUSED);
+    CHECK_EQ_INT(rig_state(&g, 2), PK_RUN_EXECUTING);
+    CHECK_EQ_U64(g.started, 1);
+}
+
 PK_TEST(standing_order__approves_as_far_as_it_reaches_and_is_counted_down) {
     rig_init(&g, PK_MODE_SAFE);
     struct pk_standing s = {
@@ -808,6 +844,7 @@ static void model_start(const struct pk_respond_request *q) {
         return;
     }
     m.act_starts++;
+    CHECK(!g.respond.settings.is_auto_off || run->is_manual || run->approvals_have > 0);
     CHECK(m.approvals[run->id % 4096] >= needed);
     CHECK(m.intent_seq[run->id % 4096] != 0 && m.intent_seq[run->id % 4096] <= m.durable);
     CHECK(pk_respond_running_count(&g.respond) <= PK_RESPOND_CONCURRENT);
@@ -929,6 +966,7 @@ static void model_world(uint32_t what) {
     case 4:
         g.respond.settings.mode = dice(2) == 0 ? PK_MODE_AUTO : (uint8_t)dice(PK_MODE_COUNT);
         g.respond.settings.is_safe_mode = dice(2) == 0;
+        g.respond.settings.is_auto_off = dice(4) == 0;
         break;
     default:
         if (dice(20) == 0) {
@@ -1240,8 +1278,9 @@ PK_TEST_MAIN(confirm__in_time_or_undone, undo__what_does_not_help_is_undone,
              plan__next_action_when_the_first_did_not_help_and_unknown_ones_are_seen,
              plan__stops_after_success_and_after_the_unknown, clear__verifies_what_runs_and_drops_what_waits,
              approval__one_two_late_twice_and_too_low, approval__expires_by_the_tick_alone,
-             rule_without_auto__asks_in_every_mode, safe_mode_and_critical_targets__ask,
-             context__what_depends_on_the_target_raises_the_class,
+             rule_without_auto__asks_in_every_mode, auto_remediation_off__only_what_a_person_wants_starts,
+             auto_remediation_off__reaches_what_has_not_left_and_spares_what_a_person_approved,
+             safe_mode_and_critical_targets__ask, context__what_depends_on_the_target_raises_the_class,
              context__what_was_tried_often_asks__and_is_not_raised_by_its_own_start,
              context__raised_between_asking_and_starting__needs_the_higher_role,
              budget_that_is_spent__asks_nobody, delegate__he_or_an_admin_answers_and_the_time_starts_anew,

@@ -419,6 +419,28 @@ PK_TEST(undo__switched_off__left_as_it_is) {
     CHECK_EQ_INT(done_of(r).undo, PK_IPC_UNDO_NONE);
 }
 
+PK_TEST(undo__a_person_switched_it_off__left_as_it_is_for_this_run) {
+    struct super_rig *r = running();
+    struct pk_ipc_run run;
+    memcpy(the_supervisor.config.state_dir, "/s", sizeof "/s");
+    the_supervisor.policy.is_auto_rollback = true;
+    memset(&run, 0, sizeof run);
+    run.actions_crc = the_supervisor.policy.actions->crc;
+    run.action_index = BACK;
+    run.phase = PK_IPC_PHASE_ACT;
+    run.is_undo_off = 1;
+    (void)pk_str_copy_cut(pk_str_of("web"), run.target, sizeof run.target);
+    super_rig_say(r, PK_IPC_RUN, 300, &run, sizeof run);
+    super_rig_step(r, 1, 0);
+    CHECK_STR(next_after(r, 0), "/bin/set web");
+    CHECK_STR(next_after(r, 3), "");
+    CHECK_EQ_INT(done_of(r).undo, PK_IPC_UNDO_NONE);
+    run.is_undo_off = 2;
+    super_rig_say(r, PK_IPC_RUN, 301, &run, sizeof run);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(super_rig_refused(r), PK_E_BAD_MSG);
+}
+
 PK_TEST_MAIN(undo__all_well__snapshot_then_act_and_nothing_undone,
              undo__no_snapshot__nothing_is_changed_and_nothing_undone,
              undo__a_line_fails__undone_at_once_and_the_first_fault_is_told,
@@ -427,8 +449,8 @@ PK_TEST_MAIN(undo__all_well__snapshot_then_act_and_nothing_undone,
              undo__stopped_in_the_middle__undone_and_that_is_not_stopped_too,
              undo__agent_dies_meanwhile__it_is_undone_all_the_same,
              undo__asked_for__free_then_at_a_price_and_never_the_snapshot_alone,
-             undo__switched_off__left_as_it_is, runs__one_program__started_output_done,
-             runs__several_steps__go_on_while_they_succeed,
+             undo__switched_off__left_as_it_is, undo__a_person_switched_it_off__left_as_it_is_for_this_run,
+             runs__one_program__started_output_done, runs__several_steps__go_on_while_they_succeed,
              runs__step_that_cannot_start__ends_the_run_as_a_shell_would,
              runs__record_cannot_be_written__nothing_starts, runs__three_at_a_time__numbers_are_unique,
              runs__slow_reader__gets_all_of_it_later, runs__stop__ends_the_program_and_skips_the_rest,
