@@ -241,6 +241,10 @@ void pk_agent_incident_settings(const struct pk_agent *a, struct pk_incidents_se
     out->recover_ms = a->config.recover_ms;
     out->flap_window_ms = a->config.flap_window_ms;
     out->flap_count = a->config.flap_count;
+    out->escalate_ms = a->config.escalate_ms;
+    out->escalate_again_ms = a->config.escalate_again_ms;
+    out->escalate_tiers = a->config.escalate_tiers;
+    out->escalate_severity = a->config.escalate_severity;
 }
 
 uint8_t pk_agent_mode_allowed(const struct pk_agent *a) {
@@ -441,6 +445,7 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     const uint64_t incidents_ms = pk_incidents_tick(&a->incidents, &a->now);
     const uint64_t respond_ms = pk_respond_tick(&a->respond, &a->now);
     pk_agent_respond(a);
+    pk_agent_escalations(a);
     pk_agent_remote(a);
     const uint64_t silences_ms = pk_agent_silences(a);
     pk_incidents_announce(&a->incidents, &a->now);

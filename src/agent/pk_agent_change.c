@@ -273,6 +273,11 @@ static int mitigate(struct pk_agent *a, const struct pk_request *q, struct pk_js
     const struct pk_str action = pk_args_text(&q->args, "action");
     struct pk_str target = pk_args_text(&q->args, "target");
     const int row = pk_actions_find(pk_agent_actions(a), action);
+    char call_target[PK_ACTION_TARGET_BYTES] = "";
+    if (target.n == 0 && pk_respond_is_call(action)) {
+        pk_respond_call_target(&a->respond, i->number, action, true, call_target);
+        target = pk_str_of(call_target);
+    }
     if (target.n == 0 && row >= 0 && pk_agent_actions(a)->rows[row].needs_target) {
         target = pk_str_of(i->component_count > 0 ? i->components[0] : i->group_key);
     }

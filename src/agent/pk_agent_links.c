@@ -729,6 +729,7 @@ static int incident_payload(struct pk_agent *a, const struct pk_outbox_view *v, 
     a->incident.is_replayed = a->incident.is_replayed || v->is_backlog;
     const struct pk_incident_view view = {.site = pk_str_of(a->config.site),
                                           .gateway = pk_str_of(a->config.gateway),
+                                          .response_team = pk_agent_response_team(a, &a->incident),
                                           .boot = v->boot,
                                           .seq = v->seq};
     pk_jw_init(&w, b);

@@ -140,6 +140,14 @@ void pk_agent_ipc(struct pk_agent *a);
 void pk_agent_respond(struct pk_agent *a);
 void pk_agent_tell_supervisor(struct pk_agent *a);
 
+/* ---- escalation ---- */
+/* What a run of `escalate` or `notify_team` says on its incident. */
+void pk_agent_call(struct pk_agent *a, const struct pk_run *run);
+/* Tiers that were called by themselves: told, and their hook run. */
+void pk_agent_escalations(struct pk_agent *a);
+/* Who answers for the incident by its severity; empty: nobody is named. */
+struct pk_str pk_agent_response_team(const struct pk_agent *a, const struct pk_incident *i);
+
 /* ---- switches ---- */
 bool pk_agent_switch_is_on(const struct pk_agent *a, enum pk_switch which);
 /* Why it is off; nothing when it is on. */

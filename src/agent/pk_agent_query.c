@@ -316,6 +316,7 @@ static int get_incident(struct pk_agent *a, const struct pk_request *q, struct p
     }
     const struct pk_incident_view view = {.site = pk_str_of(a->config.site),
                                           .gateway = pk_str_of(a->config.gateway),
+                                          .response_team = pk_agent_response_team(a, i),
                                           .boot = a->now.boot,
                                           .with_aliases = true};
     pk_jw_object(w, "result");

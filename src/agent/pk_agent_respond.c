@@ -177,6 +177,7 @@ void pk_agent_respond_configure(struct pk_agent *a, uint8_t mode) {
         .mode = mode,
         .is_safe_mode = a->config.is_safe_mode,
         .is_auto_off = !pk_agent_switch_is_on(a, PK_SWITCH_AUTO_REMEDIATION),
+        .is_quiet = !pk_agent_switch_is_on(a, PK_SWITCH_NOTIFICATIONS),
         .is_auto_rollback = pk_agent_switch_is_on(a, PK_SWITCH_AUTO_ROLLBACK),
         .approval_timeout_ms = a->config.approval_timeout_ms,
         .risk = a->config.risk};
@@ -291,6 +292,9 @@ void pk_agent_respond(struct pk_agent *a) {
             if (!pk_agent_queue_approval(a, q.run)) {
                 pk_respond_on_not_queued(&a->respond, q.run->id);
             }
+            break;
+        case PK_REQ_CALL:
+            pk_agent_call(a, q.run);
             break;
         case PK_REQ_START:
             start_run(a, q.run, q.phase);

@@ -8,6 +8,7 @@
 #include "base/pk_hash.h"
 #include "base/pk_zero.h"
 #include "event/pk_map_shipped.h"
+#include "incident/pk_escalation.h"
 #include "report/pk_cmd_table.h"
 #include "wire/pk_role.h"
 
@@ -45,6 +46,8 @@ enum section_id {
     S_EVENTS,
     S_INCIDENTS,
     S_RESPOND,
+    S_ESCALATION,
+    S_TEAM,
     S_REMOTE,
     S_ROLES,
     S_STORE,
@@ -81,6 +84,8 @@ static const struct section_row SECTIONS[S_COUNT] = {
     [S_EVENTS] = {"events", false},
     [S_INCIDENTS] = {"incidents", false},
     [S_RESPOND] = {"respond", false},
+    [S_ESCALATION] = {"escalation", false},
+    [S_TEAM] = {"response_team", false},
     [S_LOG] = {"log", true},
     [S_SYSLOG] = {"syslog", false},
     [S_STATSD] = {"statsd", false},
@@ -96,6 +101,9 @@ static const char *const REMOTE_WORDS[] = {"off", "read-only", "list", NULL};
 static const char *const BROKER_ROLE_WORDS[] = {"events",         "incidents", "commands", "summary",
                                                 "home_assistant", "thin_edge", NULL};
 static const char *const UPLOAD_WORDS[] = {"info", "low", "medium", "high", "critical", "no", NULL};
+static const char *const TIER_WORDS[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", NULL};
+_Static_assert(PK_COUNT_OF(TIER_WORDS) == PK_ESC_TIERS_MAX + 2u, "each tier has its word");
+static const char *const SEVERITY_WORDS[] = {"info", "low", "medium", "high", "critical", NULL};
 static const char *const LOG_WORDS[] = {"", "", "", "error", "warning", "notice", "info", "debug", NULL};
 
 struct key_row {
@@ -182,6 +190,15 @@ static const struct key_row KEYS[] = {
     {S_INCIDENTS, V_DURATION, "recover", C(recover_ms), 0, DAY_MS, NULL},
     {S_INCIDENTS, V_DURATION, "flap_window", C(flap_window_ms), 0, DAY_MS, NULL},
     {S_INCIDENTS, V_U64, "flap_count", C(flap_count), 0, 1000, NULL},
+    {S_ESCALATION, V_DURATION, "response", C(escalate_ms), 0, 7ull * DAY_MS, NULL},
+    {S_ESCALATION, V_DURATION, "again", C(escalate_again_ms), 0, 7ull * DAY_MS, NULL},
+    {S_ESCALATION, V_WORD, "tiers", C(escalate_tiers), 0, 0, TIER_WORDS},
+    {S_ESCALATION, V_WORD, "severity", C(escalate_severity), 0, 0, SEVERITY_WORDS},
+    {S_TEAM, V_TEXT, "info", C(response_team[PK_SEV_INFO]), 1, PK_CONFIG_TEAM_BYTES - 1, NULL},
+    {S_TEAM, V_TEXT, "low", C(response_team[PK_SEV_LOW]), 1, PK_CONFIG_TEAM_BYTES - 1, NULL},
+    {S_TEAM, V_TEXT, "medium", C(response_team[PK_SEV_MEDIUM]), 1, PK_CONFIG_TEAM_BYTES - 1, NULL},
+    {S_TEAM, V_TEXT, "high", C(response_team[PK_SEV_HIGH]), 1, PK_CONFIG_TEAM_BYTES - 1, NULL},
+    {S_TEAM, V_TEXT, "critical", C(response_team[PK_SEV_CRITICAL]), 1, PK_CONFIG_TEAM_BYTES - 1, NULL},
     {S_RESPOND, V_U64, "risk_behind", C(risk.behind_count), 0, 10000, NULL},
     {S_RESPOND, V_U64, "risk_repeat", C(risk.repeat_count), 0, 1000, NULL},
     {S_RESPOND, V_HOURS, "guarded_hours", C(risk), 0, 0, NULL},
@@ -312,6 +329,10 @@ void pk_config_defaults(struct pk_config *c) {
     c->approval_timeout_ms = 300000;
     c->textfile_ms = 15000;
     c->risk = (struct pk_risk_limits){.behind_count = 5, .repeat_count = 3};
+    c->escalate_ms = 1800000;
+    c->escalate_again_ms = 1800000;
+    c->escalate_tiers = 3;
+    c->escalate_severity = PK_SEV_MEDIUM;
     c->assess_ms = 30000;
     c->recover_ms = 300000;
     c->flap_window_ms = 600000;
@@ -475,6 +496,8 @@ static int open_section(struct parse *p, struct pk_str kind, struct pk_str name)
     case S_EVENTS:
     case S_INCIDENTS:
     case S_RESPOND:
+    case S_ESCALATION:
+    case S_TEAM:
     case S_GATEWAY:
     case S_PATHS:
     case S_AGENT:
@@ -504,6 +527,9 @@ static int set_text(const struct parse *p, const struct key_row *k, struct pk_st
     }
     if (k->kind == V_PATH && v.p[0] != '/') {
         return fail(p, "'{}' is not an absolute path", v);
+    }
+    if (!pk_text_is_utf8(v)) {
+        return fail(p, "the value is not UTF-8", v);
     }
     memset(to, 0, k->size_bytes);
     memcpy(to, v.p, v.n);

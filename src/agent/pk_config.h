@@ -6,6 +6,7 @@
 #include "base/pk_ini.h"
 #include "base/pk_inlet.h"
 #include "base/pk_mode.h"
+#include "base/pk_severity.h"
 #include "detect/pk_threshold.h"
 #include "event/pk_map.h"
 #include "event/pk_probe.h"
@@ -31,6 +32,7 @@ enum {
     PK_CONFIG_ALLOW_MAX = 24,
     PK_CONFIG_PEERS_BYTES = 256,
     PK_CONFIG_ROLE_RULES = 16,
+    PK_CONFIG_TEAM_BYTES = 64,
     PK_CONFIG_SUMMARY_MS = 60000,
     PK_CONFIG_KEEP_ALIVE_MS = 60000,
     PK_CONFIG_METERED_SUMMARY_MS = 900000,
@@ -109,6 +111,9 @@ struct pk_config {
     struct pk_risk_limits risk;
     uint32_t assess_ms, recover_ms; /* struct pk_incidents_settings */
     uint32_t flap_window_ms, flap_count;
+    uint32_t escalate_ms, escalate_again_ms; /* the same */
+    uint8_t escalate_tiers, escalate_severity;
+    char response_team[PK_SEV_COUNT][PK_CONFIG_TEAM_BYTES]; /* by severity; "": nobody is named */
     bool has_capsules;
     uint64_t capsule_bytes, capsule_store_bytes; /* of one, of all of them */
     uint64_t capsule_rate;                       /* bytes a second, on their way to the hub */

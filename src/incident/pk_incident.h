@@ -105,6 +105,11 @@ struct pk_incident {
     struct pk_stamp ack_until;         /* the acknowledgement runs out; not set = it does not */
     struct pk_stamp stage_since;       /* it is in its stage since */
     uint32_t stage_ms[PK_STAGE_COUNT]; /* spent in each stage before; UINT32_MAX = that long or longer */
+    /* Calls for help (incident/pk_escalation.h): how far, why and when last; when the next comes by itself.
+     */
+    uint8_t escalation_tier;   /* 0 = nobody was called */
+    uint8_t escalation_reason; /* enum pk_escalation_reason */
+    struct pk_stamp escalated, escalate_due;
     uint32_t event_count;
     uint32_t source_events_overflow, components_overflow, actions_overflow, flap_count;
     uint8_t source_event_count, component_count, cause_count, action_count, recommended_count;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "incident/pk_escalation.h"
 #include "incident/pk_incident_record.h"
 #include "incident/pk_incident_words.h"
 
@@ -257,6 +258,21 @@ static void say_action(struct pk_incidents *t, uint32_t slot, const struct pk_in
                           pk_buf_str(&b));
 }
 
+/* Nobody answered the request for it. */
+static void call_about(struct pk_incidents *t, uint32_t number, const struct pk_incident_action *a,
+                       const struct pk_stamp *now) {
+    char text[PK_TIMELINE_TEXT_BYTES];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, a->action);
+    if (a->target[0] != '\0') {
+        pk_buf_putc(&b, ' ');
+        pk_buf_puts(&b, a->target);
+    }
+    /* Acknowledged, quiet, or the last tier was called: then nobody more is. */
+    (void)!pk_incidents_escalate(t, number, PK_ESC_APPROVAL, pk_buf_str(&b), now);
+}
+
 int pk_incidents_set_action(struct pk_incidents *t, uint32_t number, const struct pk_incident_action *a,
                             bool drives_status, const struct pk_stamp *now) {
     const uint32_t slot = pk_incident_table_slot(t, number);
@@ -274,6 +290,9 @@ int pk_incidents_set_action(struct pk_incidents *t, uint32_t number, const struc
     }
     (void)pk_incident_put_action(i, a);
     say_action(t, slot, a, now);
+    if (a->state == PK_RUN_EXPIRED && old_state != PK_RUN_EXPIRED) {
+        call_about(t, number, a, now);
+    }
     const enum pk_incident_event event = event_of_run(old_state, a->state);
     if (drives_status && event != PK_INC_EVENT_COUNT) {
         /* An incident that ended meanwhile does not move; the run is still listed. */

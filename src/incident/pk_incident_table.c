@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "incident/pk_escalation.h"
 #include "incident/pk_incident_record.h"
 #include "incident/pk_incident_words.h"
 
@@ -165,6 +166,7 @@ uint32_t pk_incident_table_set_severity(struct pk_incidents *t, uint32_t slot, u
         pk_buf_put_str(&b, why);
     }
     i->severity = severity;
+    pk_incident_table_arm(t, slot, now->mono_ms);
     pk_incident_retitle(i);
     pk_incident_table_say(t, slot, PK_TL_SEVERITY, source, now, pk_buf_str(&b));
     return PK_INC_CHANGED_SEVERITY;
@@ -286,6 +288,7 @@ static void apply_effects(struct pk_incidents *t, struct pk_incident_slot *s, ui
         i->mitigated = (struct pk_stamp){0};
     }
     if ((effects & PK_INC_DO_REOPEN) != 0) {
+        pk_escalation_reset(i);
         take_back_resolved(t, s);
         t->metrics.reopened_count++;
         i->is_auto_resolved = false;
@@ -343,6 +346,9 @@ int pk_incident_table_move(struct pk_incidents *t, uint32_t slot, enum pk_incide
         pk_incident_table_set_stage(t, slot, cell.stage, now);
     }
     apply_effects(t, s, cell.effects, now, kinds);
+    if (cell.status != old_status || (cell.effects & PK_INC_DO_ACK) != 0) {
+        pk_incident_table_arm(t, slot, now->mono_ms); /* whether anybody is called hangs on it */
+    }
     if (cell.status == old_status) {
         return PK_OK;
     }

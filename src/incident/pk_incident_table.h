@@ -18,8 +18,11 @@ struct pk_incidents_settings {
     uint32_t flap_count;     /* so many relapses and reopenings set is_flapping */
     uint32_t recover_ms; /* high and critical: the clear condition must have held so long, what the rule's own
                             clause waited included; lower ones end with the rule. 0 = all do */
-    uint32_t assess_ms;  /* so long after it opened it is assessed, and investigated unless an action has
-                            begun; 0 = a person says so */
+    uint32_t escalate_ms,
+        escalate_again_ms; /* no response: to the first tier, and from tier to tier; 0 = never */
+    uint8_t escalate_tiers, escalate_severity; /* last tier; least enum pk_severity that calls */
+    uint32_t assess_ms; /* so long after it opened it is assessed, and investigated unless an action has
+                           begun; 0 = a person says so */
     uint32_t
         still_grace_ms; /* a rule that goes on this long after the incident was mitigated takes that back */
 };
@@ -36,6 +39,7 @@ enum pk_incident_change_kind {
     PK_INC_CHANGED_FLAPPING = 256,
     PK_INC_CHANGED_CAUSE = 512,
     PK_INC_CHANGED_TIME = 1024,      /* wall times were corrected */
+    PK_INC_CHANGED_ESCALATED = 8192, /* a tier was called, or has its deadline */
     PK_INC_CHANGED_ANNOUNCED = 4096, /* told to people now, or kept quiet by another silence than before */
     PK_INC_CHANGED_REMOVED =
         2048 /* it left the table: the stored object may go, the journal stays; .incident is NULL */
@@ -65,6 +69,7 @@ struct pk_incident_slot {
     uint64_t assess_due_ms; /* 0 = not waited for */
     uint64_t orphan_due_ms; /* what caused it has ended; announced when it goes on until then; 0 = not so */
     bool is_orphan;         /* it went on */
+    bool is_escalation_new; /* not yet handed out */
     bool is_quiet_said;     /* that it would have been announced */
     uint32_t episode_event_count; /* of the signals of this episode, counted already */
     uint32_t told_event_count;    /* event_count when it was last marked as changed */
@@ -102,7 +107,8 @@ struct pk_incidents {
     struct pk_incident_metrics metrics;
     struct pk_timeline timeline;
     struct pk_silences silences;
-    bool is_quiet; /* nothing is announced */
+    bool is_quiet;        /* nothing is announced */
+    bool has_escalations; /* some slot has a new one */
     struct pk_rule_cards cards;
     struct pk_changes changes;
     /* By slot, apart from the slots so that scans stay short. */

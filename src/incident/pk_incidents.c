@@ -4,14 +4,25 @@
 
 #include "base/pk_assert.h"
 #include "base/pk_zero.h"
+#include "incident/pk_escalation.h"
+#include "incident/pk_impact.h"
 #include "incident/pk_incident_record.h"
 #include "incident/pk_incident_words.h"
 
-enum { FLAP_WINDOW_MS = 600000, FLAP_COUNT = 3, STILL_GRACE_MS = 120000, ORPHAN_MS = 300000 };
+enum {
+    FLAP_WINDOW_MS = 600000,
+    FLAP_COUNT = 3,
+    STILL_GRACE_MS = 120000,
+    ORPHAN_MS = 300000,
+    ESCALATE_TIERS = 3
+};
 
 void pk_incidents_settings_defaults(struct pk_incidents_settings *s) {
-    *s = (struct pk_incidents_settings){
-        .flap_window_ms = FLAP_WINDOW_MS, .flap_count = FLAP_COUNT, .still_grace_ms = STILL_GRACE_MS};
+    *s = (struct pk_incidents_settings){.flap_window_ms = FLAP_WINDOW_MS,
+                                        .flap_count = FLAP_COUNT,
+                                        .still_grace_ms = STILL_GRACE_MS,
+                                        .escalate_tiers = ESCALATE_TIERS,
+                                        .escalate_severity = PK_SEV_MEDIUM};
 }
 
 void pk_incidents_configure(struct pk_incidents *t, const struct pk_incidents_settings *s) {
@@ -188,6 +199,7 @@ static int64_t open_incident(struct pk_incidents *t, const struct pk_incident_si
         row->assess_due_ms = now->mono_ms + t->settings.assess_ms;
         pk_incident_table_arm(t, slot, row->assess_due_ms);
     }
+    pk_incident_table_arm(t, slot, now->mono_ms);
     count_opened(t, i);
     *out_kinds = PK_INC_CHANGED_CREATED;
     pk_incident_table_touch(t, slot, *out_kinds);
@@ -355,6 +367,15 @@ static uint64_t tick_recovery(struct pk_incidents *t, uint32_t slot, const struc
     return UINT64_MAX;
 }
 
+/* "impact major (high, shared): 1 affected, 3 depend on it" */
+static void say_impact(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now) {
+    char text[PK_TIMELINE_TEXT_BYTES];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_impact_words(&t->slots[slot].incident, &b);
+    pk_incident_table_say(t, slot, PK_TL_STAGE, PK_TL_BY_AGENT, now, pk_buf_str(&b));
+}
+
 /* An action that began before has moved it on. */
 static uint64_t tick_assess(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now,
                             uint32_t *kinds) {
@@ -364,6 +385,7 @@ static uint64_t tick_assess(struct pk_incidents *t, uint32_t slot, const struct 
     }
     row->assess_due_ms = 0;
     if (row->incident.status == PK_INC_DETECTED) {
+        say_impact(t, slot, now);
         const int err = pk_incident_table_move(t, slot, PK_INC_ON_ASSESSED, PK_TL_BY_AGENT,
                                                pk_str_of("assessed, no action has begun"), now, kinds);
         PK_ASSERT(err == PK_OK);
@@ -414,11 +436,12 @@ static uint64_t tick_orphan(struct pk_incidents *t, uint32_t slot, const struct 
 
 static void tick_slot(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now) {
     uint32_t kinds = 0;
-    t->slot_due_ms[slot] = UINT64_MAX;
-    pk_incident_table_arm(t, slot, tick_recovery(t, slot, now, &kinds));
-    pk_incident_table_arm(t, slot, tick_ack(t, slot, now, &kinds));
-    pk_incident_table_arm(t, slot, tick_assess(t, slot, now, &kinds));
-    pk_incident_table_arm(t, slot, tick_orphan(t, slot, now, &kinds));
+    uint64_t next_ms = tick_recovery(t, slot, now, &kinds);
+    next_ms = earlier(next_ms, tick_ack(t, slot, now, &kinds));
+    next_ms = earlier(next_ms, tick_assess(t, slot, now, &kinds));
+    next_ms = earlier(next_ms, tick_orphan(t, slot, now, &kinds));
+    next_ms = earlier(next_ms, pk_escalation_tick(t, slot, now, &kinds)); /* last: it hangs on the others */
+    t->slot_due_ms[slot] = next_ms; /* all of it was looked at, whatever armed it meanwhile */
     if (kinds != 0) {
         pk_incident_table_touch(t, slot, kinds);
     }
@@ -428,12 +451,12 @@ uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now) {
     if (now->mono_ms < t->due_ms) {
         return t->due_ms;
     }
-    t->due_ms = UINT64_MAX;
     for (uint32_t i = 0; i < t->high_count; i++) {
         if (t->numbers[i] != 0 && now->mono_ms >= t->slot_due_ms[i]) {
             tick_slot(t, i, now);
         }
     }
+    t->due_ms = UINT64_MAX;
     for (uint32_t i = 0; i < t->high_count; i++) {
         if (t->numbers[i] != 0) {
             pk_incident_table_arm(t, i, t->slot_due_ms[i]);
@@ -496,6 +519,7 @@ static void announce_slot(struct pk_incidents *t, uint32_t slot, const struct pk
             pk_buf_put_u64(&b, s->number);
         }
         i->silenced_by = silenced_by;
+        pk_incident_table_arm(t, slot, now->mono_ms); /* its deadlines begin or end */
         pk_incident_table_say(t, slot, PK_TL_SILENCE, PK_TL_BY_AGENT, now, pk_buf_str(&b));
         is_changed = true;
     }
@@ -659,8 +683,9 @@ uint32_t pk_incidents_correct_wall(struct pk_incidents *t, int64_t wall_minus_mo
     uint32_t changed = 0;
     for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
         struct pk_incident *i = &t->slots[k].incident;
-        struct pk_stamp *const stamps[] = {&i->first_event, &i->detected, &i->acknowledged, &i->mitigated,
-                                           &i->resolved,    &i->closed,   &i->ack_until,    &i->stage_since};
+        struct pk_stamp *const stamps[] = {
+            &i->first_event, &i->detected,  &i->acknowledged, &i->mitigated, &i->resolved,
+            &i->closed,      &i->ack_until, &i->stage_since,  &i->escalated, &i->escalate_due};
         bool is_changed = false;
         for (size_t n = 0; t->numbers[k] != 0 && n < PK_COUNT_OF(stamps); n++) {
             is_changed |= correct(stamps[n], t->boot, wall_minus_mono_ms, quality);

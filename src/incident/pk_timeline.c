@@ -28,7 +28,8 @@ static const char *const KIND_WORDS[PK_TL_KIND_COUNT] = {[PK_TL_CREATED] = "crea
                                                          [PK_TL_RESTORED] = "restored",
                                                          [PK_TL_SILENCE] = "silence",
                                                          [PK_TL_STAGE] = "stage",
-                                                         [PK_TL_CAUSE] = "cause"};
+                                                         [PK_TL_CAUSE] = "cause",
+                                                         [PK_TL_ESCALATED] = "escalated"};
 static const char *const SOURCE_WORDS[PK_TL_SOURCE_COUNT] = {[PK_TL_BY_DETECT] = "detect",
                                                              [PK_TL_BY_AGENT] = "agent",
                                                              [PK_TL_BY_ACTION] = "action",

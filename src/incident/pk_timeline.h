@@ -22,6 +22,7 @@ enum pk_timeline_kind {
     PK_TL_SILENCE,
     PK_TL_STAGE,
     PK_TL_CAUSE,
+    PK_TL_ESCALATED,
     PK_TL_KIND_COUNT
 };
 enum pk_timeline_source {

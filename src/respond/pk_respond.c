@@ -73,7 +73,14 @@ static void plan_next(struct pk_respond *r, struct pk_respond_plan *plan, const 
     plan->run = 0;
     while (plan->next < plan->action_count) {
         const struct pk_str action = pk_str_of(plan->actions[plan->next]);
-        const struct pk_str target = takes_target(r, action) ? pk_str_of(plan->target) : pk_str_make("", 0);
+        const bool is_call = pk_respond_is_call(action);
+        char call_target[PK_ACTION_TARGET_BYTES] = "";
+        if (is_call) {
+            pk_respond_call_target(r, plan->incident, action, true, call_target);
+        }
+        const struct pk_str target = is_call                   ? pk_str_of(call_target)
+                                     : takes_target(r, action) ? pk_str_of(plan->target)
+                                                               : pk_str_make("", 0);
         if (pk_respond_run_twin(r, action, target) != NULL) {
             plan->next++;
             continue;
@@ -84,7 +91,8 @@ static void plan_next(struct pk_respond *r, struct pk_respond_plan *plan, const 
         }
         plan->next++;
         plan->run = run->id;
-        run->is_auto = plan->is_auto;
+        run->is_auto = plan->is_auto || is_call; /* asking leave to ask for help is a trap */
+        run->needs_call = is_call;
         pk_str_copy_cut(pk_str_of("rule"), run->requested_by, sizeof run->requested_by);
         pk_respond_run_promote(r, run, now);
         return;
@@ -183,15 +191,37 @@ static void take_wish(struct pk_run *run, const struct pk_decision *d, struct pk
     }
 }
 
+/* A call without a hook: nothing starts, so nothing is asked but the role. */
+static int64_t ask_call(struct pk_respond *r, uint32_t incident, struct pk_str action, struct pk_str who,
+                        enum pk_role role, const struct pk_stamp *now) {
+    if (!pk_role_reaches(role, PK_ROLE_RESPONDER)) {
+        return PK_E_DENIED;
+    }
+    struct pk_run *run = pk_respond_run_new(r, incident, action, pk_str_make("", 0), now);
+    if (run == NULL) {
+        return PK_E_FULL;
+    }
+    run->is_manual = true;
+    run->needs_call = true;
+    pk_str_copy_cut(who, run->requested_by, sizeof run->requested_by);
+    pk_respond_run_promote(r, run, now);
+    return run->id;
+}
+
 int64_t pk_respond_ask(struct pk_respond *r, uint32_t incident, struct pk_str action, struct pk_str target,
                        struct pk_str who, enum pk_role role, const struct pk_stamp *now) {
     struct pk_decision d;
     struct pk_run probe = {
         .is_manual = true, .incident = incident, .action_index = pk_actions_find(r->actions, action)};
     uint64_t wait_ms = 0;
-    if (!pk_incidents_is_live(r->incidents, incident) || probe.action_index < 0) {
+    const bool is_call = pk_respond_is_call(action);
+    if (!pk_incidents_is_live(r->incidents, incident) || (probe.action_index < 0 && !is_call)) {
         return PK_E_NOT_FOUND;
     }
+    if (probe.action_index < 0) {
+        return ask_call(r, incident, action, who, role, now);
+    }
+    (void)pk_str_copy_cut(action, probe.action, sizeof probe.action);
     if (pk_str_copy(target, probe.target, sizeof probe.target) < 0) {
         return PK_E_BAD_FIELD;
     }
@@ -216,8 +246,29 @@ int64_t pk_respond_ask(struct pk_respond *r, uint32_t incident, struct pk_str ac
         return PK_E_FULL;
     }
     take_wish(run, &d, who, role);
+    run->needs_call = is_call;
     pk_respond_run_promote(r, run, now);
     return run->id;
+}
+
+int pk_respond_hook(struct pk_respond *r, uint32_t incident, struct pk_str call, const struct pk_stamp *now) {
+    char target[PK_ACTION_TARGET_BYTES] = "";
+    PK_ASSERT(pk_respond_is_call(call));
+    if (!pk_incidents_is_live(r->incidents, incident) || pk_actions_find(r->actions, call) < 0) {
+        return PK_E_NOT_FOUND;
+    }
+    pk_respond_call_target(r, incident, call, false, target);
+    if (pk_respond_run_twin(r, call, pk_str_of(target)) != NULL) {
+        return PK_E_CONFLICT;
+    }
+    struct pk_run *run = pk_respond_run_new(r, incident, call, pk_str_of(target), now);
+    if (run == NULL) {
+        return PK_E_FULL;
+    }
+    run->is_auto = true;
+    pk_str_copy_cut(pk_str_of("escalation"), run->requested_by, sizeof run->requested_by);
+    pk_respond_run_promote(r, run, now);
+    return PK_OK;
 }
 
 /* A newer run on the same target took a newer snapshot: that one has to go first. */
@@ -892,6 +943,11 @@ static bool next_of_run(struct pk_respond *r, struct pk_run *run, const struct p
         return true;
     }
     *out = (struct pk_respond_request){.run = run};
+    if (run->needs_call) {
+        run->needs_call = false;
+        out->kind = PK_REQ_CALL;
+        return true;
+    }
     if (run->needs_notify) {
         run->needs_notify = false;
         out->kind = PK_REQ_NOTIFY;
@@ -986,6 +1042,10 @@ int pk_respond_explain(const struct pk_respond *r, uint32_t incident, struct pk_
     if (pk_str_copy(target, probe.target, sizeof probe.target) < 0) {
         pk_buf_puts(out, "target is too long");
         return PK_E_BAD_FIELD;
+    }
+    if (probe.action_index < 0 && pk_respond_is_call(action)) {
+        pk_buf_puts(out, "a word on the incident: no program runs");
+        return PK_OK;
     }
     int err = pk_respond_run_decide(r, &probe, now, &d);
     pk_buf_puts(out, d.reason);

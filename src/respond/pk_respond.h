@@ -10,6 +10,7 @@
  * - NOTIFY: pk_run_to_action, then pk_incidents_set_action(number, &a, !run->is_read_only).
  * - APPROVAL: run->state tells: awaiting_approval = publish the request; anything else = it is decided, empty
  * it.
+ * - CALL: the run is `escalate` or `notify_team`: say so on the incident (once for each run).
  * - START: send pk_ipc_run {action_index, phase, is_approved = approvals_have > 0, incident, target}, frame
  * id run->id.
  * - STOP: send PK_IPC_STOP, frame id run->id.
@@ -55,6 +56,12 @@ PK_MUST_USE int pk_respond_plan(struct pk_respond *r, uint32_t incident, struct 
 PK_MUST_USE int64_t pk_respond_ask(struct pk_respond *r, uint32_t incident, struct pk_str action,
                                    struct pk_str target, struct pk_str who, enum pk_role role,
                                    const struct pk_stamp *now);
+
+/* A tier was called by itself: runs the hook, the row named like the call (`escalate`), with the guards of
+ * any action. PK_OK; PK_E_NOT_FOUND (no such row, or the incident is not live); PK_E_CONFLICT (it is under
+ * way); PK_E_FULL. */
+PK_MUST_USE int pk_respond_hook(struct pk_respond *r, uint32_t incident, struct pk_str call,
+                                const struct pk_stamp *now);
 
 /* May what the run did be undone now? PK_OK, or PK_E_NOT_FOUND, PK_E_CONFLICT with words. */
 PK_MUST_USE int pk_respond_undo_check(const struct pk_respond *r, uint32_t run, const char **out_why);

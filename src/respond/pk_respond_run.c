@@ -9,6 +9,31 @@ enum {
     STOP_GRACE_MS = 5000 /* after the timeout: TERM, 2 s, KILL, and the frame */
 };
 
+static const char CALL_ESCALATE[] = "escalate", CALL_NOTIFY[] = "notify_team";
+
+bool pk_respond_is_call(struct pk_str action) {
+    return pk_str_eq_c(action, CALL_ESCALATE) || pk_str_eq_c(action, CALL_NOTIFY);
+}
+
+void pk_respond_call_target(const struct pk_respond *r, uint32_t incident, struct pk_str action, bool is_next,
+                            char out[PK_ACTION_TARGET_BYTES]) {
+    const int row = pk_actions_find(r->actions, action);
+    const struct pk_incident *i = pk_incidents_get(r->incidents, incident);
+    struct pk_buf b;
+    pk_buf_init(&b, out, PK_ACTION_TARGET_BYTES);
+    if (row < 0 || !r->actions->rows[row].needs_target || i == NULL) {
+        return;
+    }
+    if (pk_str_eq_c(action, CALL_ESCALATE)) {
+        const uint8_t last = r->incidents->settings.escalate_tiers;
+        const uint8_t tier = (uint8_t)(i->escalation_tier + (is_next ? 1u : 0u));
+        pk_buf_puts(&b, "tier-");
+        pk_buf_put_u64(&b, tier < last ? tier : last);
+        return;
+    }
+    pk_buf_puts(&b, i->component_count > 0 ? i->components[0] : i->group_key);
+}
+
 struct pk_run *pk_respond_run_find(struct pk_respond *r, uint32_t id) {
     for (uint32_t i = 0; id != 0 && i < PK_LIMIT_RUNS; i++) {
         if (r->runs[i].id == id) {
@@ -29,7 +54,7 @@ static bool is_in_plan(const struct pk_respond *r, uint32_t run) {
 
 static bool is_evictable(const struct pk_respond *r, const struct pk_run *run) {
     return pk_run_state_is_final(run->state) && !run->needs_persist && !run->needs_notify &&
-           !run->needs_approval_note && !run->needs_stop && !is_in_plan(r, run->id);
+           !run->needs_approval_note && !run->needs_stop && !run->needs_call && !is_in_plan(r, run->id);
 }
 
 static struct pk_run *make_room(struct pk_respond *r) {
@@ -73,6 +98,7 @@ struct pk_run *pk_respond_run_new(struct pk_respond *r, uint32_t incident, struc
         run->is_read_only = row->is_read_only;
         run->is_idempotent = row->is_idempotent;
     }
+    run->is_read_only = run->is_read_only || pk_respond_is_call(action); /* it mends nothing */
     run->needs_persist = true;
     run->needs_notify = true;
     return run;
@@ -193,8 +219,13 @@ int pk_respond_run_decide(const struct pk_respond *r, const struct pk_run *run, 
                           struct pk_decision *out) {
     bool is_critical = false;
     *out = (struct pk_decision){.kind = PK_DECIDE_REFUSE, .reason = "no such action"};
+    const bool is_call = pk_respond_is_call(pk_str_of(run->action));
     if (run->action_index < 0) {
         return PK_E_NOT_FOUND;
+    }
+    if (is_call && r->settings.is_quiet && !run->is_manual) {
+        out->reason = "notifications_enabled is off";
+        return PK_E_POLICY;
     }
     const struct pk_action *row = &r->actions->rows[run->action_index];
     const int err =
@@ -205,7 +236,7 @@ int pk_respond_run_decide(const struct pk_respond *r, const struct pk_run *run, 
                                            : "not a target for this action";
         return err;
     }
-    if (r->settings.is_auto_off && !is_by_person(run)) {
+    if (r->settings.is_auto_off && !is_call && !is_by_person(run)) {
         out->reason = "auto_remediation_enabled is off";
         return PK_E_POLICY;
     }
@@ -357,6 +388,10 @@ void pk_respond_run_promote(struct pk_respond *r, struct pk_run *run, const stru
     }
     if (!pk_respond_run_is_wanted(r, run)) {
         pk_respond_run_end(r, run, PK_RUN_INTERRUPTED, pk_str_of("the incident is over"), now);
+        return;
+    }
+    if (run->action_index < 0 && pk_respond_is_call(pk_str_of(run->action))) {
+        pk_respond_run_end(r, run, PK_RUN_COMPLETED, pk_str_of("on the incident"), now);
         return;
     }
     const uint32_t room =

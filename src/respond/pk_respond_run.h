@@ -22,6 +22,7 @@ struct pk_respond_settings {
     uint8_t mode; /* enum pk_mode */
     bool is_safe_mode;
     bool is_auto_off;             /* rules start nothing: only persons do */
+    bool is_quiet;                /* hooks of calls run only when a person wants it */
     bool is_auto_rollback;        /* what does not help is undone, where the row says how */
     uint32_t approval_timeout_ms; /* 5 min */
     struct pk_risk_limits risk;
@@ -31,6 +32,7 @@ enum pk_respond_request_kind {
     PK_REQ_PERSIST,
     PK_REQ_NOTIFY,
     PK_REQ_APPROVAL,
+    PK_REQ_CALL,
     PK_REQ_START,
     PK_REQ_STOP,
     PK_REQ_FORGET
@@ -85,6 +87,13 @@ struct pk_respond {
     struct pk_run handed; /* what a FORGET request points at */
 };
 
+/* `escalate` and `notify_team`: words on the incident, which need no row; a row of that name is their hook.
+ */
+bool pk_respond_is_call(struct pk_str action);
+/* What a hook with a {target} is told: the tier that is called (is_next: is about to be), "tier-2"; of
+ * another call what the incident is about. */
+void pk_respond_call_target(const struct pk_respond *r, uint32_t incident, struct pk_str action, bool is_next,
+                            char out[PK_ACTION_TARGET_BYTES]);
 /* NULL: not in the table. */
 struct pk_run *pk_respond_run_find(struct pk_respond *r, uint32_t id);
 /* A cleared row with an id, the oldest finished one makes room. NULL (counted): all are under way. */

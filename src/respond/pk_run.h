@@ -51,7 +51,8 @@ struct pk_run {
     bool is_stop_wanted;
     bool is_cleared; /* the rule's clear condition came while it ran */
     /* Requests not yet handed out; deferred: not before the next tick. */
-    bool needs_persist, needs_notify, needs_approval_note, needs_stop, is_persist_deferred, is_send_deferred;
+    bool needs_persist, needs_notify, needs_approval_note, needs_stop, needs_call, is_persist_deferred,
+        is_send_deferred;
     int32_t action_index; /* in the current table; -1 = the row is gone */
     char action[PK_ACTION_NAME_BYTES];
     char target[PK_ACTION_TARGET_BYTES];

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "incident/pk_escalation.h"
+#include "incident/pk_impact.h"
 #include "incident/pk_incident_id.h"
 #include "wire/pk_fields.h"
 
@@ -82,6 +84,30 @@ static void write_stages(struct pk_json_writer *w, const struct pk_incident *i) 
     }
     pk_jw_object_end(w);
     pk_jw_time(w, "stage_since", i->stage_since.wall_ms);
+}
+
+/* null: nobody was called and nobody will be by itself. */
+static void write_escalation(struct pk_json_writer *w, const struct pk_incident *i) {
+    if (i->escalation_tier == 0 && !pk_stamp_is_set(&i->escalate_due)) {
+        pk_jw_null(w, "escalation");
+        return;
+    }
+    pk_jw_object(w, "escalation");
+    pk_jw_u64(w, "tier", i->escalation_tier);
+    pk_jw_time(w, "at", i->escalated.wall_ms);
+    write_text(w, "reason", pk_escalation_reason_word(i->escalation_reason));
+    pk_jw_time(w, "next_at", i->escalate_due.wall_ms);
+    pk_jw_object_end(w);
+}
+
+static void write_impact(struct pk_json_writer *w, const struct pk_incident *i) {
+    const struct pk_impact m = pk_impact_of(i);
+    pk_jw_object(w, "impact");
+    pk_jw_cstr(w, "level", pk_impact_level_word(m.level));
+    pk_jw_cstr(w, "reach", pk_impact_reach_word(m.reach));
+    pk_jw_u64(w, "affected", m.affected_count);
+    pk_jw_u64(w, "depending", i->blast_count);
+    pk_jw_object_end(w);
 }
 
 static void write_components(struct pk_json_writer *w, const char *key, const struct pk_incident *i) {
@@ -164,6 +190,13 @@ void pk_incident_json_write(struct pk_json_writer *w, const char *key, const str
     write_identity(w, incident, view);
     write_times(w, incident);
     write_stages(w, incident);
+    write_escalation(w, incident);
+    write_impact(w, incident);
+    if (view->response_team.n > 0) {
+        pk_jw_str(w, "response_team", view->response_team);
+    } else {
+        pk_jw_null(w, "response_team");
+    }
     write_what(w, incident);
     write_causes(w, incident);
     write_actions(w, incident);
@@ -240,7 +273,7 @@ struct second {
     int64_t timestamp_wall_ms;
     struct pk_str fingerprint, severity, status, stage, time_quality;
     uint32_t silenced_by, children, blast_radius;
-    struct pk_str stage_seconds;
+    struct pk_str stage_seconds, escalation;
     struct pk_str source_events, components, components_alias, overflow, causes, actions, recommended,
         metadata;
 };
@@ -271,6 +304,7 @@ static const struct pk_field SECOND_ROWS[] = {
     SEC("children", PK_FIELD_U32, PK_FIELD_NULLABLE, children),
     SEC("blast_radius", PK_FIELD_U32, PK_FIELD_NULLABLE, blast_radius),
     SEC("stage_seconds", PK_FIELD_OBJECT, PK_FIELD_NULLABLE, stage_seconds),
+    SEC("escalation", PK_FIELD_OBJECT, PK_FIELD_NULLABLE, escalation),
     SEC("overflow", PK_FIELD_OBJECT, PK_FIELD_NULLABLE, overflow),
     SEC("causes", PK_FIELD_ARRAY, PK_FIELD_NULLABLE, causes),
     SEC("actions", PK_FIELD_ARRAY, PK_FIELD_NULLABLE, actions),
@@ -521,15 +555,47 @@ static int read_stages(const struct second *s, struct pk_incident *i, const char
     return PK_OK;
 }
 
+struct escalation_item {
+    uint32_t tier;
+    int64_t at, next_at;
+    struct pk_str reason;
+};
+#define ESCALATION(name, kind, flags, member)                                                                \
+    { name, kind, flags, (uint32_t)offsetof(struct escalation_item, member), 0 }
+static const struct pk_field ESCALATION_ROWS[] = {
+    ESCALATION("tier", PK_FIELD_U32, PK_FIELD_REQUIRED, tier),
+    ESCALATION("at", PK_FIELD_TIME, PK_FIELD_NULLABLE, at),
+    ESCALATION("next_at", PK_FIELD_TIME, PK_FIELD_NULLABLE, next_at),
+    ESCALATION("reason", PK_FIELD_SLICE, PK_FIELD_NULLABLE, reason),
+};
+#undef ESCALATION
+
+static int read_escalation(const struct second *s, struct pk_incident *i, const char **out_field) {
+    struct escalation_item e = {0};
+    *out_field = "escalation";
+    if (s->escalation.p == NULL) {
+        return PK_OK;
+    }
+    if (read_rows(s->escalation, ESCALATION_ROWS, PK_COUNT_OF(ESCALATION_ROWS), &e) != PK_OK ||
+        e.tier > PK_ESC_TIERS_MAX || (e.tier > 0) != (e.reason.p != NULL) ||
+        (e.tier > 0 && pk_escalation_reason_parse(e.reason, &i->escalation_reason) != PK_OK)) {
+        return PK_E_BAD_FIELD;
+    }
+    i->escalation_tier = (uint8_t)e.tier;
+    i->escalated.wall_ms = e.at;
+    i->escalate_due.wall_ms = e.next_at;
+    return PK_OK;
+}
+
 static int read_quality(struct pk_str word, struct pk_incident *i) {
     if (word.p == NULL) {
         return PK_OK;
     }
     for (unsigned q = 0; q < PK_TIME_QUALITY_COUNT; q++) {
         if (pk_str_eq_c(word, pk_time_quality_word((enum pk_time_quality)q))) {
-            struct pk_stamp *const stamps[] = {&i->first_event, &i->detected,   &i->acknowledged,
-                                               &i->mitigated,   &i->resolved,   &i->closed,
-                                               &i->ack_until,   &i->stage_since};
+            struct pk_stamp *const stamps[] = {
+                &i->first_event, &i->detected,  &i->acknowledged, &i->mitigated, &i->resolved,
+                &i->closed,      &i->ack_until, &i->stage_since,  &i->escalated, &i->escalate_due};
             for (unsigned k = 0; k < PK_COUNT_OF(stamps); k++) {
                 stamps[k]->quality = (uint8_t)q;
             }
@@ -611,6 +677,7 @@ int pk_incident_json_read(const void *p, uint32_t n, struct pk_incident_doc *out
     if ((err = read_id(&out->incident)) != PK_OK ||
         (err = read_words(&s, &out->incident, out_field)) != PK_OK ||
         (err = read_stages(&s, &out->incident, out_field)) != PK_OK ||
+        (err = read_escalation(&s, &out->incident, out_field)) != PK_OK ||
         (err = read_lists(&s, &out->incident, out_field)) != PK_OK) {
         return err;
     }

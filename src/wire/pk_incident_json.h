@@ -26,6 +26,7 @@ struct pk_incident_doc {
 /* What surrounds the record when it is written. */
 struct pk_incident_view {
     struct pk_str site, gateway;
+    struct pk_str response_team; /* who answers for its severity; empty: nobody is named */
     uint32_t boot;
     uint64_t seq;
     bool with_aliases; /* also affected_systems, mttd, mttr, timestamp, for readers of the older names (local

@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "incident/pk_escalation.h"
 
-enum { KIND = 1, VERSION = 2 };
+enum { KIND = 1, VERSION = 3 };
 enum {
     IS_ACKED = 1,
     IS_FLAPPING = 2,
@@ -208,6 +209,25 @@ static void get_stages(struct pk_reader *r, struct pk_incident *i) {
     i->child_count = pk_get_u16(r);
 }
 
+/* Version 3. */
+static void put_escalation(struct pk_writer *w, const struct pk_incident *i) {
+    pk_put_u8(w, i->escalation_tier);
+    pk_put_u8(w, i->escalation_reason);
+    put_stamp(w, &i->escalated);
+    put_stamp(w, &i->escalate_due);
+}
+
+static void get_escalation(struct pk_reader *r, struct pk_incident *i) {
+    i->escalation_tier = pk_get_u8(r);
+    i->escalation_reason = pk_get_u8(r);
+    get_stamp(r, &i->escalated);
+    get_stamp(r, &i->escalate_due);
+    const bool is_called = i->escalation_tier > 0;
+    r->is_bad = r->is_bad || i->escalation_tier > PK_ESC_TIERS_MAX ||
+                i->escalation_reason >= PK_ESC_REASON_COUNT ||
+                is_called != (i->escalation_reason != PK_ESC_NONE);
+}
+
 static void put_lists(struct pk_writer *w, const struct pk_incident *i, const struct plan *p) {
     pk_put_u8(w, i->source_event_count);
     for (uint32_t k = 0; k < i->source_event_count; k++) {
@@ -306,6 +326,7 @@ uint32_t pk_record_incident_pack(const struct pk_incident *incident, uint8_t *ou
         put_fixed(&w, i, &plan);
         put_lists(&w, i, &plan);
         put_stages(&w, i);
+        put_escalation(&w, i);
         if (!w.is_full) {
             return w.n;
         }
@@ -333,6 +354,9 @@ int pk_record_incident_unpack(struct pk_str value, struct pk_incident *out) {
         get_stages(&r, out);
     } else {
         out->is_announced = true; /* version 1 announced all */
+    }
+    if (version >= 3) {
+        get_escalation(&r, out);
     }
     return pk_reader_done(&r) ? PK_OK : PK_E_BAD_MSG;
 }

@@ -9,7 +9,7 @@
  * after the first, results of actions (oldest first), recommended actions (last first), description, actions
  * (oldest first), components after the first (last first). Bytes written; 0 only when cap_bytes <
  * PK_RECORD_INCIDENT_BYTES_MIN: what cannot be left out fits in that. */
-enum { PK_RECORD_INCIDENT_BYTES_MIN = 1120, PK_RECORD_INCIDENT_BYTES_MAX = 3520 };
+enum { PK_RECORD_INCIDENT_BYTES_MIN = 1168, PK_RECORD_INCIDENT_BYTES_MAX = 3568 };
 PK_MUST_USE uint32_t pk_record_incident_pack(const struct pk_incident *incident, uint8_t *out,
                                              uint32_t cap_bytes);
 /* PK_OK; PK_E_BAD_MSG: another kind, too short, too long, a text or count over its bound, an enumerator out

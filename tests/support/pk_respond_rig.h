@@ -27,7 +27,7 @@ struct rig {
     struct pk_respond respond;
     struct pk_stamp now;
     uint64_t next_seq;
-    uint32_t started, verified, undone, stopped, forgotten, approvals; /* requests seen */
+    uint32_t started, verified, undone, stopped, forgotten, approvals, calls; /* requests seen */
     uint32_t last_started;
     bool is_disk_stuck;
 };
@@ -89,6 +89,9 @@ static inline void rig_tick(struct rig *g) {
             break;
         case PK_REQ_APPROVAL:
             g->approvals++;
+            break;
+        case PK_REQ_CALL:
+            g->calls++;
             break;
         case PK_REQ_START:
             g->last_started = q.run->id;

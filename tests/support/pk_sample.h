@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "incident/pk_incident.h"
+#include "incident/pk_escalation.h"
 
 static inline struct pk_incident pk_sample_incident(void) {
     const int64_t t = 1790000000000; /* 2026-09-21T14:13:20Z */
@@ -38,6 +38,9 @@ static inline struct pk_incident pk_sample_incident(void) {
         .acknowledged = {7, 32250, t + 31250, PK_TIME_NTP},
         .mitigated = {7, 42251, t + 41251, PK_TIME_NTP},
         .resolved = {7, 62250, t + 61250, PK_TIME_NTP},
+        .escalation_tier = 1,
+        .escalation_reason = PK_ESC_RESPONSE,
+        .escalated = {7, 31250, t + 30250, PK_TIME_NTP},
         .event_count = 12,
         .source_events_overflow = 4,
         .actions_overflow = 1,
@@ -75,7 +78,7 @@ static inline struct pk_incident pk_sample_fullest(void) {
     memset(i.root_cause, 'R', sizeof i.root_cause - 1);
     memset(i.id, 'i', sizeof i.id - 1);
     memset(i.caused_by, 'I', sizeof i.caused_by - 1);
-    i.closed = i.resolved;
+    i.closed = i.escalate_due = i.resolved;
     i.source_event_count = PK_INC_SOURCE_EVENTS;
     i.component_count = PK_INC_COMPONENTS;
     i.cause_count = PK_INC_CAUSES;

@@ -12,6 +12,7 @@ static struct pk_incident_doc doc;
 static struct pk_str write(const struct pk_incident *i, bool with_aliases) {
     const struct pk_incident_view view = {.site = pk_str_of("plant"),
                                           .gateway = pk_str_of("gw-1"),
+                                          .response_team = pk_str_of("on-call"),
                                           .boot = 7,
                                           .seq = 123,
                                           .with_aliases = with_aliases};
@@ -56,9 +57,9 @@ PK_TEST(incident_json__read__gives_back_what_was_written) {
     CHECK(doc.mttr.is_known && doc.mttr.ms == 60000);
     /* The boot-time clock does not travel: everything else is equal. */
     struct pk_incident want = i;
-    struct pk_stamp *const stamps[] = {&want.first_event, &want.detected,   &want.acknowledged,
-                                       &want.mitigated,   &want.resolved,   &want.closed,
-                                       &want.ack_until,   &want.stage_since};
+    struct pk_stamp *const stamps[] = {&want.first_event, &want.detected,  &want.acknowledged,
+                                       &want.mitigated,   &want.resolved,  &want.closed,
+                                       &want.escalated,   &want.ack_until, &want.stage_since};
     for (unsigned k = 0; k < 8; k++) {
         stamps[k]->boot = 0;
         stamps[k]->mono_ms = 0;
@@ -220,7 +221,44 @@ PK_TEST(incident_json__every_truncation__is_refused) {
     }
 }
 
-PK_TEST_MAIN(incident_json__write__is_the_golden_vector, incident_json__read__gives_back_what_was_written,
+static int read_with(const char *escalation, const char **field) {
+    char json[600];
+    struct pk_buf to;
+    pk_buf_init(&to, json, sizeof json);
+    pk_buf_puts(&to,
+                "{\"incident_id\":\"inc_g_1_00001\",\"rev\":1,\"severity\":\"low\",\"status\":\"detected\",");
+    pk_buf_puts(&to, "\"escalation\":");
+    pk_buf_puts(&to, escalation);
+    pk_buf_puts(&to, "}");
+    return read(json, field);
+}
+
+PK_TEST(incident_json__escalation__whole_or_refused) {
+    static const char *const BAD[] = {"{\"tier\":10,\"reason\":\"rule\"}",
+                                      "{\"tier\":1}",
+                                      "{\"tier\":0,\"reason\":\"rule\"}",
+                                      "{\"tier\":1,\"reason\":\"boredom\"}",
+                                      "{\"tier\":-1,\"reason\":\"rule\"}",
+                                      "{\"reason\":\"rule\"}",
+                                      "{\"tier\":1,\"at\":\"soon\",\"reason\":\"rule\"}",
+                                      "7"};
+    const char *field = "";
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
+        CHECK_EQ_INT(read_with(BAD[i], &field), PK_E_BAD_FIELD);
+        CHECK_STR(field, "escalation");
+    }
+    CHECK_EQ_INT(read_with("null", &field), PK_OK);
+    CHECK_EQ_INT(doc.incident.escalation_tier, 0);
+    CHECK_EQ_INT(read_with("{\"tier\":0,\"next_at\":\"2026-09-21T14:14:21.250Z\"}", &field), PK_OK);
+    CHECK_EQ_INT(doc.incident.escalate_due.wall_ms, 1790000061250);
+    CHECK_EQ_INT(read_with("{\"tier\":9,\"at\":\"2026-09-21T14:14:21.250Z\",\"reason\":\"person\"}", &field),
+                 PK_OK);
+    CHECK_EQ_INT(doc.incident.escalation_tier, 9);
+    CHECK_EQ_INT(doc.incident.escalation_reason, PK_ESC_PERSON);
+}
+
+PK_TEST_MAIN(incident_json__escalation__whole_or_refused, incident_json__write__is_the_golden_vector,
+             incident_json__read__gives_back_what_was_written,
              incident_json__open_incident__has_every_member_with_null,
              incident_json__fullest__fits_the_payload_limit,
              incident_json__aliases_and_unknown_members__are_accepted,

@@ -79,13 +79,14 @@ PK_TEST(record_incident__what_remains_of_actions__is_the_newest) {
 
 /* Version 1 ended behind the lists and announced everything. */
 PK_TEST(record_incident__of_version_1__is_read) {
-    enum { ADDED_BYTES = 2 + 1 + 1 + PK_STAGE_COUNT * 4 + 3 * 2 }; /* nothing set */
+    enum { ADDED_BYTES = 2 + 1 + 1 + PK_STAGE_COUNT * 4 + 3 * 2 + 4 }; /* nothing set */
     struct pk_incident i = pk_sample_incident();
     i.is_severity_set = i.is_announced = false;
     i.silenced_by = i.blast_count = i.child_count = 0;
     i.acked_by[0] = '\0';
     i.ack_until = i.stage_since = (struct pk_stamp){0};
     memset(i.stage_ms, 0, sizeof i.stage_ms);
+    pk_escalation_reset(&i);
     const uint32_t n = pk_record_incident_pack(&i, bytes, PK_STORE_VALUE_BYTES);
     bytes[1] = 1;
     CHECK_EQ_INT(unpack(n - ADDED_BYTES), PK_OK);
@@ -93,6 +94,34 @@ PK_TEST(record_incident__of_version_1__is_read) {
     CHECK_STR(back.root_cause, i.root_cause);
     CHECK_EQ_U64(back.child_count, 0);
     CHECK_EQ_INT(unpack(n), PK_E_BAD_MSG);
+}
+
+PK_TEST(record_incident__of_version_2__nobody_was_called) {
+    struct pk_incident i = pk_sample_incident();
+    pk_escalation_reset(&i);
+    const uint32_t n = pk_record_incident_pack(&i, bytes, PK_STORE_VALUE_BYTES);
+    bytes[1] = 2;
+    CHECK_EQ_INT(unpack(n - 4), PK_OK);
+    CHECK_EQ_U64(back.stage_ms[1], i.stage_ms[1]);
+    CHECK_EQ_INT(back.escalation_tier, 0);
+}
+
+PK_TEST(record_incident__escalation__comes_back_or_is_refused) {
+    struct pk_incident i = pk_sample_incident();
+    i.escalate_due = (struct pk_stamp){7, 99000, 1790000099000, PK_TIME_HUB};
+    uint32_t n = pk_record_incident_pack(&i, bytes, PK_STORE_VALUE_BYTES);
+    CHECK_EQ_INT(unpack(n), PK_OK);
+    CHECK_EQ_INT(back.escalation_tier, 1);
+    CHECK_EQ_INT(back.escalation_reason, PK_ESC_RESPONSE);
+    CHECK_EQ_U64(back.escalated.mono_ms, 31250);
+    CHECK_EQ_U64(back.escalate_due.mono_ms, 99000);
+    static const uint8_t BAD[][2] = {{10, 1}, {1, PK_ESC_REASON_COUNT}, {0, 1}, {1, 0}};
+    for (size_t k = 0; k < sizeof BAD / sizeof BAD[0]; k++) {
+        i.escalation_tier = BAD[k][0];
+        i.escalation_reason = BAD[k][1];
+        n = pk_record_incident_pack(&i, bytes, PK_STORE_VALUE_BYTES);
+        CHECK_EQ_INT(unpack(n), PK_E_BAD_MSG);
+    }
 }
 
 PK_TEST(record_incident__cut_or_longer_or_foreign__is_refused) {
@@ -103,13 +132,15 @@ PK_TEST(record_incident__cut_or_longer_or_foreign__is_refused) {
     }
     bytes[n] = 0;
     CHECK_EQ_INT(unpack(n + 1), PK_E_BAD_MSG);
-    bytes[1] = 3;
+    bytes[1] = 4;
     CHECK_EQ_INT(unpack(n), PK_E_UNSUPPORTED);
     bytes[1] = 0;
     CHECK_EQ_INT(unpack(n), PK_E_BAD_MSG);
     bytes[1] = 1; /* which had less */
     CHECK_EQ_INT(unpack(n), PK_E_BAD_MSG);
-    bytes[1] = 2;
+    bytes[1] = 2; /* and this, less */
+    CHECK_EQ_INT(unpack(n), PK_E_BAD_MSG);
+    bytes[1] = 3;
     bytes[0] = 2;
     CHECK_EQ_INT(unpack(n), PK_E_BAD_MSG);
 }
@@ -129,7 +160,9 @@ PK_TEST(record_incident__any_flipped_bit__is_taken_or_refused_but_never_out_of_b
     CHECK(refused > 100);
 }
 
-PK_TEST_MAIN(record_incident__of_version_1__is_read, record_incident__fits__comes_back_byte_for_byte,
+PK_TEST_MAIN(record_incident__of_version_2__nobody_was_called,
+             record_incident__escalation__comes_back_or_is_refused, record_incident__of_version_1__is_read,
+             record_incident__fits__comes_back_byte_for_byte,
              record_incident__fullest__gives_way_in_order_and_counts,
              record_incident__what_remains_of_actions__is_the_newest,
              record_incident__cut_or_longer_or_foreign__is_refused,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/pk_rng.h"
+#include "incident/pk_escalation.h"
 #include "support/pk_respond_rig.h"
 
 static struct rig g;
@@ -406,6 +407,96 @@ PK_TEST(race__the_first_answer_counts_and_the_other_is_told) {
     rig_settle(&g);
     CHECK_EQ_U64(g.started, 0);
     CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_REJECTED);
+}
+
+/* The rig's actions and hooks for both calls. */
+static void with_hooks(uint8_t mode) {
+    static const char HOOKS[] =
+        "[action escalate]\nrisk = low\nargv = /bin/page {target}\ntargets = tier-1, tier-2, tier-3\n"
+        "[action notify_team]\nrisk = medium\nargv = /bin/mail {target}\ntargets = web\n";
+    struct pk_diag diag;
+    rig_init(&g, mode);
+    CHECK_EQ_INT(pk_actions_parse(&g.actions, pk_str_of(HOOKS), "hooks", &diag), PK_OK);
+    CHECK_EQ_INT(pk_actions_finish(&g.actions, "hooks", &diag), PK_OK);
+}
+
+static int64_t ask(uint32_t incident, const char *action, const char *target, enum pk_role role) {
+    return pk_respond_ask(&g.respond, incident, pk_str_of(action), pk_str_of(target), pk_str_of("ann"), role,
+                          &g.now);
+}
+
+PK_TEST(call__without_a_hook__is_a_word_in_every_mode_and_the_plan_goes_on) {
+    for (uint8_t mode = 0; mode < PK_MODE_COUNT; mode++) {
+        rig_init(&g, mode);
+        (void)plan("notify_team, look, escalate", "web", false);
+        CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_COMPLETED);
+        CHECK_STR(pk_respond_get(&g.respond, 1)->result, "on the incident");
+        CHECK(g.calls >= 1);
+        CHECK_STR(pk_respond_get(&g.respond, 2)->action, "look");
+        CHECK_EQ_U64(g.started, 0);
+    }
+    rig_init(&g, PK_MODE_OFF);
+    const uint32_t incident = rig_incident(&g, "web");
+    CHECK_EQ_INT(ask(incident, "escalate", "", PK_ROLE_VIEWER), PK_E_DENIED);
+    CHECK_EQ_INT(ask(incident, "escalate", "", PK_ROLE_RESPONDER), 1);
+    rig_settle(&g);
+    CHECK_EQ_U64(g.calls, 1);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_COMPLETED);
+    char words[200];
+    struct pk_buf b;
+    pk_buf_init(&b, words, sizeof words);
+    CHECK_EQ_INT(pk_respond_explain(&g.respond, incident, pk_str_of("escalate"), pk_str_of(""), &g.now, &b),
+                 PK_OK);
+    CHECK_STR(words, "a word on the incident: no program runs");
+}
+
+PK_TEST(call__with_a_hook__has_the_guards_of_any_action) {
+    with_hooks(PK_MODE_SAFE);
+    const uint32_t incident = plan("escalate, notify_team", "web", false);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_EXECUTING);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->target, "tier-1");
+    CHECK_EQ_U64(g.calls, 1);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_ACT, 0, false, 5, &g.now);
+    rig_settle(&g);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_COMPLETED);
+    CHECK_EQ_INT(rig_state(&g, 2), PK_RUN_AWAITING_APPROVAL); /* its row says medium */
+    CHECK_STR(pk_respond_get(&g.respond, 2)->target, "web");
+    CHECK_EQ_INT(pk_incidents_get(&g.incidents, incident)->status,
+                 PK_INC_DETECTED); /* calling mends nothing */
+    with_hooks(PK_MODE_OBSERVE);
+    (void)plan("escalate", "web", true);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_WOULD_RUN);
+}
+
+PK_TEST(hook__of_a_tier__runs_once_and_not_while_notifications_are_off) {
+    const struct pk_str escalate = pk_str_of("escalate");
+    with_hooks(PK_MODE_SAFE);
+    const uint32_t incident = rig_incident(&g, "web");
+    CHECK_EQ_INT(pk_respond_hook(&g.respond, 99, escalate, &g.now), PK_E_NOT_FOUND);
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ_INT(pk_incidents_escalate(&g.incidents, incident, PK_ESC_RESPONSE, pk_str_of(""), &g.now),
+                     PK_OK);
+    }
+    g.respond.settings.is_auto_off = true; /* it is no remediation */
+    CHECK_EQ_INT(pk_respond_hook(&g.respond, incident, escalate, &g.now), PK_OK);
+    CHECK_EQ_INT(pk_respond_hook(&g.respond, incident, escalate, &g.now), PK_E_CONFLICT);
+    rig_settle(&g);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_EXECUTING);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->target, "tier-2");
+    CHECK_STR(pk_respond_get(&g.respond, 1)->requested_by, "escalation");
+    CHECK_EQ_U64(g.calls, 0); /* the tier was called before */
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_ACT, 1, false, 5, &g.now);
+    g.respond.settings.is_quiet = true;
+    rig_pass(&g, 600000);
+    CHECK_EQ_INT(pk_respond_hook(&g.respond, incident, escalate, &g.now), PK_OK);
+    rig_settle(&g);
+    CHECK_EQ_INT(rig_state(&g, 2), PK_RUN_REFUSED);
+    CHECK_STR(pk_respond_get(&g.respond, 2)->result, "notifications_enabled is off");
+    CHECK_EQ_INT(ask(incident, "escalate", "tier-3", PK_ROLE_RESPONDER), 3);
+    rig_settle(&g);
+    CHECK_EQ_INT(rig_state(&g, 3), PK_RUN_EXECUTING);
+    rig_init(&g, PK_MODE_SAFE);
+    CHECK_EQ_INT(pk_respond_hook(&g.respond, rig_incident(&g, "web"), escalate, &g.now), PK_E_NOT_FOUND);
 }
 
 PK_TEST(auto_remediation_off__only_what_a_person_wants_starts) {
@@ -876,6 +967,8 @@ static void model_requests(void) {
             pk_run_to_action(q.run, &a);
             (void)!pk_incidents_set_action(&g.incidents, q.run->incident, &a, !q.run->is_read_only, &g.now);
             break;
+        case PK_REQ_CALL:
+            break;
         case PK_REQ_START:
             model_start(&q);
             if (dice(10) == 0) {
@@ -994,7 +1087,7 @@ static void model_incidents(uint32_t what) {
         }
         if (number > 0 && kinds != 0) {
             static const char *const LISTS[] = {"look, restart", "restart", "tune, wipe",
-                                                "kill_queries, nonsense"};
+                                                "kill_queries, escalate"};
             (void)!pk_respond_plan(&g.respond, (uint32_t)number, pk_str_of(LISTS[dice(4)]),
                                    pk_str_of(TARGETS[dice(5)]), dice(3) != 0, &g.now);
         }
@@ -1278,6 +1371,9 @@ PK_TEST_MAIN(confirm__in_time_or_undone, undo__what_does_not_help_is_undone,
              plan__next_action_when_the_first_did_not_help_and_unknown_ones_are_seen,
              plan__stops_after_success_and_after_the_unknown, clear__verifies_what_runs_and_drops_what_waits,
              approval__one_two_late_twice_and_too_low, approval__expires_by_the_tick_alone,
+             call__without_a_hook__is_a_word_in_every_mode_and_the_plan_goes_on,
+             call__with_a_hook__has_the_guards_of_any_action,
+             hook__of_a_tier__runs_once_and_not_while_notifications_are_off,
              rule_without_auto__asks_in_every_mode, auto_remediation_off__only_what_a_person_wants_starts,
              auto_remediation_off__reaches_what_has_not_left_and_spares_what_a_person_approved,
              safe_mode_and_critical_targets__ask, context__what_depends_on_the_target_raises_the_class,

@@ -104,6 +104,7 @@
 
 /* sizeof(struct agent) may not exceed it: 1152 KB, 200 KB for what detection adds, 64 KB for topology,
    silences, report cards and stages, 24 KB for capsules, 8 KB for what others are shown and for neighbours,
-   8 KB for budgets, figures and histograms. Pages nobody writes are not resident. */
-#define PK_AGENT_RAM_MAX (1464u * 1024u)
+   8 KB for budgets, figures and histograms, 8 KB for escalation, switches
+   and response teams. Pages nobody writes are not resident. */
+#define PK_AGENT_RAM_MAX (1472u * 1024u)
 #endif
