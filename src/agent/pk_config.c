@@ -528,9 +528,6 @@ static int set_text(const struct parse *p, const struct key_row *k, struct pk_st
     if (k->kind == V_PATH && v.p[0] != '/') {
         return fail(p, "'{}' is not an absolute path", v);
     }
-    if (!pk_text_is_utf8(v)) {
-        return fail(p, "the value is not UTF-8", v);
-    }
     memset(to, 0, k->size_bytes);
     memcpy(to, v.p, v.n);
     return PK_OK;

@@ -434,6 +434,10 @@ static uint64_t tick_orphan(struct pk_incidents *t, uint32_t slot, const struct 
     return UINT64_MAX;
 }
 
+static uint64_t earlier(uint64_t x, uint64_t y) {
+    return x < y ? x : y;
+}
+
 static void tick_slot(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now) {
     uint32_t kinds = 0;
     uint64_t next_ms = tick_recovery(t, slot, now, &kinds);

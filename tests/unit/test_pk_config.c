@@ -33,6 +33,10 @@ PK_TEST(config__defaults__are_those_of_the_shipped_file) {
     CHECK_EQ_INT(parse(HEAD), PK_OK);
     CHECK_EQ_INT(config.mode, PK_MODE_SAFE);
     CHECK(config.is_safe_mode);
+    CHECK_EQ_U64(config.escalate_ms, 30 * 60000);
+    CHECK_EQ_U64(config.escalate_again_ms, 30 * 60000);
+    CHECK(config.escalate_tiers == 3 && config.escalate_severity == PK_SEV_MEDIUM);
+    CHECK_STR(config.response_team[PK_SEV_HIGH], "");
     CHECK(config.is_auto_remediation && config.is_notifying && config.is_auto_rollback);
     CHECK_EQ_INT(config.seal, PK_SEAL_REQUIRED);
     CHECK_EQ_INT(config.clock, PK_CLOCK_KERNEL);
@@ -127,6 +131,14 @@ PK_TEST(config__bad_lines__name_place_and_cure) {
     CHECK_STR(refusal("[sources]\ncpu = soon\n"), "t.conf:2:7: 'soon' is not a duration such as 30s, 5m, 1h");
     CHECK_STR(refusal("[roles]\nviewer = bob\n"),
               "t.conf:2:10: 'bob' is not of the form uid:1000 or gid:1000");
+    CHECK_STR(refusal("[escalation]\ntiers = 10\n"),
+              "t.conf:2:9: '10' is not one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9");
+    CHECK(strstr(refusal("[escalation]\nresponse = 8d\n"), "is outside") != NULL);
+    CHECK(strstr(refusal("[escalation]\nseverity = urgent\n"),
+                 "is not one of info, low, medium, high, critical") != NULL);
+    CHECK_STR(refusal("[response_team]\nhigh =\n"), "t.conf:2:7: '' is empty or too long");
+    CHECK_STR(refusal("[response_team]\nhigh = \xff\xfe\n"), "t.conf:2:8: not valid UTF-8");
+    CHECK(strstr(refusal("[response_team]\nurgent = me\n"), "unknown key") != NULL);
     CHECK_STR(refusal("[agent]\nsafe_mode = perhaps\n"), "t.conf:2:13: 'perhaps' is not yes or no");
     CHECK_STR(refusal("[map a:b]\n"), "t.conf:1:1: 'a:b' is not a name: 1 to 32 of A-Z a-z 0-9 _ . -");
     CHECK_STR(refusal("[map a]\ntpye = x\n"), "t.conf:2:1: unknown key; did you mean 'type'?");
