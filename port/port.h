@@ -111,6 +111,7 @@ struct pk_store_status {
     uint32_t longest_commit_ms, queued_bytes, queued_high_bytes;
     int32_t last_error; /* of the writer; PK_OK when the last commit worked. PK_E_NO_SPACE heals by itself. */
     uint64_t failed_commit_count;
+    bool is_in_memory;    /* a reboot loses it */
     bool is_fresh;        /* a new store was started at this open */
     bool was_moved_aside; /* because the old one was damaged */
     /* Only the reserve for deletions is left: submit answers PK_E_FULL to a batch that deletes nothing. */

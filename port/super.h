@@ -143,11 +143,13 @@ struct pk_super_platform_config {
     const char *exe_path;    /* of this binary: "/proc/self/exe"; tests name another */
     const char *config_path; /* handed on to the roles */
     const char *state_dir, *run_dir;
+    bool is_memory_wanted;          /* state_dir on tmpfs or ramfs only: nothing may be written elsewhere */
     const char *user, *group;       /* of the agent; used only when we are root */
     const char *watchdog_device;    /* empty: none */
     const char *const *environment; /* PICKET_* and the service manager's are taken from it */
 };
-/* Whether the user and group of the agent are there and may be used. PK_OK, or PK_E_CONFIG with a sentence.
+/* Whether the user and group of the agent are there and may be used, and state_dir is where it must be.
+ * PK_OK, or PK_E_CONFIG with a sentence.
  */
 int pk_super_platform_check(const struct pk_super_platform_config *config, struct pk_buf *why);
 /* Makes run and state directories, takes the single-instance lock, writes the pid file, opens the listening

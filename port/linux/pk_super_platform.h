@@ -57,6 +57,8 @@ struct pk_super_platform {
 };
 
 /* super_files.c */
+/* PK_OK; PK_E_CONFIG with a sentence: the configuration wants the state in memory, and it would not be. */
+int pk_super_check_memory(const struct pk_super_platform_config *config, struct pk_buf *why);
 int pk_super_open_dirs(struct pk_super_platform *p, struct pk_buf *why);
 int pk_super_open_listeners(struct pk_super_platform *p, struct pk_buf *why);
 void pk_super_close_files(struct pk_super_platform *p);

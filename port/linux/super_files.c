@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "port/linux/pk_dir.h"
+#include "port/linux/pk_linux.h"
 #include "port/linux/pk_super_platform.h"
 
 enum { LOCK_TRIES = 60, LOCK_PAUSE_MS = 50, BACKLOG = 16 };
@@ -97,10 +98,31 @@ static int make_metrics_directory(const struct pk_super_platform *p, struct pk_b
     return err == PK_OK ? share_directory(p, path, p->gid, 0775, why) : err;
 }
 
+/* The folder may have to be made yet: then where it will be. */
+int pk_super_check_memory(const struct pk_super_platform_config *config, struct pk_buf *why) {
+    char path[PK_SUPER_PATH_BYTES];
+    if (!config->is_memory_wanted) {
+        return PK_OK;
+    }
+    (void)pk_str_copy_cut(pk_str_of(config->state_dir), path, sizeof path); /* its length was checked */
+    while (access(path, F_OK) != 0 && strrchr(path, '/') != NULL) {
+        *strrchr(path, '/') = '\0';
+    }
+    if (pk_linux_is_in_memory(path)) {
+        return PK_OK;
+    }
+    return fail(why, config->state_dir,
+                "is not in memory (tmpfs or ramfs), and [store] memory = yes allows nothing else",
+                PK_E_CONFIG);
+}
+
 int pk_super_open_dirs(struct pk_super_platform *p, struct pk_buf *why) {
     char own[PK_SUPER_PATH_BYTES];
     bool is_new = false;
-    int err = own_directory(p->config.state_dir, &is_new, why);
+    int err = pk_super_check_memory(&p->config, why);
+    if (err == PK_OK) {
+        err = own_directory(p->config.state_dir, &is_new, why);
+    }
     if (err == PK_OK) {
         err = share_directory(p, p->config.state_dir, p->gid, p->is_root ? 01770 : 0700, why);
     }

@@ -259,7 +259,8 @@ static void close_all(struct pk_super_platform *p) {
 
 int pk_super_platform_check(const struct pk_super_platform_config *config, struct pk_buf *why) {
     the_platform.config = *config;
-    return find_user(&the_platform, why);
+    const int err = find_user(&the_platform, why);
+    return err == PK_OK ? pk_super_check_memory(config, why) : err;
 }
 
 int pk_super_platform_open(const struct pk_super_platform_config *config, struct pk_port_super *out,

@@ -54,6 +54,15 @@ static void check_store(const struct pk_agent *a, struct pk_json_writer *w) {
     } else if (s.map_bytes > 0 && s.used_bytes * 10 > s.map_bytes * 9) {
         finding(w, "store", "warning", "more than 90 % of the store's map is used",
                 "raise [store] map, or let the hub catch up");
+    } else if (s.is_in_memory) {
+        finding(
+            w, "store", a->config.is_store_in_memory ? "ok" : "warning",
+            "writing, in memory: it outlives the agent, but a reboot loses incidents, reports that wait, "
+            "rules and "
+            "keys made at run time and the audit",
+            a->config.is_store_in_memory
+                ? ""
+                : "put [paths] state on a disk, or say [store] memory = yes where no flash may be written");
     } else {
         finding(w, "store", "ok",
                 s.was_moved_aside ? "a damaged store was moved aside at the start" : "writing", "");

@@ -449,9 +449,14 @@ static void refuse_remote(struct pk_agent *a, int err) {
  * not call the hub's correction expired. */
 static struct pk_command_time command_time(const struct pk_agent *a) {
     const bool is_floor = a->now.quality == PK_TIME_FLOOR;
+    struct pk_store_status s;
+    a->port->store.status(a->port->store.ctx, &s);
+    /* Our clock counts from the start of the machine, which is what a store in memory does not outlive. */
+    const int64_t started_s = (a->now.wall_ms - (int64_t)a->now.mono_ms) / 1000;
     return (struct pk_command_time){.mono_ms = a->now.mono_ms,
                                     .wall_ms = is_floor ? a->meta.wall_floor_ms : a->now.wall_ms,
-                                    .quality = a->now.quality};
+                                    .quality = a->now.quality,
+                                    .known_from_s = s.is_in_memory ? started_s : 0};
 }
 
 /* The broker lost our acknowledgement and brings the command once more: the answer may be lost with it. It

@@ -185,19 +185,21 @@ static void keep_start_values(struct pk_agent *a, struct pk_config *c) {
     const bool is_same = strcmp(c->site, now->site) == 0 && strcmp(c->gateway, now->gateway) == 0 &&
                          strcmp(c->state_dir, now->state_dir) == 0 && strcmp(c->run_dir, now->run_dir) == 0 &&
                          c->store_map_bytes == now->store_map_bytes &&
-                         c->store_keep_free_bytes == now->store_keep_free_bytes;
+                         c->store_keep_free_bytes == now->store_keep_free_bytes &&
+                         c->is_store_in_memory == now->is_store_in_memory;
     if (is_same) {
         return;
     }
     pk_agent_log(
         a, PK_LOG_WARNING,
-        "site, gateway, [paths] state and run, [store] map and keep_free change with the next start");
+        "site, gateway, [paths] state and run, [store] memory, map and keep_free change with the next start");
     memcpy(c->site, now->site, sizeof c->site);
     memcpy(c->gateway, now->gateway, sizeof c->gateway);
     memcpy(c->state_dir, now->state_dir, sizeof c->state_dir);
     memcpy(c->run_dir, now->run_dir, sizeof c->run_dir);
     c->store_map_bytes = now->store_map_bytes;
     c->store_keep_free_bytes = now->store_keep_free_bytes;
+    c->is_store_in_memory = now->is_store_in_memory;
 }
 
 /* Writes only where they differ: what a configuration does not use stays memory that was never touched. */

@@ -57,6 +57,8 @@ static void status_store(const struct pk_agent *a, struct pk_json_writer *w) {
     struct pk_store_status s;
     a->port->store.status(a->port->store.ctx, &s);
     pk_jw_object(w, "store");
+    pk_jw_cstr(w, "medium", s.is_in_memory ? "memory" : "disk");
+    pk_jw_bool(w, "fresh", s.is_fresh);
     pk_jw_u64(w, "map_bytes", s.map_bytes);
     pk_jw_u64(w, "used_bytes", s.used_bytes);
     pk_jw_u64(w, "written_bytes", s.written_bytes);

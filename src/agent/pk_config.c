@@ -216,6 +216,7 @@ static const struct key_row KEYS[] = {
     {S_ROLES, V_ROLE, "responder", 0, 0, PK_ROLE_RESPONDER, 0, NULL},
     {S_ROLES, V_ROLE, "approver", 0, 0, PK_ROLE_APPROVER, 0, NULL},
     {S_ROLES, V_ROLE, "admin", 0, 0, PK_ROLE_ADMIN, 0, NULL},
+    {S_STORE, V_BOOL, "memory", C(is_store_in_memory), 0, 1, NULL},
     {S_STORE, V_SIZE, "map", C(store_map_bytes), 1u << 20, 1u << 30, NULL},
     {S_STORE, V_SIZE, "keep_free", C(store_keep_free_bytes), 0, 1u << 30, NULL},
     {S_STORE, V_SIZE, "day", C(flash_day_bytes), 0, 1ull << 40, NULL},

@@ -102,6 +102,7 @@ struct pk_config {
     uint32_t role_rule_count;
     uint64_t store_map_bytes, store_keep_free_bytes;
     uint64_t flash_day_bytes, data_month_bytes; /* 0 = no limit */
+    bool is_store_in_memory; /* the operator knows, and nothing else is allowed: the supervisor sees to it */
     uint64_t journal_keep_count;
     uint32_t learned_ms; /* how often what rules learned is saved */
     bool is_metered;     /* each byte costs: the defaults of summary and keep_alive are longer */

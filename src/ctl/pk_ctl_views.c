@@ -29,7 +29,7 @@ static const struct pk_ctl_line STATUS_LINES[] = {
      "{tls_resumed} TLS sessions resumed"},
     {"link error", "links", "error", "{name}: {error}"},
     {"store", NULL, NULL,
-     "{store.state}, {store.used_bytes:bytes} of {store.map_bytes:bytes}, longest commit "
+     "{store.state}, on {store.medium}, {store.used_bytes:bytes} of {store.map_bytes:bytes}, longest commit "
      "{store.longest_commit_ms} "
      "ms"},
     {"outbox", NULL, NULL,

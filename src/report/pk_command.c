@@ -205,6 +205,14 @@ static int check_time(struct pk_command_gate *g, const struct pk_command_time *n
     if (c->iat_s - PK_COMMAND_SKEW_S > now_s) {
         return refuse(g, PK_E_EXPIRED, "iat lies in the future", NULL);
     }
+    /* The clock of who signed it may be ahead as far as we allow. */
+    if (now->known_from_s > 0 && c->iat_s <= now->known_from_s + PK_COMMAND_SKEW_S) {
+        return refuse(
+            g, PK_E_EXPIRED,
+            "issued before this machine started or within a minute after, and what was used before is not "
+            "known here: sign it again",
+            NULL);
+    }
     return PK_OK;
 }
 

@@ -24,6 +24,7 @@ static const struct key keys[] = {
     {"agent", "safe_mode", "PICKET_AGENT_SAFE_MODE", KIND_BOOL, FIELD(is_safe_mode)},
     {"agent", "auto_rollback", "PICKET_AGENT_AUTO_ROLLBACK", KIND_BOOL, FIELD(is_auto_rollback)},
     {"agent", "watchdog", "PICKET_AGENT_WATCHDOG", KIND_PATH, FIELD(watchdog_device)},
+    {"store", "memory", "PICKET_STORE_MEMORY", KIND_BOOL, FIELD(is_store_in_memory)},
     {"store", "map", "PICKET_STORE_MAP", KIND_SIZE, FIELD(store_map_bytes)},
 };
 

@@ -15,7 +15,7 @@ struct pk_super_config {
     char watchdog_device[PK_SUPER_CONFIG_PATH_BYTES]; /* empty: none */
     char user[PK_SUPER_CONFIG_NAME_BYTES], group[PK_SUPER_CONFIG_NAME_BYTES];
     uint8_t mode; /* enum pk_mode */
-    bool is_safe_mode, is_auto_rollback;
+    bool is_safe_mode, is_auto_rollback, is_store_in_memory;
     uint64_t store_map_bytes;
     struct pk_inlets inlets;
 };

@@ -19,6 +19,7 @@ static struct pk_super_platform_config platform_config(const struct pk_superviso
         .config_path = s->config_path,
         .state_dir = s->config.state_dir,
         .run_dir = s->config.run_dir,
+        .is_memory_wanted = s->config.is_store_in_memory,
         .user = s->config.user,
         .group = s->config.group,
         .watchdog_device = s->config.watchdog_device,

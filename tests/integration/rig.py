@@ -3,6 +3,7 @@
 Everything lives in one folder under /run that root owns, listens on the loopback address, and ends with the test. Needs root: a test that is
 not root says so and exits 77 (skipped).
 """
+import base64
 import concurrent.futures
 import json
 import os
@@ -499,6 +500,43 @@ class Operator:
         out = subprocess.run([os.path.join(BUILD, "picketctl"), "sign", "--key", os.path.join(self.dir, f"{self.kid}.private"), "--kid", self.kid, "--iss", self.kid,
                               "--aud", audience, "--cmd", cmd, "--args", json.dumps(args), *options], check=True, capture_output=True, text=True)
         return out.stdout.strip()
+
+
+def b64(data):
+    return base64.urlsafe_b64encode(data if isinstance(data, bytes) else data.encode()).rstrip(b"=").decode()
+
+
+class Signer:
+    """A P-256 key and JWS by hand: everything about the token can be wrong on purpose."""
+
+    def __init__(self, rig, gateway, kid, role, installs=True, owner=None):
+        self.kid = kid
+        self.pem = rig.path(f"{kid}-{role}.pem")
+        subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.pem], check=True, capture_output=True)
+        der = subprocess.run(["openssl", "ec", "-in", self.pem, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
+        self.public = b64(der[-64:])
+        if installs:
+            rig.write(f"{gateway.name}/etc/keys/{kid}.key", f"[key {kid}]\nrole = {role}\npublic = {self.public}\nowner = {owner or kid}\n")
+
+    def signature(self, text):
+        der = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.pem], input=text.encode(), check=True, capture_output=True).stdout
+        numbers, at = [], 2
+        for _ in range(2):  # SEQUENCE { INTEGER r, INTEGER s }
+            size = der[at + 1]
+            numbers.append(int.from_bytes(der[at + 2:at + 2 + size], "big").to_bytes(32, "big"))
+            at += 2 + size
+        return b64(numbers[0] + numbers[1])
+
+    def claims(self, cmd, jti=None, aud=GATEWAY, **more):
+        now = int(time.time())
+        claims = {"iss": self.kid, "aud": aud, "iat": now, "exp": now + 300, "jti": jti or f"j{time.monotonic_ns()}", "cmd": cmd, "args": {}}
+        claims.update(more)
+        return {k: v for k, v in claims.items() if v is not None}
+
+    def token(self, cmd, header=None, payload=None, **claims):
+        header = {"alg": "ES256", "kid": self.kid, "typ": "picket+jws", **(header or {})}
+        text = b64(json.dumps(header)) + "." + b64(payload if payload is not None else json.dumps(self.claims(cmd, **claims)))
+        return text + "." + self.signature(text)
 
 
 def request(broker, command, text, seconds=10, user="operator"):

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 
-from rig import GATEWAY, SITE, Broker, Gateway, Operator, Process, Rig, await_true, main, request
+from rig import GATEWAY, SITE, Broker, Gateway, Operator, Process, Rig, Signer, await_true, b64, main, request
 
 ROOT = f"picket/v1/{SITE}/{GATEWAY}"
 RULES = """[rule pair]
@@ -23,43 +23,6 @@ severity = high
 clear    = never
 """
 ALLOW = "[remote]\ncommands = list\nallow = ping, status, incidents.ack, incidents.get, time.set\n"
-
-
-def b64(data):
-    return base64.urlsafe_b64encode(data if isinstance(data, bytes) else data.encode()).rstrip(b"=").decode()
-
-
-class Signer:
-    """A P-256 key and JWS by hand: everything about the token can be wrong on purpose."""
-
-    def __init__(self, rig, gateway, kid, role, installs=True, owner=None):
-        self.kid = kid
-        self.pem = rig.path(f"{kid}-{role}.pem")
-        subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.pem], check=True, capture_output=True)
-        der = subprocess.run(["openssl", "ec", "-in", self.pem, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
-        self.public = b64(der[-64:])
-        if installs:
-            rig.write(f"{gateway.name}/etc/keys/{kid}.key", f"[key {kid}]\nrole = {role}\npublic = {self.public}\nowner = {owner or kid}\n")
-
-    def signature(self, text):
-        der = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.pem], input=text.encode(), check=True, capture_output=True).stdout
-        numbers, at = [], 2
-        for _ in range(2):  # SEQUENCE { INTEGER r, INTEGER s }
-            size = der[at + 1]
-            numbers.append(int.from_bytes(der[at + 2:at + 2 + size], "big").to_bytes(32, "big"))
-            at += 2 + size
-        return b64(numbers[0] + numbers[1])
-
-    def claims(self, cmd, jti=None, aud=GATEWAY, **more):
-        now = int(time.time())
-        claims = {"iss": self.kid, "aud": aud, "iat": now, "exp": now + 300, "jti": jti or f"j{time.monotonic_ns()}", "cmd": cmd, "args": {}}
-        claims.update(more)
-        return {k: v for k, v in claims.items() if v is not None}
-
-    def token(self, cmd, header=None, payload=None, **claims):
-        header = {"alg": "ES256", "kid": self.kid, "typ": "picket+jws", **(header or {})}
-        text = b64(json.dumps(header)) + "." + b64(payload if payload is not None else json.dumps(self.claims(cmd, **claims)))
-        return text + "." + self.signature(text)
 
 
 class World:

@@ -67,7 +67,20 @@ PK_TEST(doctor__source_that_cannot_be_measured__is_a_warning) {
     CHECK(says(1000, "doctor", "{}", "{\"check\":\"rules\",\"verdict\":\"warning\""));
 }
 
+PK_TEST(doctor__store_in_memory__is_a_warning_until_it_is_meant) {
+    begin(NULL);
+    gw.sim.store.status.is_in_memory = true;
+    CHECK(says(1000, "doctor", "{}",
+               "{\"check\":\"store\",\"verdict\":\"warning\",\"what\":\"writing, in memory"));
+    CHECK(says(1000, "doctor", "{}", "or say [store] memory = yes"));
+    gw.agent.config.is_store_in_memory = true;
+    CHECK(
+        says(1000, "doctor", "{}", "{\"check\":\"store\",\"verdict\":\"ok\",\"what\":\"writing, in memory"));
+    CHECK(says(1000, "status", "{}", "\"store\":{\"medium\":\"memory\",\"fresh\":true,"));
+}
+
 PK_TEST_MAIN(doctor__sound_gateway__finds_nothing, doctor__names_what_is_wrong_and_its_cure,
              doctor__broker_that_refuses__is_an_error_with_the_reason,
              doctor__refused_reload_and_lost_events_are_shown,
-             doctor__source_that_cannot_be_measured__is_a_warning)
+             doctor__source_that_cannot_be_measured__is_a_warning,
+             doctor__store_in_memory__is_a_warning_until_it_is_meant)

@@ -126,6 +126,23 @@ PK_TEST(command__played_again_in_its_last_second__is_refused) {
     CHECK_EQ_INT(run("good"), PK_E_EXPIRED);
 }
 
+PK_TEST(command__what_was_used_before_is_not_known__only_later_ones_are_taken) {
+    start();
+    allow_all();
+    REQUIRE(take("good") == PK_OK);
+    const int64_t iat_s = gate.request.claims.iat_s;
+    start();
+    allow_all();
+    now.known_from_s = iat_s; /* signed in the very second the machine started */
+    CHECK_EQ_INT(run("good"), PK_E_EXPIRED);
+    CHECK(strstr(gate.why, "sign it again") != NULL);
+    now.known_from_s = iat_s - PK_COMMAND_SKEW_S; /* whose clock may be that far ahead */
+    CHECK_EQ_INT(run("good"), PK_E_EXPIRED);
+    CHECK_EQ_U64(gate.replay.count, 0);
+    now.known_from_s--;
+    CHECK_EQ_INT(run("good"), PK_OK);
+}
+
 PK_TEST(command__audiences__gateway_site_and_fleet) {
     start();
     allow_all();
@@ -396,6 +413,7 @@ PK_TEST(command_local__role_and_arguments__are_checked) {
 }
 
 PK_TEST_MAIN(command__good__is_carried_out_once, command__played_again_in_its_last_second__is_refused,
+             command__what_was_used_before_is_not_known__only_later_ones_are_taken,
              command__audiences__gateway_site_and_fleet,
              command__every_bad_vector__has_its_error_and_costs_no_signature,
              command__two_operators__one_signature_check_a_step,

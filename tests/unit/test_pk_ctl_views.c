@@ -30,7 +30,8 @@ PK_TEST(view__status) {
             "\"mttr\":{\"mean_seconds\":90.000}},"
             "\"links\":[{\"name\":\"site\",\"host\":\"broker\",\"port\":8883,\"state\":\"waiting\",\"error\":"
             "\"refused\",\"lost\":2,\"tls_resumed\":1,\"messages_in\":3,\"messages_out\":4}],"
-            "\"store\":{\"map_bytes\":16777216,\"used_bytes\":1048576,\"longest_commit_ms\":12,\"state\":"
+            "\"store\":{\"medium\":\"disk\",\"map_bytes\":16777216,\"used_bytes\":1048576,\"longest_commit_"
+            "ms\":12,\"state\":"
             "\"ok\","
             "\"outbox\":5,\"outbox_bytes\":2048,\"outbox_sent\":9,\"outbox_drained_in_seconds\":90.000},"
             "\"commands\":{\"accepted\":1,\"refused\":0}}"),
@@ -46,7 +47,7 @@ PK_TEST(view__status) {
         "events        100 taken, 2 bad, 1 lost\n"
         "link          site broker:8883 waiting, 4 out, 3 in, lost 2 times, 1 TLS sessions resumed\n"
         "link error    site: refused\n"
-        "store         ok, 1.0M of 16M, longest commit 12 ms\n"
+        "store         ok, on disk, 1.0M of 16M, longest commit 12 ms\n"
         "outbox        5 waiting, 2.0K, 9 sent since the start\n"
         "              drained in about 1m 30s\n"
         "commands      1 accepted, 0 refused\n"
