@@ -38,6 +38,7 @@ enum pk_ipc_type {
     PK_IPC_DONE = 37,     /* id = run number; body: pk_ipc_done */
     PK_IPC_RESOLVED = 38, /* id = request; body: pk_ipc_resolved */
     PK_IPC_UNDONE = 45,   /* id = run number; body: pk_ipc_done: nobody confirmed it, its undo ended */
+    PK_IPC_CONFIRMED = 46, /* id as in CONFIRM; body: pk_ipc_confirmed. Each CONFIRM gets one */
     PK_IPC_NO_INLET = 44, /* id = index; body: pk_ipc_refused */
     PK_IPC_PROBED = 56    /* id = request; body: pk_ipc_probed. Each PROBE gets one, refused or not */
 };
@@ -144,6 +145,9 @@ struct pk_ipc_done {
     uint8_t undo_exit; /* 0..255 */
     uint16_t reserved;
     uint64_t output_bytes;
+};
+struct pk_ipc_confirmed {
+    int32_t error; /* enum pk_err; PK_OK: it is on the medium that it stays */
 };
 struct pk_ipc_resolved {
     int32_t error;

@@ -379,7 +379,7 @@ static int confirm(struct pk_agent *a, const struct pk_request *q, struct pk_jso
     }
     pk_jw_object(w, "result");
     pk_jw_u64(w, "run", id);
-    pk_jw_cstr(w, "state", "confirmed");
+    pk_jw_cstr(w, "state", "asked"); /* the supervisor confirms; the run says so then */
     pk_jw_object_end(w);
     return PK_OK;
 }

@@ -107,6 +107,12 @@ static void on_unconfirmed(struct pk_agent *a, const struct pk_ipc_frame *f) {
     pk_respond_on_unconfirmed(&a->respond, f->id, d.exit_code, &a->now);
 }
 
+static void on_confirmed(struct pk_agent *a, const struct pk_ipc_frame *f) {
+    struct pk_ipc_confirmed c;
+    body_of(f, &c, sizeof c);
+    pk_respond_on_confirmed(&a->respond, f->id, c.error);
+}
+
 static void on_probed(struct pk_agent *a, const struct pk_ipc_frame *f) {
     struct pk_ipc_probed r;
     body_of(f, &r, sizeof r);
@@ -126,6 +132,9 @@ static void on_frame(struct pk_agent *a, const struct pk_ipc_frame *f) {
         return;
     case PK_IPC_UNDONE:
         on_unconfirmed(a, f);
+        return;
+    case PK_IPC_CONFIRMED:
+        on_confirmed(a, f);
         return;
     case PK_IPC_REFUSED:
         on_refused(a, f);

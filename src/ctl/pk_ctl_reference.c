@@ -80,6 +80,8 @@ static void put_command(struct pk_ctl_text *t, enum pk_ctl_command_id id) {
         pk_ctl_md_code(t, pk_str_of(row->name));
         pk_ctl_text_puts(t, ", which needs the role ");
         pk_ctl_text_puts(t, pk_role_word(row->role));
+        pk_ctl_text_puts(
+            t, (row->flags & PK_CMD_BY_RISK) != 0 ? ", or more when the risk of the action asks for it" : "");
         pk_ctl_text_puts(t, ".");
     }
     pk_ctl_text_putc(t, '\n');

@@ -18,7 +18,9 @@ enum pk_cmd_flag {
     PK_CMD_STREAM = 2,
     PK_CMD_LOCAL = 4,
     PK_CMD_HUB = 8,
-    PK_CMD_ANY_CLOCK = 16
+    PK_CMD_ANY_CLOCK = 16,
+    PK_CMD_BY_RISK =
+        32 /* the role of the row is the least: the risk of the action may ask for a higher one */
 };
 enum pk_arg_type {
     PK_ARG_TEXT, /* JSON string */

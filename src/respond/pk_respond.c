@@ -703,6 +703,24 @@ void pk_respond_on_unconfirmed(struct pk_respond *r, uint32_t id, int32_t exit_c
     run->needs_notify = true;
 }
 
+static const char CONFIRMING[] = "to be confirmed by ";
+
+void pk_respond_on_confirmed(struct pk_respond *r, uint32_t id, int error) {
+    struct pk_run *run = pk_respond_run_find(r, id);
+    char words[PK_RUN_RESULT_BYTES * 2];
+    struct pk_buf b;
+    if (run == NULL || !pk_str_starts(pk_str_of(run->result), CONFIRMING)) {
+        return;
+    }
+    const char *who = run->result + sizeof CONFIRMING - 1;
+    pk_buf_init(&b, words, sizeof words);
+    pk_buf_puts(&b, error == PK_OK ? "confirmed by " : "NOT confirmed: ");
+    pk_buf_puts(&b, error == PK_OK            ? who
+                    : error == PK_E_NOT_FOUND ? "nothing waits to be"
+                                              : pk_err_text(error));
+    pk_respond_run_say(run, words);
+}
+
 int pk_respond_confirm(struct pk_respond *r, uint32_t id, struct pk_str who, enum pk_role role) {
     struct pk_run *run = pk_respond_run_find(r, id);
     char words[PK_RUN_RESULT_BYTES * 2];
@@ -717,7 +735,7 @@ int pk_respond_confirm(struct pk_respond *r, uint32_t id, struct pk_str who, enu
         return PK_E_DENIED;
     }
     pk_buf_init(&b, words, sizeof words);
-    pk_buf_puts(&b, "confirmed by ");
+    pk_buf_puts(&b, CONFIRMING);
     pk_buf_put(&b, who.p, who.n < PK_RUN_RESULT_BYTES ? who.n : PK_RUN_RESULT_BYTES);
     pk_respond_run_say(run, words);
     return PK_OK;

@@ -105,8 +105,11 @@ void pk_respond_on_refused(struct pk_respond *r, uint32_t run, int error, uint32
 /* Nobody confirmed the run in time; the supervisor's undo ended. Unknown runs are ignored. */
 void pk_respond_on_unconfirmed(struct pk_respond *r, uint32_t run, int32_t exit_code,
                                const struct pk_stamp *now);
-/* May the run be confirmed by this person? PK_OK, PK_E_NOT_FOUND, PK_E_CONFLICT, PK_E_DENIED. */
+/* May the run be confirmed by this person? PK_OK: ask the supervisor, whose answer counts. PK_E_NOT_FOUND,
+ * PK_E_CONFLICT, PK_E_DENIED. */
 PK_MUST_USE int pk_respond_confirm(struct pk_respond *r, uint32_t run, struct pk_str who, enum pk_role role);
+/* The supervisor's answer; error: enum pk_err. Without a question it is ignored. */
+void pk_respond_on_confirmed(struct pk_respond *r, uint32_t run, int error);
 /* Before on_done, of the same answer: what came of the undo the supervisor did by itself (enum pk_ipc_undo).
  */
 void pk_respond_on_undone(struct pk_respond *r, uint32_t run, uint8_t undo);

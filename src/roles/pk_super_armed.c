@@ -68,14 +68,28 @@ void pk_super_armed_drop(struct pk_supervisor *s, uint32_t run_id, const char *a
     }
 }
 
-void pk_super_armed_confirm(struct pk_supervisor *s, uint32_t run_id) {
-    const struct pk_super_armed *a = find_run(s, run_id);
+/* PK_OK when it will stay whatever happens now. */
+static int take_confirmation(struct pk_supervisor *s, uint32_t run_id) {
+    struct pk_super_armed *a = find_run(s, run_id);
     if (a == NULL) {
-        pk_super_refuse(s, run_id, PK_E_NOT_FOUND, 0, "nothing waits to be confirmed");
-        return;
+        return PK_E_NOT_FOUND;
+    }
+    const struct pk_super_armed was = *a;
+    memset(a, 0, sizeof *a);
+    const int err = pk_super_save(s);
+    if (err != PK_OK) {
+        *a = was; /* a restart would undo it: so it is not confirmed */
+        return err;
     }
     pk_super_log(s, PK_LOG_NOTICE, "confirmed, it stays: run ", run_id);
-    pk_super_armed_drop(s, run_id, a->action, a->target);
+    return PK_OK;
+}
+
+void pk_super_armed_confirm(struct pk_supervisor *s, uint32_t run_id) {
+    struct pk_ipc_frame frame;
+    const struct pk_ipc_confirmed body = {.error = take_confirmation(s, run_id)};
+    pk_super_frame(&frame, PK_IPC_CONFIRMED, run_id, &body, sizeof body);
+    pk_super_reply(s, &frame);
 }
 
 void pk_super_armed_acted(struct pk_supervisor *s, uint32_t run_id, const struct pk_action *row,

@@ -458,9 +458,10 @@ def unconfirmed_change_is_taken_back(rig):
         w.waits(run, "rolled_back", "not confirmed in time; undone")
         kept = w.run(result="undone unless confirmed")
         assert w.gateway.ctl("confirm", str(kept)).returncode == 0
+        w.waits(kept, "completed", "confirmed by")
+        await_true("the supervisor said so", 5, lambda: next(a["result"] for a in w.actions() if a["run_id"] == str(kept)).startswith("confirmed by"))
         time.sleep(6)
         assert is_locked()
-        w.waits(kept, "completed", "confirmed by")
         for bad in (run, 999):
             assert w.gateway.ctl("confirm", str(bad)).returncode != 0, bad
         w.undo(kept)

@@ -1342,6 +1342,14 @@ PK_TEST(confirm__in_time_or_undone) {
     CHECK_EQ_INT(pk_respond_confirm(&g.respond, 9, pk_str_of("ann"), PK_ROLE_RESPONDER), PK_E_NOT_FOUND);
     CHECK_EQ_INT(pk_respond_confirm(&g.respond, 1, pk_str_of("vic"), PK_ROLE_VIEWER), PK_E_DENIED);
     CHECK_EQ_INT(pk_respond_confirm(&g.respond, 1, pk_str_of("ann"), PK_ROLE_RESPONDER), PK_OK);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "to be confirmed by ann"); /* the supervisor decides */
+    pk_respond_on_confirmed(&g.respond, 9, PK_OK);
+    pk_respond_on_confirmed(&g.respond, 1, PK_E_IO);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "NOT confirmed: input/output failed");
+    pk_respond_on_confirmed(&g.respond, 1, PK_OK); /* nobody asked */
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "NOT confirmed: input/output failed");
+    CHECK_EQ_INT(pk_respond_confirm(&g.respond, 1, pk_str_of("ann"), PK_ROLE_RESPONDER), PK_OK);
+    pk_respond_on_confirmed(&g.respond, 1, PK_OK);
     CHECK_STR(pk_respond_get(&g.respond, 1)->result, "confirmed by ann");
     pk_respond_on_unconfirmed(&g.respond, 9, 0, &g.now); /* of a run nobody knows any more */
     pk_respond_on_unconfirmed(&g.respond, 1, 0, &g.now);

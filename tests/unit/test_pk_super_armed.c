@@ -73,6 +73,15 @@ static int32_t told(const struct super_rig *r, uint32_t run) {
     return d.exit_code;
 }
 
+static int confirmed(const struct super_rig *r, uint32_t run) {
+    const struct pk_ipc_frame *f = super_rig_heard(r, PK_IPC_CONFIRMED);
+    struct pk_ipc_confirmed c = {.error = 1};
+    if (f != NULL && f->id == run) {
+        memcpy(&c, f->body, sizeof c);
+    }
+    return c.error;
+}
+
 PK_TEST(armed__nobody_confirms__undone_at_its_time_and_told) {
     struct super_rig *r = locked();
     pass(r, 59000);
@@ -94,9 +103,16 @@ PK_TEST(armed__confirmed__stays) {
     struct super_rig *r = locked();
     super_rig_say(r, PK_IPC_CONFIRM, 8, NULL, 0);
     super_rig_step(r, 1, 0);
-    CHECK_EQ_INT(super_rig_refused(r), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(confirmed(r, 8), PK_E_NOT_FOUND);
+    r->save_error = PK_E_NO_SPACE; /* a restart would undo it: not confirmed, and still armed */
     super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);
     super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(confirmed(r, 7), PK_E_NO_SPACE);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED);
+    r->save_error = PK_OK;
+    super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(confirmed(r, 7), PK_OK);
     CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
     pass(r, 200000);
     CHECK_STR(running_program(r), "");
