@@ -32,15 +32,15 @@ enum pk_ipc_type {
     PK_IPC_WELCOME = 32, /* body: pk_ipc_welcome */
     PK_IPC_FD =
         33, /* id as in OPEN; carries one descriptor by SCM_RIGHTS; of an inlet, body: pk_ipc_inlet_fd */
-    PK_IPC_REFUSED = 34,  /* id as asked; body: pk_ipc_refused */
-    PK_IPC_STARTED = 35,  /* id = run number; body: pk_ipc_started */
-    PK_IPC_OUTPUT = 36,   /* id = run number; body: pk_ipc_output, a piece of the kept transcript */
-    PK_IPC_DONE = 37,     /* id = run number; body: pk_ipc_done */
-    PK_IPC_RESOLVED = 38, /* id = request; body: pk_ipc_resolved */
-    PK_IPC_UNDONE = 45,   /* id = run number; body: pk_ipc_done: nobody confirmed it, its undo ended */
+    PK_IPC_REFUSED = 34,   /* id as asked; body: pk_ipc_refused */
+    PK_IPC_STARTED = 35,   /* id = run number; body: pk_ipc_started */
+    PK_IPC_OUTPUT = 36,    /* id = run number; body: pk_ipc_output, a piece of the kept transcript */
+    PK_IPC_DONE = 37,      /* id = run number; body: pk_ipc_done */
+    PK_IPC_RESOLVED = 38,  /* id = request; body: pk_ipc_resolved */
+    PK_IPC_UNDONE = 45,    /* id = run number; body: pk_ipc_done: nobody confirmed it, its undo ended */
     PK_IPC_CONFIRMED = 46, /* id as in CONFIRM; body: pk_ipc_confirmed. Each CONFIRM gets one */
-    PK_IPC_NO_INLET = 44, /* id = index; body: pk_ipc_refused */
-    PK_IPC_PROBED = 56    /* id = request; body: pk_ipc_probed. Each PROBE gets one, refused or not */
+    PK_IPC_NO_INLET = 44,  /* id = index; body: pk_ipc_refused */
+    PK_IPC_PROBED = 56     /* id = request; body: pk_ipc_probed. Each PROBE gets one, refused or not */
 };
 enum pk_ipc_open_id {
     PK_IPC_OPEN_CONTROL = 0,
@@ -120,7 +120,9 @@ struct pk_ipc_welcome {
     /* how what ran before ended (incident/pk_stop_story.h) */
     uint64_t kernel_boot; /* this boot of the kernel */
     uint32_t trace_crc;   /* of the kernel's dump; 0 = none */
-    uint8_t trace, has_watchdog_fired, was_hung, reserved;
+    uint8_t trace, has_watchdog_fired, was_hung;
+    uint8_t
+        record_lost; /* the supervisor's record; 2: nor is it known which changes waited to be confirmed */
     char trace_line[124]; /* terminated */
     uint32_t reserved2;
 };

@@ -127,6 +127,9 @@ struct pk_port_super {
     /* The places of inlets, in a file of its own beside it; the same. */
     int (*load_places)(void *ctx, void *out, uint32_t cap_bytes);
     int (*save_places)(void *ctx, const void *p, uint32_t n);
+    /* A second copy of the changes that wait to be confirmed; the same. */
+    int (*load_armed)(void *ctx, void *out, uint32_t cap_bytes);
+    int (*save_armed)(void *ctx, const void *p, uint32_t n);
 
     /* One datagram to the service manager ("READY=1\nSTATUS=..."); nothing when there is none. */
     void (*notify)(void *ctx, const char *text);

@@ -66,6 +66,8 @@ int pk_super_load_state(void *ctx, void *out, uint32_t cap_bytes);
 int pk_super_save_state(void *ctx, const void *bytes, uint32_t n);
 int pk_super_load_places(void *ctx, void *out, uint32_t cap_bytes);
 int pk_super_save_places(void *ctx, const void *bytes, uint32_t n);
+int pk_super_load_armed(void *ctx, void *out, uint32_t cap_bytes);
+int pk_super_save_armed(void *ctx, const void *bytes, uint32_t n);
 /* super_children.c */
 void pk_super_children_init(struct pk_super_platform *p);
 int pk_super_spawn(void *ctx, enum pk_super_child which, const char *argument);

@@ -287,6 +287,14 @@ int pk_super_save_places(void *ctx, const void *bytes, uint32_t n) {
     return save_own(ctx, "places", "places.new", bytes, n);
 }
 
+int pk_super_load_armed(void *ctx, void *out, uint32_t cap_bytes) {
+    return load_own(ctx, "armed", out, cap_bytes);
+}
+
+int pk_super_save_armed(void *ctx, const void *bytes, uint32_t n) {
+    return save_own(ctx, "armed", "armed.new", bytes, n);
+}
+
 static bool is_trusted(const struct stat *st) {
     return (st->st_uid == 0 || st->st_uid == geteuid()) && (st->st_mode & 022u) == 0;
 }

@@ -301,6 +301,8 @@ int pk_super_platform_open(const struct pk_super_platform_config *config, struct
         .save_state = pk_super_save_state,
         .load_places = pk_super_load_places,
         .save_places = pk_super_save_places,
+        .load_armed = pk_super_load_armed,
+        .save_armed = pk_super_save_armed,
         .notify = notify,
         .feed_watchdog = feed_watchdog,
         .watchdog_ms = watchdog_ms,

@@ -198,6 +198,26 @@ void pk_agent_report_store(struct pk_agent *a, const char *type, double value) {
     pk_agent_offer(a);
 }
 
+/* The same, of a record that cannot be read; words: for the timeline. */
+void pk_agent_report_damage(struct pk_agent *a, const char *source, const char *words) {
+    struct pk_event_in *in = &a->event_in;
+    if (pk_event_sample("self_damaged", source, 1.0, PK_OK, in) < 0) {
+        return;
+    }
+    in->severity = PK_SEV_CRITICAL;
+    in->message_bytes = (uint16_t)pk_str_copy_cut(pk_str_of(words), in->message, sizeof in->message);
+    pk_agent_offer(a);
+}
+
+const char *pk_agent_record_words(const struct pk_agent *a) {
+    return a->start.record_lost > 1 ? "The supervisor's record cannot be read: action budgets count as spent "
+                                      "for an hour, and a change "
+                                      "that waited to be confirmed is NOT undone"
+                                    : "The supervisor's record cannot be read: action budgets count as spent "
+                                      "for an hour; changes that "
+                                      "waited to be confirmed are known from their copy";
+}
+
 /* By the check before the start, or by what opening it found. */
 static bool was_store_moved(const struct pk_agent *a) {
     struct pk_store_status s;
@@ -218,6 +238,9 @@ int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
         pk_agent_report_store(a, "store_moved_aside", 1.0);
     }
     pk_agent_keys_tell(a);
+    if (a->start.record_lost != 0) {
+        pk_agent_report_damage(a, "supervisor", pk_agent_record_words(a));
+    }
     pk_agent_expect_heartbeats(a);
     announce_start(a);
     pk_agent_tell_stop(a);

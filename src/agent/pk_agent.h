@@ -45,6 +45,7 @@ struct pk_agent_start {
     uint32_t restart_count;    /* of the agent by this supervisor */
     uint32_t last_exit;        /* wait status of the agent before, 0xFFFFFFFF = none */
     bool is_store_moved_aside; /* the store check found damage */
+    uint8_t record_lost;       /* as in struct pk_ipc_welcome */
     uint32_t seal_bits;
     /* how what ran before ended, as the supervisor knows it (incident/pk_stop_story.h) */
     uint64_t kernel_boot; /* 0 = not known: nothing is told */

@@ -178,6 +178,13 @@ int pk_agent_doctor(struct pk_agent *a, struct pk_json_writer *w) {
     check_keys(a, w);
     check_textfile(a, w);
     check_budgets(a, w);
+    if (a->start.record_lost != 0) {
+        finding(w, "supervisor record", "error", pk_agent_record_words(a),
+                a->start.record_lost > 1
+                    ? "look at what actions with confirm_within changed (incidents list), and take "
+                      "it back by hand: picketctl undo RUN"
+                    : "the disk may be failing: look at its errors (dmesg)");
+    }
     pk_jw_array_end(w);
     pk_jw_object_end(w);
     return PK_OK;

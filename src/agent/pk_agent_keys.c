@@ -29,17 +29,12 @@ int pk_agent_keys_restore(struct pk_agent *a, struct pk_str key, struct pk_str v
 }
 
 void pk_agent_keys_tell(struct pk_agent *a) {
-    struct pk_event_in *in = &a->event_in;
-    if (!pk_key_changes_is_distrusted(&a->key_changes) ||
-        pk_event_sample("self_damaged", "command_keys", 1.0, PK_OK, in) < 0) {
-        return;
+    if (pk_key_changes_is_distrusted(&a->key_changes)) {
+        pk_agent_report_damage(
+            a, "command_keys",
+            "A stored revocation of a command key cannot be read: no signed command is obeyed "
+            "until root on the gateway says picketctl keys revoke KID");
     }
-    in->severity = PK_SEV_CRITICAL;
-    in->message_bytes = (uint16_t)pk_str_copy_cut(
-        pk_str_of("A stored revocation of a command key cannot be read: no signed command is obeyed until "
-                  "root on the gateway says picketctl keys revoke KID"),
-        in->message, sizeof in->message);
-    pk_agent_offer(a);
 }
 
 void pk_agent_keys_apply(struct pk_agent *a, struct pk_keys *keys) {

@@ -281,7 +281,9 @@ int pk_agent_change(struct pk_agent *a, const struct pk_request *request,
                     struct pk_json_writer *w); /* changing commands */
 /* pk_agent_keys.c */
 int pk_agent_keys_restore(struct pk_agent *a, struct pk_str key, struct pk_str value);
-void pk_agent_keys_tell(struct pk_agent *a); /* at the start: that none is obeyed */
+void pk_agent_report_damage(struct pk_agent *a, const char *source, const char *words);
+const char *pk_agent_record_words(const struct pk_agent *a); /* what its loss means */
+void pk_agent_keys_tell(struct pk_agent *a);                 /* at the start: that none is obeyed */
 void pk_agent_keys_apply(struct pk_agent *a,
                          struct pk_keys *keys); /* after they were read from their files */
 int pk_agent_keys_command(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);

@@ -4,8 +4,6 @@
 
 #include "base/pk_hash.h"
 
-enum { CRC_BYTES = 4 };
-
 void pk_writer_init(struct pk_writer *w, void *p, uint32_t cap_bytes) {
     *w = (struct pk_writer){.p = p, .cap_bytes = cap_bytes};
 }
@@ -79,7 +77,7 @@ void pk_reader_init(struct pk_reader *r, const void *p, uint32_t n) {
 }
 
 void pk_reader_init_crc(struct pk_reader *r, const void *p, uint32_t n) {
-    const uint32_t bytes = n >= CRC_BYTES ? n - CRC_BYTES : 0;
+    const uint32_t bytes = n >= PK_CRC_BYTES ? n - PK_CRC_BYTES : 0;
     struct pk_reader tail;
     pk_reader_init(&tail, (const uint8_t *)p + bytes, n - bytes);
     const uint32_t crc = pk_get_u32(&tail);

@@ -26,6 +26,7 @@ void pk_put_bytes(struct pk_writer *w, const void *p, uint32_t n);
 void pk_put_text(struct pk_writer *w, struct pk_str s);
 
 /* CRC-32C of all that was put so far. */
+enum { PK_CRC_BYTES = 4 };
 void pk_put_crc(struct pk_writer *w);
 
 void pk_reader_init(struct pk_reader *r, const void *p, uint32_t n);

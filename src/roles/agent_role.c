@@ -107,6 +107,7 @@ static int greet(struct pk_agent_start *start) {
                                      .restart_count = w.restart_count,
                                      .last_exit = w.last_exit,
                                      .is_store_moved_aside = w.store_moved_aside != 0,
+                                     .record_lost = w.record_lost,
                                      .kernel_boot = w.kernel_boot,
                                      .oom_kill_count = w.oom_kill_count,
                                      .trace_crc = w.trace_crc,

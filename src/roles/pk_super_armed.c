@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_hash.h"
 #include "roles/pk_supervisor.h"
 
 static struct pk_super_armed *find_state(struct pk_supervisor *s, uint8_t state) {
@@ -126,6 +127,29 @@ void pk_super_armed_undone(struct pk_supervisor *s, uint32_t run_id, const char 
             save(s);
         }
     }
+}
+
+void pk_super_armed_copy(struct pk_supervisor *s) {
+    const int n = pk_super_record_pack_armed(&s->record, s->scratch, sizeof s->scratch);
+    PK_ASSERT(n > PK_CRC_BYTES);
+    /* Without its own sum: with it, that of any record is the same. */
+    const uint32_t crc = pk_crc32c(0, s->scratch, (uint32_t)(n - PK_CRC_BYTES));
+    if (crc == s->armed_crc) {
+        return;
+    }
+    if (s->port->save_armed(s->port->ctx, s->scratch, (uint32_t)n) == PK_OK) {
+        s->armed_crc = crc;
+        return;
+    }
+    pk_super_log(s, PK_LOG_WARNING, "the copy of the changes that wait to be confirmed cannot be written", 0);
+}
+
+enum pk_super_lost pk_super_armed_recover(struct pk_supervisor *s) {
+    int n = s->port->load_armed(s->port->ctx, s->scratch, sizeof s->scratch);
+    if (n >= 0) {
+        n = pk_super_record_unpack_armed(&s->record, s->scratch, (uint32_t)n);
+    }
+    return n < 0 ? PK_SUPER_LOST_ARMED : PK_SUPER_LOST_NOTHING;
 }
 
 void pk_super_armed_start(struct pk_supervisor *s, const struct pk_stamp *now) {

@@ -33,6 +33,7 @@ static void on_hello(struct pk_supervisor *s, const struct pk_ipc_hello *hello) 
         .last_exit = s->record.last_exit,
         .start_mono_ms = s->started_ms,
         .store_moved_aside = s->is_store_moved ? 1u : 0u,
+        .record_lost = s->lost,
         .oom_kill_count = s->oom_kill_count,
         .kernel_boot = s->port->boot_id(s->port->ctx),
         .trace_crc = s->trace_crc,

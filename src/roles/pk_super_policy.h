@@ -13,7 +13,8 @@ enum {
     PK_SUPER_RUNS = 4,        /* one more, for an undo: it does not wait for three that run long */
     PK_SUPER_VERIFY_RUNS = 8, /* acts whose verification is still allowed */
     /* A verification changes nothing, but it is a process: one each second of verify_within, and these. */
-    PK_SUPER_VERIFIES_SPARE = 4
+    PK_SUPER_VERIFIES_SPARE = 4,
+    PK_SUPER_BLIND_UNDOS = 4
 };
 
 struct pk_super_verifiable {
@@ -32,6 +33,9 @@ struct pk_super_policy {
     uint8_t mode; /* enum pk_mode */
     bool is_safe_mode;
     bool is_auto_rollback;
+    /* The counters were lost, so all of them count as spent: so many undos are let through all the same. What
+     * waited to be confirmed may have to be taken back by hand. */
+    uint8_t blind_undos;
     struct pk_super_verifiable verifiable[PK_SUPER_VERIFY_RUNS];
     uint32_t verifiable_next;
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 enum { RECORD_MAGIC = 0x50535550, RECORD_VERSION = 2, VERSION_WITHOUT_ARMED = 1 };
+enum { ARMED_MAGIC = 0x50534152, ARMED_VERSION = 1 };
 
 static void put_armed(struct pk_writer *w, const struct pk_super_record *r) {
     for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
@@ -43,6 +44,28 @@ static bool get_armed(struct pk_reader *in, struct pk_super_record *r) {
         }
     }
     return true;
+}
+
+int pk_super_record_pack_armed(const struct pk_super_record *r, void *out, uint32_t cap_bytes) {
+    struct pk_writer w;
+    pk_writer_init(&w, out, cap_bytes);
+    pk_put_u32(&w, ARMED_MAGIC);
+    pk_put_u8(&w, ARMED_VERSION);
+    put_armed(&w, r);
+    pk_put_crc(&w);
+    return w.is_full ? PK_E_FULL : (int)w.n;
+}
+
+int pk_super_record_unpack_armed(struct pk_super_record *r, const void *p, uint32_t n) {
+    struct pk_reader in;
+    struct pk_super_record read = {0};
+    pk_reader_init_crc(&in, p, n);
+    const bool is_ours = pk_get_u32(&in) == ARMED_MAGIC && pk_get_u8(&in) == ARMED_VERSION;
+    if (!is_ours || !get_armed(&in, &read) || !pk_reader_done(&in)) {
+        return PK_E_CORRUPT;
+    }
+    memcpy(r->armed, read.armed, sizeof r->armed);
+    return PK_OK;
 }
 
 int pk_super_record_pack(const struct pk_super_record *r, struct pk_budget *budget, void *out,

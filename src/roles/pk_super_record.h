@@ -37,6 +37,10 @@ struct pk_super_record {
     struct pk_super_armed armed[PK_SUPER_ARMED_MAX];
 };
 
+/* The armed changes alone, for their second copy. Bytes, or PK_E_FULL. */
+PK_MUST_USE int pk_super_record_pack_armed(const struct pk_super_record *r, void *out, uint32_t cap_bytes);
+/* PK_OK, or PK_E_CORRUPT: then *r is unchanged. */
+PK_MUST_USE int pk_super_record_unpack_armed(struct pk_super_record *r, const void *p, uint32_t n);
 /* Bytes written, or PK_E_FULL. */
 PK_MUST_USE int pk_super_record_pack(const struct pk_super_record *r, struct pk_budget *budget, void *out,
                                      uint32_t cap_bytes);

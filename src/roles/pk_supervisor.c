@@ -31,6 +31,8 @@ int pk_super_save(struct pk_supervisor *s) {
     if (err != PK_OK) {
         pk_super_log(s, PK_LOG_ERROR,
                      "the supervisor's record cannot be written; no action starts until it can", 0);
+    } else {
+        pk_super_armed_copy(s);
     }
     return err;
 }
@@ -465,10 +467,15 @@ void pk_supervisor_start(struct pk_supervisor *s, const struct pk_port_super *po
     }
     if (n == PK_E_CORRUPT) {
         pk_budget_distrust(&s->policy.budget, &now);
+        s->policy.blind_undos = PK_SUPER_BLIND_UNDOS;
+        s->lost = (uint8_t)pk_super_armed_recover(s);
         pk_super_log(
             s, PK_LOG_ERROR,
-            "the supervisor's record is lost: every action budget counts as spent for an hour, and a "
-            "change that waited to be confirmed is NOT undone",
+            s->lost == PK_SUPER_LOST_ARMED
+                ? "the supervisor's record is lost: every action budget counts as spent for an hour, "
+                  "and a change that waited to be confirmed is NOT undone"
+                : "the supervisor's record is lost: every action budget counts as spent for an hour; "
+                  "changes that wait to be confirmed are known from their copy",
             0);
     }
     if (n < 0) {

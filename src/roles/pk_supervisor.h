@@ -44,6 +44,13 @@ enum {
         PK_SUPER_RECORD_BYTES_MAX > 65536 ? PK_SUPER_RECORD_BYTES_MAX : 65536 /* a file, or the record */
 };
 
+/* The record could not be read; of the changes that wait to be confirmed... */
+enum pk_super_lost {
+    PK_SUPER_LOST_NO,
+    PK_SUPER_LOST_NOTHING, /* ...their copy tells */
+    PK_SUPER_LOST_ARMED    /* ...nothing is known */
+};
+
 struct pk_super_run {
     uint32_t id; /* 0 = free */
     uint16_t action_index, step;
@@ -117,6 +124,8 @@ struct pk_supervisor {
     enum pk_super_state state;
     int exit_code;        /* when DONE */
     uint64_t deadline_ms; /* of the state; UINT64_MAX none */
+    uint8_t lost;         /* enum pk_super_lost, at our start */
+    uint32_t armed_crc;   /* of their copy on the medium */
     bool is_stop_killed, is_reload_pending, is_reload_asked_again, is_ipc_closed;
     /* the running agent */
     uint64_t started_ms;
@@ -209,6 +218,10 @@ void pk_super_armed_acted(struct pk_supervisor *s, uint32_t run_id, const struct
                           const char *target, const struct pk_ipc_done *done);
 void pk_super_armed_undone(struct pk_supervisor *s, uint32_t run_id, const char *action, const char *target,
                            int32_t exit_code);
+/* Their second copy, when it changed. */
+void pk_super_armed_copy(struct pk_supervisor *s);
+/* The record is lost: what the copy knows is armed again. */
+enum pk_super_lost pk_super_armed_recover(struct pk_supervisor *s);
 void pk_super_armed_start(struct pk_supervisor *s,
                           const struct pk_stamp *now); /* after the record was read */
 void pk_super_armed_check_time(struct pk_supervisor *s, uint64_t now_ms);

@@ -43,9 +43,9 @@ def with_target(text, action, target):
 class World:
     """A gateway with the shipped actions, one of them allowed on one target, and an incident to act on."""
 
-    def __init__(self, rig, action, target, changes=(), extra="", prefix=()):
+    def __init__(self, rig, action, target, changes=(), extra="", prefix=(), rules=RULES):
         self.action, self.target = action, target
-        self.gateway = Gateway(rig, name=action, mode="auto", rules=RULES, actions="")
+        self.gateway = Gateway(rig, name=action, mode="auto", rules=rules, actions="")
         text = shipped([*changes, ("/etc/picket/", self.gateway.etc + "/")])
         text = with_target(text, action, target) if target else text
         rig.write(f"{action}/etc/actions.conf", text + extra)
@@ -494,6 +494,42 @@ def reboot_before_it_was_confirmed(rig):
         w.gateway.stop()
 
 
+def record_damaged_before_it_was_confirmed(rig):
+    """The supervisor's record is gone while a change waits: its copy knows. With that gone too nothing is guessed, but everybody is told."""
+    with namespace() as (ns, ip):
+        is_locked = lambda: "prohibit" in ip("route")
+        prefix = ("ip", "netns", "exec", ns)
+        w = World(rig, "lock_down", "", [("risk = critical ", "risk = high "), ("confirm_within = 10m", "confirm_within = 8s")], prefix=prefix)
+
+        def dies(*files):
+            agent = w.gateway.agent_pid()
+            w.gateway.process.stop(signal.SIGKILL)
+            await_true("the agent is gone", 10, lambda: not is_alive(agent))
+            for file in files:
+                with open(f"{w.gateway.state}/supervisor/{file}", "r+b") as f:
+                    f.write(b"\xff" * os.fstat(f.fileno()).st_size)
+            w.gateway.start(prefix=prefix)
+
+        doctor = lambda: w.gateway.ctl("doctor").stdout
+        w.run(result="undone unless confirmed")
+        assert is_locked()
+        dies("state")
+        await_true("it is taken back", 20, lambda: not is_locked())
+        assert "known from their copy" in doctor(), doctor()
+        w.gateway.stop()
+        shutil.rmtree(w.gateway.dir)
+        w = World(rig, "lock_down", "", BRIEF, prefix=prefix, rules=RULES + read(os.path.join(SOURCE, "config", "rules", "self.rules")))
+        run = w.run(result="undone unless confirmed")
+        dies("state", "armed")
+        assert "waited to be confirmed is NOT undone" in doctor(), doctor()
+        told = await_true("an incident of its own", 10, lambda: next((i for i in w.gateway.incidents() if i["severity"] == "critical"), None))
+        assert "NOT undone" in str(w.gateway.incident(told["incident_id"], timeline=True)), told
+        assert is_locked()
+        w.undo(run)  # as both say
+        assert not is_locked()
+        w.gateway.stop()
+
+
 def publish(rig):
     port = free_port()
     Process(rig, "broker", ["mosquitto", "-p", str(port)])
@@ -557,5 +593,5 @@ def program_that_forks_floods_and_ignores_term(rig):
 
 if __name__ == "__main__":
     main(*map(alone, (kill_zombie_processes, lower_priority, restart_by_pid_file, pid_file_that_is_stale, scale_up, clear_cache_files, compress_logs, preserve_evidence, kill_queries,
-                      database_maintenance, rollback_deployment, rollback_to_nothing, config_fix, config_that_was_deleted, isolate_component, lock_down, unconfirmed_change_is_taken_back, reboot_before_it_was_confirmed, publish, actions_of_a_type, hostile_targets,
+                      database_maintenance, rollback_deployment, rollback_to_nothing, config_fix, config_that_was_deleted, isolate_component, lock_down, unconfirmed_change_is_taken_back, reboot_before_it_was_confirmed, record_damaged_before_it_was_confirmed, publish, actions_of_a_type, hostile_targets,
                       program_that_forks_floods_and_ignores_term)), at_once=2)

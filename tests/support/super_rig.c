@@ -165,6 +165,21 @@ static int save_places(void *ctx, const void *p, uint32_t n) {
     r->places_save_count++;
     return PK_OK;
 }
+static int load_armed(void *ctx, void *out, uint32_t cap_bytes) {
+    struct super_rig *r = ctx;
+    if (r->armed_bytes > 0 && (uint32_t)r->armed_bytes <= cap_bytes) {
+        memcpy(out, r->armed, (size_t)r->armed_bytes);
+    }
+    return r->armed_bytes;
+}
+static int save_armed(void *ctx, const void *p, uint32_t n) {
+    struct super_rig *r = ctx;
+    PK_ASSERT(n <= sizeof r->armed);
+    r->armed_save_count++;
+    memcpy(r->armed, p, n);
+    r->armed_bytes = (int)n;
+    return PK_OK;
+}
 
 static void notify(void *ctx, const char *text) {
     struct super_rig *r = ctx;
@@ -256,7 +271,7 @@ void super_rig_init(struct super_rig *r, struct pk_supervisor *s, const char *ac
     r->now_ms = 1000000;
     r->boot_id = 77;
     r->room = 1000;
-    r->record_bytes = r->places_bytes = PK_E_NOT_FOUND;
+    r->record_bytes = r->places_bytes = r->armed_bytes = PK_E_NOT_FOUND;
     r->port = (struct pk_port_super){.ctx = r,
                                      .mono_ms = mono_ms,
                                      .random = random_u32,
@@ -281,6 +296,8 @@ void super_rig_init(struct super_rig *r, struct pk_supervisor *s, const char *ac
                                      .read_owned = read_owned,
                                      .load_state = load_state,
                                      .save_state = save_state,
+                                     .load_armed = load_armed,
+                                     .save_armed = save_armed,
                                      .load_places = load_places,
                                      .save_places = save_places,
                                      .notify = notify,

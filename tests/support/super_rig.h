@@ -43,6 +43,9 @@ struct super_rig {
     uint8_t places[PK_SUPER_PLACES_BYTES_MAX];
     int places_bytes; /* or an error */
     uint32_t places_save_count;
+    uint8_t armed[PK_SUPER_ARMED_MAX * PK_SUPER_ARMED_BYTES + 16];
+    int armed_bytes; /* or an error */
+    uint32_t armed_save_count;
     /* record */
     uint8_t record[PK_SUPER_SCRATCH_BYTES];
     int record_bytes; /* or an error */

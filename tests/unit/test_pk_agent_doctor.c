@@ -79,7 +79,17 @@ PK_TEST(doctor__store_in_memory__is_a_warning_until_it_is_meant) {
     CHECK(says(1000, "status", "{}", "\"store\":{\"medium\":\"memory\",\"fresh\":true,"));
 }
 
-PK_TEST_MAIN(doctor__sound_gateway__finds_nothing, doctor__names_what_is_wrong_and_its_cure,
+PK_TEST(doctor__record_of_the_supervisor_is_lost__says_what_that_means) {
+    begin(NULL);
+    gw.agent.start.record_lost = 1;
+    CHECK(says(1000, "doctor", "{}", "{\"check\":\"supervisor record\",\"verdict\":\"error\""));
+    CHECK(says(1000, "doctor", "{}", "known from their copy"));
+    gw.agent.start.record_lost = 2;
+    CHECK(says(1000, "doctor", "{}", "waited to be confirmed is NOT undone"));
+}
+
+PK_TEST_MAIN(doctor__record_of_the_supervisor_is_lost__says_what_that_means,
+             doctor__sound_gateway__finds_nothing, doctor__names_what_is_wrong_and_its_cure,
              doctor__broker_that_refuses__is_an_error_with_the_reason,
              doctor__refused_reload_and_lost_events_are_shown,
              doctor__source_that_cannot_be_measured__is_a_warning,

@@ -244,6 +244,71 @@ PK_TEST(armed__killed_while_it_acts_or_undoes__undone) {
     CHECK_STR(running_program(r), "/bin/unlock");
 }
 
+static uint8_t lost_of(const struct super_rig *r) {
+    struct pk_ipc_welcome w = {.record_lost = 99};
+    const struct pk_ipc_frame *f = super_rig_heard(r, PK_IPC_WELCOME);
+    if (f != NULL) {
+        memcpy(&w, f->body, sizeof w);
+    }
+    return w.record_lost;
+}
+
+/* The same supervisor starts anew, its record damaged. */
+static void again_damaged(struct super_rig *r, int copy_bytes) {
+    static uint8_t copy[sizeof the_rig.armed];
+    const struct pk_ipc_hello hello = {.agent_version = 1};
+    memcpy(copy, r->armed, sizeof copy);
+    super_rig_init(r, &the_supervisor, actions_text);
+    memcpy(the_supervisor.config.state_dir, "/s", sizeof "/s");
+    memcpy(r->armed, copy, sizeof copy);
+    r->armed_bytes = copy_bytes;
+    r->record_bytes = PK_E_CORRUPT;
+    r->boot_id = 1003;
+    super_rig_run(r);
+    super_rig_say(r, PK_IPC_HELLO, 0, &hello, sizeof hello);
+    super_rig_step(r, 1, 0);
+}
+
+PK_TEST(armed__record_is_damaged__the_copy_knows) {
+    struct super_rig *r = locked();
+    const uint32_t copies = r->armed_save_count;
+    CHECK(copies > 0);
+    CHECK_EQ_INT(pk_super_save(&the_supervisor), PK_OK);
+    CHECK_EQ_INT(r->armed_save_count, copies); /* only when one came or went */
+    const int n = r->armed_bytes;
+    again_damaged(r, n);
+    CHECK_EQ_INT(lost_of(r), PK_SUPER_LOST_NOTHING);
+    super_rig_step(r, 1, 0);
+    CHECK_STR(running_program(r), "/bin/unlock"); /* taken back at once, as after any other boot */
+    program_ends(r, 0);
+    ready(r);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(told(r, 7), 0);
+    r = locked(); /* confirmed: the copy knows that too */
+    super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);
+    super_rig_step(r, 1, 0);
+    again_damaged(r, r->armed_bytes);
+    super_rig_step(r, 1, 0);
+    CHECK_STR(running_program(r), "");
+}
+
+PK_TEST(armed__record_and_copy_are_damaged__said_and_nothing_guessed) {
+    struct super_rig *r = locked();
+    const int n = r->armed_bytes;
+    for (int bit = 0; bit < n * 8; bit += 7) {
+        r = locked();
+        r->armed[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        again_damaged(r, n);
+        CHECK_EQ_INT(lost_of(r), PK_SUPER_LOST_ARMED);
+        super_rig_step(r, 1, 0);
+        CHECK_STR(running_program(r), "");
+    }
+    r = locked();
+    again_damaged(r, PK_E_NOT_FOUND);
+    CHECK_EQ_INT(lost_of(r), PK_SUPER_LOST_ARMED);
+    CHECK(r->logged[PK_LOG_ERROR] > 0);
+}
+
 PK_TEST(armed__row_is_gone_or_no_room__said) {
     struct super_rig *r = locked();
     the_supervisor.tables[0].rows[LOCK].step_count[PK_PHASE_UNDO] = 0;
@@ -272,4 +337,6 @@ PK_TEST_MAIN(armed__nobody_confirms__undone_at_its_time_and_told, armed__confirm
              armed__nothing_was_changed__nothing_to_undo, armed__record_cannot_be_written__it_does_not_start,
              armed__reboot__undone_at_once_and_told_when_there_is_an_agent,
              armed__supervisor_restarted__the_deadline_holds, armed__killed_while_it_acts_or_undoes__undone,
+             armed__record_is_damaged__the_copy_knows,
+             armed__record_and_copy_are_damaged__said_and_nothing_guessed,
              armed__row_is_gone_or_no_room__said)
