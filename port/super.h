@@ -175,6 +175,25 @@ int pk_platform_check_store(const char *state_dir, uint64_t map_bytes, struct pk
  * root. (port/lmdb)
  */
 int pk_platform_move_store_aside(const char *state_dir);
+/* Cleaning up below a folder. */
+enum { PK_CLEAN_NAME_BYTES = 256 };
+struct pk_clean {
+    const char *path; /* absolute, at least two names, none of them a link or ".." */
+    uint64_t older_s; /* files that nobody changed for longer go; 0 = none for their age */
+    uint64_t
+        keep_bytes; /* then the oldest of the rest until so much of the disk is left taken; 0 = no limit */
+};
+struct pk_cleaned {
+    uint64_t file_count, byte_count; /* deleted */
+    uint64_t kept_bytes;
+    uint64_t
+        passed_count; /* links, other file systems, what is no file, deeper than 16 folders: left alone */
+    uint64_t failed_count; /* could not be deleted */
+};
+/* Follows no link and stays on the file system of the folder; folders stay. Oldest first within a fifth of
+ * the age. PK_OK; PK_E_BAD_FIELD (not such a path), PK_E_POLICY (too near the top), PK_E_NOT_FOUND,
+ * PK_E_DENIED (a link, or no folder), PK_E_IO. */
+PK_MUST_USE int pk_platform_clean(const struct pk_clean *order, struct pk_cleaned *out);
 /* Names and answers come from strangers: seals the resolver as far as the kernel can. Needs a program whose
  * allocator asks the kernel for nothing. */
 void pk_platform_seal_resolver(void);

@@ -15,10 +15,14 @@ struct entry {
     char name[];
 };
 
-int pk_dir_open(struct pk_dir_walk *w, const char *path) {
-    w->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+void pk_dir_begin(struct pk_dir_walk *w, int fd) {
+    w->fd = fd;
     w->at_byte = 0;
     w->n = 0;
+}
+
+int pk_dir_open(struct pk_dir_walk *w, const char *path) {
+    pk_dir_begin(w, open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     return w->fd >= 0 ? PK_OK : PK_E_NOT_FOUND;
 }
 

@@ -230,6 +230,7 @@ int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
     a->start = *start;
     a->start.is_store_moved_aside = was_store_moved(a);
     pk_agent_read_clock(a);
+    pk_agent_tasks_begin(a);
     const int err = pk_agent_restore(a);
     if (err < 0) {
         return err;
@@ -351,6 +352,7 @@ static void reload(struct pk_agent *a) {
     pk_incidents_configure(&a->incidents, &incidents);
     pk_agent_apply_settings(a);
     pk_agent_budgets_configure(a);
+    pk_agent_tasks_reload(a);
     pk_agent_expect_heartbeats(a);
     pk_agent_remark_orphans(a);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
@@ -470,7 +472,8 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     pk_agent_respond(a);
     pk_agent_escalations(a);
     pk_agent_remote(a);
-    const uint64_t silences_ms = pk_agent_silences(a);
+    const uint64_t tasks_ms = pk_agent_tasks(a);
+    const uint64_t silences_ms = earlier(tasks_ms, pk_agent_silences(a));
     pk_incidents_announce(&a->incidents, &a->now);
     const uint64_t capsule_ms = pk_agent_capsule(a);
     pk_agent_journal(a);

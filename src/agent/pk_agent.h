@@ -319,7 +319,7 @@ struct pk_agent_upload {
     uint64_t sent_chunks, acked_chunks, resumed_count, done_count, refused_count, evicted_count;
 };
 
-enum { PK_AGENT_TABLES = 39 };
+enum { PK_AGENT_TABLES = 40 };
 /* Incidents on their way to the medium, those of one moment together. */
 enum { PK_AGENT_OPENED = 8 };
 struct pk_agent_opened {
@@ -363,6 +363,19 @@ struct pk_agent_summary {
 struct pk_agent_self { /* what was last said of our own tables, and what they had counted then */
     uint64_t looked_ms, evicted_before, events_before, refused_before;
     bool was_evicting, was_waiting, was_refusing;
+};
+
+/* Maintenance by schedule: at most one run, whose frames have this bit in their id. */
+#define PK_AGENT_TASK_IDS 0x80000000u
+#define PK_AGENT_NO_TASK UINT32_MAX
+#define PK_AGENT_LOST_TASK (UINT32_MAX - 1u) /* a reload took the row of the running one away */
+enum pk_agent_task_phase { PK_AGENT_TASK_NONE, PK_AGENT_TASK_STORING, PK_AGENT_TASK_RUNNING };
+struct pk_agent_tasks {
+    struct pk_tasks table;
+    uint32_t row, run_id, run_count;
+    uint8_t phase; /* enum pk_agent_task_phase */
+    bool is_stopped;
+    char said[PK_TASK_SAID_BYTES];
 };
 
 struct pk_agent {
@@ -418,7 +431,8 @@ struct pk_agent {
     struct pk_agent_capsule capsule;
     struct pk_agent_upload upload;
     struct pk_respond respond;
-    struct pk_switches switches;        /* what people switched off */
+    struct pk_switches switches; /* what people switched off */
+    struct pk_agent_tasks tasks;
     char run_output[PK_INC_NOTE_BYTES]; /* first words of what the running action printed */
     uint32_t run_output_run;
     /* store */

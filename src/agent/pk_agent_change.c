@@ -441,6 +441,9 @@ int pk_agent_change(struct pk_agent *a, const struct pk_request *q, struct pk_js
     case PK_CMD_STANDING_CREATE:
     case PK_CMD_STANDING_END:
         return pk_agent_standings_command(a, q, w);
+    case PK_CMD_MAINTENANCE_RUN:
+    case PK_CMD_MAINTENANCE_STOP:
+        return pk_agent_tasks_command(a, q, w);
     case PK_CMD_SILENCES_CREATE:
     case PK_CMD_SILENCES_END:
         return pk_agent_silences_command(a, q, w);

@@ -192,6 +192,19 @@ void pk_agent_journal(struct pk_agent *a);
 void pk_agent_commit(struct pk_agent *a);
 void pk_agent_durable(struct pk_agent *a);
 
+/* ---- maintenance ---- */
+void pk_agent_tasks_begin(struct pk_agent *a);
+/* The rows are others now; the old ones are in the spare configuration. */
+void pk_agent_tasks_reload(struct pk_agent *a);
+/* Starts what is due. Boot-time ms at which it wants to be called again at the latest. */
+uint64_t pk_agent_tasks(struct pk_agent *a);
+void pk_agent_journal_tasks(struct pk_agent *a);
+/* Whether the frame was about a task. */
+bool pk_agent_task_frame(struct pk_agent *a, const struct pk_ipc_frame *f);
+/* Counts into the open object. */
+void pk_agent_put_tasks(const struct pk_agent *a, struct pk_json_writer *w);
+int pk_agent_tasks_command(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
+
 /* ---- certificates ---- */
 void pk_agent_certificates(struct pk_agent *a);
 
@@ -325,6 +338,9 @@ void pk_agent_remark_orphans(struct pk_agent *a);
 int pk_agent_silences_command(struct pk_agent *a, const struct pk_request *request, struct pk_json_writer *w);
 /* What began or ended. Boot-time ms of the next turn. */
 uint64_t pk_agent_silences(struct pk_agent *a);
+/* A new one, from somebody else than a command. Number, PK_E_AGAIN (the store is busy), or as
+ * pk_silences_add. */
+int pk_agent_silences_open(struct pk_agent *a, const struct pk_silence *s);
 int pk_agent_silences_restore(struct pk_agent *a, struct pk_str value);
 int pk_agent_card_restore(struct pk_agent *a, struct pk_str value);
 /* Every changed report card into the batch, as far as there is room. */

@@ -168,6 +168,10 @@ static int show_status(const struct pk_agent *a, struct pk_json_writer *w) {
     status_store(a, w);
     status_local(a, w);
     pk_agent_upload_status(a, w);
+    pk_jw_object(w, "maintenance");
+    pk_jw_bool(w, "enabled", pk_agent_switch_is_on(a, PK_SWITCH_MAINTENANCE));
+    pk_agent_put_tasks(a, w);
+    pk_jw_object_end(w);
     pk_jw_object(w, "commands");
     pk_jw_u64(w, "accepted", a->gate.counters.accepted_count);
     pk_jw_u64(w, "refused", a->gate.counters.refused_count);
@@ -526,6 +530,8 @@ int pk_agent_query(struct pk_agent *a, const struct pk_request *q, struct pk_jso
         return pk_agent_standings_command(a, q, w);
     case PK_CMD_INCIDENTS_CAPSULE:
         return pk_agent_get_capsule(a, q, w);
+    case PK_CMD_MAINTENANCE_LIST:
+        return pk_agent_tasks_command(a, q, w);
     case PK_CMD_SILENCES_LIST:
         return pk_agent_silences_command(a, q, w);
     case PK_CMD_EVENTS_LIST:

@@ -120,6 +120,9 @@ static void on_probed(struct pk_agent *a, const struct pk_ipc_frame *f) {
 }
 
 static void on_frame(struct pk_agent *a, const struct pk_ipc_frame *f) {
+    if (pk_agent_task_frame(a, f)) {
+        return;
+    }
     switch (f->type) {
     case PK_IPC_STARTED:
         pk_respond_on_started(&a->respond, f->id, &a->now);

@@ -200,6 +200,21 @@ static void put_row(const struct pk_agent *a, struct pk_json_writer *w, const ch
     pk_jw_object_end(w);
 }
 
+int pk_agent_silences_open(struct pk_agent *a, const struct pk_silence *s) {
+    if (!pk_agent_batch_has_room(a, SILENCE_OP_BYTES + PK_RECORD_LOG_BYTES)) {
+        return PK_E_AGAIN;
+    }
+    const int number = pk_silences_add(&a->incidents.silences, s, &a->now);
+    if (number < 0) {
+        return number;
+    }
+    const struct pk_silence *made = pk_silences_get(&a->incidents.silences, (uint32_t)number);
+    const int err = store_silence(a, made);
+    PK_ASSERT(err == PK_OK); /* room was checked */
+    announce(a, made, " is made");
+    return number;
+}
+
 static int create(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
     struct pk_silence s;
     memset(&s, 0, sizeof s);
@@ -210,20 +225,14 @@ static int create(struct pk_agent *a, const struct pk_request *q, struct pk_json
     if (err < 0) {
         return err;
     }
-    if (!pk_agent_batch_has_room(a, SILENCE_OP_BYTES + PK_RECORD_LOG_BYTES)) {
-        return pk_agent_fail(a, PK_E_AGAIN, "the store is busy, try again");
-    }
-    const int number = pk_silences_add(&a->incidents.silences, &s, &a->now);
+    const int number = pk_agent_silences_open(a, &s);
     if (number < 0) {
         return pk_agent_fail(a, number,
-                             number == PK_E_FULL ? "there are as many silences as this board keeps"
-                                                 : "it ends before it begins");
+                             number == PK_E_AGAIN  ? "the store is busy, try again"
+                             : number == PK_E_FULL ? "there are as many silences as this board keeps"
+                                                   : "it ends before it begins");
     }
-    const struct pk_silence *made = pk_silences_get(&a->incidents.silences, (uint32_t)number);
-    err = store_silence(a, made);
-    PK_ASSERT(err == PK_OK); /* room was checked */
-    announce(a, made, " is made");
-    put_row(a, w, "result", made);
+    put_row(a, w, "result", pk_silences_get(&a->incidents.silences, (uint32_t)number));
     return PK_OK;
 }
 

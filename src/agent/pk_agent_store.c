@@ -106,6 +106,10 @@ static int restore_object(void *arg, struct pk_str key, struct pk_str value) {
     if (key.n == PK_SWITCH_KEY_BYTES && key.p[0] == 'w') {
         err = pk_switches_restore(&a->switches, key, value);
     }
+    if (key.n == PK_TASK_KEY_BYTES && key.p[0] == 't') {
+        err = pk_tasks_restore(&a->tasks.table, &a->config.tasks, key, value);
+        err = err == PK_E_NOT_FOUND ? PK_OK : err; /* a row that is no more */
+    }
     if (key.n == 5 && key.p[0] == 's') {
         err = pk_agent_silences_restore(a, value);
     }
@@ -515,6 +519,7 @@ static void journal_additions(struct pk_agent *a) {
     (void)pk_agent_journal_standings(a);
     pk_agent_journal_switches(a);
     pk_agent_journal_cards(a);
+    pk_agent_journal_tasks(a);
 }
 
 /* Whether what the hub acknowledged is deleted now. Alone it would be a transaction, a flush of the disk and,

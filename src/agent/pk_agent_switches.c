@@ -13,6 +13,8 @@ static bool file_allows(const struct pk_agent *a, uint8_t which) {
         return a->config.is_auto_remediation;
     case PK_SWITCH_NOTIFICATIONS:
         return a->config.is_notifying;
+    case PK_SWITCH_MAINTENANCE:
+        return a->config.is_maintenance_on;
     case PK_SWITCH_AUTO_ROLLBACK:
         return a->config.is_auto_rollback;
     case PK_SWITCH_COUNT:
@@ -100,7 +102,8 @@ static int set(struct pk_agent *a, const struct pk_request *q, struct pk_json_wr
     const bool is_on = pk_str_eq_nocase(on, "on");
     if (pk_switch_parse(pk_args_text(&q->args, "switch"), &which) < 0) {
         return pk_agent_fail(a, PK_E_BAD_FIELD,
-                             "switch is auto_remediation_enabled, notifications_enabled or auto_rollback");
+                             "switch is auto_remediation_enabled, notifications_enabled, maintenance_enabled "
+                             "or auto_rollback");
     }
     if (!is_on && !pk_str_eq_nocase(on, "off")) {
         return pk_agent_fail(a, PK_E_BAD_FIELD, "on is on or off");

@@ -177,6 +177,7 @@ uint32_t pk_agent_tables(const struct pk_agent *a, struct pk_agent_table t[PK_AG
         a->incidents.silences.refused_count, sizeof a->incidents.silences);
     add_known(t, &n, "capsules", PK_LIMIT_CAPSULES, capsules_used(a),
               a->capsules.evicted_count + a->capsule.missed_count, sizeof a->capsules + sizeof a->capsule);
+    add_known(t, &n, "maintenance_tasks", PK_LIMIT_TASKS, a->config.tasks.count, 0, sizeof a->tasks);
     add_known(t, &n, "rule_cards", PK_LIMIT_RULES, a->incidents.cards.count, a->incidents.cards.refused_count,
               sizeof a->incidents.cards);
     add_known(t, &n, "changes", PK_LIMIT_CHANGES, a->incidents.changes.count, 0, sizeof a->incidents.changes);

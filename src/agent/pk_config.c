@@ -59,6 +59,7 @@ enum section_id {
     S_KMSG,
     S_JOURNAL,
     S_WITNESS,
+    S_MAINTENANCE,
     S_COUNT
 };
 
@@ -92,6 +93,7 @@ static const struct section_row SECTIONS[S_COUNT] = {
     [S_KMSG] = {"kmsg", false},
     [S_JOURNAL] = {"journal", false},
     [S_WITNESS] = {"witness", false},
+    [S_MAINTENANCE] = {"maintenance", true},
 };
 
 static const char *const MODE_WORDS[] = {"off", "observe", "safe", "auto", NULL};
@@ -141,6 +143,7 @@ static const struct key_row KEYS[] = {
     {S_AGENT, V_BOOL, "auto_rollback", C(is_auto_rollback), 0, 1, NULL},
     {S_AGENT, V_BOOL, "auto_remediation_enabled", C(is_auto_remediation), 0, 1, NULL},
     {S_AGENT, V_BOOL, "notifications_enabled", C(is_notifying), 0, 1, NULL},
+    {S_AGENT, V_BOOL, "maintenance_enabled", C(is_maintenance_on), 0, 1, NULL},
     {S_AGENT, V_WORD, "seal", C(seal), 0, 0, SEAL_WORDS},
     {S_AGENT, V_WORD, "log", C(log_level), 0, 0, LOG_WORDS},
     {S_AGENT, V_WORD, "clock", C(clock), 0, 0, CLOCK_WORDS},
@@ -248,6 +251,7 @@ static const struct key_row KEYS[] = {
 /* Where a text being read stands. */
 struct parse {
     uint32_t map; /* row of the section */
+    uint32_t task;
     struct pk_config *c;
     struct pk_diag *diag;
     const char *file;
@@ -302,6 +306,7 @@ void pk_config_defaults(struct pk_config *c) {
     c->is_auto_rollback = true;
     c->is_auto_remediation = true;
     c->is_notifying = true;
+    c->is_maintenance_on = true;
     c->seal = PK_SEAL_REQUIRED;
     c->log_level = PK_LOG_NOTICE;
     c->collect_ms[PK_COLLECT_CPU] = 5000;
@@ -422,6 +427,18 @@ static int open_heartbeat(struct parse *p, struct pk_str name) {
     return PK_OK;
 }
 
+static int open_task(struct parse *p, struct pk_str name) {
+    const int row = pk_task_open(&p->c->tasks, name);
+    if (row < 0) {
+        return fail(p,
+                    row == PK_E_FULL ? "no room for task '{}': this board keeps no more"
+                                     : "'{}' is not the name of a task: 1 to 32 of A-Z a-z 0-9 _ -",
+                    name);
+    }
+    p->task = (uint32_t)row;
+    return PK_OK;
+}
+
 static int open_map(struct parse *p, struct pk_str name) {
     const int row = pk_map_open(&p->c->maps, name);
     if (row < 0) {
@@ -485,6 +502,8 @@ static int open_section(struct parse *p, struct pk_str kind, struct pk_str name)
         return open_heartbeat(p, name);
     case S_MAP:
         return open_map(p, name);
+    case S_MAINTENANCE:
+        return open_task(p, name);
     case S_LOG: {
         const char *wrong = pk_inlet_open(&p->c->inlets, kind, name);
         return wrong == NULL ? PK_OK : fail(p, wrong, name);
@@ -775,6 +794,21 @@ static int set_map(struct parse *p, struct pk_str key, struct pk_str value) {
     return err < 0 ? fail(p, why, value) : PK_OK;
 }
 
+static int set_task(struct parse *p, struct pk_str key, struct pk_str value) {
+    const char *words[16];
+    size_t count = 0;
+    const char *wrong = pk_task_set(&p->c->tasks.rows[p->task], key, value);
+    if (wrong == PK_TASK_UNKNOWN_KEY) {
+        while (count < PK_COUNT_OF(words) && pk_task_key_word((uint32_t)count) != NULL) {
+            words[count] = pk_task_key_word((uint32_t)count);
+            count++;
+        }
+        return fail_key(p, key, words, count);
+    }
+    at_value(p);
+    return wrong == NULL ? PK_OK : fail(p, wrong, value);
+}
+
 static int set_probe_pair(struct parse *p, struct pk_str key, struct pk_str value) {
     struct pk_probe_error error;
     if (pk_probes_set(&p->c->probes, p->probe, key, value, &error) == PK_OK) {
@@ -791,6 +825,9 @@ static int set_pair(struct parse *p, struct pk_str key, struct pk_str value) {
     }
     if (p->section == S_MAP) {
         return set_map(p, key, value);
+    }
+    if (p->section == S_MAINTENANCE) {
+        return set_task(p, key, value);
     }
     const char *words[PK_COUNT_OF(KEYS)];
     size_t word_count = 0;

@@ -14,6 +14,7 @@
 #include "pk_limits.h"
 #include "port/port.h"
 #include "respond/pk_risk.h"
+#include "respond/pk_task.h"
 
 enum pk_remote { PK_REMOTE_OFF, PK_REMOTE_READ_ONLY, PK_REMOTE_LIST };
 enum pk_seal_policy { PK_SEAL_REQUIRED, PK_SEAL_BEST_EFFORT };
@@ -95,6 +96,8 @@ struct pk_config {
     char witness_peers[PK_CONFIG_PEERS_BYTES]; /* numeric addresses, between commas */
     char witness_key_file[PK_CONFIG_PATH_BYTES];
     uint32_t witness_ms;
+    struct pk_task_rows tasks;
+    bool is_maintenance_on;
     uint8_t remote; /* enum pk_remote */
     char remote_allow[PK_CONFIG_ALLOW_MAX][32];
     uint32_t remote_allow_count;

@@ -156,6 +156,17 @@ static void settle_metered(struct pk_config *c) {
     }
 }
 
+static int check_tasks(const struct check *k) {
+    for (uint32_t i = 0; i < k->c->tasks.count; i++) {
+        const struct pk_task_row *r = &k->c->tasks.rows[i];
+        const char *lacks = pk_task_lacks(r);
+        if (lacks != NULL) {
+            return fail(k, "maintenance", pk_str_of(r->name), NULL, lacks);
+        }
+    }
+    return PK_OK;
+}
+
 int pk_config_check(struct pk_config *c, const char *file, struct pk_config_place *out_place,
                     struct pk_diag *diag) {
     const struct check k = {c, file, out_place, diag};
@@ -173,6 +184,7 @@ int pk_config_check(struct pk_config *c, const char *file, struct pk_config_plac
     err = err < 0 ? err : check_watches(&k);
     err = err < 0 ? err : check_textfile(&k);
     err = err < 0 ? err : check_maps(&k);
+    err = err < 0 ? err : check_tasks(&k);
     return err < 0 ? err : check_probes(&k);
 }
 

@@ -310,6 +310,25 @@ static const struct pk_ctl_column STANDING_COLUMNS[] = {
 const struct pk_ctl_view PK_CTL_VIEW_standing = {
     .list = "orders", COLUMNS(STANDING_COLUMNS), .empty = "there is no standing order"};
 
+static const struct pk_ctl_column MAINTENANCE_COLUMNS[] = {
+    {"TASK", "task", PK_CTL_CELL_TEXT, false},
+    {"ACTION", "action", PK_CTL_CELL_TEXT, false},
+    {"TARGET", "target", PK_CTL_CELL_TEXT, false},
+    {"WHEN", "when", PK_CTL_CELL_TEXT, false},
+    {"STATE", "state", PK_CTL_CELL_WORD, false},
+    {"NEXT IN", "next_in_seconds", PK_CTL_CELL_SECONDS, false},
+    {"LAST", "last", PK_CTL_CELL_WORD, false},
+    {"OK", "success_count", PK_CTL_CELL_NUMBER, false},
+    {"FAILED", "failure_count", PK_CTL_CELL_NUMBER, false},
+    {"SAID", "said", PK_CTL_CELL_TEXT, false},
+};
+static const struct pk_ctl_line MAINTENANCE_LINES[] = {
+    {"", NULL, NULL, "{completed_count} of {run_count} runs completed ({completed_pct} %)"}};
+const struct pk_ctl_view PK_CTL_VIEW_maintenance = {.list = "tasks",
+                                                    COLUMNS(MAINTENANCE_COLUMNS),
+                                                    .empty = "there is no maintenance task",
+                                                    LINES(MAINTENANCE_LINES)};
+
 static const struct pk_ctl_column MEMORY_COLUMNS[] = {
     {"TABLE", "table", PK_CTL_CELL_TEXT, false},   {"CAPACITY", "capacity", PK_CTL_CELL_NUMBER, false},
     {"USED", "used", PK_CTL_CELL_NUMBER, false},   {"HIGH", "high", PK_CTL_CELL_NUMBER, false},

@@ -19,7 +19,8 @@ extern const struct pk_ctl_view PK_CTL_VIEW_status, PK_CTL_VIEW_incidents, PK_CT
     PK_CTL_VIEW_source, PK_CTL_VIEW_maps, PK_CTL_VIEW_rules, PK_CTL_VIEW_rule, PK_CTL_VIEW_switched,
     PK_CTL_VIEW_explain, PK_CTL_VIEW_actions, PK_CTL_VIEW_approvals, PK_CTL_VIEW_memory, PK_CTL_VIEW_doctor,
     PK_CTL_VIEW_sent, PK_CTL_VIEW_reports, PK_CTL_VIEW_explained, PK_CTL_VIEW_silences, PK_CTL_VIEW_keys,
-    PK_CTL_VIEW_states, PK_CTL_VIEW_words, PK_CTL_VIEW_standing, PK_CTL_VIEW_capsule, PK_CTL_VIEW_switches;
+    PK_CTL_VIEW_states, PK_CTL_VIEW_words, PK_CTL_VIEW_standing, PK_CTL_VIEW_capsule, PK_CTL_VIEW_switches,
+    PK_CTL_VIEW_maintenance;
 /* No columns, no lines: the members as they come. */
 extern const struct pk_ctl_view PK_CTL_VIEW_changed;
 

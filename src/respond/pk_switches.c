@@ -9,6 +9,7 @@ enum { RECORD_VERSION = 1 };
 
 static const char *const WORDS[PK_SWITCH_COUNT] = {[PK_SWITCH_AUTO_REMEDIATION] = "auto_remediation_enabled",
                                                    [PK_SWITCH_NOTIFICATIONS] = "notifications_enabled",
+                                                   [PK_SWITCH_MAINTENANCE] = "maintenance_enabled",
                                                    [PK_SWITCH_AUTO_ROLLBACK] = "auto_rollback"};
 
 const char *pk_switch_word(uint8_t which) {

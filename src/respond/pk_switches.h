@@ -10,6 +10,7 @@ enum pk_switch {
     PK_SWITCH_AUTO_REMEDIATION, /* rules start actions; off: they only recommend them */
     PK_SWITCH_NOTIFICATIONS,    /* incidents are announced; off: they are only on record */
     PK_SWITCH_AUTO_ROLLBACK,    /* what fails or does not help is undone by itself */
+    PK_SWITCH_MAINTENANCE,      /* maintenance tasks run by their schedule */
     PK_SWITCH_COUNT
 };
 enum {

@@ -72,6 +72,37 @@ int pk_resolve_main(const struct pk_options *options) {
     return pk_platform_result(PK_ROLE_FD, &frame) == PK_OK ? PK_EXIT_OK : PK_EXIT_FAILED;
 }
 
+int pk_clean_main(const struct pk_options *options) {
+    const struct pk_clean order = {.path = options->clean_path,
+                                   .older_s = options->clean_older_s,
+                                   .keep_bytes = options->clean_keep_bytes};
+    struct pk_cleaned done;
+    char text[160];
+    struct pk_buf b;
+    const int err = pk_platform_clean(&order, &done);
+    if (err != PK_OK) {
+        (void)pk_say(STDERR_FILENO, "picketd clean: ", order.path, ": ",
+                     err == PK_E_POLICY   ? "too near the top: at least two folders deep"
+                     : err == PK_E_DENIED ? "a link is on the way, or it is no folder"
+                                          : pk_err_text(err),
+                     "\n", NULL);
+        return PK_EXIT_FAILED;
+    }
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_put_u64(&b, done.file_count);
+    pk_buf_puts(&b, " files deleted, ");
+    pk_buf_put_u64(&b, done.byte_count / 1024u);
+    pk_buf_puts(&b, " KiB; ");
+    pk_buf_put_u64(&b, done.kept_bytes / 1024u);
+    pk_buf_puts(&b, " KiB stay, ");
+    pk_buf_put_u64(&b, done.passed_count);
+    pk_buf_puts(&b, " left alone, ");
+    pk_buf_put_u64(&b, done.failed_count);
+    pk_buf_puts(&b, " failed\n");
+    (void)pk_say(STDOUT_FILENO, text, NULL);
+    return done.failed_count == 0 ? PK_EXIT_OK : PK_EXIT_FAILED;
+}
+
 /* CA or certificate: root's word names the file, and the agent's user must be able to read it. */
 static void read_probe_file(struct pk_prober_files *files, const struct pk_ipc_probe_order *order,
                             char *bytes) {

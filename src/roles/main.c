@@ -65,6 +65,8 @@ static int run_process(const struct pk_options *o) {
         return pk_agent_try_config(o);
     case PK_PROCESS_RESOLVE:
         return pk_resolve_main(o);
+    case PK_PROCESS_CLEAN:
+        return pk_clean_main(o);
     case PK_PROCESS_PROBE:
         return pk_probe_main();
     case PK_PROCESS_COUNT:

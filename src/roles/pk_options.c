@@ -9,6 +9,7 @@ static const char *const process_words[PK_PROCESS_COUNT] = {
     [PK_PROCESS_MOVE_STORE] = "move-store",
     [PK_PROCESS_CHECK_CONFIG] = "check-config",
     [PK_PROCESS_RESOLVE] = "resolve",
+    [PK_PROCESS_CLEAN] = "clean",
     [PK_PROCESS_PROBE] = "probe",
 };
 
@@ -83,10 +84,44 @@ static int check(const struct pk_options *o, struct pk_buf *error) {
     if ((o->process == PK_PROCESS_RESOLVE) != (o->resolve_name != NULL)) {
         return fail(error, "--name goes with --role=resolve", "");
     }
+    const bool has_limit = o->clean_older_s > 0 || o->clean_keep_bytes > 0;
+    if ((o->process == PK_PROCESS_CLEAN) != (o->clean_path != NULL) || (o->clean_path != NULL) != has_limit) {
+        return fail(error, "--role=clean takes --path, and --older or --keep", "");
+    }
     if (o->process != PK_PROCESS_SUPERVISOR && o->task != PK_TASK_RUN) {
         return fail(error, "a role takes no task", "");
     }
     return PK_OK;
+}
+
+/* The value behind a flag. PK_E_NOT_FOUND: not such a flag. */
+static int take_value(struct pk_options *o, struct pk_str flag, const char *value, struct pk_buf *error) {
+    uint64_t ms = 0;
+    if (pk_str_eq_c(flag, "-c")) {
+        o->config_path = value;
+    } else if (pk_str_eq_c(flag, "--name")) {
+        o->resolve_name = value;
+    } else if (pk_str_eq_c(flag, "--path")) {
+        o->clean_path = value;
+    } else if (pk_str_eq_c(flag, "--older")) {
+        if (pk_parse_duration_ms(pk_str_of(value), &ms) < 0 || ms < 60000u) {
+            return fail(error, "not a time of a minute or more: ", value);
+        }
+        o->clean_older_s = ms / 1000u;
+    } else if (pk_parse_size_bytes(pk_str_of(value), &o->clean_keep_bytes) < 0 || o->clean_keep_bytes == 0) {
+        return fail(error, "not a size such as 100M: ", value);
+    }
+    return PK_OK;
+}
+
+static bool has_value(struct pk_str flag) {
+    static const char *const FLAGS[] = {"-c", "--name", "--path", "--older", "--keep"};
+    for (size_t i = 0; i < PK_COUNT_OF(FLAGS); i++) {
+        if (pk_str_eq_c(flag, FLAGS[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int pk_options_parse(struct pk_options *out, int argc, char *const *argv, const char *const *environment,
@@ -100,12 +135,11 @@ int pk_options_parse(struct pk_options *out, int argc, char *const *argv, const 
             err = set_task(out, task, error);
         } else if (pk_str_starts(flag, "--role=")) {
             err = set_process(out, argv[i] + 7, error);
-        } else if (pk_str_eq_c(flag, "-c") || pk_str_eq_c(flag, "--name")) {
+        } else if (has_value(flag)) {
             if (i + 1 >= argc || argv[i + 1][0] == '\0') {
                 return fail(error, "a value is missing after ", argv[i]);
             }
-            *(pk_str_eq_c(flag, "-c") ? &out->config_path : &out->resolve_name) = argv[i + 1];
-            i++;
+            err = take_value(out, flag, argv[++i], error);
         } else {
             err = fail(error, "unknown argument: ", argv[i]);
         }

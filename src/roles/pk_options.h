@@ -12,6 +12,7 @@ enum pk_process {
     PK_PROCESS_MOVE_STORE,   /* moves a damaged store aside; exit 0 when there is none any more */
     PK_PROCESS_CHECK_CONFIG, /* exit 0: the agent would take what is in the files now, 78: it would not */
     PK_PROCESS_RESOLVE,      /* one host name to addresses; result frame on the inherited descriptor */
+    PK_PROCESS_CLEAN,        /* deletes old files of a folder; an action of root, says what it did */
     PK_PROCESS_PROBE,        /* one measurement: order and result frame on the inherited descriptor */
     PK_PROCESS_COUNT
 };
@@ -29,9 +30,11 @@ enum pk_task {
 struct pk_options {
     enum pk_process process;
     enum pk_task task;
-    const char *config_path;        /* never NULL */
-    const char *resolve_name;       /* RESOLVE only, else NULL */
-    const char *const *environment; /* NULL-terminated "NAME=value"; the caller's, not copied */
+    const char *config_path;                  /* never NULL */
+    const char *resolve_name;                 /* RESOLVE only, else NULL */
+    const char *clean_path;                   /* CLEAN only, else NULL */
+    uint64_t clean_older_s, clean_keep_bytes; /* CLEAN: one at least is not 0 */
+    const char *const *environment;           /* NULL-terminated "NAME=value"; the caller's, not copied */
 };
 
 #define PK_OPTIONS_CONFIG_DEFAULT "/etc/picket/picketd.conf"

@@ -29,6 +29,9 @@ int pk_check_store_main(const struct pk_options *options);
 int pk_move_store_main(const struct pk_options *options);
 int pk_resolve_main(const struct pk_options *options);
 int pk_probe_main(void);
+/* Deletes old files of a folder and says how many; exit 1 when something could not be deleted, or the folder
+ * not be opened. */
+int pk_clean_main(const struct pk_options *options);
 /* --dump-state: asks the running daemon (SIGUSR1) and prints <state_dir>/PK_DUMP_FILE when it was written
  * anew. */
 int pk_dump_state_main(const struct pk_options *options);

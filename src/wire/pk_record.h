@@ -18,6 +18,7 @@
  *            "o" number(4)              standing order (respond/pk_standing.h)
  *            "f" number(4) chunk(1)     piece of an incident's capsule (incident/pk_capsule.h)
  *            "b" action, target          spent budget (respond/pk_budget.h)
+ *            "t" hash(8)                maintenance task (respond/pk_task.h)
  *            "q" link(1)                received half of the MQTT session of a link
  *            "k" slot(1)                change of the command keys
  *            "w" switch(1)              what a person switched off (respond/pk_switches.h)
@@ -46,7 +47,8 @@ enum pk_record_kind {
     PK_RECORD_KEY = 13,      /* packed by report/pk_key_changes.h */
     PK_RECORD_STANDING = 14, /* respond/pk_standing.h */
     PK_RECORD_CAPSULE = 15,
-    PK_RECORD_SWITCH = 16 /* respond/pk_switches.h */
+    PK_RECORD_SWITCH = 16, /* respond/pk_switches.h */
+    PK_RECORD_TASK = 20    /* respond/pk_task.h */
 };
 
 struct pk_record_key {

@@ -114,8 +114,28 @@ static void check_history(struct super_model *s, const struct pk_ipc_frame *f, c
     }
 }
 
+/* Maintenance has no incident: it is on the schedule, of a row that nobody has to be asked for, and known to
+ * the store. */
+static void judge_task(struct super_model *s, const struct pk_ipc_frame *f, const struct pk_ipc_run *r) {
+    const struct pk_agent *a = s->agent;
+    const struct pk_action *row = &a->actions[a->actions_index].rows[r->action_index];
+    if (a->tasks.row >= a->config.tasks.count || a->tasks.run_id != f->id || r->incident_number != 0 ||
+        strcmp(a->config.tasks.rows[a->tasks.row].action, row->name) != 0 ||
+        a->tasks.table.states[a->tasks.row].is_dirty || a->durable_seq < a->submitted_seq) {
+        breach(s, f, "a start of no task that is due");
+    }
+    if (!row->is_idempotent || row->risk > (a->mode == PK_MODE_AUTO ? PK_RISK_MEDIUM : PK_RISK_LOW) ||
+        a->mode < PK_MODE_SAFE || r->is_approved != 0) {
+        breach(s, f, "maintenance that somebody has to be asked for");
+    }
+}
+
 static void judge(struct super_model *s, const struct pk_ipc_frame *f, const struct pk_ipc_run *r) {
     const struct pk_agent *a = s->agent;
+    if ((f->id & PK_AGENT_TASK_IDS) != 0) {
+        judge_task(s, f, r);
+        return;
+    }
     const struct pk_action_table *t = &a->actions[a->actions_index];
     const struct pk_run *run = pk_respond_get(&a->respond, f->id);
     bool is_critical = false;

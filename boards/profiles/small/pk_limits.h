@@ -42,6 +42,7 @@
 #define PK_LIMIT_ACTION_TEXT_BYTES 16384u /* actions.conf and its shipped part */
 #define PK_LIMIT_RUNS 32u                 /* action runs in RAM; 720 B each */
 #define PK_LIMIT_STANDING 8u  /* standing orders; 1..256; 270 B each: approvals given in advance */
+#define PK_LIMIT_TASKS 8u     /* [maintenance NAME]; 1..256; 800 B each */
 #define PK_LIMIT_BUDGETS 128u /* action x target counters, persisted; 100 B each */
 
 /* -- flight recorder -- */
@@ -105,6 +106,6 @@
 /* sizeof(struct agent) may not exceed it: 1152 KB, 200 KB for what detection adds, 64 KB for topology,
    silences, report cards and stages, 24 KB for capsules, 8 KB for what others are shown and for neighbours,
    8 KB for budgets, figures and histograms, 8 KB for escalation, switches
-   and response teams. Pages nobody writes are not resident. */
-#define PK_AGENT_RAM_MAX (1472u * 1024u)
+   and response teams, 8 KB for maintenance tasks. Pages nobody writes are not resident. */
+#define PK_AGENT_RAM_MAX (1480u * 1024u)
 #endif
