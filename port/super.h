@@ -176,7 +176,7 @@ int pk_platform_check_store(const char *state_dir, uint64_t map_bytes, struct pk
  */
 int pk_platform_move_store_aside(const char *state_dir);
 /* Cleaning up below a folder. */
-enum { PK_CLEAN_NAME_BYTES = 256 };
+enum { PK_CLEAN_NAME_BYTES = 256, PK_CLEAN_SCRATCH_BYTES = 40960 };
 struct pk_clean {
     const char *path; /* absolute, at least two names, none of them a link or ".." */
     uint64_t older_s; /* files that nobody changed for longer go; 0 = none for their age */
@@ -193,7 +193,8 @@ struct pk_cleaned {
 /* Follows no link and stays on the file system of the folder; folders stay. Oldest first within a fifth of
  * the age. PK_OK; PK_E_BAD_FIELD (not such a path), PK_E_POLICY (too near the top), PK_E_NOT_FOUND,
  * PK_E_DENIED (a link, or no folder), PK_E_IO. */
-PK_MUST_USE int pk_platform_clean(const struct pk_clean *order, struct pk_cleaned *out);
+PK_MUST_USE int pk_platform_clean(const struct pk_clean *order, uint64_t scratch[PK_CLEAN_SCRATCH_BYTES / 8],
+                                  struct pk_cleaned *out);
 /* Names and answers come from strangers: seals the resolver as far as the kernel can. Needs a program whose
  * allocator asks the kernel for nothing. */
 void pk_platform_seal_resolver(void);

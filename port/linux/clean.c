@@ -41,6 +41,8 @@ struct walk {
     struct pk_dir_walk levels[DEPTH_MAX];
 };
 
+_Static_assert(sizeof(struct walk) <= PK_CLEAN_SCRATCH_BYTES, "what the caller has fits");
+
 static int open_below(int at, const char *name) {
     const struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
                                  .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH};
@@ -175,13 +177,14 @@ static void walk(struct walk *w, int root) {
     }
 }
 
-int pk_platform_clean(const struct pk_clean *order, struct pk_cleaned *out) {
-    static struct walk w; /* too big for the stack; a process does this once */
+int pk_platform_clean(const struct pk_clean *order, uint64_t scratch[PK_CLEAN_SCRATCH_BYTES / 8],
+                      struct pk_cleaned *out) {
+    struct walk *const w = (struct walk *)scratch;
     struct stat st;
     struct timespec now;
     int root = -1;
     memset(out, 0, sizeof *out);
-    memset(&w, 0, sizeof w);
+    memset(w, 0, sizeof *w);
     const int err = open_root(order->path, &root);
     if (err < 0) {
         return err;
@@ -190,21 +193,21 @@ int pk_platform_clean(const struct pk_clean *order, struct pk_cleaned *out) {
         (void)close(root);
         return PK_E_IO;
     }
-    w.order = order;
-    w.out = out;
-    w.device = st.st_dev;
-    w.now_s = (int64_t)now.tv_sec;
-    walk(&w, root);
-    uint64_t bytes = w.kept_bytes;
+    w->order = order;
+    w->out = out;
+    w->device = st.st_dev;
+    w->now_s = (int64_t)now.tv_sec;
+    walk(w, root);
+    uint64_t bytes = w->kept_bytes;
     if (order->keep_bytes > 0 && bytes > order->keep_bytes) {
-        w.oldest_class = AGES;
-        while (w.oldest_class > 0 && bytes > order->keep_bytes) {
-            bytes -= w.bytes_by_age[--w.oldest_class];
+        w->oldest_class = AGES;
+        while (w->oldest_class > 0 && bytes > order->keep_bytes) {
+            bytes -= w->bytes_by_age[--w->oldest_class];
         }
-        w.is_second = true;
-        walk(&w, root);
+        w->is_second = true;
+        walk(w, root);
     }
-    out->kept_bytes = w.kept_bytes;
+    out->kept_bytes = w->kept_bytes;
     (void)close(root);
     return PK_OK;
 }

@@ -361,7 +361,7 @@ struct pk_agent_summary {
 };
 
 struct pk_agent_self { /* what was last said of our own tables, and what they had counted then */
-    uint64_t looked_ms, evicted_before, events_before, refused_before;
+    uint64_t looked_ms, evicted_before, events_before, refused_before, runs_before;
     bool was_evicting, was_waiting, was_refusing;
 };
 

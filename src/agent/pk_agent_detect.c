@@ -294,6 +294,21 @@ static void say(struct pk_agent *a, const char *type, const char *source, double
     }
 }
 
+/* The share of actions that ended well, when it is another one (REQUIREMENTS S2-40). */
+static void watch_actions(struct pk_agent *a) {
+    enum { LEAST_RUNS = 5, ALL = 100 };
+    uint64_t ok = 0, failed = 0;
+    for (uint32_t i = 0; i < pk_agent_actions(a)->count; i++) {
+        ok += a->respond.counts[i].ok;
+        failed += a->respond.counts[i].failed;
+    }
+    const uint64_t runs = ok + failed;
+    if (runs >= LEAST_RUNS && runs != a->self.runs_before) {
+        say(a, "success_pct", "picketd", (double)(ok * ALL / runs));
+    }
+    a->self.runs_before = runs;
+}
+
 /* What our own tables cannot hold, each minute while there is something to say and once when there is not any
  * more: the share of events that cost a group its window (or found none), how much waits to be sent, and
  * names of types and sources that found no room. */
@@ -311,6 +326,7 @@ static void watch_ourselves(struct pk_agent *a) {
     const uint64_t refused =
         a->intake.types.refused_count + a->intake.sources.refused_count - self->refused_before;
     self->looked_ms = a->now.mono_ms;
+    watch_actions(a);
     self->refused_before += refused;
     self->evicted_before += evicted;
     self->events_before += events;

@@ -72,6 +72,14 @@ int pk_resolve_main(const struct pk_options *options) {
     return pk_platform_result(PK_ROLE_FD, &frame) == PK_OK ? PK_EXIT_OK : PK_EXIT_FAILED;
 }
 
+/* One of these roles runs in a process: they share what is too big for the stack. */
+enum { ROOM_BYTES = PK_PROBER_FILE_BYTES + 8 };
+_Static_assert((int)ROOM_BYTES >= (int)PK_CLEAN_SCRATCH_BYTES, "the larger of the two");
+static uint64_t *room(void) {
+    static uint64_t bytes[ROOM_BYTES / 8];
+    return bytes;
+}
+
 int pk_clean_main(const struct pk_options *options) {
     const struct pk_clean order = {.path = options->clean_path,
                                    .older_s = options->clean_older_s,
@@ -79,7 +87,7 @@ int pk_clean_main(const struct pk_options *options) {
     struct pk_cleaned done;
     char text[160];
     struct pk_buf b;
-    const int err = pk_platform_clean(&order, &done);
+    const int err = pk_platform_clean(&order, room(), &done);
     if (err != PK_OK) {
         (void)pk_say(STDERR_FILENO, "picketd clean: ", order.path, ": ",
                      err == PK_E_POLICY   ? "too near the top: at least two folders deep"
@@ -135,7 +143,7 @@ static void read_probe_file(struct pk_prober_files *files, const struct pk_ipc_p
 int pk_probe_main(void) {
     static struct pk_prober prober; /* these are too big for the stack */
     static struct pk_ipc_probe_order order;
-    static char bytes[PK_PROBER_FILE_BYTES + 1];
+    char *const bytes = (char *)room();
     struct pk_prober_files files = {.error = PK_OK};
     struct pk_port_dial dial;
     struct pk_ipc_probed result;

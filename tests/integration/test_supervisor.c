@@ -312,7 +312,8 @@ static int role_main(int argc, char **argv) {
         return 0;
     case PK_PROCESS_RESOLVE:
         return role_resolve(o.resolve_name);
-    case PK_PROCESS_PROBE: /* test_probes.py runs them with the real program */
+    case PK_PROCESS_CLEAN: /* test_maintenance.py and test_probes.py run them with the real program */
+    case PK_PROCESS_PROBE:
     case PK_PROCESS_SUPERVISOR:
     case PK_PROCESS_COUNT:
         break;

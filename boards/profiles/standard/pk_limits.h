@@ -43,7 +43,7 @@
 #define PK_LIMIT_ACTION_TEXT_BYTES 65536u /* actions.conf and its shipped part */
 #define PK_LIMIT_RUNS 256u                /* action runs in RAM; 720 B each */
 #define PK_LIMIT_STANDING 32u  /* standing orders; 1..256; 270 B each: approvals given in advance */
-#define PK_LIMIT_TASKS 16u /* [maintenance NAME]; 1..256; 800 B each */
+#define PK_LIMIT_TASKS 16u     /* [maintenance NAME]; 1..256; 800 B each */
 #define PK_LIMIT_BUDGETS 1024u /* action x target counters, persisted; 100 B each */
 
 /* -- flight recorder -- */
