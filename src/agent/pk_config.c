@@ -305,8 +305,7 @@ void pk_config_defaults(struct pk_config *c) {
     c->is_safe_mode = true;
     c->is_auto_rollback = true;
     c->is_auto_remediation = true;
-    c->is_notifying = true;
-    c->is_maintenance_on = true;
+    c->is_notifying = c->is_maintenance_on = true;
     c->seal = PK_SEAL_REQUIRED;
     c->log_level = PK_LOG_NOTICE;
     c->collect_ms[PK_COLLECT_CPU] = 5000;
