@@ -139,8 +139,9 @@ void pk_agent_upload_send(struct pk_agent *a, uint32_t link) {
         begin(a, wanted);
     }
     if (u->current == NULL || u->is_inflight || a->now.mono_ms < u->due_ms || !pk_agent_has_window(l) ||
+        pk_agent_budget_level(a, PK_SPEND_DATA) >= PK_SPEND_TIGHT ||
         pk_outbox_peek(&a->outbox, a->now.mono_ms, &waiting)) {
-        return; /* incidents and approvals go first */
+        return; /* incidents and approvals go first, and what is left of the month is theirs */
     }
     const struct pk_str chunk = pk_capsule_nth_chunk(u->current, u->current->acked_count);
     if (chunk.n == 0) {

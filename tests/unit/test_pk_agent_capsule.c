@@ -86,6 +86,12 @@ PK_TEST(capsule__more_at_once_than_can_wait__are_counted) {
     gw.agent.config.has_capsules = false;
     pk_agent_capsule_want(&gw.agent, i->number);
     CHECK_EQ_U64(k->missed_count, 3);
+    gw.agent.config.has_capsules = true;
+    k->waiting_count = 0;
+    gw.agent.spends[PK_SPEND_FLASH].level = PK_SPEND_SHORT;
+    pk_agent_capsule_want(&gw.agent, i->number);
+    CHECK_EQ_INT(k->waiting_count, i->severity == PK_SEV_CRITICAL ? 1 : 0);
+    CHECK_EQ_U64(k->missed_count, i->severity == PK_SEV_CRITICAL ? 3 : 4);
 }
 
 PK_TEST(capsule__many_processes__are_looked_at_over_many_ticks) {

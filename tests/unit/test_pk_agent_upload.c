@@ -149,6 +149,21 @@ PK_TEST(upload__by_itself__not_when_less_severe__nor_on_a_metered_link) {
     check_taken(c);
 }
 
+PK_TEST(upload__most_of_the_month_is_used__waits_for_the_next) {
+    const struct pk_capsule *c = begin_with_capsule(PK_CONFIG_UPLOAD_NO);
+    REQUIRE(c != NULL);
+    struct pk_spend *s = &gw.agent.spends[PK_SPEND_DATA];
+    pk_spend_limit(s, 10u << 20);
+    s->record.used_bytes = s->limit_bytes / 100 * 81;
+    wait_ms(6000);
+    CHECK(want());
+    wait_ms(20000);
+    CHECK_EQ_INT(taken.count, 0);
+    s->record.used_bytes = 0;
+    wait_ms(120000);
+    check_taken(c);
+}
+
 PK_TEST(upload__connections_that_end_and_a_broker_that_refuses__all_arrives) {
     const struct pk_capsule *c = begin_with_capsule(PK_CONFIG_UPLOAD_NO);
     REQUIRE(c != NULL);
@@ -222,6 +237,7 @@ PK_TEST(upload__of_nothing__is_said) {
 
 PK_TEST_MAIN(upload__asked_for__in_chunks_that_make_the_whole, upload__from_a_severity_on__by_itself,
              upload__by_itself__not_when_less_severe__nor_on_a_metered_link,
+             upload__most_of_the_month_is_used__waits_for_the_next,
              upload__connections_that_end_and_a_broker_that_refuses__all_arrives,
              upload__power_cut__goes_on_where_it_was, upload__refused_for_good__stays_here,
              upload__makes_room_on_its_way__is_counted, upload__of_nothing__is_said)
