@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""Budgets of flash and data: what the agent counts beside the kernel's own figures of its process and of the wire, and what gives way over a restart.
+ctest: lane=default timeout=90"""
+import os
+import subprocess
+import time
+
+from rig import Broker, Gateway, Process, Rig, await_true, main
+
+RULES = "[rule hurt]\non = type = pain\nwhen = count >= 1 in 1m by source\ntype = data_corruption\nseverity = critical\nkeys = 32\n" \
+        "[rule itch]\non = type = itch\nwhen = count >= 1 in 1m by source\ntype = cache_failure\nseverity = low\nkeys = 32\n"
+ETHERNET_BYTES = 14  # of each packet in the counters of an interface
+
+
+def budgets(gateway):
+    return gateway.result("status")["budgets"]
+
+
+def written(pid):
+    """What the kernel says the process caused to be written to a block device (proc(5), /proc/PID/io)."""
+    with open(f"/proc/{pid}/io") as f:
+        fields = dict(line.split(": ") for line in f.read().splitlines())
+    return int(fields["write_bytes"])
+
+
+class Wire:
+    """A namespace whose loopback carries nothing but the link."""
+
+    def __init__(self, rig):
+        self.name = os.path.basename(rig.dir)
+        subprocess.run(["ip", "netns", "add", self.name], check=True, timeout=10)
+        rig.cleanups.append(lambda: subprocess.run(["ip", "netns", "del", self.name], capture_output=True))
+        self.inside = ("ip", "netns", "exec", self.name)
+        subprocess.run([*self.inside, "ip", "link", "set", "lo", "up"], check=True, timeout=10)
+
+    def bytes(self):
+        out = subprocess.run([*self.inside, "cat", "/proc/net/dev"], check=True, capture_output=True, text=True, timeout=10).stdout
+        fields = next(line for line in out.splitlines() if line.strip().startswith("lo:")).split(":")[1].split()
+        return int(fields[0]) - int(fields[1]) * ETHERNET_BYTES
+
+
+def test_flash__counted_as_the_kernel_counts():
+    with Rig() as rig:
+        if subprocess.run(["stat", "-f", "-c", "%T", rig.dir], capture_output=True, text=True).stdout.strip() in ("tmpfs", "ramfs", "overlayfs"):
+            state = "/var/lib/" + os.path.basename(rig.dir)
+            rig.cleanups.append(lambda: subprocess.run(["rm", "-rf", state]))
+        else:
+            state = None
+        gateway = Gateway(rig, rules=RULES, config="[sources]\nprocess = 0\n[store]\nday = 100M\n", actions="")
+        if state is not None:
+            with open(gateway.config_path) as f:
+                text = f.read().replace(f"state = {gateway.state}", f"state = {state}")
+            rig.write("gateway/etc/picketd.conf", text)
+        gateway.start()
+        pid = gateway.agent_pid()
+        before, counted = written(pid), gateway.result("status")["store"]["written_bytes"]
+        for i in range(40):
+            gateway.send_events([{"type": "pain", "source": f"press-{i % 8}"}, {"type": "itch", "source": f"oven-{i % 5}"}])
+            time.sleep(0.05)
+        await_true("all is on the medium", 10, lambda: gateway.result("status")["store"]["durable"])
+        kernel, ours = written(pid) - before, gateway.result("status")["store"]["written_bytes"] - counted
+        print(f"# the kernel says {kernel} bytes, we {ours}")
+        assert kernel > 50_000, "this test needs a disk below the state folder"
+        assert abs(kernel - ours) <= kernel * 0.02 + 8192, (kernel, ours)
+        time.sleep(6)  # the next look
+        used = budgets(gateway)["flash"]
+        assert used["used_bytes"] >= ours and used["limit_bytes"] == 100 * 1024 * 1024 and used["level"] == "free", used
+        assert gateway.stop() == 0
+        gateway.start()
+        assert budgets(gateway)["flash"]["used_bytes"] >= used["used_bytes"], "a restart forgot what was used"
+
+
+def test_data__counted_as_the_wire_counts():
+    with Rig() as rig:
+        wire = Wire(rig)
+        broker = Broker(rig)
+        broker.process = Process(rig, broker.name, [*wire.inside, "mosquitto", "-c", os.path.join(broker.dir, "broker.conf")])
+        await_true("Mosquitto listens", 5, lambda: "running" in broker.process.log())
+        before = wire.bytes()
+        gateway = Gateway(rig, broker.port, rules=RULES, config="[sources]\nprocess = 0\n[report]\nsummary = 5s\n", actions="")
+        gateway.start(prefix=wire.inside)
+        gateway.await_online()
+        for i in range(20):
+            gateway.send_events([{"type": "pain", "source": f"press-{i}"}])
+            time.sleep(0.3)
+        await_true("all is sent", 10, lambda: gateway.result("status")["store"]["outbox"] == 0)
+        time.sleep(7)  # a look at the counters, and nothing but a summary since
+        carried, ours = wire.bytes() - before, budgets(gateway)["data"]["used_bytes"]
+        print(f"# the interface carried {carried} bytes, we counted {ours}")
+        assert carried > 20_000
+        assert abs(carried - ours) <= carried * 0.08 + 3000, (carried, ours)
+
+
+def test_data__over_the_budget__low_waits_and_critical_goes__over_a_restart():
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        gateway = Gateway(rig, broker.port, rules=RULES, config="[sources]\nprocess = 0\n[report]\nmonth = 2K\n", actions="")
+        gateway.start()
+        gateway.await_online()
+        await_true("the handshake alone is more", 10, lambda: budgets(gateway)["data"]["level"] == "over")
+        gateway.send_events([{"type": "itch", "source": "oven-1"}, {"type": "pain", "source": "press-7"}])
+        await_true("the low one waits", 5, lambda: budgets(gateway)["data"]["held"] == 1)
+        await_true("and nothing else", 5, lambda: gateway.result("status")["store"]["outbox"] == 1)
+        findings = {f["check"]: f for f in gateway.result("doctor")["findings"]}
+        assert findings["budget data"]["verdict"] == "error", findings
+        assert gateway.stop() == 0
+        gateway.start()
+        gateway.await_online()
+        time.sleep(2)
+        assert budgets(gateway)["data"]["level"] == "over" and budgets(gateway)["data"]["held"] == 1, budgets(gateway)
+        rig.write("gateway/etc/conf.d/more.conf", "[report]\nmonth = 10M\n")
+        gateway.process.popen.send_signal(1)
+        await_true("a larger budget lets it go", 5, lambda: gateway.result("status")["store"]["outbox"] == 0)
+
+
+main(test_flash__counted_as_the_kernel_counts, test_data__counted_as_the_wire_counts, test_data__over_the_budget__low_waits_and_critical_goes__over_a_restart, at_once=3)
