@@ -493,6 +493,7 @@ struct pk_agent {
     struct pk_agent_metrics metrics;
     struct pk_spend spends[PK_SPEND_COUNT];
     uint64_t spends_due_ms, spends_saved_ms;
+    uint64_t retire_due_ms; /* when ended incidents are let go next */
     /* scratch of one call */
     struct pk_agent_summary summary;
     struct pk_event_in event_in;

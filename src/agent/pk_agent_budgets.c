@@ -69,6 +69,14 @@ bool pk_agent_budget_skips_line(struct pk_agent *a, const struct pk_timeline_ent
     return true;
 }
 
+bool pk_agent_budget_skips_capsule(struct pk_agent *a, const struct pk_incident *i) {
+    if (pk_agent_budget_level(a, PK_SPEND_FLASH) < PK_SPEND_SHORT || i->severity >= PK_SEV_CRITICAL) {
+        return false;
+    }
+    a->spends[PK_SPEND_FLASH].left_out_count++;
+    return true;
+}
+
 bool pk_agent_budget_postpones(struct pk_agent *a) {
     if (pk_agent_budget_level(a, PK_SPEND_FLASH) < PK_SPEND_TIGHT || a->is_stopping) {
         return false;

@@ -391,8 +391,7 @@ void pk_agent_capsule_want(struct pk_agent *a, uint32_t incident) {
     if (!a->config.has_capsules || i == NULL || i->caused_by[0] != '\0') {
         return; /* what another caused is in that one's capsule */
     }
-    const bool is_flash_short = pk_agent_budget_level(a, PK_SPEND_FLASH) >= PK_SPEND_SHORT;
-    if (k->waiting_count == PK_COUNT_OF(k->waiting) || (is_flash_short && i->severity < PK_SEV_CRITICAL)) {
+    if (k->waiting_count == PK_COUNT_OF(k->waiting) || pk_agent_budget_skips_capsule(a, i)) {
         k->missed_count++;
         return;
     }

@@ -360,6 +360,8 @@ uint64_t pk_agent_budget_save_ms(const struct pk_agent *a);
  * comes after it has it in it. */
 bool pk_agent_budget_skips(struct pk_agent *a, const struct pk_incident *i, uint32_t kinds);
 bool pk_agent_budget_skips_line(struct pk_agent *a, const struct pk_timeline_entry *t);
+/* Whether what was known around it is not kept; counted. */
+bool pk_agent_budget_skips_capsule(struct pk_agent *a, const struct pk_incident *i);
 /* Whether saving what rules learned waits for another time; counted. */
 bool pk_agent_budget_postpones(struct pk_agent *a);
 /* Budgets with a limit, and what they cost so far, into the summary. */

@@ -507,7 +507,19 @@ static void make_room(struct pk_agent *a, const struct pk_store_status *s) {
     }
 }
 
+/* Together and seldom: each is a delete, and alone a commit of its own. */
+static void retire_incidents(struct pk_agent *a) {
+    enum { AT_ONCE = 16, EACH_MS = 3600000, MORE_MS = 60000 };
+    if (a->now.mono_ms < a->retire_due_ms) {
+        return;
+    }
+    const uint32_t count = pk_incidents_retire(&a->incidents, a->config.keep_ended_ms,
+                                               a->config.keep_ended_count, AT_ONCE, &a->now);
+    a->retire_due_ms = a->now.mono_ms + (count == AT_ONCE ? (uint64_t)MORE_MS : (uint64_t)EACH_MS);
+}
+
 static void journal_additions(struct pk_agent *a) {
+    retire_incidents(a);
     struct pk_incident_drop drop;
     while (pk_agent_batch_has_room(a, AUDIT_OP_BYTES) &&
            pk_incidents_next_drop(&a->incidents, &drop) == PK_OK) {

@@ -22,7 +22,8 @@ void pk_agent_upload_whole(struct pk_agent *a, struct pk_capsule *c) {
     const struct pk_incident *i = pk_incidents_get(&a->incidents, c->number);
     const bool is_severe = i != NULL && a->config.capsule_upload != PK_CONFIG_UPLOAD_NO &&
                            i->severity >= a->config.capsule_upload;
-    if (is_severe && !a->config.is_metered && c->upload == PK_CAPSULE_KEPT) {
+    if (is_severe && !a->config.is_metered && pk_agent_budget_level(a, PK_SPEND_DATA) == PK_SPEND_FREE &&
+        c->upload == PK_CAPSULE_KEPT) {
         set_state(c, PK_CAPSULE_WANTED);
     }
 }

@@ -202,6 +202,8 @@ static const struct key_row KEYS[] = {
     {S_TEAM, V_TEXT, "medium", C(response_team[PK_SEV_MEDIUM]), 1, PK_CONFIG_TEAM_BYTES - 1, NULL},
     {S_TEAM, V_TEXT, "high", C(response_team[PK_SEV_HIGH]), 1, PK_CONFIG_TEAM_BYTES - 1, NULL},
     {S_TEAM, V_TEXT, "critical", C(response_team[PK_SEV_CRITICAL]), 1, PK_CONFIG_TEAM_BYTES - 1, NULL},
+    {S_INCIDENTS, V_INTERVAL, "keep", C(keep_ended_ms), DAY_MS / 24, 3650ull * DAY_MS, NULL},
+    {S_INCIDENTS, V_U64, "keep_count", C(keep_ended_count), 0, 1000000, NULL},
     {S_RESPOND, V_U64, "risk_behind", C(risk.behind_count), 0, 10000, NULL},
     {S_RESPOND, V_U64, "risk_repeat", C(risk.repeat_count), 0, 1000, NULL},
     {S_RESPOND, V_HOURS, "guarded_hours", C(risk), 0, 0, NULL},
@@ -342,6 +344,7 @@ void pk_config_defaults(struct pk_config *c) {
     c->recover_ms = 300000;
     c->flap_window_ms = 600000;
     c->flap_count = 3;
+    c->keep_ended_ms = 30ull * DAY_MS;
     c->has_capsules = true;
     c->capsule_bytes = PK_LIMIT_CAPSULE_BYTES;
     c->capsule_store_bytes = PK_LIMIT_CAPSULES * PK_LIMIT_CAPSULE_BYTES;

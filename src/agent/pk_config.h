@@ -118,6 +118,8 @@ struct pk_config {
     uint32_t escalate_ms, escalate_again_ms; /* the same */
     uint8_t escalate_tiers, escalate_severity;
     char response_team[PK_SEV_COUNT][PK_CONFIG_TEAM_BYTES]; /* by severity; "": nobody is named */
+    uint64_t keep_ended_ms; /* incidents that ended so long ago are let go; 0 = only for want of room */
+    uint32_t keep_ended_count;
     bool has_capsules;
     uint64_t capsule_bytes, capsule_store_bytes; /* of one, of all of them */
     uint64_t capsule_rate;                       /* bytes a second, on their way to the hub */

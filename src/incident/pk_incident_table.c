@@ -85,6 +85,39 @@ static uint32_t find_evictable(const struct pk_incidents *t) {
     return best;
 }
 
+/* Since it was closed, resolved, or at least last moved. False: no clock both moments share tells. */
+static bool ended_ms(const struct pk_incident *i, const struct pk_stamp *now, uint64_t *out_ms) {
+    const struct pk_stamp *at = pk_stamp_is_set(&i->closed)     ? &i->closed
+                                : pk_stamp_is_set(&i->resolved) ? &i->resolved
+                                                                : &i->stage_since;
+    return pk_stamp_elapsed_ms(at, now, out_ms);
+}
+
+uint32_t pk_incident_table_retire(struct pk_incidents *t, uint64_t keep_ms, uint32_t keep_count,
+                                  uint32_t at_most, const struct pk_stamp *now) {
+    uint32_t done = 0;
+    const uint32_t ended = t->used_count - t->open_count;
+    for (uint32_t i = 0; i < t->high_count && done < at_most && keep_ms > 0; i++) {
+        uint64_t ms = 0;
+        if (t->numbers[i] == 0 || t->change_kinds[i] != 0 ||
+            pk_incident_status_is_active(t->keys[i].status) || !ended_ms(&t->slots[i].incident, now, &ms) ||
+            ms < keep_ms) {
+            continue;
+        }
+        remove_slot(t, i);
+        done++;
+    }
+    while (keep_count > 0 && ended - done > keep_count && done < at_most) {
+        const uint32_t old = find_evictable(t);
+        if (old == PK_INCIDENT_NO_SLOT) {
+            break; /* the last words of the others are not stored yet */
+        }
+        remove_slot(t, old);
+        done++;
+    }
+    return done;
+}
+
 uint32_t pk_incident_table_take(struct pk_incidents *t, uint8_t severity) {
     PK_ASSERT(severity < PK_SEV_COUNT);
     if (t->used_count >= ROOM[severity]) {

@@ -125,6 +125,9 @@ struct pk_incidents {
 uint32_t pk_incident_table_slot(const struct pk_incidents *t, uint32_t number);
 /* Newest slot with the fingerprint that is active (resp. has ended), or PK_INCIDENT_NO_SLOT. */
 uint32_t pk_incident_table_match(const struct pk_incidents *t, uint64_t fingerprint, bool is_active);
+/* As pk_incidents_retire. */
+uint32_t pk_incident_table_retire(struct pk_incidents *t, uint64_t keep_ms, uint32_t keep_count,
+                                  uint32_t at_most, const struct pk_stamp *now);
 /* A free slot for an incident of that severity, making room as pk_incidents.h says; zeroed, not yet in the
  * index. PK_INCIDENT_NO_SLOT. */
 uint32_t pk_incident_table_take(struct pk_incidents *t, uint8_t severity);

@@ -469,6 +469,11 @@ uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now) {
     return t->due_ms;
 }
 
+uint32_t pk_incidents_retire(struct pk_incidents *t, uint64_t keep_ms, uint32_t keep_count, uint32_t at_most,
+                             const struct pk_stamp *now) {
+    return pk_incident_table_retire(t, keep_ms, keep_count, at_most, now);
+}
+
 bool pk_incidents_is_recovered(const struct pk_incidents *t, uint32_t *cursor, const struct pk_stamp *now,
                                const struct pk_incident **out) {
     for (; now->mono_ms >= t->due_ms && *cursor < t->high_count; (*cursor)++) {

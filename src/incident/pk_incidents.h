@@ -73,6 +73,11 @@ PK_MUST_USE int64_t pk_incidents_signal(struct pk_incidents *t, const struct pk_
 PK_MUST_USE int64_t pk_incidents_cleared(struct pk_incidents *t, struct pk_str rule_id,
                                          struct pk_str group_key, uint64_t waited_ms,
                                          const struct pk_stamp *now);
+/* Lets go of incidents that ended keep_ms ago (0: of none for its age), then of those that ended beyond the
+ * newest keep_count (0: as many as there is room for), closed and false ones first: so many a call. Their
+ * timeline and what waits for the hub stay where they are. How many went. */
+uint32_t pk_incidents_retire(struct pk_incidents *t, uint64_t keep_ms, uint32_t keep_count, uint32_t at_most,
+                             const struct pk_stamp *now);
 /* Those that pk_incidents_tick would resolve now: the caller looks whether all is well and holds back what is
  * not. Start with *cursor = 0; false at the end. */
 bool pk_incidents_is_recovered(const struct pk_incidents *t, uint32_t *cursor, const struct pk_stamp *now,

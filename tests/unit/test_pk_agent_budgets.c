@@ -107,6 +107,9 @@ PK_TEST(flash__detail_gives_way_in_its_order__never_of_critical_ones) {
     CHECK(pk_agent_budget_skips_line(a, &joined));
     CHECK(!pk_agent_budget_skips_line(a, &created));
     CHECK_EQ_U64(a->spends[PK_SPEND_FLASH].left_out_count, 4);
+    CHECK(!pk_agent_budget_skips_capsule(a, &i));
+    i.severity = PK_SEV_HIGH;
+    CHECK(pk_agent_budget_skips_capsule(a, &i));
     CHECK(says(0, "doctor", "{}", "\"check\":\"budget flash\",\"verdict\":\"error\""));
 }
 

@@ -94,6 +94,40 @@ PK_TEST(restore__store_of_later_software__is_refused) {
     CHECK_EQ_INT(gw.start_error, PK_E_UNSUPPORTED);
 }
 
+static bool is_incident_stored(uint32_t number) {
+    for (uint32_t k = 0; k < gw.sim.store.record_count; k++) {
+        const struct pk_sim_record *r = &gw.sim.store.records[gw.sim.store.order[k]];
+        if (r->tree == PK_TREE_OBJECTS && r->key_bytes == 5 && r->key[0] == 'i' &&
+            r->key[4] == (uint8_t)number && r->key[3] == (uint8_t)(number >> 8)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+PK_TEST(retention__what_ended_long_ago_leaves_table_and_store__its_timeline_stays) {
+    static char config[4096];
+    (void)snprintf(config, sizeof config, "%s[incidents]\nkeep = 2h\n", GATEWAY_CONFIG);
+    begin(&(struct gateway_setup){.seed = 1, .config = config});
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    const uint32_t number = i->number;
+    gateway_process(&gw, "web", true);
+    wait_ms(120000);
+    REQUIRE(!pk_incidents_is_live(&gw.agent.incidents, number));
+    wait_ms(3600000);
+    CHECK(pk_incidents_get(&gw.agent.incidents, number) != NULL);
+    CHECK(is_incident_stored(number));
+    wait_ms(2 * 3600000);
+    CHECK(pk_incidents_get(&gw.agent.incidents, number) == NULL);
+    CHECK(!is_incident_stored(number));
+    check_sound(); /* the journal's chain is whole */
+    gateway_crash(&gw);
+    REQUIRE(gateway_boot(&gw));
+    CHECK(pk_incidents_get(&gw.agent.incidents, number) == NULL);
+    CHECK(gw.agent.incidents.next_number > number); /* never given again */
+}
+
 /* ---- a store of schema 1, made of one of today: what it held has the forms of then ---- */
 
 /* Version 1 of an incident ends where version 2 goes on. Bytes of it. */
@@ -352,7 +386,8 @@ PK_TEST(acknowledgements__wait_for_the_medium_and_not_for_a_commit_that_never_co
     check_sound();
 }
 
-PK_TEST_MAIN(restore__store_of_schema_1__all_of_it_goes_on,
+PK_TEST_MAIN(retention__what_ended_long_ago_leaves_table_and_store__its_timeline_stays,
+             restore__store_of_schema_1__all_of_it_goes_on,
              acknowledged_entries__are_deleted_in_company_or_after_a_second,
              restore__crash_at_any_moment__nothing_published_is_forgotten_and_the_chain_holds,
              restore__open_incident__its_rule_watches_on_and_the_hub_hears_the_end,

@@ -55,6 +55,49 @@ PK_TEST(take__closed_go_before_resolved_and_the_oldest_first) {
     CHECK_EQ_U64(t.high_count, PK_LIMIT_INCIDENTS);
 }
 
+PK_TEST(retire__by_age_then_by_count__never_open_or_unstored) {
+    enum { HOUR_MS = 3600000 };
+    fresh();
+    for (uint32_t n = 1; n <= 10; n++) {
+        const uint32_t slot = put(n, n, n == 4 ? PK_INC_DETECTED : n == 6 ? PK_INC_CLOSED : PK_INC_RESOLVED);
+        t.slots[slot].incident.resolved = (struct pk_stamp){.boot = 1, .mono_ms = n * HOUR_MS};
+        if (n == 6) {
+            t.slots[slot].incident.closed = (struct pk_stamp){.boot = 1, .mono_ms = 9 * HOUR_MS};
+        }
+    }
+    t.change_kinds[pk_incident_table_slot(&t, 2)] = PK_INC_CHANGED_STATUS; /* its last word is not stored */
+    now.mono_ms = 12 * HOUR_MS;
+    CHECK_EQ_U64(pk_incidents_retire(&t, 0, 0, 100, &now), 0);
+    CHECK_EQ_U64(pk_incidents_retire(&t, 12 * HOUR_MS, 0, 100, &now), 0);
+    CHECK_EQ_U64(pk_incidents_retire(&t, 7 * HOUR_MS, 0, 1, &now), 1); /* so many a call */
+    CHECK_EQ_U64(pk_incident_table_slot(&t, 1), PK_INCIDENT_NO_SLOT);
+    CHECK_EQ_U64(pk_incidents_retire(&t, 7 * HOUR_MS, 0, 100, &now), 2); /* 3 and 5; 6 was closed later */
+    CHECK(pk_incident_table_slot(&t, 2) != PK_INCIDENT_NO_SLOT);
+    CHECK(pk_incident_table_slot(&t, 4) != PK_INCIDENT_NO_SLOT);
+    CHECK(pk_incident_table_slot(&t, 6) != PK_INCIDENT_NO_SLOT);
+    CHECK_EQ_U64(t.used_count, 7);
+    CHECK_EQ_U64(pk_incidents_retire(&t, 0, 4, 100, &now), 2); /* of six that ended; 6 is closed, then 7 */
+    CHECK_EQ_U64(pk_incident_table_slot(&t, 6), PK_INCIDENT_NO_SLOT);
+    CHECK_EQ_U64(pk_incident_table_slot(&t, 7), PK_INCIDENT_NO_SLOT);
+    CHECK_EQ_U64(pk_incidents_retire(&t, 1, 1, 100, &now), 3); /* all but the open one and the unstored */
+    CHECK_EQ_U64(t.used_count, 2);
+    CHECK_EQ_U64(t.open_count, 1);
+    CHECK_EQ_U64(t.removed_count, 8);
+}
+
+PK_TEST(retire__another_boot_without_a_clock__is_kept) {
+    fresh();
+    const uint32_t slot = put(1, 1, PK_INC_RESOLVED);
+    t.slots[slot].incident.resolved = (struct pk_stamp){.boot = 1, .mono_ms = 1};
+    now = (struct pk_stamp){.boot = 2, .mono_ms = UINT32_MAX};
+    CHECK_EQ_U64(pk_incidents_retire(&t, 1, 0, 100, &now), 0);
+    t.slots[slot].incident.resolved.wall_ms = 1000;
+    now.wall_ms = 900; /* a clock that went back */
+    CHECK_EQ_U64(pk_incidents_retire(&t, 1, 0, 100, &now), 0);
+    now.wall_ms = 5000;
+    CHECK_EQ_U64(pk_incidents_retire(&t, 1, 0, 100, &now), 1);
+}
+
 PK_TEST(move__illegal_changes_nothing) {
     uint32_t kinds = 0;
     fresh();
@@ -96,7 +139,9 @@ PK_TEST(touch__revision_and_kinds_add_up) {
     CHECK_EQ_U64(t.changed_count, 1);
 }
 
-PK_TEST_MAIN(match__newest_of_the_fingerprint_also_in_one_chain,
+PK_TEST_MAIN(retire__by_age_then_by_count__never_open_or_unstored,
+             retire__another_boot_without_a_clock__is_kept,
+             match__newest_of_the_fingerprint_also_in_one_chain,
              take__closed_go_before_resolved_and_the_oldest_first, move__illegal_changes_nothing,
              move__reopened_takes_its_sample_back_even_after_a_clock_correction,
              touch__revision_and_kinds_add_up)
