@@ -95,21 +95,27 @@ static int apply(struct pk_lmdb *s, MDB_txn *txn, const struct pk_store_batch *b
     return 0;
 }
 
-/* Pages a batch can dirty, from above for the usual case: a leaf for every object, full leaves in the
- * journal. */
-static uint32_t pages_of(const struct pk_lmdb *s, const struct pk_store_batch *batch) {
-    uint32_t pages = 0;
-    uint32_t journal_bytes = 0;
+/* Pages a transaction of these batches can dirty, from above for the usual case: a leaf for every object,
+ * full leaves in the journal, which the batches share. */
+struct estimate {
+    uint32_t pages, journal_bytes;
+};
+
+static uint32_t pages_of(const struct pk_lmdb *s, const struct estimate *e) {
+    return e->pages + (2u * e->journal_bytes + s->page_bytes - 1u) / s->page_bytes;
+}
+
+static struct estimate with(struct estimate e, const struct pk_store_batch *batch) {
     uint32_t at = 0;
     struct pk_batch_op op;
     while (pk_batch_next(batch, &at, &op) == PK_OK) {
         if (op.tree == PK_TREE_OBJECTS || op.is_delete) {
-            pages++;
+            e.pages++;
         } else {
-            journal_bytes += op.key.n + op.value.n + 2u * PK_STORE_WRAP_BYTES + 2u;
+            e.journal_bytes += op.key.n + op.value.n + 2u * PK_STORE_WRAP_BYTES + 2u;
         }
     }
-    return pages + (2u * journal_bytes + s->page_bytes - 1u) / s->page_bytes;
+    return e;
 }
 
 /* Others need the disk, too, and so does what deletes: the file stops growing before the last block is gone.
@@ -127,7 +133,7 @@ static bool is_disk_short(const struct pk_lmdb *s, uint32_t pages) {
 int pk_lmdb_commit(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap_at, uint32_t batch_max,
                    uint32_t *out_tail, uint32_t *out_pages) {
     /* Free list, main tree, and the way down to the leaves of both trees. */
-    uint32_t pages = 8;
+    struct estimate sum = {.pages = 8};
     int count = 0;
     MDB_txn *txn;
     int code = mdb_txn_begin(s->env, NULL, 0, &txn);
@@ -140,16 +146,16 @@ int pk_lmdb_commit(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap
         memcpy(&h, s->queue + tail, sizeof h);
         const struct pk_store_batch batch = {
             .p = s->queue + tail + sizeof h, .cap_bytes = h.n, .n = h.n, .op_count = h.op_count};
-        const uint32_t more = pages_of(s, &batch);
-        if (count > 0 && pages + more > PK_TXN_PAGES) {
+        const struct estimate more = with(sum, &batch);
+        if (count > 0 && pages_of(s, &more) > PK_TXN_PAGES) {
             break;
         }
-        if (is_disk_short(s, pages + more) && !pk_batch_has_delete(&batch)) {
+        if (is_disk_short(s, pages_of(s, &more)) && !pk_batch_has_delete(&batch)) {
             code = count > 0 ? 0 : ENOSPC; /* what came before it goes */
             break;
         }
         code = apply(s, txn, &batch);
-        pages += more;
+        sum = more;
         count++;
         tail += (uint32_t)sizeof h + ((h.n + 7u) & ~7u);
         *out_tail = tail;
@@ -158,7 +164,7 @@ int pk_lmdb_commit(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap
         mdb_txn_abort(txn);
         return pk_lmdb_error_of(code);
     }
-    *out_pages = pages;
+    *out_pages = pages_of(s, &sum);
     code = mdb_txn_commit(txn); /* frees it, whatever comes of it */
     return code != 0 ? pk_lmdb_error_of(code) : count;
 }

@@ -57,6 +57,24 @@ PK_TEST(tables__drops__are_counted_where_they_happen) {
     CHECK_STR(site.breach, "");
 }
 
+PK_TEST(summary__of_a_usual_hour__is_at_most_1_KB) {
+    static char text[8192];
+    static struct pk_agent_summary s;
+    struct pk_buf b;
+    struct pk_json_writer w;
+    begin(NULL);
+    REQUIRE(open_incident() != NULL); /* one incident, repaired by its action */
+    wait_ms(3000);
+    gateway_process(&gw, "web", true);
+    wait_ms(3600000);
+    pk_agent_summary(&gw.agent, &s);
+    pk_buf_init(&b, text, sizeof text);
+    pk_jw_init(&w, &b);
+    pk_summary_json_write(&w, NULL, &s.summary);
+    printf("# %u bytes\n", (unsigned)b.n);
+    CHECK(b.n > 300 && b.n <= 1024);
+}
+
 PK_TEST(summary__counts_what_happened) {
     begin(NULL);
     gateway_process(&gw, "web", false);
@@ -101,6 +119,7 @@ PK_TEST(printed_budget__adds_up_and_prices_every_rule) {
     CHECK(strstr(text, "rules together at most ") != NULL);
 }
 
-PK_TEST_MAIN(tables__used_never_beyond_capacity_and_together_within_the_budget,
+PK_TEST_MAIN(summary__of_a_usual_hour__is_at_most_1_KB,
+             tables__used_never_beyond_capacity_and_together_within_the_budget,
              tables__drops__are_counted_where_they_happen, summary__counts_what_happened,
              printed_budget__adds_up_and_prices_every_rule)

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""What reaches the block device below the store: of a gateway that has nothing to do, and over the life of an incident. Counted by the kernel at a
+loop device with ext4 (journal included), beside what the agent says of itself. Needs root, Mosquitto and a loop device.
+
+    python3 tests/bench/figures_disk.py [MINUTES]     of watching the idle gateway; 17 sees the clock's floor saved
+
+Exit 0 when both promises are kept; 77 when there is no loop device."""
+import os
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "integration"))
+from rig import Broker, Gateway, Rig, await_true, need_root  # noqa: E402
+
+IDLE_MAX_BYTES_A_DAY, INCIDENT_MAX_BYTES = 2_000_000, 300_000
+SECTOR_BYTES = 512
+RULES = "[rule hurt]\non = type = pain\nwhen = count >= 1 in 1s by source\ntype = data_corruption\nseverity = high\nclear = count < 1 in 1s\nkeys = 32\n"
+
+
+class Disk:
+    def __init__(self, rig, gateway):
+        image = rig.path("disk.img")
+        subprocess.run(["truncate", "-s", "96M", image], check=True)
+        subprocess.run(["mkfs.ext4", "-q", "-b", "4096", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0", image], check=True)
+        try:
+            self.loop = subprocess.run(["losetup", "-f", "--show", image], check=True, capture_output=True, text=True).stdout.strip()
+        except subprocess.CalledProcessError as e:
+            print(f"skipped: no loop device: {e.stderr}")
+            sys.exit(77)
+        rig.cleanups.append(lambda: subprocess.run(["losetup", "-d", self.loop]))
+        os.makedirs(gateway.state)
+        subprocess.run(["mount", self.loop, gateway.state], check=True)
+        rig.cleanups.append(lambda: subprocess.run(["umount", "-l", gateway.state]))
+        self.state = gateway.state
+
+    def bytes(self):
+        """Written to the device, with what was still in the cache of the file system."""
+        subprocess.run(["sync", "-f", self.state], check=True)
+        with open(f"/sys/block/{os.path.basename(self.loop)}/stat") as f:
+            return int(f.read().split()[6]) * SECTOR_BYTES
+
+
+def ours(gateway):
+    return gateway.result("status")["store"]["written_bytes"]
+
+
+def begin(rig):
+    broker = Broker(rig).start()
+    gateway = Gateway(rig, broker.port, rules=RULES, actions="", config="[sources]\nprocess = 0\n")
+    disk = Disk(rig, gateway)
+    gateway.start()
+    gateway.await_online()
+    time.sleep(8)
+    return gateway, disk
+
+
+def incident(gateway, number):
+    gateway.send_events([{"type": "pain", "source": f"press-{number}"}])
+    await_true("it is resolved", 20, lambda: any(i["status"] == "resolved" and i["component"] == f"press-{number}" for i in gateway.result("incidents.list", limit=50)["incidents"]))
+    await_true("reported and forgotten by the outbox", 10, lambda: gateway.result("status")["store"]["outbox"] == 0)
+    time.sleep(1.5)  # what was acknowledged is deleted
+
+
+def incidents():
+    with Rig() as rig:
+        gateway, disk = begin(rig)
+        incident(gateway, 0)
+        count, before, said = 10, disk.bytes(), ours(gateway)
+        for i in range(1, count + 1):
+            incident(gateway, i)
+        each, each_said = (disk.bytes() - before) / count, (ours(gateway) - said) / count
+        verdict = "ok" if each <= INCIDENT_MAX_BYTES else "MISSED"
+        print(f"an incident from opening to the deleted report, with its capsule: {each:,.0f} bytes at the device (at most {INCIDENT_MAX_BYTES:,}); the agent says {each_said:,.0f}  {verdict}", flush=True)
+        return each <= INCIDENT_MAX_BYTES
+
+
+def idle(minutes):
+    with Rig() as rig:
+        gateway, disk = begin(rig)
+        before, said = disk.bytes(), ours(gateway)
+        commits = gateway.result("status")["store"]["commits"]
+        began = time.monotonic()
+        time.sleep(minutes * 60)
+        passed = time.monotonic() - began
+        measured, own, commits = disk.bytes() - before, ours(gateway) - said, gateway.result("status")["store"]["commits"] - commits
+        day = measured * 86400 / passed
+        if minutes < 16:  # the clock's floor is saved every quarter of an hour: one of its commits, as one small record costs
+            before = disk.bytes()
+            gateway.result("silences.create", rule="hurt", duration="2h", reason="a commit of a small record")
+            time.sleep(2)
+            one = disk.bytes() - before
+            day += 96 * one
+            print(f"# {passed:.0f} s idle wrote {measured} bytes in {commits} commits; a small commit {one} bytes, 96 of them a day", flush=True)
+        else:
+            print(f"# {passed:.0f} s idle wrote {measured} bytes in {commits} commits", flush=True)
+        verdict = "ok" if day <= IDLE_MAX_BYTES_A_DAY else "MISSED"
+        print(f"an idle gateway: {day:,.0f} bytes a day at the device (at most {IDLE_MAX_BYTES_A_DAY:,}); the agent says {own * 86400 / passed:,.0f}  {verdict}", flush=True)
+        return day <= IDLE_MAX_BYTES_A_DAY
+
+
+need_root()
+results = [incidents(), idle(float(sys.argv[1]) if len(sys.argv) > 1 else 17)]
+sys.exit(0 if all(results) else 1)
