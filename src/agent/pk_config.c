@@ -291,6 +291,13 @@ int pk_mode_parse(struct pk_str s, uint8_t *out) {
     return PK_OK;
 }
 
+/* How long what is over is kept. */
+static void default_retention(struct pk_config *c) {
+    c->journal_keep_count = 20000;
+    c->history_retention_ms = 3600000;
+    c->keep_ended_ms = 30ull * DAY_MS;
+}
+
 void pk_config_defaults(struct pk_config *c) {
     pk_zero(c, sizeof *c);
     pk_probes_init(&c->probes);
@@ -328,9 +335,8 @@ void pk_config_defaults(struct pk_config *c) {
     c->source_burst_count = 2000;
     c->store_map_bytes = 16u << 20;
     c->store_keep_free_bytes = 1u << 20;
-    c->journal_keep_count = 20000;
+    default_retention(c);
     c->learned_ms = 6u * 3600000u;
-    c->history_retention_ms = 3600000;
     c->summary_ms = PK_CONFIG_SUMMARY_MS;
     c->witness_ms = 10000;
     c->approval_timeout_ms = 300000;
@@ -344,7 +350,6 @@ void pk_config_defaults(struct pk_config *c) {
     c->recover_ms = 300000;
     c->flap_window_ms = 600000;
     c->flap_count = 3;
-    c->keep_ended_ms = 30ull * DAY_MS;
     c->has_capsules = true;
     c->capsule_bytes = PK_LIMIT_CAPSULE_BYTES;
     c->capsule_store_bytes = PK_LIMIT_CAPSULES * PK_LIMIT_CAPSULE_BYTES;
