@@ -164,6 +164,7 @@ static const struct key_row KEYS[] = {
     {S_BROKER, V_DURATION, "keep_alive", B(keep_alive_ms), 5000, 65535000, NULL},
     {S_BROKER, V_DURATION, "session_expiry", B(session_expiry_ms), 0, 30ull * DAY_MS, NULL},
     {S_BROKER, V_DURATION, "will_delay", B(will_delay_ms), 0, DAY_MS, NULL},
+    {S_BROKER, V_DURATION, "reconnect_first", B(reconnect_first_ms), 100, 3600000, NULL},
     {S_BROKER, V_DURATION, "reconnect_max", B(reconnect_max_ms), 1000, 3600000, NULL},
     {S_BROKER, V_WORDS, "roles", B(roles), 0, 0, BROKER_ROLE_WORDS},
     {S_SOURCES, V_INTERVAL, "cpu", COLLECT(PK_COLLECT_CPU), 100, DAY_MS, NULL},
@@ -364,6 +365,7 @@ void pk_config_defaults(struct pk_config *c) {
         b->keep_alive_ms = PK_CONFIG_KEEP_ALIVE_MS;
         b->session_expiry_ms = DAY_MS;
         b->will_delay_ms = 30000;
+        b->reconnect_first_ms = 1000;
         b->reconnect_max_ms = 120000;
     }
 }

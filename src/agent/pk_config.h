@@ -50,7 +50,7 @@ struct pk_config_broker {
     char ca[PK_CONFIG_PATH_BYTES], certificate[PK_CONFIG_PATH_BYTES], key[PK_CONFIG_PATH_BYTES];
     char username[64], password_file[PK_CONFIG_PATH_BYTES];
     char alpn[PK_ALPN_BYTES], psk_identity[PK_PSK_IDENTITY_BYTES], psk_file[PK_CONFIG_PATH_BYTES];
-    uint32_t keep_alive_ms, session_expiry_ms, will_delay_ms, reconnect_max_ms;
+    uint32_t keep_alive_ms, session_expiry_ms, will_delay_ms, reconnect_first_ms, reconnect_max_ms;
     uint8_t roles; /* enum pk_broker_role bits */
 };
 

@@ -80,7 +80,7 @@ int pk_link_set_password(struct pk_link *l, struct pk_str password) {
 /* Full jitter: anywhere between nothing and the doubled bound, so a fleet that lost its broker does not come
  * back in step. */
 static void back_off(struct pk_link *l, uint64_t now_ms) {
-    uint64_t bound = PK_LINK_FIRST_DELAY_MS;
+    uint64_t bound = l->config->reconnect_first_ms;
     for (uint32_t i = 0; i < l->attempt && bound < l->config->reconnect_max_ms; i++) {
         bound *= 2;
     }

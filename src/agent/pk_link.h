@@ -26,7 +26,6 @@ enum {
     PK_LINK_ADDRESSES = 4,
     PK_LINK_RESOLVE_TIMEOUT_MS = 10000,
     PK_LINK_CONNECT_TIMEOUT_MS = 20000,
-    PK_LINK_FIRST_DELAY_MS = 1000,
     PK_LINK_STABLE_MS = 10000,   /* online for so long: the next failure starts the back-off anew */
     PK_LINK_CONTESTED_COUNT = 4, /* connections in a row that ended sooner */
     PK_LINK_CONTESTED_FACTOR = 4 /* of reconnect_max, then */

@@ -120,15 +120,12 @@ uint32_t pk_incident_table_retire(struct pk_incidents *t, uint64_t keep_ms, uint
 
 uint32_t pk_incident_table_take(struct pk_incidents *t, uint8_t severity) {
     PK_ASSERT(severity < PK_SEV_COUNT);
-    if (t->used_count >= ROOM[severity]) {
+    while (t->used_count >= ROOM[severity]) { /* more than one where severer ones took the room beyond */
         const uint32_t old = find_evictable(t);
         if (old == PK_INCIDENT_NO_SLOT) {
             return PK_INCIDENT_NO_SLOT;
         }
         remove_slot(t, old);
-    }
-    if (t->used_count >= ROOM[severity]) {
-        return PK_INCIDENT_NO_SLOT;
     }
     pk_incident_table_prepare(t);
     const uint32_t slot = t->spare_slot - 1u;

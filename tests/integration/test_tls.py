@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -157,6 +158,82 @@ class Peer:
         self.listener.close()
         for s in self.kept:
             s.close()
+
+
+class Front:
+    """Ends TLS as `context` says and hands what is inside to a plain Mosquitto, where `is_wanted` says so of the connection."""
+
+    def __init__(self, rig, context, is_wanted=lambda s: True):
+        self.plain, self.context, self.is_wanted, self.seen = free_port(), context, is_wanted, []
+        Process(rig, "mosquitto", ["mosquitto", "-c", rig.write("plain.conf", f"listener {self.plain} 127.0.0.1\nallow_anonymous true\n")])
+        context.load_cert_chain(f"{rig.pki}/broker.crt", f"{rig.pki}/broker.key")
+        self.port = Peer(rig, self._serve).port
+
+    @staticmethod
+    def _carry(a, b):
+        with contextlib.suppress(OSError):
+            while data := a.recv(65536):
+                b.sendall(data)
+        for s in (a, b):
+            with contextlib.suppress(OSError):
+                s.close()
+
+    def _serve(self, raw):
+        try:
+            s = self.context.wrap_socket(raw, server_side=True)
+        except OSError as e:
+            self.seen.append(e)
+            return
+        self.seen.append(s)
+        if not self.is_wanted(s):
+            s.close()
+            return
+        inner = socket.create_connection(("127.0.0.1", self.plain))
+        for a, b in ((s, inner), (inner, s)):
+            threading.Thread(target=self._carry, args=(a, b), daemon=True).start()
+
+
+def tls12_front(rig, suite):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(f"{suite}:@SECLEVEL=0")
+    return Front(rig, context)
+
+
+def test_tls_1_2__only_suites_with_a_fresh_key_exchange_and_authenticated_encryption():
+    for suite in ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305"):
+        with Rig() as rig:
+            front = tls12_front(rig, suite)
+            Gateway(rig, front.port, actions="", broker_extra="tls12 = yes\n").start().await_online(8)
+            assert front.seen[-1].version() == "TLSv1.2" and front.seen[-1].cipher()[0] == suite, front.seen[-1].cipher()
+    for suite in ("ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES256-SHA", "ECDHE-ECDSA-AES128-CCM8"):
+        with Rig() as rig:
+            front = tls12_front(rig, suite)
+            gateway = Gateway(rig, front.port, actions="", broker_extra="tls12 = yes\n").start()
+            await_true("a reason", 8, lambda: link(gateway)["error"])
+            assert link(gateway)["connects"] == 0 and all(isinstance(e, ssl.SSLError) for e in front.seen), (suite, front.seen)
+    with Rig() as rig:  # not asked for: no TLS 1.2 at all
+        front = tls12_front(rig, "ECDHE-ECDSA-AES128-GCM-SHA256")
+        gateway = Gateway(rig, front.port, actions="").start()
+        await_true("a reason", 8, lambda: link(gateway)["error"])
+        assert link(gateway)["connects"] == 0 and all(isinstance(e, ssl.SSLError) for e in front.seen), front.seen
+
+
+def test_alpn__one_port_for_several_protocols():
+    with Rig() as rig:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_alpn_protocols(["http/1.1", "x-amzn-mqtt-ca"])
+        front = Front(rig, context, lambda s: s.selected_alpn_protocol() == "x-amzn-mqtt-ca")
+        gateway = Gateway(rig, front.port, actions="").start()
+        await_true("it does not get through without a name", 8, lambda: link(gateway)["error"])
+        assert front.seen and front.seen[-1].selected_alpn_protocol() is None and link(gateway)["connects"] == 0
+        with open(gateway.config_path) as f:
+            text = f.read()
+        with open(gateway.config_path, "w") as f:
+            f.write(text.replace("reconnect_max", "alpn = x-amzn-mqtt-ca\nreconnect_max"))
+        os.kill(gateway.process.pid, signal.SIGHUP)
+        gateway.await_online()
+        assert front.seen[-1].selected_alpn_protocol() == "x-amzn-mqtt-ca"
 
 
 def test_garbage_on_the_port():

@@ -376,6 +376,22 @@ PK_TEST(time_set__from_the_hub__corrects_a_clock_that_is_ahead) {
     check_sound();
 }
 
+/* The outbox keeps its own count of what it dropped: the ledger gives up only what is its own. */
+PK_TEST(summary__with_losses_of_the_outbox__is_said_again_and_the_ledger_is_sound) {
+    listen(NULL);
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    gw.agent.outbox.losses[PK_OUTBOX_LOSS_CAP].count = 3;
+    CHECK_EQ_U64(gw.agent.intake.ledger.count, 0);
+    wait_ms(130000);
+    CHECK(gw.is_up);
+    CHECK_EQ_U64(gw.agent.intake.ledger.count, 0);
+    pk_agent_summary(&gw.agent, &gw.agent.summary);
+    CHECK_EQ_U64(gw.agent.summary.summary.loss_count, 1);
+    CHECK_EQ_U64(gw.agent.summary.ledger_count, 0);
+    check_sound();
+}
+
 PK_TEST(unknown_topics__are_counted_and_acknowledged) {
     listen(NULL);
     REQUIRE(gateway_boot(&gw));
@@ -403,4 +419,5 @@ PK_TEST_MAIN(metered__a_summary_is_rare_and_comes_when_incidents_change,
              command__signed__is_carried_out_once_and_answered,
              command__bad_ones__are_refused_answered_audited_and_change_nothing,
              time_set__from_the_hub__corrects_a_clock_that_is_ahead,
+             summary__with_losses_of_the_outbox__is_said_again_and_the_ledger_is_sound,
              unknown_topics__are_counted_and_acknowledged)

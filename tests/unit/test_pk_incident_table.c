@@ -98,6 +98,18 @@ PK_TEST(retire__another_boot_without_a_clock__is_kept) {
     CHECK_EQ_U64(pk_incidents_retire(&t, 1, 0, 100, &now), 1);
 }
 
+/* The severe may fill it beyond what the others may: then as many have to go as it takes. */
+PK_TEST(take__where_severe_ones_took_the_room__ended_ones_make_it) {
+    fresh();
+    for (uint32_t n = 1; n <= PK_LIMIT_INCIDENTS; n++) {
+        (void)put(n, n, PK_INC_RESOLVED);
+    }
+    CHECK(pk_incident_table_take(&t, PK_SEV_LOW) != PK_INCIDENT_NO_SLOT);
+    CHECK_EQ_U64(t.used_count, PK_LIMIT_INCIDENTS * 3u / 4u - 1u);
+    CHECK_EQ_U64(pk_incident_table_slot(&t, PK_LIMIT_INCIDENTS / 4u + 1u), PK_INCIDENT_NO_SLOT);
+    CHECK(pk_incident_table_slot(&t, PK_LIMIT_INCIDENTS / 4u + 2u) != PK_INCIDENT_NO_SLOT);
+}
+
 PK_TEST(move__illegal_changes_nothing) {
     uint32_t kinds = 0;
     fresh();
@@ -142,6 +154,7 @@ PK_TEST(touch__revision_and_kinds_add_up) {
 PK_TEST_MAIN(retire__by_age_then_by_count__never_open_or_unstored,
              retire__another_boot_without_a_clock__is_kept,
              match__newest_of_the_fingerprint_also_in_one_chain,
+             take__where_severe_ones_took_the_room__ended_ones_make_it,
              take__closed_go_before_resolved_and_the_oldest_first, move__illegal_changes_nothing,
              move__reopened_takes_its_sample_back_even_after_a_clock_correction,
              touch__revision_and_kinds_add_up)

@@ -79,8 +79,12 @@ static const uint8_t TAKEN_OVER[] = {0xE0, 0x02, 0x8E, 0x00};
 
 static void start(const char *host, uint64_t seed) {
     memset(&fake, 0, sizeof fake);
-    config = (struct pk_config_broker){
-        .is_set = true, .port = 8883, .use_tls = true, .keep_alive_ms = 60000, .reconnect_max_ms = 8000};
+    config = (struct pk_config_broker){.is_set = true,
+                                       .port = 8883,
+                                       .use_tls = true,
+                                       .keep_alive_ms = 60000,
+                                       .reconnect_first_ms = 1000,
+                                       .reconnect_max_ms = 8000};
     (void)pk_str_copy_cut(pk_str_of(host), config.host, sizeof config.host);
     now_ms = 1000000;
     pk_link_init(&link_, &config, &STREAM, "gw-01", seed, now_ms);
@@ -181,7 +185,8 @@ PK_TEST(link__back_off__doubles_to_its_bound_with_full_jitter) {
             turn();
             CHECK_EQ_U64(link_.failure_count, i + 1);
             const uint64_t wait_ms = pk_link_next_ms(&link_) - now_ms;
-            const uint64_t bound_ms = i < 3 ? (uint64_t)PK_LINK_FIRST_DELAY_MS << i : config.reconnect_max_ms;
+            const uint64_t bound_ms =
+                i < 3 ? (uint64_t)config.reconnect_first_ms << i : config.reconnect_max_ms;
             CHECK(wait_ms >= 1 && wait_ms <= bound_ms);
             if (i >= 3) {
                 low = wait_ms < low ? wait_ms : low;
@@ -229,7 +234,7 @@ PK_TEST(link__short_connections_in_a_row__are_contested) {
     come_online();
     lose_after(PK_LINK_STABLE_MS);
     CHECK(!pk_link_is_contested(&link_));
-    CHECK(pk_link_next_ms(&link_) - now_ms <= PK_LINK_FIRST_DELAY_MS);
+    CHECK(pk_link_next_ms(&link_) - now_ms <= config.reconnect_first_ms);
 }
 
 PK_TEST(link__try_that_is_not_let_in__is_no_contest) {

@@ -1,0 +1,214 @@
+/* ctest: lane=ci timeout=900 trees=host
+ * Sixty days without a broker, two hundred incidents a day, over the real store with its default size; then
+ * the broker is there, and dies with the agent halfway. Prints what it took. */
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "port/lmdb/pk_lmdb.h"
+#include "support/gateway_test.h"
+
+enum {
+    DAYS = 60,
+    A_DAY = 200,
+    TOTAL = DAYS * A_DAY,
+    APART_MS = 86400000 / A_DAY,
+    GRAVE_EACH = 20,
+    NAMES = 50,
+    OTHERS = 16
+};
+static uint32_t map_bytes;
+
+static const char CONFIG[] =
+    "[gateway]\nsite = lab\ngateway = @\n"
+    "[broker central]\nhost = broker.example\nport = 1883\ntls = no\n"
+    "[incidents]\nassess = 0\nrecover = 0\n"
+    "[sources]\ncpu = 0\nmemory = 0\npsi = 0\nload = 0\ndisk = 0\nprocess = 0\nusage = 0\n"
+    "storage = 0\nthermal = 0\nnetwork = 0\ntasks = 0\noom = 0\ngpu = 0\n";
+#define RULE(name, severity)                                                                                 \
+    "[rule " name "]\non = type = " name                                                                     \
+    "\nwhen = count >= 1 in 10s by source\ntype = custom\nseverity = " severity                              \
+    "\nclear = count < 1 in 10s for 10s\nkeys = 64\n"
+static const char RULES[] = RULE("fault", "medium") RULE("disaster", "critical");
+
+static struct pk_lmdb store;
+static char folder[64];
+static bool is_store_open;
+
+static uint64_t now_us(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+/* The rig's simulated store holds some thousand records. */
+static void use_real_store(struct gateway *g) {
+    const struct pk_lmdb_config config = {
+        .state_dir = folder, .map_bytes = map_bytes, .wake_fd = -1, .is_in_memory = true, .now_us = now_us};
+    if (is_store_open) {
+        pk_lmdb_close(&store);
+    }
+    is_store_open = pk_lmdb_open(&store, &config, &g->port.store) == PK_OK;
+    CHECK(is_store_open);
+}
+
+/* ---- what arrives */
+
+static struct {
+    uint32_t boot, times;
+    uint64_t seq;
+    uint32_t at; /* order of its first arrival, from 1 */
+    bool is_resolved;
+} heard[TOTAL + OTHERS];
+static uint32_t heard_count, repeat_count, other_count, plain_count, plain_before_grave, summaries_with_loss;
+
+static bool is_grave(uint32_t number) {
+    return number % GRAVE_EACH == 0;
+}
+
+static void take_incident(const struct broker_publish *m) {
+    struct pk_incident_ref ref;
+    struct pk_str rest = m->topic, part = rest, name, value;
+    uint64_t boot = 0, seq = 0;
+    uint32_t at = 0;
+    while (pk_str_split(&rest, '/', &part)) {
+    }
+    char text[4096];
+    (void)pk_str_copy_cut(m->payload, text, sizeof text);
+    const bool is_critical = strstr(text, "\"rule_id\":\"disaster\"") != NULL;
+    if (!is_critical && strstr(text, "\"rule_id\":\"fault\"") == NULL) {
+        other_count++; /* what the agent says of itself */
+        return;
+    }
+    REQUIRE(pk_incident_id_parse(part, &ref) == PK_OK && ref.number < TOTAL + OTHERS);
+    while (pk_mqtt_user_property_next(&m->props, &at, &name, &value)) {
+        struct pk_str first;
+        if (pk_str_eq_c(name, "id") && pk_str_split(&value, '-', &first)) {
+            (void)!pk_parse_u64(first, &boot);
+            (void)!pk_parse_u64(value, &seq);
+        }
+    }
+    const uint32_t n = ref.number;
+    if (heard[n].times > 0 && heard[n].boot == boot && heard[n].seq == seq) {
+        repeat_count++;
+        return;
+    }
+    heard[n].times++;
+    heard[n].boot = (uint32_t)boot;
+    heard[n].seq = seq;
+    heard[n].at = ++heard_count;
+    heard[n].is_resolved = strstr(text, "\"status\":\"resolved\"") != NULL;
+    if (is_critical) {
+        plain_before_grave = plain_count;
+    } else {
+        plain_count++;
+    }
+}
+
+static void on_accepted(void *arg, const struct broker_publish *m) {
+    static char text[PK_LIMIT_PAYLOAD_BYTES];
+    struct pk_topic t;
+    (void)arg;
+    if (pk_topic_parse(m->topic, &t) != PK_OK) {
+        return;
+    }
+    if (t.kind == PK_TOPIC_INCIDENT && m->payload.n > 0) {
+        take_incident(m);
+    } else if (t.kind == PK_TOPIC_SUMMARY) {
+        (void)pk_str_copy_cut(m->payload, text, sizeof text);
+        summaries_with_loss += strstr(text, "outbox_cap") != NULL ? 1 : 0;
+    }
+}
+
+/* ---- */
+
+static bool is_half_drained(void *arg) {
+    (void)arg;
+    return heard_count > TOTAL / 4;
+}
+
+static bool is_drained(void *arg) {
+    (void)arg;
+    return pk_outbox_depth(&gw.agent.outbox) == 0;
+}
+
+static void live_through(void) {
+    for (uint32_t n = 1; n <= TOTAL; n++) {
+        char line[160];
+        (void)snprintf(
+            line, sizeof line,
+            "{\"type\":\"%s\",\"source\":\"machine-%u\",\"severity\":\"error\",\"message\":\"it broke\"}\n",
+            is_grave(n) ? "disaster" : "fault", n % NAMES);
+        (void)gateway_events(&gw, line);
+        wait_ms(APART_MS);
+    }
+}
+
+/* How many were dropped. */
+static uint64_t go_through(uint32_t store_bytes) {
+    const struct gateway_setup setup = {.seed = 7, .config = CONFIG, .rules = RULES};
+    (void)snprintf(folder, sizeof folder, "%s/pk-offline-XXXXXX",
+                   access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    map_bytes = store_bytes;
+    memset(heard, 0, sizeof heard);
+    heard_count = repeat_count = other_count = plain_count = plain_before_grave = summaries_with_loss = 0;
+    CHECK(mkdtemp(folder) != NULL);
+    prepare(&setup);
+    gw.wrap = use_real_store;
+    broker.accepted = on_accepted;
+    broker.is_down = true;
+    CHECK(gateway_boot(&gw));
+    const uint64_t began_us = now_us();
+    live_through();
+    const uint64_t lived_us = now_us() - began_us;
+    const struct pk_outbox_loss *loss = &gw.agent.outbox.losses[PK_OUTBOX_LOSS_CAP];
+    const uint64_t waiting = pk_outbox_depth(&gw.agent.outbox), dropped = loss->count;
+    const uint64_t bytes = pk_outbox_bytes(&gw.agent.outbox), grave_lost = loss->by_severity[PK_SEV_CRITICAL];
+    const uint32_t made = gw.agent.incidents.next_number - 1u;
+    CHECK(made >= TOTAL && made < TOTAL + OTHERS);
+    /* An entry that was dropped while its incident was open may be one of two that it had. */
+    CHECK(waiting + dropped >= made && (dropped > 0 || waiting == made));
+    CHECK(grave_lost * 100u <= dropped);
+    broker.is_down = false;
+    CHECK(gateway_site_until(&site, 60u * 86400000ull, is_half_drained, NULL));
+    gateway_crash(&gw);
+    CHECK(gateway_boot(&gw));
+    CHECK(gateway_site_until(&site, 60u * 86400000ull, is_drained, NULL));
+    wait_ms(120000);
+    uint32_t twice = 0, unresolved = 0;
+    for (uint32_t n = 1; n < TOTAL + OTHERS; n++) {
+        twice += heard[n].times > 1 ? 1 : 0;
+        unresolved += heard[n].times > 0 && !heard[n].is_resolved ? 1 : 0;
+    }
+    printf("# %u incidents in %u days: %llu waited (%llu KiB of the %u KiB map), %llu dropped, %u heard, %u "
+           "sent again; %.1f s\n",
+           (unsigned)TOTAL, (unsigned)DAYS, (unsigned long long)waiting, (unsigned long long)bytes / 1024u,
+           map_bytes / 1024u, (unsigned long long)dropped, heard_count, repeat_count, (double)lived_us / 1e6);
+    CHECK(heard_count + dropped >= TOTAL && heard_count <= TOTAL && (dropped > 0 || heard_count == TOTAL));
+    CHECK_EQ_U64(twice, 0);
+    CHECK(dropped > 0 || unresolved == 0);
+    CHECK(other_count < OTHERS);
+    CHECK(plain_before_grave <= PK_LIMIT_OUTBOX_SLOTS); /* what is new goes first, and was in its slots */
+    CHECK(dropped == 0 || summaries_with_loss > 0);
+    CHECK_STR(broker.breach, "");
+    CHECK_STR(site.breach, "");
+    pk_lmdb_close(&store);
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/" PK_STORE_FILE, folder);
+    (void)unlink(path);
+    (void)rmdir(folder);
+    is_store_open = false;
+    return dropped;
+}
+
+PK_TEST(sixty_days_offline__each_incident_arrives_once_and_critical_first) {
+    CHECK_EQ_U64(go_through(16u << 20), 0); /* the default of [store] map */
+}
+
+PK_TEST(too_small_a_store__drops_the_least_important_and_says_so) {
+    CHECK(go_through(3u << 20) > 1000);
+}
+
+PK_TEST_MAIN(sixty_days_offline__each_incident_arrives_once_and_critical_first,
+             too_small_a_store__drops_the_least_important_and_says_so)
