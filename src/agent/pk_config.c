@@ -299,6 +299,16 @@ static void default_retention(struct pk_config *c) {
     c->keep_ended_ms = 30ull * DAY_MS;
 }
 
+static void default_broker(struct pk_config_broker *b) {
+    b->port = 8883;
+    b->use_tls = true;
+    b->keep_alive_ms = PK_CONFIG_KEEP_ALIVE_MS;
+    b->session_expiry_ms = DAY_MS;
+    b->will_delay_ms = 30000;
+    b->reconnect_first_ms = 1000;
+    b->reconnect_max_ms = 120000;
+}
+
 void pk_config_defaults(struct pk_config *c) {
     pk_zero(c, sizeof *c);
     pk_probes_init(&c->probes);
@@ -359,14 +369,7 @@ void pk_config_defaults(struct pk_config *c) {
     c->capsule_after_ms = 30000;
     pk_thresholds_defaults(&c->thresholds);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
-        struct pk_config_broker *b = &c->broker[i];
-        b->port = 8883;
-        b->use_tls = true;
-        b->keep_alive_ms = PK_CONFIG_KEEP_ALIVE_MS;
-        b->session_expiry_ms = DAY_MS;
-        b->will_delay_ms = 30000;
-        b->reconnect_first_ms = 1000;
-        b->reconnect_max_ms = 120000;
+        default_broker(&c->broker[i]);
     }
 }
 

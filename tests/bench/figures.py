@@ -352,4 +352,5 @@ def run():
     sys.exit(1 if missed else 0)
 
 
-run()
+if __name__ == "__main__":
+    run()
