@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 from rig import Gateway, Process, Rig, SOURCE, alone, await_true, free_port, is_alive, main
@@ -338,6 +339,46 @@ def rollback_deployment(rig):
         assert sorted(os.listdir(path)) == ["current", "previous", "v1", "v2"]
 
 
+def rollback_moves_links_only(rig):
+    """Whoever looks while it happens finds the one or the other, never none; a folder in the place of a link is left as it is."""
+    app = name()
+    with folder(f"/srv/{app}") as path:
+        for version in ("v1", "v2"):
+            os.mkdir(f"{path}/{version}")
+        os.symlink("v2", f"{path}/current")
+        os.symlink("v1", f"{path}/previous")
+        w = World(rig, "rollback_deployment", app, [("cooldown = 10m", "cooldown = 0"), ("per_hour = 20", "per_hour = 60"), ("per_hour = 2", "per_hour = 6")])
+        seen, is_over = [], threading.Event()
+
+        def look():
+            while not is_over.is_set():
+                try:
+                    seen.append(os.readlink(f"{path}/current"))
+                except OSError as e:
+                    seen.append(str(e))
+
+        watcher = threading.Thread(target=look)
+        watcher.start()
+        try:
+            for _ in range(3):
+                w.undo(w.run())
+        finally:
+            is_over.set()
+            watcher.join()
+        assert set(seen) == {"v1", "v2"}, set(seen)
+        os.unlink(f"{path}/current")
+        os.mkdir(f"{path}/current")
+        put(f"{path}/current/index", "mine\n")
+        w.run("failed")
+        assert read(f"{path}/current/index") == "mine\n" and sorted(os.listdir(path)) == ["current", "previous", "v1", "v2"]
+        shutil.rmtree(f"{path}/current")
+        os.symlink("v2", f"{path}/current")
+        os.unlink(f"{path}/previous")
+        os.mkdir(f"{path}/previous")
+        w.run("rolled_back")
+        assert os.readlink(f"{path}/current") == "v2"
+
+
 def rollback_to_nothing(rig):
     app = name()
     with folder(f"/srv/{app}") as path:
@@ -516,6 +557,7 @@ def record_damaged_before_it_was_confirmed(rig):
         dies("state")
         await_true("it is taken back", 20, lambda: not is_locked())
         assert "known from their copy" in doctor(), doctor()
+        w.run("refused", "budget is spent")  # what was counted is not known
         w.gateway.stop()
         shutil.rmtree(w.gateway.dir)
         w = World(rig, "lock_down", "", BRIEF, prefix=prefix, rules=RULES + read(os.path.join(SOURCE, "config", "rules", "self.rules")))
@@ -591,7 +633,94 @@ def program_that_forks_floods_and_ignores_term(rig):
     await_true("nothing of it runs on", 10, lambda: not alive())
 
 
+FILLER = """import sys, time
+with open(sys.argv[1], "wb", buffering=0) as f:
+    try:
+        while True:
+            f.write(bytes(65536))
+    except OSError:
+        time.sleep(600)
+"""
+
+
+def program_that_fills_the_disk(rig):
+    """Of the store: the program runs out of its time, what it wrote is taken away, and nothing is lost meanwhile."""
+    state = rig.path("filler", "state")
+    os.makedirs(state)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", state], check=True)
+    try:
+        script = put(rig.path("filler.py"), FILLER)
+        extra = (f"\n[action filler]\nrisk = low\nargv = {sys.executable} {script} {state}/waste\nundo = /bin/rm -f {state}/waste\ntimeout = 4s\ncooldown = 0\n")
+        w = World(rig, "filler", "", extra=extra)
+        assert w.gateway.state == state, w.gateway.state
+        has_y = lambda: any(i["title"].endswith("on y") for i in w.gateway.incidents())
+        run = w.ask()["result"]["run"]
+        await_true("the disk is full", 10, lambda: os.statvfs(state).f_bavail == 0)
+        reply = w.gateway.ask("events.send", event={"type": "fault", "source": "y", "severity": "high"})
+        assert reply["ok"] or (reply["error"] == "timeout" and "has not kept it yet" in reply["message"]), reply
+        await_true("an incident meanwhile", 10, lambda: has_y())
+        w.waits(run, "rolled_back", "undone")
+        assert not os.path.exists(f"{state}/waste")
+        agent = w.gateway.agent_pid()
+        os.kill(agent, signal.SIGKILL)
+        await_true("the next agent", 20, lambda: w.gateway.agent_pid() not in (0, agent) and w.gateway.is_up())
+        assert has_y(), w.gateway.incidents()
+        w.gateway.stop()
+    finally:
+        subprocess.run(["umount", "-l", state], check=False)
+
+
+def approvals_that_are_none(rig):
+    """Unknown, malformed, decided, late; and two that answer at the same moment: one counts."""
+    extra = "\n[action careful]\nrisk = high\nargv = /bin/true {target}\ntargets = a, b, c\ncooldown = 0\nper_hour = 20\n"
+    rules = RULES + "actions = careful\nauto = yes\n"
+    w = World(rig, "careful", "", extra=extra, rules=rules)
+    g = w.gateway
+
+    def request(source):
+        g.result("events.send", event={"type": "fault", "source": source, "severity": "high"})
+        waiting = lambda: next((a for a in g.result("approval.list")["approvals"] if a["target"] == source), None)
+        return await_true(f"somebody is asked for {source}", 10, waiting)["approval_id"]
+
+    def answer(approval, decision="approve"):
+        return g.ask("approval.decide", approval_id=approval, decision=decision)
+
+    first = request("a")
+    boot = first.split("_")[1]
+    for bad in (f"apr_{boot}_999", "apr_1_1", "apr_x_1", f"apr_{boot}_", "", "apr_99999999999_1", first + "x"):
+        reply = answer(bad)
+        assert not reply["ok"] and reply["error"] in ("not_found", "bad_field"), (bad, reply)
+    assert answer(first, "reject")["ok"]
+    late = answer(first)
+    assert not late["ok"] and late["error"] == "conflict" and "decided already: rejected" in late["message"], late
+
+    second, replies = request("b"), []
+    both = threading.Barrier(2)
+
+    def race(decision):
+        with contextlib.closing(g.connect()) as c:
+            both.wait()
+            replies.append(c.ask("approval.decide", approval_id=second, decision=decision))
+
+    racers = [threading.Thread(target=race, args=(decision,)) for decision in ("approve", "reject")]
+    for r in racers:
+        r.start()
+    for r in racers:
+        r.join()
+    assert sorted(r["ok"] for r in replies) == [False, True], replies
+    assert next(r for r in replies if not r["ok"])["error"] == "conflict", replies
+    assert g.is_up()
+    g.stop()
+    rig.write("careful/etc/conf.d/short.conf", "[agent]\napproval_timeout = 10s\n")
+    g.start()
+    third = request("c")
+    time.sleep(10.5)
+    late = answer(third)
+    assert not late["ok"] and "too late" in late["message"], late
+    g.stop()
+
+
 if __name__ == "__main__":
     main(*map(alone, (kill_zombie_processes, lower_priority, restart_by_pid_file, pid_file_that_is_stale, scale_up, clear_cache_files, compress_logs, preserve_evidence, kill_queries,
-                      database_maintenance, rollback_deployment, rollback_to_nothing, config_fix, config_that_was_deleted, isolate_component, lock_down, unconfirmed_change_is_taken_back, reboot_before_it_was_confirmed, record_damaged_before_it_was_confirmed, publish, actions_of_a_type, hostile_targets,
-                      program_that_forks_floods_and_ignores_term)), at_once=2)
+                      database_maintenance, rollback_deployment, rollback_moves_links_only, rollback_to_nothing, config_fix, config_that_was_deleted, isolate_component, lock_down, unconfirmed_change_is_taken_back, reboot_before_it_was_confirmed, record_damaged_before_it_was_confirmed, publish, actions_of_a_type, hostile_targets,
+                      program_that_forks_floods_and_ignores_term, program_that_fills_the_disk, approvals_that_are_none)), at_once=2)

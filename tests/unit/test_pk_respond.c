@@ -213,6 +213,23 @@ PK_TEST(approval__one_two_late_twice_and_too_low) {
     CHECK_EQ_U64(g.started, 0);
 }
 
+/* The wall clock jumps; time to answer is time that passed. */
+PK_TEST(approval__clock_jumps__the_deadline_stays) {
+    static const int64_t JUMPS_MS[] = {315360000000, -315360000000, -1700000000000};
+    for (size_t i = 0; i < sizeof JUMPS_MS / sizeof JUMPS_MS[0]; i++) {
+        rig_init(&g, PK_MODE_SAFE);
+        (void)plan("tune", "web", true);
+        g.now.wall_ms += JUMPS_MS[i];
+        rig_pass(&g, 299000);
+        rig_settle(&g);
+        CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_AWAITING_APPROVAL);
+        rig_pass(&g, 1000);
+        rig_settle(&g);
+        CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_EXPIRED);
+        CHECK_EQ_U64(g.started, 0);
+    }
+}
+
 PK_TEST(approval__expires_by_the_tick_alone) {
     rig_init(&g, PK_MODE_SAFE);
     (void)plan("tune", "web", true);
@@ -1379,6 +1396,7 @@ PK_TEST_MAIN(confirm__in_time_or_undone, undo__what_does_not_help_is_undone,
              plan__next_action_when_the_first_did_not_help_and_unknown_ones_are_seen,
              plan__stops_after_success_and_after_the_unknown, clear__verifies_what_runs_and_drops_what_waits,
              approval__one_two_late_twice_and_too_low, approval__expires_by_the_tick_alone,
+             approval__clock_jumps__the_deadline_stays,
              call__without_a_hook__is_a_word_in_every_mode_and_the_plan_goes_on,
              call__with_a_hook__has_the_guards_of_any_action,
              hook__of_a_tier__runs_once_and_not_while_notifications_are_off,

@@ -244,6 +244,28 @@ PK_TEST(armed__killed_while_it_acts_or_undoes__undone) {
     CHECK_STR(running_program(r), "/bin/unlock");
 }
 
+/* Numbers of runs begin anew with a store that was moved aside. */
+PK_TEST(armed__another_action_or_target_of_the_same_number__is_not_meant) {
+    struct super_rig *r = locked();
+    super_rig_ask(r, 7, PLAIN, "", PK_IPC_PHASE_ACT);
+    super_rig_step(r, 1, 0);
+    CHECK_STR(running_program(r), "/bin/x");
+    program_ends(r, 1); /* it fails and is undone: that of lock is not */
+    CHECK_STR(running_program(r), "/bin/y");
+    program_ends(r, 0);
+    super_rig_ask(r, 7, PLAIN, "", PK_IPC_PHASE_UNDO);
+    super_rig_step(r, 1, 0);
+    program_ends(r, 0);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED);
+    CHECK_STR(the_supervisor.record.armed[0].action, "lock");
+    super_rig_forget(r);
+    super_rig_ask(r, 7, PROVED, "web", PK_IPC_PHASE_ACT); /* nor is it armed over it */
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(super_rig_refused(r), PK_E_CONFLICT);
+    pass(r, 61000);
+    CHECK_STR(running_program(r), "/bin/unlock");
+}
+
 static uint8_t lost_of(const struct super_rig *r) {
     struct pk_ipc_welcome w = {.record_lost = 99};
     const struct pk_ipc_frame *f = super_rig_heard(r, PK_IPC_WELCOME);
@@ -337,6 +359,7 @@ PK_TEST_MAIN(armed__nobody_confirms__undone_at_its_time_and_told, armed__confirm
              armed__nothing_was_changed__nothing_to_undo, armed__record_cannot_be_written__it_does_not_start,
              armed__reboot__undone_at_once_and_told_when_there_is_an_agent,
              armed__supervisor_restarted__the_deadline_holds, armed__killed_while_it_acts_or_undoes__undone,
+             armed__another_action_or_target_of_the_same_number__is_not_meant,
              armed__record_is_damaged__the_copy_knows,
              armed__record_and_copy_are_damaged__said_and_nothing_guessed,
              armed__row_is_gone_or_no_room__said)
