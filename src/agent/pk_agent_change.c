@@ -432,6 +432,21 @@ static int set_time(struct pk_agent *a, const struct pk_request *q, struct pk_js
     return PK_OK;
 }
 
+static int fire_drill(struct pk_agent *a, struct pk_json_writer *w) {
+    if (pk_event_sample("fire_drill", "drill", 1.0, PK_OK, &a->event_in) != PK_OK) {
+        return pk_agent_fail(a, PK_E_BAD_FIELD, "the event of the drill is refused");
+    }
+    a->event_in.is_drill = true;
+    if (!pk_agent_offer(a)) {
+        return pk_agent_fail(a, PK_E_FULL, "the event of the drill found no room");
+    }
+    pk_jw_object(w, "result");
+    pk_jw_cstr(w, "rule", "fire_drill");
+    pk_jw_cstr(w, "state", "begun");
+    pk_jw_object_end(w);
+    return PK_OK;
+}
+
 int pk_agent_change(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
     switch (q->cmd) {
     case PK_CMD_INCIDENTS_CREATE:
@@ -441,6 +456,8 @@ int pk_agent_change(struct pk_agent *a, const struct pk_request *q, struct pk_js
     case PK_CMD_STANDING_CREATE:
     case PK_CMD_STANDING_END:
         return pk_agent_standings_command(a, q, w);
+    case PK_CMD_DRILL:
+        return fire_drill(a, w);
     case PK_CMD_MAINTENANCE_RUN:
     case PK_CMD_MAINTENANCE_STOP:
         return pk_agent_tasks_command(a, q, w);

@@ -221,6 +221,9 @@ void pk_incident_table_unack(struct pk_incidents *t, uint32_t slot, const struct
 void pk_incident_table_sample(struct pk_incidents *t, const struct pk_incident *i,
                               enum pk_incident_metric m) {
     uint64_t ms = 0;
+    if (i->is_drill) {
+        return;
+    }
     if (pk_incident_duration_ms(i, m, &ms)) {
         pk_metric_add(&t->metrics.metric[m], ms);
     } else {
@@ -230,6 +233,9 @@ void pk_incident_table_sample(struct pk_incidents *t, const struct pk_incident *
 
 /* The sample is kept beside the record: the record's own times may be corrected before it is taken back. */
 static void add_resolved(struct pk_incidents *t, struct pk_incident_slot *s) {
+    if (s->incident.is_drill) {
+        return;
+    }
     t->metrics.resolved_count++;
     s->is_mttr_counted = pk_incident_duration_ms(&s->incident, PK_MTTR, &s->mttr_ms);
     if (s->is_mttr_counted) {

@@ -166,6 +166,9 @@ static void fill_record(struct pk_incident *i, const struct pk_incident_signal *
 
 static void count_opened(struct pk_incidents *t, const struct pk_incident *i) {
     uint8_t type = PK_INC_TYPE_CUSTOM;
+    if (i->is_drill) {
+        return; /* measured by its own record alone */
+    }
     if (pk_incident_type_parse(pk_str_of(i->type), &type) != PK_OK) {
         type = PK_INC_TYPE_CUSTOM;
     }
@@ -312,6 +315,9 @@ static void resolve_cleared(struct pk_incidents *t, uint32_t slot, const struct 
                                            pk_str_of("stayed clear"), now, kinds);
     PK_ASSERT(err == PK_OK);
     t->slots[slot].incident.is_auto_resolved = true;
+    if (t->slots[slot].incident.is_drill) {
+        return;
+    }
     t->metrics.auto_resolved_count++;
     pk_rule_card_count(&t->cards, pk_str_of(t->slots[slot].incident.rule_id), PK_CARD_AUTO_RESOLVED);
 }

@@ -287,6 +287,12 @@ static bool take_standing(struct pk_respond *r, struct pk_run *run, const struct
     return true;
 }
 
+/* A fire drill goes the whole way but for the last step. */
+static bool is_drill(const struct pk_respond *r, const struct pk_run *run) {
+    const struct pk_incident *i = pk_incidents_get(r->incidents, run->incident);
+    return i != NULL && i->is_drill;
+}
+
 /* false: it is asked for, or was refused. */
 static bool ask(struct pk_respond *r, struct pk_run *run, const struct pk_decision *d,
                 const struct pk_stamp *now) {
@@ -299,7 +305,7 @@ static bool ask(struct pk_respond *r, struct pk_run *run, const struct pk_decisi
         refuse_budget(r, run, now);
         return false;
     }
-    if (run->undo_of == 0 && take_standing(r, run, d, now)) {
+    if (run->undo_of == 0 && !is_drill(r, run) && take_standing(r, run, d, now)) {
         return true;
     }
     pk_respond_run_ask_until(r, run, now);
@@ -328,7 +334,14 @@ static bool passes_decision(struct pk_respond *r, struct pk_run *run, const stru
     }
     run->approvals_needed = d.approvals_needed;
     run->role = d.role > run->role ? d.role : run->role;
-    return run->approvals_have >= d.approvals_needed || ask(r, run, &d, now);
+    if (run->approvals_have < d.approvals_needed && !ask(r, run, &d, now)) {
+        return false;
+    }
+    if (is_drill(r, run)) {
+        pk_respond_run_end(r, run, PK_RUN_WOULD_RUN, pk_str_of("fire drill: it would run now"), now);
+        return false;
+    }
+    return true;
 }
 
 uint32_t pk_respond_running_count(const struct pk_respond *r) {
@@ -414,6 +427,10 @@ bool pk_respond_run_may_leave(struct pk_respond *r, struct pk_run *run, const st
     }
     if (run->undo_of != 0 && !pk_respond_run_can_undo(r, run)) {
         pk_respond_run_end(r, run, PK_RUN_REFUSED, pk_str_of("its undo is gone, or nothing may run"), now);
+        return false;
+    }
+    if (is_drill(r, run)) {
+        pk_respond_run_end(r, run, PK_RUN_REFUSED, pk_str_of("a fire drill starts nothing"), now);
         return false;
     }
     if (pk_respond_run_decide(r, run, now, &d) != PK_OK || d.kind == PK_DECIDE_REFUSE ||

@@ -173,6 +173,23 @@ def a_window_comes_again(rig):
     assert task(g, "quiet")["action"] == "maintenance window"
 
 
+def fire_drill(rig):
+    """A drill reaches people and an approval, marked as one; nothing is run, and no figure moves."""
+    g = gateway_with(rig, "g", "", mode="auto")
+    path = os.path.join(g.etc, "actions.conf")
+    with open(path, "a") as f:
+        f.write(f"[action collect_diagnostics]\nrisk = low\nargv = /bin/touch {rig.path('ran')}\n")
+    g.start()
+    assert g.ctl("drill").returncode == 0
+    found = await_true("it is an incident", 5, lambda: next(iter(g.incidents()), None))
+    full = g.incident(found["incident_id"])["incident"]
+    assert full["drill"] and full["severity"] == "critical" and full["announced"], full
+    approval = await_true("somebody is asked", 5, lambda: g.result("approval.list")["approvals"])[0]["approval_id"]
+    assert g.ctl("approve", approval).returncode == 0
+    await_true("it would run", 5, lambda: g.incident(found["incident_id"])["incident"]["actions"][0]["state"] == "would_run")
+    assert not os.path.exists(rig.path("ran"))
+
+
 def a_bad_schedule_is_told_with_its_line(rig):
     for text, words in (("[maintenance x]\nevery = 1h\n", "needs either an action or a window"), ("[maintenance x]\naction = tidy\nevery = soon\n", "not a duration"),
                         ("[maintenance x]\naction = tidy\nat = 25:00\n", "not a time of day"), ("[maintenance x]\naction = tidy\ndays = mon\n", "no time"),
@@ -185,4 +202,4 @@ def a_bad_schedule_is_told_with_its_line(rig):
 
 if __name__ == "__main__":
     main(*map(alone, (cleaning_stays_inside, cleaning_by_size_takes_the_oldest, runs_by_the_schedule_and_counts_for_good, what_may_not_run_is_refused_and_said,
-                      one_that_hangs_is_stopped_by_a_person, too_many_failures_are_an_incident, a_window_comes_again, a_bad_schedule_is_told_with_its_line)), at_once=3)
+                      one_that_hangs_is_stopped_by_a_person, too_many_failures_are_an_incident, a_window_comes_again, fire_drill, a_bad_schedule_is_told_with_its_line)), at_once=3)

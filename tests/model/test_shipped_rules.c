@@ -186,6 +186,7 @@ static const struct edge EDGES[] = {
     {"link_contested", "link_fine picketd 1 x3", "link_contested picketd 1 x1", HIGH, NULL, INFO, "wait 15m"},
     {"names_short", "names_refused picketd 0 x3 @60s", "names_refused picketd 1 x1", MEDIUM, NULL, INFO,
      "names_refused picketd 0 x3 @60s"},
+    {"fire_drill", "other drill 1 x3", "fire_drill drill 1 x1", CRITICAL, NULL, INFO, "wait 2m"},
     {"success_low", "success_pct picketd 90 x3 @60s", "success_pct picketd 89 x1", MEDIUM, NULL, INFO,
      "success_pct picketd 90 x1"},
     {"windows_short",

@@ -46,6 +46,38 @@ PK_TEST(task__who_may_run_it_and_what_may_not_run) {
     check_sound();
 }
 
+/* To people and their approval, and no further; the statistics never hear of it. */
+PK_TEST(drill__goes_the_whole_way_and_starts_nothing) {
+    begin(&(struct gateway_setup){.seed = 1,
+                                  .rules = "[rule fire_drill]\non = type = fire_drill\nwhen = count >= 1 in "
+                                           "1m\ntype = self\nseverity = critical\n"
+                                           "clear = count < 1 in 1m\nactions = look\n"});
+    CHECK(says(1000, "drill", "{}", "\"error\":\"denied\""));
+    CHECK(says(1001, "drill", "{}", "\"state\":\"begun\""));
+    wait_ms(3000);
+    const struct pk_incident *i = gateway_incident(&gw, "fire_drill");
+    REQUIRE(i != NULL);
+    CHECK(i->is_drill && i->is_announced);
+    CHECK_EQ_U64(gw.agent.incidents.metrics.opened_count, 0);
+    CHECK_EQ_U64(i->action_count, 1);
+    CHECK_EQ_INT(i->actions[0].state, PK_RUN_AWAITING_APPROVAL);
+    char args[160];
+    const char *list = gateway_command(&gw, 1000, "approval.list", "{}");
+    const char *at = list != NULL ? strstr(list, "\"approval_id\":\"") : NULL;
+    REQUIRE(at != NULL);
+    (void)snprintf(args, sizeof args, "{%.*s\",\"decision\":\"approve\"}", (int)(strcspn(at + 15, "\"") + 15),
+                   at);
+    CHECK(says(1002, "approval.decide", args, "\"ok\":true"));
+    wait_ms(3000);
+    CHECK_EQ_INT(i->actions[0].state, PK_RUN_WOULD_RUN);
+    CHECK_EQ_U64(super_model_starts_of(&gw.super, "look"), 0);
+    wait_ms(120000);
+    CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
+    CHECK_EQ_U64(gw.agent.incidents.metrics.resolved_count, 0);
+    CHECK_EQ_U64(gw.agent.incidents.metrics.auto_resolved_count, 0);
+    check_sound();
+}
+
 PK_TEST(window__opens_by_its_schedule) {
     begin(&(struct gateway_setup){
         .seed = 1,
@@ -58,4 +90,5 @@ PK_TEST(window__opens_by_its_schedule) {
 }
 
 PK_TEST_MAIN(task__runs_by_its_schedule__counts_and_outlives_a_crash,
-             task__who_may_run_it_and_what_may_not_run, window__opens_by_its_schedule)
+             task__who_may_run_it_and_what_may_not_run, drill__goes_the_whole_way_and_starts_nothing,
+             window__opens_by_its_schedule)
