@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -182,11 +183,26 @@ static int net_recv(void *ctx, void *out, uint32_t cap_bytes) {
     return r;
 }
 
+/* What TCP_INFO answers (include/uapi/linux/tcp.h), stated here because the headers of a libc may be older
+ * than the kernel. An older kernel fills less of it; the rest stays 0. */
+struct kernel_tcp_info {
+    uint8_t states[8];
+    uint32_t figures[24];
+    uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;
+    uint32_t segs_out, segs_in, notsent_bytes, min_rtt, data_segs_in, data_segs_out;
+    uint64_t delivery_rate, busy_time, rwnd_limited, sndbuf_limited;
+    uint32_t delivered, delivered_ce;
+    uint64_t bytes_sent;
+};
+_Static_assert(offsetof(struct kernel_tcp_info, bytes_acked) == 120 &&
+                   offsetof(struct kernel_tcp_info, bytes_sent) == 200,
+               "as the kernel lays it out");
+
 /* By the connection there is. The kernel counts bytes of the stream and segments (tcp(7), TCP_INFO); each
  * segment has an IP and a TCP header, mostly with a time stamp. */
 static uint64_t carried_now(const struct pk_net *n) {
     enum { HEADER_V4_BYTES = 52, HEADER_V6_BYTES = 72 };
-    struct tcp_info info;
+    struct kernel_tcp_info info;
     struct sockaddr_storage peer;
     socklen_t info_bytes = sizeof info, peer_bytes = sizeof peer;
     memset(&info, 0, sizeof info);
@@ -195,11 +211,10 @@ static uint64_t carried_now(const struct pk_net *n) {
         return 0;
     }
     (void)getpeername(n->socket.fd, (struct sockaddr *)&peer, &peer_bytes);
-    const uint64_t segments = (uint64_t)info.tcpi_segs_out + info.tcpi_segs_in;
-    const uint64_t sent = info.tcpi_bytes_sent > info.tcpi_bytes_acked
-                              ? info.tcpi_bytes_sent /* sent again, too */
-                              : info.tcpi_bytes_acked;
-    return sent + info.tcpi_bytes_received +
+    const uint64_t segments = (uint64_t)info.segs_out + info.segs_in;
+    const uint64_t sent = info.bytes_sent > info.bytes_acked ? info.bytes_sent /* sent again, too */
+                                                             : info.bytes_acked;
+    return sent + info.bytes_received +
            segments * (peer.ss_family == AF_INET6 ? (uint64_t)HEADER_V6_BYTES : (uint64_t)HEADER_V4_BYTES);
 }
 
