@@ -26,27 +26,36 @@ static void keep(struct pk_source_top_list *l, const struct pk_top *p, bool by_m
     l->n += l->n < PK_SOURCE_TOP_ROWS ? 1u : 0u;
 }
 
-/* Its place, or one that nobody has who was seen in this round; NULL: all are taken. */
-static struct pk_source_busy *place_of(struct pk_source_top *t, uint32_t pid) {
-    struct pk_source_busy *free_place = NULL;
+/* Whether x is the one to give up its place: free or gone, or of the two the one that used less in its life.
+ */
+static bool is_worth_less(const struct pk_source_top *t, const struct pk_source_busy *x,
+                          const struct pk_source_busy *y) {
+    const bool x_is_old = x->round == 0 || x->round + 1u < t->round;
+    const bool y_is_old = y->round == 0 || y->round + 1u < t->round;
+    return x_is_old != y_is_old ? x_is_old : x->used_ticks < y->used_ticks;
+}
+
+/* Its own place, or that of one that is gone or used less; NULL: all others used more. With more processes
+ * than places, those that never do anything are not kept in mind. */
+static struct pk_source_busy *place_of(struct pk_source_top *t, uint32_t pid, uint32_t used_ticks) {
+    struct pk_source_busy *least = NULL;
+    const struct pk_source_busy this_one = {.pid = pid, .used_ticks = used_ticks, .round = t->round};
     for (uint32_t i = 0; i < PK_SOURCE_TOP_PLACES; i++) {
         struct pk_source_busy *b = &t->busy[(pid + i) % PK_LIMIT_TOP_SLOTS];
         if (b->round != 0 && b->pid == pid) {
             return b;
         }
-        /* What the round before left is still wanted by its own process, if there is an older one. */
-        if (b->round != t->round &&
-            (free_place == NULL || (free_place->round != 0 && b->round < free_place->round))) {
-            free_place = b;
+        if (least == NULL || is_worth_less(t, b, least)) {
+            least = b;
         }
     }
-    return free_place;
+    return is_worth_less(t, least, &this_one) ? least : NULL;
 }
 
 /* A round takes several calls, so each process has its own time of being looked at. */
 static int32_t busy_permille(struct pk_source *s, uint32_t pid, uint64_t used_ticks) {
     struct pk_source_top *t = &s->top;
-    struct pk_source_busy *b = place_of(t, pid);
+    struct pk_source_busy *b = place_of(t, pid, (uint32_t)used_ticks);
     if (b == NULL) {
         return -1;
     }

@@ -440,6 +440,30 @@ PK_TEST(top__more_processes_than_one_call_looks_at) {
     end();
 }
 
+/* As many idle ones as would fill every place twice: those that work are measured all the same. */
+PK_TEST(top__idle_ones_take_no_place_of_a_busy_one) {
+    struct pk_top rows[PK_TOP_MAX];
+    const unsigned last = 100 + 2 * PK_LIMIT_TOP_SLOTS;
+    int count = 0;
+    REQUIRE(begin());
+    the_source.ticks_per_s = 100;
+    the_source.page_bytes = 4096;
+    for (unsigned pid = 100; pid < last; pid++) {
+        put_process(pid, "idle", 'S', 0, 100, 1);
+    }
+    put_process(last, "spin", 'R', 20, 100, 1);
+    while ((count = the_port.top(the_port.ctx, rows, PK_TOP_MAX)) == PK_E_AGAIN) {
+    }
+    the_us += 1000000;
+    put_process(last, "spin", 'R', 90, 100, 1);
+    while ((count = the_port.top(the_port.ctx, rows, PK_TOP_MAX)) == PK_E_AGAIN) {
+    }
+    REQUIRE(count > 0);
+    CHECK_STR(rows[0].name, "spin");
+    CHECK_EQ_INT(rows[0].cpu_permille, 700);
+    end();
+}
+
 PK_TEST(tasks__hung_after_a_while_and_zombies) {
     REQUIRE(begin());
     CHECK_EQ_INT(the_port.watch(the_port.ctx, NULL, 0, 60000), PK_OK);
@@ -566,6 +590,6 @@ PK_TEST_MAIN(parse_mount__writable_or_not, parse_mount__over_a_path,
              counters__more_than_there_is_room_for__are_a_fault, thermal__zones_and_throttling,
              network__errors_drops_and_carrier, oom__differences_wherever_the_line_stands,
              gpu__what_drivers_tell, top__busiest_since_the_last_look_then_the_largest,
-             top__more_processes_than_one_call_looks_at, tasks__hung_after_a_while_and_zombies,
-             usage__share_of_a_core_memory_and_restarts,
+             top__more_processes_than_one_call_looks_at, top__idle_ones_take_no_place_of_a_busy_one,
+             tasks__hung_after_a_while_and_zombies, usage__share_of_a_core_memory_and_restarts,
              this_machine__a_burning_process_a_hung_one_and_a_zombie)
