@@ -17,7 +17,7 @@ from figures import percentile, sync_reference  # noqa: E402
 from rig import GATEWAY, SITE, Broker, Gateway, Rig, Subscriber, await_true  # noqa: E402
 
 ROOT = f"picket/v1/{SITE}/{GATEWAY}"
-RULE = "[rule each]\non = type = ping\nwhen = count >= 1 in 1s by data.job\ntype = custom\nseverity = high\nclear = count < 1 in 1s\nkeys = 60\n"
+RULE = "[rule each]\non = type = ping\nwhen = count >= 1 in 1s by data.job\ntype = custom\nseverity = critical\nclear = count < 1 in 1s\nkeys = 60\n"
 RATE = 50
 
 
