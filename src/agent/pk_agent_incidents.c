@@ -6,7 +6,7 @@
 #include "event/pk_source.h"
 #include "event/pk_textring.h"
 
-enum { HOLD_MS = 30000, FRESH_BOOT_MS = 600000 };
+enum { HOLD_MS = 30000, FRESH_BOOT_MS = 600000, RATE_EVENTS = 100 };
 
 /* The sources that name an affected component are all heard and can measure. */
 static const char *unwell_source(const struct pk_agent *a, const struct pk_incident *i) {
@@ -23,6 +23,30 @@ static const char *unwell_source(const struct pk_agent *a, const struct pk_incid
         }
     }
     return NULL;
+}
+
+/* Errors among the events of the affected components since it was mitigated: 1 % or more is not recovered
+ * (S1-33). Fewer than RATE_EVENTS say nothing. */
+static bool has_errors(const struct pk_agent *a, const struct pk_incident *i) {
+    uint32_t all = 0, bad = 0;
+    int ids[PK_INC_COMPONENTS];
+    for (uint32_t k = 0; k < i->component_count; k++) {
+        ids[k] = pk_sources_find(&a->intake.sources, pk_str_of(i->components[k]));
+    }
+    const uint64_t from_ms = i->mitigated.boot == a->now.boot ? i->mitigated.mono_ms : a->now.mono_ms;
+    const uint32_t count = pk_history_count(&a->history, a->now.mono_ms);
+    for (uint32_t age = 0; age < count; age++) {
+        const struct pk_event *e = pk_history_at(&a->history, age);
+        if (e->event_ms < from_ms) {
+            break;
+        }
+        for (uint32_t k = 0; k < i->component_count; k++) {
+            const bool is_his = ids[k] == (int)e->source_id;
+            all += is_his ? 1u : 0u;
+            bad += is_his && e->severity >= PK_SEV_HIGH ? 1u : 0u;
+        }
+    }
+    return all >= RATE_EVENTS && bad * 100u >= all;
 }
 
 static bool shares_component(const struct pk_incident *x, const struct pk_incident *y) {
@@ -68,6 +92,8 @@ void pk_agent_recover(struct pk_agent *a) {
         const struct pk_incident *trouble = source == NULL ? new_trouble(a, i) : NULL;
         if (source != NULL) {
             hold(a, i->number, "nothing good is heard of ", source);
+        } else if (has_errors(a, i)) {
+            hold(a, i->number, "errors are 1 % or more of the events of ", i->components[0]);
         } else if (trouble != NULL) {
             hold(a, i->number, "there is ", trouble->id);
         }

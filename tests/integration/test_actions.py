@@ -237,6 +237,31 @@ def scale_up(rig):
         os.rmdir(path)
 
 
+def scale_up_cpu(rig):
+    governor = rig.write("cpufreq/policy0/scaling_governor", "powersave\n")
+    rig.write("scale_up_cpu/etc/scale/governor", "performance\n")
+    w = World(rig, "scale_up_cpu", "policy0", changes=[("/sys/devices/system/cpu/cpufreq/", rig.path("cpufreq") + "/")])
+    run = w.run()
+    assert read(governor) == "performance\n"
+    w.undo(run)
+    assert read(governor) == "powersave\n"
+
+
+def hooks_of_the_operator(rig):
+    """scale_workers, rebuild_cache, reset_parameters: his programs, with the target and what is to be taken back."""
+    for action, is_proved in (("scale_workers", True), ("rebuild_cache", False), ("reset_parameters", False)):
+        said = rig.path(f"{action}.said")
+        rig.write(f"{action}/etc/hooks/{action}", f"#!/bin/sh\necho \"$@\" >>{said}\n", 0o755)
+        w = World(rig, action, "line-3")
+        run = w.run() if is_proved else w.acts()
+        assert read(said) == "line-3\n", read(said)
+        if is_proved:
+            w.undo(run)
+            assert read(said) == "line-3\nline-3 --undo\n", read(said)
+        assert not w.ask("line-4")["ok"]
+        w.gateway.stop()
+
+
 def clear_cache_files(rig):
     cache = name()
     with folder(f"/var/cache/{cache}") as path:
@@ -722,6 +747,6 @@ def approvals_that_are_none(rig):
 
 
 if __name__ == "__main__":
-    main(*map(alone, (kill_zombie_processes, lower_priority, restart_by_pid_file, pid_file_that_is_stale, scale_up, clear_cache_files, compress_logs, preserve_evidence, kill_queries,
+    main(*map(alone, (kill_zombie_processes, lower_priority, restart_by_pid_file, pid_file_that_is_stale, scale_up, scale_up_cpu, hooks_of_the_operator, clear_cache_files, compress_logs, preserve_evidence, kill_queries,
                       database_maintenance, rollback_deployment, rollback_moves_links_only, rollback_to_nothing, config_fix, config_that_was_deleted, isolate_component, lock_down, unconfirmed_change_is_taken_back, reboot_before_it_was_confirmed, record_damaged_before_it_was_confirmed, publish, actions_of_a_type, hostile_targets,
                       program_that_forks_floods_and_ignores_term, program_that_fills_the_disk, approvals_that_are_none)), at_once=2)

@@ -83,6 +83,37 @@ PK_TEST(recover__waits_while_something_new_and_severe_is_wrong_with_the_componen
     check_sound();
 }
 
+/* REQUIREMENTS S1-33: fewer than one error in a hundred events. */
+PK_TEST(recover__waits_while_one_event_in_a_hundred_is_an_error) {
+    char args[120];
+    begin(&(struct gateway_setup){.seed = 1, .config = with_stages()});
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    gateway_process(&gw, "web", true);
+    while (i->status != PK_INC_MITIGATED && gw.last_mono_ms < 2000000) {
+        wait_ms(1000);
+    }
+    REQUIRE(i->status == PK_INC_MITIGATED);
+    for (unsigned n = 0; n < 300; n++) {
+        (void)gateway_command(
+            &gw, 1001, "events.send",
+            n % 50 == 0 ? "{\"event\":{\"type\":\"reply\",\"source\":\"web\",\"severity\":\"high\"}}"
+                        : "{\"event\":{\"type\":\"reply\",\"source\":\"web\"}}");
+    }
+    wait_ms(400000);
+    CHECK_EQ_INT(i->status, PK_INC_MITIGATED);
+    (void)snprintf(args, sizeof args, "{\"incident_id\":\"%s\",\"timeline\":true}", i->id);
+    CHECK(
+        says(1000, "incidents.get", args, "not yet recovered: errors are 1 % or more of the events of web"));
+    for (unsigned n = 0; n < 500; n++) {
+        (void)gateway_command(&gw, 1001, "events.send",
+                              "{\"event\":{\"type\":\"reply\",\"source\":\"web\"}}");
+    }
+    wait_ms(31000);
+    CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
+    check_sound();
+}
+
 PK_TEST(recover__a_relapse_meanwhile_starts_over) {
     begin(&(struct gateway_setup){.seed = 1, .config = with_stages()});
     const struct pk_incident *i = open_incident();
@@ -103,4 +134,5 @@ PK_TEST(recover__a_relapse_meanwhile_starts_over) {
 PK_TEST_MAIN(stages__drive_themselves_and_their_times_are_shown,
              recover__a_simple_one__ends_as_soon_as_its_rule_allows,
              recover__waits_while_something_new_and_severe_is_wrong_with_the_component,
+             recover__waits_while_one_event_in_a_hundred_is_an_error,
              recover__a_relapse_meanwhile_starts_over)
