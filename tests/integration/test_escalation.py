@@ -30,6 +30,7 @@ class World:
                 f"[action mend]\nabout = Mends\nrisk = low\nargv = /usr/bin/touch {self.mended}\ncooldown = 0\n")
         self.gateway = Gateway(rig, name=name, rules=RULES, actions="", config=QUIET + TIMES + config)
         rig.write(f"{name}/etc/actions.conf", rows + actions)
+        self.gateway.start_service()  # or its absence would call, too
         self.gateway.start()
 
     def fault(self):
@@ -67,7 +68,7 @@ def test_tiers_run_the_hook_until_somebody_acknowledges():
         assert w.pages() == ["tier-1", "tier-2"] and w.record()["escalation"]["tier"] == 2, w.record()
         shown = w.gateway.ctl("incidents", "get", w.id, "--format", "table").stdout
         assert "to tier 2" in shown and "on-call, shift leader" in shown and "impact" in shown, shown
-        assert w.gateway.ctl("incidents", "mitigate", w.id, "--action", "escalate", "--yes").returncode == 0
+        assert w.gateway.ctl("incidents", "mitigate", w.id, "--action", "escalate").returncode == 0
         await_true("a person called the third", 10, lambda: w.pages()[2:] == ["tier-3"])
         await_true("it is on the incident", 5, lambda: w.record()["escalation"] and w.record()["escalation"]["reason"] == "person")
         assert not os.path.exists(w.mended)
