@@ -69,7 +69,7 @@ void pk_super_refuse(struct pk_supervisor *s, uint32_t id, int error, uint64_t w
 /* ---- configuration ---- */
 
 static int load_actions(struct pk_supervisor *s, const char *path, struct pk_diag *diag) {
-    const int n = pk_super_read_owned(path, s->scratch, PK_LIMIT_ACTION_TEXT_BYTES);
+    const int n = pk_super_read_owned(path, s->scratch, sizeof s->scratch);
     if (n < 0 && n != PK_E_NOT_FOUND) {
         pk_diag_set1(diag, path, 1, 1,
                      n == PK_E_DENIED
