@@ -112,7 +112,7 @@ def test_switches__the_file_beats_commands_and_what_is_off_stays_off_over_a_kill
         w.gateway.process.stop(signal.SIGKILL)
         w.gateway.start()
         status = w.gateway.ask("status")["result"]
-        assert status["switches"] == {"auto_remediation_enabled": False, "notifications_enabled": False, "auto_rollback": False}, status["switches"]
+        assert status["switches"] == {"auto_remediation_enabled": False, "notifications_enabled": False, "auto_rollback": False, "maintenance_enabled": True}, status["switches"]
         w.fault()
         await_true("the record goes on", 10, lambda: (w.record()["escalation"] or {}).get("tier") == 1)
         await_true("the hook did not", 5, lambda: any("escalate tier-1: refused, notifications_enabled is off" in m for m in w.timeline()))
