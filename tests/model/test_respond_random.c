@@ -27,7 +27,7 @@ struct kept_order {
     uint64_t ended_ms;
 };
 struct counts {
-    uint32_t acts, undos, own_undos, verifies, by_order, raised, restarts;
+    uint32_t acts, undos, own_undos, verifies, by_order, raised, restarts, while_off;
 };
 
 static struct rig g;
@@ -164,6 +164,11 @@ static void judge(const struct pk_respond_request *q) {
         return;
     }
     struct kept_run *k = kept(run->id);
+    /* Switched off: only what a person asked for, or said yes to. */
+    if (g.respond.settings.is_auto_off) {
+        CHECK(run->is_manual || k->say_count > 0);
+        counts.while_off++;
+    }
     const uint32_t class = class_of(run);
     const enum pk_role role = class >= 2 ? PK_ROLE_APPROVER : PK_ROLE_RESPONDER;
     const uint32_t needed = people_needed(run, class);
@@ -303,6 +308,7 @@ static void settings(void) {
     s->mode = dice(4) != 0 ? PK_MODE_AUTO : (uint8_t)dice(PK_MODE_COUNT);
     s->is_safe_mode = dice(2) == 0;
     s->is_auto_rollback = dice(4) != 0;
+    s->is_auto_off = dice(4) == 0;
     s->risk.behind_count = (uint16_t)dice(4);
     s->risk.repeat_count = (uint16_t)dice(3);
     s->risk.from_min = (uint16_t)dice(PK_DAY_MIN);
@@ -450,11 +456,13 @@ PK_TEST(random__a_million_steps_and_no_start_that_was_not_promised) {
         serve();
         drain();
     }
-    printf("# %u acts, %u wanted undos, %u own undos, %u verifies, %u by order, %u raised, %u restarts\n",
+    printf("# %u acts, %u wanted undos, %u own undos, %u verifies, %u by order, %u raised, %u restarts, %u "
+           "while off\n",
            counts.acts, counts.undos, counts.own_undos, counts.verifies, counts.by_order, counts.raised,
-           counts.restarts);
+           counts.restarts, counts.while_off);
     CHECK(counts.acts > 1000 && counts.verifies > 100 && counts.restarts > 100);
     CHECK(counts.undos > 100 && counts.own_undos > 100 && counts.by_order > 100 && counts.raised > 100);
+    CHECK(counts.while_off > 100);
 }
 
 PK_TEST_MAIN(random__a_million_steps_and_no_start_that_was_not_promised)
