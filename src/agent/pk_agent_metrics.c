@@ -266,6 +266,32 @@ static enum put put_notifications(struct pk_agent *a, struct pk_buf *b, const ch
     return PUT_SAMPLE;
 }
 
+static enum put put_maintenance(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+    static const char *const RESULTS[] = {"completed", "failed"};
+    const uint32_t task = row / PK_COUNT_OF(RESULTS), result = row % PK_COUNT_OF(RESULTS);
+    if (task >= a->config.tasks.count) {
+        return PUT_END;
+    }
+    const struct pk_task_state *s = &a->tasks.table.states[task];
+    struct pk_promtext_labels l = label1("task", pk_str_of(a->config.tasks.rows[task].name));
+    add_label(&l, "result", pk_str_of(RESULTS[result]));
+    pk_promtext_u64(b, name, &l, result == 0 ? s->completed_count : s->run_count - s->completed_count);
+    return PUT_SAMPLE;
+}
+
+static enum put put_maintained(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+    if (row >= a->config.tasks.count) {
+        return PUT_END;
+    }
+    const struct pk_task_state *s = &a->tasks.table.states[row];
+    if (s->last_wall_ms <= 0) {
+        return PUT_NONE;
+    }
+    const struct pk_promtext_labels l = label1("task", pk_str_of(a->config.tasks.rows[row].name));
+    pk_promtext_ms(b, name, &l, (uint64_t)s->last_wall_ms);
+    return PUT_SAMPLE;
+}
+
 /* ---- families ---- */
 
 struct family {
@@ -306,6 +332,9 @@ static const struct family FAMILIES[] = {
     {"picket_mqtt_connected", PK_PROMTEXT_GAUGE, "1 while the broker is connected.", put_connected},
     {"picket_mqtt_reconnects_total", PK_PROMTEXT_COUNTER, "Connections after the first one.", put_reconnects},
     {"picket_notifications_total", PK_PROMTEXT_COUNTER, "Reports to the hub.", put_notifications},
+    {"picket_maintenance_runs_total", PK_PROMTEXT_COUNTER, "Runs of maintenance tasks.", put_maintenance},
+    {"picket_last_maintenance_timestamp_seconds", PK_PROMTEXT_GAUGE, "When a task ran last, Unix time.",
+     put_maintained},
 };
 
 /* ---- the file ---- */

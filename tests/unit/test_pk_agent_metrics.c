@@ -144,6 +144,22 @@ PK_TEST(textfile__whole_by_the_formats_rules__with_what_happened) {
     check_sound();
 }
 
+PK_TEST(textfile__maintenance_tasks_and_when_they_ran) {
+    struct gateway_setup setup = *with(TEXTFILE);
+    strcat(config, "[maintenance health]\naction = look\nevery = 1m\njitter = 0\n");
+    begin(&setup);
+    wait_ms(4000);
+    read_page();
+    CHECK(has("picket_maintenance_runs_total{task=\"health\",result=\"completed\"} 0\n"));
+    CHECK(strstr(page, "picket_last_maintenance_timestamp_seconds") == NULL); /* it never ran */
+    wait_ms(90000);
+    read_page();
+    CHECK_STR(wrong_with_page(), NULL);
+    CHECK(has("picket_maintenance_runs_total{task=\"health\",result=\"completed\"} 1\n"));
+    CHECK(has("picket_maintenance_runs_total{task=\"health\",result=\"failed\"} 0\n"));
+    CHECK(has("picket_last_maintenance_timestamp_seconds{task=\"health\"} "));
+}
+
 PK_TEST(textfile__written_again_and_again_and_never_half) {
     begin(with(TEXTFILE));
     wait_ms(20000);
@@ -208,7 +224,7 @@ PK_TEST(responses__counts_and_rates_by_action) {
 }
 
 PK_TEST_MAIN(textfile__whole_by_the_formats_rules__with_what_happened,
-             textfile__written_again_and_again_and_never_half,
+             textfile__maintenance_tasks_and_when_they_ran, textfile__written_again_and_again_and_never_half,
              textfile__another_took_the_part_away__begun_anew,
              textfile__on_a_disk__nothing_is_written_and_doctor_says_why,
              textfile__not_configured__nothing_is_said_of_it, responses__counts_and_rates_by_action)
