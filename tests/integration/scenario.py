@@ -22,7 +22,7 @@ MILD = ("low", "medium")
 def shipped_actions(etc, **targets):
     """config/actions.conf with these targets on the lists of these rows."""
     with open(os.path.join(SOURCE, "config", "actions.conf")) as f:
-        text = f.read().replace("/etc/picket/", etc + "/")
+        text = "\n".join(line if line.startswith(("about", "#")) else line.replace("/etc/picket/", etc + "/") for line in f.read().split("\n"))
     for action, target in targets.items():
         text, n = re.subn(rf"(?ms)(^\[action {action}\]\n.*?^targets =)[^\n]*", rf"\1 {target}", text, count=1)
         assert n == 1, action
@@ -129,7 +129,7 @@ def say(rows, what):
     f = figures(rows)
     share = 100 * f["mild_alone"] // f["mild"] if f["mild"] else 100
     print(f"# {what}: {f['types_handled']} of {f['types']} types handled ({' '.join(f['names'])}); {f['mild_alone']} of {f['mild']} low and medium incidents "
-          f"resolved without a person ({share} %); {f['false']} of {f['incidents']} incidents false", flush=True)
+          f"resolved without a person ({share} %); {f['false']} of {f['incidents']} incidents false {[r['rule'] for r in rows if r['false']] or ''}", flush=True)
     return f
 
 

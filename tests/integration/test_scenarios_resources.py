@@ -111,17 +111,17 @@ def performance(rig):
     rig.write("performance/etc/workers", "20\n")
     s = Scenario(rig, "performance", config=f"[probe shop]\nkind = http\nhost = 127.0.0.1\nport = {port}\ninterval = 1s\ntimeout = 5s\n",
                  rules="[rule performance_degradation]\nabout = Requests are slow\non = type = probe_latency_ms\nwhen = value > $max_latency\nconsecutive = 2\ntype = performance_degradation\n"
-                 "severity = medium -> high if value > 500% of $max_latency\nclear = value < 500 for 1s\nactions = scale_workers, clear_cache\nauto = yes\nkeys = 4\n",
-                 actions=f"\n[action scale_workers]\nabout = More workers\nrisk = low\nsnapshot = /bin/cp {workers} {{snapshot}}\nargv = /bin/cp ETC/workers {workers}\nundo = /bin/cp {{snapshot}} {workers}\n"
+                 "severity = medium -> high if value > 500% of $max_latency\nclear = value < 500 for 1s\nactions = more_workers, clear_cache\nauto = yes\nkeys = 4\n",
+                 actions=f"\n[action more_workers]\nabout = More workers\nrisk = low\nsnapshot = /bin/cp {workers} {{snapshot}}\nargv = /bin/cp ETC/workers {workers}\nundo = /bin/cp {{snapshot}} {workers}\n"
                  "verify = clear\nverify_within = 15s\n")
     s.start()
     incident = s.detected("performance_degradation", "shop")
     assert incident["severity"] == "medium", incident
-    s.ran(incident, "scale_workers")
+    s.ran(incident, "more_workers")
     assert read(workers) == "20\n"
     incident = s.resolved(incident)
     assert incident["auto_resolved"] and not s.runs(incident, "clear_cache"), incident
-    s.post_mortem(incident, "scale_workers", "shop")
+    s.post_mortem(incident, "more_workers", "shop")
     s.score("performance_degradation")
 
 
