@@ -433,7 +433,8 @@ static void put_rate(struct pk_json_writer *w, const char *key, uint64_t good, u
     if (all == 0) {
         pk_jw_null(w, key);
     } else {
-        pk_jw_double(w, key, (double)(good * 10000u / all) / 10000.0);
+        const uint64_t share = good * 10000u / all; /* four digits are enough */
+        pk_jw_double(w, key, (double)share / 10000.0);
     }
 }
 
