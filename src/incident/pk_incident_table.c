@@ -151,8 +151,8 @@ void pk_incident_table_enter(struct pk_incidents *t, uint32_t slot) {
     s->hash_next = *head;
     *head = slot + 1u;
     t->used_count++;
-    if (t->used_count > t->high_count) {
-        t->high_count = t->used_count;
+    if (slot >= t->high_count) {
+        t->high_count = slot + 1u;
     }
     if (pk_incident_status_is_active(s->incident.status)) {
         t->open_count++;

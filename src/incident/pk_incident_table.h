@@ -91,10 +91,9 @@ struct pk_incidents {
     char gateway[PK_GATEWAY_BYTES];
     uint32_t boot;
     uint32_t next_number;
-    uint32_t used_count, open_count,
-        high_count;         /* rows taken; not resolved, closed or false positive; most ever taken: slots from
-                               there on were never used, because the first free one is taken */
-    uint32_t changed_count; /* slots with change kinds */
+    uint32_t used_count, open_count, high_count; /* rows taken; not resolved, closed or false positive; slots
+                                                    from there on were never used */
+    uint32_t changed_count;                      /* slots with change kinds */
     uint64_t due_ms;        /* the earliest of slot_due_ms: pk_incidents_tick has something to do */
     uint32_t spare_slot;    /* + 1: free and zeroed already; 0 = none */
     uint32_t change_cursor; /* where next_change goes on: no slot starves */

@@ -393,7 +393,7 @@ PK_TEST(random__invariants_hold) {
     fresh();
     pk_rng_seed(&rng, 3);
     for (uint32_t step = 0; step < 100000; step++) {
-        const uint32_t what = (uint32_t)pk_rng_below(&rng, 8);
+        const uint32_t what = (uint32_t)pk_rng_below(&rng, 10);
         group[1] = (char)('0' + (int)pk_rng_below(&rng, 70));
         pass(pk_rng_below(&rng, 100000));
         if (what < 4) {
@@ -404,6 +404,10 @@ PK_TEST(random__invariants_hold) {
             (void)!pk_incidents_set_status(&t, t.numbers[pk_rng_below(&rng, PK_LIMIT_INCIDENTS)],
                                            (uint8_t)pk_rng_below(&rng, PK_INC_STATUS_COUNT), PK_STAGE_COUNT,
                                            ANN, &now);
+        } else if (what < 8) {
+            pk_incidents_prepare(&t);
+        } else if (what < 9) {
+            (void)pk_incidents_retire(&t, 0, 8, 2, &now);
         } else {
             drain();
         }
@@ -416,6 +420,7 @@ PK_TEST(random__invariants_hold) {
                 continue;
             }
             used++;
+            CHECK(pk_incidents_get(&t, t.numbers[k]) == i);
             open += pk_incident_status_is_active(i->status) ? 1u : 0u;
             changed += t.change_kinds[k] != 0 ? 1u : 0u;
             /* The tick comes in time for it. */
@@ -433,6 +438,20 @@ PK_TEST(random__invariants_hold) {
     }
 }
 
+PK_TEST(retired__a_slot_below_the_prepared_one__hides_nobody) {
+    fresh();
+    (void)fire("a", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
+    (void)fire("b", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1);
+    (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("a"), 0, &now);
+    drain();
+    pk_incidents_prepare(&t);
+    pass(2);
+    CHECK_EQ_U64(pk_incidents_retire(&t, 1, 0, 10, &now), 1);
+    CHECK_EQ_INT(fire("c", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1), 3);
+    CHECK(pk_incidents_get(&t, 3) != NULL);
+    CHECK(pk_incidents_get(&t, 1) == NULL);
+}
+
 PK_TEST_MAIN(signal__events_that_are_counted_and_not_named__are_the_overflow,
              signal__opens_with_id_title_and_times,
              signal__open_fingerprint_absorbs_and_tells_when_the_count_doubled,
@@ -444,4 +463,5 @@ PK_TEST_MAIN(signal__events_that_are_counted_and_not_named__are_the_overflow,
              ended_by_a_person__a_rule_that_goes_on_is_stale,
              full__room_is_kept_for_the_severe_and_open_ones_never_go,
              restore__open_ones_wait_for_their_rule_and_numbers_go_on, find_next_and_count,
-             correct_wall__this_boot_only_and_once, fingerprint__rule_nul_group, random__invariants_hold)
+             correct_wall__this_boot_only_and_once, fingerprint__rule_nul_group, random__invariants_hold,
+             retired__a_slot_below_the_prepared_one__hides_nobody)
