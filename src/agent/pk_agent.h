@@ -361,7 +361,9 @@ struct pk_agent_summary {
 };
 
 struct pk_agent_self { /* what was last said of our own tables, and what they had counted then */
-    uint64_t looked_ms, evicted_before, events_before, refused_before, runs_before;
+    uint64_t looked_ms, evicted_before, events_before, refused_before;
+    uint64_t hour_ms, ok_before, failed_before; /* since when actions are counted, and what they were then */
+    uint32_t failed_pct;                        /* of them, as last said */
     bool was_evicting, was_waiting, was_refusing;
 };
 

@@ -294,19 +294,31 @@ static void say(struct pk_agent *a, const char *type, const char *source, double
     }
 }
 
-/* The share of actions that ended well, when it is another one (REQUIREMENTS S2-40). */
+/* The share of the hour's actions that ended well, when it is another one (REQUIREMENTS S2-40). An hour with
+ * few of them says nothing against anybody. */
 static void watch_actions(struct pk_agent *a) {
-    enum { LEAST_RUNS = 5, ALL = 100 };
+    enum { LEAST_RUNS = 5, ALL = 100, HOUR_MS = 3600000 };
+    struct pk_agent_self *self = &a->self;
     uint64_t ok = 0, failed = 0;
     for (uint32_t i = 0; i < pk_agent_actions(a)->count; i++) {
         ok += a->respond.counts[i].ok;
         failed += a->respond.counts[i].failed;
     }
-    const uint64_t runs = ok + failed;
-    if (runs >= LEAST_RUNS && runs != a->self.runs_before) {
-        say(a, "success_pct", "picketd", (double)(ok * ALL / runs));
+    /* Another actions.conf begins to count anew. */
+    const bool is_new = self->hour_ms == 0 || ok < self->ok_before || failed < self->failed_before;
+    const bool is_over = !is_new && a->now.mono_ms - self->hour_ms >= HOUR_MS;
+    if (is_new || is_over) {
+        self->hour_ms = a->now.mono_ms;
+        self->ok_before = ok;
+        self->failed_before = failed;
     }
-    a->self.runs_before = runs;
+    const uint64_t runs = ok - self->ok_before + failed - self->failed_before;
+    const uint32_t missing = runs < LEAST_RUNS ? 0u : ALL - (uint32_t)((ok - self->ok_before) * ALL / runs);
+    /* Also when a start before this one said something else. */
+    if (missing != self->failed_pct || is_over) {
+        say(a, "success_pct", "picketd", (double)(ALL - missing));
+    }
+    self->failed_pct = missing;
 }
 
 /* What our own tables cannot hold, each minute while there is something to say and once when there is not any
