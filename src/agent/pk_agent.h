@@ -377,6 +377,7 @@ struct pk_agent_tasks {
     uint32_t row, run_id, run_count;
     uint8_t phase; /* enum pk_agent_task_phase */
     bool is_stopped;
+    bool is_asked; /* by a person: the switch is about the schedule */
     char said[PK_TASK_SAID_BYTES];
 };
 

@@ -11,7 +11,9 @@ enum {
     OP_BYTES = PK_TASK_VALUE_BYTES + 64,
     ROW_BYTES = 640,
     AGAIN_MS = 60000, /* the supervisor had no room */
-    LEAST_RUNS = 5,   /* before a share means anything */
+    STORE_MS = 60000, /* what is not on the medium by then does not begin */
+    STORE_POLL_MS = 20,
+    LEAST_RUNS = 5, /* before a share means anything */
     ALL_DONE = 100
 };
 
@@ -26,8 +28,8 @@ void pk_agent_tasks_begin(struct pk_agent *a) {
 
 void pk_agent_tasks_reload(struct pk_agent *a) {
     pk_tasks_take(&a->tasks.table, &a->config_spare.tasks, rows_of(a), &a->now);
-    if (a->tasks.row == PK_AGENT_NO_TASK) {
-        return;
+    if (a->tasks.row >= a->config_spare.tasks.count) {
+        return; /* none, or lost before */
     }
     const char *name = a->config_spare.tasks.rows[a->tasks.row].name;
     a->tasks.row = PK_AGENT_LOST_TASK;
@@ -74,6 +76,7 @@ static void end(struct pk_agent *a, uint8_t result, struct pk_str said) {
     const uint32_t row = a->tasks.row;
     a->tasks.row = PK_AGENT_NO_TASK;
     a->tasks.phase = PK_AGENT_TASK_NONE;
+    a->respond.places_taken = 0;
     if (row >= rows_of(a)->count) {
         return; /* a reload took it away meanwhile */
     }
@@ -81,6 +84,16 @@ static void end(struct pk_agent *a, uint8_t result, struct pk_str said) {
     record(a, rows_of(a)->rows[row].name, pk_task_result_word(result), said);
     if (result != PK_TASK_REFUSED) {
         tell_share(a, row);
+    }
+}
+
+/* Others had the places: not for want of anything of its own. */
+static void again(struct pk_agent *a, uint32_t row) {
+    struct pk_task_state *s = &a->tasks.table.states[row];
+    if (rows_of(a)->rows[row].at_min == PK_TASK_NO_TIME) {
+        s->due_mono_ms = a->now.mono_ms + AGAIN_MS;
+    } else {
+        s->due_wall_ms = a->now.wall_ms + AGAIN_MS;
     }
 }
 
@@ -156,7 +169,7 @@ void pk_agent_journal_tasks(struct pk_agent *a) {
     }
 }
 
-static int begin(struct pk_agent *a, uint32_t row) {
+static int begin(struct pk_agent *a, uint32_t row, bool is_asked) {
     const char *why = NULL;
     uint32_t index = 0;
     a->tasks.row = row;
@@ -173,6 +186,7 @@ static int begin(struct pk_agent *a, uint32_t row) {
     record(a, rows_of(a)->rows[row].name, "starts", pk_str_of(rows_of(a)->rows[row].action));
     a->tasks.phase = PK_AGENT_TASK_STORING;
     a->tasks.is_stopped = false;
+    a->tasks.is_asked = is_asked;
     a->tasks.said[0] = '\0';
     return PK_OK;
 }
@@ -185,31 +199,53 @@ static void send(struct pk_agent *a) {
         end(a, PK_TASK_REFUSED, pk_str_of(why));
         return;
     }
-    struct pk_ipc_run run = {
-        .actions_crc = pk_agent_actions(a)->crc, .action_index = (uint16_t)index, .phase = PK_IPC_PHASE_ACT};
+    if (pk_respond_running_count(&a->respond) >= PK_RESPOND_CONCURRENT) {
+        const uint32_t row = a->tasks.row;
+        end(a, PK_TASK_REFUSED, pk_str_of("as many actions run as may at a time"));
+        again(a, row);
+        return;
+    }
+    struct pk_ipc_run run = {.actions_crc = pk_agent_actions(a)->crc,
+                             .action_index = (uint16_t)index,
+                             .phase = PK_IPC_PHASE_ACT,
+                             .is_undo_off = !pk_agent_switch_is_on(a, PK_SWITCH_AUTO_ROLLBACK)};
     memcpy(run.target, r->target, sizeof run.target);
     a->tasks.run_id = PK_AGENT_TASK_IDS | ++a->tasks.run_count;
     if (pk_agent_send_frame(a, PK_IPC_RUN, a->tasks.run_id, &run, sizeof run) == PK_OK) {
         a->tasks.phase = PK_AGENT_TASK_RUNNING;
+        a->respond.places_taken = 1;
+    }
+}
+
+/* It begins once its start is on the medium. */
+static void store(struct pk_agent *a) {
+    if (a->tasks.row >= rows_of(a)->count) {
+        end(a, PK_TASK_REFUSED, pk_str_of("removed"));
+        return;
+    }
+    const struct pk_task_state *s = &a->tasks.table.states[a->tasks.row];
+    if (!a->tasks.is_asked && !pk_agent_switch_is_on(a, PK_SWITCH_MAINTENANCE)) {
+        end(a, PK_TASK_REFUSED, pk_str_of("maintenance_enabled is off"));
+    } else if (!s->is_dirty && a->batch.op_count == 0 && a->durable_seq >= a->submitted_seq) {
+        send(a);
+    } else if (a->now.mono_ms - s->last_mono_ms >= STORE_MS) {
+        end(a, PK_TASK_REFUSED, pk_str_of("its start could not be stored"));
     }
 }
 
 uint64_t pk_agent_tasks(struct pk_agent *a) {
-    if (a->tasks.phase == PK_AGENT_TASK_STORING) {
-        if (a->tasks.row >= rows_of(a)->count) {
-            end(a, PK_TASK_REFUSED, pk_str_of("removed"));
-        } else if (!a->tasks.table.states[a->tasks.row].is_dirty && a->batch.op_count == 0 &&
-                   a->durable_seq >= a->submitted_seq) {
-            send(a);
-        }
+    if (a->is_stopping) {
+        return UINT64_MAX; /* nothing begins that nobody would wait for */
     }
-    if (a->tasks.phase != PK_AGENT_TASK_NONE || a->is_stopping ||
-        !pk_agent_switch_is_on(a, PK_SWITCH_MAINTENANCE)) {
-        return a->tasks.phase == PK_AGENT_TASK_STORING ? a->now.mono_ms + 20u : UINT64_MAX;
+    if (a->tasks.phase == PK_AGENT_TASK_STORING) {
+        store(a);
+    }
+    if (a->tasks.phase != PK_AGENT_TASK_NONE || !pk_agent_switch_is_on(a, PK_SWITCH_MAINTENANCE)) {
+        return a->tasks.phase == PK_AGENT_TASK_STORING ? a->now.mono_ms + STORE_POLL_MS : UINT64_MAX;
     }
     const int row = pk_tasks_due(&a->tasks.table, rows_of(a), &a->now);
     if (row >= 0) {
-        (void)begin(a, (uint32_t)row);
+        (void)begin(a, (uint32_t)row, false);
     }
     uint64_t wait_ms = AGAIN_MS;
     for (uint32_t i = 0; i < rows_of(a)->count; i++) {
@@ -265,9 +301,8 @@ static void on_refused(struct pk_agent *a, const struct pk_ipc_frame *f) {
     r.why[sizeof r.why - 1] = '\0';
     const uint32_t row = a->tasks.row;
     end(a, PK_TASK_REFUSED, pk_str_of(r.why));
-    if (row < rows_of(a)->count && (r.error == PK_E_BUSY || r.error == PK_E_AGAIN) &&
-        rows_of(a)->rows[row].at_min == PK_TASK_NO_TIME) {
-        a->tasks.table.states[row].due_mono_ms = a->now.mono_ms + AGAIN_MS;
+    if (row < rows_of(a)->count && (r.error == PK_E_BUSY || r.error == PK_E_AGAIN)) {
+        again(a, row);
     }
 }
 
@@ -350,6 +385,19 @@ static int list(const struct pk_agent *a, struct pk_json_writer *w) {
     return PK_OK;
 }
 
+static int stop(struct pk_agent *a, uint32_t row) {
+    if (a->tasks.phase == PK_AGENT_TASK_STORING && a->tasks.row == row) {
+        end(a, PK_TASK_STOPPED, pk_str_of("before it started"));
+        return PK_OK;
+    }
+    if (a->tasks.phase != PK_AGENT_TASK_RUNNING || a->tasks.row != row ||
+        pk_agent_send_frame(a, PK_IPC_STOP, a->tasks.run_id, NULL, 0) < 0) {
+        return pk_agent_fail(a, PK_E_CONFLICT, "it does not run");
+    }
+    a->tasks.is_stopped = true;
+    return PK_OK;
+}
+
 static int run_or_stop(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
     const struct pk_str name = pk_args_text(&q->args, "task");
     uint32_t row = PK_AGENT_NO_TASK;
@@ -360,15 +408,14 @@ static int run_or_stop(struct pk_agent *a, const struct pk_request *q, struct pk
         return pk_agent_fail(a, PK_E_NOT_FOUND, "there is no such maintenance task");
     }
     if (q->cmd == PK_CMD_MAINTENANCE_STOP) {
-        if (a->tasks.phase != PK_AGENT_TASK_RUNNING || a->tasks.row != row ||
-            pk_agent_send_frame(a, PK_IPC_STOP, a->tasks.run_id, NULL, 0) < 0) {
-            return pk_agent_fail(a, PK_E_CONFLICT, "it does not run");
+        const int err = stop(a, row);
+        if (err < 0) {
+            return err;
         }
-        a->tasks.is_stopped = true;
     } else if (a->tasks.phase != PK_AGENT_TASK_NONE) {
         return pk_agent_fail(a, PK_E_BUSY, "another task runs");
     } else {
-        const int err = begin(a, row);
+        const int err = begin(a, row, true);
         if (err < 0) {
             return err;
         }

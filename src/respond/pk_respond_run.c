@@ -407,8 +407,8 @@ void pk_respond_run_promote(struct pk_respond *r, struct pk_run *run, const stru
         pk_respond_run_end(r, run, PK_RUN_COMPLETED, pk_str_of("on the incident"), now);
         return;
     }
-    const uint32_t room =
-        run->undo_of != 0 ? PK_RESPOND_CONCURRENT + PK_RESPOND_UNDOS : PK_RESPOND_CONCURRENT;
+    const uint32_t room = run->undo_of != 0 ? PK_RESPOND_CONCURRENT + PK_RESPOND_UNDOS
+                                            : PK_RESPOND_CONCURRENT - r->places_taken;
     if (!passes_decision(r, run, now) || pk_respond_running_count(r) >= room || !passes_budget(r, run, now)) {
         return;
     }

@@ -71,6 +71,7 @@ struct pk_respond {
     const struct pk_topology *topology; /* NULL: nothing is known to depend on anything */
     struct pk_respond_settings settings;
     uint32_t boot, next_run;
+    uint32_t places_taken;             /* of PK_RESPOND_CONCURRENT, by what is no run of an incident */
     uint32_t run_used, plan_used;      /* rows behind these were never used: a tick does not look at them */
     struct pk_run runs[PK_LIMIT_RUNS]; /* id 0 = free */
     struct pk_respond_plan plans[PK_LIMIT_RUNS];

@@ -194,12 +194,15 @@ static void schedule(struct pk_tasks *t, const struct pk_task_row *r, struct pk_
                      const struct pk_stamp *now) {
     s->due_wall_ms = 0;
     s->due_mono_ms = 0;
+    s->is_guess = false;
     if (r->at_min != PK_TASK_NO_TIME) {
         s->due_wall_ms = is_clock_sure(now) ? next_moment(r, now->wall_ms) + (int64_t)jitter_of(t, r) : 0;
         return;
     }
     uint64_t wait_ms = r->every_ms;
-    if (s->last_mono_ms == 0 && s->last_wall_ms > 0 && is_clock_sure(now) && now->wall_ms > s->last_wall_ms) {
+    const bool is_of_before = s->last_mono_ms == 0 && s->last_wall_ms > 0;
+    s->is_guess = is_of_before && !is_clock_sure(now);
+    if (is_of_before && is_clock_sure(now) && now->wall_ms > s->last_wall_ms) {
         const uint64_t ago_ms = (uint64_t)(now->wall_ms - s->last_wall_ms);
         const uint64_t left_ms = ago_ms < wait_ms ? wait_ms - ago_ms : 0u;
         wait_ms =
@@ -212,7 +215,7 @@ static void schedule(struct pk_tasks *t, const struct pk_task_row *r, struct pk_
 static bool is_due(struct pk_tasks *t, const struct pk_task_row *r, struct pk_task_state *s,
                    const struct pk_stamp *now) {
     if (r->at_min == PK_TASK_NO_TIME) {
-        if (s->due_mono_ms == 0) {
+        if (s->due_mono_ms == 0 || (s->is_guess && is_clock_sure(now))) {
             schedule(t, r, s, now);
         }
         return now->mono_ms >= s->due_mono_ms;
@@ -261,14 +264,23 @@ void pk_tasks_init(struct pk_tasks *t, uint64_t seed) {
     pk_rng_seed(&t->rng, seed);
 }
 
+/* A row that was off may have been due long ago. */
+static bool is_as_often(const struct pk_task_row *a, const struct pk_task_row *b) {
+    return a->every_ms == b->every_ms && a->at_min == b->at_min && a->days == b->days &&
+           a->jitter_ms == b->jitter_ms && a->is_on == b->is_on;
+}
+
 void pk_tasks_take(struct pk_tasks *t, const struct pk_task_rows *old, const struct pk_task_rows *rows,
                    const struct pk_stamp *now) {
     struct pk_task_state kept[PK_LIMIT_TASKS];
     memset(kept, 0, sizeof kept);
     for (uint32_t i = 0; i < rows->count; i++) {
         for (uint32_t k = 0; k < old->count; k++) {
-            if (strcmp(rows->rows[i].name, old->rows[k].name) == 0) {
-                kept[i] = t->states[k];
+            if (strcmp(rows->rows[i].name, old->rows[k].name) != 0) {
+                continue;
+            }
+            kept[i] = t->states[k];
+            if (!is_as_often(&rows->rows[i], &old->rows[k])) {
                 schedule(t, &rows->rows[i], &kept[i], now);
             }
         }

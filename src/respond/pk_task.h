@@ -56,6 +56,7 @@ struct pk_task_state { /* by row */
     uint8_t recent_count;
     uint8_t result; /* enum pk_task_result */
     bool is_dirty;
+    bool is_guess; /* due_mono_ms: the clock could not say how long ago the last run was */
     char said[PK_TASK_SAID_BYTES];
 };
 struct pk_tasks {
@@ -78,7 +79,7 @@ const char *pk_task_lacks(const struct pk_task_row *r);
 void pk_task_put_when(const struct pk_task_row *r, struct pk_buf *out);
 
 void pk_tasks_init(struct pk_tasks *t, uint64_t seed);
-/* The rows are others now: states of rows that stay stay. */
+/* The rows are others now: states of rows that stay stay, and so do times of rows that come as often. */
 void pk_tasks_take(struct pk_tasks *t, const struct pk_task_rows *old, const struct pk_task_rows *rows,
                    const struct pk_stamp *now);
 /* A row whose time has come, or -1. Works out what is not yet. */

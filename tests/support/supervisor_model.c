@@ -181,7 +181,8 @@ static void act(struct super_model *s, const struct pk_ipc_frame *f, const struc
                                   .incident = r->incident_number,
                                   .action = r->action_index,
                                   .at_ms = s->sim->now_ms,
-                                  .is_running = true};
+                                  .is_running = true,
+                                  .is_undo_off = r->is_undo_off != 0};
     memcpy(start->target, r->target, sizeof start->target);
     s->start_count++;
     const struct pk_ipc_started started = {.pid = 1000 + s->start_count};

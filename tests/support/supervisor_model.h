@@ -20,6 +20,7 @@ struct super_start {
     char target[PK_IPC_TARGET_BYTES];
     uint64_t at_ms;
     bool is_running;
+    bool is_undo_off;
 };
 
 struct super_model {

@@ -59,6 +59,25 @@ PK_TEST(promote__takes_budget_and_writes_the_intent_once) {
     CHECK_EQ_U64(pk_budget_used(&g.respond.budget, pk_str_of("restart"), pk_str_of("web"), &g.now), 1);
 }
 
+/* Maintenance runs: it has one of the three places, and none of those of undos. */
+PK_TEST(promote__waits_for_a_place_that_another_has) {
+    rig_init(&g, PK_MODE_SAFE);
+    g.respond.places_taken = 1;
+    struct pk_run *first = new_run("look", "");
+    struct pk_run *second = new_run("restart", "web");
+    struct pk_run *third = new_run("restart", "db");
+    pk_respond_run_promote(&g.respond, first, &g.now);
+    pk_respond_run_promote(&g.respond, second, &g.now);
+    pk_respond_run_promote(&g.respond, third, &g.now);
+    CHECK_EQ_INT(first->step, PK_RUN_AT_INTENT);
+    CHECK_EQ_INT(second->step, PK_RUN_AT_INTENT);
+    CHECK_EQ_INT(third->step, PK_RUN_AT_WAIT);
+    CHECK_EQ_U64(pk_budget_used(&g.respond.budget, pk_str_of("restart"), pk_str_of("db"), &g.now), 0);
+    g.respond.places_taken = 0;
+    CHECK(pk_respond_run_tick(&g.respond, third, &g.now) > g.now.mono_ms);
+    CHECK_EQ_INT(third->step, PK_RUN_AT_INTENT);
+}
+
 PK_TEST(promote__not_for_an_incident_that_is_over) {
     const struct pk_incident_actor by = {.source = PK_TL_BY_OPERATOR};
     rig_init(&g, PK_MODE_SAFE);
@@ -110,6 +129,7 @@ PK_TEST(tick__no_answer_is_unknown) {
 }
 
 PK_TEST_MAIN(new__takes_what_the_row_says, twin__same_action_and_target_unfinished, decide__reasons,
-             promote__takes_budget_and_writes_the_intent_once, promote__not_for_an_incident_that_is_over,
+             promote__takes_budget_and_writes_the_intent_once, promote__waits_for_a_place_that_another_has,
+             promote__not_for_an_incident_that_is_over,
              approvals__for_a_lower_class_do_not_count_for_a_higher,
              may_verify__not_when_the_mode_lets_nothing_run, tick__no_answer_is_unknown)

@@ -188,6 +188,82 @@ PK_TEST(take__states_follow_their_names) {
     CHECK_EQ_U64(t.states[1].run_count, 0);
 }
 
+static void reload(void (*change)(void)) {
+    old_rows = rows;
+    change();
+    pk_tasks_take(&t, &old_rows, &rows, &now);
+}
+
+static void change_nothing(void) {
+}
+
+static void change_words(void) {
+    (void)set(row("a"), "about", "other words");
+}
+
+static void change_interval(void) {
+    (void)set(row("a"), "every", "2h");
+}
+
+static void switch_on(void) {
+    (void)set(row("a"), "enabled", "yes");
+}
+
+PK_TEST(take__reloads_do_not_put_off_what_comes_as_often) {
+    fresh();
+    (void)set(row("a"), "every", "1h");
+    (void)set(row("a"), "jitter", "0");
+    (void)set(row("b"), "at", "03:00");
+    (void)set(row("b"), "jitter", "30m");
+    CHECK_EQ_INT(pk_tasks_due(&t, &rows, &now), -1);
+    const int64_t due_wall_ms = t.states[1].due_wall_ms;
+    for (uint32_t k = 0; k < 6; k++) {
+        CHECK_EQ_INT(pk_tasks_due(&t, &rows, &now), -1);
+        pass(10 * 60000);
+        reload(k % 2 == 0 ? change_nothing : change_words);
+    }
+    CHECK_EQ_INT(pk_tasks_due(&t, &rows, &now), 0);
+    CHECK(t.states[1].due_wall_ms == due_wall_ms); /* 03:00 is now: within its jitter it still comes */
+    reload(change_interval);
+    CHECK_EQ_U64(pk_tasks_wait_ms(&t, &rows, 0, &now), 2 * HOUR);
+}
+
+PK_TEST(take__what_was_off_is_not_due_at_once) {
+    fresh();
+    (void)set(row("a"), "every", "1h");
+    (void)set(row("a"), "jitter", "0");
+    CHECK_EQ_INT(pk_tasks_due(&t, &rows, &now), -1);
+    (void)set(row("a"), "enabled", "no");
+    pass(5 * HOUR);
+    reload(switch_on);
+    CHECK_EQ_INT(pk_tasks_due(&t, &rows, &now), -1);
+    CHECK_EQ_U64(pk_tasks_wait_ms(&t, &rows, 0, &now), HOUR);
+}
+
+PK_TEST(every__after_a_restart_is_worked_out_again_when_the_clock_is_sure) {
+    fresh();
+    (void)set(row("a"), "every", "1h");
+    (void)set(row("a"), "jitter", "0");
+    t.states[0].last_wall_ms = now.wall_ms - 40 * 60000;
+    now.quality = PK_TIME_FLOOR;
+    CHECK_EQ_INT(pk_tasks_due(&t, &rows, &now), -1);
+    CHECK_EQ_U64(pk_tasks_wait_ms(&t, &rows, 0, &now), HOUR);
+    pass(5 * 60000);
+    CHECK_EQ_INT(pk_tasks_due(&t, &rows, &now), -1);
+    CHECK_EQ_U64(pk_tasks_wait_ms(&t, &rows, 0, &now), 55 * 60000);
+    now.quality = PK_TIME_NTP;
+    CHECK_EQ_INT(pk_tasks_due(&t, &rows, &now), -1);
+    CHECK_EQ_U64(pk_tasks_wait_ms(&t, &rows, 0, &now), 15 * 60000);
+    now.quality = PK_TIME_FLOOR; /* once is enough */
+    pass(60000);
+    CHECK_EQ_INT(pk_tasks_due(&t, &rows, &now), -1);
+    now.quality = PK_TIME_NTP;
+    CHECK_EQ_INT(pk_tasks_due(&t, &rows, &now), -1);
+    CHECK_EQ_U64(pk_tasks_wait_ms(&t, &rows, 0, &now), 14 * 60000);
+    pass(14 * 60000);
+    CHECK_EQ_INT(pk_tasks_due(&t, &rows, &now), 0);
+}
+
 PK_TEST(restore__damaged_records_are_refused) {
     uint8_t key[PK_TASK_KEY_BYTES], value[PK_TASK_VALUE_BYTES];
     uint32_t n = 0;
@@ -213,4 +289,6 @@ PK_TEST_MAIN(set__values_good_and_bad, lacks__either_an_action_or_a_window,
              every__goes_on_after_a_restart_but_never_at_once,
              at__on_its_days_and_never_what_passed_or_was_jumped_over,
              end__counts_shares_and_a_refusal_is_no_run, take__states_follow_their_names,
+             take__reloads_do_not_put_off_what_comes_as_often, take__what_was_off_is_not_due_at_once,
+             every__after_a_restart_is_worked_out_again_when_the_clock_is_sure,
              restore__damaged_records_are_refused)
