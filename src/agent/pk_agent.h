@@ -251,8 +251,8 @@ struct pk_agent_picture {
 struct pk_agent_shown {
     struct pk_agent_picture pictures[PK_AGENT_SHOWN_COUNT];
     uint32_t erased[PK_LINKS][PK_AGENT_SHOWN_COUNT]; /* how far it was taken back */
-    bool is_device_drawn;
-    uint32_t state_crc; /* of what was said; 0 = nothing */
+    bool is_device_drawn, is_state_held; /* held: another one than was said waits for state_due_ms */
+    uint32_t state_crc;                  /* of what was said; 0 = nothing */
     uint64_t state_due_ms, refused_count;
 };
 
@@ -476,7 +476,8 @@ struct pk_agent {
     uint32_t resolve_id[PK_LINKS]; /* request under way; 0 = none */
     uint32_t next_resolve_id;
     uint64_t summary_due_ms, summary_sent_ms;
-    int64_t summary_from_wall_ms;
+    int64_t summary_from_wall_ms, summary_said_wall_ms; /* end of the last that arrived; of the last sent */
+    uint8_t summary_link, summary_waiting_count;        /* sent there, not yet answered */
     /* local sockets */
     struct pk_agent_connection connections[PK_LIMIT_CONNECTIONS];
     struct pk_agent_high high;

@@ -212,7 +212,9 @@ bool pk_agent_queue_approval(struct pk_agent *a, const struct pk_run *run) {
     write_whole(&b, a->payload, PK_OUTBOX_BODY_BYTES, &d);
     PK_ASSERT(!b.is_cut); /* what is left is bounded well below the body */
     const struct pk_out_record record = {.kind = PK_OUT_APPROVAL,
-                                         .severity = PK_SEV_HIGH,
+                                         /* Neither lane is ever held (ADR 0081): the hub keeps the request
+                                          * as waiting until it hears how it ended. */
+                                         .severity = is_open ? PK_SEV_HIGH : PK_SEV_CRITICAL,
                                          .is_open = is_open,
                                          .then_clear = !is_open,
                                          .subject = run->incident,

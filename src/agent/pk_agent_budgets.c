@@ -22,7 +22,8 @@ uint8_t pk_agent_budget_level(const struct pk_agent *a, enum pk_spend_kind kind)
 /* ---- what gives way ---- */
 
 /* Lanes of the outbox that wait, by level: first what has ended, then low, then the rest but what is open and
- * high. Of critical incidents none (lanes 0 and 1). */
+ * high. Of critical incidents none (lanes 0 and 1, and in them how approvals ended; what is asked is in 2).
+ */
 static uint32_t held_lanes(uint8_t level) {
     static const uint32_t HELD[PK_SPEND_LEVEL_COUNT] = {
         [PK_SPEND_SHORT] = 1u << 9 | 1u << 7 | 1u << 5,

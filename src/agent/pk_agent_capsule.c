@@ -61,9 +61,14 @@ static void put_head(struct pk_agent *a) {
     char text[LINE_BYTES];
     struct pk_buf b;
     struct pk_json_writer w;
-    const struct pk_incident *i = pk_incidents_get(&a->incidents, a->capsule.current->number);
+    char id[PK_INC_ID_BYTES];
+    const uint32_t number = a->capsule.current->number;
+    const struct pk_incident *i = pk_incidents_get(&a->incidents, number);
+    /* What is recorded began in this boot. The hub knows the capsule by this name, also when the record is
+     * gone. */
+    pk_incident_id_make(id, pk_str_of(a->config.gateway), i != NULL ? i->boot : a->now.boot, number);
     begin_line(&w, &b, text, PK_CAPSULE_HEAD);
-    pk_jw_cstr(&w, "incident_id", i != NULL ? i->id : NULL);
+    pk_jw_cstr(&w, "incident_id", id);
     pk_jw_cstr(&w, "title", i != NULL ? i->title : NULL);
     pk_jw_time(&w, "at", a->now.wall_ms);
     pk_jw_cstr(&w, "time_quality", pk_time_quality_word((enum pk_time_quality)a->now.quality));

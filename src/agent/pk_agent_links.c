@@ -199,6 +199,9 @@ static void forget_own_messages(struct pk_link *l) {
 static void on_connected(struct pk_agent *a, uint32_t link, bool subscribe_again) {
     struct pk_link *l = &a->links[link];
     forget_own_messages(l);
+    if (link == a->summary_link) {
+        a->summary_waiting_count = 0; /* what it said of losses is said again */
+    }
     pk_agent_upload_connected(a, link);
     a->birth_due_ms[link] = a->now.mono_ms;
     give_birth(a, link);
@@ -518,6 +521,21 @@ static void say_refused_publication(struct pk_agent *a, uint32_t link, uint8_t r
     pk_agent_log1(a, PK_LOG_ERROR, "the broker refused a message", pk_str_of(pk_mqtt_reason_word(reason)));
 }
 
+static void summary_arrived(struct pk_agent *a) {
+    a->summary_from_wall_ms = a->summary_said_wall_ms;
+    pk_ledger_drop_said(&a->intake.ledger);
+}
+
+/* Of several on their way the last one says all that the others do. */
+static void summary_answered(struct pk_agent *a, uint32_t link, uint8_t reason) {
+    if (link != a->summary_link || a->summary_waiting_count == 0) {
+        return;
+    }
+    if (--a->summary_waiting_count == 0 && reason < 0x80) {
+        summary_arrived(a);
+    }
+}
+
 static void on_mqtt_event(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e) {
     switch (e->kind) {
     case PK_MQTT_EV_CONNECTED:
@@ -530,6 +548,9 @@ static void on_mqtt_event(struct pk_agent *a, uint32_t link, const struct pk_mqt
         say_refused_publication(a, link, e->u.published.reason);
         if (e->u.published.token == TOKEN_BIRTH && e->u.published.reason >= 0x80) {
             a->birth_due_ms[link] = a->now.mono_ms + BIRTH_AGAIN_MS;
+        }
+        if (e->u.published.token == TOKEN_SUMMARY) {
+            summary_answered(a, link, e->u.published.reason);
         }
         if (e->u.published.token > PK_AGENT_TOKEN_UPLOAD) {
             pk_agent_upload_answered(a, e->u.published.token, e->u.published.reason);
@@ -852,6 +873,19 @@ static void hasten_summary(struct pk_agent *a) {
     }
 }
 
+/* What it says of losses is forgotten when the broker has it: at QoS 0 that is now, as far as one knows. */
+static void summary_sent(struct pk_agent *a, uint32_t link, uint8_t qos) {
+    a->summary_waiting_count = link == a->summary_link ? a->summary_waiting_count : 0;
+    a->summary_link = (uint8_t)link;
+    a->summary_said_wall_ms = a->now.wall_ms;
+    pk_ledger_said(&a->intake.ledger, a->summary.ledger_count);
+    if (qos == 0) {
+        summary_arrived(a);
+    } else {
+        a->summary_waiting_count++;
+    }
+}
+
 static void send_summary(struct pk_agent *a, struct pk_link *l) {
     char topic[PK_TOPIC_BYTES];
     struct pk_agent_summary *s = &a->summary;
@@ -886,8 +920,7 @@ static void send_summary(struct pk_agent *a, struct pk_link *l) {
                                       .user = user,
                                       .user_count = attributes.count};
     if (pk_mqtt_publish(&l->mqtt, &m, TOKEN_SUMMARY) == PK_OK) {
-        a->summary_from_wall_ms = a->now.wall_ms;
-        pk_ledger_drop(&a->intake.ledger, s->ledger_count);
+        summary_sent(a, (uint32_t)(l - a->links), m.qos);
     }
 }
 

@@ -115,6 +115,7 @@ PK_MUST_USE int pk_agent_get_capsule(struct pk_agent *a, const struct pk_request
 #define PK_AGENT_TOKEN_UPLOAD ((1ull << 63) + (1ull << 40)) /* and the turn of the chunk */
 /* A capsule is whole and stored: wanted, where the configuration says so. */
 void pk_agent_upload_whole(struct pk_agent *a, struct pk_capsule *c);
+void pk_agent_upload_restored(struct pk_agent *a); /* the capsules of the store are there */
 void pk_agent_upload_evicted(struct pk_agent *a, const struct pk_capsule *c); /* it made room for another */
 void pk_agent_upload_connected(struct pk_agent *a, uint32_t link);
 void pk_agent_upload_answered(struct pk_agent *a, uint64_t token, uint8_t reason);

@@ -5,7 +5,7 @@
 #include "base/pk_hash.h"
 #include "wire/pk_shown.h"
 
-enum { STATE_APART_MS = 1000, WINDOW_SHARE = 2 };
+enum { STATE_APART_MS = 1000, STATE_RARE_MS = 60 * STATE_APART_MS, WINDOW_SHARE = 2 };
 
 static const uint8_t ROLES[PK_AGENT_SHOWN_COUNT] = {PK_BROKER_HOME_ASSISTANT, PK_BROKER_THIN_EDGE};
 
@@ -142,6 +142,13 @@ static bool draw_slot(struct pk_agent *a, uint32_t link, uint32_t which, uint32_
 
 /* ---- the whole ---- */
 
+/* It is said when it changes, though not each time: never while the month is used up, seldom where each byte
+ * costs or soon will. */
+static uint64_t state_apart_ms(const struct pk_agent *a) {
+    const bool is_dear = a->config.is_metered || pk_agent_budget_level(a, PK_SPEND_DATA) >= PK_SPEND_TIGHT;
+    return is_dear ? (uint64_t)STATE_RARE_MS : (uint64_t)STATE_APART_MS;
+}
+
 static bool draw_state(struct pk_agent *a, uint32_t link) {
     struct pk_buf b;
     struct pk_json_writer w;
@@ -149,7 +156,8 @@ static bool draw_state(struct pk_agent *a, uint32_t link) {
     struct pk_shown_state s = {.worst = -1, .waiting_count = pk_outbox_depth(&a->outbox)};
     const uint32_t hub = pk_agent_link_for(a, PK_BROKER_INCIDENTS);
     struct pk_agent_shown *all = &a->shown;
-    if (a->now.mono_ms < all->state_due_ms) {
+    all->is_state_held = false;
+    if (pk_agent_budget_level(a, PK_SPEND_DATA) >= PK_SPEND_OVER) {
         return true;
     }
     for (uint32_t slot = 0; slot < PK_LIMIT_INCIDENTS; slot++) {
@@ -165,13 +173,18 @@ static bool draw_state(struct pk_agent *a, uint32_t link) {
     pk_jw_init(&w, &b);
     pk_shown_home_state(&w, &s);
     const uint32_t crc = pk_crc32c(1, b.p, b.n);
-    if (crc != all->state_crc) {
-        if (!say(a, link, PK_SHOWN_HOME_STATE, no_text(), pk_buf_str(&b))) {
-            return false;
-        }
-        all->state_crc = crc;
+    if (crc == all->state_crc) {
+        return true;
     }
-    all->state_due_ms = a->now.mono_ms + STATE_APART_MS;
+    if (a->now.mono_ms < all->state_due_ms) {
+        all->is_state_held = true;
+        return true;
+    }
+    if (!say(a, link, PK_SHOWN_HOME_STATE, no_text(), pk_buf_str(&b))) {
+        return false;
+    }
+    all->state_crc = crc;
+    all->state_due_ms = a->now.mono_ms + state_apart_ms(a);
     return true;
 }
 
@@ -264,7 +277,7 @@ void pk_agent_shown_changed(struct pk_agent *a) {
 
 uint64_t pk_agent_shown_next_ms(const struct pk_agent *a) {
     const uint32_t link = pk_agent_link_for(a, PK_BROKER_HOME_ASSISTANT);
-    const bool is_due =
-        link < PK_LINKS && pk_link_is_online(&a->links[link]) && a->shown.state_due_ms > a->now.mono_ms;
+    const bool is_due = link < PK_LINKS && pk_link_is_online(&a->links[link]) && a->shown.is_state_held &&
+                        a->shown.state_due_ms > a->now.mono_ms;
     return is_due ? a->shown.state_due_ms : UINT64_MAX;
 }

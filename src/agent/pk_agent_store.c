@@ -320,6 +320,7 @@ int pk_agent_restore(struct pk_agent *a) {
         return err;
     }
     pk_agent_budgets_configure(a);
+    pk_agent_upload_restored(a);
     adopt_open_incidents(a);
     pk_correlate_rebind(&a->incidents, pk_agent_topology(a));
     if (r.schema <

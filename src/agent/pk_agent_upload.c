@@ -28,6 +28,15 @@ void pk_agent_upload_whole(struct pk_agent *a, struct pk_capsule *c) {
     }
 }
 
+/* What a stop cut off does not grow any more: the hub gets what there is. */
+void pk_agent_upload_restored(struct pk_agent *a) {
+    for (uint32_t i = 0; i < PK_LIMIT_CAPSULES; i++) {
+        if (a->capsules.rows[i].number != 0) {
+            pk_agent_upload_whole(a, &a->capsules.rows[i]);
+        }
+    }
+}
+
 void pk_agent_upload_evicted(struct pk_agent *a, const struct pk_capsule *c) {
     struct pk_agent_upload *u = &a->upload;
     u->evicted_count += c->upload == PK_CAPSULE_WANTED ? 1u : 0u;
@@ -70,22 +79,24 @@ static struct pk_str number_text(char *out, uint64_t number) {
     return pk_buf_str(&b);
 }
 
-/* Name of the incident; the record may be gone, then it is named by its number. */
-static int build_topic(struct pk_agent *a, const struct pk_capsule *c, char topic[PK_TOPIC_BYTES]) {
-    char id[PK_INC_ID_BYTES], n[NUMBER_BYTES];
-    struct pk_buf b;
-    const struct pk_incident *i = pk_incidents_get(&a->incidents, c->number);
-    if (i != NULL) {
-        memcpy(id, i->id, sizeof id);
-    } else {
-        pk_buf_init(&b, id, sizeof id);
-        pk_buf_puts(&b, "inc_");
-        pk_buf_put_u64(&b, c->number);
+/* Name of the incident, from the head of the capsule: the record may be gone. Empty: there is none. */
+static struct pk_str incident_of(const struct pk_capsule *c) {
+    static const char HEAD[] = "{\"part\":\"head\",\"incident_id\":\"";
+    const struct pk_str text = pk_capsule_text(c);
+    if (!pk_str_starts(text, HEAD)) {
+        return pk_str_make(NULL, 0);
     }
+    struct pk_str rest = pk_str_make(text.p + sizeof HEAD - 1, text.n - (sizeof HEAD - 1)), id;
+    return pk_str_split(&rest, '"', &id) ? id : pk_str_make(NULL, 0);
+}
+
+static int build_topic(struct pk_agent *a, const struct pk_capsule *c, char topic[PK_TOPIC_BYTES]) {
+    char n[NUMBER_BYTES];
+    struct pk_buf b;
     const struct pk_topic t = {.kind = PK_TOPIC_CAPSULE,
                                .site = pk_str_of(a->config.site),
                                .gateway = pk_str_of(a->config.gateway),
-                               .a = pk_str_of(id),
+                               .a = incident_of(c),
                                .b = number_text(n, c->acked_count)};
     pk_buf_init(&b, topic, PK_TOPIC_BYTES);
     return pk_topic_build(&b, &t);

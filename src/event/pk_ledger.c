@@ -108,10 +108,28 @@ const struct pk_loss *pk_ledger_at(const struct pk_ledger *l, uint32_t index) {
     return index < l->count ? &l->entries[index] : NULL;
 }
 
-void pk_ledger_drop(struct pk_ledger *l, uint32_t reported_count) {
-    PK_ASSERT(reported_count <= l->count);
-    l->count -= reported_count;
-    memmove(&l->entries[0], &l->entries[reported_count], l->count * sizeof l->entries[0]);
+void pk_ledger_said(struct pk_ledger *l, uint32_t count) {
+    PK_ASSERT(count <= l->count);
+    for (uint32_t i = 0; i < l->count; i++) {
+        struct pk_loss *entry = &l->entries[i];
+        const uint32_t all = entry->count < UINT32_MAX ? (uint32_t)entry->count : UINT32_MAX;
+        entry->said_count = i < count ? all : 0;
+    }
+}
+
+/* The range of what is left is not known: it stays the one of all, within which others may have been taken.
+ */
+void pk_ledger_drop_said(struct pk_ledger *l) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < l->count; i++) {
+        struct pk_loss entry = l->entries[i];
+        entry.count -= entry.said_count;
+        entry.said_count = 0;
+        if (entry.count > 0) {
+            l->entries[kept++] = entry;
+        }
+    }
+    l->count = kept;
 }
 
 uint64_t pk_ledger_total(const struct pk_ledger *l) {

@@ -33,7 +33,7 @@ struct pk_loss {                /* 40 bytes */
     uint16_t source_id; /* or PK_LEDGER_NO_SOURCE */
     uint8_t reason;     /* enum pk_loss_reason */
     uint8_t reserved;
-    uint32_t reserved2;
+    uint32_t said_count; /* of count, by the report that is on its way; 0: it does not name this entry */
 };
 
 struct pk_ledger {
@@ -56,7 +56,9 @@ void pk_ledger_add_many(struct pk_ledger *l, uint16_t source_id, enum pk_loss_re
 void pk_ledger_forget(struct pk_ledger *l, uint16_t source_id);
 /* Entries 0..count-1; NULL beyond. Valid until the next call that changes the ledger. */
 const struct pk_loss *pk_ledger_at(const struct pk_ledger *l, uint32_t index);
-/* The first `reported_count` entries were reported: removes them (totals stay). */
-void pk_ledger_drop(struct pk_ledger *l, uint32_t reported_count);
+/* The first `count` entries, as they are now, are in a report that is on its way; no other one is. */
+void pk_ledger_said(struct pk_ledger *l, uint32_t count);
+/* It arrived: what it named goes, what was lost since stays (and so do the totals). */
+void pk_ledger_drop_said(struct pk_ledger *l);
 uint64_t pk_ledger_total(const struct pk_ledger *l);
 #endif

@@ -62,12 +62,19 @@ static uint32_t period_at(const struct pk_spend *s, int64_t wall_ms) {
 
 /* Whether the period is over at this moment, and its number. */
 static bool is_over(struct pk_spend *s, const struct pk_stamp *now) {
-    const uint32_t length_s = s->kind == PK_SPEND_FLASH ? (uint32_t)DAY_S : (uint32_t)MONTH_S;
+    /* One that has a number is a month of the calendar: up to 31 days. */
+    const uint32_t month_s = (uint32_t)MONTH_S + (s->record.period != 0 ? (uint32_t)DAY_S : 0u);
+    const uint32_t length_s = s->kind == PK_SPEND_FLASH ? (uint32_t)DAY_S : month_s;
     if (now->quality < PK_TIME_NTP || now->wall_ms <= 0) {
-        return s->record.elapsed_s >= length_s;
+        const bool is_full = s->record.elapsed_s >= length_s;
+        /* The clock that comes back finds the new one begun. */
+        s->record.period += is_full && s->record.period != 0 ? 1u : 0u;
+        return is_full;
     }
     const uint32_t period = period_at(s, now->wall_ms), before = s->record.period;
-    s->record.period = period;
+    if (period + 1u != before) { /* a clock that swings around the end of a period gains none */
+        s->record.period = period;
+    }
     return before != 0 && period > before;
 }
 

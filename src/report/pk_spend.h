@@ -40,6 +40,7 @@ void pk_spend_restore(struct pk_spend *s, const struct pk_meta_spend *record);
 void pk_spend_limit(struct pk_spend *s, uint64_t limit_bytes);
 /* The counter now. True when the level is another one, or a new period began. A counter that went back began
  * anew. The period is judged by the wall clock where that is good, by the time that passed where it is not: a
- * day, or 30. A clock that goes back begins no new period. */
+ * day, or 30 (31 once a good clock said which month it is). A clock that goes back begins no new period, and
+ * one that goes back to the period before stays in this one. */
 bool pk_spend_look(struct pk_spend *s, uint64_t counter_bytes, const struct pk_stamp *now);
 #endif

@@ -160,6 +160,19 @@ static bool is_old(const struct pk_neighbour *n, const struct claim *c) {
     return c->boot < n->boot || (n->seen_ms != 0 && (c->number != n->number || c->count <= n->count));
 }
 
+/* An earlier boot of who was silent: a store in memory does not count its boots, so it may live anew. It is
+ * believed when it names a number that no recording can. */
+static bool is_new_life(struct pk_witness *w, const struct pk_neighbour *n, const struct claim *c,
+                        uint64_t now_ms) {
+    const bool may_renew = w->renewed_ms == 0 || now_ms - w->renewed_ms >= PK_WITNESS_RENEW_MS;
+    if (c->boot >= n->boot || is_heard(n, now_ms) || !may_renew) {
+        return false;
+    }
+    w->number += w->number < UINT64_MAX ? 1u : 2u; /* never 0 */
+    w->renewed_ms = now_ms;
+    return true;
+}
+
 static int take_claim(struct pk_witness *w, const struct claim *c, uint64_t now_ms) {
     struct pk_neighbour *n = row_for(w, c->gateway, now_ms);
     if (n == NULL) {
@@ -170,10 +183,15 @@ static int take_claim(struct pk_witness *w, const struct claim *c, uint64_t now_
         w->used_count += n->gateway[0] == '\0' ? 1u : 0u;
         memset(n, 0, sizeof *n);
         (void)pk_str_copy_cut(c->gateway, n->gateway, sizeof n->gateway);
-    } else if (is_old(n, c)) {
+    } else if (is_old(n, c) && !is_new_life(w, n, c, now_ms)) {
         return PK_E_REPLAYED;
     }
     n->heard_ms = now_ms;
+    if (c->boot < n->boot) { /* what it said before stays until it is believed again */
+        n->boot = n->count = 0;
+        n->number = c->number;
+        return PK_E_AGAIN;
+    }
     if (!c->knows_us) { /* it will, once it heard that we know its number */
         n->number = c->number;
         return PK_E_AGAIN;
@@ -201,8 +219,9 @@ int pk_witness_take(struct pk_witness *w, struct pk_str datagram, uint64_t now_m
     if (!pk_str_eq_c(c.site, w->site)) {
         return PK_E_WRONG_AUDIENCE;
     }
-    if (pk_str_eq_c(c.gateway, w->gateway)) {
-        return c.number == w->number ? PK_E_AGAIN : PK_E_CONFLICT; /* a broadcast comes back to its sender */
+    if (pk_str_eq_c(c.gateway, w->gateway)) { /* a broadcast comes back to its sender */
+        const bool is_ours = c.number == w->number || (w->renewed_ms != 0 && c.number == w->number - 1u);
+        return is_ours ? PK_E_AGAIN : PK_E_CONFLICT;
     }
     return take_claim(w, &c, now_ms);
 }

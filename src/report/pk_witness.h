@@ -3,7 +3,9 @@
 /* Gateways on one LAN vouch for each other (ADR 0085): each says now and then that it is there and whether it
  * has its hub, in a datagram that only holders of a shared key can make, and says of the others in its
  * summary when they were heard last. No clock is trusted, none is needed: what was recorded earlier does not
- * count, because a datagram must name the number its hearer drew at its start. No I/O here.
+ * count, because a datagram must name the number its hearer drew at its start. A neighbour whose store is in
+ * memory draws its boot epoch: where that is lower than before, it is believed once the row was silent for
+ * PK_WITNESS_HEARD_MS, and has to name a new number, which nothing recorded knows. No I/O here.
  *
  * Datagram, little-endian: "PKW1", site and gateway (u16 length each), u32 boot, u32 count (rises within a
  * boot), u64 own number, u8 has hub, u32 seconds without it, u8 n, n times u64 number of who was heard; then
@@ -18,6 +20,7 @@ enum {
     PK_WITNESS_KEY_BYTES_MAX = 64,
     PK_WITNESS_NAME_BYTES = 33,
     PK_WITNESS_HEARD_MS = 180000,   /* whose number is said: heard that short ago */
+    PK_WITNESS_RENEW_MS = 180000,   /* a number of ours holds at least so long */
     PK_WITNESS_FORGET_MS = 3600000, /* not seen for so long: another may have the place */
 };
 
@@ -37,7 +40,8 @@ struct pk_witness {
     uint8_t key[PK_WITNESS_KEY_BYTES_MAX]; /* padded with zeros, as HMAC has it */
     bool has_key;
     uint32_t boot, count;
-    uint64_t number;
+    uint64_t number;     /* at the start drawn, then one more whenever a neighbour may live anew */
+    uint64_t renewed_ms; /* when it last changed; 0: since the start */
     struct pk_neighbour rows[PK_LIMIT_NEIGHBOURS];
     uint32_t used_count;
     uint64_t full_count; /* neighbours without a place */

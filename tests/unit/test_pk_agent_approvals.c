@@ -137,6 +137,27 @@ PK_TEST(list__history_and_bad_ids) {
     check_sound();
 }
 
-PK_TEST_MAIN(request__says_risk_impact_limits_resources_and_evidence,
+/* The whole month is used: that it was asked and how it ended reaches the hub all the same. */
+PK_TEST(ended__while_the_data_budget_is_used_up__is_sent_and_cleared) {
+    char topic[128];
+    struct pk_spend *s = &gw.agent.spends[PK_SPEND_DATA];
+    REQUIRE(open_with_many_behind() != NULL);
+    wait_ms(500);
+    const char *id = approval_of("restart_service");
+    (void)snprintf(topic, sizeof topic, "picket/v1/lab/gw-1/approval/%s", id);
+    REQUIRE(broker_find_retained(&broker, topic) != NULL && broker_find_retained(&broker, topic)->n > 0);
+    pk_spend_limit(s, 10u << 20);
+    s->record.used_bytes = 11u << 20;
+    wait_ms(6000);
+    CHECK_EQ_INT(s->level, PK_SPEND_OVER);
+    CHECK(says(1001, "approval.decide", answer(id, ",\"decision\":\"reject\""), "\"state\":\"rejected\""));
+    wait_ms(3000);
+    const struct broker_retained *kept = broker_find_retained(&broker, topic);
+    CHECK(kept == NULL || kept->n == 0);
+    check_sound();
+}
+
+PK_TEST_MAIN(ended__while_the_data_budget_is_used_up__is_sent_and_cleared,
+             request__says_risk_impact_limits_resources_and_evidence,
              request__limits_are_the_configurations_and_follow_a_reload,
              decide__delegated_raced_and_late__say_why, list__history_and_bad_ids)

@@ -407,7 +407,37 @@ PK_TEST(unknown_topics__are_counted_and_acknowledged) {
     check_sound();
 }
 
-PK_TEST_MAIN(metered__a_summary_is_rare_and_comes_when_incidents_change,
+/* A summary that the broker refuses, or that a cut takes, says nothing: its losses are said again. */
+PK_TEST(summary__refused_or_cut__its_losses_are_said_again) {
+    const struct pk_ledger *l = &gw.agent.intake.ledger;
+    listen(NULL);
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    pk_ledger_add_many(&gw.agent.intake.ledger, PK_LEDGER_NO_SOURCE, PK_LOSS_OVERFLOW, 7, 1);
+    const int64_t from = gw.agent.summary_from_wall_ms;
+    broker.weights.refuse_publish = 1000;
+    gw.agent.summary_due_ms = 0;
+    wait_ms(6000);
+    CHECK(l->count == 1 && l->entries[0].count == 7);
+    CHECK(gw.agent.summary_said_wall_ms > from);
+    CHECK(gw.agent.summary_from_wall_ms == from);
+    broker.weights.refuse_publish = 0;
+    broker.weights.cut_before_ack = 1000;
+    gw.agent.summary_due_ms = 0;
+    wait_ms(6000);
+    CHECK(l->count == 1 && l->entries[0].count == 7);
+    broker.weights.cut_before_ack = 0;
+    REQUIRE(gateway_run_until_online(&gw));
+    gw.agent.summary_due_ms = 0;
+    wait_ms(6000);
+    CHECK_EQ_U64(l->count, 0);
+    CHECK(gw.agent.summary_from_wall_ms == gw.agent.summary_said_wall_ms);
+    CHECK_EQ_U64(gw.agent.summary_waiting_count, 0);
+    check_sound();
+}
+
+PK_TEST_MAIN(summary__refused_or_cut__its_losses_are_said_again,
+             metered__a_summary_is_rare_and_comes_when_incidents_change,
              birth__comes_first_retained_and_before_a_backlog, birth__refused__comes_again,
              ids__of_birth_will_summary_and_incidents_are_one_sequence,
              incident__is_retained_while_open_and_emptied_when_it_is_over,

@@ -3,6 +3,7 @@
 #include "support/gateway_test.h"
 
 static char config[4096];
+static uint32_t home_count; /* states said */
 
 static const struct gateway_setup *with_roles(const char *roles) {
     static struct gateway_setup setup;
@@ -28,6 +29,7 @@ static uint32_t kept(const char *begin) {
 /* What is said to others is no report. */
 static void on_accepted(void *arg, const struct broker_publish *m) {
     (void)arg;
+    home_count += pk_str_eq_c(m->topic, "picket/v1/lab/gw-1/home") ? 1u : 0u;
     if (pk_str_starts(m->topic, "picket/")) {
         hub_model_accept(&hub, m);
     }
@@ -144,6 +146,36 @@ PK_TEST(turned_off_over_a_restart__everything_is_gone) {
     check_sound();
 }
 
-PK_TEST_MAIN(without_the_roles__nothing_is_shown, an_open_incident__is_shown_and_taken_back_when_it_ended,
-             a_broker_that_forgot__is_shown_all_anew, resolved_while_away__is_taken_back_later,
-             turned_off_over_a_restart__everything_is_gone)
+/* The state changes with each report that waits: where a byte costs it is said seldom, then not at all. */
+PK_TEST(state__metered_or_tight__is_rare_and_waits_for_no_tick) {
+    struct pk_spend *s = &gw.agent.spends[PK_SPEND_DATA];
+    start_with(", home_assistant");
+    wait_ms(5000);
+    CHECK(!gw.agent.shown.is_state_held);
+    CHECK_EQ_U64(pk_agent_shown_next_ms(&gw.agent), UINT64_MAX); /* nothing changed: nothing is due */
+    gw.agent.config.is_metered = true;
+    REQUIRE(open_incident() != NULL);
+    const uint32_t count = home_count;
+    wait_ms(1000);
+    gateway_process(&gw, "web", true);
+    REQUIRE(await_end());
+    CHECK(home_count <= count + 1u);
+    wait_ms(61000);
+    CHECK(home_count > count && home_count <= count + 3u);
+    gw.agent.config.is_metered = false;
+    CHECK(!gw.agent.shown.is_state_held);
+    pk_spend_limit(s, 10u << 20);
+    s->record.used_bytes = s->limit_bytes;
+    wait_ms(6000);
+    CHECK_EQ_INT(s->level, PK_SPEND_OVER);
+    const uint32_t before = home_count;
+    gateway_process(&gw, "web", false);
+    wait_ms(70000);
+    CHECK_EQ_U64(home_count, before);
+    CHECK_EQ_U64(pk_agent_shown_next_ms(&gw.agent), UINT64_MAX);
+    check_sound();
+}
+
+PK_TEST_MAIN(state__metered_or_tight__is_rare_and_waits_for_no_tick, without_the_roles__nothing_is_shown,
+             an_open_incident__is_shown_and_taken_back_when_it_ended, a_broker_that_forgot__is_shown_all_anew,
+             resolved_while_away__is_taken_back_later, turned_off_over_a_restart__everything_is_gone)

@@ -10,6 +10,7 @@ static struct {
     char hash[2 * PK_SHA256_BYTES + 1];
     uint32_t first_since; /* chunk number of the first since it was set to UINT32_MAX */
     bool has[CHUNKS];
+    char topic[BROKER_TOPIC_BYTES]; /* of the last */
     char text[PK_LIMIT_CAPSULE_BYTES];
 } taken;
 
@@ -50,6 +51,7 @@ static void on_accepted(void *arg, const struct broker_publish *m) {
     (void)arg;
     (void)pk_str_copy_cut(m->topic, topic, sizeof topic);
     if (strstr(topic, "/capsule/") != NULL) {
+        memcpy(taken.topic, topic, sizeof topic);
         take_chunk(m);
     } else {
         hub_model_accept(&hub, m);
@@ -235,7 +237,51 @@ PK_TEST(upload__of_nothing__is_said) {
     CHECK(says(0, "incidents.upload", "{\"incident_id\":\"inc_99\"}", "there is no such incident here"));
 }
 
-PK_TEST_MAIN(upload__asked_for__in_chunks_that_make_the_whole, upload__from_a_severity_on__by_itself,
+/* A stop cuts a capsule off: after the start the hub gets what there is of it, unasked. */
+PK_TEST(upload__cut_off_by_a_stop__by_itself_after_the_start) {
+    static char config[4096];
+    const struct gateway_setup setup = {.seed = 1, .config = config};
+    (void)snprintf(config, sizeof config, "%s[incidents]\ncapsule_upload = info\n", GATEWAY_CONFIG);
+    memset(&taken, 0, sizeof taken);
+    prepare(&setup);
+    broker.accepted = on_accepted;
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    wait_ms(3000);
+    struct pk_capsule *c = pk_capsules_find(&gw.agent.capsules, i->number);
+    REQUIRE(c != NULL);
+    CHECK(!c->is_done && taken.count == 0);
+    gateway_power_cut(&gw);
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(20000);
+    i = gateway_incident(&gw, "process_lost");
+    REQUIRE(i != NULL);
+    c = pk_capsules_find(&gw.agent.capsules, i->number);
+    REQUIRE(c != NULL);
+    CHECK(!c->is_done);
+    check_taken(c);
+}
+
+/* The incident's record is gone: the hub still knows which one it was. */
+PK_TEST(upload__record_is_gone__under_the_whole_id) {
+    char topic[BROKER_TOPIC_BYTES];
+    struct pk_capsule *c = begin_with_capsule(PK_CONFIG_UPLOAD_NO);
+    REQUIRE(c != NULL);
+    const struct pk_incident *i = gateway_incident(&gw, "process_lost");
+    REQUIRE(i != NULL);
+    (void)snprintf(topic, sizeof topic, "picket/v1/lab/gw-1/capsule/%s/", i->id);
+    c->number = 4711;
+    c->upload = PK_CAPSULE_WANTED;
+    wait_ms(5000);
+    CHECK(strncmp(taken.topic, topic, strlen(topic)) == 0);
+    check_taken(c);
+}
+
+PK_TEST_MAIN(upload__cut_off_by_a_stop__by_itself_after_the_start, upload__record_is_gone__under_the_whole_id,
+             upload__asked_for__in_chunks_that_make_the_whole, upload__from_a_severity_on__by_itself,
              upload__by_itself__not_when_less_severe__nor_on_a_metered_link,
              upload__most_of_the_month_is_used__waits_for_the_next,
              upload__connections_that_end_and_a_broker_that_refuses__all_arrives,

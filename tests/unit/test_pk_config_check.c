@@ -1,5 +1,6 @@
 #include "agent/pk_config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "support/pk_test.h"
@@ -36,6 +37,23 @@ PK_TEST(check__says_what_and_of_which_section) {
     CHECK_EQ_INT(check(HEAD "[scrape p]\nhost = h\nport = 1\n"), PK_E_CONFIG);
     CHECK(is_place("scrape", "p", ""));
     CHECK(diag.line == 1 && diag.column == 1);
+}
+
+/* What an integration is shown comes from one broker: on the second it would be silently missing. */
+PK_TEST(check__each_role_but_events_is_of_one_broker) {
+    static const char *const ONCE[] = {"incidents", "commands", "summary", "home_assistant", "thin_edge"};
+    char text[240];
+    for (uint32_t i = 0; i < PK_COUNT_OF(ONCE); i++) {
+        (void)snprintf(text, sizeof text,
+                       HEAD "[broker central]\nhost = h\ntls = no\nroles = events, %s\n"
+                            "[broker site]\nhost = h\ntls = no\nroles = %s\n",
+                       ONCE[i], ONCE[i]);
+        CHECK_EQ_INT(check(text), PK_E_CONFIG);
+        CHECK(is_place("broker", "central", "roles"));
+    }
+    CHECK_EQ_INT(check(HEAD "[broker central]\nhost = h\ntls = no\nroles = events, home_assistant\n"
+                            "[broker site]\nhost = h\ntls = no\nroles = events, thin_edge\n"),
+                 PK_OK);
 }
 
 PK_TEST(metered__has_other_defaults_and_keeps_what_was_said) {
@@ -102,5 +120,6 @@ PK_TEST(find__the_section_first_and_the_key_last) {
     find("a", "port", "/e/p.conf", 3);
 }
 
-PK_TEST_MAIN(metered__has_other_defaults_and_keeps_what_was_said, check__says_what_and_of_which_section,
+PK_TEST_MAIN(check__each_role_but_events_is_of_one_broker,
+             metered__has_other_defaults_and_keeps_what_was_said, check__says_what_and_of_which_section,
              dir__conf_d_beside_the_file, find__the_section_first_and_the_key_last)

@@ -44,17 +44,38 @@ PK_TEST(add__table_full__further_sources_share_and_nothing_is_uncounted) {
     CHECK_EQ_U64(pk_ledger_total(&ledger), PK_LIMIT_LEDGER * 3u);
 }
 
-PK_TEST(drop__after_a_report__totals_stay) {
+PK_TEST(drop__after_a_report__totals_stay_and_what_came_since) {
     pk_ledger_init(&ledger);
     for (uint16_t i = 0; i < 5; i++) {
         pk_ledger_add(&ledger, i, PK_LOSS_RATE, 1, 1);
     }
-    pk_ledger_drop(&ledger, 3);
-    CHECK_EQ_U64(ledger.count, 2);
-    CHECK_EQ_U64(pk_ledger_at(&ledger, 0)->source_id, 3);
-    CHECK_EQ_U64(ledger.total[PK_LOSS_RATE], 5);
-    CHECK_EQ_U64(ledger.high, 5);
-    CHECK_PANICS(pk_ledger_drop(&ledger, 3));
+    pk_ledger_said(&ledger, 3);
+    pk_ledger_add(&ledger, 1, PK_LOSS_RATE, 7, 2);
+    pk_ledger_add(&ledger, 1, PK_LOSS_RATE, 8, 2);
+    pk_ledger_add(&ledger, 9, PK_LOSS_RATE, 1, 2);
+    pk_ledger_drop_said(&ledger);
+    REQUIRE(ledger.count == 4);
+    CHECK_EQ_U64(pk_ledger_at(&ledger, 0)->source_id, 1);
+    CHECK_EQ_U64(pk_ledger_at(&ledger, 0)->count, 2);
+    CHECK_EQ_U64(pk_ledger_at(&ledger, 0)->to, 8);
+    CHECK_EQ_U64(pk_ledger_at(&ledger, 1)->source_id, 3);
+    CHECK_EQ_U64(ledger.total[PK_LOSS_RATE], 8);
+    pk_ledger_drop_said(&ledger); /* nothing was said since */
+    CHECK_EQ_U64(ledger.count, 4);
+    CHECK_PANICS(pk_ledger_said(&ledger, 5));
+}
+
+PK_TEST(said__again_and_less__only_the_last_counts) {
+    pk_ledger_init(&ledger);
+    pk_ledger_add(&ledger, 1, PK_LOSS_RATE, 1, 1);
+    pk_ledger_add(&ledger, 2, PK_LOSS_RATE, 1, 1);
+    pk_ledger_said(&ledger, 2);
+    pk_ledger_add(&ledger, 1, PK_LOSS_RATE, 2, 1);
+    pk_ledger_said(&ledger, 1);
+    pk_ledger_drop_said(&ledger);
+    REQUIRE(ledger.count == 1);
+    CHECK_EQ_U64(pk_ledger_at(&ledger, 0)->source_id, 2);
+    CHECK_EQ_U64(pk_ledger_at(&ledger, 0)->count, 1);
 }
 
 PK_TEST(reason_word__each__is_the_word_of_the_wire) {
@@ -90,5 +111,6 @@ PK_TEST(forget__a_source__its_entries_stay_without_it) {
 
 PK_TEST_MAIN(add__same_source_and_reason__one_entry_with_the_range, add__without_source__keeps_no_sequences,
              add__table_full__further_sources_share_and_nothing_is_uncounted,
-             drop__after_a_report__totals_stay, reason_word__each__is_the_word_of_the_wire,
+             drop__after_a_report__totals_stay_and_what_came_since,
+             said__again_and_less__only_the_last_counts, reason_word__each__is_the_word_of_the_wire,
              add_many__one_entry_and_none_for_nothing, forget__a_source__its_entries_stay_without_it)

@@ -110,6 +110,39 @@ PK_TEST(clock__goes_back_or_gets_good__no_new_period_for_that) {
     CHECK(look(900, 1000)); /* from the day it was set to: that is over */
 }
 
+/* The month has a number, then the clock is lost: no month is shorter than it may be. */
+PK_TEST(clock__lost_in_a_month__which_has_31_days) {
+    begin(PK_SPEND_DATA, 1000, PK_TIME_NTP);
+    (void)look(900, 0);
+    now.quality = PK_TIME_FLOOR;
+    CHECK(!look(900, 30ll * DAY_MS));
+    CHECK(!look(900, DAY_MS - 1000));
+    CHECK_EQ_U64(s.record.used_bytes, 900);
+    CHECK(look(900, 1000));
+    CHECK_EQ_U64(s.record.used_bytes, 0);
+    CHECK(look(1800, 1000));
+    now.quality = PK_TIME_NTP; /* in the month after: that has begun already */
+    CHECK(!look(1800, 1000));
+    CHECK_EQ_U64(s.record.used_bytes, 900);
+}
+
+PK_TEST(clock__swings_around_an_end__gains_one_period_only) {
+    for (int kind = 0; kind < PK_SPEND_COUNT; kind++) {
+        begin((enum pk_spend_kind)kind, 1000, PK_TIME_NTP);
+        now.wall_ms = pk_time_from_civil(2026, 11, 30, 23, 59, 0);
+        (void)look(900, 0);
+        CHECK(look(900, 60000));
+        (void)look(1800, 1000);
+        for (int i = 0; i < 3; i++) {
+            now.wall_ms -= HOUR_MS;
+            CHECK(!look(1800, 1000));
+            now.wall_ms += HOUR_MS;
+            CHECK(!look(1800, 1000));
+        }
+        CHECK_EQ_U64(s.record.used_bytes, 900);
+    }
+}
+
 PK_TEST(counter__begins_anew__goes_on_counting) {
     begin(PK_SPEND_DATA, 1000, PK_TIME_NTP);
     (void)look(500, 0);
@@ -140,4 +173,5 @@ PK_TEST(words) {
 PK_TEST_MAIN(levels__at_their_shares, limit__none_and_the_largest, day__ends_at_midnight_utc,
              month__ends_with_the_calendars, clock__unknown__running_time_ends_the_period,
              clock__looked_at_often__no_time_is_lost, clock__goes_back_or_gets_good__no_new_period_for_that,
+             clock__lost_in_a_month__which_has_31_days, clock__swings_around_an_end__gains_one_period_only,
              counter__begins_anew__goes_on_counting, restart__the_period_goes_on, words)

@@ -148,7 +148,57 @@ PK_TEST(table__is_bounded_and_gives_up_who_was_silent_for_an_hour) {
     CHECK_EQ_U64(one.used_count, PK_LIMIT_NEIGHBOURS);
 }
 
-PK_TEST_MAIN(two_that_meet__see_each_other_and_what_they_say, key__is_32_to_128_hexadecimal_digits,
+/* A board with its store in memory draws its boot epoch: a lower one is not gone for ever. */
+PK_TEST(a_lower_boot__after_silence__is_a_new_life) {
+    uint8_t old[PK_WITNESS_BYTES_MAX];
+    begin();
+    open_one(&two, "gw-2", 0xB0000000u, 22);
+    meet(&one, &two);
+    const uint32_t n = pk_witness_make(&two, false, 42, now_ms, old);
+    const uint64_t seen_ms = now_ms;
+    open_one(&two, "gw-2", 0x90000000u, 23);
+    now_ms += PK_WITNESS_HEARD_MS;
+    CHECK_EQ_INT(pk_witness_take(&one, say(&two, bytes), now_ms), PK_E_REPLAYED);
+    CHECK_EQ_U64(one.number, 11);
+    now_ms += 1;
+    CHECK_EQ_INT(pk_witness_take(&one, say(&two, bytes), now_ms), PK_E_AGAIN);
+    CHECK(one.number != 11);
+    CHECK_EQ_U64(row(&one, "gw-2")->seen_ms, seen_ms);
+    /* What was recorded of its life before knows the old number of ours: it makes nobody alive. */
+    CHECK_EQ_INT(pk_witness_take(&one, pk_str_make((const char *)old, n), now_ms), PK_E_AGAIN);
+    CHECK_EQ_U64(row(&one, "gw-2")->seen_ms, seen_ms);
+    CHECK_EQ_INT(pk_witness_take(&one, say(&two, bytes), now_ms), PK_E_AGAIN);
+    CHECK_EQ_INT(pk_witness_take(&two, say(&one, bytes), now_ms), PK_OK);
+    CHECK_EQ_INT(pk_witness_take(&one, say(&two, bytes), now_ms), PK_OK);
+    CHECK_EQ_U64(row(&one, "gw-2")->seen_ms, now_ms);
+    CHECK_EQ_U64(row(&one, "gw-2")->boot, 0x90000000u);
+}
+
+/* Who replays again and again does not make our number change all the time. */
+PK_TEST(a_lower_boot__our_number_changes_seldom_and_is_still_ours) {
+    uint8_t old[PK_WITNESS_BYTES_MAX], own[PK_WITNESS_BYTES_MAX];
+    struct pk_witness three;
+    begin();
+    open_one(&two, "gw-2", 9, 22);
+    open_one(&three, "gw-3", 9, 33);
+    meet(&one, &two);
+    meet(&one, &three);
+    now_ms += PK_WITNESS_HEARD_MS + 1;
+    const uint32_t n = pk_witness_make(&one, true, 0, now_ms, own);
+    open_one(&two, "gw-2", 4, 24);
+    open_one(&three, "gw-3", 4, 34);
+    CHECK_EQ_INT(pk_witness_take(&one, say(&two, old), now_ms), PK_E_AGAIN);
+    CHECK_EQ_INT(pk_witness_take(&one, say(&three, old), now_ms), PK_E_REPLAYED);
+    CHECK_EQ_U64(one.number, 12);
+    CHECK_EQ_INT(pk_witness_take(&one, pk_str_make((const char *)own, n), now_ms), PK_E_AGAIN);
+    now_ms += PK_WITNESS_RENEW_MS;
+    CHECK_EQ_INT(pk_witness_take(&one, say(&three, old), now_ms), PK_E_AGAIN);
+    CHECK_EQ_U64(one.number, 13);
+}
+
+PK_TEST_MAIN(a_lower_boot__after_silence__is_a_new_life,
+             a_lower_boot__our_number_changes_seldom_and_is_still_ours,
+             two_that_meet__see_each_other_and_what_they_say, key__is_32_to_128_hexadecimal_digits,
              changed_or_cut__is_refused, another_key_or_site__is_refused,
              our_own__comes_back_unheeded__another_with_our_name_does_not, recorded_earlier__does_not_count,
              table__is_bounded_and_gives_up_who_was_silent_for_an_hour)
