@@ -111,11 +111,28 @@ static void say_switched_off(struct pk_agent *a, uint32_t number) {
     pk_incidents_remark(&a->incidents, number, PK_TL_ACTION, PK_TL_BY_AGENT, pk_buf_str(&b), &a->now);
 }
 
+/* Calling somebody is no remediation (src/decisions/0079). False: something else was left out. */
+static bool keep_calls(struct pk_str names, struct pk_buf *out) {
+    struct pk_str name;
+    bool is_all = true;
+    while (names.n > 0 && pk_str_split(&names, ',', &name)) {
+        name = pk_str_trim(name);
+        if (!pk_respond_is_call(name)) {
+            is_all = false;
+            continue;
+        }
+        pk_buf_puts(out, out->n > 0 ? "," : "");
+        pk_buf_put_str(out, name);
+    }
+    return is_all;
+}
+
 static void plan_actions(struct pk_agent *a, const struct pk_rule *rule, const struct pk_finding *f,
                          uint32_t number) {
-    char names[PK_RESPOND_PLAN_ACTIONS * (PK_ACTION_NAME_BYTES + 2)];
-    struct pk_buf b;
+    char names[PK_RESPOND_PLAN_ACTIONS * (PK_ACTION_NAME_BYTES + 2)], calls[sizeof names];
+    struct pk_buf b, planned;
     pk_buf_init(&b, names, sizeof names);
+    pk_buf_init(&planned, calls, sizeof calls);
     for (uint32_t i = 0; i < rule->action_count; i++) {
         pk_buf_puts(&b, i > 0 ? "," : "");
         pk_buf_put_str(&b, pk_engine_str(&a->engine, rule, rule->actions[i]));
@@ -129,8 +146,13 @@ static void plan_actions(struct pk_agent *a, const struct pk_rule *rule, const s
     }
     pk_agent_recommend(a, number, pk_buf_str(&b));
     if (!pk_agent_switch_is_on(a, PK_SWITCH_AUTO_REMEDIATION)) {
-        say_switched_off(a, number);
-        return;
+        if (!keep_calls(pk_buf_str(&b), &planned)) {
+            say_switched_off(a, number);
+        }
+        if (planned.n == 0) {
+            return;
+        }
+        b = planned;
     }
     /* A plan that is under way goes on. */
     const bool is_maintained =

@@ -6,7 +6,13 @@
 #include "event/pk_source.h"
 #include "event/pk_textring.h"
 
-enum { HOLD_MS = 30000, FRESH_BOOT_MS = 600000, RATE_EVENTS = 100 };
+enum {
+    HOLD_MS = 30000,
+    FRESH_BOOT_MS = 600000,
+    RATE_EVENTS = 100,
+    LOOKS_PER_TICK = 16, /* each may read the whole history */
+    LATER_MS = 100       /* the largest table is through before the first one held comes back */
+};
 
 /* The sources that name an affected component are all heard and can measure. */
 static const char *unwell_source(const struct pk_agent *a, const struct pk_incident *i) {
@@ -37,8 +43,11 @@ static bool has_errors(const struct pk_agent *a, const struct pk_incident *i) {
     const uint32_t count = pk_history_count(&a->history, a->now.mono_ms);
     for (uint32_t age = 0; age < count; age++) {
         const struct pk_event *e = pk_history_at(&a->history, age);
-        if (e->event_ms < from_ms) {
+        if (e->receive_ms < from_ms) {
             break;
+        }
+        if (e->event_ms < from_ms) {
+            continue; /* late: the history is in the order it came */
         }
         for (uint32_t k = 0; k < i->component_count; k++) {
             const bool is_his = ids[k] == (int)e->source_id;
@@ -87,7 +96,8 @@ static void hold(struct pk_agent *a, uint32_t number, const char *why, const cha
 void pk_agent_recover(struct pk_agent *a) {
     const struct pk_incident *i = NULL;
     uint32_t cursor = 0;
-    while (pk_incidents_is_recovered(&a->incidents, &cursor, &a->now, &i)) {
+    for (uint32_t looks = 0;
+         looks < LOOKS_PER_TICK && pk_incidents_is_recovered(&a->incidents, &cursor, &a->now, &i); looks++) {
         const char *source = unwell_source(a, i);
         const struct pk_incident *trouble = source == NULL ? new_trouble(a, i) : NULL;
         if (source != NULL) {
@@ -98,6 +108,7 @@ void pk_agent_recover(struct pk_agent *a) {
             hold(a, i->number, "there is ", trouble->id);
         }
     }
+    pk_incidents_postpone(&a->incidents, cursor, LATER_MS, &a->now);
 }
 
 /* ---- causes ---- */

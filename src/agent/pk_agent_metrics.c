@@ -99,17 +99,14 @@ static enum put put_incidents(struct pk_agent *a, struct pk_buf *b, const char *
 }
 
 static enum put put_active(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    uint32_t active = 0, below = UINT32_MAX, count = 0;
-    const struct pk_incident *i = NULL;
-    if (row >= PK_SEV_COUNT || pk_incident_filter_parse(pk_str_of("active"), &active) < 0) {
+    uint32_t active[PK_SEV_COUNT];
+    if (row >= PK_SEV_COUNT) {
         return PUT_END;
     }
-    while ((i = pk_incidents_next(&a->incidents, active, (uint8_t)row, &below)) != NULL) {
-        count += i->severity == row ? 1u : 0u;
-    }
+    pk_incidents_count_active(&a->incidents, active);
     const struct pk_promtext_labels l =
         label1("severity", pk_str_of(pk_severity_word((enum pk_severity)row)));
-    pk_promtext_u64(b, name, &l, count);
+    pk_promtext_u64(b, name, &l, active[row]);
     return PUT_SAMPLE;
 }
 

@@ -155,6 +155,8 @@ bool pk_agent_switch_is_on(const struct pk_agent *a, enum pk_switch which);
 void pk_agent_switch_words(const struct pk_agent *a, enum pk_switch which, struct pk_buf *out);
 /* After the file or somebody changed one. */
 void pk_agent_switches_apply(struct pk_agent *a);
+/* As pk_switches_restore; a damaged record is said. */
+int pk_agent_switch_restore(struct pk_agent *a, struct pk_str key, struct pk_str value);
 /* What changed into the batch, as far as there is room. */
 void pk_agent_journal_switches(struct pk_agent *a);
 /* Members `switches` and `switched_off` of the open object. */

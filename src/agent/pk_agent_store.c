@@ -104,7 +104,7 @@ static int restore_object(void *arg, struct pk_str key, struct pk_str value) {
         err = pk_standings_restore(&a->respond.standings, value);
     }
     if (key.n == PK_SWITCH_KEY_BYTES && key.p[0] == 'w') {
-        err = pk_switches_restore(&a->switches, key, value);
+        err = pk_agent_switch_restore(a, key, value);
     }
     if (key.n == PK_TASK_KEY_BYTES && key.p[0] == 't') {
         err = pk_tasks_restore(&a->tasks.table, &a->config.tasks, key, value);

@@ -31,6 +31,16 @@ void pk_agent_switch_words(const struct pk_agent *a, enum pk_switch which, struc
     pk_switch_words(&a->switches, (uint8_t)which, file_allows(a, (uint8_t)which), out);
 }
 
+int pk_agent_switch_restore(struct pk_agent *a, struct pk_str key, struct pk_str value) {
+    const int err = pk_switches_restore(&a->switches, key, value);
+    if (err < 0) {
+        pk_agent_log1(
+            a, PK_LOG_ERROR, "the record of a switch is damaged, so it is off until somebody says so",
+            pk_str_of(key.n == PK_SWITCH_KEY_BYTES ? pk_switch_word((uint8_t)key.p[1]) : "unknown"));
+    }
+    return err;
+}
+
 void pk_agent_switches_apply(struct pk_agent *a) {
     char words[PK_TIMELINE_TEXT_BYTES];
     struct pk_buf b;

@@ -27,6 +27,12 @@ static uint32_t interval_ms(const struct pk_incidents *t, const struct pk_incide
     return i->escalation_tier == 0 ? t->settings.escalate_ms : t->settings.escalate_again_ms;
 }
 
+/* A tier that an expired approval called leaves the response's own deadline standing. */
+static uint32_t longest_ms(const struct pk_incidents *t, const struct pk_incident *i) {
+    const uint32_t ms = interval_ms(t, i);
+    return t->settings.escalate_ms > ms ? t->settings.escalate_ms : ms;
+}
+
 static struct pk_stamp after(const struct pk_stamp *now, uint64_t ms) {
     struct pk_stamp s = *now;
     s.mono_ms += ms;
@@ -87,14 +93,12 @@ static bool is_waited_for(const struct pk_incidents *t, const struct pk_incident
            i->escalation_tier < t->settings.escalate_tiers && interval_ms(t, i) > 0;
 }
 
-/* What is left of a deadline that may be of an earlier start; never more than the whole time: the wall clock
- * may have gone back. Without a clock that both starts share it is the whole time again. */
-static uint64_t left_ms(const struct pk_stamp *due, const struct pk_stamp *now, uint64_t whole_ms) {
-    uint64_t ms = 0;
-    if (!pk_stamp_elapsed_ms(now, due, &ms)) {
-        return whole_ms;
-    }
-    return ms < whole_ms ? ms : whole_ms;
+/* What is left of a deadline that may be of an earlier start. False: the whole time begins anew: there is no
+ * deadline, none that a clock of both starts tells, or one beyond it: the wall clock went back, or the time
+ * was made shorter. */
+static bool is_known(const struct pk_stamp *due, const struct pk_stamp *now, uint64_t most_ms,
+                     uint64_t *left_ms) {
+    return pk_stamp_is_sure(due, now) && pk_stamp_elapsed_ms(now, due, left_ms) && *left_ms <= most_ms;
 }
 
 uint64_t pk_escalation_tick(struct pk_incidents *t, uint32_t slot, const struct pk_stamp *now,
@@ -105,16 +109,20 @@ uint64_t pk_escalation_tick(struct pk_incidents *t, uint32_t slot, const struct 
         i->escalate_due = (struct pk_stamp){0};
         return UINT64_MAX;
     }
-    const uint64_t whole_ms = interval_ms(t, i);
-    const uint64_t wait_ms =
-        pk_stamp_is_set(&i->escalate_due) ? left_ms(&i->escalate_due, now, whole_ms) : whole_ms;
+    uint64_t wait_ms = 0;
+    const bool is_new = !is_known(&i->escalate_due, now, longest_ms(t, i), &wait_ms);
+    wait_ms = is_new ? interval_ms(t, i) : wait_ms;
     if (wait_ms > 0) {
-        const bool is_new = !pk_stamp_is_set(&i->escalate_due);
         if (is_new || i->escalate_due.boot != now->boot) {
             i->escalate_due = after(now, wait_ms);
         }
-        /* It has to outlive us; with a change that waits to be pulled it is stored anyway. */
-        *kinds |= is_new && t->change_kinds[slot] == 0 ? (uint32_t)PK_INC_CHANGED_ESCALATED : 0u;
+        /* It has to outlive us. Without a revision of its own where one waits to be pulled, and said there:
+         * a change of nothing but detail may be left out. */
+        if (is_new && t->change_kinds[slot] != 0) {
+            t->change_kinds[slot] |= (uint32_t)PK_INC_CHANGED_ESCALATED;
+        } else if (is_new) {
+            *kinds |= (uint32_t)PK_INC_CHANGED_ESCALATED;
+        }
         return now->mono_ms + wait_ms;
     }
     next_tier(t, slot, PK_ESC_RESPONSE, pk_str_of("not acknowledged, not mitigated"), now);

@@ -37,6 +37,15 @@ bool pk_stamp_elapsed_ms(const struct pk_stamp *from, const struct pk_stamp *to,
     return true;
 }
 
+bool pk_stamp_is_sure(const struct pk_stamp *earlier, const struct pk_stamp *later) {
+    if (earlier->boot == later->boot) {
+        return true;
+    }
+    return earlier->quality >= PK_TIME_NTP
+               ? later->quality >= PK_TIME_FLOOR
+               : earlier->quality == PK_TIME_FLOOR && later->quality == PK_TIME_FLOOR;
+}
+
 bool pk_incident_duration_ms(const struct pk_incident *i, enum pk_incident_metric m, uint64_t *out_ms) {
     switch (m) {
     case PK_MTTD:

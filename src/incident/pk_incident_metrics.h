@@ -31,6 +31,9 @@ const char *pk_metric_formula(enum pk_incident_metric m);
  * clock. Never negative: a step backwards reads as 0. */
 bool pk_stamp_elapsed_ms(const struct pk_stamp *from, const struct pk_stamp *to, uint64_t *out_ms);
 bool pk_stamp_is_set(const struct pk_stamp *s);
+/* Whether a deadline may hang on the time between them: one start, or wall times that can be compared. A
+ * clock that was never set is none, and the floor is only a bound: what came after it may have been later. */
+bool pk_stamp_is_sure(const struct pk_stamp *earlier, const struct pk_stamp *later);
 
 /* The incident's own durations; false: not (yet) defined. PK_MTTF is not one of them: always false. */
 bool pk_incident_duration_ms(const struct pk_incident *i, enum pk_incident_metric m, uint64_t *out_ms);

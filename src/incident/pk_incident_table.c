@@ -90,7 +90,7 @@ static bool ended_ms(const struct pk_incident *i, const struct pk_stamp *now, ui
     const struct pk_stamp *at = pk_stamp_is_set(&i->closed)     ? &i->closed
                                 : pk_stamp_is_set(&i->resolved) ? &i->resolved
                                                                 : &i->stage_since;
-    return pk_stamp_elapsed_ms(at, now, out_ms);
+    return pk_stamp_is_sure(at, now) && pk_stamp_elapsed_ms(at, now, out_ms);
 }
 
 uint32_t pk_incident_table_retire(struct pk_incidents *t, uint64_t keep_ms, uint32_t keep_count,

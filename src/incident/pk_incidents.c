@@ -511,6 +511,14 @@ void pk_incidents_hold(struct pk_incidents *t, uint32_t number, uint32_t for_ms,
     }
 }
 
+void pk_incidents_postpone(struct pk_incidents *t, uint32_t cursor, uint32_t for_ms,
+                           const struct pk_stamp *now) {
+    const struct pk_incident *i = NULL;
+    while (pk_incidents_is_recovered(t, &cursor, now, &i)) {
+        t->slots[cursor - 1u].recover_due_ms = now->mono_ms + for_ms;
+    }
+}
+
 void pk_incidents_prepare(struct pk_incidents *t) {
     pk_incident_table_prepare(t);
 }
@@ -662,6 +670,15 @@ const struct pk_incident *pk_incidents_next(const struct pk_incidents *t, uint32
     }
     *below = t->numbers[best];
     return &t->slots[best].incident;
+}
+
+void pk_incidents_count_active(const struct pk_incidents *t, uint32_t by_severity[PK_SEV_COUNT]) {
+    memset(by_severity, 0, sizeof(uint32_t) * PK_SEV_COUNT);
+    for (uint32_t i = 0; i < t->high_count; i++) {
+        if (t->numbers[i] != 0 && pk_incident_status_is_active(t->keys[i].status)) {
+            by_severity[t->slots[i].incident.severity]++;
+        }
+    }
 }
 
 void pk_incidents_count(const struct pk_incidents *t, uint32_t by_status[PK_INC_STATUS_COUNT],

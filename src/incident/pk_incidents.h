@@ -85,6 +85,9 @@ bool pk_incidents_is_recovered(const struct pk_incidents *t, uint32_t *cursor, c
 /* It goes on recovering, for so long at least; why is said once. */
 void pk_incidents_hold(struct pk_incidents *t, uint32_t number, uint32_t for_ms, struct pk_str why,
                        const struct pk_stamp *now);
+/* Those from the cursor on are looked at so much later: there was no time for them. */
+void pk_incidents_postpone(struct pk_incidents *t, uint32_t cursor, uint32_t for_ms,
+                           const struct pk_stamp *now);
 /* What time does: resolves what stayed clear, takes back an acknowledgement that ran out. Returns the
  * earliest mono_ms at which it must be called again, UINT64_MAX = none. */
 uint64_t pk_incidents_tick(struct pk_incidents *t, const struct pk_stamp *now);
@@ -121,6 +124,7 @@ const struct pk_incident *pk_incidents_next(const struct pk_incidents *t, uint32
 /* Counts of what is in the table. */
 void pk_incidents_count(const struct pk_incidents *t, uint32_t by_status[PK_INC_STATUS_COUNT],
                         uint32_t by_severity[PK_SEV_COUNT]);
+void pk_incidents_count_active(const struct pk_incidents *t, uint32_t by_severity[PK_SEV_COUNT]);
 /* mean(next detected - resolved) of one fingerprint. false: no sample. */
 bool pk_incidents_mttf_ms(const struct pk_incidents *t, uint32_t number, uint64_t *out_ms);
 /* The clock became good: stamps of this boot with a worse quality get wall = mono + wall_minus_mono_ms.

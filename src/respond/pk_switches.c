@@ -94,24 +94,32 @@ static bool get_name(struct pk_reader *r, char *out, size_t cap_bytes) {
            pk_str_copy(s, out, cap_bytes) >= 0;
 }
 
+static int unpack(struct pk_str value, struct pk_switch_row *row) {
+    struct pk_reader r;
+    pk_reader_init(&r, value.p, value.n);
+    if (pk_get_u8(&r) != PK_RECORD_SWITCH || pk_get_u8(&r) != RECORD_VERSION) {
+        return PK_E_CORRUPT;
+    }
+    row->at.quality = pk_get_u8(&r);
+    row->at.boot = pk_get_u32(&r);
+    row->at.mono_ms = pk_get_u64(&r);
+    row->at.wall_ms = pk_get_i64(&r);
+    const bool texts_fit = get_name(&r, row->by, sizeof row->by) && get_name(&r, row->why, sizeof row->why) &&
+                           row->by[0] != '\0';
+    return texts_fit && pk_reader_done(&r) && row->at.quality < PK_TIME_QUALITY_COUNT ? PK_OK : PK_E_CORRUPT;
+}
+
 int pk_switches_restore(struct pk_switches *s, struct pk_str key, struct pk_str value) {
     struct pk_switch_row row = {.is_off = true};
-    struct pk_reader r;
     const uint8_t which = key.n == PK_SWITCH_KEY_BYTES ? (uint8_t)key.p[1] : (uint8_t)PK_SWITCH_COUNT;
-    pk_reader_init(&r, value.p, value.n);
-    if (which >= PK_SWITCH_COUNT || key.p[0] != 'w' || pk_get_u8(&r) != PK_RECORD_SWITCH ||
-        pk_get_u8(&r) != RECORD_VERSION) {
+    if (which >= PK_SWITCH_COUNT || key.p[0] != 'w') {
         return PK_E_CORRUPT;
     }
-    row.at.quality = pk_get_u8(&r);
-    row.at.boot = pk_get_u32(&r);
-    row.at.mono_ms = pk_get_u64(&r);
-    row.at.wall_ms = pk_get_i64(&r);
-    const bool texts_fit =
-        get_name(&r, row.by, sizeof row.by) && get_name(&r, row.why, sizeof row.why) && row.by[0] != '\0';
-    if (!texts_fit || !pk_reader_done(&r) || row.at.quality >= PK_TIME_QUALITY_COUNT) {
-        return PK_E_CORRUPT;
+    const int err = unpack(value, &row);
+    if (err != PK_OK) {
+        /* That there is a record says that somebody switched it off. */
+        row = (struct pk_switch_row){.is_off = true, .by = "store", .why = "record damaged"};
     }
     s->rows[which] = row;
-    return PK_OK;
+    return err;
 }

@@ -48,6 +48,6 @@ struct pk_switch_record {
 };
 /* The next one that changed. PK_OK, or PK_E_NOT_FOUND when there is no more. */
 PK_MUST_USE int pk_switches_next_dirty(struct pk_switches *s, struct pk_switch_record *out);
-/* A stored value back, at start. PK_OK, PK_E_CORRUPT. */
+/* A stored value back, at start. PK_OK, PK_E_CORRUPT: with a key of ours the switch is off, by "store". */
 PK_MUST_USE int pk_switches_restore(struct pk_switches *s, struct pk_str key, struct pk_str value);
 #endif

@@ -100,6 +100,10 @@ PK_TEST(recover__waits_while_one_event_in_a_hundred_is_an_error) {
             n % 50 == 0 ? "{\"event\":{\"type\":\"reply\",\"source\":\"web\",\"severity\":\"high\"}}"
                         : "{\"event\":{\"type\":\"reply\",\"source\":\"web\"}}");
     }
+    /* One that is late hides none of those that came before it. */
+    struct pk_event late = *pk_history_at(&gw.agent.history, 0);
+    late.event_ms = 1;
+    pk_history_put(&gw.agent.history, &late);
     wait_ms(400000);
     CHECK_EQ_INT(i->status, PK_INC_MITIGATED);
     (void)snprintf(args, sizeof args, "{\"incident_id\":\"%s\",\"timeline\":true}", i->id);
@@ -111,6 +115,38 @@ PK_TEST(recover__waits_while_one_event_in_a_hundred_is_an_error) {
     }
     wait_ms(31000);
     CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
+    check_sound();
+}
+
+static void say_of_all(unsigned count, int value) {
+    char lines[4096] = "";
+    for (unsigned n = 0; n < count; n++) {
+        const size_t at = strlen(lines);
+        (void)snprintf(lines + at, sizeof lines - at, "{\"type\":\"jam\",\"source\":\"m-%u\",\"value\":%d}\n",
+                       n, value);
+    }
+    (void)gateway_events(&gw, lines);
+    wait_ms(100);
+}
+
+/* Whether all is well is looked at for so many a tick; the rest wait their turn, unresolved. */
+PK_TEST(recover__many_at_once__in_turns_and_all_of_them) {
+    enum { MANY = 20 };
+    begin(&(struct gateway_setup){.seed = 1,
+                                  .config = with_stages(),
+                                  .rules = "[rule jam]\non = type = jam\nwhen = value >= 1\n"
+                                           "type = custom\nseverity = high\nclear = value < 1\n"});
+    say_of_all(MANY, 1);
+    CHECK_EQ_U64(gw.agent.incidents.open_count, MANY);
+    say_of_all(MANY, 0);
+    uint32_t least_ended = MANY;
+    for (unsigned k = 0; k < 310000 / 50 && gw.agent.incidents.open_count > 0; k++) {
+        wait_ms(50);
+        const uint32_t ended = MANY - gw.agent.incidents.open_count;
+        least_ended = ended > 0 && ended < least_ended ? ended : least_ended;
+    }
+    CHECK_EQ_U64(gw.agent.incidents.open_count, 0);
+    CHECK_EQ_U64(least_ended, 16);
     check_sound();
 }
 
@@ -135,4 +171,4 @@ PK_TEST_MAIN(stages__drive_themselves_and_their_times_are_shown,
              recover__a_simple_one__ends_as_soon_as_its_rule_allows,
              recover__waits_while_something_new_and_severe_is_wrong_with_the_component,
              recover__waits_while_one_event_in_a_hundred_is_an_error,
-             recover__a_relapse_meanwhile_starts_over)
+             recover__many_at_once__in_turns_and_all_of_them, recover__a_relapse_meanwhile_starts_over)

@@ -35,6 +35,43 @@ PK_TEST(auto_remediation__off_only_recommends_and_a_person_still_may) {
     check_sound();
 }
 
+/* ADR 0079: calling somebody is no remediation. */
+PK_TEST(auto_remediation__off__a_rule_still_calls) {
+    static const char RULES[] = "[rule lost]\non = type = process_up\nwhen = value < 1\ntype = service_down\n"
+                                "severity = high\nclear = value >= 1 for 3s\n"
+                                "actions = restart_service, escalate, notify_team\n";
+    char args[160];
+    begin(&(struct gateway_setup){.seed = 1, .rules = RULES});
+    CHECK(
+        says(0, "switches.set", "{\"switch\":\"auto_remediation_enabled\",\"on\":\"off\"}", "\"on\":false"));
+    gateway_process(&gw, "web", false);
+    wait_ms(8000);
+    const struct pk_incident *i = gateway_incident(&gw, "lost");
+    REQUIRE(i != NULL);
+    CHECK_EQ_U64(i->recommended_count, 3);
+    CHECK(!was_run(i, "restart_service"));
+    CHECK(was_run(i, "escalate"));
+    CHECK(was_run(i, "notify_team"));
+    CHECK_EQ_INT(i->escalation_tier, 1);
+    (void)snprintf(args, sizeof args, "{\"incident_id\":\"%s\",\"timeline\":true}", i->id);
+    CHECK(says(1000, "incidents.get", args, "only recommended; auto_remediation_enabled is off"));
+    check_sound();
+}
+
+PK_TEST(switches__a_damaged_record__is_off_and_said) {
+    begin(NULL);
+    const char key[] = {'w', PK_SWITCH_AUTO_ROLLBACK};
+    CHECK_EQ_INT(pk_agent_switch_restore(&gw.agent, pk_str_make(key, 2), pk_str_of("rubbish")), PK_E_CORRUPT);
+    pk_agent_switches_apply(&gw.agent);
+    CHECK(!gw.agent.respond.settings.is_auto_rollback);
+    wait_ms(100);
+    CHECK(gateway_log_has(&gw, "the record of a switch is damaged, so it is off until somebody says so"));
+    CHECK(says(1000, "status", "{}", "auto_rollback is off: store: record damaged"));
+    CHECK(says(0, "switches.set", "{\"switch\":\"auto_rollback\",\"on\":\"on\"}", "\"on\":true"));
+    CHECK(gw.agent.respond.settings.is_auto_rollback);
+    check_sound();
+}
+
 PK_TEST(switches__hold_over_a_crash_until_somebody_switches_on) {
     begin(NULL);
     CHECK(says(0, "switches.set",
@@ -97,5 +134,6 @@ PK_TEST(switches__bad_arguments_change_nothing) {
 }
 
 PK_TEST_MAIN(auto_remediation__off_only_recommends_and_a_person_still_may,
+             auto_remediation__off__a_rule_still_calls, switches__a_damaged_record__is_off_and_said,
              switches__hold_over_a_crash_until_somebody_switches_on, switches__the_file_is_the_ceiling,
              switches__bad_arguments_change_nothing)

@@ -168,8 +168,8 @@ PK_TEST(approval__expired_calls_at_once_and_leaves_the_other_timer_alone) {
     CHECK_EQ_U64(pk_incidents_next_escalation(&t), n);
     CHECK_EQ_INT(pk_incidents_set_action(&t, n, &a, true, &now), PK_OK); /* told again: no news */
     CHECK_EQ_INT(tier(n), 1);
-    CHECK_EQ_U64(pk_incidents_get(&t, n)->escalate_due.mono_ms, 1000 + 30 * MINUTE);
     (void)pass(0);
+    CHECK_EQ_U64(pk_incidents_get(&t, n)->escalate_due.mono_ms, 1000 + 30 * MINUTE);
     CHECK_EQ_INT(pk_incidents_acknowledge(&t, n, 0, ann(), &now), PK_OK);
     a.run = 2;
     CHECK_EQ_INT(pk_incidents_set_action(&t, n, &a, true, &now), PK_OK);
@@ -213,6 +213,69 @@ PK_TEST(restart__deadline_goes_on_and_one_that_passed_calls_once) {
     CHECK_EQ_U64(pk_incidents_get(&t, n)->escalate_due.mono_ms, 5 + 30 * MINUTE);
 }
 
+static void drain(void) {
+    struct pk_incident_change c;
+    while (pk_incidents_next_change(&t, &c) == PK_OK) {
+    }
+}
+
+static uint32_t pending(uint32_t number) {
+    return t.change_kinds[pk_incident_table_slot(&t, number)];
+}
+
+PK_TEST(restart__stored_under_a_clock_that_was_never_set__the_whole_time_again) {
+    begin();
+    now.wall_ms = 1000;
+    now.quality = PK_TIME_UNSET;
+    const uint32_t n = open_of("web", PK_SEV_HIGH);
+    struct pk_incident stored = *pk_incidents_get(&t, n);
+    now.wall_ms = 1700000000000;
+    CHECK_EQ_U64(restart(&stored, 0, true), n);
+    CHECK_EQ_INT(tier(n), 0);
+    CHECK_EQ_U64(pk_incidents_get(&t, n)->escalate_due.mono_ms, 5 + 30 * MINUTE);
+    CHECK_EQ_INT(pk_incidents_get(&t, n)->escalate_due.quality, PK_TIME_NTP);
+    CHECK((pending(n) & PK_INC_CHANGED_ESCALATED) != 0); /* the next start knows */
+    (void)pass(30 * MINUTE);
+    CHECK_EQ_INT(tier(n), 1);
+}
+
+PK_TEST(settings__a_shorter_response_holds_for_what_is_open) {
+    begin();
+    const uint32_t n = open_of("web", PK_SEV_HIGH);
+    (void)pass(5 * MINUTE);
+    drain();
+    t.settings.escalate_ms = 10 * MINUTE;
+    pk_incident_table_arm_all(&t, now.mono_ms);
+    CHECK_EQ_U64(pass(0), now.mono_ms + 10 * MINUTE);
+    CHECK_EQ_U64(pk_incidents_get(&t, n)->escalate_due.mono_ms, now.mono_ms + 10 * MINUTE);
+    CHECK_EQ_U64(pending(n), PK_INC_CHANGED_ESCALATED);
+    (void)pass(10 * MINUTE - 1);
+    CHECK_EQ_INT(tier(n), 0);
+    (void)pass(1);
+    CHECK_EQ_INT(tier(n), 1);
+    drain();
+    pk_incident_table_arm_all(&t, now.mono_ms);
+    (void)pass(1); /* nothing new: nothing to store */
+    CHECK_EQ_U64(pending(n), 0);
+}
+
+PK_TEST(deadline__new_beside_other_changes__is_named_for_the_store) {
+    begin();
+    const uint32_t n = open_of("web", PK_SEV_HIGH);
+    CHECK((pending(n) & PK_INC_CHANGED_CREATED) != 0);
+    CHECK((pending(n) & PK_INC_CHANGED_ESCALATED) != 0);
+    CHECK_EQ_INT(pk_incidents_acknowledge(&t, n, MINUTE, ann(), &now), PK_OK);
+    (void)pass(0);
+    drain();
+    pk_incident_table_touch(&t, pk_incident_table_slot(&t, n), PK_INC_CHANGED_EVENTS);
+    const uint32_t rev = pk_incidents_get(&t, n)->rev;
+    pk_incident_table_unack(&t, pk_incident_table_slot(&t, n), &now);
+    pk_incident_table_arm_all(&t, now.mono_ms);
+    (void)pass(0);
+    CHECK_EQ_U64(pending(n), PK_INC_CHANGED_EVENTS | PK_INC_CHANGED_ESCALATED);
+    CHECK_EQ_U64(pk_incidents_get(&t, n)->rev, rev);
+}
+
 PK_TEST(clock_jump__of_the_wall_clock__fires_nothing) {
     begin();
     const uint32_t n = open_of("web", PK_SEV_HIGH);
@@ -251,4 +314,7 @@ PK_TEST_MAIN(response__each_tier_in_its_time_and_none_behind_the_last,
              response__not_for_low_ones_consequences_and_what_is_kept_quiet,
              approval__expired_calls_at_once_and_leaves_the_other_timer_alone,
              restart__deadline_goes_on_and_one_that_passed_calls_once,
+             restart__stored_under_a_clock_that_was_never_set__the_whole_time_again,
+             settings__a_shorter_response_holds_for_what_is_open,
+             deadline__new_beside_other_changes__is_named_for_the_store,
              clock_jump__of_the_wall_clock__fires_nothing, settings__zero_means_never, words__both_ways)

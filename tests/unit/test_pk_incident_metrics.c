@@ -33,6 +33,24 @@ PK_TEST(elapsed__unknown_is_not_zero) {
     CHECK_EQ_U64(ms, 99);
 }
 
+PK_TEST(sure__one_start_or_wall_times_that_were_set) {
+    static const struct {
+        uint8_t earlier, later;
+        bool is_sure;
+    } CASES[] = {{PK_TIME_UNSET, PK_TIME_NTP, false},   {PK_TIME_UNSET, PK_TIME_UNSET, false},
+                 {PK_TIME_NTP, PK_TIME_UNSET, false},   {PK_TIME_FLOOR, PK_TIME_NTP, false},
+                 {PK_TIME_FLOOR, PK_TIME_UNSET, false}, {PK_TIME_FLOOR, PK_TIME_FLOOR, true},
+                 {PK_TIME_NTP, PK_TIME_FLOOR, true},    {PK_TIME_HUB, PK_TIME_NTP, true}};
+    for (size_t k = 0; k < sizeof CASES / sizeof CASES[0]; k++) {
+        struct pk_stamp earlier = at(1, 100, 5000), later = at(2, 7, 9000);
+        earlier.quality = CASES[k].earlier;
+        later.quality = CASES[k].later;
+        CHECK_EQ_INT(pk_stamp_is_sure(&earlier, &later), CASES[k].is_sure);
+        later.boot = earlier.boot;
+        CHECK(pk_stamp_is_sure(&earlier, &later));
+    }
+}
+
 PK_TEST(duration__formulas) {
     struct pk_incident i = {.first_event = at(1, 1000, 0),
                             .detected = at(1, 1250, 0),
@@ -86,5 +104,6 @@ PK_TEST(mean__of_none_is_zero) {
     CHECK_STR(pk_metric_word(PK_METRIC_COUNT), "unknown");
 }
 
-PK_TEST_MAIN(elapsed__monotonic_within_a_boot_wall_across, elapsed__unknown_is_not_zero, duration__formulas,
-             metric__buckets_and_taking_back, mean__of_none_is_zero)
+PK_TEST_MAIN(elapsed__monotonic_within_a_boot_wall_across, elapsed__unknown_is_not_zero,
+             sure__one_start_or_wall_times_that_were_set, duration__formulas, metric__buckets_and_taking_back,
+             mean__of_none_is_zero)

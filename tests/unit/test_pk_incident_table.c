@@ -92,6 +92,10 @@ PK_TEST(retire__another_boot_without_a_clock__is_kept) {
     now = (struct pk_stamp){.boot = 2, .mono_ms = UINT32_MAX};
     CHECK_EQ_U64(pk_incidents_retire(&t, 1, 0, 100, &now), 0);
     t.slots[slot].incident.resolved.wall_ms = 1000;
+    now.wall_ms = 1700000000000; /* set now, and was not then: no age */
+    now.quality = PK_TIME_NTP;
+    CHECK_EQ_U64(pk_incidents_retire(&t, 1, 0, 100, &now), 0);
+    t.slots[slot].incident.resolved.quality = PK_TIME_NTP;
     now.wall_ms = 900; /* a clock that went back */
     CHECK_EQ_U64(pk_incidents_retire(&t, 1, 0, 100, &now), 0);
     now.wall_ms = 5000;

@@ -386,6 +386,34 @@ PK_TEST(fingerprint__rule_nul_group) {
     CHECK_EQ_U64(a, pk_incident_fingerprint(&RIG_CRYPTO, pk_str_of("ab"), pk_str_of("c")));
 }
 
+PK_TEST(postpone__from_the_cursor_on_and_count_of_what_is_open) {
+    fresh();
+    t.settings.recover_ms = 1000;
+    for (uint32_t k = 0; k < 3; k++) {
+        const char group[] = {'g', (char)('0' + (int)k), '\0'};
+        REQUIRE(fire(group, PK_SIGNAL_FIRED, k == 0 ? PK_SEV_CRITICAL : PK_SEV_HIGH, 1) > 0);
+        REQUIRE(pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of(group), 0, &now) > 0);
+    }
+    uint32_t by_severity[PK_SEV_COUNT], cursor = 0;
+    pk_incidents_count_active(&t, by_severity);
+    CHECK_EQ_U64(by_severity[PK_SEV_CRITICAL], 1);
+    CHECK_EQ_U64(by_severity[PK_SEV_HIGH], 2);
+    CHECK_EQ_U64(by_severity[PK_SEV_LOW], 0);
+    const struct pk_incident *i = NULL;
+    pass(t.settings.recover_ms);
+    REQUIRE(pk_incidents_is_recovered(&t, &cursor, &now, &i));
+    pk_incidents_postpone(&t, cursor, 100, &now);
+    CHECK(!pk_incidents_is_recovered(&t, &cursor, &now, &i));
+    CHECK_EQ_U64(pk_incidents_tick(&t, &now), now.mono_ms + 100);
+    CHECK_EQ_U64(t.open_count, 2); /* the one that was looked at ended */
+    pk_incidents_count_active(&t, by_severity);
+    CHECK_EQ_U64(by_severity[PK_SEV_CRITICAL], 0);
+    CHECK_EQ_U64(by_severity[PK_SEV_HIGH], 2);
+    pass(100);
+    (void)pk_incidents_tick(&t, &now);
+    CHECK_EQ_U64(t.open_count, 0);
+}
+
 /* Whatever comes, counts and index stay true, and only the table of states moves a status. */
 PK_TEST(random__invariants_hold) {
     struct pk_rng rng;
@@ -463,5 +491,6 @@ PK_TEST_MAIN(signal__events_that_are_counted_and_not_named__are_the_overflow,
              ended_by_a_person__a_rule_that_goes_on_is_stale,
              full__room_is_kept_for_the_severe_and_open_ones_never_go,
              restore__open_ones_wait_for_their_rule_and_numbers_go_on, find_next_and_count,
-             correct_wall__this_boot_only_and_once, fingerprint__rule_nul_group, random__invariants_hold,
+             correct_wall__this_boot_only_and_once, fingerprint__rule_nul_group,
+             postpone__from_the_cursor_on_and_count_of_what_is_open, random__invariants_hold,
              retired__a_slot_below_the_prepared_one__hides_nobody)

@@ -82,7 +82,12 @@ PK_TEST(restore__whatever_is_not_whole_is_refused) {
     memset(&s, 0, sizeof s);
     const struct pk_str key = pk_str_make((const char *)r.key, sizeof r.key);
     for (uint32_t n = 0; n < r.value_bytes; n++) {
+        memset(&s, 0, sizeof s);
         CHECK_EQ_INT(pk_switches_restore(&s, key, pk_str_make((const char *)r.value, n)), PK_E_CORRUPT);
+        /* That there is one says that it was switched off. */
+        CHECK_STR(words(PK_SWITCH_NOTIFICATIONS, true),
+                  "notifications_enabled is off: store: record damaged");
+        CHECK(!s.rows[PK_SWITCH_NOTIFICATIONS].is_dirty);
     }
     static const uint8_t BAD[][2] = {{0, 1}, {1, 9}, {2, PK_TIME_QUALITY_COUNT}};
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
@@ -92,6 +97,8 @@ PK_TEST(restore__whatever_is_not_whole_is_refused) {
                      PK_E_CORRUPT);
         r.value[BAD[i][0]] = kept;
     }
+    CHECK_EQ_INT(set(PK_SWITCH_NOTIFICATIONS, true, true, ""), PK_OK);
+    CHECK_STR(words(PK_SWITCH_NOTIFICATIONS, true), "");
     const char strange[] = {'w', PK_SWITCH_COUNT}, other[] = {'x', 0};
     CHECK_EQ_INT(
         pk_switches_restore(&s, pk_str_make(strange, 2), pk_str_make((const char *)r.value, r.value_bytes)),
@@ -102,7 +109,9 @@ PK_TEST(restore__whatever_is_not_whole_is_refused) {
     CHECK_EQ_INT(
         pk_switches_restore(&s, pk_str_make("w", 1), pk_str_make((const char *)r.value, r.value_bytes)),
         PK_E_CORRUPT);
-    CHECK(!s.rows[PK_SWITCH_NOTIFICATIONS].is_off);
+    for (uint8_t i = 0; i < PK_SWITCH_COUNT; i++) { /* no key of ours: nobody said anything */
+        CHECK(!s.rows[i].is_off);
+    }
 }
 
 PK_TEST_MAIN(words__name_each_once, set__the_file_beats_everybody, store__off_is_a_record_and_on_deletes_it,
