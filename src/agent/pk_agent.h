@@ -251,6 +251,8 @@ struct pk_agent_picture {
 struct pk_agent_shown {
     struct pk_agent_picture pictures[PK_AGENT_SHOWN_COUNT];
     uint32_t erased[PK_LINKS][PK_AGENT_SHOWN_COUNT]; /* how far it was taken back */
+    uint32_t waiting_count[PK_LINKS];                /* said, not yet answered */
+    bool is_refused[PK_LINKS];                       /* something, on this connection */
     bool is_device_drawn, is_state_held; /* held: another one than was said waits for state_due_ms */
     uint32_t state_crc;                  /* of what was said; 0 = nothing */
     uint64_t state_due_ms, refused_count;

@@ -549,6 +549,9 @@ static void on_mqtt_event(struct pk_agent *a, uint32_t link, const struct pk_mqt
         if (e->u.published.token == TOKEN_BIRTH && e->u.published.reason >= 0x80) {
             a->birth_due_ms[link] = a->now.mono_ms + BIRTH_AGAIN_MS;
         }
+        if (e->u.published.token == PK_AGENT_TOKEN_SHOWN) {
+            pk_agent_shown_answered(a, link, e->u.published.reason);
+        }
         if (e->u.published.token == TOKEN_SUMMARY) {
             summary_answered(a, link, e->u.published.reason);
         }

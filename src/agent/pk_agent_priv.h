@@ -277,6 +277,8 @@ bool pk_agent_maps_message(struct pk_agent *a, uint32_t link, const struct pk_mq
 void pk_agent_shown_connected(struct pk_agent *a, uint32_t link);
 void pk_agent_shown_changed(struct pk_agent *a); /* some incident did */
 void pk_agent_shown_write(struct pk_agent *a, uint32_t link);
+/* The broker has one of its messages, or not. */
+void pk_agent_shown_answered(struct pk_agent *a, uint32_t link, uint8_t reason);
 uint64_t pk_agent_shown_next_ms(const struct pk_agent *a);
 
 /* ---- local sockets ---- */

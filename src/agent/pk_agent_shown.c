@@ -52,6 +52,7 @@ static bool say(struct pk_agent *a, uint32_t link, enum pk_shown_kind kind, stru
                                           .is_retained = kind != PK_SHOWN_EVENT,
                                           .payload_is_text = payload.n > 0};
         err = pk_mqtt_publish(&l->mqtt, &m, PK_AGENT_TOKEN_SHOWN);
+        a->shown.waiting_count[link] += err == PK_OK && m.qos > 0 ? 1u : 0u;
     }
     if (err == PK_E_FULL || err == PK_E_CLOSED) {
         return false;
@@ -113,8 +114,15 @@ static bool draw_slot(struct pk_agent *a, uint32_t link, uint32_t which, uint32_
     const struct pk_incident *i = &a->incidents.slots[slot].incident;
     const uint32_t number = a->incidents.numbers[slot];
     if (s->number != number && s->number != 0) { /* another one has its place */
-        if ((s->severity != 0 || !s->is_sure) && !take_back(a, link, which, s->boot, s->number)) {
-            return false;
+        if (s->severity != 0 || !s->is_sure) {
+            if (!take_back(a, link, which, s->boot, s->number)) {
+                return false;
+            }
+            s->severity = 0;
+            s->is_sure = true;
+        }
+        if (a->shown.waiting_count[link] > 0) {
+            return false; /* until the broker has it: a cut in between would leave it there for ever */
         }
         s->number = 0;
     }
@@ -216,27 +224,37 @@ static void draw(struct pk_agent *a, uint32_t link, uint32_t which) {
     }
 }
 
-/* Everything that may be there, incident by incident: what left the table was taken back before it did. */
-static void erase(struct pk_agent *a, uint32_t link, uint32_t which) {
+/* True: all of it was handed over. Incident by incident: what left the table was taken back before it did. */
+static bool erase_all(struct pk_agent *a, uint32_t link, uint32_t which) {
     uint32_t *cursor = &a->shown.erased[link][which];
     for (; *cursor < PK_LIMIT_INCIDENTS; (*cursor)++) {
         const uint32_t number = a->incidents.numbers[*cursor];
         if (number != 0 && !take_back(a, link, which, a->incidents.slots[*cursor].incident.boot, number)) {
-            return;
+            return false;
         }
     }
-    if (which == PK_AGENT_SHOWN_HOME) {
-        if (*cursor == PK_LIMIT_INCIDENTS) {
-            if (!say(a, link, PK_SHOWN_HOME_DEVICE, no_text(), no_text())) {
-                return;
-            }
-            (*cursor)++;
+    while (which == PK_AGENT_SHOWN_HOME && *cursor < PK_LIMIT_INCIDENTS + 2u) {
+        const bool is_device = *cursor == PK_LIMIT_INCIDENTS;
+        if (!say(a, link, is_device ? PK_SHOWN_HOME_DEVICE : PK_SHOWN_HOME_STATE, no_text(), no_text())) {
+            return false;
         }
-        if (!say(a, link, PK_SHOWN_HOME_STATE, no_text(), no_text())) {
-            return;
-        }
+        (*cursor)++;
     }
-    set_there(a, link, which, false);
+    return true;
+}
+
+/* That something is there is forgotten when the broker has taken all of it back: after a cut, or a refusal,
+ * the next connection does it again. */
+static void erase(struct pk_agent *a, uint32_t link, uint32_t which) {
+    if (erase_all(a, link, which) && a->shown.waiting_count[link] == 0 && !a->shown.is_refused[link]) {
+        a->shown.erased[link][which] = 0;
+        set_there(a, link, which, false);
+    }
+}
+
+void pk_agent_shown_answered(struct pk_agent *a, uint32_t link, uint8_t reason) {
+    a->shown.waiting_count[link] -= a->shown.waiting_count[link] > 0 ? 1u : 0u;
+    a->shown.is_refused[link] = a->shown.is_refused[link] || reason >= 0x80;
 }
 
 void pk_agent_shown_write(struct pk_agent *a, uint32_t link) {
@@ -251,6 +269,8 @@ void pk_agent_shown_write(struct pk_agent *a, uint32_t link) {
 
 /* The broker may have forgotten, and what was on its way is lost: drawn anew. */
 void pk_agent_shown_connected(struct pk_agent *a, uint32_t link) {
+    a->shown.waiting_count[link] = 0;
+    a->shown.is_refused[link] = false;
     for (uint32_t which = 0; which < PK_AGENT_SHOWN_COUNT; which++) {
         a->shown.erased[link][which] = 0;
         if (pk_agent_link_for(a, ROLES[which]) != link) {

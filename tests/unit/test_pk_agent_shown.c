@@ -176,6 +176,33 @@ PK_TEST(state__metered_or_tight__is_rare_and_waits_for_no_tick) {
     check_sound();
 }
 
-PK_TEST_MAIN(state__metered_or_tight__is_rare_and_waits_for_no_tick, without_the_roles__nothing_is_shown,
+/* The broker takes nothing, or the connection ends before it says so: it is still known to be there. */
+PK_TEST(turned_off__refused_or_cut__is_taken_back_with_a_later_connection) {
+    start_with(", home_assistant, thin_edge");
+    REQUIRE(open_incident() != NULL);
+    wait_ms(1500);
+    CHECK(kept("homeassistant/") == 2 && kept("te/") == 1);
+    CHECK(gateway_stop(&gw));
+    restart_without_roles();
+    broker.weights.refuse_publish = 1000;
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(5000);
+    CHECK(kept("homeassistant/") == 2 && kept("te/") == 1);
+    CHECK(gw.agent.meta.shown_bits != 0);
+    broker.weights.refuse_publish = 0;
+    broker.weights.cut_before_ack = 1000;
+    broker_restart(&broker, true);
+    wait_ms(10000);
+    CHECK(gw.agent.meta.shown_bits != 0);
+    broker.weights.cut_before_ack = 0;
+    wait_ms(200000);
+    CHECK_EQ_U64(kept("homeassistant/") + kept("te/") + kept("picket/v1/lab/gw-1/home"), 0);
+    CHECK_EQ_U64(gw.agent.meta.shown_bits, 0);
+    CHECK(gw.agent.shown.waiting_count[0] == 0 && gw.agent.shown.waiting_count[1] == 0);
+    check_sound();
+}
+
+PK_TEST_MAIN(turned_off__refused_or_cut__is_taken_back_with_a_later_connection,
+             state__metered_or_tight__is_rare_and_waits_for_no_tick, without_the_roles__nothing_is_shown,
              an_open_incident__is_shown_and_taken_back_when_it_ended, a_broker_that_forgot__is_shown_all_anew,
              resolved_while_away__is_taken_back_later, turned_off_over_a_restart__everything_is_gone)
