@@ -111,6 +111,7 @@ static void release_slot(struct pk_outbox *ob, struct pk_outbox_slot *slot) {
         l->from_boot = slot->boot;
         l->from_seq = slot->seq;
     }
+    ob->is_fetch_stale = ob->is_fetch_stale || (ob->is_fetching && ob->fetch_lane == slot->lane);
     slot->state = PK_OUTBOX_FREE;
     ob->counters.released_count++;
 }
@@ -429,6 +430,7 @@ int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch, const s
         slot->is_live = ob->is_online;
     } else {
         ob->has_staged_stored = true;
+        ob->is_fetch_stale = true;
     }
     if (subject != 0) {
         pk_outbox_latest_note(ob, subject, lane, ob->boot, ob->next_seq, n);

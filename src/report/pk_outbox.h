@@ -133,6 +133,8 @@ struct pk_outbox {
     uint64_t stored_seq, durable_seq;
     /* The fetch under way. */
     bool is_fetching, fetch_is_eviction, is_fetch_blocked;
+    bool is_fetch_stale; /* it may have been read before an entry was in the store: finding nothing proves
+                            nothing */
     uint8_t fetch_lane;
     uint8_t fetch_buffer[PK_OUTBOX_FETCH_BYTES];
     struct pk_outbox_gone gone[PK_OUTBOX_GONE];

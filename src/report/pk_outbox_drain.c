@@ -78,6 +78,7 @@ bool pk_outbox_fetch_wanted(struct pk_outbox *ob, struct pk_store_fetch *out) {
     pk_record_key_outbox(&key, (uint8_t)(lane + 1u), 0, 0);
     out->to_bytes = copy_key(&key, out->to);
     ob->is_fetching = true;
+    ob->is_fetch_stale = ob->has_staged_stored || ob->stored_seq > ob->durable_seq;
     ob->fetch_lane = lane;
     return true;
 }
@@ -167,8 +168,8 @@ static void nothing_found(struct pk_outbox *ob, uint8_t lane) {
     struct pk_outbox_lane *l = &ob->lanes[lane];
     if (ob->has_staged_stored || ob->stored_seq > ob->durable_seq) {
         ob->is_fetch_blocked = true;
-    } else if (l->has_from) {
-        l->has_from = false;
+    } else if (l->has_from || ob->is_fetch_stale) {
+        l->has_from = false; /* once more, from the beginning */
     } else {
         recount(ob, lane);
     }

@@ -364,7 +364,8 @@ static void live(uint64_t seed) {
         const uint64_t new_count = pk_rng_below(&rng, 4);
         for (uint64_t i = 0; i < new_count; i++) {
             const uint32_t subject = (uint32_t)pk_rng_below(&rng, SUBJECTS) + 1;
-            (void)append(subject, (uint8_t)pk_rng_below(&rng, PK_SEV_COUNT), pk_rng_below(&rng, 3) != 0);
+            const uint8_t severity = (uint8_t)pk_rng_below(&rng, PK_SEV_COUNT);
+            (void)append(subject, severity, pk_rng_below(&rng, 3) != 0);
         }
         if (pk_outbox_flush(&ob, &batch) != PK_OK || pk_rng_below(&rng, 2) == 0) {
             submit();
@@ -402,7 +403,7 @@ static void live(uint64_t seed) {
 }
 
 PK_TEST(drain__random_lives__every_last_revision_arrives_and_the_store_is_empty) {
-    for (uint64_t seed = 1; seed <= 60; seed++) {
+    for (uint64_t seed = 1; seed <= 300; seed++) {
         live(seed);
     }
 }
