@@ -123,7 +123,7 @@ static bool part_before(struct pk_agent *a) {
 
 /* The newest event of each type and source that brought a number, of what measures all the time. */
 static bool part_metric(struct pk_agent *a) {
-    uint32_t seen[METRICS_MAX], count = 0;
+    uint32_t seen[METRICS_MAX] = {0}, count = 0;
     const struct pk_event *e = NULL;
     for (uint32_t age = 0; age < LOOK_BACK_MAX && count < METRICS_MAX; age++) {
         if ((e = pk_history_at(&a->history, age)) == NULL) {
