@@ -272,8 +272,8 @@ static bool is_as_often(const struct pk_task_row *a, const struct pk_task_row *b
 
 void pk_tasks_take(struct pk_tasks *t, const struct pk_task_rows *old, const struct pk_task_rows *rows,
                    const struct pk_stamp *now) {
-    struct pk_task_state kept[PK_LIMIT_TASKS];
-    memset(kept, 0, sizeof kept);
+    struct pk_task_state *kept = t->spare;
+    memset(t->spare, 0, sizeof t->spare);
     for (uint32_t i = 0; i < rows->count; i++) {
         for (uint32_t k = 0; k < old->count; k++) {
             if (strcmp(rows->rows[i].name, old->rows[k].name) != 0) {
@@ -285,7 +285,7 @@ void pk_tasks_take(struct pk_tasks *t, const struct pk_task_rows *old, const str
             }
         }
     }
-    memcpy(t->states, kept, sizeof kept);
+    memcpy(t->states, t->spare, sizeof t->states);
 }
 
 void pk_tasks_begin(struct pk_tasks *t, const struct pk_task_rows *rows, uint32_t row,

@@ -61,6 +61,7 @@ struct pk_task_state { /* by row */
 };
 struct pk_tasks {
     struct pk_task_state states[PK_LIMIT_TASKS];
+    struct pk_task_state spare[PK_LIMIT_TASKS]; /* for a reload */
     struct pk_rng rng;
     uint64_t seed;
 };

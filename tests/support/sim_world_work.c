@@ -184,6 +184,15 @@ static void decide_approval(struct world *w, struct world_place *p) {
     }
 }
 
+/* In this order on every machine: the order of arguments is the compiler's. */
+static void say_temperature(struct world *w, const struct world_place *p) {
+    char payload[32];
+    const uint64_t whole = world_below(w, 100);
+    const uint64_t tenths = world_below(w, 10);
+    (void)snprintf(payload, sizeof payload, "%" PRIu64 ".%" PRIu64, whole, tenths);
+    device_says(w, p, "sensor-3", "temperature", payload);
+}
+
 /* ---- the site's day */
 static void process_dies(struct world *w, struct world_place *p) {
     gateway_process(&p->gateway, "web", false);
@@ -192,7 +201,6 @@ static void process_dies(struct world *w, struct world_place *p) {
 }
 
 void world_work(struct world *w, struct world_place *p) {
-    char payload[40];
     if (w->is_healing) {
         return;
     }
@@ -238,9 +246,7 @@ void world_work(struct world *w, struct world_place *p) {
         device_says(w, p, "sensor-3", "temperature", "not a number {");
         return;
     default:
-        (void)snprintf(payload, sizeof payload, "%" PRIu64 ".%" PRIu64, world_below(w, 100),
-                       world_below(w, 10));
-        device_says(w, p, "sensor-3", "temperature", payload);
+        say_temperature(w, p);
         say_events(w, p, "api", "request", "info", (uint32_t)world_between(w, 1, 5));
         return;
     }
