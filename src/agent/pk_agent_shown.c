@@ -168,7 +168,7 @@ static bool draw_state(struct pk_agent *a, uint32_t link) {
     if (pk_agent_budget_level(a, PK_SPEND_DATA) >= PK_SPEND_OVER) {
         return true;
     }
-    for (uint32_t slot = 0; slot < PK_LIMIT_INCIDENTS; slot++) {
+    for (uint32_t slot = 0; slot < a->incidents.high_count; slot++) {
         const int8_t severity = (int8_t)((int)wanted(a, slot) - 1);
         s.open_count += severity >= 0 ? 1u : 0u;
         s.worst = severity > s.worst ? severity : s.worst;

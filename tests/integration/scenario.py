@@ -13,6 +13,8 @@ import time
 
 from rig import SOURCE, Gateway, await_true
 
+MB = 1 << 20
+
 # Only what a scenario is about is measured: what else goes on on this machine is no part of it.
 QUIET = ("[sources]\ncpu = 0\nmemory = 0\npsi = 0\nload = 0\ndisk = 0\nusage = 0\nstorage = 0\nthermal = 0\nnetwork = 0\ntasks = 0\noom = 0\ngpu = 0\n")
 SOON = "[incidents]\nassess = 0\nrecover = 2s\n"
@@ -36,6 +38,18 @@ def stamp():
 def append(path, text):
     with open(path, "a") as f:
         f.write(text)
+
+
+def small_disk(rig):
+    """The folder of a real file system of 24 MB."""
+    image, data = rig.path("data.img"), rig.path("data")
+    with open(image, "wb") as f:
+        f.truncate(24 * MB)
+    os.mkdir(data)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
+    subprocess.run(["mount", "-o", "loop", image, data], check=True)
+    rig.cleanups.append(lambda: subprocess.run(["umount", "-l", data], check=False))
+    return data
 
 
 class Scenario:

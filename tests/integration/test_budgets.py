@@ -5,11 +5,11 @@ import os
 import subprocess
 import time
 
-from rig import Broker, Gateway, Process, Rig, await_true, main
+from rig import Broker, Gateway, Rig, await_true, main
+from wire import Wire
 
 RULES = "[rule hurt]\non = type = pain\nwhen = count >= 1 in 1m by source\ntype = data_corruption\nseverity = critical\nkeys = 32\n" \
         "[rule itch]\non = type = itch\nwhen = count >= 1 in 1m by source\ntype = cache_failure\nseverity = low\nkeys = 32\n"
-ETHERNET_BYTES = 14  # of each packet in the counters of an interface
 
 
 def budgets(gateway):
@@ -21,22 +21,6 @@ def written(pid):
     with open(f"/proc/{pid}/io") as f:
         fields = dict(line.split(": ") for line in f.read().splitlines())
     return int(fields["write_bytes"])
-
-
-class Wire:
-    """A namespace whose loopback carries nothing but the link."""
-
-    def __init__(self, rig):
-        self.name = os.path.basename(rig.dir)
-        subprocess.run(["ip", "netns", "add", self.name], check=True, timeout=10)
-        rig.cleanups.append(lambda: subprocess.run(["ip", "netns", "del", self.name], capture_output=True))
-        self.inside = ("ip", "netns", "exec", self.name)
-        subprocess.run([*self.inside, "ip", "link", "set", "lo", "up"], check=True, timeout=10)
-
-    def bytes(self):
-        out = subprocess.run([*self.inside, "cat", "/proc/net/dev"], check=True, capture_output=True, text=True, timeout=10).stdout
-        fields = next(line for line in out.splitlines() if line.strip().startswith("lo:")).split(":")[1].split()
-        return int(fields[0]) - int(fields[1]) * ETHERNET_BYTES
 
 
 def test_flash__counted_as_the_kernel_counts():
@@ -73,9 +57,7 @@ def test_flash__counted_as_the_kernel_counts():
 def test_data__counted_as_the_wire_counts():
     with Rig() as rig:
         wire = Wire(rig)
-        broker = Broker(rig)
-        broker.process = Process(rig, broker.name, [*wire.inside, "mosquitto", "-c", os.path.join(broker.dir, "broker.conf")])
-        await_true("Mosquitto listens", 5, lambda: "running" in broker.process.log())
+        broker = wire.start_broker(rig)
         before = wire.bytes()
         gateway = Gateway(rig, broker.port, rules=RULES, config="[sources]\nprocess = 0\n[report]\nsummary = 5s\n", actions="")
         gateway.start(prefix=wire.inside)

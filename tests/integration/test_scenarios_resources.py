@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """S1-37 memory, S1-39 slowness, S1-40 a broken cache, S1-43 a full disk: a process that leaks in a cgroup until the kernel ends it, a server that is
-slow, cache files that are damaged, a loopback file system that fills. ctest: lane=default timeout=150"""
+slow, cache files that are damaged, a loopback file system that fills. ctest: lane=default timeout=150 serial"""
 import contextlib
 import http.server
 import json
@@ -15,9 +15,7 @@ import threading
 import time
 
 from rig import Process, alone, await_true, free_port, is_alive, main
-from scenario import Scenario
-
-MB = 1 << 20
+from scenario import MB, Scenario, small_disk
 
 
 def read(path):
@@ -190,13 +188,7 @@ def cache_bypassed(rig):
 
 def disk_low(rig):
     """A file system fills with logs and old cache: there is no room left to compress anything, deleting the old helps. The young file stays."""
-    image, data = rig.path("data.img"), rig.path("data")
-    with open(image, "wb") as f:
-        f.truncate(24 * MB)
-    os.mkdir(data)
-    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
-    subprocess.run(["mount", "-o", "loop", image, data], check=True)
-    rig.cleanups.append(lambda: subprocess.run(["umount", "-l", data], check=False))
+    data = small_disk(rig)
     os.makedirs(f"{data}/log")
     os.makedirs(f"{data}/cache")
     s = Scenario(rig, "disk", config=f"[disk data]\npath = {data}\n[sources]\ndisk = 300ms\n", targets={"compress_logs": "log", "clear_cache_files": "cache"},

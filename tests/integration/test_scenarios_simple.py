@@ -4,14 +4,12 @@ that died, a file system that is full, a service that did not answer for a while
 import os
 import random
 import shutil
-import subprocess
 import sys
 import time
 
 from rig import Process, alone, await_true, free_port, main
-from scenario import Scenario
+from scenario import MB, Scenario, small_disk
 
-MB = 1 << 20
 SHIPPED = "[incidents]\nrecover = 5m\nassess = 30s\n"
 
 
@@ -38,13 +36,7 @@ def service_that_died(rig):
 
 
 def full_disk(rig):
-    image, data = rig.path("data.img"), rig.path("data")
-    with open(image, "wb") as f:
-        f.truncate(24 * MB)
-    os.mkdir(data)
-    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
-    subprocess.run(["mount", "-o", "loop", image, data], check=True)
-    rig.cleanups.append(lambda: subprocess.run(["umount", "-l", data], check=False))
+    data = small_disk(rig)
     s = Scenario(rig, "full", recover=SHIPPED, config=f"[disk data]\npath = {data}\n[sources]\ndisk = 10s\n")
     path = os.path.join(s.gateway.etc, "actions.conf")
     with open(path) as f:
