@@ -56,7 +56,7 @@ struct pk_lmdb {
     uint32_t fetch_bytes;
     struct pk_store_status status;
 
-    uint64_t inline_from_us; /* the tick's own: after a slow commit the writer has the next ones */
+    uint64_t inline_from_us; /* the tick's own: after a commit that waited the writer has the next ones */
 
     /* Needs env_lock. */
     uint32_t one_at_a_time; /* after a failure, how many batches are committed alone */

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/pk_assert.h"
@@ -57,10 +58,19 @@ static bool take_commit(struct pk_lmdb *s) {
            s->now_us() >= s->inline_from_us && pthread_mutex_trylock(&s->env_lock) == 0;
 }
 
+/* How often this thread gave up the processor to wait for something. A commit to memory waits for nothing but
+ * pages that were swapped out; one that only lost the processor to somebody else counts none. */
+static int64_t wait_count(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? (int64_t)usage.ru_nvcsw : 0;
+}
+
 /* The one batch in the queue. Needs env_lock and gives it back. */
 static void commit_taken(struct pk_lmdb *s, uint32_t tail, uint32_t head) {
+    const int64_t waits = wait_count();
     const uint64_t took_us = pk_lmdb_commit_group(s, tail, head, UINT32_MAX);
-    s->inline_from_us = took_us < INLINE_SLOW_US ? 0 : s->now_us() + INLINE_REST_US;
+    const bool is_swapped = took_us >= INLINE_SLOW_US && wait_count() != waits;
+    s->inline_from_us = is_swapped ? s->now_us() + INLINE_REST_US : 0;
     pk_lmdb_drop_many_pages(s);
     pthread_mutex_unlock(&s->env_lock);
     pthread_mutex_lock(&s->lock);

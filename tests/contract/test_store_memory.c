@@ -11,11 +11,15 @@ static char dir[RIG_PATH_BYTES];
 static uint8_t bytes[PK_LIMIT_BATCH_BYTES];
 static _Atomic uint64_t slow_us; /* the clock goes on by this with each look */
 static _Atomic uint64_t clock_us;
+static _Atomic bool is_waiting; /* and each look gives up the processor, as one who waits for a page does */
 static bool is_clock_real;
 
 /* Stands still, so that a commit is slow only when the test says so. */
 static uint64_t now_us(void) {
     clock_us += slow_us;
+    if (is_waiting) {
+        poll(NULL, 0, 1);
+    }
     return is_clock_real ? pk_linux_mono_us() : clock_us;
 }
 
@@ -34,6 +38,7 @@ static void begin(bool is_in_memory) {
                                      .is_in_memory = is_in_memory,
                                      .now_us = now_us};
     slow_us = 0;
+    is_waiting = false;
     clock_us = 1;
     REQUIRE(pk_lmdb_open(&store, &c, &port) == PK_OK);
 }
@@ -107,14 +112,30 @@ PK_TEST(submit__in_memory_while_the_environment_is_busy__goes_to_the_writer) {
     rig_remove_dir(dir);
 }
 
-PK_TEST(submit__after_a_slow_commit_in_memory__leaves_the_next_ones_to_the_writer) {
+PK_TEST(submit__after_a_commit_in_memory_that_only_lost_the_processor__goes_on_by_itself) {
     uint64_t seq = 0;
     make_dir();
     begin(true);
     slow_us = 20000;
     CHECK_EQ_INT(put("slow", 10, &seq), PK_OK);
+    slow_us = 0;
+    CHECK_EQ_INT(put("next", 10, &seq), PK_OK);
+    CHECK_EQ_U64(port.durable(port.ctx), 2);
+    CHECK_EQ_U64(store.inline_from_us, 0);
+    pk_lmdb_close(&store);
+    rig_remove_dir(dir);
+}
+
+PK_TEST(submit__after_a_commit_in_memory_that_waited__leaves_the_next_ones_to_the_writer) {
+    uint64_t seq = 0;
+    make_dir();
+    begin(true);
+    slow_us = 20000;
+    is_waiting = true;
+    CHECK_EQ_INT(put("slow", 10, &seq), PK_OK);
     CHECK_EQ_U64(port.durable(port.ctx), 1);
     slow_us = 0;
+    is_waiting = false;
     pthread_mutex_lock(&store.env_lock); /* the writer cannot have been so fast */
     CHECK_EQ_INT(put("next", 10, &seq), PK_OK);
     CHECK(!store.is_taken);
@@ -214,6 +235,7 @@ PK_TEST(is_in_memory__tells_file_systems_apart) {
 
 PK_TEST_MAIN(submit__in_memory__is_durable_when_it_returns,
              submit__in_memory_while_the_environment_is_busy__goes_to_the_writer,
-             submit__after_a_slow_commit_in_memory__leaves_the_next_ones_to_the_writer,
+             submit__after_a_commit_in_memory_that_only_lost_the_processor__goes_on_by_itself,
+             submit__after_a_commit_in_memory_that_waited__leaves_the_next_ones_to_the_writer,
              submit__on_a_disk__is_the_writers, submit__in_memory_beside_reads__keeps_order_and_loses_nothing,
              full__in_memory__the_writer_goes_on_trying, is_in_memory__tells_file_systems_apart)
