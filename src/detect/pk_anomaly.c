@@ -110,13 +110,14 @@ static double novelty(struct pk_anomaly *a, float v, const struct pk_anomaly_mom
     return value * value + band * band + raw * raw + smoothed * smoothed + grid * grid;
 }
 
-/* What is left to report of a score: nothing while an earlier one holds. */
-static double report(struct pk_anomaly *a, double score) {
+/* What is left to report of a score: nothing while an earlier one holds. What is too near to what was usual
+ * is no report: neither does it hold, nor does it make a habit. */
+static double report(struct pk_anomaly *a, double score, bool is_near) {
     const double points = HOLD_POINTS_MIN + HOLD_POINTS_PER_POINT * (double)a->count;
     const double rate = points < HOLD_POINTS_MAX ? 1.0 / points : 1.0 / HOLD_POINTS_MAX;
     a->hold = (float)((double)a->hold - (double)a->hold * rate);
     a->habit = (float)((double)a->habit - (double)a->habit * HABIT_RATE);
-    if (!pk_anomaly_is_awake(a) || !(score > (double)a->hold)) {
+    if (is_near || !pk_anomaly_is_awake(a) || !(score > (double)a->hold)) {
         return 0;
     }
     a->hold = (float)score;
@@ -127,6 +128,11 @@ static double report(struct pk_anomaly *a, double score) {
 }
 
 int pk_anomaly_push(struct pk_anomaly *a, double value, int64_t wall_ms, bool has_clock, double *score) {
+    return pk_anomaly_push_beyond(a, value, wall_ms, has_clock, 0, score);
+}
+
+int pk_anomaly_push_beyond(struct pk_anomaly *a, double value, int64_t wall_ms, bool has_clock, double least,
+                           double *score) {
     *score = 0;
     if (!isfinite(value)) {
         return PK_E_BAD_FIELD;
@@ -140,12 +146,14 @@ int pk_anomaly_push(struct pk_anomaly *a, double value, int64_t wall_ms, bool ha
         a->has_clock = 1;
     }
     const struct pk_anomaly_moment at = pk_anomaly_moment_of(has_clock ? wall_ms : 0);
-    const double squares = novelty(a, relative_to(a->origin, value), has_clock ? &at : NULL);
+    const float v = relative_to(a->origin, value);
+    const bool is_near = fabs((double)v - (double)a->slow_mean) < least;
+    const double squares = novelty(a, v, has_clock ? &at : NULL);
     double z = 0;
     if (squares > 0) {
         const double n = a->count;
         z = sqrt(squares) * (n / (n + HALF_AGE_POINTS)) / (1.0 + (double)a->habit);
     }
-    *score = report(a, z / (1.0 + z));
+    *score = report(a, z / (1.0 + z), is_near);
     return PK_OK;
 }

@@ -69,6 +69,11 @@ void pk_anomaly_init(struct pk_anomaly *a);
 PK_MUST_USE int pk_anomaly_push(struct pk_anomaly *a, double value, int64_t wall_ms, bool has_clock,
                                 double *score);
 
+/* The same, but only what is at least so far from the slow mean of the values before it (each counts 1/500)
+ * is reported, in the units of the value; 0 = all. Everything is learned from as ever. */
+PK_MUST_USE int pk_anomaly_push_beyond(struct pk_anomaly *a, double value, int64_t wall_ms, bool has_clock,
+                                       double least, double *score);
+
 /* It has seen enough to report. */
 bool pk_anomaly_is_awake(const struct pk_anomaly *a);
 #endif

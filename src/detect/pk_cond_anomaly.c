@@ -1,5 +1,6 @@
-/* anomaly, anomaly > X: how unusual the newest sample is for its series (pk_anomaly.h, decision 0040). An
- * alert is one sample: the next one, already known by then, is none. */
+/* anomaly, anomaly > X min N: how unusual the newest sample is for its series (pk_anomaly.h, decision 0040).
+ * An alert is one sample: the next one, already known by then, is none. `min` says what is too little to
+ * matter, however unusual it is: three times 0.3 ms is nothing to anybody. */
 #include "detect/pk_anomaly_bytes.h"
 #include "detect/pk_cond_gauge.h"
 
@@ -8,20 +9,40 @@ struct anomaly_state {
     struct pk_cond_gauge gauge;
 };
 
-/* [ ">" number ] */
+/* ">" number */
+static int read_score(struct pk_rule_cursor *c, struct pk_rule_cond *cond) {
+    (void)pk_rule_peek(c);
+    const uint32_t at = c->at;
+    cond->cmp = PK_CMP_GT;
+    const int err = pk_rule_read_number(c, &cond->value);
+    if (err == PK_OK && (!(cond->value > 0) || !(cond->value < 1))) {
+        return pk_rule_fail(c, at, "a score is between 0 and 1; 0.2 is an alert", pk_str_make(NULL, 0));
+    }
+    return err;
+}
+
+/* "min" number */
+static int read_least(struct pk_rule_cursor *c, struct pk_rule_cond *cond) {
+    (void)pk_rule_peek(c);
+    const uint32_t at = c->at;
+    const int err = pk_rule_read_number(c, &cond->least);
+    if (err == PK_OK && !(cond->least > 0)) {
+        return pk_rule_fail(c, at, "the least difference must be above 0", pk_str_make(NULL, 0));
+    }
+    return err;
+}
+
+/* [ ">" number ] [ "min" number ] */
 static int read_anomaly(struct pk_rule_cursor *c, struct pk_rule *r, struct pk_rule_cond *cond) {
     int err = pk_rule_read_inner(c, r, &cond->term_first, &cond->term_count);
     cond->cmp = PK_CMP_GE;
     cond->value = PK_ANOMALY_ALERT;
-    if (err != PK_OK || !pk_rule_take_if(c, ">")) {
-        return err;
+    cond->least = 0;
+    if (err == PK_OK && pk_rule_take_if(c, ">")) {
+        err = read_score(c, cond);
     }
-    (void)pk_rule_peek(c);
-    const uint32_t at = c->at;
-    cond->cmp = PK_CMP_GT;
-    err = pk_rule_read_number(c, &cond->value);
-    if (err == PK_OK && (!(cond->value > 0) || !(cond->value < 1))) {
-        return pk_rule_fail(c, at, "a score is between 0 and 1; 0.2 is an alert", pk_str_make(NULL, 0));
+    if (err == PK_OK && pk_rule_take_if(c, "min")) {
+        err = read_least(c, cond);
     }
     return err;
 }
@@ -33,6 +54,10 @@ static void put_anomaly(struct pk_buf *b, const struct pk_engine *e, const struc
     if (c->cmp == PK_CMP_GT) {
         pk_buf_puts(b, " > ");
         pk_buf_put_double(b, c->value);
+    }
+    if (c->least > 0) {
+        pk_buf_puts(b, " min ");
+        pk_buf_put_double(b, c->least);
     }
 }
 
@@ -55,7 +80,7 @@ static bool feed_anomaly(const struct pk_cond_at *at, const struct pk_cond_input
     double score = 0;
     const int64_t wall_ms = in->event->wall_ms;
     const bool has_clock = wall_ms > 0 && (in->event->flags & PK_EVENT_CLOCK_UNSURE) == 0;
-    if (pk_anomaly_push(&s->a, in->event->value, wall_ms, has_clock, &score) != PK_OK) {
+    if (pk_anomaly_push_beyond(&s->a, in->event->value, wall_ms, has_clock, at->c->least, &score) != PK_OK) {
         pk_cond_gauge_set(&s->gauge, PK_FAULT);
         return false;
     }

@@ -1,6 +1,7 @@
 #include "detect/pk_anomaly.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "support/detect_rig.h"
@@ -105,6 +106,47 @@ PK_TEST(anomaly__clock_is_unsure__the_series_alone_is_judged) {
     }
 }
 
+/* Between 0.2 and 0.4: three times as much is unusual, and nothing to anybody. */
+static int live_fast(uint32_t samples) {
+    for (uint32_t i = 0; i < samples; i++) {
+        const int kind = give(0.2 + 0.02 * (i * 7919u % 997u % 11u));
+        if (kind != -1) {
+            return kind;
+        }
+        detect_rig_wait(&rig, MINUTE_MS);
+    }
+    return detect_rig_finding(&rig, &f);
+}
+
+PK_TEST(anomaly__least_difference__only_what_is_as_far_fires) {
+    REQUIRE(detect_rig_init(&rig, HEAD "when = anomaly\n") == PK_OK);
+    CHECK_EQ_INT(live_fast(300), PK_FINDING_FIRE); /* as the numbers see it */
+    REQUIRE(detect_rig_init(&rig, HEAD "when = anomaly min 50\n") == PK_OK);
+    CHECK_EQ_INT(live_fast(300), -1);
+    for (uint32_t i = 0; i < 5; i++) {
+        CHECK_EQ_INT(give(0.9 + i), -1);
+        detect_rig_wait(&rig, MINUTE_MS);
+    }
+    CHECK_EQ_INT(give(50.2), -1); /* the mean is about 0.3 */
+    detect_rig_wait(&rig, MINUTE_MS);
+    CHECK_EQ_INT(give(150), PK_FINDING_FIRE); /* what was passed over does not stand in its way */
+    CHECK(strstr(f.words, "condition anomaly min 50") != NULL);
+    detect_rig_wait(&rig, MINUTE_MS);
+    CHECK_EQ_INT(live_fast(1), PK_FINDING_CLEARED);
+    REQUIRE(detect_rig_init(&rig, HEAD "when = anomaly min 50\n") == PK_OK);
+    CHECK_EQ_INT(live_fast(300), -1);
+    CHECK_EQ_INT(give(50.4), PK_FINDING_FIRE);
+}
+
+PK_TEST(anomaly__least_difference__holds_downwards_too) {
+    REQUIRE(detect_rig_init(&rig, HEAD "when = anomaly > 0.2 min 20\n") == PK_OK);
+    CHECK_EQ_INT(live(300), -1);
+    CHECK_EQ_INT(give(6), -1); /* 18.5 below the mean */
+    detect_rig_wait(&rig, MINUTE_MS);
+    CHECK_EQ_INT(give(-10), PK_FINDING_FIRE);
+    CHECK(strstr(f.words, "condition anomaly > 0.2 min 20") != NULL);
+}
+
 PK_TEST(anomaly__fault_and_silence__are_unknown) {
     REQUIRE(detect_rig_init(&rig, HEAD "when = anomaly\nstale = 5m\n") == PK_OK);
     CHECK_EQ_INT(live(100), -1);
@@ -128,8 +170,21 @@ PK_TEST(read__score_and_price) {
     CHECK_STR(rig.diag.message, "a score is between 0 and 1; 0.2 is an alert");
     CHECK_EQ_INT(detect_rig_init(&rig, HEAD "when = anomaly > 0\n"), PK_E_CONFIG);
     CHECK_EQ_INT(detect_rig_init(&rig, HEAD "when = anomaly >= 0.5\n"), PK_E_CONFIG);
+    static const char *const LEASTS[] = {"0", "-5"};
+    for (uint32_t i = 0; i < 2; i++) {
+        char text[256];
+        snprintf(text, sizeof text, HEAD "when = anomaly min %s\n", LEASTS[i]);
+        CHECK_EQ_INT(detect_rig_init(&rig, text), PK_E_CONFIG);
+        CHECK_STR(rig.diag.message, "the least difference must be above 0");
+    }
+    CHECK_EQ_INT(detect_rig_init(&rig, HEAD "when = anomaly min\n"), PK_E_CONFIG);
+    CHECK_EQ_INT(detect_rig_init(&rig, HEAD "when = anomaly min much\n"), PK_E_CONFIG);
+    CHECK_EQ_INT(detect_rig_init(&rig, HEAD "when = anomaly min 5 > 0.5\n"), PK_E_CONFIG);
+    CHECK_EQ_INT(detect_rig_init(&rig, HEAD "when = anomaly min $max_latency\n"), PK_OK);
 }
 
 PK_TEST_MAIN(anomaly__value_never_seen__fires_once_and_clears, anomaly__threshold_of_the_rule__asks_for_more,
              anomaly__agrees_with_the_detector, anomaly__clock_is_unsure__the_series_alone_is_judged,
-             anomaly__fault_and_silence__are_unknown, read__score_and_price)
+             anomaly__least_difference__only_what_is_as_far_fires,
+             anomaly__least_difference__holds_downwards_too, anomaly__fault_and_silence__are_unknown,
+             read__score_and_price)
