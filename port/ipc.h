@@ -37,7 +37,7 @@ enum pk_ipc_type {
     PK_IPC_OUTPUT = 36,    /* id = run number; body: pk_ipc_output, a piece of the kept transcript */
     PK_IPC_DONE = 37,      /* id = run number; body: pk_ipc_done */
     PK_IPC_RESOLVED = 38,  /* id = request; body: pk_ipc_resolved */
-    PK_IPC_UNDONE = 45,    /* id = run number; body: pk_ipc_done: nobody confirmed it, its undo ended */
+    PK_IPC_UNDONE = 45,    /* id = run number; body: pk_ipc_done: an undo of its own accord ended */
     PK_IPC_CONFIRMED = 46, /* id as in CONFIRM; body: pk_ipc_confirmed. Each CONFIRM gets one */
     PK_IPC_NO_INLET = 44,  /* id = index; body: pk_ipc_refused */
     PK_IPC_PROBED = 56     /* id = request; body: pk_ipc_probed. Each PROBE gets one, refused or not */

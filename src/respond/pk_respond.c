@@ -691,7 +691,12 @@ void pk_respond_on_unconfirmed(struct pk_respond *r, uint32_t id, int32_t exit_c
         return;
     }
     const bool is_undone = exit_code == 0;
-    const char *words = is_undone ? "not confirmed in time; undone" : "not confirmed in time; UNDO FAILED";
+    const bool is_change =
+        run->action_index >= 0 && r->actions->rows[run->action_index].confirm_within_ms > 0;
+    const char *words =
+        is_change   ? is_undone ? "not confirmed in time; undone" : "not confirmed in time; UNDO FAILED"
+        : is_undone ? "it went wrong; undone, over a restart"
+                    : "it went wrong; UNDO FAILED, over a restart";
     run->undo = is_undone ? PK_RUN_UNDO_DONE : PK_RUN_UNDO_FAILED;
     if (!pk_run_state_is_final(run->state)) {
         pk_respond_run_end(r, run, is_undone ? PK_RUN_ROLLED_BACK : PK_RUN_FAILED, pk_str_of(words), now);

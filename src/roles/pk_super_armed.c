@@ -7,6 +7,10 @@
 #include "base/pk_hash.h"
 #include "roles/pk_supervisor.h"
 
+static bool is_due_later(const struct pk_super_armed *a) {
+    return a->state == PK_SUPER_ARMED || a->state == PK_SUPER_ARMED_OWED;
+}
+
 static struct pk_super_armed *find_state(struct pk_supervisor *s, uint8_t state) {
     for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
         if (s->record.armed[i].state == state) {
@@ -69,6 +73,64 @@ void pk_super_armed_drop(struct pk_supervisor *s, uint32_t run_id, const char *a
     }
 }
 
+static struct pk_super_armed *find_owed(struct pk_supervisor *s, uint32_t run_id, const char *target) {
+    for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
+        struct pk_super_armed *a = &s->record.armed[i];
+        if (a->state == PK_SUPER_ARMED_OWED && a->run_id == run_id && strcmp(a->target, target) == 0) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
+void pk_super_armed_owe(struct pk_supervisor *s, uint32_t run_id, const char *action, const char *target,
+                        uint64_t deadline_ms) {
+    struct pk_super_armed *a = find_owed(s, run_id, target);
+    if (a != NULL || find_change(s, run_id, action, target) != NULL) {
+        return; /* known already */
+    }
+    a = find_state(s, PK_SUPER_ARMED_FREE);
+    if (a == NULL) {
+        pk_super_log(s, PK_LOG_ERROR, "an undo is not recorded, and ends with a stop or a crash: run ",
+                     run_id);
+        return;
+    }
+    memset(a, 0, sizeof *a);
+    a->state = PK_SUPER_ARMED_OWED;
+    a->run_id = run_id;
+    a->boot = pk_super_stamp(s).boot;
+    a->deadline_ms = deadline_ms;
+    (void)pk_str_copy_cut(pk_str_of(action), a->action, sizeof a->action);
+    (void)pk_str_copy_cut(pk_str_of(target), a->target, sizeof a->target);
+    save(s);
+}
+
+void pk_super_armed_paid(struct pk_supervisor *s, uint32_t run_id, const char *target, int32_t exit_code,
+                         bool is_told) {
+    struct pk_super_armed *a = find_owed(s, run_id, target);
+    if (a == NULL) {
+        return;
+    }
+    if (is_told) {
+        memset(a, 0, sizeof *a);
+    } else {
+        a->state = PK_SUPER_ARMED_TELL;
+        a->exit_code = exit_code;
+    }
+    save(s);
+}
+
+bool pk_super_armed_owes(const struct pk_supervisor *s, const char *action, const char *target) {
+    for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
+        const struct pk_super_armed *a = &s->record.armed[i];
+        const bool is_open = a->state == PK_SUPER_ARMED_OWED || a->state == PK_SUPER_ARMED_FIRED;
+        if (is_open && strcmp(a->action, action) == 0 && strcmp(a->target, target) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* PK_OK when it will stay whatever happens now. */
 static int take_confirmation(struct pk_supervisor *s, uint32_t run_id) {
     struct pk_super_armed *a = find_run(s, run_id);
@@ -113,13 +175,13 @@ void pk_super_armed_undone(struct pk_supervisor *s, uint32_t run_id, const char 
         struct pk_super_armed *a = &s->record.armed[i];
         const bool is_fired = a->state == PK_SUPER_ARMED_FIRED && a->run_id == run_id;
         const bool is_same =
-            a->state == PK_SUPER_ARMED && strcmp(a->action, action) == 0 && strcmp(a->target, target) == 0;
+            is_due_later(a) && strcmp(a->action, action) == 0 && strcmp(a->target, target) == 0;
         if (is_fired) {
             a->state = PK_SUPER_ARMED_TELL;
             a->exit_code = exit_code;
             pk_super_log(s, exit_code == 0 ? PK_LOG_WARNING : PK_LOG_ERROR,
-                         exit_code == 0 ? "not confirmed in time, undone: run "
-                                        : "not confirmed in time and the UNDO FAILED: run ",
+                         exit_code == 0 ? "not confirmed, or left over, and undone: run "
+                                        : "not confirmed, or left over, and the UNDO FAILED: run ",
                          run_id);
             save(s);
         } else if (is_same && exit_code == 0) {
@@ -155,8 +217,8 @@ enum pk_super_lost pk_super_armed_recover(struct pk_supervisor *s) {
 void pk_super_armed_start(struct pk_supervisor *s, const struct pk_stamp *now) {
     for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
         struct pk_super_armed *a = &s->record.armed[i];
-        if (a->state == PK_SUPER_ARMED_FIRED || (a->state == PK_SUPER_ARMED && a->boot != now->boot)) {
-            a->state = PK_SUPER_ARMED;
+        if (a->state == PK_SUPER_ARMED_FIRED || (is_due_later(a) && a->boot != now->boot)) {
+            a->state = a->state == PK_SUPER_ARMED_OWED ? PK_SUPER_ARMED_OWED : PK_SUPER_ARMED;
             a->deadline_ms = 0; /* how long the machine was off nobody knows */
         }
         a->boot = now->boot;
@@ -166,7 +228,7 @@ void pk_super_armed_start(struct pk_supervisor *s, const struct pk_stamp *now) {
 void pk_super_armed_check_time(struct pk_supervisor *s, uint64_t now_ms) {
     for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
         struct pk_super_armed *a = &s->record.armed[i];
-        if (a->state != PK_SUPER_ARMED || now_ms < a->deadline_ms) {
+        if (!is_due_later(a) || now_ms < a->deadline_ms) {
             continue;
         }
         const int err = pk_super_run_undo(s, a->run_id, a->action, a->target);
@@ -185,7 +247,7 @@ uint64_t pk_super_armed_until_ms(const struct pk_supervisor *s) {
     uint64_t until_ms = UINT64_MAX;
     for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
         const struct pk_super_armed *a = &s->record.armed[i];
-        if (a->state == PK_SUPER_ARMED && a->deadline_ms < until_ms) {
+        if (is_due_later(a) && a->deadline_ms < until_ms) {
             until_ms = a->deadline_ms;
         }
     }
@@ -193,7 +255,8 @@ uint64_t pk_super_armed_until_ms(const struct pk_supervisor *s) {
 }
 
 void pk_super_armed_tell(struct pk_supervisor *s) {
-    struct pk_super_armed *a = s->is_ready ? find_state(s, PK_SUPER_ARMED_TELL) : NULL;
+    const bool is_there = s->is_agent_running && s->is_ready;
+    struct pk_super_armed *a = is_there ? find_state(s, PK_SUPER_ARMED_TELL) : NULL;
     if (a == NULL) {
         return;
     }

@@ -13,6 +13,7 @@ enum pk_super_armed_state {
     PK_SUPER_ARMED,       /* undone at its deadline */
     PK_SUPER_ARMED_FIRED, /* its undo runs */
     PK_SUPER_ARMED_TELL,  /* undone; the agent has to hear of it */
+    PK_SUPER_ARMED_OWED,  /* nothing to confirm: the undo of what went wrong began and has not ended */
     PK_SUPER_ARMED_STATE_COUNT
 };
 struct pk_super_armed {

@@ -74,6 +74,13 @@ static bool is_armed_row(const struct pk_supervisor *s, const struct pk_ipc_run 
            s->policy.actions->rows[request->action_index].confirm_within_ms > 0;
 }
 
+/* A new snapshot would take the place of the one that the undo needs. */
+static bool is_after_owed(const struct pk_supervisor *s, const struct pk_ipc_run *request) {
+    return request->phase == PK_IPC_PHASE_ACT && request->action_index < s->policy.actions->count &&
+           memchr(request->target, 0, sizeof request->target) != NULL &&
+           pk_super_armed_owes(s, s->policy.actions->rows[request->action_index].name, request->target);
+}
+
 int pk_super_run_undo(struct pk_supervisor *s, uint32_t id, const char *action, const char *target) {
     struct pk_super_run *run = find(s, 0);
     bool is_critical = false;
@@ -120,6 +127,10 @@ void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ip
     }
     if (is_armed_row(s, request) && pk_super_armed_has(s, id)) {
         pk_super_refuse(s, id, PK_E_CONFLICT, 0, "a change of that number waits to be confirmed");
+        return;
+    }
+    if (is_after_owed(s, request)) {
+        pk_super_refuse(s, id, PK_E_BUSY, 1000, "what it did before is still to be undone");
         return;
     }
     const struct pk_stamp now = pk_super_stamp(s);
@@ -261,6 +272,8 @@ static bool has_begun_undo(struct pk_supervisor *s, struct pk_super_run *run) {
         step_count(s, run, PK_IPC_PHASE_UNDO) == 0) {
         return false;
     }
+    pk_super_armed_owe(s, run->id, s->policy.actions->rows[run->action_index].name, run->target,
+                       s->port->mono_ms(s->port->ctx) + PK_SUPER_ARMED_RETRY_MS);
     const int32_t code = go_on(s, run, PK_IPC_PHASE_UNDO, 0);
     note_undo(run, code, false);
     run->done.undo = PK_IPC_UNDO_FAILED; /* until it ended well */
@@ -311,6 +324,15 @@ static void tell_armed(struct pk_supervisor *s, const struct pk_super_run *run) 
     }
 }
 
+/* The undo it made by itself is over; is_told: and its DONE has left. */
+static void pay(struct pk_supervisor *s, const struct pk_super_run *run, bool is_told) {
+    const int32_t failed = run->done.undo_exit != 0 ? run->done.undo_exit : 1;
+    if (run->done.undo != PK_IPC_UNDO_NONE) {
+        pk_super_armed_paid(s, run->id, run->target, run->done.undo == PK_IPC_UNDO_DONE ? 0 : failed,
+                            is_told);
+    }
+}
+
 static void finish(struct pk_supervisor *s, struct pk_super_run *run) {
     const uint64_t now_ms = s->port->mono_ms(s->port->ctx);
     run->is_done = true;
@@ -319,6 +341,7 @@ static void finish(struct pk_supervisor *s, struct pk_super_run *run) {
     if (run->is_orphan) {
         pk_super_log(s, PK_LOG_NOTICE, "a run of an agent that is gone ended with ",
                      (uint64_t)run->done.exit_code);
+        pay(s, run, false);
         memset(run, 0, sizeof *run);
     }
 }
@@ -402,6 +425,7 @@ static void send_run(struct pk_supervisor *s, struct pk_super_run *run) {
     }
     pk_super_frame(&frame, PK_IPC_DONE, run->id, &run->done, sizeof run->done);
     if (sent(s, &frame)) {
+        pay(s, run, true);
         memset(run, 0, sizeof *run);
     }
 }
@@ -428,6 +452,7 @@ void pk_super_runs_orphan(struct pk_supervisor *s) {
     for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
         struct pk_super_run *run = &s->runs[i];
         if (run->id != 0 && run->is_done) {
+            pay(s, run, false);
             memset(run, 0, sizeof *run);
         }
         run->is_orphan = run->id != 0;

@@ -218,6 +218,15 @@ void pk_super_armed_acted(struct pk_supervisor *s, uint32_t run_id, const struct
                           const char *target, const struct pk_ipc_done *done);
 void pk_super_armed_undone(struct pk_supervisor *s, uint32_t run_id, const char *action, const char *target,
                            int32_t exit_code);
+/* The undo of what went wrong begins: whatever becomes of us, it is done or told. Where there is no room,
+ * that is logged. deadline_ms: it is tried from then on, unless the run still does. */
+void pk_super_armed_owe(struct pk_supervisor *s, uint32_t run_id, const char *action, const char *target,
+                        uint64_t deadline_ms);
+/* It ended. is_told: the agent knows; else it hears of it as soon as there is one. */
+void pk_super_armed_paid(struct pk_supervisor *s, uint32_t run_id, const char *target, int32_t exit_code,
+                         bool is_told);
+/* What was done to this target before is still to be undone. */
+bool pk_super_armed_owes(const struct pk_supervisor *s, const char *action, const char *target);
 /* Their second copy, when it changed. */
 void pk_super_armed_copy(struct pk_supervisor *s);
 /* The record is lost: what the copy knows is armed again. */

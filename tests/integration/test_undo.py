@@ -187,6 +187,25 @@ def agent_killed_in_the_middle(rig):
     await_true("undone without the agent", 10, lambda: w.text() == "old\n")
 
 
+def stopped_before_the_second_try(rig):
+    """picketd is stopped while an undo waits to be tried again: the next start owes it, does it, and says so. Once it fails for good, and that is said."""
+    for name, tries, state, words, text in (("owed", 2, "rolled_back", "undone, over a restart", "old\n"), ("owed-bad", 99, "failed", "UNDO FAILED, over a restart", "new\n")):
+        count = rig.path(f"{name}-tries")
+        w = World(rig, name, COPY + "argv = /bin/false\n", f"undo = {rig.write('twice', TWICE, 0o755)} {count} {tries}\nundo = /bin/cp -a {{snapshot}} FOLDER/{{target}}.conf\n")
+        with open(os.path.join(w.gateway.etc, "actions.conf")) as f:
+            rows = f.read().replace(f"undo = /bin/cp -a {{snapshot}} {w.folder}/{{target}}.conf\n", "", 1)
+        rig.write(f"{name}/etc/actions.conf", rows)
+        w.gateway.stop()
+        w.gateway.start()
+        incident = w.fault()
+        await_true("the first try failed", 10, lambda: os.path.exists(count))
+        assert w.gateway.stop() == 0 and w.text() == "new\n"
+        w.gateway.start()
+        assert words in w.run(incident, state)["result"] and w.text() == text
+        assert words in w.said(incident)
+
+
 if __name__ == "__main__":
     main(*map(alone, (a_line_that_fails_is_taken_back, one_that_hangs_is_taken_back, what_does_not_help_is_taken_back, what_helps_stays_until_somebody_takes_it_back,
-         an_undo_that_fails_is_said_loudly, an_undo_that_fails_once_is_tried_again, three_that_run_long_are_not_in_the_way, no_snapshot_no_action, switched_off_it_is_left, agent_killed_in_the_middle)))
+         an_undo_that_fails_is_said_loudly, an_undo_that_fails_once_is_tried_again, three_that_run_long_are_not_in_the_way, no_snapshot_no_action, switched_off_it_is_left, agent_killed_in_the_middle,
+         stopped_before_the_second_try)))

@@ -1378,12 +1378,31 @@ PK_TEST(confirm__in_time_or_undone) {
     rig_settle(&g);
     pk_respond_on_done(&g.respond, 1, PK_PHASE_VERIFY, 0, false, 1, &g.now);
     CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_COMPLETED);
+    g.actions.rows[row].confirm_within_ms = 60000;
     pk_respond_on_unconfirmed(&g.respond, 1, 3, &g.now);
     CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_FAILED);
     CHECK_STR(pk_respond_get(&g.respond, 1)->result, "not confirmed in time; UNDO FAILED");
 }
 
-PK_TEST_MAIN(confirm__in_time_or_undone, undo__what_does_not_help_is_undone,
+/* What the supervisor owed when it was stopped. */
+PK_TEST(undo__owed_over_a_restart__told) {
+    static const struct {
+        int32_t exit_code;
+        enum pk_run_state state;
+        const char *words;
+    } CASES[] = {{0, PK_RUN_ROLLED_BACK, "it went wrong; undone, over a restart"},
+                 {9, PK_RUN_FAILED, "it went wrong; UNDO FAILED, over a restart"}};
+    for (uint32_t i = 0; i < 2; i++) {
+        swapped();
+        pk_respond_on_supervisor_lost(&g.respond, &g.now);
+        CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_UNKNOWN);
+        pk_respond_on_unconfirmed(&g.respond, 1, CASES[i].exit_code, &g.now);
+        CHECK_EQ_INT(rig_state(&g, 1), CASES[i].state);
+        CHECK_STR(pk_respond_get(&g.respond, 1)->result, CASES[i].words);
+    }
+}
+
+PK_TEST_MAIN(confirm__in_time_or_undone, undo__owed_over_a_restart__told, undo__what_does_not_help_is_undone,
              undo__switched_off_or_mode_changed__left_and_said, undo__what_the_supervisor_undid_is_told,
              undo__by_command__a_run_of_its_own,
              undo__fails_by_command__can_be_tried_again_until_the_hour_is_spent,

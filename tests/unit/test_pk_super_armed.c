@@ -354,6 +354,103 @@ PK_TEST(armed__row_is_gone_or_no_room__said) {
     CHECK_EQ_INT(the_supervisor.record.armed[3].state, PK_SUPER_ARMED_FREE);
 }
 
+/* Its act failed, and so did the first try to undo it. */
+static struct super_rig *owing(void) {
+    struct super_rig *r = running();
+    super_rig_ask(r, 7, PLAIN, "", PK_IPC_PHASE_ACT);
+    super_rig_step(r, 1, 0);
+    program_ends(r, 3);
+    CHECK_STR(running_program(r), "/bin/y");
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_OWED); /* from its beginning on */
+    program_ends(r, 1);
+    CHECK_STR(running_program(r), ""); /* it waits for its second try */
+    return r;
+}
+
+PK_TEST(owed__all_in_one_life__done_and_told_once) {
+    struct super_rig *r = owing();
+    super_rig_forget(r);
+    super_rig_ask(r, 8, PLAIN, "", PK_IPC_PHASE_ACT);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(super_rig_refused(r), PK_E_BUSY); /* on top of what is half undone */
+    super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);  /* nor is it for anybody to confirm */
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_OWED);
+    pass(r, PK_UNDO_PAUSE_MS);
+    CHECK_STR(running_program(r), "/bin/y");
+    program_ends(r, 0);
+    super_rig_step(r, 1, 0);
+    CHECK(super_rig_heard(r, PK_IPC_DONE) != NULL);
+    CHECK_EQ_INT(told(r, 7), -1);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
+    pass(r, 60000);
+    CHECK_STR(running_program(r), "");
+    r = again(0);
+    pass(r, 60000);
+    CHECK_STR(running_program(r), "");
+}
+
+PK_TEST(owed__stopped_before_its_second_try__done_after_the_restart_and_told) {
+    static const uint64_t BOOTS[] = {0, 1001}; /* in the same boot of the machine, or the next */
+    for (uint32_t i = 0; i < 2; i++) {
+        struct super_rig *r = owing();
+        super_rig_step(r, 1, PK_SIG_STOP);
+        super_rig_child_ends(r, PK_SUPER_AGENT, 0, false);
+        super_rig_step(r, 1, 0);
+        CHECK_EQ_INT(the_supervisor.state, PK_SUPER_DONE);
+        r = again(BOOTS[i]);
+        pass(r, 2000);
+        CHECK_STR(running_program(r), "/bin/y");
+        program_ends(r, 0);
+        ready(r);
+        super_rig_step(r, 1, 0);
+        CHECK_EQ_INT(told(r, 7), 0);
+        CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
+        pass(r, 60000);
+        CHECK_STR(running_program(r), "");
+    }
+}
+
+PK_TEST(owed__fails_for_good_after_the_restart__told_as_failed) {
+    struct super_rig *r = owing();
+    r = again(1001); /* the power went */
+    pass(r, 2000);
+    for (uint32_t i = 0; i < PK_UNDO_TRIES; i++) {
+        CHECK_STR(running_program(r), "/bin/y");
+        program_ends(r, 9);
+        pass(r, 4 * PK_UNDO_PAUSE_MS);
+    }
+    ready(r);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(told(r, 7), 9);
+    CHECK_STR(running_program(r), "");
+}
+
+PK_TEST(owed__agent_dies_meanwhile__the_next_one_is_told) {
+    struct super_rig *r = owing();
+    super_rig_child_ends(r, PK_SUPER_AGENT, 9, false);
+    super_rig_step(r, 1, 0);
+    pass(r, PK_UNDO_PAUSE_MS);
+    CHECK_STR(running_program(r), "/bin/y");
+    program_ends(r, 0);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_TELL);
+}
+
+PK_TEST(owed__no_room__said_and_undone_all_the_same) {
+    struct super_rig *r = running();
+    for (uint32_t id = 1; id <= PK_SUPER_ARMED_MAX; id++) {
+        super_rig_ask(r, id, LOCK, "", PK_IPC_PHASE_ACT);
+        super_rig_step(r, 1, 0);
+        program_ends(r, 0);
+    }
+    const uint32_t before = r->logged[PK_LOG_ERROR];
+    super_rig_ask(r, 9, PLAIN, "", PK_IPC_PHASE_ACT);
+    super_rig_step(r, 1, 0);
+    program_ends(r, 3);
+    CHECK_EQ_U64(r->logged[PK_LOG_ERROR], before + 1u);
+    CHECK_STR(running_program(r), "/bin/y");
+}
+
 PK_TEST_MAIN(armed__nobody_confirms__undone_at_its_time_and_told, armed__confirmed__stays,
              armed__proves_itself__stays_and_else_is_undone_with_its_snapshot,
              armed__nothing_was_changed__nothing_to_undo, armed__record_cannot_be_written__it_does_not_start,
@@ -362,4 +459,7 @@ PK_TEST_MAIN(armed__nobody_confirms__undone_at_its_time_and_told, armed__confirm
              armed__another_action_or_target_of_the_same_number__is_not_meant,
              armed__record_is_damaged__the_copy_knows,
              armed__record_and_copy_are_damaged__said_and_nothing_guessed,
-             armed__row_is_gone_or_no_room__said)
+             armed__row_is_gone_or_no_room__said, owed__all_in_one_life__done_and_told_once,
+             owed__stopped_before_its_second_try__done_after_the_restart_and_told,
+             owed__fails_for_good_after_the_restart__told_as_failed,
+             owed__agent_dies_meanwhile__the_next_one_is_told, owed__no_room__said_and_undone_all_the_same)
