@@ -164,5 +164,5 @@ int pk_ctl_do_check(struct pk_ctl *c) {
         no_bars(&k.text, 0);
     }
     put_line(c, &k);
-    return (int)k.state;
+    return k.state < STATE_UNKNOWN && is_answered && pk_ctl_args_has(&c->args, "report") ? 0 : (int)k.state;
 }

@@ -2,11 +2,12 @@
 """The maintenance schedule on the real parts: cleaning that follows no link and crosses no file system, counts that survive a kill, what a mode
 forbids, a task that hangs and is stopped, windows that come again, and the warning when too much fails. ctest: lane=default timeout=150"""
 import os
+import re
 import signal
 import subprocess
 import time
 
-from rig import BUILD, Gateway, Rig, alone, await_true, main
+from rig import BUILD, SOURCE, Gateway, Rig, alone, await_true, main
 
 QUIET = "[sources]\ncpu = 0\nmemory = 0\npsi = 0\nload = 0\ndisk = 0\n"
 
@@ -119,6 +120,37 @@ def runs_by_the_schedule_and_counts_for_good(rig):
     print(f"# {total['completed_count']} of {total['run_count']} maintenance runs completed", flush=True)
 
 
+def read(*parts):
+    with open(os.path.join(SOURCE, *parts)) as f:
+        return f.read()
+
+
+def a_fresh_install_looks_after_itself(rig):
+    """The shipped files as they are but for their folders and how often: what is on runs and completes, also while there is something to find and no uplink."""
+    g = Gateway(rig, name="g")
+    with open(g.config_path) as f:
+        own = f.read()
+    agent = own.split("[agent]\n")[1].split("[process")[0]
+    paths = own.split("[paths]\n")[1].split("[agent]")[0]
+    text = read("config", "picketd.conf").replace("[paths]\n", "[paths]\n" + paths, 1).replace("[agent]\n", "[agent]\n" + agent, 1)
+    text, n = re.subn(r"(?m)^every = [14]h", "every = 1s\njitter = 0", text)
+    assert n == 2, "two tasks are on"
+    rig.write("g/etc/picketd.conf", text + f"\n[broker central]\nhost = 127.0.0.1\nport = 9\nca = {g.etc}/tls/ca.crt\ncertificate = {g.etc}/tls/gw-01.crt\nkey = {g.etc}/tls/gw-01.key\n")
+    rows = read("config", "actions.conf").replace("/usr/bin/picketctl check", f"{BUILD}/picketctl --socket {g.control_path()} check")
+    rig.write("g/etc/actions.conf", re.sub(r"(?m)^(cooldown = 1m\nper_hour = 12)$", "cooldown = 0\nper_hour = 60", rows))
+    g.start()
+    names = sorted(t["task"] for t in g.result("maintenance.list")["tasks"])
+    assert names == ["health", "memory"], names
+    g.result("events.send", event={"type": "deadlock", "source": "x", "severity": "high"})
+    await_true("there is something to find", 10, lambda: g.result("status")["incidents"]["active"])
+    before = {n: task(g, n)["success_count"] for n in names}
+    for n in names:
+        await_true(f"{n} ran", 20, lambda n=n: task(g, n)["success_count"] >= before[n] + 2)
+        assert task(g, n)["failure_count"] == 0, task(g, n)
+    assert task(g, "health")["said"].startswith("CRITICAL - ") and task(g, "memory")["said"].startswith("MemAvailable:"), (task(g, "health"), task(g, "memory"))
+    assert g.result("maintenance.list")["completed_pct"] == 100
+
+
 def what_may_not_run_is_refused_and_said(rig):
     g = gateway_with(rig, "g", "".join(f"[maintenance {n}]\naction = {a}\nevery = 1s\njitter = 0\n{more}" for n, a, more in (
         ("risky", "change", ""), ("twice", "once", ""), ("nobody", "gone", ""), ("away", "tidy", "target = etc\n"))))
@@ -201,5 +233,5 @@ def a_bad_schedule_is_told_with_its_line(rig):
 
 
 if __name__ == "__main__":
-    main(*map(alone, (cleaning_stays_inside, cleaning_by_size_takes_the_oldest, runs_by_the_schedule_and_counts_for_good, what_may_not_run_is_refused_and_said,
+    main(*map(alone, (cleaning_stays_inside, cleaning_by_size_takes_the_oldest, runs_by_the_schedule_and_counts_for_good, a_fresh_install_looks_after_itself, what_may_not_run_is_refused_and_said,
                       one_that_hangs_is_stopped_by_a_person, too_many_failures_are_an_incident, a_window_comes_again, fire_drill, a_bad_schedule_is_told_with_its_line)), at_once=3)

@@ -43,6 +43,16 @@ PK_TEST(check__link_and_store_warn) {
     CHECK_STR(rig.out, "WARNING - 0 active incidents, store no_space" PERF("0"));
 }
 
+PK_TEST(check__report__fails_only_when_nobody_answers) {
+    const struct ctl_rig_step critical[] = {STATUS("2", "waiting", "ok"), ONE("critical")};
+    CHECK_EQ_INT(ctl_rig_once(&rig, critical, 2, "check --report"), 0);
+    CHECK(strncmp(rig.out, "CRITICAL - 2 active incidents, link site waiting, worst ", 56) == 0);
+    const struct ctl_rig_step refused[] = {CTL_RIG_OK("{}"), NONE, NONE, NONE, NONE, NONE};
+    CHECK_EQ_INT(ctl_rig_once(&rig, refused, 6, "check --report"), 3); /* it answered, and said nothing */
+    const struct ctl_rig_step silent[] = {{.reply = NULL}};
+    CHECK_EQ_INT(ctl_rig_once(&rig, silent, 1, "check --report --timeout 100ms"), 2);
+}
+
 PK_TEST(check__an_agent_that_does_not_answer_is_critical) {
     const struct ctl_rig_step silent[] = {{.reply = NULL}};
     const struct ctl_rig_step hangs_later[] = {STATUS("0", "online", "ok")};
@@ -80,6 +90,7 @@ PK_TEST(check__figures_that_are_missing_are_not_none) {
                        "lost=U outbox=U\n");
 }
 
-PK_TEST_MAIN(check__a_wrong_command_line_is_unknown, check__figures_that_are_missing_are_not_none,
-             check__all_is_well, check__the_worst_incident_decides, check__link_and_store_warn,
+PK_TEST_MAIN(check__report__fails_only_when_nobody_answers, check__a_wrong_command_line_is_unknown,
+             check__figures_that_are_missing_are_not_none, check__all_is_well,
+             check__the_worst_incident_decides, check__link_and_store_warn,
              check__an_agent_that_does_not_answer_is_critical, check__an_answer_that_says_nothing_is_unknown)
