@@ -14,6 +14,11 @@ target_compile_options(pk_flags INTERFACE
 target_link_options(pk_flags INTERFACE
     -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=none)
 
+# The product is linked by lld (toolchains/musl.cmake); the other trees too, for it takes a third of the time, 340 times.
+if(NOT PK_LIBC STREQUAL "musl")
+    target_link_options(pk_flags INTERFACE -fuse-ld=lld)
+endif()
+
 if(PK_SANITIZE)
     target_compile_options(pk_flags INTERFACE
         -fsanitize=${PK_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

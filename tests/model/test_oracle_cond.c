@@ -8,7 +8,7 @@
 #include "support/oracle_cond.h"
 #include "support/pk_test.h"
 
-enum { CASES = PK_IS_EMULATED ? 40 : 120, ROTATING = PK_IS_EMULATED ? 5 : 40 };
+enum { CASES = PK_IS_SLOW ? 40 : 120, ROTATING = PK_IS_SLOW ? 5 : 40 };
 
 PK_TEST(conditions__random_rules_and_streams__agree_with_the_oracle) {
     const char *one = getenv("PK_ORACLE_CASE");

@@ -1,10 +1,10 @@
 /* ctest: lane=ci timeout=600 trees=host
- * As test_oracle_cond, over more than a million events. */
+ * As test_oracle_cond, over ten times as many events. */
 #include "support/oracle_cond.h"
 #include "support/pk_test.h"
 
 #if defined(__x86_64__)
-enum { CASES = 2500 };
+enum { CASES = 1200 };
 #else
 enum { CASES = 60 }; /* under an emulator */
 #endif

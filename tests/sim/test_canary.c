@@ -1,4 +1,4 @@
-/* ctest: lane=default timeout=300 trees=host,native,asan,x86_64,clang
+/* ctest: lane=default timeout=300 trees=host,native,asan,x86_64,clang full=native,asan,x86_64,clang
  * Worlds with one thing broken on purpose, by functions put between the agent and its ports: each must be
  * noticed, or the checks of the simulation are blind. */
 #include <inttypes.h>

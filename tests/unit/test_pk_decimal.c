@@ -7,6 +7,9 @@
 #include "base/pk_rng.h"
 #include "support/pk_test.h"
 
+/* Random cases where each is slow: a fifth. */
+enum { LESS = PK_IS_SLOW ? 5 : 1 };
+
 static uint64_t bits_of(double v) {
     uint64_t bits;
     memcpy(&bits, &v, sizeof bits);
@@ -140,7 +143,7 @@ PK_TEST(decimal_parse__parts__are_taken_apart) {
 PK_TEST(decimal_to_double__random_doubles_in_17_digits__read_back_exactly) {
     struct pk_rng r;
     pk_rng_seed(&r, 17);
-    for (int i = 0; i < 30000; i++) {
+    for (int i = 0; i < 30000 / LESS; i++) {
         char text[40];
         snprintf(text, sizeof text, "%.17g", random_finite(&r));
         char *plus = strchr(text, '+');
@@ -154,7 +157,7 @@ PK_TEST(decimal_to_double__random_doubles_in_17_digits__read_back_exactly) {
 PK_TEST(decimal_to_double__random_digits_and_exponents__equal_strtod) {
     struct pk_rng r;
     pk_rng_seed(&r, 19);
-    for (int i = 0; i < 60000; i++) {
+    for (int i = 0; i < 60000 / LESS; i++) {
         char text[64];
         /* Short ones too: a uniform draw would be all 19 digits. */
         const uint64_t digits = pk_rng_u64(&r) % 10000000000000000000u >> pk_rng_below(&r, 60);
@@ -183,7 +186,7 @@ PK_TEST(decimal_to_double__ties_between_neighbours__go_to_even) {
 PK_TEST(decimal_to_double__beyond_19_digits__is_within_one_unit_in_the_last_place) {
     struct pk_rng r;
     pk_rng_seed(&r, 40);
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 5000 / LESS; i++) {
         char text[80];
         struct pk_decimal d;
         double got = 0.0;
@@ -200,7 +203,7 @@ PK_TEST(decimal_to_double__beyond_19_digits__is_within_one_unit_in_the_last_plac
 PK_TEST(decimal_round__random_doubles_and_lengths__equal_printf) {
     struct pk_rng r;
     pk_rng_seed(&r, 23);
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < 20000 / LESS; i++) {
         const double v = random_finite(&r);
         const unsigned count = 1u + (unsigned)pk_rng_below(&r, 17);
         struct pk_decimal d;
@@ -225,7 +228,7 @@ PK_TEST(decimal_round__random_doubles_and_lengths__equal_printf) {
 PK_TEST(decimal_shortest__what_a_person_wrote__comes_back) {
     struct pk_rng r;
     pk_rng_seed(&r, 15);
-    for (int i = 0; i < 40000; i++) {
+    for (int i = 0; i < 40000 / LESS; i++) {
         char text[40];
         struct pk_decimal d;
         uint64_t digits = pk_rng_below(&r, 1000000000000000u) >> pk_rng_below(&r, 50);
@@ -241,7 +244,7 @@ PK_TEST(decimal_shortest__what_a_person_wrote__comes_back) {
 PK_TEST(decimal_shortest__random_doubles__read_back_and_no_shorter_length_does) {
     struct pk_rng r;
     pk_rng_seed(&r, 31);
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 5000 / LESS; i++) {
         /* A third of them subnormal, where the shortest is far shorter than 15. */
         const double v =
             i % 3 == 0 ? of_bits(pk_rng_u64(&r) >> (13 + pk_rng_below(&r, 50))) : random_finite(&r);
