@@ -253,6 +253,9 @@ struct pk_agent_shown {
     uint32_t erased[PK_LINKS][PK_AGENT_SHOWN_COUNT]; /* how far it was taken back */
     uint32_t waiting_count[PK_LINKS];                /* said, not yet answered */
     bool is_refused[PK_LINKS];                       /* something, on this connection */
+    uint8_t asked_bits[PK_LINKS]; /* what is retained of which picture, on this connection */
+    bool has_more[PK_LINKS];      /* there was no room to take all of it back: asked again */
+    uint8_t again_count[PK_LINKS];
     bool is_device_drawn, is_state_held; /* held: another one than was said waits for state_due_ms */
     uint32_t state_crc;                  /* of what was said; 0 = nothing */
     uint64_t state_due_ms, refused_count;
@@ -499,7 +502,9 @@ struct pk_agent {
     struct pk_agent_metrics metrics;
     struct pk_spend spends[PK_SPEND_COUNT];
     uint64_t spends_due_ms, spends_saved_ms;
-    uint64_t retire_due_ms; /* when ended incidents are let go next */
+    uint64_t carried_bytes[PK_LINKS]; /* as of the last look */
+    uint64_t metered_bytes;           /* of them, those that count into the month */
+    uint64_t retire_due_ms;           /* when ended incidents are let go next */
     /* scratch of one call */
     struct pk_agent_summary summary;
     struct pk_event_in event_in;

@@ -19,21 +19,30 @@ uint8_t pk_agent_budget_level(const struct pk_agent *a, enum pk_spend_kind kind)
     return a->spends[kind].level;
 }
 
+bool pk_agent_budget_counts(const struct pk_agent *a, uint8_t role) {
+    const uint32_t link = pk_agent_link_for(a, role);
+    return link == PK_LINKS || a->config.broker[link].metered != PK_METERED_NO;
+}
+
+uint8_t pk_agent_budget_data_level(const struct pk_agent *a, uint8_t role) {
+    return pk_agent_budget_counts(a, role) ? a->spends[PK_SPEND_DATA].level : (uint8_t)PK_SPEND_FREE;
+}
+
 /* ---- what gives way ---- */
 
 /* Lanes of the outbox that wait, by level: first what has ended, then low, then the rest but what is open and
  * high. Of critical incidents none (lanes 0 and 1, and in them how approvals ended; what is asked is in 2).
  */
-static uint32_t held_lanes(uint8_t level) {
+static uint32_t held_lanes(const struct pk_agent *a) {
     static const uint32_t HELD[PK_SPEND_LEVEL_COUNT] = {
         [PK_SPEND_SHORT] = 1u << 9 | 1u << 7 | 1u << 5,
         [PK_SPEND_SCARCE] = 1u << 9 | 1u << 7 | 1u << 5 | 1u << 8 | 1u << 6,
         [PK_SPEND_OVER] = 1u << 9 | 1u << 7 | 1u << 5 | 1u << 8 | 1u << 6 | 1u << 4 | 1u << 3};
-    return HELD[level];
+    return HELD[pk_agent_budget_data_level(a, PK_BROKER_INCIDENTS)];
 }
 
 uint64_t pk_agent_budget_summary_ms(const struct pk_agent *a) {
-    const uint8_t level = pk_agent_budget_level(a, PK_SPEND_DATA);
+    const uint8_t level = pk_agent_budget_data_level(a, PK_BROKER_SUMMARY);
     const uint64_t least_ms = level >= PK_SPEND_OVER    ? (uint64_t)OVER_SUMMARY_MS
                               : level >= PK_SPEND_TIGHT ? (uint64_t)TIGHT_SUMMARY_MS
                                                         : 0u;
@@ -88,17 +97,19 @@ bool pk_agent_budget_postpones(struct pk_agent *a) {
 
 /* ---- counting ---- */
 
-static uint64_t counter_of(const struct pk_agent *a, enum pk_spend_kind kind) {
-    uint64_t bytes = 0;
+static uint64_t counter_of(struct pk_agent *a, enum pk_spend_kind kind) {
     if (kind == PK_SPEND_FLASH) {
         struct pk_store_status s;
         a->port->store.status(a->port->store.ctx, &s);
         return s.written_bytes;
     }
     for (uint32_t i = 0; i < PK_LINKS; i++) {
-        bytes += a->port->link[i].carried_bytes(a->port->link[i].ctx);
+        const uint64_t carried = a->port->link[i].carried_bytes(a->port->link[i].ctx);
+        const uint64_t more = carried >= a->carried_bytes[i] ? carried - a->carried_bytes[i] : carried;
+        a->metered_bytes += a->config.broker[i].metered != PK_METERED_NO ? more : 0u;
+        a->carried_bytes[i] = carried;
     }
-    return bytes;
+    return a->metered_bytes;
 }
 
 static void tell(struct pk_agent *a, enum pk_spend_kind kind, uint8_t before) {
@@ -125,7 +136,7 @@ static void look(struct pk_agent *a, enum pk_spend_kind kind) {
     a->is_meta_dirty = true;
     tell(a, kind, before);
     if (kind == PK_SPEND_DATA) {
-        pk_outbox_hold(&a->outbox, held_lanes(s->level));
+        pk_outbox_hold(&a->outbox, held_lanes(a));
     }
 }
 
@@ -150,7 +161,7 @@ void pk_agent_budgets(struct pk_agent *a) {
 void pk_agent_budgets_configure(struct pk_agent *a) {
     pk_spend_limit(&a->spends[PK_SPEND_FLASH], a->config.flash_day_bytes);
     pk_spend_limit(&a->spends[PK_SPEND_DATA], a->config.data_month_bytes);
-    pk_outbox_hold(&a->outbox, held_lanes(a->spends[PK_SPEND_DATA].level));
+    pk_outbox_hold(&a->outbox, held_lanes(a));
 }
 
 void pk_agent_budgets_restore(struct pk_agent *a) {

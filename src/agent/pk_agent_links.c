@@ -492,8 +492,10 @@ static void on_command(struct pk_agent *a, uint32_t link, const struct pk_mqtt_e
 static void on_message(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e) {
     struct pk_topic topic;
     const int err = pk_topic_parse(e->u.message.topic, &topic);
-    if (a->config.maps.count > 0 &&
-        (err != PK_E_NOT_FOUND ? pk_agent_maps_is_copy(e) : pk_agent_maps_message(a, link, e))) {
+    const bool is_shown = err == PK_E_NOT_FOUND && pk_agent_shown_message(a, link, e);
+    if (is_shown ||
+        (a->config.maps.count > 0 &&
+         (err != PK_E_NOT_FOUND ? pk_agent_maps_is_copy(e) : pk_agent_maps_message(a, link, e)))) {
         acknowledge_later(a, link, e->u.message.handle);
         return;
     }
@@ -866,7 +868,7 @@ static void hasten_summary(struct pk_agent *a) {
     uint32_t by_status[PK_INC_STATUS_COUNT], by_severity[PK_SEV_COUNT];
     const uint64_t soon_ms = a->summary_sent_ms + SUMMARY_APART_MS;
     if (!a->config.is_metered || a->summary_due_ms <= soon_ms ||
-        pk_agent_budget_level(a, PK_SPEND_DATA) >= PK_SPEND_TIGHT) {
+        pk_agent_budget_data_level(a, PK_BROKER_SUMMARY) >= PK_SPEND_TIGHT) {
         return;
     }
     pk_incidents_count(&a->incidents, by_status, by_severity);

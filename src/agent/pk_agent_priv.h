@@ -277,6 +277,8 @@ bool pk_agent_maps_message(struct pk_agent *a, uint32_t link, const struct pk_mq
 void pk_agent_shown_connected(struct pk_agent *a, uint32_t link);
 void pk_agent_shown_changed(struct pk_agent *a); /* some incident did */
 void pk_agent_shown_write(struct pk_agent *a, uint32_t link);
+/* Whether the topic is one of an incident we show, or showed in an earlier life. */
+bool pk_agent_shown_message(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e);
 /* The broker has one of its messages, or not. */
 void pk_agent_shown_answered(struct pk_agent *a, uint32_t link, uint8_t reason);
 uint64_t pk_agent_shown_next_ms(const struct pk_agent *a);
@@ -358,6 +360,10 @@ void pk_agent_budgets_configure(struct pk_agent *a);
 void pk_agent_budgets(struct pk_agent *a);      /* looks at the counters, once in a while */
 void pk_agent_budgets_meta(struct pk_agent *a); /* into a->meta */
 uint8_t pk_agent_budget_level(const struct pk_agent *a, enum pk_spend_kind kind); /* enum pk_spend_level */
+/* Whether what goes to the broker of this role (enum pk_broker_role) counts into the month. */
+bool pk_agent_budget_counts(const struct pk_agent *a, uint8_t role);
+/* Of the month, for what goes to that broker; FREE where that does not count. */
+uint8_t pk_agent_budget_data_level(const struct pk_agent *a, uint8_t role);
 /* How far apart summaries are; how often the clock's floor is saved. */
 uint64_t pk_agent_budget_summary_ms(const struct pk_agent *a);
 uint64_t pk_agent_budget_save_ms(const struct pk_agent *a);

@@ -5,9 +5,18 @@
 #include "base/pk_hash.h"
 #include "wire/pk_shown.h"
 
-enum { STATE_APART_MS = 1000, STATE_RARE_MS = 60 * STATE_APART_MS, WINDOW_SHARE = 2 };
+enum {
+    STATE_APART_MS = 1000,
+    STATE_RARE_MS = 60 * STATE_APART_MS,
+    WINDOW_SHARE = 2,
+    AGAIN_MAX = 200 /* of a connection: a broker that takes nothing back is not asked for ever */
+};
 
 static const uint8_t ROLES[PK_AGENT_SHOWN_COUNT] = {PK_BROKER_HOME_ASSISTANT, PK_BROKER_THIN_EDGE};
+
+static enum pk_shown_kind kind_of(uint32_t which) {
+    return which == PK_AGENT_SHOWN_HOME ? PK_SHOWN_HOME_INCIDENT : PK_SHOWN_ALARM;
+}
 
 static uint8_t bit_of(uint32_t link, uint32_t which) {
     return (uint8_t)(1u << (link * PK_AGENT_SHOWN_COUNT + which));
@@ -78,8 +87,7 @@ static uint8_t wanted(const struct pk_agent *a, uint32_t slot) {
 static bool take_back(struct pk_agent *a, uint32_t link, uint32_t which, uint32_t boot, uint32_t number) {
     char id[PK_INC_ID_BYTES];
     pk_incident_id_make(id, pk_str_of(a->config.gateway), boot, number);
-    return say(a, link, which == PK_AGENT_SHOWN_HOME ? PK_SHOWN_HOME_INCIDENT : PK_SHOWN_ALARM, pk_str_of(id),
-               no_text());
+    return say(a, link, kind_of(which), pk_str_of(id), no_text());
 }
 
 static bool put_up(struct pk_agent *a, uint32_t link, uint32_t which, const struct pk_incident *i) {
@@ -94,7 +102,7 @@ static bool put_up(struct pk_agent *a, uint32_t link, uint32_t which, const stru
     } else {
         pk_shown_alarm(&w, i->severity, pk_str_of(i->title), i->detected.wall_ms);
     }
-    return say(a, link, is_home ? PK_SHOWN_HOME_INCIDENT : PK_SHOWN_ALARM, pk_str_of(i->id), pk_buf_str(&b));
+    return say(a, link, kind_of(which), pk_str_of(i->id), pk_buf_str(&b));
 }
 
 /* An event is of the moment: what this process saw begin and end, not what a connection draws anew. */
@@ -148,12 +156,88 @@ static bool draw_slot(struct pk_agent *a, uint32_t link, uint32_t which, uint32_
     return s->is_sure;
 }
 
+/* ---- what the broker still has from an earlier life ---- */
+
+/* A start knows the incidents of the store and not what was on its way when the process before it ended; the
+ * broker knows that. Its answer comes as retained messages. False: no room now. */
+static bool ask(struct pk_agent *a, uint32_t link, uint32_t which) {
+    char topic[PK_SHOWN_TOPIC_BYTES];
+    struct pk_buf t;
+    const struct pk_shown_gateway g = gateway_of(a);
+    pk_buf_init(&t, topic, sizeof topic);
+    if (pk_shown_topic(&t, kind_of(which), &g, pk_str_of("+")) < 0) {
+        return true; /* site and gateway were checked with the configuration */
+    }
+    const struct pk_mqtt_filter filter = {.filter = pk_buf_str(&t), .no_local = true};
+    const int err = pk_mqtt_subscribe(&a->links[link].mqtt, &filter, 1, 0, PK_AGENT_TOKEN_SHOWN);
+    return err != PK_E_FULL && err != PK_E_CLOSED;
+}
+
+static void look_back(struct pk_agent *a, uint32_t link, uint32_t which) {
+    struct pk_agent_shown *s = &a->shown;
+    const uint8_t bit = (uint8_t)(1u << which);
+    if (s->has_more[link] && s->waiting_count[link] == 0 && !s->is_refused[link] &&
+        s->again_count[link] < AGAIN_MAX) {
+        s->has_more[link] = false;
+        s->again_count[link]++;
+        s->asked_bits[link] = 0;
+    }
+    if ((s->asked_bits[link] & bit) == 0 && ask(a, link, which)) {
+        s->asked_bits[link] |= bit;
+    }
+}
+
+/* The incident of this gateway that the topic is of; somebody else's things are left alone. */
+static bool read_topic(const struct pk_agent *a, struct pk_str topic, uint32_t which,
+                       struct pk_incident_ref *out) {
+    char made[PK_SHOWN_TOPIC_BYTES];
+    struct pk_buf b;
+    struct pk_str rest = topic, part, before = no_text(), last = no_text();
+    const struct pk_shown_gateway g = gateway_of(a);
+    while (pk_str_split(&rest, '/', &part)) {
+        before = last;
+        last = part;
+    }
+    const struct pk_str id = which == PK_AGENT_SHOWN_HOME ? before : last;
+    pk_buf_init(&b, made, sizeof made);
+    return pk_incident_id_parse(id, out) == PK_OK && pk_str_eq_c(g.gateway, out->gateway) &&
+           pk_shown_topic(&b, kind_of(which), &g, id) == PK_OK && pk_str_eq(topic, pk_buf_str(&b));
+}
+
+static bool is_drawn(const struct pk_agent *a, uint32_t link, uint32_t which,
+                     const struct pk_incident_ref *r) {
+    for (uint32_t slot = 0; slot < a->incidents.high_count; slot++) {
+        if (a->incidents.numbers[slot] == r->number && a->incidents.slots[slot].incident.boot == r->boot) {
+            return pk_agent_link_for(a, ROLES[which]) == link && wanted(a, slot) != 0;
+        }
+    }
+    return false;
+}
+
+bool pk_agent_shown_message(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e) {
+    struct pk_agent_shown *s = &a->shown;
+    struct pk_incident_ref ref;
+    for (uint32_t which = 0; which < PK_AGENT_SHOWN_COUNT; which++) {
+        if (!read_topic(a, e->u.message.topic, which, &ref)) {
+            continue;
+        }
+        if ((s->asked_bits[link] & 1u << which) != 0 && e->u.message.is_retained &&
+            e->u.message.payload_bytes > 0 && !is_drawn(a, link, which, &ref) &&
+            !take_back(a, link, which, ref.boot, ref.number)) {
+            s->has_more[link] = true;
+        }
+        return true;
+    }
+    return false;
+}
+
 /* ---- the whole ---- */
 
 /* It is said when it changes, though not each time: never while the month is used up, seldom where each byte
  * costs or soon will. */
 static uint64_t state_apart_ms(const struct pk_agent *a) {
-    const bool is_dear = a->config.is_metered || pk_agent_budget_level(a, PK_SPEND_DATA) >= PK_SPEND_TIGHT;
+    const bool is_dear = (a->config.is_metered && pk_agent_budget_counts(a, PK_BROKER_HOME_ASSISTANT)) ||
+                         pk_agent_budget_data_level(a, PK_BROKER_HOME_ASSISTANT) >= PK_SPEND_TIGHT;
     return is_dear ? (uint64_t)STATE_RARE_MS : (uint64_t)STATE_APART_MS;
 }
 
@@ -165,7 +249,7 @@ static bool draw_state(struct pk_agent *a, uint32_t link) {
     const uint32_t hub = pk_agent_link_for(a, PK_BROKER_INCIDENTS);
     struct pk_agent_shown *all = &a->shown;
     all->is_state_held = false;
-    if (pk_agent_budget_level(a, PK_SPEND_DATA) >= PK_SPEND_OVER) {
+    if (pk_agent_budget_data_level(a, PK_BROKER_HOME_ASSISTANT) >= PK_SPEND_OVER) {
         return true;
     }
     for (uint32_t slot = 0; slot < a->incidents.high_count; slot++) {
@@ -259,7 +343,11 @@ void pk_agent_shown_answered(struct pk_agent *a, uint32_t link, uint8_t reason) 
 
 void pk_agent_shown_write(struct pk_agent *a, uint32_t link) {
     for (uint32_t which = 0; which < PK_AGENT_SHOWN_COUNT; which++) {
-        if (pk_agent_link_for(a, ROLES[which]) == link) {
+        const bool is_ours = pk_agent_link_for(a, ROLES[which]) == link;
+        if (is_ours || is_there(a, link, which)) {
+            look_back(a, link, which);
+        }
+        if (is_ours) {
             draw(a, link, which);
         } else if (is_there(a, link, which)) {
             erase(a, link, which);
@@ -271,6 +359,9 @@ void pk_agent_shown_write(struct pk_agent *a, uint32_t link) {
 void pk_agent_shown_connected(struct pk_agent *a, uint32_t link) {
     a->shown.waiting_count[link] = 0;
     a->shown.is_refused[link] = false;
+    a->shown.asked_bits[link] = 0;
+    a->shown.has_more[link] = false;
+    a->shown.again_count[link] = 0;
     for (uint32_t which = 0; which < PK_AGENT_SHOWN_COUNT; which++) {
         a->shown.erased[link][which] = 0;
         if (pk_agent_link_for(a, ROLES[which]) != link) {

@@ -22,7 +22,8 @@ void pk_agent_upload_whole(struct pk_agent *a, struct pk_capsule *c) {
     const struct pk_incident *i = pk_incidents_get(&a->incidents, c->number);
     const bool is_severe = i != NULL && a->config.capsule_upload != PK_CONFIG_UPLOAD_NO &&
                            i->severity >= a->config.capsule_upload;
-    if (is_severe && !a->config.is_metered && pk_agent_budget_level(a, PK_SPEND_DATA) == PK_SPEND_FREE &&
+    const bool is_dear = a->config.is_metered && pk_agent_budget_counts(a, PK_BROKER_INCIDENTS);
+    if (is_severe && !is_dear && pk_agent_budget_data_level(a, PK_BROKER_INCIDENTS) == PK_SPEND_FREE &&
         c->upload == PK_CAPSULE_KEPT) {
         set_state(c, PK_CAPSULE_WANTED);
     }
@@ -151,7 +152,7 @@ void pk_agent_upload_send(struct pk_agent *a, uint32_t link) {
         begin(a, wanted);
     }
     if (u->current == NULL || u->is_inflight || a->now.mono_ms < u->due_ms || !pk_agent_has_window(l) ||
-        pk_agent_budget_level(a, PK_SPEND_DATA) >= PK_SPEND_TIGHT ||
+        pk_agent_budget_data_level(a, PK_BROKER_INCIDENTS) >= PK_SPEND_TIGHT ||
         pk_outbox_peek(&a->outbox, a->now.mono_ms, &waiting)) {
         return; /* incidents and approvals go first, and what is left of the month is theirs */
     }

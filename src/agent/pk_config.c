@@ -102,6 +102,7 @@ static const char *const CLOCK_WORDS[] = {"kernel", "trusted", NULL};
 static const char *const REMOTE_WORDS[] = {"off", "read-only", "list", NULL};
 static const char *const BROKER_ROLE_WORDS[] = {"events",         "incidents", "commands", "summary",
                                                 "home_assistant", "thin_edge", NULL};
+static const char *const METERED_WORDS[] = {"auto", "no", "yes", NULL};
 static const char *const UPLOAD_WORDS[] = {"info", "low", "medium", "high", "critical", "no", NULL};
 static const char *const TIER_WORDS[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", NULL};
 _Static_assert(PK_COUNT_OF(TIER_WORDS) == PK_ESC_TIERS_MAX + 2u, "each tier has its word");
@@ -167,6 +168,7 @@ static const struct key_row KEYS[] = {
     {S_BROKER, V_DURATION, "reconnect_first", B(reconnect_first_ms), 100, 3600000, NULL},
     {S_BROKER, V_DURATION, "reconnect_max", B(reconnect_max_ms), 1000, 3600000, NULL},
     {S_BROKER, V_WORDS, "roles", B(roles), 0, 0, BROKER_ROLE_WORDS},
+    {S_BROKER, V_WORD, "metered", B(metered), 0, 0, METERED_WORDS},
     {S_SOURCES, V_INTERVAL, "cpu", COLLECT(PK_COLLECT_CPU), 100, DAY_MS, NULL},
     {S_SOURCES, V_INTERVAL, "memory", COLLECT(PK_COLLECT_MEMORY), 100, DAY_MS, NULL},
     {S_SOURCES, V_INTERVAL, "psi", COLLECT(PK_COLLECT_PSI), 100, DAY_MS, NULL},
@@ -299,13 +301,14 @@ static void default_retention(struct pk_config *c) {
     c->keep_ended_ms = 30ull * DAY_MS;
 }
 
-static void default_broker(struct pk_config_broker *b) {
+/* A broker at the centre is lost by thousands at once, one of a site by a few (ADR 0090). */
+static void default_broker(struct pk_config_broker *b, bool is_central) {
     b->port = 8883;
     b->use_tls = true;
     b->keep_alive_ms = PK_CONFIG_KEEP_ALIVE_MS;
     b->session_expiry_ms = DAY_MS;
     b->will_delay_ms = 30000;
-    b->reconnect_first_ms = 1000;
+    b->reconnect_first_ms = is_central ? 45000 : 1000;
     b->reconnect_max_ms = 120000;
 }
 
@@ -369,7 +372,7 @@ void pk_config_defaults(struct pk_config *c) {
     c->capsule_after_ms = 30000;
     pk_thresholds_defaults(&c->thresholds);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
-        default_broker(&c->broker[i]);
+        default_broker(&c->broker[i], i > 0);
     }
 }
 

@@ -27,6 +27,7 @@ enum pk_broker_role {
     PK_BROKER_HOME_ASSISTANT = 16, /* these two are never given unasked */
     PK_BROKER_THIN_EDGE = 32
 };
+enum pk_metered { PK_METERED_AUTO, PK_METERED_NO, PK_METERED_YES };
 enum {
     PK_CONFIG_PATH_BYTES = 160,
     PK_CONFIG_NAME_BYTES = 33,
@@ -51,7 +52,8 @@ struct pk_config_broker {
     char username[64], password_file[PK_CONFIG_PATH_BYTES];
     char alpn[PK_ALPN_BYTES], psk_identity[PK_PSK_IDENTITY_BYTES], psk_file[PK_CONFIG_PATH_BYTES];
     uint32_t keep_alive_ms, session_expiry_ms, will_delay_ms, reconnect_first_ms, reconnect_max_ms;
-    uint8_t roles; /* enum pk_broker_role bits */
+    uint8_t roles;   /* enum pk_broker_role bits */
+    uint8_t metered; /* enum pk_metered: its bytes count into the month; not AUTO once it was checked */
 };
 
 /* Who may do what on the control socket: the highest role that one of them gives. */

@@ -142,8 +142,15 @@ static int check_textfile(const struct check *k) {
                           "[report] textfile ends in .prom, or nobody reads it");
 }
 
-/* What stands at its default, said or not, becomes the default of a metered link. */
+/* A broker of the site is a way through the LAN, unless it is the only way there is. What stands at its
+ * default, said or not, becomes the default of a metered link. */
 static void settle_metered(struct pk_config *c) {
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        const bool is_near = i == 0 && c->broker[1].is_set;
+        if (c->broker[i].metered == PK_METERED_AUTO) {
+            c->broker[i].metered = is_near ? PK_METERED_NO : PK_METERED_YES;
+        }
+    }
     if (!c->is_metered) {
         return;
     }
@@ -151,7 +158,7 @@ static void settle_metered(struct pk_config *c) {
         c->summary_ms = PK_CONFIG_METERED_SUMMARY_MS;
     }
     for (uint32_t i = 0; i < PK_LINKS; i++) {
-        if (c->broker[i].keep_alive_ms == PK_CONFIG_KEEP_ALIVE_MS) {
+        if (c->broker[i].metered == PK_METERED_YES && c->broker[i].keep_alive_ms == PK_CONFIG_KEEP_ALIVE_MS) {
             c->broker[i].keep_alive_ms = PK_CONFIG_METERED_KEEP_ALIVE_MS;
         }
     }

@@ -78,14 +78,24 @@ int pk_link_set_password(struct pk_link *l, struct pk_str password) {
 }
 
 /* Full jitter: anywhere between nothing and the doubled bound, so a fleet that lost its broker does not come
- * back in step. */
+ * back in step. The second try comes after all of the time over which the first one was spread: else the
+ * seconds of the one are those of the other, too. Who was never connected is no part of such a fleet. */
 static void back_off(struct pk_link *l, uint64_t now_ms) {
     uint64_t bound = l->config->reconnect_first_ms;
+    if (l->connect_count == 0 && bound > PK_LINK_SOON_MS) {
+        bound = PK_LINK_SOON_MS;
+    }
     for (uint32_t i = 0; i < l->attempt && bound < l->config->reconnect_max_ms; i++) {
         bound *= 2;
     }
     if (bound > l->config->reconnect_max_ms) {
         bound = l->config->reconnect_max_ms;
+    }
+    uint64_t base_ms = now_ms;
+    if (l->attempt == 0) {
+        l->spread_until_ms = now_ms + bound;
+    } else if (l->spread_until_ms > now_ms) {
+        base_ms = l->spread_until_ms;
     }
     if (l->attempt < 32) {
         l->attempt++;
@@ -95,7 +105,7 @@ static void back_off(struct pk_link *l, uint64_t now_ms) {
         bound = (uint64_t)l->config->reconnect_max_ms * PK_LINK_CONTESTED_FACTOR / 2;
         least = bound;
     }
-    l->deadline_ms = now_ms + least + pk_rng_below(&l->rng, bound);
+    l->deadline_ms = base_ms + least + pk_rng_below(&l->rng, bound);
     l->state = PK_LINK_WAITING;
 }
 

@@ -26,6 +26,7 @@ enum {
     PK_LINK_ADDRESSES = 4,
     PK_LINK_RESOLVE_TIMEOUT_MS = 10000,
     PK_LINK_CONNECT_TIMEOUT_MS = 20000,
+    PK_LINK_SOON_MS = 1000,      /* the first back-off is at most this before the first connection */
     PK_LINK_STABLE_MS = 10000,   /* online for so long: the next failure starts the back-off anew */
     PK_LINK_CONTESTED_COUNT = 4, /* connections in a row that ended sooner */
     PK_LINK_CONTESTED_FACTOR = 4 /* of reconnect_max, then */
@@ -47,7 +48,8 @@ struct pk_link {
     char addresses[PK_LINK_ADDRESSES][PK_ADDRESS_BYTES];
     uint32_t address_count, address_next;
     struct pk_rng rng;
-    uint64_t deadline_ms; /* of the state: next try, or give up */
+    uint64_t deadline_ms;     /* of the state: next try, or give up */
+    uint64_t spread_until_ms; /* the end of the first bound since the link was well */
     uint32_t attempt;
     uint32_t short_count; /* connections in a row that did not become stable */
     bool is_taken_over;   /* the broker gave this connection's place to another client of our name */

@@ -45,7 +45,7 @@ static const char *stream_error(void *ctx) {
     (void)ctx;
     return "refused";
 }
-static uint64_t stream_resumed(void *ctx) {
+static uint64_t stream_zero(void *ctx) {
     (void)ctx;
     return 0;
 }
@@ -66,8 +66,15 @@ static bool step(uint64_t now_ms) {
 /* When the agent is back, ms after the broker is. */
 static uint64_t come_back(const struct pk_config_broker *config, uint64_t seed, uint64_t away_ms) {
     bool is_answered = false;
-    const struct pk_port_stream stream = {&is_answered, stream_open,  stream_poll,  stream_send,
-                                          stream_recv,  stream_close, stream_error, stream_resumed};
+    const struct pk_port_stream stream = {.ctx = &is_answered,
+                                          .open = stream_open,
+                                          .poll = stream_poll,
+                                          .send = stream_send,
+                                          .recv = stream_recv,
+                                          .close = stream_close,
+                                          .error_text = stream_error,
+                                          .resumed_count = stream_zero,
+                                          .carried_bytes = stream_zero};
     uint64_t now_ms = 1000;
     is_away = false;
     pk_link_init(&link_, config, &stream, "gw", seed, now_ms);
@@ -83,18 +90,18 @@ static uint64_t come_back(const struct pk_config_broker *config, uint64_t seed, 
     return now_ms - back_ms;
 }
 
-static double measure(uint32_t first_ms, uint64_t away_ms) {
+/* Percent in the busiest second, with the settings as shipped. */
+static double measure(uint32_t link, uint64_t away_ms) {
     static uint32_t seconds[MOST_S];
-    const struct pk_config_broker config = {.is_set = true,
-                                            .host = "192.0.2.1",
-                                            .port = 1883,
-                                            .keep_alive_ms = 60000,
-                                            .reconnect_first_ms = first_ms,
-                                            .reconnect_max_ms = 120000};
+    static struct pk_config shipped;
     uint32_t peak = 0, last = 0;
+    pk_config_defaults(&shipped);
+    struct pk_config_broker *config = &shipped.broker[link];
+    config->is_set = true;
+    memcpy(config->host, "192.0.2.1", sizeof "192.0.2.1");
     memset(seconds, 0, sizeof seconds);
     for (uint64_t seed = 1; seed <= AGENTS; seed++) {
-        const uint64_t s = come_back(&config, seed * 0x9E3779B97F4A7C15u, away_ms) / 1000u;
+        const uint64_t s = come_back(config, seed * 0x9E3779B97F4A7C15u, away_ms) / 1000u;
         const uint32_t at = s < MOST_S ? (uint32_t)s : MOST_S - 1u;
         seconds[at]++;
         last = at > last ? at : last;
@@ -103,23 +110,25 @@ static double measure(uint32_t first_ms, uint64_t away_ms) {
         peak = seconds[s] > peak ? seconds[s] : peak;
     }
     const double percent = 100.0 * peak / AGENTS;
-    printf("%6.1f s away, reconnect_first %5.1f s: busiest second %5.2f %% of %d, the last after %u s\n",
-           (double)away_ms / 1000, first_ms / 1000.0, percent, (int)AGENTS, last);
+    printf("[broker %s] (reconnect_first %2u s), %5.1f s away: busiest second %5.2f %% of %d, the last after "
+           "%u s\n",
+           link == 0 ? "site" : "central", config->reconnect_first_ms / 1000u, (double)away_ms / 1000,
+           percent, (int)AGENTS, last);
     return percent;
 }
 
 int main(void) {
-    static const uint64_t AWAY_MS[] = {500, 5000, 60000, 600000};
+    /* The seconds in which the first tries end and the second ones begin are among them. */
+    static const uint64_t AWAY_MS[] = {500, 5000, 20000, 44000, 46000, 60000, 90000, 140000, 600000};
     double worst = 0.0;
-    for (uint32_t i = 0; i < 4; i++) {
-        (void)measure(1000, AWAY_MS[i]);
-    }
-    for (uint32_t i = 0; i < 4; i++) {
-        const double percent = measure(40000, AWAY_MS[i]);
+    for (uint32_t i = 0; i < PK_COUNT_OF(AWAY_MS); i++) {
+        const double percent = measure(1, AWAY_MS[i]);
         worst = percent > worst ? percent : worst;
     }
-    printf("reference, no spreading: 100 %% in one second; promise, as large fleets are configured: at most "
-           "3 %%: %.2f %%\n",
-           worst);
+    (void)measure(0, 500); /* a few gateways share it: it comes back soon */
+    printf("reference, no spreading: 100 %% in one second; promise, as shipped for a central broker: at most "
+           "3 %%: "
+           "%.2f %% %s\n",
+           worst, worst <= 3.0 ? "PASS" : "MISSED");
     return worst <= 3.0 ? 0 : 1;
 }

@@ -361,7 +361,7 @@ class Gateway:
         broker = ""
         if broker_port is not None:
             broker = (f"[broker central]\nhost = 127.0.0.1\nport = {broker_port}\nca = {self.etc}/tls/ca.crt\n"
-                      f"certificate = {self.etc}/tls/{client}.crt\nkey = {self.etc}/tls/{client}.key\nreconnect_max = 2s\n{broker_extra}")
+                      f"certificate = {self.etc}/tls/{client}.crt\nkey = {self.etc}/tls/{client}.key\nreconnect_first = 1s\nreconnect_max = 2s\n{broker_extra}")
         # Incidents end with their rule and stay where actions and people put them, unless the test is about that.
         stages = "" if "[incidents]" in config else "[incidents]\nassess = 0\nrecover = 0\n"
         self.config_path = rig.write(f"{name}/etc/picketd.conf", (

@@ -10,7 +10,7 @@ from link_load import NO_RESOLVE, ROOT, RULES, Load, check_birth_first, check_ev
 from rig import Broker, Gateway, Operator, Proxy, Rig, Subscriber, await_true, main
 
 QUOTA_EXCEEDED = 0x97
-PLAIN = "[broker central]\nhost = 127.0.0.1\nport = {}\ntls = no\nreconnect_max = 2s\n"
+PLAIN = "[broker central]\nhost = 127.0.0.1\nport = {}\ntls = no\nreconnect_first = 1s\nreconnect_max = 2s\n"
 
 
 def test_30_percent_loss__all_arrives():

@@ -8,7 +8,7 @@
 const char GATEWAY_CONFIG[] = "[gateway]\nsite = lab\ngateway = @\n"
                               "[agent]\nmode = safe\n"
                               "[broker central]\nhost = broker.example\nport = 1883\ntls = no\n"
-                              "reconnect_max = 20s\nwill_delay = 5s\n"
+                              "reconnect_first = 1s\nreconnect_max = 20s\nwill_delay = 5s\n"
                               "[incidents]\nassess = 0\nrecover = 0\n"
                               "[sources]\ncpu = 0\nmemory = 0\npsi = 0\nload = 0\ndisk = 30s\nprocess = 5s\n"
                               "[process web]\n[disk root]\npath = /\n"

@@ -158,7 +158,7 @@ static void ticked(void *arg, struct gateway *g) {
 static const char CONFIG[] = "[gateway]\nsite = lab\ngateway = @\n"
                              "[agent]\nmode = safe\napproval_timeout = 2m\n"
                              "[broker central]\nhost = broker.example\nport = 1883\ntls = no\n"
-                             "reconnect_max = 20s\nwill_delay = 5s\nkeep_alive = 30s\n"
+                             "reconnect_first = 1s\nreconnect_max = 20s\nwill_delay = 5s\nkeep_alive = 30s\n"
                              "[sources]\ncpu = 0\nmemory = 0\npsi = 0\nload = 0\ndisk = 30s\nprocess = 5s\n"
                              "rate = 50\nburst = 100\n"
                              "[process web]\n[disk root]\npath = /\n[heartbeat press-7]\ninterval = 30s\n"

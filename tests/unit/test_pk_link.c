@@ -177,6 +177,7 @@ PK_TEST(link__resolved_addresses__are_tried_in_turn) {
 PK_TEST(link__back_off__doubles_to_its_bound_with_full_jitter) {
     uint64_t low = UINT64_MAX, high = 0;
     for (uint64_t seed = 1; seed <= 50; seed++) {
+        uint64_t first_until_ms = 0;
         start("192.0.2.1", seed);
         fake.poll_result = PK_E_UNREACHABLE;
         for (uint64_t i = 0; i < 12; i++) {
@@ -187,7 +188,9 @@ PK_TEST(link__back_off__doubles_to_its_bound_with_full_jitter) {
             const uint64_t wait_ms = pk_link_next_ms(&link_) - now_ms;
             const uint64_t bound_ms =
                 i < 3 ? (uint64_t)config.reconnect_first_ms << i : config.reconnect_max_ms;
-            CHECK(wait_ms >= 1 && wait_ms <= bound_ms);
+            const uint64_t rest_ms = i == 1 && first_until_ms > now_ms ? first_until_ms - now_ms : 0;
+            CHECK(wait_ms >= 1 + rest_ms && wait_ms <= rest_ms + bound_ms);
+            first_until_ms = i == 0 ? now_ms + bound_ms : first_until_ms;
             if (i >= 3) {
                 low = wait_ms < low ? wait_ms : low;
                 high = wait_ms > high ? wait_ms : high;
@@ -196,6 +199,37 @@ PK_TEST(link__back_off__doubles_to_its_bound_with_full_jitter) {
         CHECK_EQ_U64(fake.close_count, 12);
     }
     CHECK(low < config.reconnect_max_ms / 10 && high > config.reconnect_max_ms / 10 * 9);
+}
+
+/* Lost after it was there: anywhere within the first bound; the second try, too, but after all of that.
+ * Before that, as at the first start, nothing waits so long. */
+PK_TEST(link__lost_connection__is_spread_and_a_first_start_is_not) {
+    uint64_t low = UINT64_MAX, high = 0;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        start("192.0.2.1", seed);
+        config.reconnect_first_ms = 45000;
+        config.reconnect_max_ms = 120000;
+        fake.poll_result = PK_E_UNREACHABLE;
+        turn();
+        turn();
+        CHECK_EQ_U64(link_.failure_count, 1);
+        CHECK(pk_link_next_ms(&link_) - now_ms <= PK_LINK_SOON_MS);
+        fake.poll_result = PK_OK;
+        come_online();
+        lose_after(PK_LINK_STABLE_MS);
+        const uint64_t lost_ms = now_ms, wait_ms = pk_link_next_ms(&link_) - now_ms;
+        CHECK(wait_ms >= 1 && wait_ms <= 45000);
+        low = wait_ms < low ? wait_ms : low;
+        high = wait_ms > high ? wait_ms : high;
+        fake.poll_result = PK_E_UNREACHABLE;
+        now_ms = pk_link_next_ms(&link_);
+        turn();
+        turn();
+        CHECK_EQ_U64(link_.failure_count, 2);
+        const uint64_t second_ms = pk_link_next_ms(&link_) - lost_ms;
+        CHECK(second_ms > 45000 && second_ms <= 45000 + 90000);
+    }
+    CHECK(low < 4500 && high > 40500);
 }
 
 PK_TEST(link__peer_that_does_not_answer__is_given_up) {
@@ -288,6 +322,7 @@ PK_TEST(link__stop__says_goodbye_and_ends) {
 PK_TEST_MAIN(link__not_configured__stays_off, link__numeric_address__needs_no_resolver,
              link__resolved_addresses__are_tried_in_turn,
              link__back_off__doubles_to_its_bound_with_full_jitter,
+             link__lost_connection__is_spread_and_a_first_start_is_not,
              link__peer_that_does_not_answer__is_given_up, link__short_connections_in_a_row__are_contested,
              link__try_that_is_not_let_in__is_no_contest, link__taken_over__is_believed_at_once,
              link__stop__says_goodbye_and_ends)
