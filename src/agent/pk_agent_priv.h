@@ -277,7 +277,7 @@ bool pk_agent_maps_message(struct pk_agent *a, uint32_t link, const struct pk_mq
 void pk_agent_shown_connected(struct pk_agent *a, uint32_t link);
 void pk_agent_shown_changed(struct pk_agent *a); /* some incident did */
 void pk_agent_shown_write(struct pk_agent *a, uint32_t link);
-/* Whether the topic is one of an incident we show, or showed in an earlier life. */
+/* Whether the message answers what was asked: is an incident shown that is none any more? */
 bool pk_agent_shown_message(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e);
 /* The broker has one of its messages, or not. */
 void pk_agent_shown_answered(struct pk_agent *a, uint32_t link, uint8_t reason);

@@ -1,8 +1,11 @@
 /* What Home Assistant and thin-edge.io are shown (wire/pk_shown.h, ADR 0084): a picture of the incident table
  * on one broker, drawn anew with each connection, and taken back when its role is taken from the broker. It
  * is no report: it may be ahead of the disk by a commit, and what a broker does not take is not kept. */
+#include <string.h>
+
 #include "agent/pk_agent_priv.h"
 #include "base/pk_hash.h"
+#include "mqtt/pk_mqtt_topic.h"
 #include "wire/pk_shown.h"
 
 enum {
@@ -158,50 +161,58 @@ static bool draw_slot(struct pk_agent *a, uint32_t link, uint32_t which, uint32_
 
 /* ---- what the broker still has from an earlier life ---- */
 
+/* Topics of any incident. False: site and gateway were checked with the configuration. */
+static bool filter_of(const struct pk_agent *a, uint32_t which, struct pk_buf *out) {
+    const struct pk_shown_gateway g = gateway_of(a);
+    return pk_shown_topic(out, kind_of(which), &g, pk_str_of("+")) == PK_OK;
+}
+
 /* A start knows the incidents of the store and not what was on its way when the process before it ended; the
  * broker knows that. Its answer comes as retained messages. False: no room now. */
 static bool ask(struct pk_agent *a, uint32_t link, uint32_t which) {
     char topic[PK_SHOWN_TOPIC_BYTES];
     struct pk_buf t;
-    const struct pk_shown_gateway g = gateway_of(a);
     pk_buf_init(&t, topic, sizeof topic);
-    if (pk_shown_topic(&t, kind_of(which), &g, pk_str_of("+")) < 0) {
-        return true; /* site and gateway were checked with the configuration */
+    if (!filter_of(a, which, &t)) {
+        return true;
     }
     const struct pk_mqtt_filter filter = {.filter = pk_buf_str(&t), .no_local = true};
     const int err = pk_mqtt_subscribe(&a->links[link].mqtt, &filter, 1, 0, PK_AGENT_TOKEN_SHOWN);
     return err != PK_E_FULL && err != PK_E_CLOSED;
 }
 
-static void look_back(struct pk_agent *a, uint32_t link, uint32_t which) {
+static void look_back(struct pk_agent *a, uint32_t link) {
     struct pk_agent_shown *s = &a->shown;
-    const uint8_t bit = (uint8_t)(1u << which);
-    if (s->has_more[link] && s->waiting_count[link] == 0 && !s->is_refused[link] &&
-        s->again_count[link] < AGAIN_MAX) {
-        s->has_more[link] = false;
-        s->again_count[link]++;
-        s->asked_bits[link] = 0;
-    }
-    if ((s->asked_bits[link] & bit) == 0 && ask(a, link, which)) {
-        s->asked_bits[link] |= bit;
+    const bool is_again = s->has_more[link] && s->waiting_count[link] == 0 && !s->is_refused[link] &&
+                          s->again_count[link] < AGAIN_MAX;
+    s->has_more[link] = s->has_more[link] && !is_again;
+    s->again_count[link] = (uint8_t)(s->again_count[link] + (is_again ? 1u : 0u));
+    for (uint32_t which = 0; which < PK_AGENT_SHOWN_COUNT; which++) {
+        const uint8_t bit = (uint8_t)(1u << which);
+        const bool is_asked = (s->asked_bits[link] & bit) != 0;
+        const bool may_be_there = pk_agent_link_for(a, ROLES[which]) == link || is_there(a, link, which);
+        if (is_again ? !is_asked : is_asked || !may_be_there) {
+            continue;
+        }
+        if (ask(a, link, which)) {
+            s->asked_bits[link] |= bit;
+        } else {
+            s->has_more[link] = s->has_more[link] || is_again;
+        }
     }
 }
 
-/* The incident of this gateway that the topic is of; somebody else's things are left alone. */
+/* The incident of this gateway that a topic of the filter is of; somebody else's things are left alone. */
 static bool read_topic(const struct pk_agent *a, struct pk_str topic, uint32_t which,
                        struct pk_incident_ref *out) {
-    char made[PK_SHOWN_TOPIC_BYTES];
-    struct pk_buf b;
     struct pk_str rest = topic, part, before = no_text(), last = no_text();
-    const struct pk_shown_gateway g = gateway_of(a);
     while (pk_str_split(&rest, '/', &part)) {
         before = last;
         last = part;
     }
     const struct pk_str id = which == PK_AGENT_SHOWN_HOME ? before : last;
-    pk_buf_init(&b, made, sizeof made);
-    return pk_incident_id_parse(id, out) == PK_OK && pk_str_eq_c(g.gateway, out->gateway) &&
-           pk_shown_topic(&b, kind_of(which), &g, id) == PK_OK && pk_str_eq(topic, pk_buf_str(&b));
+    return pk_incident_id_parse(id, out) == PK_OK && !out->is_short &&
+           strcmp(out->gateway, a->config.gateway) == 0;
 }
 
 static bool is_drawn(const struct pk_agent *a, uint32_t link, uint32_t which,
@@ -214,19 +225,25 @@ static bool is_drawn(const struct pk_agent *a, uint32_t link, uint32_t which,
     return false;
 }
 
-bool pk_agent_shown_message(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e) {
-    struct pk_agent_shown *s = &a->shown;
+static void judge(struct pk_agent *a, uint32_t link, uint32_t which, const struct pk_mqtt_event *e) {
     struct pk_incident_ref ref;
+    if (e->u.message.is_retained && e->u.message.payload_bytes > 0 &&
+        read_topic(a, e->u.message.topic, which, &ref) && !is_drawn(a, link, which, &ref) &&
+        !take_back(a, link, which, ref.boot, ref.number)) {
+        a->shown.has_more[link] = true;
+    }
+}
+
+bool pk_agent_shown_message(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e) {
+    char topic[PK_SHOWN_TOPIC_BYTES];
+    struct pk_buf t;
     for (uint32_t which = 0; which < PK_AGENT_SHOWN_COUNT; which++) {
-        if (!read_topic(a, e->u.message.topic, which, &ref)) {
-            continue;
+        pk_buf_init(&t, topic, sizeof topic);
+        if ((a->shown.asked_bits[link] & 1u << which) != 0 && filter_of(a, which, &t) &&
+            pk_mqtt_topic_matches(pk_buf_str(&t), e->u.message.topic)) {
+            judge(a, link, which, e);
+            return true;
         }
-        if ((s->asked_bits[link] & 1u << which) != 0 && e->u.message.is_retained &&
-            e->u.message.payload_bytes > 0 && !is_drawn(a, link, which, &ref) &&
-            !take_back(a, link, which, ref.boot, ref.number)) {
-            s->has_more[link] = true;
-        }
-        return true;
     }
     return false;
 }
@@ -330,7 +347,8 @@ static bool erase_all(struct pk_agent *a, uint32_t link, uint32_t which) {
 /* That something is there is forgotten when the broker has taken all of it back: after a cut, or a refusal,
  * the next connection does it again. */
 static void erase(struct pk_agent *a, uint32_t link, uint32_t which) {
-    if (erase_all(a, link, which) && a->shown.waiting_count[link] == 0 && !a->shown.is_refused[link]) {
+    if (erase_all(a, link, which) && a->shown.waiting_count[link] == 0 && !a->shown.is_refused[link] &&
+        !a->shown.has_more[link]) {
         a->shown.erased[link][which] = 0;
         set_there(a, link, which, false);
     }
@@ -342,12 +360,9 @@ void pk_agent_shown_answered(struct pk_agent *a, uint32_t link, uint8_t reason) 
 }
 
 void pk_agent_shown_write(struct pk_agent *a, uint32_t link) {
+    look_back(a, link);
     for (uint32_t which = 0; which < PK_AGENT_SHOWN_COUNT; which++) {
-        const bool is_ours = pk_agent_link_for(a, ROLES[which]) == link;
-        if (is_ours || is_there(a, link, which)) {
-            look_back(a, link, which);
-        }
-        if (is_ours) {
+        if (pk_agent_link_for(a, ROLES[which]) == link) {
             draw(a, link, which);
         } else if (is_there(a, link, which)) {
             erase(a, link, which);

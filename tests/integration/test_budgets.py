@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Budgets of flash and data: what the agent counts beside the kernel's own figures of its process and of the wire, and what gives way over a restart.
 ctest: lane=default timeout=90"""
+import json
 import os
 import subprocess
 import time
 
-from rig import Broker, Gateway, Rig, await_true, main
+from rig import GATEWAY, SITE, Broker, Gateway, Rig, await_true, main
 from wire import Wire
 
 RULES = "[rule hurt]\non = type = pain\nwhen = count >= 1 in 1m by source\ntype = data_corruption\nseverity = critical\nkeys = 32\n" \
@@ -73,6 +74,29 @@ def test_data__counted_as_the_wire_counts():
         assert abs(carried - ours) <= carried * 0.08 + 3000, (carried, ours)
 
 
+def test_data__the_broker_of_the_site_is_no_part_of_the_month():
+    with Rig() as rig:
+        central, site = Broker(rig).start(), Broker(rig, name="site").start()
+        gateway = Gateway(rig, central.port, rules=RULES, actions="", broker_extra="roles = incidents, commands, summary\n")
+        with open(gateway.config_path) as f:
+            text = f.read()
+        near = text[text.index("[broker central]"):].replace(str(central.port), str(site.port)).replace("central]", "site]").replace("incidents, commands, summary", "events")
+        rig.write("gateway/etc/picketd.conf", text + near + "[sources]\nprocess = 0\n[report]\nmonth = 10M\n")
+        gateway.start()
+        await_true("both are there", 10, lambda: all(l["state"] == "online" for l in gateway.result("status")["links"]))
+        lines = "".join(json.dumps({"value": n, "message": "x" * 200}) + "\n" for n in range(2000))
+        subprocess.run(["mosquitto_pub", *site.tls("device"), "-q", "1", "-t", f"picket/v1/{SITE}/{GATEWAY}/in/press-8/count", "-l"], input=lines, text=True, check=True, timeout=30)
+        await_true("all of it was taken", 10, lambda: gateway.result("status")["links"][0]["messages_in"] >= 2000)
+        time.sleep(6)  # the next look
+        used = budgets(gateway)["data"]
+        print(f"# {len(lines)} bytes of events at the site, {used['used_bytes']} of the month used")
+        assert 1000 < used["used_bytes"] < 40_000 and used["level"] == "free", used
+        rig.write("gateway/etc/conf.d/more.conf", "[broker site]\nmetered = yes\n")
+        gateway.process.popen.send_signal(1)
+        await_true("its connection begins anew and counts", 15, lambda: budgets(gateway)["data"]["used_bytes"] > used["used_bytes"] + 2000)
+        assert budgets(gateway)["data"]["used_bytes"] < 100_000, budgets(gateway)
+
+
 def test_data__over_the_budget__low_waits_and_critical_goes__over_a_restart():
     with Rig() as rig:
         broker = Broker(rig).start()
@@ -95,4 +119,5 @@ def test_data__over_the_budget__low_waits_and_critical_goes__over_a_restart():
         await_true("a larger budget lets it go", 5, lambda: gateway.result("status")["store"]["outbox"] == 0)
 
 
-main(test_flash__counted_as_the_kernel_counts, test_data__counted_as_the_wire_counts, test_data__over_the_budget__low_waits_and_critical_goes__over_a_restart, at_once=3)
+main(test_flash__counted_as_the_kernel_counts, test_data__counted_as_the_wire_counts, test_data__the_broker_of_the_site_is_no_part_of_the_month,
+     test_data__over_the_budget__low_waits_and_critical_goes__over_a_restart, at_once=3)

@@ -3,6 +3,7 @@
 incident ended or the role was taken from the broker. ctest: lane=default timeout=120"""
 import json
 import os
+import shutil
 import signal
 import subprocess
 
@@ -35,7 +36,7 @@ ROOT = f"picket/v1/{SITE}/{GATEWAY}"
 SENTINEL = "zz/last"  # read after all others
 DEVICE = f"homeassistant/device/{GATEWAY}/config"
 ACL = (f"user {GATEWAY}\ntopic write te/device/main/service/picket/#\ntopic read te/#\n"
-       "user hub\ntopic read homeassistant/#\ntopic read te/#\ntopic readwrite zz/last\n")
+       "user hub\ntopic readwrite homeassistant/#\ntopic readwrite te/#\ntopic readwrite zz/last\n")
 
 
 def retained(broker):
@@ -137,6 +138,32 @@ def test_role_taken_while_it_was_down__gone_with_the_next_start():
         gateway.start()
         gateway.await_online()
         await_true("nothing is left", 10, lambda: not retained(broker))
+
+
+def test_left_by_an_earlier_life__gone_with_the_next_start():
+    """An incident ended while the broker was away, and with the process ended all that knew it was shown: the broker still shows it, and more than one window of others."""
+    with Rig() as rig:
+        broker, gateway = begin(rig, ", home_assistant, thin_edge")
+        lost = fault(gateway, "press-7")
+        await_true("all topics", 5, lambda: topics_of(lost) <= set(retained(broker)))
+        broker.process.stop()
+        gateway.result("incidents.resolve", incident_id=lost)
+        gateway.process.stop(signal.SIGKILL)
+        rig.processes.remove(gateway.process)
+        shutil.rmtree(gateway.state)  # and the store with it
+        broker.start()
+        left = {t for n in range(1, 20) for t in topics_of(f"inc_{GATEWAY}_4000000000_{n:05}")}
+        foreign = {f"homeassistant/binary_sensor/{GATEWAY}/door/config", "homeassistant/binary_sensor/other/inc_other_1_00001/config",
+                   "te/device/main/service/picket/a/inc_other_1_00001"}
+        for topic in left | foreign:
+            broker.publish("hub", topic, "{}", "-r")
+        assert set(retained(broker)) >= left | foreign | topics_of(lost)
+        gateway.start()
+        gateway.await_online()
+        await_true("only what is others' is left", 15, lambda: set(retained(broker)) == foreign | {DEVICE, f"{ROOT}/home"})
+        opened = fault(gateway, "press-8")
+        await_true("and what is open now", 5, lambda: set(retained(broker)) == foreign | {DEVICE, f"{ROOT}/home"} | topics_of(opened))
+        assert "none of ours" not in gateway.process.log() and "refused" not in gateway.process.log(), gateway.process.log()
 
 
 def test_own_alarm_is_no_event_of_ours():

@@ -479,8 +479,26 @@ static void on_puback(struct broker_model *b, struct broker_client *c, enum pk_m
     breach(b, c, "an acknowledgement of no message, or out of their order");
 }
 
+/* To a subscription with QoS 0 that wants them. */
+static void send_retained(struct broker_model *b, struct broker_client *c, struct pk_str filter) {
+    uint8_t bytes[BROKER_RETAINED_BYTES + 600];
+    for (uint32_t i = 0; i < BROKER_RETAINED; i++) {
+        const struct broker_retained *r = &b->retained[i];
+        if (r->topic[0] == '\0' || !pk_mqtt_topic_matches(filter, pk_str_of(r->topic))) {
+            continue;
+        }
+        const struct pk_mqtt_publish m = {
+            .topic = pk_str_of(r->topic), .payload = r->payload, .payload_bytes = r->n, .is_retained = true};
+        const int n = pk_mqtt_encode_publish(bytes, sizeof bytes, &m, 0, false, PK_MQTT_V5);
+        if (n > 0) {
+            send_bytes(b, c, bytes, (uint32_t)n);
+        }
+    }
+}
+
 static void on_subscribe(struct broker_model *b, struct broker_client *c, struct wire *w) {
     uint8_t bytes[5 + BROKER_FILTERS * 4];
+    struct pk_str wanted = pk_str_make(NULL, 0);
     const uint16_t id = get_u16(w);
     (void)get_props(w);
     uint32_t n = 5;
@@ -505,6 +523,7 @@ static void on_subscribe(struct broker_model *b, struct broker_client *c, struct
         if (n < sizeof bytes) {
             bytes[n++] = (uint8_t)(options & 3u);
         }
+        wanted = (options & 0x33u) == 0 ? filter : wanted; /* our client asks for one at a time so */
     }
     bytes[0] = 0x90;
     bytes[1] = (uint8_t)(n - 2);
@@ -515,6 +534,9 @@ static void on_subscribe(struct broker_model *b, struct broker_client *c, struct
         breach(b, c, "SUBSCRIBE without id or filter");
     }
     send_bytes(b, c, bytes, n);
+    if (wanted.n > 0) {
+        send_retained(b, c, wanted);
+    }
 }
 
 static void on_unsubscribe(struct broker_model *b, struct broker_client *c, struct wire *w) {

@@ -81,6 +81,38 @@ PK_TEST(data__used_up__critical_goes_and_low_waits_until_there_is_some_again) {
     check_sound();
 }
 
+/* What goes through the LAN is no part of the month, and waits for nothing of it. */
+PK_TEST(data__only_metered_brokers_count) {
+    static const char SITE[] = "[broker site]\nhost = site.example\nport = 1883\ntls = no\nroles = events\n"
+                               "[report]\nmonth = 10M\n";
+    struct pk_agent *a = &gw.agent;
+    const struct pk_spend *s = &a->spends[PK_SPEND_DATA];
+    begin(with(SITE));
+    CHECK_EQ_INT(a->config.broker[0].metered, PK_METERED_NO);
+    gw.sim.links[0].carried_bytes += 20u << 20;
+    wait_ms(6000);
+    CHECK_EQ_INT(s->level, PK_SPEND_FREE);
+    CHECK(s->record.used_bytes < 1u << 20);
+    gw.sim.links[1].carried_bytes += 20u << 20;
+    wait_ms(6000);
+    CHECK_EQ_INT(s->level, PK_SPEND_OVER);
+    CHECK(s->record.used_bytes >= 20u << 20 && s->record.used_bytes < 21u << 20);
+    CHECK(a->outbox.held_lanes != 0);
+    CHECK_EQ_INT(pk_agent_budget_data_level(a, PK_BROKER_INCIDENTS), PK_SPEND_OVER);
+    /* The other way round: what goes to the hub costs nothing, what devices say does. */
+    a->config.broker[0].metered = PK_METERED_YES;
+    a->config.broker[1].metered = PK_METERED_NO;
+    pk_agent_budgets_configure(a);
+    CHECK_EQ_U64(a->outbox.held_lanes, 0);
+    CHECK_EQ_INT(pk_agent_budget_data_level(a, PK_BROKER_INCIDENTS), PK_SPEND_FREE);
+    CHECK_EQ_U64(pk_agent_budget_summary_ms(a), a->config.summary_ms);
+    const uint64_t used = s->record.used_bytes;
+    gw.sim.links[0].carried_bytes += 3u << 20;
+    gw.sim.links[1].carried_bytes += 5u << 20;
+    wait_ms(6000);
+    CHECK(s->record.used_bytes >= used + (3u << 20) && s->record.used_bytes < used + (4u << 20));
+}
+
 PK_TEST(flash__detail_gives_way_in_its_order__never_of_critical_ones) {
     begin(with("[store]\nday = 20M\n"));
     struct pk_incident i = {.severity = PK_SEV_LOW, .status = PK_INC_RESOLVED};
@@ -173,6 +205,6 @@ PK_TEST(restart__what_was_used_stays_used) {
 
 PK_TEST_MAIN(counted__without_a_limit_too__and_said, data__summaries_become_rare__then_come_again,
              data__used_up__critical_goes_and_low_waits_until_there_is_some_again,
-             flash__detail_gives_way_in_its_order__never_of_critical_ones,
+             data__only_metered_brokers_count, flash__detail_gives_way_in_its_order__never_of_critical_ones,
              flash__used_up__a_storm_writes_less_and_what_opens_is_stored,
              flash__tight__what_rules_learned_waits, restart__what_was_used_stays_used)

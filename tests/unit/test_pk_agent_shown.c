@@ -146,6 +146,106 @@ PK_TEST(turned_off_over_a_restart__everything_is_gone) {
     check_sound();
 }
 
+/* As a process before this one left it, and as others did. */
+static void put_retained(const char *topic) {
+    for (uint32_t i = 0; i < BROKER_RETAINED; i++) {
+        struct broker_retained *r = &broker.retained[i];
+        if (r->topic[0] == '\0') {
+            (void)snprintf(r->topic, sizeof r->topic, "%s", topic);
+            r->payload[0] = 'x';
+            r->n = 1;
+            return;
+        }
+    }
+    CHECK(false);
+}
+
+static const char *const FOREIGN[] = {
+    "homeassistant/binary_sensor/gw-1/door/config",
+    "homeassistant/binary_sensor/gw-1/inc_gw-1_1_7/config",
+    "homeassistant/binary_sensor/gw-1/inc_00007/config",
+    "homeassistant/binary_sensor/gw-1/inc_gw-2_1_00007/config",
+    "homeassistant/binary_sensor/gw-2/inc_gw-1_1_00007/config",
+    "te/device/main/service/picket/a/inc_gw-2_1_00007",
+    "te/device/main/service/picket/a/door",
+    "te/device/main/service/other/a/inc_gw-1_1_00007",
+};
+
+static void put_left_behind(uint32_t count) {
+    char topic[BROKER_TOPIC_BYTES];
+    for (uint32_t i = 0; i < count; i++) {
+        (void)snprintf(topic, sizeof topic,
+                       "homeassistant/binary_sensor/gw-1/inc_gw-1_4000000000_%05u/config", i + 1);
+        put_retained(topic);
+        (void)snprintf(topic, sizeof topic, "te/device/main/service/picket/a/inc_gw-1_4000000000_%05u",
+                       i + 1);
+        put_retained(topic);
+    }
+    for (uint32_t i = 0; i < PK_COUNT_OF(FOREIGN); i++) {
+        put_retained(FOREIGN[i]);
+    }
+}
+
+static void check_foreign(uint32_t count) {
+    for (uint32_t i = 0; i < PK_COUNT_OF(FOREIGN); i++) {
+        CHECK(broker_find_retained(&broker, FOREIGN[i]) != NULL);
+    }
+    CHECK_EQ_U64(kept("homeassistant/binary_sensor/") + kept("te/"), PK_COUNT_OF(FOREIGN) + count);
+}
+
+PK_TEST(left_by_an_earlier_life__is_taken_back__what_is_others_stays) {
+    prepare(with_roles(", home_assistant, thin_edge"));
+    broker.accepted = on_accepted;
+    put_left_behind(40); /* more than the window holds */
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    REQUIRE(open_incident() != NULL);
+    wait_ms(10000);
+    check_foreign(2);
+    CHECK(!gw.agent.shown.has_more[0] && !gw.agent.shown.has_more[1]);
+    CHECK_EQ_U64(gw.agent.counters.topic_unknown, 0);
+    broker_restart(&broker, true); /* what is shown now is asked for again, and stays */
+    wait_ms(30000);
+    check_foreign(2);
+    check_sound();
+}
+
+PK_TEST(left_by_an_earlier_life__without_the_role__is_taken_back_too) {
+    start_with(", home_assistant, thin_edge");
+    wait_ms(1500);
+    CHECK(gateway_stop(&gw));
+    put_left_behind(40);
+    restart_without_roles();
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(10000);
+    check_foreign(0);
+    CHECK_EQ_U64(kept("homeassistant/device/"), 0);
+    CHECK_EQ_U64(gw.agent.meta.shown_bits, 0);
+    broker_restart(&broker, true); /* now nothing is asked for */
+    wait_ms(30000);
+    CHECK_EQ_U64(gw.agent.shown.asked_bits[0] | gw.agent.shown.asked_bits[1], 0);
+    check_sound();
+}
+
+/* A broker that keeps what it is told to take back is not asked for ever. */
+PK_TEST(left_by_an_earlier_life__refused__is_asked_for_once_a_connection) {
+    prepare(with_roles(", home_assistant, thin_edge"));
+    broker.accepted = on_accepted;
+    put_left_behind(40);
+    broker.weights.refuse_publish = 1000;
+    REQUIRE(gateway_boot(&gw));
+    wait_ms(20000);
+    const uint64_t count = broker.refused_count;
+    CHECK(count > 0);
+    wait_ms(20000);
+    CHECK(broker.refused_count < count + 30);
+    CHECK_EQ_U64(kept("homeassistant/binary_sensor/") + kept("te/"), 80 + PK_COUNT_OF(FOREIGN));
+    broker.weights.refuse_publish = 0;
+    broker_restart(&broker, true);
+    wait_ms(30000);
+    check_foreign(2 * heartbeats());
+}
+
 /* The state changes with each report that waits: where a byte costs it is said seldom, then not at all. */
 PK_TEST(state__metered_or_tight__is_rare_and_waits_for_no_tick) {
     struct pk_spend *s = &gw.agent.spends[PK_SPEND_DATA];
@@ -205,4 +305,7 @@ PK_TEST(turned_off__refused_or_cut__is_taken_back_with_a_later_connection) {
 PK_TEST_MAIN(turned_off__refused_or_cut__is_taken_back_with_a_later_connection,
              state__metered_or_tight__is_rare_and_waits_for_no_tick, without_the_roles__nothing_is_shown,
              an_open_incident__is_shown_and_taken_back_when_it_ended, a_broker_that_forgot__is_shown_all_anew,
+             left_by_an_earlier_life__is_taken_back__what_is_others_stays,
+             left_by_an_earlier_life__without_the_role__is_taken_back_too,
+             left_by_an_earlier_life__refused__is_asked_for_once_a_connection,
              resolved_while_away__is_taken_back_later, turned_off_over_a_restart__everything_is_gone)

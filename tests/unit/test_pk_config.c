@@ -68,6 +68,15 @@ PK_TEST(config__probes__are_rows_with_errors_at_their_place) {
     CHECK_STR(diag.message, "unknown key 'journal_keep'");
 }
 
+/* tests/bench/bench_reconnect.c has the figure that these stand for. */
+PK_TEST(config__central_broker__is_come_back_to_by_few_at_a_time) {
+    CHECK_EQ_INT(parse(HEAD), PK_OK);
+    CHECK_EQ_INT(config.broker[0].reconnect_first_ms, 1000);
+    CHECK_EQ_INT(config.broker[1].reconnect_first_ms, 45000);
+    CHECK_EQ_INT(config.broker[0].reconnect_max_ms, 120000);
+    CHECK_EQ_INT(config.broker[1].reconnect_max_ms, 120000);
+}
+
 PK_TEST(config__every_kind_of_value__is_taken) {
     CHECK_EQ_INT(
         parse(HEAD "[agent]\nmode = auto\nsafe_mode = no\nlog = debug\nclock = trusted\nseal = best-effort\n"
@@ -388,6 +397,7 @@ PK_TEST(config__inlets__are_one_table) {
 }
 
 PK_TEST_MAIN(config__defaults__are_those_of_the_shipped_file,
+             config__central_broker__is_come_back_to_by_few_at_a_time,
              config__probes__are_rows_with_errors_at_their_place, config__every_kind_of_value__is_taken,
              config__bad_lines__name_place_and_cure, config__too_many_sections__are_refused_not_cut,
              config__environment__comes_last_and_is_checked,

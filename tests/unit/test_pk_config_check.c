@@ -73,6 +73,26 @@ PK_TEST(metered__has_other_defaults_and_keeps_what_was_said) {
     CHECK_EQ_U64(config.summary_ms, 3600000);
 }
 
+PK_TEST(metered_broker__is_not_that_of_the_site_beside_a_central_one) {
+    CHECK_EQ_INT(check(HEAD "[broker site]\nhost = h\ntls = no\n"), PK_OK);
+    CHECK_EQ_INT(config.broker[0].metered, PK_METERED_YES);
+    CHECK_EQ_INT(check(HEAD "[report]\nmetered = yes\n[broker site]\nhost = h\ntls = no\nroles = events\n"
+                            "[broker central]\nhost = h\ntls = no\n"),
+                 PK_OK);
+    CHECK_EQ_INT(config.broker[0].metered, PK_METERED_NO);
+    CHECK_EQ_INT(config.broker[1].metered, PK_METERED_YES);
+    CHECK_EQ_U64(config.broker[0].keep_alive_ms, 60000);
+    CHECK_EQ_U64(config.broker[1].keep_alive_ms, 1200000);
+    CHECK_EQ_INT(check(HEAD "[broker site]\nhost = h\ntls = no\nroles = events\nmetered = yes\n"
+                            "[broker central]\nhost = h\ntls = no\nmetered = no\n"),
+                 PK_OK);
+    CHECK_EQ_INT(config.broker[0].metered, PK_METERED_YES);
+    CHECK_EQ_INT(config.broker[1].metered, PK_METERED_NO);
+    CHECK_EQ_INT(pk_config_parse(&config, pk_str_of("[broker site]\nmetered = perhaps\n"), "t.conf", &diag),
+                 PK_E_CONFIG);
+    CHECK_EQ_INT(diag.line, 2);
+}
+
 PK_TEST(dir__conf_d_beside_the_file) {
     char dir[40];
     pk_config_dir("/etc/picket/picketd.conf", dir, sizeof dir);
@@ -121,5 +141,7 @@ PK_TEST(find__the_section_first_and_the_key_last) {
 }
 
 PK_TEST_MAIN(check__each_role_but_events_is_of_one_broker,
-             metered__has_other_defaults_and_keeps_what_was_said, check__says_what_and_of_which_section,
-             dir__conf_d_beside_the_file, find__the_section_first_and_the_key_last)
+             metered__has_other_defaults_and_keeps_what_was_said,
+             metered_broker__is_not_that_of_the_site_beside_a_central_one,
+             check__says_what_and_of_which_section, dir__conf_d_beside_the_file,
+             find__the_section_first_and_the_key_last)
