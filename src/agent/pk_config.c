@@ -64,7 +64,7 @@ enum section_id {
 };
 
 struct section_row {
-    const char *word;
+    char word[15]; /* and no pointer: what must be relocated takes memory */
     bool has_name; /* [broker central] */
 };
 static const struct section_row SECTIONS[S_COUNT] = {

@@ -353,9 +353,10 @@ PK_TEST(command__bad_ones__are_refused_answered_audited_and_change_nothing) {
     check_sound();
 }
 
-static const char HUB_CONFIG[] = "[gateway]\nsite = lab\ngateway = @\n"
-                                 "[broker central]\nhost = b.example\ntls = no\nreconnect_first = 1s\nreconnect_max = 20s\n"
-                                 "[sources]\nprocess = 5s\n[remote]\ncommands = list\nallow = time.set\n";
+static const char HUB_CONFIG[] =
+    "[gateway]\nsite = lab\ngateway = @\n"
+    "[broker central]\nhost = b.example\ntls = no\nreconnect_first = 1s\nreconnect_max = 20s\n"
+    "[sources]\nprocess = 5s\n[remote]\ncommands = list\nallow = time.set\n";
 
 PK_TEST(time_set__from_the_hub__corrects_a_clock_that_is_ahead) {
     key_role = PK_ROLE_HUB;
