@@ -110,12 +110,6 @@ void pk_agent_read_clock(struct pk_agent *a) {
     if (was != quality) {
         correct_earlier_records(a, was);
     }
-    if (quality >= PK_TIME_NTP &&
-        (a->floor_saved_ms == 0 || a->now.mono_ms - a->floor_saved_ms >= pk_agent_budget_save_ms(a))) {
-        a->meta.wall_floor_ms = a->now.wall_ms;
-        a->floor_saved_ms = a->now.mono_ms;
-        a->is_meta_dirty = true;
-    }
 }
 
 void pk_agent_set_time(struct pk_agent *a, int64_t wall_ms) {

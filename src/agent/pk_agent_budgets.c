@@ -4,8 +4,6 @@
 
 enum {
     LOOK_MS = 5000,
-    SAVE_MS = 900000,          /* as the clock's floor, and with it where that is kept */
-    SAVE_TIGHT_MS = 3600000,   /* of both, while the flash is short */
     TIGHT_SUMMARY_MS = 900000, /* a summary at most so often */
     OVER_SUMMARY_MS = 3600000,
     /* What tells how often something happened, and nothing else. */
@@ -47,11 +45,6 @@ uint64_t pk_agent_budget_summary_ms(const struct pk_agent *a) {
                               : level >= PK_SPEND_TIGHT ? (uint64_t)TIGHT_SUMMARY_MS
                                                         : 0u;
     return a->config.summary_ms > least_ms ? a->config.summary_ms : least_ms;
-}
-
-uint64_t pk_agent_budget_save_ms(const struct pk_agent *a) {
-    return pk_agent_budget_level(a, PK_SPEND_FLASH) >= PK_SPEND_TIGHT ? (uint64_t)SAVE_TIGHT_MS
-                                                                      : (uint64_t)SAVE_MS;
 }
 
 static bool is_given_up(const struct pk_agent *a, uint8_t severity, bool is_open) {
@@ -152,7 +145,7 @@ void pk_agent_budgets(struct pk_agent *a) {
     }
     /* Where the clock is good its floor is saved, and this with it. */
     if (is_limited && a->now.quality < PK_TIME_NTP &&
-        a->now.mono_ms - a->spends_saved_ms >= pk_agent_budget_save_ms(a)) {
+        a->now.mono_ms - a->spends_saved_ms >= PK_AGENT_META_SAVE_MS) {
         a->spends_saved_ms = a->now.mono_ms;
         a->is_meta_dirty = true;
     }

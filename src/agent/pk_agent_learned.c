@@ -6,8 +6,8 @@
 #include "detect/pk_learned.h"
 
 enum {
-    GRACE_MS =
-        1800000,   /* an idle gateway saves its clock every 15 minutes: so long, a round waits for company */
+    GRACE_MS = PK_AGENT_META_SAVE_MS / 4 *
+               5,  /* an idle gateway saves its clock every hour: so long, a round waits for company */
     PAUSE_MS = 20, /* between two slices */
     WINDOWS_AT_ONCE = 512,
     OP_BYTES = PK_LEARNED_BYTES + 64,
@@ -191,7 +191,7 @@ static uint64_t grace_ms(const struct pk_agent *a) {
 
 static bool is_due(const struct pk_agent *a) {
     const struct pk_agent_learned *l = &a->learned;
-    const bool has_company = a->batch.op_count > 0;
+    const bool has_company = a->batch.op_count > 0 || a->is_meta_dirty;
     if (a->is_stopping) {
         return !l->is_last;
     }

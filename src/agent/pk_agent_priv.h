@@ -364,9 +364,9 @@ uint8_t pk_agent_budget_level(const struct pk_agent *a, enum pk_spend_kind kind)
 bool pk_agent_budget_counts(const struct pk_agent *a, uint8_t role);
 /* Of the month, for what goes to that broker; FREE where that does not count. */
 uint8_t pk_agent_budget_data_level(const struct pk_agent *a, uint8_t role);
-/* How far apart summaries are; how often the clock's floor is saved. */
-uint64_t pk_agent_budget_summary_ms(const struct pk_agent *a);
-uint64_t pk_agent_budget_save_ms(const struct pk_agent *a);
+uint64_t pk_agent_budget_summary_ms(const struct pk_agent *a); /* how far apart summaries are */
+/* With nothing else to store, the clock's floor and what is used of budgets are saved so often (ADR 0089). */
+enum { PK_AGENT_META_SAVE_MS = 3600000 };
 /* Whether this change of an incident, this line of a timeline, is not stored and not reported; counted. What
  * comes after it has it in it. */
 bool pk_agent_budget_skips(struct pk_agent *a, const struct pk_incident *i, uint32_t kinds);

@@ -17,8 +17,9 @@ enum {
     SESSION_OP_BYTES = PK_RECORD_SESSION_BYTES + 64,
     RESERVE_BYTES = META_OP_BYTES + SESSION_OP_BYTES * PK_LINKS +
                     DELETE_OP_BYTES * (PK_LIMIT_OUTBOX_SLOTS + PK_OUTBOX_GONE + TRIM_SLICE),
-    TRIM_FROM_PCT = 70,   /* of the store's map: from here on the log gives way (DESIGN 11) */
-    TRIM_KEEP_LEAST = 256 /* entries; beyond them the outbox gives way */
+    TRIM_FROM_PCT = 70,     /* of the store's map: from here on the log gives way (DESIGN 11) */
+    TRIM_KEEP_LEAST = 256,  /* entries; beyond them the outbox gives way */
+    FLOOR_CARRY_MS = 300000 /* with what is written anyway, the clock's floor is saved so often (ADR 0089) */
 };
 
 bool pk_agent_batch_has_room(const struct pk_agent *a, uint32_t bytes) {
@@ -493,14 +494,17 @@ static void trim_fetch(struct pk_agent *a, uint64_t keep_count) {
 }
 
 /* A full map: nothing is added until deleting made room, first of the log, then of what the hub has waited
- * for longest. */
-static void make_room(struct pk_agent *a, const struct pk_store_status *s) {
-    const uint64_t keep_count = log_keep_count(a, s);
-    const bool is_log_at_least = pk_audit_log_excess(&a->audit, keep_count) < TRIM_SLICE;
+ * for longest. Before anything is added again: the cap that made room is none for what comes then. */
+static void limit_outbox(struct pk_agent *a, const struct pk_store_status *s) {
+    const bool is_log_at_least = pk_audit_log_excess(&a->audit, log_keep_count(a, s)) < TRIM_SLICE;
     const uint64_t cap_bytes = a->config.store_map_bytes / 2;
     const uint64_t held_bytes = pk_outbox_bytes(&a->outbox);
     a->outbox.cap_bytes =
         s->is_map_full && is_log_at_least && held_bytes < cap_bytes ? held_bytes : cap_bytes;
+}
+
+static void make_room(struct pk_agent *a, const struct pk_store_status *s) {
+    const uint64_t keep_count = log_keep_count(a, s);
     if (a->is_trim_fetching) {
         trim_fetched(a, keep_count);
     } else if (a->batch.op_count > 0 || s->is_map_full) {
@@ -562,9 +566,25 @@ static int delete_acknowledged(struct pk_agent *a, bool is_map_full) {
     return err;
 }
 
+/* Alone, a floor is a transaction and a flush of the disk for eight bytes. */
+static void save_floor(struct pk_agent *a) {
+    if (a->now.quality < PK_TIME_NTP) {
+        return;
+    }
+    const uint64_t age_ms = a->now.mono_ms - a->floor_saved_ms;
+    const bool is_tight = pk_agent_budget_level(a, PK_SPEND_FLASH) >= PK_SPEND_TIGHT;
+    const bool is_carried = a->batch.op_count > 0 && age_ms >= FLOOR_CARRY_MS && !is_tight;
+    if (a->is_meta_dirty || is_carried || a->floor_saved_ms == 0 || age_ms >= PK_AGENT_META_SAVE_MS) {
+        a->meta.wall_floor_ms = a->now.wall_ms;
+        a->floor_saved_ms = a->now.mono_ms;
+        a->is_meta_dirty = true;
+    }
+}
+
 void pk_agent_journal(struct pk_agent *a) {
     struct pk_store_status status;
     a->port->store.status(a->port->store.ctx, &status);
+    limit_outbox(a, &status);
     if (pk_incidents_has_changes(&a->incidents)) {
         pk_agent_session_keep(a);
     }
@@ -575,6 +595,7 @@ void pk_agent_journal(struct pk_agent *a) {
     if (!pk_incidents_has_changes(&a->incidents)) {
         pk_agent_session_journal(a);
     }
+    save_floor(a);
     pk_agent_learned_save(a, !status.is_map_full);
     /* What finds no room is written with the next batch. */
     const int replay_err = pk_replay_write(&a->gate.replay, &a->batch);

@@ -364,10 +364,14 @@ static int put_delete(struct pk_store_batch *batch, uint8_t lane, uint32_t boot,
     return pk_batch_delete(batch, PK_TREE_JOURNAL, pk_record_key_str(&key));
 }
 
-static bool is_over_cap(const struct pk_outbox *ob, uint8_t lane, uint32_t value_bytes,
+/* Where an older revision waits or is on its way, the newer one may use the reserve, too: without it that one
+ * would be the last word, and an incident that ended stays open at the hub. It is more by what the revision
+ * grew, and no entry more; below the cap again by dropping in DROP_ORDER. */
+static bool is_over_cap(const struct pk_outbox *ob, uint8_t lane, uint32_t subject, uint32_t value_bytes,
                         const struct pk_outbox_latest *old) {
     const uint64_t after = pk_outbox_bytes(ob) - (old != NULL ? old->value_bytes : 0u) + value_bytes;
-    return after > (lane == 0 ? ob->critical_cap_bytes : ob->cap_bytes);
+    const bool has_reserve = lane == 0 || pk_outbox_latest_of(ob, subject) != NULL;
+    return after > (has_reserve ? ob->critical_cap_bytes : ob->cap_bytes);
 }
 
 /* The old revision leaves the outbox; its delete is in the batch. */
@@ -403,7 +407,7 @@ int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch, const s
         return PK_E_FULL; /* the older one must be remembered as deleted; that has room after the next commit
                            */
     }
-    if (is_over_cap(ob, lane, n, found)) {
+    if (is_over_cap(ob, lane, subject, n, found)) {
         pk_outbox_lose(ob, PK_OUTBOX_LOSS_CAP, lane, ob->next_seq, n);
         return PK_E_NO_SPACE;
     }

@@ -114,7 +114,7 @@ struct pk_outbox {
     uint32_t boot;
     uint64_t next_seq, next_token;
     uint64_t cap_bytes;          /* may be lowered while the store is short of room */
-    uint64_t critical_cap_bytes; /* for open critical incidents, as at the start */
+    uint64_t critical_cap_bytes; /* for open critical incidents and newer revisions, as at the start */
     bool is_online;
     uint32_t held_lanes; /* bits: nothing of them is sent for now */
     /* What is searched with each report stands apart from what is only read when it was found. */
@@ -142,7 +142,7 @@ struct pk_outbox {
 };
 
 /* boot: epoch of this start. cap_bytes: of values in the store, all lanes; 1/8 of it more is taken for open
- * critical incidents only. */
+ * critical incidents, and for newer revisions of what waits. */
 void pk_outbox_init(struct pk_outbox *ob, uint32_t boot, uint64_t cap_bytes);
 /* At start: one journal record under 'O', in key order. The first ones fill slots, all are counted. PK_OK;
  * PK_E_NOT_FOUND: not an outbox key; PK_E_BAD_MSG (counted; it stays in the store until pk_outbox_flush
@@ -152,8 +152,8 @@ PK_MUST_USE int pk_outbox_load(struct pk_outbox *ob, struct pk_str key, struct p
 /* Queues an entry: gives it the next sequence number (*out_seq; id "<boot>-<seq>"), puts its record and what
  * it supersedes into the batch. PK_OK; PK_E_FULL: no room in the batch, or for what it supersedes; nothing
  * happened, try with the next one; PK_E_NO_SPACE: over the byte cap, dropped and counted (never an open
- * critical one as long as the reserve lasts). The body is at most PK_OUTBOX_BODY_BYTES (asserted:
- * pk_record_incident_pack bounds it). */
+ * critical one, nor a newer revision of what waits, as long as the reserve lasts). The body is at most
+ * PK_OUTBOX_BODY_BYTES (asserted: pk_record_incident_pack bounds it). */
 PK_MUST_USE int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch,
                                  const struct pk_out_record *record, uint64_t *out_seq);
 /* Puts deletes of acknowledged, superseded and dropped entries into the batch. PK_OK or PK_E_FULL: the rest

@@ -181,13 +181,15 @@ static uint64_t go_through(uint32_t store_bytes) {
         twice += heard[n].times > 1 ? 1 : 0;
         unresolved += heard[n].times > 0 && !heard[n].is_resolved ? 1 : 0;
     }
-    printf("# %u incidents in %u days: %llu waited (%llu KiB of the %u KiB map), %llu dropped, %u heard, %u "
-           "sent again; %.1f s\n",
+    printf("# %u incidents in %u days: %llu waited (%llu KiB of the %u KiB map), %llu dropped, %u heard (%u "
+           "last as "
+           "open), %u sent again; %.1f s\n",
            (unsigned)TOTAL, (unsigned)DAYS, (unsigned long long)waiting, (unsigned long long)bytes / 1024u,
-           map_bytes / 1024u, (unsigned long long)dropped, heard_count, repeat_count, (double)lived_us / 1e6);
+           map_bytes / 1024u, (unsigned long long)dropped, heard_count, unresolved, repeat_count,
+           (double)lived_us / 1e6);
     CHECK(heard_count + dropped >= TOTAL && heard_count <= TOTAL && (dropped > 0 || heard_count == TOTAL));
     CHECK_EQ_U64(twice, 0);
-    CHECK(dropped > 0 || unresolved == 0);
+    CHECK_EQ_U64(unresolved, 0); /* what is dropped is dropped whole: no incident stays open at the hub */
     CHECK(other_count < OTHERS);
     CHECK(plain_before_grave <= PK_LIMIT_OUTBOX_SLOTS); /* what is new goes first, and was in its slots */
     CHECK(dropped == 0 || summaries_with_loss > 0);
@@ -207,7 +209,8 @@ PK_TEST(sixty_days_offline__each_incident_arrives_once_and_critical_first) {
 }
 
 PK_TEST(too_small_a_store__drops_the_least_important_and_says_so) {
-    CHECK(go_through(3u << 20) > 1000);
+    CHECK(go_through(9u << 18) >
+          1000); /* of the sizes tried, the one that lost most ends before it was mended */
 }
 
 PK_TEST_MAIN(sixty_days_offline__each_incident_arrives_once_and_critical_first,

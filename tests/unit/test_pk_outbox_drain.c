@@ -114,6 +114,7 @@ static void answer_fetch(void) {
 /* ---- the agent and the hub ---- */
 
 static uint32_t made_rev[SUBJECTS + 1], seen_rev[SUBJECTS + 1];
+static bool is_seen_open[SUBJECTS + 1]; /* as last heard */
 static uint64_t delivered_count;
 static uint64_t inflight[PK_LIMIT_OUTBOX_SLOTS];
 static uint32_t inflight_count;
@@ -139,10 +140,13 @@ static void reset(uint64_t cap_bytes) {
     delivered_count = 0;
     memset(made_rev, 0, sizeof made_rev);
     memset(seen_rev, 0, sizeof seen_rev);
+    memset(is_seen_open, 0, sizeof is_seen_open);
     restart(1, cap_bytes);
 }
 
-static int append(uint32_t subject, uint8_t severity, bool is_open) {
+static int append_long(uint32_t subject, uint8_t severity, bool is_open, uint32_t body_bytes) {
+    static const char BODY[] =
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     char text[40];
     struct pk_buf b;
     uint64_t seq = 0;
@@ -154,13 +158,16 @@ static int append(uint32_t subject, uint8_t severity, bool is_open) {
                                          .subject = subject,
                                          .rev = made_rev[subject] + 1,
                                          .id = pk_buf_str(&b),
-                                         .body =
-                                             pk_str_of("0123456789abcdef0123456789abcdef0123456789abcdef")};
+                                         .body = pk_str_make(BODY, body_bytes)};
     const int err = pk_outbox_append(&ob, &batch, &record, &seq);
     if (err == PK_OK) {
         made_rev[subject]++;
     }
     return err;
+}
+
+static int append(uint32_t subject, uint8_t severity, bool is_open) {
+    return append_long(subject, severity, is_open, 48);
 }
 
 static void fetch_step(bool is_answered_now) {
@@ -188,6 +195,7 @@ static void send_step(struct pk_rng *rng) {
         CHECK_EQ_INT(pk_outbox_find(&ob, inflight[0], &view), PK_OK);
         if (view.record.rev > seen_rev[view.record.subject]) {
             seen_rev[view.record.subject] = view.record.rev;
+            is_seen_open[view.record.subject] = view.record.is_open;
         }
         delivered_count++;
         CHECK_EQ_INT(pk_outbox_answered(&ob, inflight[0], 0, 0), PK_OK);
@@ -441,6 +449,56 @@ PK_TEST(drain__near_the_byte_cap__drops_resolved_and_low_first_and_says_so) {
     CHECK_EQ_U64(record_count, 0);
 }
 
+/* Offline in a cap that is always full: incidents open, grow and end, each record larger than the one before
+ * it; what the store reads back for dropping comes late. */
+static void live_at_the_cap(uint64_t seed) {
+    enum { OPEN_MAX = 20, CAP_BYTES = 4000 };
+    struct pk_rng rng;
+    uint32_t open[OPEN_MAX] = {0}, next_subject = 1;
+    uint8_t severity[OPEN_MAX] = {0};
+    pk_rng_seed(&rng, seed);
+    reset(CAP_BYTES);
+    pk_outbox_online(&ob, false);
+    for (uint32_t tick = 0; tick < 4000 && next_subject < SUBJECTS; tick++) {
+        const uint32_t i = (uint32_t)pk_rng_below(&rng, OPEN_MAX);
+        if (open[i] == 0) {
+            severity[i] = (uint8_t)pk_rng_below(&rng, PK_SEV_CRITICAL);
+            open[i] = append_long(next_subject, severity[i], true, 40) == PK_OK ? next_subject : 0;
+            next_subject++;
+        } else if (pk_rng_below(&rng, 2) == 0) {
+            CHECK_EQ_INT(append_long(open[i], severity[i], true, 60), PK_OK);
+        } else {
+            CHECK_EQ_INT(append_long(open[i], severity[i], false, 80), PK_OK);
+            open[i] = 0;
+        }
+        CHECK(pk_outbox_bytes(&ob) <= CAP_BYTES + CAP_BYTES / 8);
+        CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
+        submit();
+        make_durable(submitted_seq);
+        pk_outbox_durable(&ob, durable_seq);
+        if (pk_rng_below(&rng, 8) == 0) {
+            fetch_step(true);
+        }
+    }
+    for (uint32_t i = 0; i < OPEN_MAX; i++) {
+        CHECK(open[i] == 0 || append_long(open[i], severity[i], false, 80) == PK_OK);
+    }
+    CHECK(ob.losses[PK_OUTBOX_LOSS_CAP].count > SUBJECTS / 4);
+    drain();
+    uint32_t heard_count = 0;
+    for (uint32_t subject = 1; subject <= SUBJECTS; subject++) {
+        CHECK(!is_seen_open[subject]);
+        heard_count += seen_rev[subject] > 0 ? 1u : 0u;
+    }
+    CHECK(heard_count > 0);
+}
+
+PK_TEST(drain__at_the_byte_cap__an_incident_that_ended_is_dropped_whole_or_heard_as_ended) {
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        live_at_the_cap(seed);
+    }
+}
+
 PK_TEST(drain__records_that_vanished__are_counted_as_lost_not_waited_for) {
     reset(10000000);
     for (uint32_t subject = 1; subject <= PK_LIMIT_OUTBOX_SLOTS + 10; subject++) {
@@ -501,6 +559,7 @@ PK_TEST_MAIN(hold__the_rest_goes_on_and_what_waits_takes_no_place, drain__says_h
              drain__long_backlog__arrives_once_and_critical_first,
              drain__random_lives__every_last_revision_arrives_and_the_store_is_empty,
              drain__near_the_byte_cap__drops_resolved_and_low_first_and_says_so,
+             drain__at_the_byte_cap__an_incident_that_ended_is_dropped_whole_or_heard_as_ended,
              drain__records_that_vanished__are_counted_as_lost_not_waited_for,
              drain__unreadable_record__is_deleted_and_counted,
              drain__failing_store__is_asked_again_after_the_next_commit)
