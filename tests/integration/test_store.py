@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The store under everything that happens to flash: full, damaged, half-written, unreadable, of another version, too small. Each time the process
 lives, nothing that was visible is lost without being said, and it recovers by itself. ctest: lane=default timeout=180"""
+import gzip
 import json
 import os
 import random
@@ -11,7 +12,7 @@ import struct
 import subprocess
 import time
 
-from rig import Broker, Gateway, Rig, Subscriber, await_true, free_port, is_alive, main
+from rig import SOURCE, Broker, Gateway, Rig, Subscriber, await_true, free_port, is_alive, main
 
 HURT = "[rule hurt]\non = type = hurt\nwhen = count >= 1 in 10m by source\ntype = data_corruption\nseverity = critical\nclear = never\nkeys = 60\n"
 
@@ -359,5 +360,61 @@ def test_later_schema__refused_clearly_and_left_alone():
                 assert f.read() == data, "it was changed"
 
 
+def schemas_in(path):
+    """Every value the file holds under `schema`, pages that are no longer in use among them."""
+    with open(path, "rb") as f:
+        return {struct.unpack("<I", m.group(1))[0] for m in re.finditer(rb"schema\x02\x01\0\0.{4}(.{4})", f.read(), re.DOTALL)}
+
+
+def test_schema_1__a_store_of_that_time_is_taken_over_whole():
+    data = os.path.join(SOURCE, "tests", "data", "store")
+    with open(os.path.join(data, "schema-1.json")) as f:
+        said = json.load(f)
+    ache = "[rule ache]\non = type = ache\nwhen = count >= 1 in 1s by source\ntype = custom\nseverity = low\nclear = count < 1 in 1s\nkeys = 32\n"
+    rules = HURT.replace("type = hurt", "type = pain").replace("keys = 60", "keys = 32") + ache
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        subscriber = Subscriber(rig, broker)
+        gateway = Gateway(rig, broker.port, rules=rules, actions="",
+                          config="[sources]\nprocess = 0\n[store]\nmap = 1M\n[incidents]\nassess = 0\nrecover = 0\nkeep = 3650d\n")
+        os.makedirs(gateway.state)
+        with gzip.open(os.path.join(data, "schema-1.mdb.gz"), "rb") as old, open(store_path(gateway), "wb") as new:
+            shutil.copyfileobj(old, new)
+        os.chmod(store_path(gateway), 0o600)
+        shutil.chown(store_path(gateway), "nobody", "nogroup")
+        assert schemas_in(store_path(gateway)) == {1}
+
+        def is_whole():
+            for was in said["incidents"]:
+                now = gateway.incident(was["incident_id"])["incident"]
+                assert {k: now[k] for k in was if k != "rev"} == {k: v for k, v in was.items() if k != "rev"}, now
+                assert now["rev"] >= was["rev"], now  # that picketd was started again is a revision of its own
+            chain = [json.loads(line) for line in gateway.ctl("audit", "export").stdout.splitlines()[1:]]
+            entry = chain[said["audit"]["n"] - 1]
+            assert (entry["n"], entry["hash"], entry["entry"]["text"]) == tuple(said["audit"].values()), entry
+            verified = gateway.ctl("audit", "verify", "--format", "json")
+            assert verified.returncode == 0 and json.loads(verified.stdout)["entries"] == len(chain) > said["audit"]["n"], verified.stderr
+            assert not aside(gateway), gateway.process.log()
+
+        gateway.start()
+        is_whole()
+        await_true("what waited is heard", 10, lambda: store(gateway)["outbox"] == 0)
+        heard = {i["incident_id"]: i for _, i in subscriber.incidents()}
+        for was in said["incidents"]:
+            now = heard[was["incident_id"]]
+            assert now["rev"] >= was["rev"] and (now["status"], now["title"]) == (was["status"], was["title"]), now
+            assert now["replayed"], now
+        assert store(gateway)["outbox_sent"] >= said["outbox"]
+        # It is a store of today's now: a new incident, a kill, and all of it once more.
+        gateway.send_events([{"type": "pain", "source": "later", "severity": "critical"}])
+        await_true("a new one beside them", 5, lambda: len(gateway.incidents()) == len(said["incidents"]) + 1)
+        await_durable(gateway)
+        assert 2 in schemas_in(store_path(gateway))
+        kill_both(gateway)
+        gateway.start()
+        is_whole()
+        assert gateway.stop() == 0
+
+
 main(test_full_disk__goes_on_and_recovers, test_free_space_floor__the_store_leaves_room_to_others, test_map_full_offline__critical_stays, test_damage__is_moved_aside_and_said, test_bit_flips__fifty_rounds,
-     test_later_schema__refused_clearly_and_left_alone)
+     test_schema_1__a_store_of_that_time_is_taken_over_whole, test_later_schema__refused_clearly_and_left_alone)
