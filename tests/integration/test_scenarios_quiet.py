@@ -50,7 +50,6 @@ def quiet(rig):
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     rig.cleanups.append(server.shutdown)
     actions, tasks = maintenance(rig.path("quiet"))
-    # 32 rows are what a small board holds: those of the shipped file that nothing here asks for make room.
     s = Scenario(rig, "quiet", sources=SOURCES, config=f"{tasks}[disk root]\npath = /run\n"
                  + "".join(f"[probe {kind}]\nkind = {kind}\nhost = 127.0.0.1\nport = {port}\ninterval = 1s\n" for kind in ("tcp", "http"))
                  + f"[probe door]\nkind = certificate\nfile = {certificate(rig, 300)}\ninterval = 1s\n")
