@@ -25,9 +25,9 @@ def maintenance(gateway_of):
     text = read_shipped("actions.conf")
     actions = tasks = ""
     for n in range(4):
-        for name in ("health_check", "memory_report"):
+        for name in ("health_check", "collect_diagnostics"):
             row = f"[action {name}]" + text.split(f"[action {name}]")[1].split("\n[")[0]
-            row, k = re.subn(r"(?m)^cooldown = 1m\nper_hour = 12$", "cooldown = 0\nper_hour = 60", row)
+            row, k = re.subn(r"(?m)^cooldown = 1m\nper_hour = \d+$", "cooldown = 0\nper_hour = 60", row)
             assert k == 1, row
             actions += "\n" + row.replace(f"[action {name}]", f"[action {name}_{n}]") + "\n"
             tasks += f"[maintenance {name}_{n}]\naction = {name}_{n}\nevery = {1 + QUIET_S // 50}s\njitter = 0\n"

@@ -37,8 +37,7 @@
 #define PK_LIMIT_CHANGES 16u               /* recent changes that are suspects; 4..1024; 160 B each */
 
 /* -- respond -- */
-#define PK_LIMIT_ACTIONS                                                                                     \
-    34u /* rows of actions.conf; 8..128; 150 B each, twice: in force and being read; 31 shipped */
+#define PK_LIMIT_ACTIONS 32u /* rows of actions.conf; 8..128; 150 B each, twice: in force and being read */
 #define PK_LIMIT_ACTION_TARGETS 16u       /* allow-list entries per row */
 #define PK_LIMIT_ACTION_TEXT_BYTES 16384u /* actions.conf and its shipped part */
 #define PK_LIMIT_RUNS 32u                 /* action runs in RAM; 720 B each */
