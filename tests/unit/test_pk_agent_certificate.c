@@ -1,3 +1,4 @@
+/* ctest: full=native */
 #include "agent/pk_agent_priv.h"
 
 #include "support/gateway_test.h"

@@ -1,4 +1,4 @@
-/* ctest: timeout=180 */
+/* ctest: timeout=180 full=native */
 #include "agent/pk_agent_priv.h"
 
 #include "support/gateway_test.h"
