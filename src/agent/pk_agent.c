@@ -410,6 +410,9 @@ static uint64_t next_deadline(const struct pk_agent *a, uint64_t incidents_ms, u
     if (a->is_stopping) {
         next = earlier(next, a->stop_deadline_ms);
     }
+    if (a->incidents.drop.count > 0) {
+        next = earlier(next, a->drop_due_ms);
+    }
     if (a->batch.op_count > 0) {
         next = earlier(next, now + (a->is_store_full ? 10u : 0u));
     } else {

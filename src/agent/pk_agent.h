@@ -505,6 +505,7 @@ struct pk_agent {
     uint64_t carried_bytes[PK_LINKS]; /* as of the last look */
     uint64_t metered_bytes;           /* of them, those that count into the month */
     uint64_t retire_due_ms;           /* when ended incidents are let go next */
+    uint64_t drop_due_ms;             /* when the incidents without room may be written down next */
     /* scratch of one call */
     struct pk_agent_summary summary;
     struct pk_event_in event_in;

@@ -234,15 +234,16 @@ static void on_finding(struct pk_agent *a, const struct pk_finding *f) {
     }
     signal_of(a, rule, f, &s);
     const int64_t number = pk_incidents_signal(&a->incidents, &s, &a->now, &kinds);
-    if (number == PK_E_STALE) {
-        /* A person ended the incident and the rule goes on: it has to fire anew. */
-        if (pk_engine_release(&a->engine, f->rule_index, pk_str_of(f->group_key), a->now.mono_ms) < 0) {
+    if (number < 0) {
+        /* A person ended the incident and the rule goes on; or there was no room, which is counted and
+         * written down with the others of this second: it has to fire anew. */
+        const struct pk_str group = pk_str_of(f->group_key);
+        const int err = number == PK_E_STALE
+                            ? pk_engine_release(&a->engine, f->rule_index, group, a->now.mono_ms)
+                            : pk_engine_put_off(&a->engine, f->rule_index, group, a->now.mono_ms);
+        if (err < 0) {
             pk_agent_log1(a, PK_LOG_DEBUG, "no group to release", s.group_key);
         }
-        return;
-    }
-    if (number < 0) {
-        pk_agent_log1(a, PK_LOG_ERROR, "no room for an incident, dropped and counted", s.rule_id);
         return;
     }
     if ((kinds & PK_INC_CHANGED_CREATED) != 0 && f->event_number_count > 0 &&

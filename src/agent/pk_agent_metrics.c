@@ -98,6 +98,16 @@ static enum put put_incidents(struct pk_agent *a, struct pk_buf *b, const char *
     return PUT_SAMPLE;
 }
 
+static enum put put_without_room(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+    if (row >= PK_SEV_COUNT) {
+        return PUT_END;
+    }
+    const struct pk_promtext_labels l =
+        label1("severity", pk_str_of(pk_severity_word((enum pk_severity)row)));
+    pk_promtext_u64(b, name, &l, a->incidents.dropped_by_severity[row]);
+    return PUT_SAMPLE;
+}
+
 static enum put put_active(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
     uint32_t active[PK_SEV_COUNT];
     if (row >= PK_SEV_COUNT) {
@@ -305,6 +315,8 @@ static const struct family FAMILIES[] = {
     {"picket_rule_fires_total", PK_PROMTEXT_COUNTER, "Times a rule fired.", put_fires},
     {"picket_incidents_total", PK_PROMTEXT_COUNTER, "Incidents opened, by the severity they began with.",
      put_incidents},
+    {"picket_incidents_dropped_total", PK_PROMTEXT_COUNTER,
+     "Findings that found no room for an incident, by severity.", put_without_room},
     {"picket_incidents_active", PK_PROMTEXT_GAUGE, "Incidents that are not resolved, closed or false.",
      put_active},
     {"picket_incident_processing_seconds", PK_PROMTEXT_HISTOGRAM,

@@ -523,13 +523,35 @@ static void retire_incidents(struct pk_agent *a) {
     a->retire_due_ms = a->now.mono_ms + (count == AT_ONCE ? (uint64_t)MORE_MS : (uint64_t)EACH_MS);
 }
 
+/* Together and once a second at most: where there is no room, every event of a storm may find none. */
+static void journal_drops(struct pk_agent *a) {
+    enum { APART_MS = 1000 };
+    struct pk_incident_drop drop;
+    char text[PK_AUDIT_TEXT_BYTES];
+    struct pk_buf b;
+    if ((a->now.mono_ms < a->drop_due_ms && !a->is_stopping) || !pk_agent_batch_has_room(a, AUDIT_OP_BYTES) ||
+        pk_incidents_next_drop(&a->incidents, &drop) != PK_OK) {
+        return;
+    }
+    pk_buf_init(&b, text, sizeof text);
+    for (uint32_t i = 0; i < PK_SEV_COUNT; i++) {
+        if (drop.by_severity[i] > 0) {
+            pk_buf_puts(&b, pk_severity_word((enum pk_severity)i));
+            pk_buf_putc(&b, ' ');
+            pk_buf_put_u64(&b, drop.by_severity[i]);
+            pk_buf_puts(&b, ", ");
+        }
+    }
+    pk_buf_puts(&b, "last of ");
+    pk_buf_puts(&b, drop.rule_id);
+    pk_agent_log1(a, PK_LOG_ERROR, "no room for incidents, dropped and counted", pk_buf_str(&b));
+    pk_agent_audit(a, 0, "loss", "agent", pk_buf_str(&b));
+    a->drop_due_ms = a->now.mono_ms + APART_MS;
+}
+
 static void journal_additions(struct pk_agent *a) {
     retire_incidents(a);
-    struct pk_incident_drop drop;
-    while (pk_agent_batch_has_room(a, AUDIT_OP_BYTES) &&
-           pk_incidents_next_drop(&a->incidents, &drop) == PK_OK) {
-        pk_agent_audit(a, 0, "loss", "agent", pk_str_of(drop.rule_id));
-    }
+    journal_drops(a);
     journal_incidents(a);
     journal_timeline(a);
     pk_agent_journal_budgets(a); /* the rest with the next batch */

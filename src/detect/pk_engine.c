@@ -56,7 +56,7 @@ static uint16_t row_with(const struct pk_engine *e, uint64_t id_hash) {
 
 /* A firing group without a window, until it has one under the new rules. */
 static void detach(struct pk_engine *e) {
-    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+    for (uint32_t i = 0; i < PK_ENGINE_ACTIVE; i++) {
         struct pk_active *a = &e->active[i];
         if (!a->is_used || a->is_replayed) {
             continue;
@@ -178,7 +178,7 @@ static void relink(struct pk_engine *e, uint32_t old_count, uint64_t now_ms) {
     pk_windows_renumber(&e->windows, new_index);
     renumber_findings(e, new_index);
     pk_match_reset(e);
-    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+    for (uint32_t i = 0; i < PK_ENGINE_ACTIVE; i++) {
         if (e->active[i].is_used && e->active[i].slot == PK_WINDOW_NONE) {
             attach(e, i, new_index[e->active[i].rule]);
         }
@@ -370,7 +370,7 @@ int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct pk_str grou
 }
 
 bool pk_engine_is_silent(const struct pk_engine *e, struct pk_str source) {
-    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+    for (uint32_t i = 0; i < PK_ENGINE_ACTIVE; i++) {
         const struct pk_active *a = &e->active[i];
         if (!a->is_used) {
             continue;
@@ -383,23 +383,37 @@ bool pk_engine_is_silent(const struct pk_engine *e, struct pk_str source) {
     return false;
 }
 
-int pk_engine_release(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key, uint64_t now_ms) {
+/* Idle again without a finding, and judged so long after. */
+static int leave(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key, uint64_t wait_ms,
+                 uint64_t now_ms) {
     e->now_ms = now_ms > e->now_ms ? now_ms : e->now_ms;
-    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+    for (uint32_t i = 0; i < PK_ENGINE_ACTIVE; i++) {
         const struct pk_active *a = &e->active[i];
         if (!a->is_used || e->windows.slots[a->slot].rule != rule_index ||
             !pk_str_eq(pk_str_of(a->group_key), group_key)) {
             continue;
         }
-        const struct pk_rule *r = e->rules.rows[rule_index];
         const uint32_t slot = a->slot;
-        const uint64_t wait_ms = r->cooldown_ms > r->repeat_ms ? r->cooldown_ms : r->repeat_ms;
         pk_eval_deactivate(e, slot, PK_WIN_COOLING);
         e->windows.slots[slot].since_ms = (uint32_t)(e->now_ms + wait_ms);
         pk_wheel_arm(&e->wheel, slot, e->now_ms + wait_ms);
         return PK_OK;
     }
     return PK_E_NOT_FOUND;
+}
+
+int pk_engine_release(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key, uint64_t now_ms) {
+    const struct pk_rule *r = pk_engine_rule(e, rule_index);
+    if (r == NULL) {
+        return PK_E_NOT_FOUND;
+    }
+    return leave(e, rule_index, group_key, r->cooldown_ms > r->repeat_ms ? r->cooldown_ms : r->repeat_ms,
+                 now_ms);
+}
+
+int pk_engine_put_off(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key, uint64_t now_ms) {
+    enum { PUT_OFF_MS = 1000 };
+    return leave(e, rule_index, group_key, PUT_OFF_MS, now_ms);
 }
 
 uint32_t pk_engine_rule_count(const struct pk_engine *e) {

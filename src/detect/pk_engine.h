@@ -99,8 +99,12 @@ enum {
 enum {
     PK_ENGINE_LISTS = PK_LIMIT_SOURCES * 2,     /* cached rule lists, by (type, severity, class) */
     PK_ENGINE_LIST_RULES = PK_ENGINE_LISTS * 4, /* rule indices in them */
-    PK_ENGINE_FINDINGS = 32,                    /* waiting to be read; tick pauses when they are full */
-    PK_ENGINE_EVIDENCE_SCAN = 1024              /* history events looked at for the refs of one finding */
+    /* Groups that fire: each open incident has one, and a few more are known before it is said which of them
+     * finds no room (pk_incidents.h) and is released. Were the table full of those, nothing severe could
+     * fire. */
+    PK_ENGINE_ACTIVE = PK_LIMIT_INCIDENTS + 8u,
+    PK_ENGINE_FINDINGS = 32,       /* waiting to be read; tick pauses when they are full */
+    PK_ENGINE_EVIDENCE_SCAN = 1024 /* history events looked at for the refs of one finding */
 };
 
 struct pk_rule_list { /* count 0 is cached too: that nothing matches is worth knowing */
@@ -127,7 +131,7 @@ struct pk_engine {
     struct pk_windows windows;
     struct pk_wheel wheel; /* node index = window slot */
     struct pk_wheel_node nodes[PK_LIMIT_KEYS];
-    struct pk_active active[PK_LIMIT_INCIDENTS];
+    struct pk_active active[PK_ENGINE_ACTIVE];
     struct pk_finding findings[PK_ENGINE_FINDINGS];
     uint32_t finding_head, finding_count, finding_high, active_count, active_high;
     struct pk_rule_list lists[PK_ENGINE_LISTS];
@@ -196,6 +200,10 @@ bool pk_engine_is_silent(const struct pk_engine *e, struct pk_str source);
 /* A person ended the incident: the group is idle again without a finding. When the condition goes on it fires
  * anew (after cooldown). PK_OK or PK_E_NOT_FOUND. */
 PK_MUST_USE int pk_engine_release(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key,
+                                  uint64_t now_ms);
+/* There was no room for what it fired: as pk_engine_release, but it may fire anew after a second, so that
+ * what goes on is known as soon as there is room. */
+PK_MUST_USE int pk_engine_put_off(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key,
                                   uint64_t now_ms);
 
 uint32_t pk_engine_rule_count(const struct pk_engine *e);

@@ -61,7 +61,7 @@ static void set_state(struct step *s, enum pk_window_state state) {
 }
 
 bool pk_eval_activate(struct pk_engine *e, uint32_t slot) {
-    if (e->active_count >= PK_LIMIT_INCIDENTS) {
+    if (e->active_count >= PK_ENGINE_ACTIVE) {
         return false;
     }
     uint32_t i = 0;
@@ -80,7 +80,7 @@ bool pk_eval_activate(struct pk_engine *e, uint32_t slot) {
 
 void pk_eval_deactivate(struct pk_engine *e, uint32_t slot, enum pk_window_state next) {
     struct step s = step_of(e, slot, NULL);
-    PK_ASSERT(s.w->active < PK_LIMIT_INCIDENTS);
+    PK_ASSERT(s.w->active < PK_ENGINE_ACTIVE);
     e->active[s.w->active].is_used = false;
     e->active_count--;
     s.status->active_count--;

@@ -263,7 +263,7 @@ void pk_engine_explain(const struct pk_engine *e, uint32_t rule_index, uint64_t 
     put_ref(out, e, r, "rule: ", r->id);
     put_definition(out, e, r);
     put_status(out, e, rule_index, now_ms);
-    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS && shown < GROUPS_SHOWN; i++) {
+    for (uint32_t i = 0; i < PK_ENGINE_ACTIVE && shown < GROUPS_SHOWN; i++) {
         if (e->active[i].is_used && e->windows.slots[e->active[i].slot].rule == rule_index) {
             put_window(out, e, e->active[i].slot, now_ms);
             shown++;

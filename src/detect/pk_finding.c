@@ -340,7 +340,7 @@ static void fill(const struct pk_engine *e, uint32_t slot, const struct pk_event
 
 bool pk_finding_push(struct pk_engine *e, enum pk_finding_kind kind, uint32_t slot,
                      const struct pk_event *event) {
-    PK_ASSERT(e->windows.slots[slot].active < PK_LIMIT_INCIDENTS);
+    PK_ASSERT(e->windows.slots[slot].active < PK_ENGINE_ACTIVE);
     if (e->finding_count >= PK_ENGINE_FINDINGS) {
         return false;
     }

@@ -155,7 +155,7 @@ static struct pk_judgement clear_stable(const struct pk_engine *e, uint32_t slot
 static struct pk_judgement clear_value(const struct pk_engine *e, uint32_t slot, uint64_t now_ms) {
     const struct pk_window *w = &e->windows.slots[slot];
     const struct pk_rule *r = rule_of(e, slot);
-    PK_ASSERT(w->active < PK_LIMIT_INCIDENTS);
+    PK_ASSERT(w->active < PK_ENGINE_ACTIVE);
     const struct pk_active *a = &e->active[w->active];
     const uint64_t until_ms = fresh_until_ms(r, w, now_ms);
     enum pk_verdict v = PK_STALE;
@@ -210,7 +210,7 @@ struct pk_judgement pk_judge_clear(const struct pk_engine *e, uint32_t slot, uin
         return judgement(PK_FALSE, now_ms, UINT64_MAX);
     }
     struct pk_judgement j = clear_known(e, slot, now_ms);
-    const uint64_t adopted_ms = w->active < PK_LIMIT_INCIDENTS ? e->active[w->active].adopted_ms : 0u;
+    const uint64_t adopted_ms = w->active < PK_ENGINE_ACTIVE ? e->active[w->active].adopted_ms : 0u;
     if (j.verdict != PK_TRUE || adopted_ms == 0) {
         return j;
     }
@@ -305,7 +305,7 @@ static struct pk_judgement raise_lasting(const struct pk_active *a, const struct
 struct pk_judgement pk_judge_raise(const struct pk_engine *e, uint32_t slot,
                                    const struct pk_rule_raise *raise, uint64_t now_ms) {
     const struct pk_window *w = &e->windows.slots[slot];
-    const struct pk_active *a = w->active < PK_LIMIT_INCIDENTS ? &e->active[w->active] : NULL;
+    const struct pk_active *a = w->active < PK_ENGINE_ACTIVE ? &e->active[w->active] : NULL;
     switch ((enum pk_raise_kind)raise->kind) {
     case PK_RAISE_NONE:
         break;

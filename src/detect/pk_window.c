@@ -8,7 +8,8 @@
 _Static_assert(sizeof(struct pk_window) == 56u, "priced in pk_rule_price_bytes and pk_limits.h");
 _Static_assert(PK_LIMIT_WINDOW_BYTES % 1024u == 0u, "whole pages");
 _Static_assert((int)PK_RULE_COUNT_MAX <= (int)PK_WINDOW_PAGE_TIMES, "the largest window fits a page");
-_Static_assert(PK_LIMIT_RULES < 0xFFFFu && PK_LIMIT_INCIDENTS < PK_WINDOW_NO_ACTIVE, "indices are 16 bits");
+_Static_assert(PK_LIMIT_RULES < 0xFFFFu && PK_LIMIT_INCIDENTS + 8u < PK_WINDOW_NO_ACTIVE,
+               "indices are 16 bits");
 
 enum { LISTS = PK_WINDOW_CLASSES + 1, UNITS = 32, UNIT = PK_WINDOW_PAGE_TIMES / UNITS, FREE_SLOT = 0xFF };
 

@@ -10,7 +10,7 @@ enum {
     BEFORE_MS = 600000,
     CLOSE_MS = 120000,
     AFTER_MS = 60000,
-    CHANGE_MS = 1800000,
+    CHANGE_MS = 1800000, /* all of them fit pk_cause_link.lead_ms */
     LOG_STEP_MS = 1000,
     LEAST_MILLI = 300,
     MOST_MILLI = 950,
@@ -87,7 +87,7 @@ static bool suspect(const struct pk_topology *topology, const struct pk_incident
     if (time == 0) {
         return false;
     }
-    *out = (struct pk_cause_link){.number = c->number, .lead_s = (int32_t)(lead / 1000)};
+    *out = (struct pk_cause_link){.number = c->number, .lead_ms = (int32_t)lead};
     out->relation = relation_of(topology, effect, cause->correlation.nodes);
     for (uint32_t k = 0; out->relation < PK_REL_SAME && k < c->component_count; k++) {
         out->relation = shares_component(e, c->components[k]) ? PK_REL_SAME : out->relation;
@@ -180,10 +180,14 @@ static void add_link(struct pk_correlation *c, const struct pk_cause_link *link)
 
 /* ---- words ---- */
 
-static void put_lead(struct pk_buf *b, int32_t lead_s) {
+static void put_lead(struct pk_buf *b, int32_t lead_ms) {
+    if (lead_ms == 0) {
+        pk_buf_puts(b, "began at the same moment");
+        return;
+    }
     pk_buf_puts(b, "began ");
-    pk_buf_put_duration(b, (uint64_t)(lead_s < 0 ? -(int64_t)lead_s : lead_s) * 1000u);
-    pk_buf_puts(b, lead_s < 0 ? " after it" : " before");
+    pk_buf_put_duration(b, (uint64_t)(lead_ms < 0 ? -(int64_t)lead_ms : lead_ms));
+    pk_buf_puts(b, lead_ms < 0 ? " after it" : " before");
 }
 
 static void put_evidence(struct pk_buf *b, const struct pk_cause_link *link) {
@@ -194,7 +198,7 @@ static void put_evidence(struct pk_buf *b, const struct pk_cause_link *link) {
                                             [PK_REL_NEEDS] = ", needed directly"};
     uint32_t count = 0;
     const struct pk_cause_pattern *patterns = pk_cause_patterns(&count);
-    put_lead(b, link->lead_s);
+    put_lead(b, link->lead_ms);
     pk_buf_puts(b, RELATIONS[link->relation]);
     pk_buf_puts(b, link->is_same_id ? ", same correlation id" : "");
     if (link->pattern != 0) {
@@ -460,7 +464,7 @@ static void look_at_changes(struct pk_incidents *t, const struct pk_topology *to
         if (time_milli(lead, CHANGE_MS) == 0) {
             continue;
         }
-        struct pk_cause_link link = {.change = c->number, .lead_s = (int32_t)(lead / 1000)};
+        struct pk_cause_link link = {.change = c->number, .lead_ms = (int32_t)lead};
         link.relation = relation_of(topology, s, nodes);
         if (link.relation < PK_REL_SAME && shares_component(&s->incident, c->component)) {
             link.relation = PK_REL_SAME;

@@ -22,7 +22,7 @@ struct pk_cause_link {
     uint8_t pattern;  /* 1 + index; 0 = none */
     uint8_t relation; /* enum pk_cause_relation */
     bool is_same_id;
-    int32_t lead_s; /* began so long before; negative: after */
+    int32_t lead_ms; /* began so long before; negative: after */
 };
 enum pk_cause_relation { PK_REL_NONE, PK_REL_HOST, PK_REL_SAME, PK_REL_NEEDS_FAR, PK_REL_NEEDS };
 

@@ -53,7 +53,11 @@ static void leave_index(struct pk_incidents *t, uint32_t slot) {
 }
 
 static void remove_slot(struct pk_incidents *t, uint32_t slot) {
-    PK_ASSERT(t->change_kinds[slot] == 0);
+    PK_ASSERT((t->change_kinds[slot] & ~(uint32_t)PK_INC_CHANGED_CAUSE) == 0);
+    if (t->change_kinds[slot] != 0) {
+        t->change_kinds[slot] = 0;
+        t->changed_count--;
+    }
     PK_ASSERT(!pk_incident_status_is_active(t->slots[slot].incident.status));
     if (t->removed_count < PK_INCIDENT_REMOVED) {
         t->removed[t->removed_count++] = t->numbers[slot];
@@ -66,12 +70,15 @@ static void remove_slot(struct pk_incidents *t, uint32_t slot) {
 }
 
 /* Closed and false positive before resolved, then the oldest. Only what was pulled: its last word is stored.
- */
+ * That there is one more consequence of it is none: in a storm each that is over is soon the cause of
+ * another. */
 static uint32_t find_evictable(const struct pk_incidents *t) {
     uint32_t best = PK_INCIDENT_NO_SLOT;
     bool best_is_closed = false;
     for (uint32_t i = 0; i < t->high_count; i++) {
-        if (t->numbers[i] == 0 || t->change_kinds[i] != 0 ||
+        const bool is_counted =
+            t->change_kinds[i] == PK_INC_CHANGED_CAUSE && !t->slots[i].correlation.is_cause_set;
+        if (t->numbers[i] == 0 || (t->change_kinds[i] != 0 && !is_counted) ||
             pk_incident_status_is_active(t->keys[i].status)) {
             continue;
         }

@@ -49,11 +49,11 @@ struct pk_incident_change {
     uint32_t kinds;                     /* enum pk_incident_change_kind bits since it was last pulled */
     const struct pk_incident *incident; /* valid until the table is changed */
 };
+/* What found no room since that was last asked for. */
 struct pk_incident_drop {
-    uint8_t severity;
-    uint64_t fingerprint;
-    char rule_id[PK_INC_RULE_BYTES];
-    uint32_t count; /* of the same fingerprint in a row */
+    uint32_t count; /* of all severities */
+    uint32_t by_severity[PK_SEV_COUNT];
+    char rule_id[PK_INC_RULE_BYTES]; /* of the last one */
 };
 
 /* One row of the table. */

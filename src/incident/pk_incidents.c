@@ -104,13 +104,10 @@ const struct pk_incident *pk_incidents_next_unconfirmed(const struct pk_incident
 }
 
 /* -- detect -- */
-static int64_t drop_signal(struct pk_incidents *t, const struct pk_incident_signal *s, uint64_t fingerprint) {
+static int64_t drop_signal(struct pk_incidents *t, const struct pk_incident_signal *s) {
     t->dropped_by_severity[s->severity]++;
-    if (t->drop.count > 0 && t->drop.fingerprint == fingerprint) {
-        t->drop.count++;
-        return PK_E_FULL;
-    }
-    t->drop = (struct pk_incident_drop){.severity = s->severity, .fingerprint = fingerprint, .count = 1};
+    t->drop.count++;
+    t->drop.by_severity[s->severity]++;
     pk_str_copy_cut(s->rule_id, t->drop.rule_id, sizeof t->drop.rule_id);
     return PK_E_FULL;
 }
@@ -183,7 +180,7 @@ static int64_t open_incident(struct pk_incidents *t, const struct pk_incident_si
     const uint32_t slot =
         t->next_number < UINT32_MAX ? pk_incident_table_take(t, s->severity) : PK_INCIDENT_NO_SLOT;
     if (slot == PK_INCIDENT_NO_SLOT) {
-        return drop_signal(t, s, fingerprint);
+        return drop_signal(t, s);
     }
     struct pk_incident_slot *row = &t->slots[slot];
     struct pk_incident *i = &row->incident;
@@ -624,7 +621,7 @@ int pk_incidents_next_drop(struct pk_incidents *t, struct pk_incident_drop *out)
         return PK_E_NOT_FOUND;
     }
     *out = t->drop;
-    t->drop.count = 0;
+    t->drop = (struct pk_incident_drop){0};
     return PK_OK;
 }
 

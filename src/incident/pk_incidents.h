@@ -6,7 +6,7 @@
  * Room is kept for what matters: info and low may fill 3/4 of the table, medium and high 7/8, critical all of
  * it. When there is no room the oldest closed, false positive or resolved incident whose last change was
  * pulled goes first; never an open one. What still finds no room is counted by severity (dropped_by_severity)
- * and reported through pk_incidents_next_drop. */
+ * and reported through pk_incidents_next_drop; the caller releases its group, so that it can fire anew. */
 #include "incident/pk_incident_people.h"
 #include "incident/pk_incident_table.h"
 
@@ -108,7 +108,7 @@ const struct pk_incident *pk_incidents_next_unconfirmed(const struct pk_incident
 PK_MUST_USE int pk_incidents_next_change(struct pk_incidents *t, struct pk_incident_change *out);
 void pk_incidents_put_back(struct pk_incidents *t, const struct pk_incident_change *change);
 bool pk_incidents_has_changes(const struct pk_incidents *t);
-/* PK_OK and *out once per dropped fingerprint in a row, or PK_E_NOT_FOUND. */
+/* PK_OK and *out: all that was dropped since the last call; or PK_E_NOT_FOUND. */
 PK_MUST_USE int pk_incidents_next_drop(struct pk_incidents *t, struct pk_incident_drop *out);
 const struct pk_incident *pk_incidents_get(const struct pk_incidents *t,
                                            uint32_t number); /* NULL: not in the table */

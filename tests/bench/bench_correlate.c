@@ -1,6 +1,6 @@
 /* What correlating costs in a storm: 10,000 events over 200 components that depend on each other, each of
  * them an incident of its own or one more of an open one. bench_correlate; exit 1 when the mean of an
- * incident is above 1 ms. */
+ * incident is above 1 ms, or one has no cause though what it needs failed before. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -99,7 +99,8 @@ int main(void) {
            "without room\n",
            (unsigned)EVENTS, (unsigned)COMPONENTS, (unsigned)opened, (unsigned)children, (unsigned)joined,
            (unsigned)dropped);
-    printf("open, correlate, announce: mean %u us, longest %u us, at most %u us\n", (unsigned)mean_us,
-           (unsigned)longest_us, (unsigned)MEAN_MAX_US);
-    return mean_us > MEAN_MAX_US || opened == 0 ? 1 : 0;
+    const bool is_kept = mean_us <= MEAN_MAX_US && opened > 0 && children + 1u >= opened;
+    printf("open, correlate, announce: mean %u us, longest %u us; wanted: mean at most %u us  %s\n",
+           (unsigned)mean_us, (unsigned)longest_us, (unsigned)MEAN_MAX_US, is_kept ? "PASS" : "MISSED");
+    return is_kept ? 0 : 1;
 }

@@ -126,6 +126,7 @@ PK_TEST(textfile__whole_by_the_formats_rules__with_what_happened) {
     CHECK(has("picket_rule_fires_total{rule=\"process_lost\"} 1\n"));
     CHECK(has("picket_incidents_total{type=\"service_down\",severity=\"critical\"} 1\n"));
     CHECK(has("picket_incidents_active{severity=\"critical\"} "));
+    CHECK(has("picket_incidents_dropped_total{severity=\"low\"} 0\n"));
     char line[120];
     const unsigned opened = gw.agent.incidents.metrics.opened_count;
     (void)snprintf(line, sizeof line, "picket_incident_processing_seconds_count %u\n", opened);

@@ -181,6 +181,30 @@ PK_TEST(correlation_id__joins_what_nothing_else_does) {
     CHECK_EQ_U64(c->cause_count, 0);
 }
 
+static const char *evidence_after(uint64_t ms) {
+    fresh("api -> db\n");
+    (void)open_now("custom", "db");
+    pass(ms);
+    const struct pk_incident *i = open_now("custom", "api");
+    CHECK_EQ_U64(i->cause_count, 1);
+    return i->causes[0].evidence;
+}
+
+PK_TEST(evidence__says_how_long_before_to_the_millisecond) {
+    CHECK_STR(evidence_after(0), "began at the same moment, needed directly");
+    CHECK_STR(evidence_after(1), "began 1ms before, needed directly");
+    CHECK_STR(evidence_after(50), "began 50ms before, needed directly");
+    CHECK_STR(evidence_after(999), "began 999ms before, needed directly");
+    CHECK_STR(evidence_after(1050), "began 1.050s before, needed directly");
+    CHECK_STR(evidence_after(600000), "began 10m before, needed directly");
+    fresh("api -> db\n"); /* its detector was slower, or the other one's faster: less than a second is so, too
+                           */
+    const struct pk_incident *api = open_with("custom", "api", 300, "");
+    (void)open_with("custom", "db", 50, "");
+    REQUIRE(api->cause_count == 1);
+    CHECK_STR(api->causes[0].evidence, "began 250ms after it, needed directly");
+}
+
 PK_TEST(time__too_early_later_or_another_world_is_no_cause) {
     fresh("api -> db\n");
     (void)open_now("database_connection_fail", "db");
@@ -303,7 +327,8 @@ PK_TEST(many_of_one_component__a_stronger_suspect_still_finds_its_place) {
 }
 
 PK_TEST_MAIN(cascades__each_finds_its_first_step_first, late_cause__is_found_when_its_detector_was_slower,
-             correlation_id__joins_what_nothing_else_does, time__too_early_later_or_another_world_is_no_cause,
+             correlation_id__joins_what_nothing_else_does, evidence__says_how_long_before_to_the_millisecond,
+             time__too_early_later_or_another_world_is_no_cause,
              changes__of_the_thing_or_what_it_needs_are_suspects,
              changes__just_after_the_first_event__may_be_before_it_in_truth, blast__is_counted_and_named,
              orphan__goes_on_after_its_cause_ended_and_is_announced,

@@ -611,6 +611,25 @@ PK_TEST(release__by_a_person__ends_without_a_finding_and_waits_before_it_fires_a
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
 }
 
+PK_TEST(put_off__no_room_for_what_fired__fires_anew_after_a_second_while_it_goes_on) {
+    REQUIRE(detect_rig_init(&rig, "[rule p]\non = type = process_up\nwhen = value < 1\ntype = "
+                                  "service_down\nseverity = critical\ncooldown = 10m\n") == PK_OK);
+    CHECK_EQ_INT(pk_engine_put_off(&rig.engine, 0, pk_str_of("web"), rig.now_ms), PK_E_NOT_FOUND);
+    give_value("process_up", "web", 0);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
+    CHECK_EQ_INT(pk_engine_put_off(&rig.engine, 0, pk_str_of("web"), rig.now_ms), PK_OK);
+    CHECK_EQ_INT(pk_engine_rule_status(&rig.engine, 0)->active_count, 0); /* others have its place */
+    detect_rig_wait(&rig, 999);
+    give_value("process_up", "web", 0);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
+    detect_rig_wait(&rig, 1);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE); /* nobody has to ask */
+    CHECK_EQ_INT(pk_engine_put_off(&rig.engine, 0, pk_str_of("web"), rig.now_ms), PK_OK);
+    give_value("process_up", "web", 1);
+    detect_rig_wait(&rig, 5000);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1); /* it is over, and was never told */
+}
+
 PK_TEST(load__a_wrong_file__changes_nothing) {
     REQUIRE(detect_rig_init(&rig, BURST) == PK_OK);
     give("x", "api", PK_SEV_HIGH);
@@ -887,6 +906,7 @@ PK_TEST_MAIN(
     adopt__what_was_assumed__raises_nothing,
 
     release__by_a_person__ends_without_a_finding_and_waits_before_it_fires_anew,
+    put_off__no_room_for_what_fired__fires_anew_after_a_second_while_it_goes_on,
     load__a_wrong_file__changes_nothing, load__keeps_windows_of_unchanged_rules_under_their_new_index,
     load__of_a_changed_rule__what_fires_is_judged_by_the_new_text,
     load__of_other_words_actions_or_times_of_telling__keeps_every_count,

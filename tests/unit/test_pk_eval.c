@@ -36,15 +36,15 @@ PK_TEST(activate__table_full__is_refused) {
     bool is_new = false;
     pk_buf_init(&b, text, sizeof text);
     pk_buf_puts(&b, "[rule r]\non = any\nwhen = value > 1\ntype = custom\nseverity = low\nkeys = ");
-    pk_buf_put_u64(&b, PK_LIMIT_INCIDENTS + 1u);
+    pk_buf_put_u64(&b, PK_ENGINE_ACTIVE + 1u);
     pk_buf_putc(&b, '\n');
     REQUIRE(detect_rig_init(&rig, text) == PK_OK);
-    for (uint32_t i = 0; i <= PK_LIMIT_INCIDENTS; i++) {
+    for (uint32_t i = 0; i <= PK_ENGINE_ACTIVE; i++) {
         const uint32_t slot = pk_eval_get(&rig.engine, 0, i + 1u, 0, &is_new);
-        CHECK(pk_eval_activate(&rig.engine, slot) == (i < PK_LIMIT_INCIDENTS));
+        CHECK(pk_eval_activate(&rig.engine, slot) == (i < PK_ENGINE_ACTIVE));
     }
-    CHECK_EQ_U64(rig.engine.active_count, PK_LIMIT_INCIDENTS);
-    CHECK_EQ_U64(rig.engine.status[0].active_count, PK_LIMIT_INCIDENTS);
+    CHECK_EQ_U64(rig.engine.active_count, PK_ENGINE_ACTIVE);
+    CHECK_EQ_U64(rig.engine.status[0].active_count, PK_ENGINE_ACTIVE);
 }
 
 PK_TEST(drop__of_a_firing_window__gives_back_everything) {
@@ -67,10 +67,10 @@ PK_TEST(fire__no_room_for_the_group__is_tried_again_until_there_is) {
     bool is_new = false;
     pk_buf_init(&b, text, sizeof text);
     pk_buf_puts(&b, "[rule r]\non = any\nwhen = value > 1\ntype = custom\nseverity = low\nkeys = ");
-    pk_buf_put_u64(&b, PK_LIMIT_INCIDENTS + 8u);
+    pk_buf_put_u64(&b, PK_ENGINE_ACTIVE + 8u);
     pk_buf_putc(&b, '\n');
     REQUIRE(detect_rig_init(&rig, text) == PK_OK);
-    for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
+    for (uint32_t i = 0; i < PK_ENGINE_ACTIVE; i++) {
         CHECK(pk_eval_activate(&rig.engine, pk_eval_get(&rig.engine, 0, 1000u + i, 0, &is_new)));
     }
     const struct pk_event e = detect_rig_value(&rig, "t", "late", 2);

@@ -277,8 +277,16 @@ PK_TEST(full__room_is_kept_for_the_severe_and_open_ones_never_go) {
         CHECK_EQ_INT(fire(group, PK_SIGNAL_FIRED, PK_SEV_LOW, 1) > 0, k < PK_LIMIT_INCIDENTS * 3u / 4u);
     }
     CHECK_EQ_U64(t.dropped_by_severity[PK_SEV_LOW], PK_LIMIT_INCIDENTS / 4u);
+    for (uint32_t k = 0; k < 3; k++) { /* different ones, and nothing asks in between */
+        (void)snprintf(group, sizeof group, "info%u", k);
+        CHECK_EQ_INT(fire(group, PK_SIGNAL_FIRED, PK_SEV_INFO, 1), PK_E_FULL);
+    }
     CHECK_EQ_INT(pk_incidents_next_drop(&t, &drop), PK_OK);
     CHECK_STR(drop.rule_id, "r1");
+    CHECK_EQ_U64(drop.count, PK_LIMIT_INCIDENTS / 4u + 3u);
+    CHECK_EQ_U64(drop.by_severity[PK_SEV_LOW], PK_LIMIT_INCIDENTS / 4u);
+    CHECK_EQ_U64(drop.by_severity[PK_SEV_INFO], 3);
+    CHECK_EQ_U64(drop.by_severity[PK_SEV_CRITICAL], 0);
     CHECK_EQ_INT(pk_incidents_next_drop(&t, &drop), PK_E_NOT_FOUND);
     for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
         (void)snprintf(group, sizeof group, "crit%u", k);
@@ -296,6 +304,32 @@ PK_TEST(full__room_is_kept_for_the_severe_and_open_ones_never_go) {
     CHECK(was_removed);
     CHECK(pk_incidents_get(&t, 4) == NULL);
     CHECK_EQ_U64(t.open_count, PK_LIMIT_INCIDENTS);
+}
+
+PK_TEST(full__what_is_over_and_is_named_as_a_cause_again__makes_room_all_the_same) {
+    char group[16];
+    struct pk_incident_change c;
+    fresh();
+    for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
+        (void)snprintf(group, sizeof group, "crit%u", k);
+        CHECK(fire(group, PK_SIGNAL_FIRED, PK_SEV_CRITICAL, 1) > 0);
+    }
+    CHECK_EQ_INT(pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("crit0"), 0, &now), 1);
+    CHECK_EQ_INT(pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of("crit1"), 0, &now), 2);
+    drain();
+    pk_incident_table_touch(&t, 0, PK_INC_CHANGED_CAUSE); /* it has one more consequence */
+    pk_incident_table_touch(&t, 1, PK_INC_CHANGED_NOTE);  /* and here is a word that nobody has stored */
+    CHECK_EQ_INT(fire("more", PK_SIGNAL_FIRED, PK_SEV_CRITICAL, 1), (int64_t)PK_LIMIT_INCIDENTS + 1);
+    CHECK(pk_incidents_get(&t, 1) == NULL);
+    CHECK_EQ_INT(fire("still more", PK_SIGNAL_FIRED, PK_SEV_CRITICAL, 1), PK_E_FULL);
+    uint32_t seen = 0;
+    while (pk_incidents_next_change(&t, &c) == PK_OK) {
+        seen |= c.number == 1 ? 1u : c.number == 2 ? 2u : c.number == PK_LIMIT_INCIDENTS + 1u ? 4u : 8u;
+        CHECK((c.number == 1) == (c.incident == NULL));
+    }
+    CHECK_EQ_U64(seen, 7);
+    CHECK_EQ_U64(t.changed_count, 0);
+    CHECK(fire("still more", PK_SIGNAL_FIRED, PK_SEV_CRITICAL, 1) > 0);
 }
 
 PK_TEST(restore__open_ones_wait_for_their_rule_and_numbers_go_on) {
@@ -490,6 +524,7 @@ PK_TEST_MAIN(signal__events_that_are_counted_and_not_named__are_the_overflow,
              still__takes_mitigated_back_only_after_the_grace, flap__reopens_within_the_window_and_counts,
              ended_by_a_person__a_rule_that_goes_on_is_stale,
              full__room_is_kept_for_the_severe_and_open_ones_never_go,
+             full__what_is_over_and_is_named_as_a_cause_again__makes_room_all_the_same,
              restore__open_ones_wait_for_their_rule_and_numbers_go_on, find_next_and_count,
              correct_wall__this_boot_only_and_once, fingerprint__rule_nul_group,
              postpone__from_the_cursor_on_and_count_of_what_is_open, random__invariants_hold,
