@@ -281,7 +281,9 @@ static void sweep(struct pk_engine *e) {
 
 void pk_engine_tick(struct pk_engine *e, uint64_t now_ms) {
     e->now_ms = now_ms > e->now_ms ? now_ms : e->now_ms;
-    while (e->finding_count < PK_ENGINE_FINDINGS) {
+    /* Also where no group more can fire until what is waiting was read, and maybe put off. */
+    while (e->finding_count < PK_ENGINE_FINDINGS &&
+           (e->active_count < PK_ENGINE_ACTIVE || e->finding_count == 0)) {
         const uint32_t slot = pk_wheel_advance(&e->wheel, e->now_ms);
         if (slot == PK_WHEEL_NONE) {
             break;

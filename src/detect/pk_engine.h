@@ -99,11 +99,10 @@ enum {
 enum {
     PK_ENGINE_LISTS = PK_LIMIT_SOURCES * 2,     /* cached rule lists, by (type, severity, class) */
     PK_ENGINE_LIST_RULES = PK_ENGINE_LISTS * 4, /* rule indices in them */
-    /* Groups that fire: each open incident has one, and a few more are known before it is said which of them
-     * finds no room (pk_incidents.h) and is released. Were the table full of those, nothing severe could
-     * fire. */
+    /* Groups that fire: each open incident has one, and as many more as the rules that one event fires have
+     * to fire before it is known that there is no room for them (pk_incidents.h) and they are put off. */
     PK_ENGINE_ACTIVE = PK_LIMIT_INCIDENTS + 8u,
-    PK_ENGINE_FINDINGS = 32,       /* waiting to be read; tick pauses when they are full */
+    PK_ENGINE_FINDINGS = 28,       /* waiting to be read; tick pauses when they are full */
     PK_ENGINE_EVIDENCE_SCAN = 1024 /* history events looked at for the refs of one finding */
 };
 

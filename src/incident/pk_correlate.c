@@ -191,11 +191,11 @@ static void put_lead(struct pk_buf *b, int32_t lead_ms) {
 }
 
 static void put_evidence(struct pk_buf *b, const struct pk_cause_link *link) {
-    static const char *const RELATIONS[] = {[PK_REL_NONE] = "",
-                                            [PK_REL_HOST] = "",
-                                            [PK_REL_SAME] = ", the same component",
-                                            [PK_REL_NEEDS_FAR] = ", needed through others",
-                                            [PK_REL_NEEDS] = ", needed directly"};
+    static const char RELATIONS[][24] = {[PK_REL_NONE] = "",
+                                         [PK_REL_HOST] = "",
+                                         [PK_REL_SAME] = ", the same component",
+                                         [PK_REL_NEEDS_FAR] = ", needed through others",
+                                         [PK_REL_NEEDS] = ", needed directly"};
     uint32_t count = 0;
     const struct pk_cause_pattern *patterns = pk_cause_patterns(&count);
     put_lead(b, link->lead_ms);
