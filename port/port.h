@@ -116,7 +116,7 @@ struct pk_store_status {
     bool was_moved_aside; /* because the old one was damaged */
     /* Only the reserve for deletions is left: submit answers PK_E_FULL to a batch that deletes nothing. */
     bool is_map_full;
-    uint64_t bad_value_count; /* records passed over because their CRC was wrong */
+    uint64_t bad_value_count; /* records whose CRC was wrong */
 };
 
 /* One read, answered later. `out` receives records packed as: u8 tree, u8 key length, u16 value length, key,
@@ -136,7 +136,9 @@ typedef int pk_store_visit(void *arg, struct pk_str key,
 struct pk_port_store {
     void *ctx;
     /* Blocks; only before the first tick. Records of a tree in key order from the first key >= from. A value
-     * whose CRC is wrong is passed over and counted. PK_OK, PK_E_IO, PK_E_CORRUPT, or what visit returned. */
+     * whose CRC is wrong is counted; in the journal it is passed over, of an object the key is visited with
+     * an empty value: what stood there may have been a limit, and whoever reads it has to fail closed. PK_OK,
+     * PK_E_IO, PK_E_CORRUPT, or what visit returned. */
     int (*load)(void *ctx, enum pk_tree tree, struct pk_str from, pk_store_visit *visit, void *arg);
     /* Queues a batch as one transaction and sets *out_seq to its number (1, 2, ...). The bytes are copied.
      * PK_E_FULL: the queue has no room, nothing taken, keep the batch and try at a later tick. An empty batch

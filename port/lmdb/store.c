@@ -175,12 +175,14 @@ static int visit_all(MDB_cursor *cursor, struct pk_lmdb *s, enum pk_tree tree, s
     int err = PK_OK;
     while (code == 0 && err >= 0) {
         const struct pk_str key = pk_str_make(k.mv_data, k.mv_size);
-        struct pk_str value;
-        if (pk_store_unwrap(tree, key, pk_str_make(v.mv_data, v.mv_size), &value) != PK_OK) {
+        struct pk_str value = pk_str_of("");
+        const bool is_whole = pk_store_unwrap(tree, key, pk_str_make(v.mv_data, v.mv_size), &value) == PK_OK;
+        if (!is_whole) {
             pthread_mutex_lock(&s->lock);
             s->status.bad_value_count++;
             pthread_mutex_unlock(&s->lock);
-        } else if (!pk_lmdb_is_schema(tree, key)) {
+        }
+        if ((is_whole || tree == PK_TREE_OBJECTS) && !pk_lmdb_is_schema(tree, key)) {
             err = visit(arg, key, value);
         }
         code = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);

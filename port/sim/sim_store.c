@@ -149,12 +149,12 @@ static int store_load(void *ctx, enum pk_tree tree, struct pk_str from, pk_store
     uint32_t place = lower_bound(s, tree, from.n > 0 ? from.p : "", from.n);
     for (; place < s->record_count && record_at(s, place)->tree == (uint8_t)tree; place++) {
         const struct pk_sim_record *r = record_at(s, place);
-        if (r->is_damaged) {
-            s->status.bad_value_count++;
+        s->status.bad_value_count += r->is_damaged ? 1u : 0u;
+        if (r->is_damaged && tree != PK_TREE_OBJECTS) {
             continue;
         }
         const int err = visit(arg, pk_str_make((const char *)r->key, r->key_bytes),
-                              pk_str_make((const char *)r->value, r->value_bytes));
+                              pk_str_make((const char *)r->value, r->is_damaged ? 0u : r->value_bytes));
         if (err < 0) {
             return err;
         }

@@ -252,7 +252,9 @@ static void on_finding(struct pk_agent *a, const struct pk_finding *f) {
     }
     if ((kinds & PK_INC_CHANGED_CREATED) != 0) {
         pk_agent_capsule_want(a, (uint32_t)number);
-        pk_agent_metrics_detected(a);
+        if (!s.is_drill) {
+            pk_agent_metrics_detected(a);
+        }
     }
     const bool is_reopened = (kinds & (PK_INC_CHANGED_CREATED | PK_INC_CHANGED_STATUS)) != 0;
     if (is_reopened) {

@@ -51,6 +51,10 @@ static void check_store(const struct pk_agent *a, struct pk_json_writer *w) {
     if (s.last_error != PK_OK) {
         finding(w, "store", "error", pk_err_text(s.last_error),
                 "free space on the state folder's file system; storing goes on by itself");
+    } else if (s.bad_value_count > 0) {
+        finding(w, "store", "error",
+                "stored records cannot be read; what may have been a limit holds as if it were reached",
+                "the incident of the rule self_damaged says more; look at the health of the flash");
     } else if (s.map_bytes > 0 && s.used_bytes * 10 > s.map_bytes * 9) {
         finding(w, "store", "warning", "more than 90 % of the store's map is used",
                 "raise [store] map, or let the hub catch up");

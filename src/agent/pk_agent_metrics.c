@@ -511,7 +511,7 @@ void pk_agent_textfile_put(const struct pk_agent *a, struct pk_json_writer *w) {
 
 void pk_agent_metrics_opened(struct pk_agent *a, const struct pk_incident *i) {
     struct pk_agent_metrics *m = &a->metrics;
-    if (i->detected.boot != a->now.boot) {
+    if (i->detected.boot != a->now.boot || i->is_drill) {
         return;
     }
     struct pk_agent_opened *last = m->opened_count > 0 ? &m->opened[m->opened_count - 1u] : NULL;

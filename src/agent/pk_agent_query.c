@@ -64,6 +64,7 @@ static void status_store(const struct pk_agent *a, struct pk_json_writer *w) {
     pk_jw_u64(w, "written_bytes", s.written_bytes);
     pk_jw_u64(w, "commits", s.commit_count);
     pk_jw_u64(w, "failed_commits", s.failed_commit_count);
+    pk_jw_u64(w, "bad_values", s.bad_value_count);
     pk_jw_u64(w, "longest_commit_ms", s.longest_commit_ms);
     pk_jw_cstr(w, "state", s.last_error == PK_OK ? "ok" : pk_err_word(s.last_error));
     /* All that is shown is on the medium. */
@@ -97,8 +98,12 @@ static void status_seal(const struct pk_agent *a, struct pk_json_writer *w) {
 static void status_counts(const struct pk_agent *a, struct pk_json_writer *w) {
     uint32_t by_status[PK_INC_STATUS_COUNT], by_severity[PK_SEV_COUNT];
     pk_incidents_count(&a->incidents, by_status, by_severity);
+    uint32_t active = 0;
+    for (uint8_t i = 0; i < PK_INC_STATUS_COUNT; i++) {
+        active += pk_incident_status_is_active(i) ? by_status[i] : 0u;
+    }
     pk_jw_object(w, "incidents");
-    pk_jw_u64(w, "active", a->incidents.open_count);
+    pk_jw_u64(w, "active", active);
     for (uint8_t i = 0; i < PK_INC_STATUS_COUNT; i++) {
         pk_jw_u64(w, pk_incident_status_word(i), by_status[i]);
     }
@@ -106,6 +111,7 @@ static void status_counts(const struct pk_agent *a, struct pk_json_writer *w) {
     pk_jw_u64(w, "auto_resolved", a->incidents.metrics.auto_resolved_count);
     pk_jw_u64(w, "joined", a->incidents.metrics.joined_count);
     pk_jw_u64(w, "reopened", a->incidents.metrics.reopened_count);
+    pk_jw_u64(w, "drills", a->incidents.metrics.drill_count); /* in none of the others */
     pk_jw_u64(w, "silences", a->incidents.silences.count);
     pk_jw_object_end(w);
     pk_jw_object(w, "events");
@@ -192,6 +198,7 @@ static void incident_row(const struct pk_agent *a, struct pk_json_writer *w, con
     pk_jw_cstr(w, "stage", pk_incident_stage_word(i->stage));
     pk_jw_bool(w, "acked", i->is_acked);
     pk_jw_bool(w, "flapping", i->is_flapping);
+    pk_jw_bool(w, "drill", i->is_drill);
     pk_jw_bool(w, "announced", i->is_announced);
     pk_jw_u64(w, "silenced_by", i->silenced_by);
     pk_jw_cstr(w, "caused_by", i->caused_by[0] != '\0' ? i->caused_by : NULL);

@@ -57,7 +57,7 @@ struct restore {
 static int restore_meta(void *arg, struct pk_str key, struct pk_str value) {
     struct restore *r = arg;
     if (pk_str_eq_c(key, "schema")) {
-        return pk_record_schema_unpack(value, &r->schema);
+        return value.n > 0 ? pk_record_schema_unpack(value, &r->schema) : PK_OK;
     }
     if (pk_str_eq_c(key, "meta") && pk_record_meta_unpack(value, &r->a->meta) < 0) {
         r->bad_count++;
@@ -301,9 +301,9 @@ int pk_agent_restore(struct pk_agent *a) {
     if (err < 0) {
         return err;
     }
-    if (r.bad_count > 0) {
-        pk_budget_distrust(&a->respond.budget,
-                           &a->now); /* what could not be read may have been a spent counter */
+    /* What could not be read, or was moved aside, may have been a spent counter. */
+    if (r.bad_count > 0 || a->start.is_store_moved_aside) {
+        pk_budget_distrust(&a->respond.budget, &a->now);
         pk_agent_log(a, PK_LOG_ERROR,
                      "stored records could not be read; action budgets count as spent for an hour");
     }
@@ -332,6 +332,12 @@ int pk_agent_restore(struct pk_agent *a) {
         (void)put(a, &key, bytes, pk_record_schema_pack(PK_SCHEMA_VERSION, bytes, sizeof bytes));
     }
     put_meta(a);
+    if (r.bad_count > 0) {
+        pk_agent_report_damage(
+            a, "store",
+            "Stored records cannot be read: action budgets count as spent for an hour, and "
+            "what the others said is lost");
+    }
     return PK_OK;
 }
 

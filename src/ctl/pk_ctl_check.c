@@ -87,25 +87,35 @@ static void judge_status(struct check *k, struct pk_str status) {
     perf(k, "outbox", pk_ctl_member(status, "store.outbox"), "");
 }
 
+/* The first that is no fire drill, of which there is at most one. */
+static bool take_real(struct pk_str list, struct pk_ctl_value *out) {
+    struct pk_ctl_walk walk;
+    pk_ctl_walk_init(&walk, list);
+    while (pk_ctl_walk_next(&walk, out)) {
+        if (!pk_ctl_is_true(pk_ctl_member(out->json, "drill"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The newest of the worst: asked for by falling severity until there is one. False: the agent did not answer.
  */
 static bool judge_incidents(struct pk_ctl *c, struct check *k, struct pk_ctl_answer *answer) {
     static const char *const ARGS[PK_SEV_COUNT] = {
-        [PK_SEV_INFO] = "{\"status\":\"active\",\"severity\":\"info\",\"limit\":1}",
-        [PK_SEV_LOW] = "{\"status\":\"active\",\"severity\":\"low\",\"limit\":1}",
-        [PK_SEV_MEDIUM] = "{\"status\":\"active\",\"severity\":\"medium\",\"limit\":1}",
-        [PK_SEV_HIGH] = "{\"status\":\"active\",\"severity\":\"high\",\"limit\":1}",
-        [PK_SEV_CRITICAL] = "{\"status\":\"active\",\"severity\":\"critical\",\"limit\":1}",
+        [PK_SEV_INFO] = "{\"status\":\"active\",\"severity\":\"info\",\"limit\":2}",
+        [PK_SEV_LOW] = "{\"status\":\"active\",\"severity\":\"low\",\"limit\":2}",
+        [PK_SEV_MEDIUM] = "{\"status\":\"active\",\"severity\":\"medium\",\"limit\":2}",
+        [PK_SEV_HIGH] = "{\"status\":\"active\",\"severity\":\"high\",\"limit\":2}",
+        [PK_SEV_CRITICAL] = "{\"status\":\"active\",\"severity\":\"critical\",\"limit\":2}",
     };
     for (int s = PK_SEV_COUNT - 1; s >= 0; s--) {
-        struct pk_ctl_walk walk;
         struct pk_ctl_value row;
         pk_ctl_ask(c, PK_CMD_INCIDENTS_LIST, pk_str_of(ARGS[s]), answer);
         if (answer->exit_code != 0) {
             return false;
         }
-        pk_ctl_walk_init(&walk, pk_ctl_member(answer->result, "incidents").json);
-        if (!pk_ctl_walk_next(&walk, &row)) {
+        if (!take_real(pk_ctl_member(answer->result, "incidents").json, &row)) {
             continue;
         }
         worsen(k, OF_SEVERITY[s]);

@@ -21,7 +21,7 @@ struct mean {
 struct stats {
     struct tally by[BY_COUNT];
     struct mean means[MEAN_COUNT];
-    uint64_t total, active, resolved, auto_resolved, resolver_unknown, events;
+    uint64_t total, active, resolved, auto_resolved, resolver_unknown, drills, events;
     struct pk_str responses; /* of the agent's own counts */
 };
 static const char *const MEMBERS[BY_COUNT] = {"status", "severity", "incident_type"};
@@ -75,6 +75,10 @@ static int take_incident(struct pk_ctl *c, struct stats *s, struct pk_str row) {
     struct pk_ctl_answer answer;
     uint64_t ms = 0;
     uint8_t status = PK_INC_STATUS_COUNT, stage = 0;
+    if (pk_ctl_is_true(pk_ctl_member(row, "drill"))) {
+        s->drills++;
+        return 0;
+    }
     s->total++;
     for (uint32_t k = 0; k < BY_COUNT; k++) {
         add(&s->by[k], pk_ctl_word(pk_ctl_member(row, MEMBERS[k])));
@@ -175,6 +179,9 @@ static void show(struct pk_ctl *c, const struct stats *s) {
     pk_jw_u64(&w, "resolved_incidents", s->resolved);
     pk_jw_u64(&w, "incidents_auto_resolved", s->auto_resolved);
     pk_jw_u64(&w, "resolver_unknown", s->resolver_unknown);
+    if (s->drills > 0) {
+        pk_jw_u64(&w, "drills", s->drills);
+    }
     pk_jw_u64(&w, "events_processed", s->events);
     put_means(&w, s);
     /* The object stays open. */

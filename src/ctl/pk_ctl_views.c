@@ -141,6 +141,7 @@ static const struct pk_ctl_line STATS_LINES[] = {
     {"", NULL, NULL,
      "{total_incidents} in all, {active_incidents} active, {resolved_incidents} resolved, "
      "{incidents_auto_resolved} of them without a person"},
+    {"", NULL, "drills", "{drills} fire drills beside them, in no figure"},
     {"", NULL, "resolver_unknown",
      "{resolver_unknown} resolved by nobody knows whom: their timeline is gone"},
     {"", NULL, "avg_mttd_seconds",

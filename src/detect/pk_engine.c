@@ -296,6 +296,11 @@ void pk_engine_tick(struct pk_engine *e, uint64_t now_ms) {
     }
 }
 
+/* A fire drill stirs no rule but its own: what another one makes of real events must not become a drill. */
+static bool may_hear(const struct pk_engine *e, const struct pk_rule *r, const struct pk_event *event) {
+    return (event->flags & PK_EVENT_DRILL) == 0 || pk_str_eq_c(pk_engine_str(e, r, r->id), "fire_drill");
+}
+
 void pk_engine_event(struct pk_engine *e, const struct pk_event *event, uint64_t now_ms) {
     if (now_ms > e->now_ms) {
         pk_engine_tick(e, now_ms);
@@ -307,7 +312,7 @@ void pk_engine_event(struct pk_engine *e, const struct pk_event *event, uint64_t
         const struct pk_rule *r = e->rules.rows[list.rules[i]];
         const bool is_match = (!list.must_check_source || pk_match_source(e, r, event->source_id)) &&
                               (!r->is_dynamic || pk_match_terms(e, r, 0, r->on_count, event));
-        if (is_match) {
+        if (is_match && may_hear(e, r, event)) {
             e->match_count++;
             pk_feed_rule(e, list.rules[i], event);
         }

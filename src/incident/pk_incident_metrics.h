@@ -21,6 +21,7 @@ struct pk_incident_metrics {
     uint32_t opened[PK_INC_TYPE_COUNT][PK_SEV_COUNT]; /* by the severity they began with */
     uint32_t opened_count, joined_count, reopened_count, resolved_count, auto_resolved_count,
         false_positive_count;
+    uint32_t drill_count; /* fire drills opened; they are in nothing else here */
 };
 
 /* "mttd" ...; and the formula as printed beside the number. */

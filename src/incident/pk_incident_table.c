@@ -316,6 +316,15 @@ void pk_incident_table_set_stage(struct pk_incidents *t, uint32_t slot, uint8_t 
     i->stage_since = *now;
 }
 
+/* Figures and report cards are of real incidents. */
+static void count_end(struct pk_incidents *t, const struct pk_incident *i, enum pk_card_count what) {
+    if (i->is_drill) {
+        return;
+    }
+    t->metrics.false_positive_count += what == PK_CARD_FALSE_POSITIVE ? 1u : 0u;
+    pk_rule_card_count(&t->cards, pk_str_of(i->rule_id), what);
+}
+
 static void apply_effects(struct pk_incidents *t, struct pk_incident_slot *s, uint8_t effects,
                           const struct pk_stamp *now, uint32_t *kinds) {
     struct pk_incident *i = &s->incident;
@@ -333,7 +342,7 @@ static void apply_effects(struct pk_incidents *t, struct pk_incident_slot *s, ui
     if ((effects & PK_INC_DO_REOPEN) != 0) {
         pk_escalation_reset(i);
         take_back_resolved(t, s);
-        t->metrics.reopened_count++;
+        t->metrics.reopened_count += i->is_drill ? 0u : 1u;
         i->is_auto_resolved = false;
     }
     if ((effects & (PK_INC_DO_RELAPSE | PK_INC_DO_REOPEN)) != 0) {
@@ -345,15 +354,14 @@ static void apply_effects(struct pk_incidents *t, struct pk_incident_slot *s, ui
     if ((effects & PK_INC_DO_RESOLVE) != 0) {
         i->resolved = *now;
         add_resolved(t, s);
-        pk_rule_card_count(&t->cards, pk_str_of(i->rule_id), PK_CARD_RESOLVED);
+        count_end(t, i, PK_CARD_RESOLVED);
     }
     if ((effects & PK_INC_DO_CLOSE) != 0) {
         i->closed = *now;
     }
     if (i->status == PK_INC_FALSE_POSITIVE && (effects & PK_INC_DO_CLOSE) != 0) {
         take_back_resolved(t, s);
-        t->metrics.false_positive_count++;
-        pk_rule_card_count(&t->cards, pk_str_of(i->rule_id), PK_CARD_FALSE_POSITIVE);
+        count_end(t, i, PK_CARD_FALSE_POSITIVE);
     }
 }
 

@@ -116,6 +116,9 @@ static int64_t drop_signal(struct pk_incidents *t, const struct pk_incident_sign
 static void carry_mttf(struct pk_incidents *t, uint32_t old_slot, struct pk_incident_slot *s) {
     const struct pk_incident_slot *old = &t->slots[old_slot];
     uint64_t ms = 0;
+    if (s->incident.is_drill || old->incident.is_drill) {
+        return;
+    }
     s->mttf_sum_ms = old->mttf_sum_ms;
     s->mttf_count = old->mttf_count;
     if (pk_stamp_elapsed_ms(&old->incident.resolved, &s->incident.detected, &ms)) {
@@ -163,8 +166,9 @@ static void fill_record(struct pk_incident *i, const struct pk_incident_signal *
 
 static void count_opened(struct pk_incidents *t, const struct pk_incident *i) {
     uint8_t type = PK_INC_TYPE_CUSTOM;
-    if (i->is_drill) {
-        return; /* measured by its own record alone */
+    if (i->is_drill) { /* measured by its own record alone */
+        t->metrics.drill_count++;
+        return;
     }
     if (pk_incident_type_parse(pk_str_of(i->type), &type) != PK_OK) {
         type = PK_INC_TYPE_CUSTOM;
@@ -264,7 +268,7 @@ static int64_t join_incident(struct pk_incidents *t, uint32_t slot, const struct
     if (row->incident.component_count != component_count) {
         pk_correlate_note(t, slot);
     }
-    t->metrics.joined_count++;
+    t->metrics.joined_count += row->incident.is_drill ? 0u : 1u;
     if (takes_back(t, &row->incident, s, now)) {
         const int err = pk_incident_table_move(t, slot, PK_INC_ON_FIRED, PK_TL_BY_DETECT,
                                                pk_str_of("the rule fired again"), now, &kinds);
@@ -672,7 +676,8 @@ const struct pk_incident *pk_incidents_next(const struct pk_incidents *t, uint32
 void pk_incidents_count_active(const struct pk_incidents *t, uint32_t by_severity[PK_SEV_COUNT]) {
     memset(by_severity, 0, sizeof(uint32_t) * PK_SEV_COUNT);
     for (uint32_t i = 0; i < t->high_count; i++) {
-        if (t->numbers[i] != 0 && pk_incident_status_is_active(t->keys[i].status)) {
+        if (t->numbers[i] != 0 && !t->slots[i].incident.is_drill &&
+            pk_incident_status_is_active(t->keys[i].status)) {
             by_severity[t->slots[i].incident.severity]++;
         }
     }
@@ -683,7 +688,7 @@ void pk_incidents_count(const struct pk_incidents *t, uint32_t by_status[PK_INC_
     memset(by_status, 0, sizeof(uint32_t) * PK_INC_STATUS_COUNT);
     memset(by_severity, 0, sizeof(uint32_t) * PK_SEV_COUNT);
     for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
-        if (t->numbers[i] != 0) {
+        if (t->numbers[i] != 0 && !t->slots[i].incident.is_drill) {
             by_status[t->slots[i].incident.status]++;
             by_severity[t->slots[i].incident.severity]++;
         }

@@ -121,7 +121,7 @@ bool pk_incidents_is_live(const struct pk_incidents *t, uint32_t number);
  * number first. Start with *below = UINT32_MAX (numbers below it); NULL at the end. */
 const struct pk_incident *pk_incidents_next(const struct pk_incidents *t, uint32_t status_bits,
                                             uint8_t min_severity, uint32_t *below);
-/* Counts of what is in the table. */
+/* Counts of what is in the table; drills are in none. */
 void pk_incidents_count(const struct pk_incidents *t, uint32_t by_status[PK_INC_STATUS_COUNT],
                         uint32_t by_severity[PK_SEV_COUNT]);
 void pk_incidents_count_active(const struct pk_incidents *t, uint32_t by_severity[PK_SEV_COUNT]);

@@ -134,7 +134,15 @@ void pk_respond_run_say(struct pk_run *run, const char *words) {
     run->needs_notify = true;
 }
 
+bool pk_respond_run_is_drill(const struct pk_respond *r, const struct pk_run *run) {
+    const struct pk_incident *i = pk_incidents_get(r->incidents, run->incident);
+    return i != NULL && i->is_drill;
+}
+
 static void count_end(struct pk_respond *r, const struct pk_run *run) {
+    if (pk_respond_run_is_drill(r, run)) {
+        return;
+    }
     r->approvals[PK_APPROVAL_REJECTED] += run->state == PK_RUN_REJECTED ? 1u : 0u;
     r->approvals[PK_APPROVAL_EXPIRED] += run->state == PK_RUN_EXPIRED ? 1u : 0u;
     if (run->state == PK_RUN_COMPLETED || run->state == PK_RUN_FAILED || run->state == PK_RUN_TIMED_OUT) {
@@ -287,12 +295,6 @@ static bool take_standing(struct pk_respond *r, struct pk_run *run, const struct
     return true;
 }
 
-/* A fire drill goes the whole way but for the last step. */
-static bool is_drill(const struct pk_respond *r, const struct pk_run *run) {
-    const struct pk_incident *i = pk_incidents_get(r->incidents, run->incident);
-    return i != NULL && i->is_drill;
-}
-
 /* false: it is asked for, or was refused. */
 static bool ask(struct pk_respond *r, struct pk_run *run, const struct pk_decision *d,
                 const struct pk_stamp *now) {
@@ -305,7 +307,7 @@ static bool ask(struct pk_respond *r, struct pk_run *run, const struct pk_decisi
         refuse_budget(r, run, now);
         return false;
     }
-    if (run->undo_of == 0 && !is_drill(r, run) && take_standing(r, run, d, now)) {
+    if (run->undo_of == 0 && !pk_respond_run_is_drill(r, run) && take_standing(r, run, d, now)) {
         return true;
     }
     pk_respond_run_ask_until(r, run, now);
@@ -337,7 +339,7 @@ static bool passes_decision(struct pk_respond *r, struct pk_run *run, const stru
     if (run->approvals_have < d.approvals_needed && !ask(r, run, &d, now)) {
         return false;
     }
-    if (is_drill(r, run)) {
+    if (pk_respond_run_is_drill(r, run)) {
         pk_respond_run_end(r, run, PK_RUN_WOULD_RUN, pk_str_of("fire drill: it would run now"), now);
         return false;
     }
@@ -429,7 +431,7 @@ bool pk_respond_run_may_leave(struct pk_respond *r, struct pk_run *run, const st
         pk_respond_run_end(r, run, PK_RUN_REFUSED, pk_str_of("its undo is gone, or nothing may run"), now);
         return false;
     }
-    if (is_drill(r, run)) {
+    if (pk_respond_run_is_drill(r, run)) {
         pk_respond_run_end(r, run, PK_RUN_REFUSED, pk_str_of("a fire drill starts nothing"), now);
         return false;
     }

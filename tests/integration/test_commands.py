@@ -7,11 +7,13 @@ import hashlib
 import hmac
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
-from rig import GATEWAY, SITE, Broker, Gateway, Operator, Process, Rig, Signer, await_true, b64, main, request
+from rig import GATEWAY, SITE, Broker, Gateway, Operator, Process, Rig, Signer, Subscriber, await_true, b64, main, request
 
 ROOT = f"picket/v1/{SITE}/{GATEWAY}"
 RULES = """[rule pair]
@@ -391,6 +393,82 @@ def test_command_that_expired_in_the_broker__is_not_obeyed():
         await_true("the one that holds longer", 5, lambda: w.counts()["accepted"] == 1)
         assert accepted == 0 and not w.is_acked()
         w.expect_good()
+
+
+DRILL = """[rule fire_drill]
+about    = The shipped one, with shorter times
+title    = Fire drill
+on       = type = fire_drill
+when     = count >= 1 in 4s by source
+type     = self
+severity = critical
+clear    = count < 1 in 4s
+actions  = collect_diagnostics, notify_team
+keys     = 1
+"""
+
+
+def figures(w, folder):
+    """All that counts incidents, actions and approvals, but for what is about drills."""
+    status = w.gateway.result("status")
+    text = await_true("figures as a file", 5, lambda: os.path.exists(f"{folder}/p.prom") and open(f"{folder}/p.prom").read())
+    families = ("incident", "detection_latency", "action", "approvals")
+    rules, page = [], {"more": True}
+    while page["more"]:
+        page = w.gateway.result("rules.list", **({"after": rules[-1]["rule_id"]} if rules else {}))
+        rules += page["rules"]
+    card = next(r["card"] for r in rules if r["rule_id"] == "fire_drill")
+    return ({k: v for k, v in status["incidents"].items() if k != "drills"}, status["metrics"], status["responses"], card,
+            [line for line in text.splitlines() if line.startswith(tuple(f"picket_{f}" for f in families))])
+
+
+def test_drill__by_signed_command__goes_the_whole_way_and_moves_no_figure():
+    folder = tempfile.mkdtemp(prefix="picket-test-", dir="/dev/shm")
+    with Rig() as rig:
+        rig.cleanups.append(lambda: shutil.rmtree(folder))
+        shutil.chown(folder, "nobody", "nogroup")
+        w = World(rig, config="[remote]\ncommands = list\nallow = drill, approval.decide\n[incidents]\nassess = 0\nrecover = 1s\n[escalation]\nresponse = 1s\nseverity = critical\n"
+                  f"[sources]\ncpu = 0\nmemory = 0\npsi = 0\nload = 0\ndisk = 0\nprocess = 0\n[report]\nsummary = 5s\ntextfile = {folder}/p.prom\ntextfile_every = 1s\n")
+        rows = "".join(f"[action {a}]\nrisk = low\nargv = /usr/bin/touch {rig.path(a)}{' {target}' if t else ''}\n{t}" for a, t in (("collect_diagnostics", ""), ("notify_team", ""), ("escalate", "targets = tier-1, tier-2, tier-3\n")))
+        rig.write("gateway/etc/actions.conf", rows)
+        rig.write("gateway/etc/rules.d/drill.rules", DRILL)
+        carol = Operator(rig, w.gateway, "carol", "responder")
+        mallory = Signer(rig, w.gateway, "alice", "forged", installs=False)
+        hub = Subscriber(rig, w.broker)
+        w.start()
+        drills = lambda: [i for _, i in hub.incidents() if i["drill"]]
+        await_true("the real one is reported", 5, lambda: [i for _, i in hub.incidents() if i["incident_id"] == w.incident])
+        time.sleep(1.5)  # it is in the file
+        before = figures(w, folder)
+        for what, text, error in (("not signed", json.dumps(w.alice.claims("drill")), "bad_message"), ("with another's key", mallory.token("drill"), "bad_signature"),
+                                  ("by a viewer", w.vic.token("drill"), "denied"), ("of another gateway", w.alice.token("drill", aud="gw-99"), "wrong_audience")):
+            w.expect_refusal(what, text, error, cmd="drill")
+            assert f"({error})" in w.gateway.ctl("audit", "export").stdout, what
+        assert not drills() and w.gateway.result("status")["incidents"]["drills"] == 0
+
+        reply = w.ask(carol.sign("drill"), cmd="drill")
+        assert reply and reply["ok"] and reply["result"]["state"] == "begun", reply
+        asked = json.loads(await_true("somebody is asked", 5, lambda: [m for m in hub.messages("/approval/") if m[3] and "collect_diagnostics" in m[3]])[0][3])
+        during = figures(w, folder)
+        asked = w.ask(w.bob.token("approval.decide", args={"approval_id": asked["approval_id"], "decision": "approve"}), cmd="approval.decide")
+        assert asked and asked["ok"], asked
+        await_true("it is over", 20, lambda: drills() and drills()[-1]["status"] == "resolved")
+        seen = drills()
+        assert len({i["incident_id"] for i in seen}) == 1 and seen[0]["status"] == "detected" and seen[0]["severity"] == "critical", seen
+        assert seen[-1]["mttr_seconds"] > 0 and seen[-1]["escalation"]["tier"] == 1, seen[-1]
+        states = {a["action"]: a["state"] for a in seen[-1]["actions"]}
+        assert states["collect_diagnostics"] == "would_run" and set(states.values()) <= {"would_run", "completed", "interrupted"}, states
+        assert not [i for _, i in hub.incidents() if i["incident_id"] == w.incident and i["drill"]]
+        for a in ("collect_diagnostics", "notify_team", "escalate"):
+            assert not os.path.exists(rig.path(a)), f"a drill ran {a}"
+        time.sleep(6)  # the next summary, the next file
+        assert before == during == figures(w, folder), (before, during, figures(w, folder))
+        summary = json.loads(hub.messages("/summary")[-1][3])
+        assert sum(summary["by"]["severity"].values()) == 1 and summary["mttr"]["count"] == 0 and summary["mttd"]["count"] == 1, summary
+        stats = json.loads(w.gateway.ctl("incidents", "stats", "--format", "json").stdout)
+        assert stats["drills"] == 1 and stats["total"] == 1 and stats["mttr_count"] == 0, stats
+        log = w.gateway.ctl("audit", "export").stdout
+        assert "carol" in log and "drill: ok" in log, log
 
 
 def is_kernel_clock_synced():

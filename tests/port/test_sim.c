@@ -166,14 +166,14 @@ PK_TEST(sim_disk_full__waits_and_heals) {
     CHECK_EQ_INT(status.last_error, PK_OK);
 }
 
-PK_TEST(sim_damage__is_passed_over_and_counted) {
+PK_TEST(sim_damage__is_counted_and_visited_empty) {
     start(&one, 1, &port);
     put(&port, "a", "1");
     put(&port, "b", "2");
     pk_sim_advance(&one, 100);
     CHECK(pk_sim_store_damage(&one, PK_TREE_OBJECTS, pk_str_of("a")));
     CHECK(!pk_sim_store_damage(&one, PK_TREE_OBJECTS, pk_str_of("x")));
-    CHECK_EQ_U64(records(&port), 1);
+    CHECK_EQ_U64(records(&port), 2);
     struct pk_store_status status;
     port.store.status(port.store.ctx, &status);
     CHECK_EQ_U64(status.bad_value_count, 1);
@@ -308,7 +308,7 @@ PK_TEST(sim_wait__nothing_ever_happens__returns) {
 
 PK_TEST_MAIN(sim__same_seed__same_trace_other_seed_another, sim__two_in_one_process__do_not_touch_each_other,
              sim_crash__only_durable_batches_survive_and_seeds_decide_the_one_under_way,
-             sim_disk_full__waits_and_heals, sim_damage__is_passed_over_and_counted,
+             sim_disk_full__waits_and_heals, sim_damage__is_counted_and_visited_empty,
              sim_link__silent_cut__nobody_is_told, sim_link__delay_and_fragments__keep_the_order,
              sim_link__tls_failure_reset_and_silence, sim_world__runs_at_its_times_and_ends_the_wait,
              sim_reboot__boot_clock_starts_again_wall_goes_on, sim_wait__nothing_ever_happens__returns)

@@ -251,6 +251,47 @@ PK_TEST(restore__damaged_records__are_counted_and_budgets_count_as_spent) {
     CHECK_EQ_U64(super_model_starts_of(&gw.super, "restart_service"), before);
 }
 
+/* A counter whose check sum fails, in a store that is sound otherwise, is not one that was never there. */
+PK_TEST(restore__a_budget_that_cannot_be_read__counts_as_spent_and_is_said) {
+    prepare(&(struct gateway_setup){
+        .seed = 1,
+        .config = "[gateway]\nsite = lab\ngateway = @\n[sources]\nprocess = 5s\n[process web]\n",
+        .rules = "[rule self_damaged]\non = type = self_damaged\nwhen = count >= 1 in 10m by source\n"
+                 "type = self\nseverity = critical\nclear = never\n"});
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(open_incident() != NULL);
+    wait_ms(20000);
+    CHECK(super_model_starts_of(&gw.super, "restart_service") > 0);
+    gateway_crash(&gw);
+    uint32_t damaged = 0;
+    for (uint32_t k = 0; k < gw.sim.store.record_count; k++) {
+        struct pk_sim_record *r = &gw.sim.store.records[gw.sim.store.order[k]];
+        r->is_damaged = r->tree == PK_TREE_OBJECTS && r->key[0] == 'b' && r->key_bytes == 9;
+        damaged += r->is_damaged ? 1u : 0u;
+    }
+    CHECK_EQ_U64(damaged, 1);
+    REQUIRE(gateway_boot(&gw));
+    CHECK_EQ_U64(gw.agent.respond.budget.corrupt_count, 1);
+    CHECK_EQ_U64(gw.agent.respond.budget.distrust_until_ms, gw.agent.now.mono_ms + 3600000u);
+    wait_ms(1000);
+    const struct pk_incident *told = gateway_incident(&gw, "self_damaged");
+    REQUIRE(told != NULL);
+    CHECK(strstr(told->description, "cannot be read") != NULL || told->event_count == 1);
+}
+
+PK_TEST(restore__a_change_of_keys_that_cannot_be_read__no_key_is_obeyed) {
+    begin(NULL);
+    const char *added = gateway_command(&gw, 0, "keys.add",
+                                        "{\"kid\":\"n1\",\"role\":\"hub\",\"public\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                                        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}");
+    CHECK(added != NULL && strstr(added, "\"kid\":\"n1\"") != NULL);
+    wait_ms(1000);
+    gateway_crash(&gw);
+    CHECK(pk_sim_store_damage(&gw.sim, PK_TREE_OBJECTS, pk_str_make("k\0", 2)));
+    REQUIRE(gateway_boot(&gw));
+    CHECK(strstr(gateway_command(&gw, 1000, "keys.list", "{}"), "\"distrusted\":true") != NULL);
+}
+
 PK_TEST(disk_full__waits_says_so_and_heals_without_losing_anything) {
     begin(NULL);
     gw.sim.store.is_disk_full = true;
@@ -397,6 +438,8 @@ PK_TEST_MAIN(retention__what_ended_long_ago_leaves_table_and_store__its_timeline
              restore__both_counters_lost__random_epoch_with_the_top_bit,
              restore__store_of_later_software__is_refused,
              restore__damaged_records__are_counted_and_budgets_count_as_spent,
+             restore__a_budget_that_cannot_be_read__counts_as_spent_and_is_said,
+             restore__a_change_of_keys_that_cannot_be_read__no_key_is_obeyed,
              disk_full__waits_says_so_and_heals_without_losing_anything,
              map_full__log_gives_way_and_everything_goes_on, map_full__offline__never_wedges,
              trim__passes_a_gap_in_the_log,

@@ -75,6 +75,21 @@ PK_TEST(drill__goes_the_whole_way_and_starts_nothing) {
     CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
     CHECK_EQ_U64(gw.agent.incidents.metrics.resolved_count, 0);
     CHECK_EQ_U64(gw.agent.incidents.metrics.auto_resolved_count, 0);
+    /* Meanwhile a real one came: the rig's device is silent. */
+    CHECK_EQ_U64(gw.agent.metrics.processing.count, 1);
+    CHECK_EQ_U64(gw.agent.metrics.detection.count, 0);
+    CHECK_EQ_U64(gw.agent.respond.approvals[PK_APPROVAL_APPROVED], 0);
+    CHECK_EQ_U64(gw.agent.respond.budget.used_count, 0);
+    CHECK(says(1000, "status", "{}", "\"incidents\":{\"active\":1"));
+    CHECK(says(1000, "status", "{}", "\"drills\":1"));
+    CHECK(says(1000, "incidents.list", "{}", "\"drill\":true"));
+    /* Nobody answers the next one. */
+    CHECK(says(1001, "drill", "{}", "\"state\":\"begun\""));
+    wait_ms(400000);
+    CHECK_EQ_U64(gw.agent.incidents.metrics.opened_count, 1);
+    CHECK_EQ_U64(gw.agent.incidents.metrics.reopened_count, 0);
+    CHECK_EQ_U64(gw.agent.respond.approvals[PK_APPROVAL_EXPIRED], 0);
+    CHECK_EQ_U64(gw.agent.respond.counts[0].refused, 0);
     check_sound();
 }
 

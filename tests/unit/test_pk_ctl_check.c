@@ -34,6 +34,26 @@ PK_TEST(check__the_worst_incident_decides) {
     CHECK_EQ_INT(ctl_rig_once(&rig, info, 6, "check"), 0);
 }
 
+PK_TEST(check__a_fire_drill_is_no_alarm_and_hides_none) {
+    const struct ctl_rig_step alone[] = {
+        STATUS("0", "online", "ok"),
+        CTL_RIG_OK("{\"incidents\":[{\"incident_id\":\"inc_g_1_00002\",\"title\":\"Fire drill\","
+                   "\"severity\":\"critical\",\"drill\":true}],\"more\":false}"),
+        NONE,
+        NONE,
+        NONE,
+        NONE};
+    const struct ctl_rig_step beside[] = {
+        STATUS("1", "online", "ok"),
+        CTL_RIG_OK("{\"incidents\":[{\"incident_id\":\"inc_g_1_00002\",\"title\":\"Fire drill\","
+                   "\"severity\":\"critical\",\"drill\":true},{\"incident_id\":\"inc_g_1_00001\",\"title\":"
+                   "\"real\",\"severity\":\"critical\",\"drill\":false}],\"more\":false}")};
+    CHECK_EQ_INT(ctl_rig_once(&rig, alone, 6, "check"), 0);
+    CHECK_STR(rig.out, "OK - 0 active incidents" PERF("0"));
+    CHECK_EQ_INT(ctl_rig_once(&rig, beside, 2, "check"), 2);
+    CHECK_STR(rig.out, "CRITICAL - 1 active incidents, worst real (inc_g_1_00001)" PERF("1"));
+}
+
 PK_TEST(check__link_and_store_warn) {
     const struct ctl_rig_step link[] = {STATUS("0", "waiting", "ok"), NONE, NONE, NONE, NONE, NONE};
     const struct ctl_rig_step store[] = {STATUS("0", "online", "no_space"), NONE, NONE, NONE, NONE, NONE};
@@ -91,6 +111,6 @@ PK_TEST(check__figures_that_are_missing_are_not_none) {
 }
 
 PK_TEST_MAIN(check__report__fails_only_when_nobody_answers, check__a_wrong_command_line_is_unknown,
-             check__figures_that_are_missing_are_not_none, check__all_is_well,
-             check__the_worst_incident_decides, check__link_and_store_warn,
+             check__figures_that_are_missing_are_not_none, check__a_fire_drill_is_no_alarm_and_hides_none,
+             check__all_is_well, check__the_worst_incident_decides, check__link_and_store_warn,
              check__an_agent_that_does_not_answer_is_critical, check__an_answer_that_says_nothing_is_unknown)

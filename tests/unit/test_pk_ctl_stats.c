@@ -72,6 +72,17 @@ PK_TEST(stats__of_the_last_hours) {
     CHECK_EQ_INT(ctl_rig_once(&rig, PAGES, PAGE_COUNT, "stats --since lately"), 2);
 }
 
+PK_TEST(stats__drills_are_beside_and_in_nothing_else) {
+    const struct ctl_rig_step steps[] = {
+        CTL_RIG_FOR("incidents.list",
+                    "{\"incidents\":[{\"incident_id\":\"inc_g_1_00009\",\"status\":\"detected\","
+                    "\"severity\":\"critical\",\"drill\":true}],\"more\":false}"),
+        PAGES[5]};
+    CHECK_EQ_INT(ctl_rig_once(&rig, steps, 2, "stats --format table"), 0);
+    CHECK(strstr(rig.out, "no incidents\n0 in all, 0 active, 0 resolved, 0 of them without a person\n"
+                          "1 fire drills beside them, in no figure\n") == rig.out);
+}
+
 PK_TEST(stats__an_incident_that_is_gone_meanwhile) {
     const struct ctl_rig_step steps[] = {PAGES[0], PAGES[1], PAGES[5]};
     CHECK_EQ_INT(ctl_rig_once(&rig, steps, 3, "stats"), 0);
@@ -98,4 +109,4 @@ PK_TEST(stats__a_refusal_on_the_way_is_the_result) {
 
 PK_TEST_MAIN(stats__reads_all_pages, stats__by_severity_and_type, stats__of_the_last_hours,
              stats__an_incident_that_is_gone_meanwhile, stats__no_incidents,
-             stats__a_refusal_on_the_way_is_the_result)
+             stats__drills_are_beside_and_in_nothing_else, stats__a_refusal_on_the_way_is_the_result)

@@ -49,6 +49,29 @@ PK_TEST(count__on_the_nth_event__fires_at_once_with_its_evidence) {
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
 }
 
+PK_TEST(drill__is_heard_by_its_own_rule_only) {
+    REQUIRE(detect_rig_init(&rig,
+                            "[rule all]\non = any\nwhen = count >= 2 in 10s\ntype = custom\nseverity = low\n"
+                            "[rule fire_drill]\non = type = fire_drill\nwhen = count >= 1 in 10s\n"
+                            "type = self\nseverity = low\n") == PK_OK);
+    struct pk_event e = detect_rig_event(&rig, "fire_drill", "drill", PK_SEV_HIGH);
+    e.flags |= PK_EVENT_DRILL;
+    detect_rig_give(&rig, &e);
+    detect_rig_give(&rig, &e);
+    REQUIRE(detect_rig_finding(&rig, &f) == PK_FINDING_FIRE);
+    CHECK(f.is_drill);
+    CHECK_EQ_U64(f.rule_index, 1);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
+    /* Real events in between do not become a drill. */
+    give("x", "api", PK_SEV_HIGH);
+    detect_rig_give(&rig, &e);
+    give("x", "api", PK_SEV_HIGH);
+    REQUIRE(detect_rig_finding(&rig, &f) == PK_FINDING_FIRE);
+    CHECK_EQ_U64(f.rule_index, 0);
+    CHECK(!f.is_drill);
+    CHECK_EQ_U64(f.event_count, 2);
+}
+
 PK_TEST(count__at_the_edge_of_the_window__an_event_of_exactly_its_age_is_out) {
     REQUIRE(detect_rig_init(&rig, BURST) == PK_OK);
     give("x", "api", PK_SEV_HIGH);
@@ -885,8 +908,8 @@ PK_TEST_MAIN(
     count__on_the_nth_event__fires_at_once_with_its_evidence,
     count__at_the_edge_of_the_window__an_event_of_exactly_its_age_is_out,
     count__while_firing__joins_and_clears_after_the_stable_time,
-    count__goes_on_for_long__still_is_told_once_in_thirty_seconds, count__for__must_hold_without_a_break,
-    count__cooldown__holds_back_and_fires_when_it_is_over,
+    count__goes_on_for_long__still_is_told_once_in_thirty_seconds, drill__is_heard_by_its_own_rule_only,
+    count__for__must_hold_without_a_break, count__cooldown__holds_back_and_fires_when_it_is_over,
     value__for__fires_by_the_clock_and_clears_below_the_other_threshold,
     value__when_the_source_falls_silent__neither_fires_nor_clears,
     value__a_fault__is_no_violation_and_shows_as_fault, value__consecutive__a_good_sample_starts_over,

@@ -62,7 +62,7 @@ PK_TEST(newest_event__of_the_group_only) {
 }
 
 PK_TEST(group_text__when_time_fires__comes_from_the_history) {
-    REQUIRE(detect_rig_init(&rig, "[rule r]\non = type = t\nwhen = count >= 1 in 60s for 10s by "
+    REQUIRE(detect_rig_init(&rig, "[rule fire_drill]\non = type = t\nwhen = count >= 1 in 60s for 10s by "
                                   "data.host\ntype = custom\nseverity = low\n") == PK_OK);
     struct pk_event e = detect_rig_event(&rig, "t", "a", PK_SEV_HIGH);
     detect_rig_field(&rig, &e, "host", "db1");

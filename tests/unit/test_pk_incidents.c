@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/pk_rng.h"
+#include "incident/pk_incident_people.h"
 #include "incident/pk_incident_record.h"
 #include "incident/pk_incident_words.h"
 #include "support/pk_test.h"
@@ -100,6 +101,44 @@ PK_TEST(signal__opens_with_id_title_and_times) {
     CHECK(!pk_incidents_has_changes(&t));
     pk_incidents_put_back(&t, &(struct pk_incident_change){.number = 1, .kinds = PK_INC_CHANGED_CREATED});
     CHECK(pk_incidents_has_changes(&t));
+}
+
+static int64_t fire_drill(uint8_t kind) {
+    struct pk_incident_signal s = signal_for("fire_drill", "drill", kind, PK_SEV_CRITICAL, 1);
+    s.is_drill = true;
+    return pk_incidents_signal(&t, &s, &now, &kinds);
+}
+
+/* Opened, joined, resolved, back again, another one, called false: no figure and no card hears of it. */
+PK_TEST(drill__is_in_no_figure_but_its_own) {
+    uint32_t by_status[PK_INC_STATUS_COUNT], by_severity[PK_SEV_COUNT];
+    fresh();
+    CHECK_EQ_INT(fire_drill(PK_SIGNAL_FIRED), 1);
+    CHECK_EQ_INT(fire_drill(PK_SIGNAL_FIRED), 1);
+    CHECK_EQ_INT(pk_incidents_acknowledge(&t, 1, 0, ANN, &now), PK_OK);
+    pass(5000);
+    CHECK_EQ_INT(pk_incidents_cleared(&t, pk_str_of("fire_drill"), pk_str_of("drill"), 0, &now), 1);
+    const struct pk_incident *i = pk_incidents_get(&t, 1);
+    REQUIRE(i != NULL);
+    CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
+    pass(1000);
+    CHECK_EQ_INT(fire_drill(PK_SIGNAL_FIRED), 1); /* within the flap window */
+    CHECK(pk_incident_status_is_active(i->status));
+    pk_incidents_count(&t, by_status, by_severity);
+    CHECK_EQ_U64(by_status[i->status] + by_severity[PK_SEV_CRITICAL], 0);
+    pk_incidents_count_active(&t, by_severity);
+    CHECK_EQ_U64(by_severity[PK_SEV_CRITICAL], 0);
+    pass(5000);
+    CHECK_EQ_INT(pk_incidents_cleared(&t, pk_str_of("fire_drill"), pk_str_of("drill"), 0, &now), 1);
+    pass(24u * 3600000u);
+    CHECK_EQ_INT(fire_drill(PK_SIGNAL_FIRED), 2);
+    CHECK_EQ_INT(pk_incidents_set_status(&t, 2, PK_INC_FALSE_POSITIVE, PK_STAGE_COUNT, ANN, &now), PK_OK);
+    const struct pk_incident_metrics own = {.drill_count = 2};
+    CHECK(memcmp(&t.metrics, &own, sizeof own) == 0);
+    CHECK_EQ_U64(t.cards.count, 0);
+    uint64_t ms = 0;
+    CHECK(pk_incident_duration_ms(i, PK_MTTR, &ms)); /* its own record has its times */
+    CHECK(!pk_incidents_mttf_ms(&t, 2, &ms));
 }
 
 PK_TEST(signal__open_fingerprint_absorbs_and_tells_when_the_count_doubled) {
@@ -517,8 +556,8 @@ PK_TEST(retired__a_slot_below_the_prepared_one__hides_nobody) {
 PK_TEST_MAIN(signal__events_that_are_counted_and_not_named__are_the_overflow,
              signal__opens_with_id_title_and_times,
              signal__open_fingerprint_absorbs_and_tells_when_the_count_doubled,
-             signal__severity_rises_and_never_falls, cleared__recovers_and_resolves,
-             cleared__waits_the_recovery_time_and_a_relapse_starts_over,
+             drill__is_in_no_figure_but_its_own, signal__severity_rises_and_never_falls,
+             cleared__recovers_and_resolves, cleared__waits_the_recovery_time_and_a_relapse_starts_over,
              cleared__a_rule_may_shorten_the_recovery_time_only,
              cleared__an_action_on_what_is_clear_already__does_not_keep_it_open,
              still__takes_mitigated_back_only_after_the_grace, flap__reopens_within_the_window_and_counts,
