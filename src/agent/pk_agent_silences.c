@@ -77,7 +77,7 @@ uint64_t pk_agent_silences(struct pk_agent *a) {
 int pk_agent_silences_restore(struct pk_agent *a, struct pk_str value) {
     struct pk_silence s;
     const int err = pk_record_silence_unpack(value, &s);
-    return err == PK_OK ? pk_silences_restore(&a->incidents.silences, &s) : err;
+    return err == PK_OK ? pk_silences_restore(&a->incidents.silences, &s, &a->now) : err;
 }
 
 int pk_agent_card_restore(struct pk_agent *a, struct pk_str value) {

@@ -77,10 +77,27 @@ int pk_silences_add(struct pk_silences *t, const struct pk_silence *s, const str
     return number;
 }
 
-int pk_silences_restore(struct pk_silences *t, const struct pk_silence *s) {
+/* It had begun, and more is left than it was to last: the wall clock went back while we were away. It must
+ * neither last longer than a person meant nor come again. */
+static void bound(struct pk_silence *s, const struct pk_stamp *now) {
+    uint64_t most_ms = 0;
+    if (!s->has_begun || !pk_stamp_elapsed_ms(&s->from, &s->until, &most_ms) ||
+        until_ms(&s->until, now) <= most_ms) {
+        return;
+    }
+    s->from = *now;
+    s->until = *now;
+    s->until.mono_ms += most_ms;
+    s->until.wall_ms += now->wall_ms > 0 ? (int64_t)most_ms : 0;
+}
+
+int pk_silences_restore(struct pk_silences *t, const struct pk_silence *stored, const struct pk_stamp *now) {
+    struct pk_silence own = *stored;
+    const struct pk_silence *s = &own;
     if (s->number == 0 || check(s) != PK_OK) {
         return PK_E_BAD_FIELD;
     }
+    bound(&own, now);
     if (find(t, s->number) < t->count) {
         return PK_E_CONFLICT;
     }

@@ -42,7 +42,8 @@ enum pk_silence_phase pk_silence_phase_at(const struct pk_silence *s, const stru
 PK_MUST_USE int pk_silences_add(struct pk_silences *t, const struct pk_silence *s,
                                 const struct pk_stamp *now);
 /* A stored one, under its own number. As pk_silences_add, and PK_E_CONFLICT: the number is there. */
-PK_MUST_USE int pk_silences_restore(struct pk_silences *t, const struct pk_silence *s);
+PK_MUST_USE int pk_silences_restore(struct pk_silences *t, const struct pk_silence *stored,
+                                    const struct pk_stamp *now);
 /* Takes it out. PK_OK and *out as it was, or PK_E_NOT_FOUND. */
 PK_MUST_USE int pk_silences_end(struct pk_silences *t, uint32_t number, struct pk_silence *out);
 const struct pk_silence *pk_silences_get(const struct pk_silences *t, uint32_t number);

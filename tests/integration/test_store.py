@@ -323,6 +323,65 @@ def test_bit_flips__fifty_rounds():
         assert moved > 10
 
 
+def test_records_that_cannot_be_read__hold_as_the_limits_they_may_have_been():
+    """A counter of starts and a switch that is off, one bit of each flipped while the store is sound. After an orderly stop the agent itself finds
+    them; after a crash the check moves the store aside, and the counters are gone with it."""
+    rules = HURT + "actions = mend\nauto = yes\n"
+    with Rig() as rig:
+        mended = rig.path("mended")
+        os.mkdir(mended, 0o777)
+        gateway = Gateway(rig, rules=rules, config="[sources]\ndisk = 0\nprocess = 0\n",
+                          actions=f"[action mend]\nrisk = low\nargv = /usr/bin/mktemp -p {mended}\ncooldown = 0\nper_hour = 60\nverify = clear\nverify_within = 1s\n")
+
+        def is_tried(source, state):
+            found = [gateway.incident(i["incident_id"])["incident"]["actions"] for i in gateway.incidents() if i["component"] == source]
+            return [a for a in found[0] if a["action"] == "mend" and a["state"] == state] if found else []
+
+        def flip(pattern):
+            with open(store_path(gateway), "r+b") as f:
+                data = bytearray(f.read())
+                found = [m.end() for m in re.finditer(pattern + rb"\x02\x01\0\0.{4}", bytes(data), re.DOTALL)]
+                assert found, pattern
+                for at in found:
+                    data[at + 10] ^= 0x10
+                f.seek(0)
+                f.write(data)
+
+        gateway.start()
+        gateway.send_events(hurt(["first"]))
+        await_true("it is mended", 10, lambda: is_tried("first", "failed"))
+        assert gateway.ask("switches.set", switch="auto_rollback", on="off", reason="by hand")["ok"]
+        await_durable(gateway)
+        assert len(os.listdir(mended)) == 1 and gateway.stop() == 0
+        flip(rb"b.{8}")
+        flip(rb"w.")
+        gateway.start()
+        assert not aside(gateway) and store(gateway)["bad_values"] >= 2, store(gateway)  # each time it is read
+        assert "action budgets count as spent for an hour" in gateway.process.log(), gateway.process.log()
+        assert "stored records cannot be read" in gateway.ctl("doctor").stdout
+        told = await_true("an incident about it", 5, lambda: [i for i in gateway.incidents() if i["incident_type"] == "self" and i["severity"] == "critical"])
+        assert "count as spent" in str(gateway.incident(told[0]["incident_id"], timeline=True)), told
+        assert gateway.result("status")["switches"]["auto_rollback"] is False, gateway.result("status")["switches"]
+        gateway.send_events(hurt(["second"]))
+        refused = await_true("no action", 10, lambda: is_tried("second", "refused"))
+        assert "budget is spent" in refused[0]["result"], refused
+        assert gateway.stop() == 0
+        # A new state: here it is the whole store that is lost.
+        shutil.rmtree(gateway.state)
+        gateway.start()
+        gateway.send_events(hurt(["third"]))
+        await_true("it is mended", 10, lambda: is_tried("third", "failed"))
+        await_durable(gateway)
+        kill_both(gateway)
+        flip(rb"b.{8}")
+        gateway.start()
+        assert len(aside(gateway)) == 1, os.listdir(gateway.state)
+        gateway.send_events(hurt(["fourth"]))
+        refused = await_true("no action", 10, lambda: is_tried("fourth", "refused"))
+        assert "budget is spent" in refused[0]["result"], refused
+        assert len(os.listdir(mended)) == 2, os.listdir(mended)
+
+
 # -- another version --
 
 
@@ -417,4 +476,5 @@ def test_schema_1__a_store_of_that_time_is_taken_over_whole():
 
 
 main(test_full_disk__goes_on_and_recovers, test_free_space_floor__the_store_leaves_room_to_others, test_map_full_offline__critical_stays, test_damage__is_moved_aside_and_said, test_bit_flips__fifty_rounds,
-     test_schema_1__a_store_of_that_time_is_taken_over_whole, test_later_schema__refused_clearly_and_left_alone)
+     test_schema_1__a_store_of_that_time_is_taken_over_whole, test_records_that_cannot_be_read__hold_as_the_limits_they_may_have_been,
+     test_later_schema__refused_clearly_and_left_alone)

@@ -112,10 +112,10 @@ PK_TEST(restore__after_a_reboot_the_wall_clock_decides_and_doubt_is_loud) {
     struct pk_silence s = silence(5000, 60000);
     fresh();
     s.number = 7;
-    CHECK_EQ_INT(pk_silences_restore(&t, &s), PK_OK);
-    CHECK_EQ_INT(pk_silences_restore(&t, &s), PK_E_CONFLICT);
+    CHECK_EQ_INT(pk_silences_restore(&t, &s, &now), PK_OK);
+    CHECK_EQ_INT(pk_silences_restore(&t, &s, &now), PK_E_CONFLICT);
     s.number = 0;
-    CHECK_EQ_INT(pk_silences_restore(&t, &s), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(pk_silences_restore(&t, &s, &now), PK_E_BAD_FIELD);
     now = (struct pk_stamp){.boot = 5, .mono_ms = 900, .wall_ms = 1700000000000 + 30000};
     CHECK_EQ_U64(match(&i, 3), 7);
     now.wall_ms += 30000;
@@ -128,6 +128,28 @@ PK_TEST(restore__after_a_reboot_the_wall_clock_decides_and_doubt_is_loud) {
     CHECK_STR(pk_silence_kind_word(9), "unknown");
 }
 
-PK_TEST_MAIN(match__globs_severity_and_kind, turns__scheduled_begins_overlap_and_each_end_is_told_once,
+PK_TEST(restore__the_wall_clock_went_back__no_longer_than_it_was_meant) {
+    const struct pk_incident i = incident("r", "custom", "a");
+    struct pk_silence s = silence(5000, 60000);
+    fresh();
+    s.number = 7;
+    s.has_begun = true;
+    now = (struct pk_stamp){.boot = 5, .mono_ms = 900, .wall_ms = 1700000000000 - 86400000};
+    CHECK_EQ_INT(pk_silences_restore(&t, &s, &now), PK_OK);
+    CHECK_EQ_U64(match(&i, 3), 7);
+    now.mono_ms += 54999;
+    CHECK_EQ_U64(match(&i, 3), 7);
+    now.mono_ms += 1;
+    CHECK_EQ_U64(match(&i, 3), 0);
+    /* One that had not begun waits for its moment. */
+    fresh();
+    s.has_begun = false;
+    now = (struct pk_stamp){.boot = 5, .mono_ms = 900, .wall_ms = 1700000000000 - 86400000};
+    CHECK_EQ_INT(pk_silences_restore(&t, &s, &now), PK_OK);
+    CHECK_EQ_U64(match(&i, 3), 0);
+}
+
+PK_TEST_MAIN(restore__the_wall_clock_went_back__no_longer_than_it_was_meant, match__globs_severity_and_kind,
+             turns__scheduled_begins_overlap_and_each_end_is_told_once,
              add__what_cannot_be_is_refused_and_a_full_table_counts,
              restore__after_a_reboot_the_wall_clock_decides_and_doubt_is_loud)
