@@ -14,10 +14,15 @@ enum {
     LATER_MS = 100       /* the largest table is through before the first one held comes back */
 };
 
-/* The sources that name an affected component are all heard and can measure. */
-static const char *unwell_source(const struct pk_agent *a, const struct pk_incident *i) {
+/* The sources that name an affected component are all heard and can measure, and what probes it is well, and
+ * answered in time. */
+static const char *unwell_source(const struct pk_agent *a, const struct pk_incident *i, const char **why) {
     for (uint32_t k = 0; k < i->component_count; k++) {
         const int id = pk_sources_find(&a->intake.sources, pk_str_of(i->components[k]));
+        *why = pk_agent_probes_trouble(a, i->components[k]);
+        if (*why != NULL) {
+            return i->components[k];
+        }
         if (id < 0) {
             continue;
         }
@@ -25,6 +30,7 @@ static const char *unwell_source(const struct pk_agent *a, const struct pk_incid
         const enum pk_source_state state =
             pk_source_state_at(&a->intake.sources.state[id], is_silent, a->now.mono_ms);
         if (state == PK_SOURCE_SILENT || state == PK_SOURCE_FAULT) {
+            *why = "nothing good is heard of ";
             return i->components[k];
         }
     }
@@ -69,13 +75,17 @@ static bool shares_component(const struct pk_incident *x, const struct pk_incide
     return false;
 }
 
-/* Something severe that opened on the same component since it was mitigated. */
+/* Something severe that opened on the same component since it was mitigated, or answers that are still slow.
+ */
 static const struct pk_incident *new_trouble(const struct pk_agent *a, const struct pk_incident *i) {
     const struct pk_incident *other = NULL;
     uint32_t below = UINT32_MAX;
-    while ((other = pk_incidents_next(&a->incidents, PK_INC_UNMITIGATED, PK_SEV_HIGH, &below)) != NULL &&
-           other->number > i->number) {
-        if (other->detected.boot == i->mitigated.boot && other->detected.mono_ms >= i->mitigated.mono_ms &&
+    while ((other = pk_incidents_next(&a->incidents, PK_INC_UNMITIGATED, PK_SEV_INFO, &below)) != NULL) {
+        const bool is_new = other->number > i->number && other->severity >= PK_SEV_HIGH &&
+                            other->detected.boot == i->mitigated.boot &&
+                            other->detected.mono_ms >= i->mitigated.mono_ms;
+        const bool is_slow = pk_str_eq_c(pk_str_of("performance_degradation"), other->type);
+        if ((is_new || is_slow) && other != i && other->is_drill == i->is_drill &&
             shares_component(other, i)) {
             return other;
         }
@@ -98,10 +108,11 @@ void pk_agent_recover(struct pk_agent *a) {
     uint32_t cursor = 0;
     for (uint32_t looks = 0;
          looks < LOOKS_PER_TICK && pk_incidents_is_recovered(&a->incidents, &cursor, &a->now, &i); looks++) {
-        const char *source = unwell_source(a, i);
+        const char *why = NULL;
+        const char *source = unwell_source(a, i, &why);
         const struct pk_incident *trouble = source == NULL ? new_trouble(a, i) : NULL;
         if (source != NULL) {
-            hold(a, i->number, "nothing good is heard of ", source);
+            hold(a, i->number, why, source);
         } else if (has_errors(a, i)) {
             hold(a, i->number, "errors are 1 % or more of the events of ", i->components[0]);
         } else if (trouble != NULL) {

@@ -102,13 +102,18 @@ static uint32_t one_more(uint32_t n) {
     return n < UINT32_MAX ? n + 1u : n;
 }
 
+/* The newest result. */
+static bool is_good(const struct pk_agent *a, uint32_t row) {
+    const struct pk_agent_probe *s = &a->probes.rows[row];
+    const bool is_program = a->config.probes.rows[row].kind >= PK_PROBE_CHECK;
+    return s->error == PK_OK && (is_program ? s->status == 0 : s->is_up == 1);
+}
+
 void pk_agent_probes_note(struct pk_agent *a, uint32_t row, const struct pk_ipc_probed *r) {
     const bool is_program = a->config.probes.rows[row].kind >= PK_PROBE_CHECK;
     struct pk_agent_probe *s = &a->probes.rows[row];
-    const bool is_good = r->error == PK_OK && (is_program ? r->exit_code == 0 : r->is_up == 1);
     s->done_ms = a->now.mono_ms;
     s->done_count = one_more(s->done_count);
-    s->failed_count = is_good ? s->failed_count : one_more(s->failed_count);
     s->latency_us = r->latency_us;
     s->byte_count = r->byte_count;
     s->bad_count = r->bad_count;
@@ -116,6 +121,30 @@ void pk_agent_probes_note(struct pk_agent *a, uint32_t row, const struct pk_ipc_
     s->status = is_program ? (uint16_t)r->exit_code : r->status;
     s->is_up = r->is_up;
     s->reach = r->reach;
+    s->failed_count = is_good(a, row) ? s->failed_count : one_more(s->failed_count);
+}
+
+const char *pk_agent_probes_trouble(const struct pk_agent *a, const char *source) {
+    const struct pk_probes *t = &a->config.probes;
+    double most_ms = 0;
+    const bool has_limit =
+        pk_thresholds_get(&a->config.thresholds, pk_str_of("max_latency"), &most_ms) == PK_OK;
+    for (uint32_t i = 0; i < t->count; i++) {
+        const struct pk_agent_probe *s = &a->probes.rows[i];
+        const uint8_t kind = t->rows[i].kind;
+        const bool is_reached = kind < PK_PROBE_CERTIFICATE;
+        if (s->done_ms == 0 || (!is_reached && kind != PK_PROBE_CHECK) ||
+            strcmp(pk_probe_text(t, t->rows[i].name), source) != 0) {
+            continue;
+        }
+        if (!is_good(a, i)) {
+            return "the newest probe says no good of ";
+        }
+        if (is_reached && has_limit && (double)s->latency_us / 1000.0 > most_ms) {
+            return "the newest probe took longer than $max_latency of ";
+        }
+    }
+    return NULL;
 }
 
 const char *pk_agent_probes_host(const struct pk_agent *a, uint32_t row) {

@@ -308,8 +308,10 @@ void pk_tasks_end(struct pk_tasks *t, uint32_t row, uint8_t result, struct pk_st
         return;
     }
     const bool is_well = result == PK_TASK_COMPLETED;
-    s->run_count++;
-    s->completed_count += is_well ? 1u : 0u;
+    if (s->run_count < UINT32_MAX) { /* both stay: what is stored has to be possible */
+        s->run_count++;
+        s->completed_count += is_well ? 1u : 0u;
+    }
     s->recent = s->recent << 1u | (is_well ? 1u : 0u);
     s->recent_count = (uint8_t)(s->recent_count + (s->recent_count < PK_TASK_RECENT ? 1u : 0u));
 }

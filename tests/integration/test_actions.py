@@ -703,7 +703,7 @@ def program_that_fills_the_disk(rig):
 
 def approvals_that_are_none(rig):
     """Unknown, malformed, decided, late; and two that answer at the same moment: one counts."""
-    extra = "\n[action careful]\nrisk = high\nargv = /bin/true {target}\ntargets = a, b, c\ncooldown = 0\nper_hour = 20\n"
+    extra = "\n[action careful]\nrisk = high\nargv = /bin/true {target}\ntargets = a, b, c, d\ncooldown = 0\nper_hour = 20\n"
     rules = RULES + "actions = careful\nauto = yes\n"
     w = World(rig, "careful", "", extra=extra, rules=rules)
     g = w.gateway
@@ -725,21 +725,26 @@ def approvals_that_are_none(rig):
     late = answer(first)
     assert not late["ok"] and late["error"] == "conflict" and "decided already: rejected" in late["message"], late
 
-    second, replies = request("b"), []
-    both = threading.Barrier(2)
+    def race(approval, decisions):
+        both, replies = threading.Barrier(2), []
 
-    def race(decision):
-        with contextlib.closing(g.connect()) as c:
-            both.wait()
-            replies.append(c.ask("approval.decide", approval_id=second, decision=decision))
+        def run(decision):
+            with contextlib.closing(g.connect()) as c:
+                both.wait()
+                replies.append(c.ask("approval.decide", approval_id=approval, decision=decision))
 
-    racers = [threading.Thread(target=race, args=(decision,)) for decision in ("approve", "reject")]
-    for r in racers:
-        r.start()
-    for r in racers:
-        r.join()
-    assert sorted(r["ok"] for r in replies) == [False, True], replies
-    assert next(r for r in replies if not r["ok"])["error"] == "conflict", replies
+        racers = [threading.Thread(target=run, args=(decision,)) for decision in decisions]
+        for r in racers:
+            r.start()
+        for r in racers:
+            r.join()
+        assert sorted(r["ok"] for r in replies) == [False, True], replies
+        assert next(r for r in replies if not r["ok"])["error"] == "conflict", replies
+
+    race(request("b"), ("approve", "reject"))
+    race(request("d"), ("approve", "approve"))
+    ran = lambda: [a["state"] for i in g.incidents() for a in g.incident(i["incident_id"])["incident"]["actions"] if a["target"] == "d"]
+    await_true("it runs once", 10, lambda: ran() == ["completed"])
     assert g.is_up()
     g.stop()
     rig.write("careful/etc/conf.d/short.conf", "[agent]\napproval_timeout = 10s\n")

@@ -118,6 +118,69 @@ PK_TEST(recover__waits_while_one_event_in_a_hundred_is_an_error) {
     check_sound();
 }
 
+/* The incident of web is mitigated, its process runs again. */
+static const struct pk_incident *mitigated_with_probe(void) {
+    static char with_probe[2048];
+    (void)snprintf(with_probe, sizeof with_probe,
+                   "%s[probe web]\nkind = http\nhost = 192.0.2.2\ninterval = 1d\n"
+                   "[probe other]\nkind = http\nhost = 192.0.2.3\ninterval = 1d\n",
+                   with_stages());
+    begin(&(struct gateway_setup){.seed = 1, .config = with_probe});
+    const struct pk_incident *i = open_incident();
+    gateway_process(&gw, "web", true);
+    while (i != NULL && i->status != PK_INC_MITIGATED && gw.last_mono_ms < 2000000) {
+        wait_ms(1000);
+    }
+    return i;
+}
+
+static void probed(uint32_t row, bool is_up, uint32_t latency_us) {
+    const struct pk_ipc_probed r = {.is_up = is_up ? 1 : 0, .latency_us = latency_us};
+    pk_agent_probes_note(&gw.agent, row, &r);
+}
+
+static bool is_told(const struct pk_incident *i, const char *words) {
+    char args[120];
+    (void)snprintf(args, sizeof args, "{\"incident_id\":\"%s\",\"timeline\":true}", i->id);
+    return says(1000, "incidents.get", args, words);
+}
+
+/* REQUIREMENTS S1-33: all health checks pass, answers come in time. */
+PK_TEST(recover__waits_for_the_probes_of_the_component) {
+    const struct pk_incident *i = mitigated_with_probe();
+    REQUIRE(i != NULL && i->status == PK_INC_MITIGATED);
+    probed(0, false, 0);
+    probed(1, false, 0); /* of something else */
+    wait_ms(400000);
+    CHECK_EQ_INT(i->status, PK_INC_MITIGATED);
+    CHECK(is_told(i, "not yet recovered: the newest probe says no good of web"));
+    probed(0, true, 1000001); /* it is up, and slower than max_latency */
+    wait_ms(100000);
+    CHECK_EQ_INT(i->status, PK_INC_MITIGATED);
+    probed(0, true, 1000000);
+    wait_ms(31000);
+    CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
+    CHECK(i->is_auto_resolved);
+    check_sound();
+}
+
+PK_TEST(recover__waits_while_answers_of_the_component_are_slow) {
+    begin(&(struct gateway_setup){.seed = 1, .config = with_stages()});
+    CHECK(says(1001, "incidents.create",
+               "{\"type\":\"performance_degradation\",\"severity\":\"medium\",\"components\":\"web\"}",
+               "\"ok\":true"));
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    gateway_process(&gw, "web", true);
+    wait_ms(900000);
+    CHECK_EQ_INT(i->status, PK_INC_MITIGATED);
+    CHECK(is_told(i, "not yet recovered: there is "));
+    CHECK(says(1001, "incidents.resolve", "{\"incident_id\":\"inc_1\"}", "\"status\":\"resolved\""));
+    wait_ms(31000);
+    CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
+    check_sound();
+}
+
 static void say_of_all(unsigned count, int value) {
     char lines[4096] = "";
     for (unsigned n = 0; n < count; n++) {
@@ -171,4 +234,6 @@ PK_TEST_MAIN(stages__drive_themselves_and_their_times_are_shown,
              recover__a_simple_one__ends_as_soon_as_its_rule_allows,
              recover__waits_while_something_new_and_severe_is_wrong_with_the_component,
              recover__waits_while_one_event_in_a_hundred_is_an_error,
+             recover__waits_for_the_probes_of_the_component,
+             recover__waits_while_answers_of_the_component_are_slow,
              recover__many_at_once__in_turns_and_all_of_them, recover__a_relapse_meanwhile_starts_over)
