@@ -281,9 +281,10 @@ PK_TEST(restore__a_budget_that_cannot_be_read__counts_as_spent_and_is_said) {
 
 PK_TEST(restore__a_change_of_keys_that_cannot_be_read__no_key_is_obeyed) {
     begin(NULL);
-    const char *added = gateway_command(&gw, 0, "keys.add",
-                                        "{\"kid\":\"n1\",\"role\":\"hub\",\"public\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-                                        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}");
+    const char *added = gateway_command(
+        &gw, 0, "keys.add",
+        "{\"kid\":\"n1\",\"role\":\"hub\",\"public\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}");
     CHECK(added != NULL && strstr(added, "\"kid\":\"n1\"") != NULL);
     wait_ms(1000);
     gateway_crash(&gw);
