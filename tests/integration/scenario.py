@@ -88,7 +88,7 @@ class Scenario:
         found = [i for i in self.all() if i["rule_id"] == rule and (component is None or component in i["affected_components"])]
         return max(found, key=lambda i: i["detected_at"]) if found else None
 
-    def detected(self, rule, component=None, seconds=20):
+    def detected(self, rule, component=None, seconds=45):
         try:
             return await_true(f"{rule} is detected", seconds, lambda: self.of(rule, component))
         except AssertionError as e:
@@ -100,7 +100,7 @@ class Scenario:
     def runs(self, incident, action):
         return [a for a in self.get(incident)["actions"] if a["action"] == action]
 
-    def ran(self, incident, action, state="completed", seconds=20, result=""):
+    def ran(self, incident, action, state="completed", seconds=45, result=""):
         """The newest run of the action, once it is in that state."""
         def there():
             runs = self.runs(incident, action)
@@ -122,7 +122,7 @@ class Scenario:
         assert out.returncode == 0, out
         self.asked.add(incident["incident_id"])
 
-    def resolved(self, incident, seconds=30):
+    def resolved(self, incident, seconds=60):
         try:
             return await_true(f"{incident['title']} is resolved", seconds, lambda: self.get(incident) if self.get(incident)["status"] == "resolved" else None)
         except AssertionError as e:
