@@ -52,9 +52,9 @@ def ours(gateway):
     return gateway.result("status")["store"]["written_bytes"]
 
 
-def begin(rig, sources=""):
+def begin(rig, sources="", actions=""):
     broker = Broker(rig).start()
-    gateway = Gateway(rig, broker.port, rules=RULES, actions="", config="[sources]\nprocess = 0\n" + sources)
+    gateway = Gateway(rig, broker.port, rules=RULES, actions=actions, config="[sources]\nprocess = 0\n" + sources)
     disk = Disk(rig, gateway)
     gateway.start()
     gateway.await_online()
@@ -116,6 +116,27 @@ def idle(minutes):
         return day <= IDLE_MAX_BYTES_A_DAY
 
 
+def looks(count=3):
+    """The shipped maintenance: two tasks that only read, each an hour or four and up to a tenth (ten minutes) later. Their commits take the floor along."""
+    a_day = 86400 / (3600 + 180) + 86400 / (14400 + 300)
+    action = "[action look]\nabout = Looks\nrisk = low\nread_only = yes\nidempotent = yes\nargv = /bin/grep -e ^MemAvailable: /proc/meminfo\ntimeout = 30s\ncooldown = 0\nper_hour = 60\n"
+    with Rig() as rig:
+        gateway, disk = begin(rig, LOAD_OFF + "[maintenance look]\naction = look\nevery = 60s\njitter = 0\n", action)
+
+        def ran(least):
+            await_true("it looked", 90 + 60 * count, lambda: gateway.result("maintenance.list")["completed_count"] >= least)
+            time.sleep(10)  # what it wrote is in the journal of the file system
+            return gateway.result("maintenance.list")["completed_count"]
+        first = ran(1)
+        before, said = disk.bytes(), ours(gateway)
+        runs = ran(first + count) - first
+        each, each_said = (disk.bytes() - before) / runs, (ours(gateway) - said) / runs
+        verdict = "ok" if each * a_day <= IDLE_MAX_BYTES_A_DAY else "MISSED"
+        print(f"with the shipped maintenance: {each:,.0f} bytes a run at the device, mean of {runs} (the agent says {each_said:,.0f}), {a_day:.1f} runs a day by their schedule: "
+              f"extrapolated {each * a_day:,.0f} bytes a day  {verdict}", flush=True)
+        return each * a_day <= IDLE_MAX_BYTES_A_DAY
+
+
 need_root()
-results = [incidents(), idle(float(sys.argv[1]) if len(sys.argv) > 1 else 3)]
+results = [incidents(), idle(float(sys.argv[1]) if len(sys.argv) > 1 else 3), looks()]
 sys.exit(0 if all(results) else 1)
