@@ -430,7 +430,7 @@ static void drain(void) {
     }
 }
 
-PK_TEST(random__a_million_steps_and_no_start_that_was_not_promised) {
+static void begin_world(void) {
     struct pk_diag diag;
     rig_init(&g, PK_MODE_AUTO);
     pk_topology_init(&topology);
@@ -444,29 +444,69 @@ PK_TEST(random__a_million_steps_and_no_start_that_was_not_promised) {
         g.actions.rows[i].cooldown_ms = 1000;
         g.actions.rows[i].confirm_within_ms = i == 5 ? 60000 : 0;
     }
-    pk_rng_seed(&rng, 20261122);
-    for (uint32_t step = 0; step < STEPS; step++) {
-        rig_pass(&g, dice(40) == 0 ? dice(200000) : dice(400));
-        const uint32_t what = dice(16);
-        if (what < 3) {
-            world();
-        } else if (what < 8) {
-            people(what - 3);
-        } else if (what < 15) {
-            supervisor(what < 11 ? 3 : dice(4) == 0 ? dice(6) : dice(4));
-        } else if (dice(400) == 0) {
-            restart();
-        } else if (dice(10) == 0) {
-            settings();
-        }
-        (void)pk_respond_tick(&g.respond, &g.now);
-        serve();
-        drain();
+}
+
+static void one_step(void) {
+    const uint32_t is_long = dice(40);
+    rig_pass(&g, is_long == 0 ? dice(200000) : dice(400));
+    const uint32_t what = dice(16);
+    if (what < 3) {
+        world();
+    } else if (what < 8) {
+        people(what - 3);
+    } else if (what < 15) {
+        supervisor(what < 11 ? 3 : dice(4) == 0 ? dice(6) : dice(4));
+    } else if (dice(400) == 0) {
+        restart();
+    } else if (dice(10) == 0) {
+        settings();
     }
+    (void)pk_respond_tick(&g.respond, &g.now);
+    serve();
+    drain();
+}
+
+static void say_counts(void) {
     printf("# %u acts, %u wanted undos, %u own undos, %u verifies, %u by order, %u raised, %u restarts, %u "
            "while off\n",
            counts.acts, counts.undos, counts.own_undos, counts.verifies, counts.by_order, counts.raised,
            counts.restarts, counts.while_off);
+}
+
+#ifdef PK_SEQUENCES
+/* Each from the beginning: ids go on, so that what was kept of the sequence before is nobody's. */
+PK_TEST(random__a_million_sequences_and_no_start_that_was_not_promised) {
+    static struct rig first;
+    begin_world();
+    first = g;
+    for (uint32_t n = 0; n < PK_SEQUENCES; n++) {
+        const uint32_t run = g.respond.next_run;
+        const uint64_t seq = g.next_seq;
+        g = first;
+        g.respond.next_run = run;
+        g.next_seq = seq;
+        durable = seq - 1;
+        pk_rng_seed(&rng, n);
+        const uint32_t steps = 8 + dice(17);
+        for (uint32_t step = 0; step < steps; step++) {
+            one_step();
+        }
+    }
+    say_counts();
+    CHECK(counts.acts > PK_SEQUENCES / 10 && counts.verifies > LEAST && counts.undos > LEAST);
+    CHECK(counts.own_undos > LEAST && counts.by_order > LEAST && counts.raised > LEAST);
+    CHECK(counts.restarts > LEAST && counts.while_off > LEAST);
+}
+
+PK_TEST_MAIN(random__a_million_sequences_and_no_start_that_was_not_promised)
+#else
+PK_TEST(random__a_million_steps_and_no_start_that_was_not_promised) {
+    begin_world();
+    pk_rng_seed(&rng, 20261122);
+    for (uint32_t step = 0; step < STEPS; step++) {
+        one_step();
+    }
+    say_counts();
     /* How often each happens hangs on the limits of the board. */
     CHECK(counts.acts > LEAST * 10 && counts.verifies > LEAST && counts.restarts > LEAST);
     CHECK(counts.undos > LEAST && counts.own_undos > LEAST && counts.by_order > LEAST);
@@ -474,3 +514,4 @@ PK_TEST(random__a_million_steps_and_no_start_that_was_not_promised) {
 }
 
 PK_TEST_MAIN(random__a_million_steps_and_no_start_that_was_not_promised)
+#endif
