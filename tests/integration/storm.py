@@ -167,7 +167,8 @@ def check_causes(reports, count, before=frozenset()):
             continue
         if i["announced"]:
             early.add(name)
-        assert i["causes"], i
+        # A cause that gave way to others of this storm is still named; its evidence went with it.
+        assert i["causes"] or i["caused_by"] in before, i
         at, steps = i["caused_by"], 0
         if at in newest:
             above = int(newest[at]["metadata"]["group_key"][1:])
