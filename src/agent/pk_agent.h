@@ -254,11 +254,13 @@ struct pk_agent_shown {
     uint32_t waiting_count[PK_LINKS];                /* said, not yet answered */
     bool is_refused[PK_LINKS];                       /* something, on this connection */
     uint8_t asked_bits[PK_LINKS]; /* what is retained of which picture, on this connection */
+    uint8_t heard_bits[PK_LINKS]; /* of them: subscribed until heard_until_ms */
     bool has_more[PK_LINKS];      /* there was no room to take all of it back: asked again */
     uint8_t again_count[PK_LINKS];
     bool is_device_drawn, is_state_held; /* held: another one than was said waits for state_due_ms */
     uint32_t state_crc;                  /* of what was said; 0 = nothing */
     uint64_t state_due_ms, refused_count;
+    uint64_t heard_until_ms[PK_LINKS];
 };
 
 struct pk_agent_witness {

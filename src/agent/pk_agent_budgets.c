@@ -120,10 +120,24 @@ static void tell(struct pk_agent *a, enum pk_spend_kind kind, uint8_t before) {
     pk_agent_log(a, s->level > before ? PK_LOG_WARNING : PK_LOG_NOTICE, text);
 }
 
+/* A power cut forgets what was not stored, and who loses power each hour would never reach a limit: each
+ * hundredth of it is stored, so at most a hundred times a period. Of the flash no less than what many such
+ * commits write themselves. */
+static bool is_much_unsaved(const struct pk_agent *a, enum pk_spend_kind kind) {
+    enum { FLASH_LEAST_BYTES = 1 << 20 };
+    const struct pk_spend *s = &a->spends[kind];
+    const uint64_t used = s->record.used_bytes, stored = a->meta.spends[kind].used_bytes;
+    const uint64_t least = kind == PK_SPEND_FLASH ? (uint64_t)FLASH_LEAST_BYTES : 1u;
+    const uint64_t part = s->limit_bytes / 100u;
+    return stored < s->limit_bytes && used > stored && used - stored >= (part > least ? part : least);
+}
+
 static void look(struct pk_agent *a, enum pk_spend_kind kind) {
     struct pk_spend *s = &a->spends[kind];
     const uint8_t before = s->level;
-    if (!pk_spend_look(s, counter_of(a, kind), &a->now)) {
+    const bool is_told = pk_spend_look(s, counter_of(a, kind), &a->now);
+    a->is_meta_dirty = a->is_meta_dirty || is_much_unsaved(a, kind);
+    if (!is_told) {
         return;
     }
     a->is_meta_dirty = true;

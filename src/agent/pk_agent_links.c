@@ -565,6 +565,9 @@ static void on_mqtt_event(struct pk_agent *a, uint32_t link, const struct pk_mqt
         }
         return;
     case PK_MQTT_EV_SUBSCRIBED:
+        if (e->u.answered.token == PK_AGENT_TOKEN_SHOWN) {
+            pk_agent_shown_listens(a, link);
+        }
         if (e->u.answered.token >= PK_AGENT_TOKEN_MAPS) {
             pk_agent_maps_answered(a, link, e);
             return;
@@ -867,8 +870,8 @@ static void hasten_summary(struct pk_agent *a) {
     const struct pk_summary *said = &a->summary.summary;
     uint32_t by_status[PK_INC_STATUS_COUNT], by_severity[PK_SEV_COUNT];
     const uint64_t soon_ms = a->summary_sent_ms + SUMMARY_APART_MS;
-    if (!a->config.is_metered || a->summary_due_ms <= soon_ms ||
-        pk_agent_budget_data_level(a, PK_BROKER_SUMMARY) >= PK_SPEND_TIGHT) {
+    if (!a->config.is_metered || !pk_agent_budget_counts(a, PK_BROKER_SUMMARY) ||
+        a->summary_due_ms <= soon_ms || pk_agent_budget_data_level(a, PK_BROKER_SUMMARY) >= PK_SPEND_TIGHT) {
         return;
     }
     pk_incidents_count(&a->incidents, by_status, by_severity);

@@ -179,6 +179,20 @@ static int load_topology(struct pk_agent *a, const struct pk_config *c, struct p
     return err;
 }
 
+/* The broker calls a gateway offline when its will is due or its session ends, whichever is first; one that
+ * is on its way back then alarms people for nothing. */
+static void warn_will(struct pk_agent *a) {
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        const struct pk_config_broker *b = &a->config.broker[i];
+        const uint32_t back_ms = b->reconnect_first_ms + PK_LINK_CONNECT_TIMEOUT_MS;
+        if (b->is_set && (b->will_delay_ms < back_ms || b->session_expiry_ms < back_ms)) {
+            pk_agent_log1(a, PK_LOG_WARNING,
+                          "a short cut alarms: will_delay or session_expiry is below reconnect_first + 20s",
+                          pk_str_of(i == 0 ? "site" : "central"));
+        }
+    }
+}
+
 /* Ids, topics, the store and the sockets hang on these: what the files say now is for the next start. */
 static void keep_start_values(struct pk_agent *a, struct pk_config *c) {
     const struct pk_config *now = &a->config;
@@ -256,6 +270,7 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
         keep_start_values(a, c);
     }
     swap(&a->config, c, sizeof *c); /* the spare one has what held before */
+    warn_will(a);
     a->actions_index ^= 1u;
     pk_agent_keys_apply(a, keys);
     a->keys_index ^= 1u;

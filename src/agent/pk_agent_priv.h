@@ -284,6 +284,8 @@ void pk_agent_shown_write(struct pk_agent *a, uint32_t link);
 bool pk_agent_shown_message(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e);
 /* The broker has one of its messages, or not. */
 void pk_agent_shown_answered(struct pk_agent *a, uint32_t link, uint8_t reason);
+/* The broker answered the subscription: what is retained comes now. */
+void pk_agent_shown_listens(struct pk_agent *a, uint32_t link);
 uint64_t pk_agent_shown_next_ms(const struct pk_agent *a);
 
 /* ---- local sockets ---- */

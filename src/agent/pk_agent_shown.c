@@ -12,7 +12,9 @@ enum {
     STATE_APART_MS = 1000,
     STATE_RARE_MS = 60 * STATE_APART_MS,
     WINDOW_SHARE = 2,
-    AGAIN_MAX = 200 /* of a connection: a broker that takes nothing back is not asked for ever */
+    HEAR_MS = 5000,     /* from the broker's answer, or what it kept last, on */
+    UNHEARD_MS = 60000, /* where it does not answer */
+    AGAIN_MAX = 200     /* of a connection: a broker that takes nothing back is not asked for ever */
 };
 
 static const uint8_t ROLES[PK_AGENT_SHOWN_COUNT] = {PK_BROKER_HOME_ASSISTANT, PK_BROKER_THIN_EDGE};
@@ -196,8 +198,32 @@ static void look_back(struct pk_agent *a, uint32_t link) {
         }
         if (ask(a, link, which)) {
             s->asked_bits[link] |= bit;
+            s->heard_bits[link] |= bit;
+            s->heard_until_ms[link] = a->now.mono_ms + UNHEARD_MS;
         } else {
             s->has_more[link] = s->has_more[link] || is_again;
+        }
+    }
+}
+
+void pk_agent_shown_listens(struct pk_agent *a, uint32_t link) {
+    a->shown.heard_until_ms[link] = a->now.mono_ms + HEAR_MS;
+}
+
+/* The topics of the alarms name no gateway: who stayed would hear those of all others. */
+static void look_away(struct pk_agent *a, uint32_t link) {
+    char topic[PK_SHOWN_TOPIC_BYTES];
+    struct pk_buf t;
+    for (uint32_t which = 0; which < PK_AGENT_SHOWN_COUNT; which++) {
+        const uint8_t bit = (uint8_t)(1u << which);
+        pk_buf_init(&t, topic, sizeof topic);
+        if ((a->shown.heard_bits[link] & bit) == 0 || a->now.mono_ms < a->shown.heard_until_ms[link] ||
+            !filter_of(a, which, &t)) {
+            continue;
+        }
+        const struct pk_str filter = pk_buf_str(&t);
+        if (pk_mqtt_unsubscribe(&a->links[link].mqtt, &filter, 1, PK_AGENT_TOKEN_SHOWN) != PK_E_FULL) {
+            a->shown.heard_bits[link] &= (uint8_t)~bit;
         }
     }
 }
@@ -227,9 +253,12 @@ static bool is_drawn(const struct pk_agent *a, uint32_t link, uint32_t which,
 
 static void judge(struct pk_agent *a, uint32_t link, uint32_t which, const struct pk_mqtt_event *e) {
     struct pk_incident_ref ref;
-    if (e->u.message.is_retained && e->u.message.payload_bytes > 0 &&
-        read_topic(a, e->u.message.topic, which, &ref) && !is_drawn(a, link, which, &ref) &&
-        !take_back(a, link, which, ref.boot, ref.number)) {
+    if (!e->u.message.is_retained) {
+        return;
+    }
+    pk_agent_shown_listens(a, link);
+    if (e->u.message.payload_bytes > 0 && read_topic(a, e->u.message.topic, which, &ref) &&
+        !is_drawn(a, link, which, &ref) && !take_back(a, link, which, ref.boot, ref.number)) {
         a->shown.has_more[link] = true;
     }
 }
@@ -348,7 +377,7 @@ static bool erase_all(struct pk_agent *a, uint32_t link, uint32_t which) {
  * the next connection does it again. */
 static void erase(struct pk_agent *a, uint32_t link, uint32_t which) {
     if (erase_all(a, link, which) && a->shown.waiting_count[link] == 0 && !a->shown.is_refused[link] &&
-        !a->shown.has_more[link]) {
+        !a->shown.has_more[link] && a->shown.heard_bits[link] == 0) {
         a->shown.erased[link][which] = 0;
         set_there(a, link, which, false);
     }
@@ -361,6 +390,7 @@ void pk_agent_shown_answered(struct pk_agent *a, uint32_t link, uint8_t reason) 
 
 void pk_agent_shown_write(struct pk_agent *a, uint32_t link) {
     look_back(a, link);
+    look_away(a, link);
     for (uint32_t which = 0; which < PK_AGENT_SHOWN_COUNT; which++) {
         if (pk_agent_link_for(a, ROLES[which]) == link) {
             draw(a, link, which);
@@ -375,6 +405,7 @@ void pk_agent_shown_connected(struct pk_agent *a, uint32_t link) {
     a->shown.waiting_count[link] = 0;
     a->shown.is_refused[link] = false;
     a->shown.asked_bits[link] = 0;
+    a->shown.heard_bits[link] = 0;
     a->shown.has_more[link] = false;
     a->shown.again_count[link] = 0;
     for (uint32_t which = 0; which < PK_AGENT_SHOWN_COUNT; which++) {
@@ -405,5 +436,12 @@ uint64_t pk_agent_shown_next_ms(const struct pk_agent *a) {
     const uint32_t link = pk_agent_link_for(a, PK_BROKER_HOME_ASSISTANT);
     const bool is_due = link < PK_LINKS && pk_link_is_online(&a->links[link]) && a->shown.is_state_held &&
                         a->shown.state_due_ms > a->now.mono_ms;
-    return is_due ? a->shown.state_due_ms : UINT64_MAX;
+    uint64_t next_ms = is_due ? a->shown.state_due_ms : UINT64_MAX;
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        /* One that is due and was not told waits for room: the next answer ticks. */
+        const uint64_t ms = a->shown.heard_until_ms[i];
+        const bool is_heard = a->shown.heard_bits[i] != 0 && pk_link_is_online(&a->links[i]);
+        next_ms = is_heard && ms > a->now.mono_ms && ms < next_ms ? ms : next_ms;
+    }
+    return next_ms;
 }

@@ -307,7 +307,7 @@ static void default_broker(struct pk_config_broker *b, bool is_central) {
     b->use_tls = true;
     b->keep_alive_ms = PK_CONFIG_KEEP_ALIVE_MS;
     b->session_expiry_ms = DAY_MS;
-    b->will_delay_ms = 30000;
+    b->will_delay_ms = is_central ? 120000 : 30000; /* longer than the way back takes */
     b->reconnect_first_ms = is_central ? 45000 : 1000;
     b->reconnect_max_ms = 120000;
 }

@@ -154,13 +154,17 @@ static void settle_metered(struct pk_config *c) {
     if (!c->is_metered) {
         return;
     }
-    if (c->summary_ms == PK_CONFIG_SUMMARY_MS) {
-        c->summary_ms = PK_CONFIG_METERED_SUMMARY_MS;
-    }
+    bool is_summary_free = false;
     for (uint32_t i = 0; i < PK_LINKS; i++) {
-        if (c->broker[i].metered == PK_METERED_YES && c->broker[i].keep_alive_ms == PK_CONFIG_KEEP_ALIVE_MS) {
-            c->broker[i].keep_alive_ms = PK_CONFIG_METERED_KEEP_ALIVE_MS;
+        struct pk_config_broker *b = &c->broker[i];
+        if (b->metered == PK_METERED_YES && b->keep_alive_ms == PK_CONFIG_KEEP_ALIVE_MS) {
+            b->keep_alive_ms = PK_CONFIG_METERED_KEEP_ALIVE_MS;
         }
+        is_summary_free =
+            is_summary_free || (b->metered != PK_METERED_YES && (b->roles & PK_BROKER_SUMMARY) != 0);
+    }
+    if (!is_summary_free && c->summary_ms == PK_CONFIG_SUMMARY_MS) {
+        c->summary_ms = PK_CONFIG_METERED_SUMMARY_MS;
     }
 }
 

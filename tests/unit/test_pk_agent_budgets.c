@@ -203,7 +203,56 @@ PK_TEST(restart__what_was_used_stays_used) {
     check_sound();
 }
 
-PK_TEST_MAIN(counted__without_a_limit_too__and_said, data__summaries_become_rare__then_come_again,
+/* Power that goes before the hour is over, again and again: what was sent still adds up. */
+PK_TEST(data__power_cuts_within_the_hour__the_limit_is_reached_all_the_same) {
+    begin(with("[report]\nmonth = 10M\n"));
+    struct pk_agent *a = &gw.agent;
+    for (uint32_t life = 0; life < 30 && a->spends[PK_SPEND_DATA].level != PK_SPEND_OVER; life++) {
+        for (uint32_t i = 0; i < 5; i++) {
+            gw.sim.links[1].carried_bytes += 90u << 10;
+            wait_ms(60000);
+        }
+        gateway_power_cut(&gw);
+        gw.sim.links[1].carried_bytes = 0;
+        REQUIRE(gateway_boot(&gw));
+        REQUIRE(gateway_run_until_online(&gw));
+    }
+    CHECK_EQ_INT(a->spends[PK_SPEND_DATA].level, PK_SPEND_OVER);
+    check_sound();
+}
+
+/* Each hundredth is stored and no more often, and nothing once all of it is used or where there is no limit.
+ */
+PK_TEST(growth__is_stored_by_hundredths_of_the_limit) {
+    begin(with("[store]\nday = 20M\n[report]\nmonth = 10M\n"));
+    struct pk_agent *a = &gw.agent;
+    const uint64_t *stored = &a->meta.spends[PK_SPEND_DATA].used_bytes;
+    wait_ms(60000);
+    const uint64_t before = *stored;
+    gw.sim.links[1].carried_bytes += 60u << 10;
+    wait_ms(6000);
+    CHECK_EQ_U64(*stored, before);
+    gw.sim.links[1].carried_bytes += 60u << 10;
+    wait_ms(6000);
+    CHECK(*stored >= before + (120u << 10));
+    const uint64_t *flash = &a->meta.spends[PK_SPEND_FLASH].used_bytes;
+    const uint64_t flash_before = a->spends[PK_SPEND_FLASH].record.used_bytes;
+    a->spends[PK_SPEND_FLASH].record.used_bytes += 1u << 20;
+    wait_ms(6000);
+    CHECK(*flash >= flash_before + (1u << 20));
+    use(PK_SPEND_DATA, 101);
+    wait_ms(6000);
+    const uint64_t over = *stored;
+    CHECK(over >= 10u << 20);
+    gw.sim.links[1].carried_bytes += 400u << 10;
+    wait_ms(6000);
+    CHECK_EQ_U64(*stored, over);
+    check_sound();
+}
+
+PK_TEST_MAIN(data__power_cuts_within_the_hour__the_limit_is_reached_all_the_same,
+             growth__is_stored_by_hundredths_of_the_limit, counted__without_a_limit_too__and_said,
+             data__summaries_become_rare__then_come_again,
              data__used_up__critical_goes_and_low_waits_until_there_is_some_again,
              data__only_metered_brokers_count, flash__detail_gives_way_in_its_order__never_of_critical_ones,
              flash__used_up__a_storm_writes_less_and_what_opens_is_stored,

@@ -54,6 +54,33 @@ PK_TEST(load__unknown_action__is_a_warning_with_its_place) {
     CHECK(!gateway_log_has(&gw, "no action 'collect_diagnostics'")); /* a shipped rule has it */
 }
 
+/* What the shipped defaults say is a cut nobody is called for. */
+PK_TEST(load__a_will_before_the_way_back__is_a_warning) {
+    static const char HEAD[] = "[gateway]\nsite = lab\ngateway = @\n", HOST[] = "host = h\ntls = no\n";
+    static const struct {
+        const char *central, *site;
+        bool is_warned;
+    } ROWS[] = {{"", "", false},
+                {"will_delay = 64s\n", "", true},
+                {"will_delay = 65s\nsession_expiry = 65s\n", "", false},
+                {"session_expiry = 64s\n", "", true},
+                {"reconnect_first = 1s\nwill_delay = 21s\n", "", false},
+                {"", "will_delay = 20s\n", true}};
+    char config[400];
+    for (uint32_t i = 0; i < PK_COUNT_OF(ROWS); i++) {
+        (void)snprintf(config, sizeof config, "%s[broker central]\n%s%s[broker site]\n%s%s", HEAD, HOST,
+                       ROWS[i].central, HOST, ROWS[i].site);
+        REQUIRE(boots(config, NULL, NULL, NULL));
+        CHECK_EQ_INT(gateway_log_has(&gw, "a short cut alarms"), ROWS[i].is_warned);
+        for (uint32_t l = 0; l < PK_LINKS; l++) {
+            const struct pk_config_broker *b = &gw.agent.config.broker[l];
+            CHECK(ROWS[i].is_warned ||
+                  b->will_delay_ms >= b->reconnect_first_ms + PK_LINK_CONNECT_TIMEOUT_MS);
+        }
+    }
+    CHECK(gateway_log_has(&gw, "reconnect_first + 20s: site"));
+}
+
 PK_TEST(load__operator_rule__replaces_the_shipped_one) {
     REQUIRE(boots(
         NULL, NULL,
@@ -79,7 +106,7 @@ PK_TEST(load_again__refused__changes_nothing) {
     CHECK(open_incident() != NULL); /* it goes on */
 }
 
-PK_TEST_MAIN(reload__what_the_new_file_says__holds_everywhere,
+PK_TEST_MAIN(load__a_will_before_the_way_back__is_a_warning, reload__what_the_new_file_says__holds_everywhere,
              load__each_file_may_refuse__with_its_name_and_place,
              load__unknown_action__is_a_warning_with_its_place, load__operator_rule__replaces_the_shipped_one,
              load_again__refused__changes_nothing)

@@ -140,7 +140,7 @@ PK_TEST(turned_off_over_a_restart__everything_is_gone) {
     restart_without_roles();
     CHECK(gw.agent.meta.shown_bits != 0);
     REQUIRE(gateway_run_until_online(&gw));
-    wait_ms(2000);
+    wait_ms(8000); /* the subscription is taken back, too */
     CHECK_EQ_U64(kept("homeassistant/") + kept("te/") + kept("picket/v1/lab/gw-1/home"), 0);
     CHECK_EQ_U64(gw.agent.meta.shown_bits, 0);
     check_sound();
@@ -227,6 +227,60 @@ PK_TEST(left_by_an_earlier_life__without_the_role__is_taken_back_too) {
     check_sound();
 }
 
+/* Subscriptions at the broker whose messages are what is shown, of any gateway. */
+static uint32_t listens(void) {
+    uint32_t count = 0;
+    for (uint32_t c = 0; c < BROKER_CLIENTS; c++) {
+        for (uint32_t f = 0; f < broker.clients[c].filter_count; f++) {
+            const struct pk_str filter = pk_str_of(broker.clients[c].filters[f]);
+            count += pk_str_starts(filter, "te/") || pk_str_starts(filter, "homeassistant/") ? 1u : 0u;
+        }
+    }
+    return count;
+}
+
+/* Alarms of other gateways come on the same topics: who has looked back listens no more. */
+PK_TEST(looked_back__nothing_of_others_is_heard__until_the_next_connection) {
+    prepare(with_roles(", home_assistant, thin_edge"));
+    broker.accepted = on_accepted;
+    put_left_behind(40); /* more than one round */
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(1000);
+    CHECK_EQ_U64(listens(), 2);
+    wait_ms(15000);
+    for (uint32_t round = 0; round < 2; round++) {
+        CHECK_EQ_U64(gw.agent.shown.heard_bits[0] | gw.agent.shown.heard_bits[1], 0);
+        CHECK_EQ_U64(listens(), 0);
+        check_foreign(2 * heartbeats());
+        put_retained("te/device/main/service/picket/a/inc_gw-1_4000000000_00050");
+        broker_restart(&broker, true);
+        REQUIRE(gateway_run_until_online(&gw));
+        wait_ms(60000);
+    }
+    CHECK_EQ_U64(gw.agent.counters.topic_unknown, 0);
+    check_sound();
+}
+
+/* The subscription was not answered before the connection ended, and the broker kept it: not for ever. */
+PK_TEST(looked_back__cut_before_the_end__is_taken_back_later) {
+    prepare(with_roles(", thin_edge"));
+    broker.accepted = on_accepted;
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(1000);
+    CHECK_EQ_U64(listens(), 1);
+    CHECK(gateway_stop(&gw));
+    restart_without_roles();
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(1000);
+    broker_restart(&broker, true);
+    wait_ms(60000);
+    CHECK_EQ_U64(listens(), 0);
+    CHECK_EQ_U64(gw.agent.meta.shown_bits, 0);
+    check_sound();
+}
+
 /* A broker that keeps what it is told to take back is not asked for ever. */
 PK_TEST(left_by_an_earlier_life__refused__is_asked_for_once_a_connection) {
     prepare(with_roles(", home_assistant, thin_edge"));
@@ -250,7 +304,7 @@ PK_TEST(left_by_an_earlier_life__refused__is_asked_for_once_a_connection) {
 PK_TEST(state__metered_or_tight__is_rare_and_waits_for_no_tick) {
     struct pk_spend *s = &gw.agent.spends[PK_SPEND_DATA];
     start_with(", home_assistant");
-    wait_ms(5000);
+    wait_ms(8000);
     CHECK(!gw.agent.shown.is_state_held);
     CHECK_EQ_U64(pk_agent_shown_next_ms(&gw.agent), UINT64_MAX); /* nothing changed: nothing is due */
     gw.agent.config.is_metered = true;
@@ -302,7 +356,9 @@ PK_TEST(turned_off__refused_or_cut__is_taken_back_with_a_later_connection) {
     check_sound();
 }
 
-PK_TEST_MAIN(turned_off__refused_or_cut__is_taken_back_with_a_later_connection,
+PK_TEST_MAIN(looked_back__nothing_of_others_is_heard__until_the_next_connection,
+             looked_back__cut_before_the_end__is_taken_back_later,
+             turned_off__refused_or_cut__is_taken_back_with_a_later_connection,
              state__metered_or_tight__is_rare_and_waits_for_no_tick, without_the_roles__nothing_is_shown,
              an_open_incident__is_shown_and_taken_back_when_it_ended, a_broker_that_forgot__is_shown_all_anew,
              left_by_an_earlier_life__is_taken_back__what_is_others_stays,

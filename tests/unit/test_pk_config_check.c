@@ -88,6 +88,17 @@ PK_TEST(metered_broker__is_not_that_of_the_site_beside_a_central_one) {
                  PK_OK);
     CHECK_EQ_INT(config.broker[0].metered, PK_METERED_YES);
     CHECK_EQ_INT(config.broker[1].metered, PK_METERED_NO);
+    /* The summary is as rare as its own broker wants it. */
+    CHECK_EQ_INT(check(HEAD "[report]\nmetered = yes\n"
+                            "[broker site]\nhost = h\ntls = no\nroles = events, summary\n"
+                            "[broker central]\nhost = h\ntls = no\nroles = incidents, commands\n"),
+                 PK_OK);
+    CHECK_EQ_U64(config.summary_ms, 60000);
+    CHECK_EQ_INT(check(HEAD "[report]\nmetered = yes\n"
+                            "[broker site]\nhost = h\ntls = no\nroles = events\n"
+                            "[broker central]\nhost = h\ntls = no\nroles = summary\n"),
+                 PK_OK);
+    CHECK_EQ_U64(config.summary_ms, 900000);
     CHECK_EQ_INT(pk_config_parse(&config, pk_str_of("[broker site]\nmetered = perhaps\n"), "t.conf", &diag),
                  PK_E_CONFIG);
     CHECK_EQ_INT(diag.line, 2);
