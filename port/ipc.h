@@ -97,6 +97,8 @@ enum pk_ipc_phase {
 };
 /* What the supervisor did by itself after an ACT that did not end well. */
 enum pk_ipc_undo { PK_IPC_UNDO_NONE, PK_IPC_UNDO_DONE, PK_IPC_UNDO_FAILED };
+/* exit_code of an UNDONE: the undo was owed over a restart, and root's configuration does not want it now. */
+enum { PK_IPC_UNDO_LEFT = -1 };
 struct pk_ipc_run {
     uint32_t
         actions_crc; /* of the table the index belongs to: refused as stale when the supervisor's differs */

@@ -693,11 +693,13 @@ void pk_respond_on_unconfirmed(struct pk_respond *r, uint32_t id, int32_t exit_c
     const bool is_undone = exit_code == 0;
     const bool is_change =
         run->action_index >= 0 && r->actions->rows[run->action_index].confirm_within_ms > 0;
+    const bool is_left = exit_code < 0;
     const char *words =
-        is_change   ? is_undone ? "not confirmed in time; undone" : "not confirmed in time; UNDO FAILED"
+        is_left     ? "left as it is; `picketctl undo RUN` undoes it"
+        : is_change ? is_undone ? "not confirmed in time; undone" : "not confirmed in time; UNDO FAILED"
         : is_undone ? "it went wrong; undone, over a restart"
                     : "it went wrong; UNDO FAILED, over a restart";
-    run->undo = is_undone ? PK_RUN_UNDO_DONE : PK_RUN_UNDO_FAILED;
+    run->undo = is_undone ? PK_RUN_UNDO_DONE : is_left ? run->undo : PK_RUN_UNDO_FAILED;
     if (!pk_run_state_is_final(run->state)) {
         pk_respond_run_end(r, run, is_undone ? PK_RUN_ROLLED_BACK : PK_RUN_FAILED, pk_str_of(words), now);
         return;
@@ -726,11 +728,18 @@ void pk_respond_on_confirmed(struct pk_respond *r, uint32_t id, int error) {
     pk_respond_run_say(run, words);
 }
 
+/* It is taken back by itself, or may be: whether an undo is owed, the supervisor knows. */
+static bool may_wait(const struct pk_respond *r, const struct pk_run *run) {
+    const struct pk_action *row = &r->actions->rows[run->action_index];
+    const bool is_open = !pk_run_state_is_final(run->state) || run->state == PK_RUN_UNKNOWN;
+    return row->confirm_within_ms > 0 || (is_open && row->step_count[PK_PHASE_UNDO] > 0);
+}
+
 int pk_respond_confirm(struct pk_respond *r, uint32_t id, struct pk_str who, enum pk_role role) {
     struct pk_run *run = pk_respond_run_find(r, id);
     char words[PK_RUN_RESULT_BYTES * 2];
     struct pk_buf b;
-    if (run == NULL || run->action_index < 0 || r->actions->rows[run->action_index].confirm_within_ms == 0) {
+    if (run == NULL || run->action_index < 0 || !may_wait(r, run)) {
         return PK_E_NOT_FOUND;
     }
     if (run->undo_of != 0 || !run->is_intent || run->undo != PK_RUN_UNDO_NONE) {

@@ -102,8 +102,8 @@ void pk_respond_on_started(struct pk_respond *r, uint32_t run, const struct pk_s
  * frame. */
 void pk_respond_on_refused(struct pk_respond *r, uint32_t run, int error, uint32_t retry_after_ms,
                            struct pk_str why, const struct pk_stamp *now);
-/* Nobody confirmed the run in time, or its undo was owed over a restart; the supervisor's undo ended. Unknown
- * runs are ignored. */
+/* Nobody confirmed the run in time, or its undo was owed over a restart; the supervisor's undo ended, or with
+ * an exit code below 0 was not to be run. Unknown runs are ignored. */
 void pk_respond_on_unconfirmed(struct pk_respond *r, uint32_t run, int32_t exit_code,
                                const struct pk_stamp *now);
 /* May the run be confirmed by this person? PK_OK: ask the supervisor, whose answer counts. PK_E_NOT_FOUND,

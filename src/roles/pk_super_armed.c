@@ -11,6 +11,10 @@ static bool is_due_later(const struct pk_super_armed *a) {
     return a->state == PK_SUPER_ARMED || a->state == PK_SUPER_ARMED_OWED;
 }
 
+static bool is_fired(const struct pk_super_armed *a) {
+    return a->state == PK_SUPER_ARMED_FIRED || a->state == PK_SUPER_ARMED_OWED_FIRED;
+}
+
 static struct pk_super_armed *find_state(struct pk_supervisor *s, uint8_t state) {
     for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
         if (s->record.armed[i].state == state) {
@@ -73,10 +77,12 @@ void pk_super_armed_drop(struct pk_supervisor *s, uint32_t run_id, const char *a
     }
 }
 
-static struct pk_super_armed *find_owed(struct pk_supervisor *s, uint32_t run_id, const char *target) {
+static struct pk_super_armed *find_owed(struct pk_supervisor *s, uint8_t state, uint32_t run_id,
+                                        const char *action, const char *target) {
     for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
         struct pk_super_armed *a = &s->record.armed[i];
-        if (a->state == PK_SUPER_ARMED_OWED && a->run_id == run_id && strcmp(a->target, target) == 0) {
+        if (a->state == state && a->run_id == run_id && strcmp(a->action, action) == 0 &&
+            strcmp(a->target, target) == 0) {
             return a;
         }
     }
@@ -85,7 +91,7 @@ static struct pk_super_armed *find_owed(struct pk_supervisor *s, uint32_t run_id
 
 void pk_super_armed_owe(struct pk_supervisor *s, uint32_t run_id, const char *action, const char *target,
                         uint64_t deadline_ms) {
-    struct pk_super_armed *a = find_owed(s, run_id, target);
+    struct pk_super_armed *a = find_owed(s, PK_SUPER_ARMED_OWED, run_id, action, target);
     if (a != NULL || find_change(s, run_id, action, target) != NULL) {
         return; /* known already */
     }
@@ -105,25 +111,28 @@ void pk_super_armed_owe(struct pk_supervisor *s, uint32_t run_id, const char *ac
     save(s);
 }
 
-void pk_super_armed_paid(struct pk_supervisor *s, uint32_t run_id, const char *target, int32_t exit_code,
-                         bool is_told) {
-    struct pk_super_armed *a = find_owed(s, run_id, target);
-    if (a == NULL) {
-        return;
-    }
-    if (is_told) {
-        memset(a, 0, sizeof *a);
-    } else {
+void pk_super_armed_paid(struct pk_supervisor *s, uint32_t run_id, const char *action, const char *target,
+                         int32_t exit_code) {
+    struct pk_super_armed *a = find_owed(s, PK_SUPER_ARMED_OWED, run_id, action, target);
+    if (a != NULL) {
         a->state = PK_SUPER_ARMED_TELL;
         a->exit_code = exit_code;
+        save(s);
     }
-    save(s);
+}
+
+void pk_super_armed_told(struct pk_supervisor *s, uint32_t run_id, const char *action, const char *target) {
+    struct pk_super_armed *a = find_owed(s, PK_SUPER_ARMED_TELL, run_id, action, target);
+    if (a != NULL) {
+        memset(a, 0, sizeof *a);
+        save(s);
+    }
 }
 
 bool pk_super_armed_owes(const struct pk_supervisor *s, const char *action, const char *target) {
     for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
         const struct pk_super_armed *a = &s->record.armed[i];
-        const bool is_open = a->state == PK_SUPER_ARMED_OWED || a->state == PK_SUPER_ARMED_FIRED;
+        const bool is_open = a->state == PK_SUPER_ARMED_OWED || is_fired(a);
         if (is_open && strcmp(a->action, action) == 0 && strcmp(a->target, target) == 0) {
             return true;
         }
@@ -131,11 +140,26 @@ bool pk_super_armed_owes(const struct pk_supervisor *s, const char *action, cons
     return false;
 }
 
+/* What is owed may have been mended by hand: a person can have it left. */
+static struct pk_super_armed *find_confirmable(struct pk_supervisor *s, uint32_t run_id) {
+    struct pk_super_armed *a = find_run(s, run_id);
+    for (uint32_t i = 0; a == NULL && i < PK_SUPER_ARMED_MAX; i++) {
+        struct pk_super_armed *owed = &s->record.armed[i];
+        const bool is_owed = owed->state == PK_SUPER_ARMED_OWED || owed->state == PK_SUPER_ARMED_OWED_FIRED;
+        a = is_owed && owed->run_id == run_id ? owed : NULL;
+    }
+    return a;
+}
+
 /* PK_OK when it will stay whatever happens now. */
 static int take_confirmation(struct pk_supervisor *s, uint32_t run_id) {
-    struct pk_super_armed *a = find_run(s, run_id);
+    struct pk_super_armed *a = find_confirmable(s, run_id);
     if (a == NULL) {
         return PK_E_NOT_FOUND;
+    }
+    const bool is_owed = a->state != PK_SUPER_ARMED;
+    if (is_owed && pk_super_run_is_at_work(s, run_id)) {
+        return PK_E_BUSY; /* half undone would be worse */
     }
     const struct pk_super_armed was = *a;
     memset(a, 0, sizeof *a);
@@ -145,6 +169,9 @@ static int take_confirmation(struct pk_supervisor *s, uint32_t run_id) {
         return err;
     }
     pk_super_log(s, PK_LOG_NOTICE, "confirmed, it stays: run ", run_id);
+    if (is_owed) {
+        pk_super_run_leave(s, run_id, was.action, was.target);
+    }
     return PK_OK;
 }
 
@@ -173,10 +200,9 @@ void pk_super_armed_undone(struct pk_supervisor *s, uint32_t run_id, const char 
                            int32_t exit_code) {
     for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
         struct pk_super_armed *a = &s->record.armed[i];
-        const bool is_fired = a->state == PK_SUPER_ARMED_FIRED && a->run_id == run_id;
         const bool is_same =
             is_due_later(a) && strcmp(a->action, action) == 0 && strcmp(a->target, target) == 0;
-        if (is_fired) {
+        if (is_fired(a) && a->run_id == run_id) {
             a->state = PK_SUPER_ARMED_TELL;
             a->exit_code = exit_code;
             pk_super_log(s, exit_code == 0 ? PK_LOG_WARNING : PK_LOG_ERROR,
@@ -217,12 +243,30 @@ enum pk_super_lost pk_super_armed_recover(struct pk_supervisor *s) {
 void pk_super_armed_start(struct pk_supervisor *s, const struct pk_stamp *now) {
     for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
         struct pk_super_armed *a = &s->record.armed[i];
-        if (a->state == PK_SUPER_ARMED_FIRED || (is_due_later(a) && a->boot != now->boot)) {
-            a->state = a->state == PK_SUPER_ARMED_OWED ? PK_SUPER_ARMED_OWED : PK_SUPER_ARMED;
+        if (is_fired(a) || (is_due_later(a) && a->boot != now->boot)) {
             a->deadline_ms = 0; /* how long the machine was off nobody knows */
+        }
+        if (is_fired(a)) {
+            a->state = a->state == PK_SUPER_ARMED_FIRED ? PK_SUPER_ARMED : PK_SUPER_ARMED_OWED;
         }
         a->boot = now->boot;
     }
+}
+
+/* Somebody who wants nothing done, or nothing undone, may have mended by hand what is owed since the stop. A
+ * change that waits to be confirmed is taken back in every mode: it is the way home. */
+static bool is_to_be_left(const struct pk_supervisor *s, const struct pk_super_armed *a) {
+    const uint8_t mode = s->policy.mode;
+    return a->state == PK_SUPER_ARMED_OWED &&
+           (!s->policy.is_auto_rollback || mode == PK_MODE_OFF || mode == PK_MODE_OBSERVE);
+}
+
+static void leave(struct pk_supervisor *s, struct pk_super_armed *a) {
+    a->state = PK_SUPER_ARMED_TELL;
+    a->exit_code = PK_IPC_UNDO_LEFT;
+    pk_super_log(s, PK_LOG_WARNING,
+                 "its undo is owed, but not wanted by the configuration: left as it is, run ", a->run_id);
+    save(s);
 }
 
 void pk_super_armed_check_time(struct pk_supervisor *s, uint64_t now_ms) {
@@ -231,9 +275,14 @@ void pk_super_armed_check_time(struct pk_supervisor *s, uint64_t now_ms) {
         if (!is_due_later(a) || now_ms < a->deadline_ms) {
             continue;
         }
+        if (is_to_be_left(s, a)) {
+            leave(s, a);
+            continue;
+        }
         const int err = pk_super_run_undo(s, a->run_id, a->action, a->target);
+        const bool is_owed = a->state == PK_SUPER_ARMED_OWED;
         if (err == PK_OK) {
-            a->state = PK_SUPER_ARMED_FIRED;
+            a->state = is_owed ? PK_SUPER_ARMED_OWED_FIRED : PK_SUPER_ARMED_FIRED;
         } else if (err != PK_E_NOT_FOUND && err != PK_E_DENIED) { /* busy, or no process to be had just now */
             a->deadline_ms = now_ms + PK_SUPER_ARMED_RETRY_MS;
         } else {
@@ -254,9 +303,20 @@ uint64_t pk_super_armed_until_ms(const struct pk_supervisor *s) {
     return until_ms;
 }
 
+/* A run that is still here tells it with its own DONE. */
+static struct pk_super_armed *find_untold(struct pk_supervisor *s) {
+    for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
+        struct pk_super_armed *a = &s->record.armed[i];
+        if (a->state == PK_SUPER_ARMED_TELL && !pk_super_run_is_here(s, a->run_id)) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
 void pk_super_armed_tell(struct pk_supervisor *s) {
     const bool is_there = s->is_agent_running && s->is_ready;
-    struct pk_super_armed *a = is_there ? find_state(s, PK_SUPER_ARMED_TELL) : NULL;
+    struct pk_super_armed *a = is_there ? find_untold(s) : NULL;
     if (a == NULL) {
         return;
     }

@@ -10,17 +10,18 @@
 enum { PK_SUPER_ARMED_MAX = 4 }; /* changes that wait to be confirmed, at a time */
 enum pk_super_armed_state {
     PK_SUPER_ARMED_FREE,
-    PK_SUPER_ARMED,       /* undone at its deadline */
-    PK_SUPER_ARMED_FIRED, /* its undo runs */
-    PK_SUPER_ARMED_TELL,  /* undone; the agent has to hear of it */
-    PK_SUPER_ARMED_OWED,  /* nothing to confirm: the undo of what went wrong began and has not ended */
+    PK_SUPER_ARMED,            /* undone at its deadline */
+    PK_SUPER_ARMED_FIRED,      /* its undo runs */
+    PK_SUPER_ARMED_TELL,       /* undone; the agent has to hear of it */
+    PK_SUPER_ARMED_OWED,       /* nothing to confirm: the undo of what went wrong began and has not ended */
+    PK_SUPER_ARMED_OWED_FIRED, /* its undo runs anew, after a restart */
     PK_SUPER_ARMED_STATE_COUNT
 };
 struct pk_super_armed {
     uint8_t state; /* enum pk_super_armed_state */
     uint32_t run_id, boot;
     uint64_t deadline_ms; /* of the monotonic clock of that boot */
-    int32_t exit_code;    /* TELL: of the undo */
+    int32_t exit_code;    /* TELL: of the undo, or PK_IPC_UNDO_LEFT */
     char action[PK_ACTION_NAME_BYTES], target[PK_ACTION_TARGET_BYTES];
 };
 enum { PK_SUPER_ARMED_BYTES = 128 }; /* of one, packed */

@@ -42,6 +42,15 @@ static struct pk_super_run *find(struct pk_supervisor *s, uint32_t id) {
     return NULL;
 }
 
+bool pk_super_run_is_here(const struct pk_supervisor *s, uint32_t id) {
+    for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
+        if (s->runs[i].id == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Slot index, or negative: why the step cannot start. PK_E_NOT_FOUND also when there is no such step. */
 static int start_step(struct pk_supervisor *s, struct pk_super_run *run) {
     const char *argv[PK_ACTION_ARGV_MAX];
@@ -324,12 +333,13 @@ static void tell_armed(struct pk_supervisor *s, const struct pk_super_run *run) 
     }
 }
 
-/* The undo it made by itself is over; is_told: and its DONE has left. */
-static void pay(struct pk_supervisor *s, const struct pk_super_run *run, bool is_told) {
+/* The undo it made by itself is over: on the medium before its DONE leaves, or a power cut in between would
+ * undo it twice. */
+static void pay(struct pk_supervisor *s, const struct pk_super_run *run) {
     const int32_t failed = run->done.undo_exit != 0 ? run->done.undo_exit : 1;
     if (run->done.undo != PK_IPC_UNDO_NONE) {
-        pk_super_armed_paid(s, run->id, run->target, run->done.undo == PK_IPC_UNDO_DONE ? 0 : failed,
-                            is_told);
+        pk_super_armed_paid(s, run->id, s->policy.actions->rows[run->action_index].name, run->target,
+                            run->done.undo == PK_IPC_UNDO_DONE ? 0 : failed);
     }
 }
 
@@ -337,12 +347,30 @@ static void finish(struct pk_supervisor *s, struct pk_super_run *run) {
     const uint64_t now_ms = s->port->mono_ms(s->port->ctx);
     run->is_done = true;
     tell_armed(s, run);
+    pay(s, run);
     run->done.duration_ms = (uint32_t)(now_ms - run->started_ms);
     if (run->is_orphan) {
         pk_super_log(s, PK_LOG_NOTICE, "a run of an agent that is gone ended with ",
                      (uint64_t)run->done.exit_code);
-        pay(s, run, false);
         memset(run, 0, sizeof *run);
+    }
+}
+
+bool pk_super_run_is_at_work(const struct pk_supervisor *s, uint32_t id) {
+    for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
+        if (s->runs[i].id == id && s->runs[i].is_running) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void pk_super_run_leave(struct pk_supervisor *s, uint32_t id, const char *action, const char *target) {
+    struct pk_super_run *run = find(s, id);
+    if (run != NULL && waits(run) && strcmp(run->target, target) == 0 &&
+        strcmp(s->policy.actions->rows[run->action_index].name, action) == 0) {
+        run->undo_again_ms = 0;
+        finish(s, run);
     }
 }
 
@@ -425,7 +453,9 @@ static void send_run(struct pk_supervisor *s, struct pk_super_run *run) {
     }
     pk_super_frame(&frame, PK_IPC_DONE, run->id, &run->done, sizeof run->done);
     if (sent(s, &frame)) {
-        pay(s, run, true);
+        if (run->done.undo != PK_IPC_UNDO_NONE) {
+            pk_super_armed_told(s, run->id, s->policy.actions->rows[run->action_index].name, run->target);
+        }
         memset(run, 0, sizeof *run);
     }
 }
@@ -452,7 +482,6 @@ void pk_super_runs_orphan(struct pk_supervisor *s) {
     for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
         struct pk_super_run *run = &s->runs[i];
         if (run->id != 0 && run->is_done) {
-            pay(s, run, false);
             memset(run, 0, sizeof *run);
         }
         run->is_orphan = run->id != 0;

@@ -222,9 +222,11 @@ void pk_super_armed_undone(struct pk_supervisor *s, uint32_t run_id, const char 
  * that is logged. deadline_ms: it is tried from then on, unless the run still does. */
 void pk_super_armed_owe(struct pk_supervisor *s, uint32_t run_id, const char *action, const char *target,
                         uint64_t deadline_ms);
-/* It ended. is_told: the agent knows; else it hears of it as soon as there is one. */
-void pk_super_armed_paid(struct pk_supervisor *s, uint32_t run_id, const char *target, int32_t exit_code,
-                         bool is_told);
+/* It ended: it will not run again, and an agent has to hear of it. */
+void pk_super_armed_paid(struct pk_supervisor *s, uint32_t run_id, const char *action, const char *target,
+                         int32_t exit_code);
+/* The agent has heard of it. */
+void pk_super_armed_told(struct pk_supervisor *s, uint32_t run_id, const char *action, const char *target);
 /* What was done to this target before is still to be undone. */
 bool pk_super_armed_owes(const struct pk_supervisor *s, const char *action, const char *target);
 /* Their second copy, when it changed. */
@@ -240,6 +242,10 @@ void pk_super_armed_tell(struct pk_supervisor *s);
 /* What nobody confirmed. PK_OK, PK_E_BUSY, PK_E_NOT_FOUND (no such row or undo), or why it does not start. */
 PK_MUST_USE int pk_super_run_undo(struct pk_supervisor *s, uint32_t id, const char *action,
                                   const char *target);
+bool pk_super_run_is_here(const struct pk_supervisor *s, uint32_t id);    /* until its DONE has left */
+bool pk_super_run_is_at_work(const struct pk_supervisor *s, uint32_t id); /* a program of it runs */
+/* Its undo is not tried again; no-op unless it waits for that. */
+void pk_super_run_leave(struct pk_supervisor *s, uint32_t id, const char *action, const char *target);
 void pk_super_run_start(struct pk_supervisor *s, uint32_t id, const struct pk_ipc_run *request);
 void pk_super_run_stop(struct pk_supervisor *s, uint32_t id);
 void pk_super_runs_collect(struct pk_supervisor *s); /* ended programs: next step or done */

@@ -205,7 +205,31 @@ def stopped_before_the_second_try(rig):
         assert words in w.said(incident)
 
 
+def mended_by_hand_after_the_stop(rig):
+    """What is owed would overwrite it: with rollback or the mode switched off it is left, and said; a person can still take it back."""
+    name, count = "mended", rig.path("mended-tries")
+    w = World(rig, name, COPY + "argv = /bin/false\n", f"undo = {rig.write('once', TWICE, 0o755)} {count} 2\n")
+    with open(os.path.join(w.gateway.etc, "actions.conf")) as f:
+        put_back = f"undo = /bin/cp -a {{snapshot}} {w.folder}/{{target}}.conf\n"
+        rows = f.read().replace(put_back, "", 1) + put_back
+    rig.write(f"{name}/etc/actions.conf", rows)
+    w.gateway.stop()
+    w.gateway.start()
+    incident = w.fault()
+    await_true("the first try failed", 10, lambda: os.path.exists(count))
+    assert w.gateway.stop() == 0 and w.text() == "new\n"
+    w.put("web", "mended\n")
+    with open(w.gateway.config_path, "a") as f:
+        f.write("\n[agent]\nauto_rollback = no\n")
+    w.gateway.start()
+    run = w.run(incident, "failed")
+    assert run["result"].startswith("left as it is"), run
+    assert w.text() == "mended\n" and "left as it is" in w.said(incident)
+    assert w.ctl("undo", str(run["run_id"])).returncode == 0
+    await_true("a person took it back", 10, lambda: w.text() == "old\n")
+
+
 if __name__ == "__main__":
     main(*map(alone, (a_line_that_fails_is_taken_back, one_that_hangs_is_taken_back, what_does_not_help_is_taken_back, what_helps_stays_until_somebody_takes_it_back,
          an_undo_that_fails_is_said_loudly, an_undo_that_fails_once_is_tried_again, three_that_run_long_are_not_in_the_way, no_snapshot_no_action, switched_off_it_is_left, agent_killed_in_the_middle,
-         stopped_before_the_second_try)))
+         stopped_before_the_second_try, mended_by_hand_after_the_stop)))

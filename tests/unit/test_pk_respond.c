@@ -1357,7 +1357,10 @@ PK_TEST(undo__outlives_the_incident_and_a_restart) {
 PK_TEST(confirm__in_time_or_undone) {
     const uint32_t row = 5; /* swap */
     swapped();
+    const uint8_t undo_steps = g.actions.rows[row].step_count[PK_PHASE_UNDO];
+    g.actions.rows[row].step_count[PK_PHASE_UNDO] = 0;
     CHECK_EQ_INT(pk_respond_confirm(&g.respond, 1, pk_str_of("ann"), PK_ROLE_RESPONDER), PK_E_NOT_FOUND);
+    g.actions.rows[row].step_count[PK_PHASE_UNDO] = undo_steps;
     g.actions.rows[row].confirm_within_ms = 60000;
     CHECK_EQ_INT(pk_respond_confirm(&g.respond, 9, pk_str_of("ann"), PK_ROLE_RESPONDER), PK_E_NOT_FOUND);
     CHECK_EQ_INT(pk_respond_confirm(&g.respond, 1, pk_str_of("vic"), PK_ROLE_VIEWER), PK_E_DENIED);
@@ -1393,19 +1396,35 @@ PK_TEST(undo__owed_over_a_restart__told) {
         int32_t exit_code;
         enum pk_run_state state;
         const char *words;
-    } CASES[] = {{0, PK_RUN_ROLLED_BACK, "it went wrong; undone, over a restart"},
-                 {9, PK_RUN_FAILED, "it went wrong; UNDO FAILED, over a restart"}};
-    for (uint32_t i = 0; i < 2; i++) {
+        enum pk_run_undo undo;
+    } CASES[] = {{0, PK_RUN_ROLLED_BACK, "it went wrong; undone, over a restart", PK_RUN_UNDO_DONE},
+                 {9, PK_RUN_FAILED, "it went wrong; UNDO FAILED, over a restart", PK_RUN_UNDO_FAILED},
+                 {-1, PK_RUN_FAILED, "left as it is; `picketctl undo RUN` undoes it", PK_RUN_UNDO_NONE}};
+    for (uint32_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         swapped();
         pk_respond_on_supervisor_lost(&g.respond, &g.now);
         CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_UNKNOWN);
         pk_respond_on_unconfirmed(&g.respond, 1, CASES[i].exit_code, &g.now);
         CHECK_EQ_INT(rig_state(&g, 1), CASES[i].state);
         CHECK_STR(pk_respond_get(&g.respond, 1)->result, CASES[i].words);
+        CHECK_EQ_INT(pk_respond_get(&g.respond, 1)->undo, CASES[i].undo);
     }
 }
 
-PK_TEST_MAIN(confirm__in_time_or_undone, undo__owed_over_a_restart__told, undo__what_does_not_help_is_undone,
+PK_TEST(undo__owed_over_a_restart__can_be_called_off) {
+    swapped();
+    CHECK_EQ_INT(pk_respond_confirm(&g.respond, 1, pk_str_of("ann"), PK_ROLE_RESPONDER), PK_OK);
+    pk_respond_on_supervisor_lost(&g.respond, &g.now);
+    CHECK_EQ_INT(pk_respond_confirm(&g.respond, 1, pk_str_of("ann"), PK_ROLE_RESPONDER), PK_OK);
+    pk_respond_on_confirmed(&g.respond, 1, PK_OK);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "confirmed by ann");
+    pk_respond_on_unconfirmed(&g.respond, 1, 9, &g.now);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_FAILED); /* it is over */
+    CHECK_EQ_INT(pk_respond_confirm(&g.respond, 1, pk_str_of("ann"), PK_ROLE_RESPONDER), PK_E_NOT_FOUND);
+}
+
+PK_TEST_MAIN(confirm__in_time_or_undone, undo__owed_over_a_restart__told,
+             undo__owed_over_a_restart__can_be_called_off, undo__what_does_not_help_is_undone,
              undo__switched_off_or_mode_changed__left_and_said, undo__what_the_supervisor_undid_is_told,
              undo__by_command__a_run_of_its_own,
              undo__fails_by_command__can_be_tried_again_until_the_hour_is_spent,

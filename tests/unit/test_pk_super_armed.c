@@ -184,7 +184,7 @@ PK_TEST(armed__record_cannot_be_written__it_does_not_start) {
 }
 
 /* The record as it was left, read by a new supervisor: in the same boot of the kernel, or another. */
-static struct super_rig *again(uint64_t boot_id) {
+static struct super_rig *again_with(uint64_t boot_id, enum pk_mode mode, bool is_auto_rollback) {
     static uint8_t kept[PK_SUPER_SCRATCH_BYTES];
     struct super_rig *r = &the_rig;
     const int n = r->record_bytes;
@@ -198,8 +198,14 @@ static struct super_rig *again(uint64_t boot_id) {
     r->record_bytes = n;
     r->now_ms = boot_id == 0 ? now_ms : 5000;
     r->boot_id = boot_id == 0 ? boot : boot_id;
+    the_supervisor.policy.mode = (uint8_t)mode;
+    the_supervisor.policy.is_auto_rollback = is_auto_rollback;
     super_rig_run(r);
     return r;
+}
+
+static struct super_rig *again(uint64_t boot_id) {
+    return again_with(boot_id, PK_MODE_SAFE, true);
 }
 
 PK_TEST(armed__reboot__undone_at_once_and_told_when_there_is_an_agent) {
@@ -373,11 +379,12 @@ PK_TEST(owed__all_in_one_life__done_and_told_once) {
     super_rig_ask(r, 8, PLAIN, "", PK_IPC_PHASE_ACT);
     super_rig_step(r, 1, 0);
     CHECK_EQ_INT(super_rig_refused(r), PK_E_BUSY); /* on top of what is half undone */
-    super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);  /* nor is it for anybody to confirm */
-    super_rig_step(r, 1, 0);
-    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_OWED);
     pass(r, PK_UNDO_PAUSE_MS);
     CHECK_STR(running_program(r), "/bin/y");
+    super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(confirmed(r, 7), PK_E_BUSY); /* half undone would be worse */
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_OWED);
     program_ends(r, 0);
     super_rig_step(r, 1, 0);
     CHECK(super_rig_heard(r, PK_IPC_DONE) != NULL);
@@ -451,6 +458,112 @@ PK_TEST(owed__no_room__said_and_undone_all_the_same) {
     CHECK_STR(running_program(r), "/bin/y");
 }
 
+/* The agent does not read when the undo ends well, and then the power goes. */
+PK_TEST(owed__ended_before_its_done_has_left__not_done_twice) {
+    struct super_rig *r = owing();
+    r->room = 0;
+    pass(r, PK_UNDO_PAUSE_MS);
+    CHECK_STR(running_program(r), "/bin/y");
+    r->room = 0;
+    program_ends(r, 0);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_TELL);
+    r = again(1001);
+    ready(r);
+    pass(r, 20000);
+    CHECK_STR(running_program(r), "");
+    CHECK_EQ_INT(told(r, 7), 0);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
+    r = owing(); /* without the power cut: its run says it, and nobody else */
+    pass(r, PK_UNDO_PAUSE_MS);
+    super_rig_program_ends(r, 0, 0, "");
+    r->room = 0;
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_TELL);
+    r->room = 9;
+    pk_super_armed_tell(&the_supervisor); /* before its run could */
+    super_rig_step(r, 1, 0);
+    CHECK(super_rig_heard(r, PK_IPC_DONE) != NULL);
+    CHECK(super_rig_heard(r, PK_IPC_UNDONE) == NULL);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
+}
+
+/* Whoever stopped it may have mended the file meanwhile. */
+PK_TEST(owed__mode_or_switch_against_it_at_the_start__left_and_told) {
+    static const struct {
+        enum pk_mode mode;
+        bool is_auto_rollback;
+    } CASES[] = {{PK_MODE_OFF, true}, {PK_MODE_OBSERVE, true}, {PK_MODE_SAFE, false}, {PK_MODE_OFF, false}};
+    for (uint32_t i = 0; i < 8; i++) {
+        struct super_rig *r = owing();
+        if (i >= 4) { /* a second restart, in the middle of its undo */
+            r = again(1001);
+            pass(r, 2000);
+            CHECK_STR(running_program(r), "/bin/y");
+            CHECK_EQ_INT(pk_super_save(&the_supervisor), PK_OK); /* as of another action meanwhile */
+        }
+        r = again_with(1002, CASES[i % 4].mode, CASES[i % 4].is_auto_rollback);
+        pass(r, 5000);
+        CHECK_STR(running_program(r), "");
+        ready(r);
+        super_rig_step(r, 1, 0);
+        CHECK(super_rig_heard(r, PK_IPC_UNDONE) != NULL);
+        CHECK_EQ_INT(told(r, 7), PK_IPC_UNDO_LEFT);
+        CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
+        r = again(1003);
+        pass(r, 5000);
+        CHECK_STR(running_program(r), "");
+    }
+    struct super_rig *r = locked(); /* the way home does not depend on it */
+    r = again_with(1001, PK_MODE_OFF, false);
+    super_rig_step(r, 1, 0);
+    CHECK_STR(running_program(r), "/bin/unlock");
+}
+
+PK_TEST(owed__confirmed_while_it_waits__left) {
+    struct super_rig *r = owing();
+    super_rig_forget(r);
+    super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(confirmed(r, 7), PK_OK);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
+    super_rig_step(r, 1, 0);
+    CHECK(super_rig_heard(r, PK_IPC_DONE) != NULL); /* it is not undone, and the run says so */
+    pass(r, 60000);
+    CHECK_STR(running_program(r), "");
+    r = owing();
+    r = again(1001);
+    pass(r, 2000);
+    ready(r);
+    super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(confirmed(r, 7), PK_E_BUSY);
+    super_rig_forget(r);
+    program_ends(r, 1);
+    super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);
+    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(confirmed(r, 7), PK_OK);
+    pass(r, 60000);
+    CHECK_STR(running_program(r), "");
+    CHECK(super_rig_heard(r, PK_IPC_UNDONE) == NULL);
+    CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
+}
+
+/* Numbers of maintenance's runs begin anew with each agent. */
+PK_TEST(owed__another_action_of_the_same_number_and_target__is_not_meant) {
+    struct pk_supervisor *s = &the_supervisor;
+    (void)running();
+    pk_super_armed_owe(s, 7, "plain", "", UINT64_MAX);
+    pk_super_armed_owe(s, 7, "other", "", UINT64_MAX);
+    CHECK_EQ_INT(s->record.armed[1].state, PK_SUPER_ARMED_OWED);
+    pk_super_armed_paid(s, 7, "other", "", 0);
+    CHECK_EQ_INT(s->record.armed[0].state, PK_SUPER_ARMED_OWED);
+    CHECK_EQ_INT(s->record.armed[1].state, PK_SUPER_ARMED_TELL);
+    pk_super_armed_told(s, 7, "plain", "");
+    CHECK_EQ_INT(s->record.armed[1].state, PK_SUPER_ARMED_TELL);
+    pk_super_armed_told(s, 7, "other", "");
+    CHECK_EQ_INT(s->record.armed[1].state, PK_SUPER_ARMED_FREE);
+}
+
 PK_TEST_MAIN(armed__nobody_confirms__undone_at_its_time_and_told, armed__confirmed__stays,
              armed__proves_itself__stays_and_else_is_undone_with_its_snapshot,
              armed__nothing_was_changed__nothing_to_undo, armed__record_cannot_be_written__it_does_not_start,
@@ -462,4 +575,8 @@ PK_TEST_MAIN(armed__nobody_confirms__undone_at_its_time_and_told, armed__confirm
              armed__row_is_gone_or_no_room__said, owed__all_in_one_life__done_and_told_once,
              owed__stopped_before_its_second_try__done_after_the_restart_and_told,
              owed__fails_for_good_after_the_restart__told_as_failed,
-             owed__agent_dies_meanwhile__the_next_one_is_told, owed__no_room__said_and_undone_all_the_same)
+             owed__agent_dies_meanwhile__the_next_one_is_told, owed__no_room__said_and_undone_all_the_same,
+             owed__ended_before_its_done_has_left__not_done_twice,
+             owed__mode_or_switch_against_it_at_the_start__left_and_told,
+             owed__confirmed_while_it_waits__left,
+             owed__another_action_of_the_same_number_and_target__is_not_meant)
