@@ -411,7 +411,8 @@ static uint64_t next_deadline(const struct pk_agent *a, uint64_t incidents_ms, u
         next = earlier(next, a->stop_deadline_ms);
     }
     if (a->incidents.drop.count > 0) {
-        next = earlier(next, a->drop_due_ms);
+        /* What is due and was not written found no room, in the batch or on the medium. */
+        next = earlier(next, a->drop_due_ms > now ? a->drop_due_ms : now + 1000u);
     }
     if (a->batch.op_count > 0) {
         next = earlier(next, now + (a->is_store_full ? 10u : 0u));

@@ -454,6 +454,7 @@ struct pk_agent {
     uint32_t batch_run_count;
     bool is_meta_dirty;
     bool is_store_full;  /* the last submit found no room in the queue of the writer */
+    uint8_t drop_worst;  /* severity of the incidents without room, as written down */
     int32_t store_error; /* of the writer, as last said; PK_OK when it works */
     uint64_t store_said_ms;
     uint64_t delete_due_ms; /* of acknowledged entries, when nothing else is written; UINT64_MAX: none */
@@ -508,6 +509,7 @@ struct pk_agent {
     uint64_t metered_bytes;           /* of them, those that count into the month */
     uint64_t retire_due_ms;           /* when ended incidents are let go next */
     uint64_t drop_due_ms;             /* when the incidents without room may be written down next */
+    uint32_t drop_apart_ms;           /* what is waited after that; 0: none were written */
     /* scratch of one call */
     struct pk_agent_summary summary;
     struct pk_event_in event_in;

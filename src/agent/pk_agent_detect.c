@@ -188,6 +188,7 @@ static void signal_of(const struct pk_agent *a, const struct pk_rule *rule, cons
     s->severity = f->severity;
     s->recover_ms = rule->recover_ms;
     s->is_drill = f->is_drill;
+    s->was_dropped = f->was_put_off;
     s->is_replayed = f->is_replayed;
     s->first_event = pk_agent_stamp_at(a, f->first_event_ms);
     s->event_count = f->event_count == 0 ? 1 : f->event_count;

@@ -78,19 +78,25 @@ static bool shares_component(const struct pk_incident *x, const struct pk_incide
 /* Something severe that opened on the same component since it was mitigated, or answers that are still slow.
  */
 static const struct pk_incident *new_trouble(const struct pk_agent *a, const struct pk_incident *i) {
-    const struct pk_incident *other = NULL;
-    uint32_t below = UINT32_MAX;
-    while ((other = pk_incidents_next(&a->incidents, PK_INC_UNMITIGATED, PK_SEV_INFO, &below)) != NULL) {
+    const struct pk_incidents *t = &a->incidents;
+    const struct pk_incident *newest = NULL;
+    /* One pass, in whatever order: there may be a thousand, and each of them may be looked at. */
+    for (uint32_t slot = 0; slot < t->high_count; slot++) {
+        const struct pk_incident *other = &t->slots[slot].incident;
+        if (t->numbers[slot] == 0 || (PK_INC_UNMITIGATED >> other->status & 1u) == 0 ||
+            (newest != NULL && other->number < newest->number)) {
+            continue;
+        }
         const bool is_new = other->number > i->number && other->severity >= PK_SEV_HIGH &&
                             other->detected.boot == i->mitigated.boot &&
                             other->detected.mono_ms >= i->mitigated.mono_ms;
         const bool is_slow = pk_str_eq_c(pk_str_of("performance_degradation"), other->type);
         if ((is_new || is_slow) && other != i && other->is_drill == i->is_drill &&
             shares_component(other, i)) {
-            return other;
+            newest = other;
         }
     }
-    return NULL;
+    return newest;
 }
 
 static void hold(struct pk_agent *a, uint32_t number, const char *why, const char *what) {

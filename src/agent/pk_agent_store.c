@@ -529,13 +529,37 @@ static void retire_incidents(struct pk_agent *a) {
     a->retire_due_ms = a->now.mono_ms + (count == AT_ONCE ? (uint64_t)MORE_MS : (uint64_t)EACH_MS);
 }
 
-/* Together and once a second at most: where there is no room, every event of a storm may find none. */
+/* The first at once, and what is more severe than all before; the others together, ever further apart while
+ * it goes on: where there is no room, every event of a storm may find none, and for days. */
+static bool is_drop_due(struct pk_agent *a) {
+    enum { FIRST_MS = 1000, LAST_MS = 600000 };
+    const struct pk_incident_drop *drop = &a->incidents.drop;
+    const uint64_t now_ms = a->now.mono_ms;
+    uint8_t worst = PK_SEV_COUNT - 1;
+    while (worst > 0 && drop->by_severity[worst] == 0) {
+        worst--;
+    }
+    if (a->drop_apart_ms == 0 || now_ms >= a->drop_due_ms + LAST_MS) { /* something new */
+        a->drop_apart_ms = FIRST_MS;
+        a->drop_worst = worst;
+        a->drop_due_ms = now_ms + a->drop_apart_ms;
+        return true;
+    }
+    if (now_ms >= a->drop_due_ms) {
+        a->drop_apart_ms = a->drop_apart_ms < LAST_MS / 2 ? a->drop_apart_ms * 2u : (uint32_t)LAST_MS;
+        a->drop_due_ms = now_ms + a->drop_apart_ms;
+    } else if (worst <= a->drop_worst && !a->is_stopping) {
+        return false;
+    }
+    a->drop_worst = worst > a->drop_worst ? worst : a->drop_worst;
+    return true;
+}
+
 static void journal_drops(struct pk_agent *a) {
-    enum { APART_MS = 1000 };
     struct pk_incident_drop drop;
     char text[PK_AUDIT_TEXT_BYTES];
     struct pk_buf b;
-    if ((a->now.mono_ms < a->drop_due_ms && !a->is_stopping) || !pk_agent_batch_has_room(a, AUDIT_OP_BYTES) ||
+    if (a->incidents.drop.count == 0 || !pk_agent_batch_has_room(a, AUDIT_OP_BYTES) || !is_drop_due(a) ||
         pk_incidents_next_drop(&a->incidents, &drop) != PK_OK) {
         return;
     }
@@ -552,7 +576,6 @@ static void journal_drops(struct pk_agent *a) {
     pk_buf_puts(&b, drop.rule_id);
     pk_agent_log1(a, PK_LOG_ERROR, "no room for incidents, dropped and counted", pk_buf_str(&b));
     pk_agent_audit(a, 0, "loss", "agent", pk_buf_str(&b));
-    a->drop_due_ms = a->now.mono_ms + APART_MS;
 }
 
 static void journal_additions(struct pk_agent *a) {

@@ -376,6 +376,18 @@ int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct pk_str grou
     return PK_OK;
 }
 
+/* It holds still, and there was no room for what the rule fired. */
+static bool is_put_off(const struct pk_engine *e, uint16_t rule, struct pk_str source) {
+    uint64_t key = 0;
+    if (e->rules.rows[rule]->group != PK_GROUP_SOURCE ||
+        pk_match_key(e, e->rules.rows[rule], source, &key) != PK_OK) {
+        return false;
+    }
+    const uint32_t slot = pk_windows_find(&e->windows, rule, key);
+    return slot != PK_WINDOW_NONE && e->windows.slots[slot].put_off_count > 0 &&
+           pk_judge_when(e, slot, e->now_ms).verdict == PK_TRUE;
+}
+
 bool pk_engine_is_silent(const struct pk_engine *e, struct pk_str source) {
     for (uint32_t i = 0; i < PK_ENGINE_ACTIVE; i++) {
         const struct pk_active *a = &e->active[i];
@@ -387,40 +399,61 @@ bool pk_engine_is_silent(const struct pk_engine *e, struct pk_str source) {
             return true;
         }
     }
+    for (uint32_t i = 0; i < e->rules.count; i++) {
+        if (e->rules.rows[i]->when.kind == PK_COND_ABSENT && is_put_off(e, (uint16_t)i, source)) {
+            return true;
+        }
+    }
     return false;
 }
 
-/* Idle again without a finding, and judged so long after. */
-static int leave(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key, uint64_t wait_ms,
-                 uint64_t now_ms) {
-    e->now_ms = now_ms > e->now_ms ? now_ms : e->now_ms;
+static uint32_t firing_slot(const struct pk_engine *e, uint32_t rule_index, struct pk_str group_key) {
     for (uint32_t i = 0; i < PK_ENGINE_ACTIVE; i++) {
         const struct pk_active *a = &e->active[i];
         if (!a->is_used || e->windows.slots[a->slot].rule != rule_index ||
             !pk_str_eq(pk_str_of(a->group_key), group_key)) {
             continue;
         }
-        const uint32_t slot = a->slot;
-        pk_eval_deactivate(e, slot, PK_WIN_COOLING);
-        e->windows.slots[slot].since_ms = (uint32_t)(e->now_ms + wait_ms);
-        pk_wheel_arm(&e->wheel, slot, e->now_ms + wait_ms);
-        return PK_OK;
+        return a->slot;
     }
-    return PK_E_NOT_FOUND;
+    return PK_WINDOW_NONE;
+}
+
+/* Idle again without a finding, and judged so long after. */
+static void leave(struct pk_engine *e, uint32_t slot, uint64_t wait_ms, uint64_t now_ms) {
+    e->now_ms = now_ms > e->now_ms ? now_ms : e->now_ms;
+    pk_eval_deactivate(e, slot, PK_WIN_COOLING);
+    e->windows.slots[slot].since_ms = (uint32_t)(e->now_ms + wait_ms);
+    pk_wheel_arm(&e->wheel, slot, e->now_ms + wait_ms);
 }
 
 int pk_engine_release(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key, uint64_t now_ms) {
     const struct pk_rule *r = pk_engine_rule(e, rule_index);
-    if (r == NULL) {
+    const uint32_t slot = firing_slot(e, rule_index, group_key);
+    if (r == NULL || slot == PK_WINDOW_NONE) {
         return PK_E_NOT_FOUND;
     }
-    return leave(e, rule_index, group_key, r->cooldown_ms > r->repeat_ms ? r->cooldown_ms : r->repeat_ms,
-                 now_ms);
+    e->windows.slots[slot].put_off_count = 0;
+    leave(e, slot, r->cooldown_ms > r->repeat_ms ? r->cooldown_ms : r->repeat_ms, now_ms);
+    return PK_OK;
 }
 
 int pk_engine_put_off(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key, uint64_t now_ms) {
-    enum { PUT_OFF_MS = 1000 };
-    return leave(e, rule_index, group_key, PUT_OFF_MS, now_ms);
+    enum { FIRST_MS = 1000, LAST_MS = 300000, DOUBLED = 9, DOUBLED_RAISABLE = 4 };
+    const uint32_t slot = firing_slot(e, rule_index, group_key);
+    if (slot == PK_WINDOW_NONE) {
+        return PK_E_NOT_FOUND;
+    }
+    struct pk_window *w = &e->windows.slots[slot];
+    const uint32_t most = e->rules.rows[w->rule]->raise_count > 0 ? DOUBLED_RAISABLE : DOUBLED;
+    const uint32_t doubled = w->put_off_count < most ? w->put_off_count : most;
+    const uint32_t wait_ms = (uint32_t)FIRST_MS << doubled;
+    const uint8_t severity = e->active[w->active].severity;
+    const bool is_worst = w->put_off_count == 0 || severity > w->put_off_severity;
+    w->put_off_severity = is_worst ? severity : w->put_off_severity;
+    w->put_off_count = (uint8_t)(doubled + 1u);
+    leave(e, slot, wait_ms < LAST_MS ? wait_ms : (uint32_t)LAST_MS, now_ms);
+    return PK_OK;
 }
 
 uint32_t pk_engine_rule_count(const struct pk_engine *e) {

@@ -48,6 +48,7 @@ struct pk_finding {
     uint8_t severity; /* enum pk_severity */
     uint8_t event_number_count, component_count;
     bool has_value, is_replayed, is_drill;
+    bool was_put_off; /* fired before while the condition held, as severe, and found no room */
     char group_key[PK_FINDING_GROUP_BYTES]; /* source name, correlation id or field value; "" for a rule
                                                without group */
     char words[PK_FINDING_WORDS_BYTES];     /* "12 events in 5m, threshold 10" */
@@ -194,14 +195,16 @@ PK_MUST_USE int pk_engine_adopt(struct pk_engine *e, uint32_t rule_index, struct
 static inline uint64_t pk_active_lasted_ms(const struct pk_active *a, uint64_t now_ms) {
     return (now_ms > a->fired_ms ? now_ms - a->fired_ms : 0u) + a->lasted_ms;
 }
-/* A rule of absence is firing for this source: it is known to be silent. */
+/* A rule of absence is firing for this source, or would if there was room for it: it is known to be silent.
+ */
 bool pk_engine_is_silent(const struct pk_engine *e, struct pk_str source);
 /* A person ended the incident: the group is idle again without a finding. When the condition goes on it fires
  * anew (after cooldown). PK_OK or PK_E_NOT_FOUND. */
 PK_MUST_USE int pk_engine_release(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key,
                                   uint64_t now_ms);
 /* There was no room for what it fired: as pk_engine_release, but it may fire anew after a second, so that
- * what goes on is known as soon as there is room. */
+ * what goes on is known when there is room; after twice as long each time that there is none again, up to
+ * five minutes (16 s where the rule may become more severe, for which there may be room). */
 PK_MUST_USE int pk_engine_put_off(struct pk_engine *e, uint32_t rule_index, struct pk_str group_key,
                                   uint64_t now_ms);
 

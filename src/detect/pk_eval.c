@@ -276,6 +276,7 @@ static void cool(struct step *s, uint64_t until_ms) {
     const bool must_wait = until_ms > s->e->now_ms;
     pk_eval_deactivate(s->e, s->slot, must_wait ? PK_WIN_COOLING : PK_WIN_IDLE);
     s->w->since_ms = (uint32_t)until_ms;
+    s->w->put_off_count = 0;
 }
 
 static bool clear(struct step *s) {
@@ -309,6 +310,7 @@ static bool step_idle(struct step *s) {
     const struct pk_judgement j = pk_judge_when(s->e, s->slot, s->e->now_ms);
     look_again(s, s->r->when.kind == PK_COND_ABSENT || !s->r->is_plain ? j.until_ms : UINT64_MAX);
     if (j.verdict != PK_TRUE) {
+        s->w->put_off_count = 0;
         return false;
     }
     s->w->since_ms = (uint32_t)j.from_ms;
@@ -556,6 +558,7 @@ void pk_eval_replayed(struct pk_engine *e, uint32_t slot, const struct pk_event 
     s.status->evaluation_count++;
     s.status->evaluated_ms = e->now_ms;
     if (!holds) {
+        s.w->put_off_count = 0;
         if (s.w->state == PK_WIN_PENDING) {
             set_state(&s, PK_WIN_IDLE);
         }

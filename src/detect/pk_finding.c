@@ -322,6 +322,7 @@ static void fill(const struct pk_engine *e, uint32_t slot, const struct pk_event
     f->severity = a->severity;
     f->is_replayed = a->is_replayed;
     f->is_drill = a->is_drill;
+    f->was_put_off = w->put_off_count > 0 && a->severity <= w->put_off_severity;
     memcpy(f->group_key, a->group_key, sizeof f->group_key);
     if (f->kind == PK_FINDING_FIRE) {
         collect(e, w, a, f);

@@ -41,6 +41,9 @@ struct pk_window {  /* 56 bytes */
     uint32_t held; /* across: sources that hold now (on the window of the group), or 1 on the source's own */
     bool is_heard; /* an event came; else last_ms is when the window was made */
     bool is_learned; /* it began with what was learned before a restart */
+    /* Since the condition began to hold: so often there was no room for what it fired, and of what severity
+     * at most. */
+    uint8_t put_off_count, put_off_severity;
 };
 enum { PK_WINDOW_NO_ACTIVE = 0xFFFF };
 

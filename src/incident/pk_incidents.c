@@ -105,6 +105,9 @@ const struct pk_incident *pk_incidents_next_unconfirmed(const struct pk_incident
 
 /* -- detect -- */
 static int64_t drop_signal(struct pk_incidents *t, const struct pk_incident_signal *s) {
+    if (s->was_dropped) {
+        return PK_E_FULL;
+    }
     t->dropped_by_severity[s->severity]++;
     t->drop.count++;
     t->drop.by_severity[s->severity]++;

@@ -6,7 +6,8 @@
  * Room is kept for what matters: info and low may fill 3/4 of the table, medium and high 7/8, critical all of
  * it. When there is no room the oldest closed, false positive or resolved incident whose last change was
  * pulled goes first; never an open one. What still finds no room is counted by severity (dropped_by_severity)
- * and reported through pk_incidents_next_drop; the caller releases its group, so that it can fire anew. */
+ * and reported through pk_incidents_next_drop, once an episode, and once more when it has become more severe;
+ * the caller releases its group, so that it can fire anew, and says then that it was_dropped. */
 #include "incident/pk_incident_people.h"
 #include "incident/pk_incident_table.h"
 
@@ -27,6 +28,7 @@ struct pk_incident_signal {
     uint8_t kind;                 /* enum pk_incident_signal_kind */
     uint8_t severity;             /* enum pk_severity */
     bool is_drill, is_replayed;
+    bool was_dropped; /* there was no room for it before, and it is the same episode: counted already */
     struct pk_stamp first_event; /* of the events that led to it */
     uint32_t event_count;        /* contributing events since the firing began, at least 1 */
     uint32_t recover_ms; /* the rule's own stable time; the shorter of it and that of the settings holds. 0 =
@@ -62,9 +64,9 @@ uint64_t pk_incident_fingerprint(const struct pk_port_crypto *crypto, struct pk_
 /* Opens, joins an open one of the same fingerprint, or reopens one resolved within the flap window. Joining
  * raises the severity, never lowers it. Events that only add to the count are a change when the count has
  * doubled since the last one, so that a storm does not wear out the disk. Number (> 0) of the incident and
- * *out_kinds (what changed; CREATED = new; 0 = absorbed). PK_E_FULL (dropped, counted). PK_E_STALE: a person
- * ended the incident and the rule goes on (RAISED or STILL): nothing changes; release the group in the
- * engine, then it may fire anew. */
+ * *out_kinds (what changed; CREATED = new; 0 = absorbed). PK_E_FULL (dropped; counted unless was_dropped).
+ * PK_E_STALE: a person ended the incident and the rule goes on (RAISED or STILL): nothing changes; release
+ * the group in the engine, then it may fire anew. */
 PK_MUST_USE int64_t pk_incidents_signal(struct pk_incidents *t, const struct pk_incident_signal *s,
                                         const struct pk_stamp *now, uint32_t *out_kinds);
 /* The clear condition of the rule holds for that group, and has for waited_ms. Number, or PK_E_NOT_FOUND when

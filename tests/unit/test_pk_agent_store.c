@@ -430,7 +430,99 @@ PK_TEST(acknowledgements__wait_for_the_medium_and_not_for_a_commit_that_never_co
     check_sound();
 }
 
-PK_TEST_MAIN(retention__what_ended_long_ago_leaves_table_and_store__its_timeline_stays,
+/* As many low incidents as there is room for, and a gauge that holds for ever. */
+static void fill_with_low(void) {
+    char line[96];
+    prepare(&(struct gateway_setup){
+        .seed = 1,
+        .config = "[gateway]\nsite = lab\ngateway = @\n",
+        .rules = "[rule f]\non = type = f\nwhen = count >= 1 in 1s by source\ntype = custom\nseverity = low\n"
+                 "clear = never\nkeys = 64\n"
+                 "[rule g]\non = type = g\nwhen = value > 90 by source\ntype = custom\nseverity = low\n"
+                 "clear = value < 80\nstale = 7d\nkeys = 64\n"
+                 "[rule h]\non = type = h\nwhen = count >= 1 in 1s by source\ntype = custom\n"
+                 "severity = info\nclear = never\nkeys = 64\n"});
+    REQUIRE(gateway_boot(&gw));
+    for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS * 3u / 4u; k++) {
+        (void)snprintf(line, sizeof line, "{\"type\":\"f\",\"source\":\"s%u\"}\n", k);
+        (void)gateway_events(&gw, line);
+        wait_ms(50);
+    }
+    wait_ms(60000);
+    REQUIRE(gw.agent.incidents.open_count == PK_LIMIT_INCIDENTS * 3u / 4u);
+}
+
+PK_TEST(no_room__one_condition_for_ever__is_one_drop_and_one_entry) {
+    const uint64_t *low = &gw.agent.incidents.dropped_by_severity[PK_SEV_LOW];
+    fill_with_low();
+    const uint64_t commits = gw.sim.store.status.commit_count, entries = gw.agent.audit.head.n;
+    (void)gateway_events(&gw, "{\"type\":\"g\",\"source\":\"hot\",\"value\":95}\n");
+    wait_ms(100);
+    CHECK_EQ_U64(gw.agent.audit.head.n, entries + 1); /* at once */
+    wait_ms(600000);
+    CHECK_EQ_U64(*low, 1);
+    CHECK_EQ_U64(gw.agent.audit.head.n, entries + 1);
+    CHECK(gw.sim.store.status.commit_count - commits <= 10);
+    (void)gateway_events(&gw, "{\"type\":\"g\",\"source\":\"hot\",\"value\":70}\n");
+    wait_ms(301000);
+    (void)gateway_events(&gw, "{\"type\":\"g\",\"source\":\"hot\",\"value\":95}\n");
+    wait_ms(100);
+    CHECK_EQ_U64(*low, 2); /* another episode */
+    check_sound();
+}
+
+static uint32_t written_count(void) {
+    static const char SAID[] = "no room for incidents";
+    uint32_t count = 0;
+    for (uint32_t i = 0; i + sizeof SAID <= gw.sim.log_bytes; i++) {
+        count += memcmp(gw.sim.log + i, SAID, sizeof SAID - 1) == 0 ? 1u : 0u;
+    }
+    return count;
+}
+
+PK_TEST(no_room__new_ones_all_the_time__are_written_down_ever_further_apart_and_all_of_them) {
+    char line[96];
+    const uint64_t *low = &gw.agent.incidents.dropped_by_severity[PK_SEV_LOW];
+    fill_with_low();
+    (void)gateway_events(&gw, "{\"type\":\"h\",\"source\":\"i\"}\n");
+    for (uint32_t k = 0; k < 600; k++) {
+        (void)snprintf(line, sizeof line, "{\"type\":\"f\",\"source\":\"more%u\"}\n", k);
+        (void)gateway_events(&gw, line);
+        wait_ms(2000);
+    }
+    CHECK_EQ_U64(*low, 600);
+    /* The first, the low one after it, then 1 s, 2 s, 4 s ... 10 min apart. */
+    const uint32_t written = written_count();
+    CHECK(written >= 10 && written <= 13);
+    CHECK(gw.agent.incidents.drop.count > 0);
+    wait_ms(600000);
+    CHECK_EQ_U64(gw.agent.incidents.drop.count, 0);
+    check_sound();
+}
+
+PK_TEST(no_room__nor_in_the_store__the_agent_rests) {
+    fill_with_low();
+    gw.sim.store.is_disk_full = true;
+    while (pk_agent_batch_has_room(&gw.agent, 512)) {
+        pk_agent_audit(&gw.agent, 0, "note", "test", pk_str_of("what else there is to write"));
+        wait_ms(gw.agent.is_store_full ? 0 : 10);
+    }
+    (void)gateway_events(&gw, "{\"type\":\"f\",\"source\":\"more\"}\n");
+    wait_ms(1000);
+    REQUIRE(gw.agent.is_store_full && gw.agent.incidents.drop.count == 1);
+    const uint64_t before = gw.tick_count;
+    wait_ms(30000);
+    CHECK(gw.tick_count - before < 3500); /* the writer is asked every 10 ms */
+    gw.sim.store.is_disk_full = false;
+    wait_ms(20000);
+    CHECK_EQ_U64(gw.agent.incidents.drop.count, 0);
+    check_sound();
+}
+
+PK_TEST_MAIN(no_room__one_condition_for_ever__is_one_drop_and_one_entry,
+             no_room__new_ones_all_the_time__are_written_down_ever_further_apart_and_all_of_them,
+             no_room__nor_in_the_store__the_agent_rests,
+             retention__what_ended_long_ago_leaves_table_and_store__its_timeline_stays,
              restore__store_of_schema_1__all_of_it_goes_on,
              acknowledged_entries__are_deleted_in_company_or_after_a_second,
              restore__crash_at_any_moment__nothing_published_is_forgotten_and_the_chain_holds,

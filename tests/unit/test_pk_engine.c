@@ -653,6 +653,70 @@ PK_TEST(put_off__no_room_for_what_fired__fires_anew_after_a_second_while_it_goes
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1); /* it is over, and was never told */
 }
 
+static void put_off(uint64_t wait_ms, bool was_put_off, uint8_t severity) {
+    detect_rig_wait(&rig, wait_ms - 1);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
+    detect_rig_wait(&rig, 1);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
+    CHECK_EQ_INT(f.was_put_off, was_put_off);
+    CHECK_EQ_INT(f.severity, severity);
+    CHECK_EQ_INT(pk_engine_put_off(&rig.engine, 0, pk_str_of("web"), rig.now_ms), PK_OK);
+}
+
+PK_TEST(put_off__again_and_again__seldomer_and_anew_once_it_was_over) {
+    static const uint32_t PAUSES_MS[] = {1000,  2000,   4000,   8000,   16000, 32000,
+                                         64000, 128000, 256000, 300000, 300000};
+    REQUIRE(detect_rig_init(&rig, "[rule p]\non = type = process_up\nwhen = value < 1\ntype = "
+                                  "service_down\nseverity = critical\nstale = 7d\n") == PK_OK);
+    give_value("process_up", "web", 0);
+    for (uint32_t round = 0; round < 2; round++) {
+        CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
+        CHECK(!f.was_put_off);
+        CHECK_EQ_INT(pk_engine_put_off(&rig.engine, 0, pk_str_of("web"), rig.now_ms), PK_OK);
+        for (uint32_t i = 0; i < PK_COUNT_OF(PAUSES_MS) && round == 0; i++) {
+            put_off(PAUSES_MS[i], true, PK_SEV_CRITICAL);
+        }
+        give_value("process_up", "web", 1);
+        detect_rig_wait(&rig, 300000);
+        CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
+        give_value("process_up", "web", 0); /* another episode */
+    }
+}
+
+PK_TEST(put_off__more_severe_than_before__is_told_as_new_and_looked_for_every_16_s) {
+    REQUIRE(detect_rig_init(&rig, "[rule p]\non = type = process_up\nwhen = value < 1\ntype = service_down\n"
+                                  "severity = low -> critical if value < 0\nstale = 7d\n") == PK_OK);
+    give_value("process_up", "web", 0);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
+    CHECK_EQ_INT(pk_engine_put_off(&rig.engine, 0, pk_str_of("web"), rig.now_ms), PK_OK);
+    for (uint32_t ms = 1000; ms <= 16000; ms *= 2) {
+        put_off(ms, true, PK_SEV_LOW);
+    }
+    give_value("process_up", "web", -1);
+    put_off(16000, false, PK_SEV_CRITICAL);
+    put_off(16000, true, PK_SEV_CRITICAL);
+}
+
+PK_TEST(put_off__silence__is_known_while_it_lasts) {
+    REQUIRE(detect_rig_init(&rig, "[rule h]\non = type = heartbeat\nwhen = absent for 10s\n"
+                                  "type = heartbeat_lost\nseverity = high\n") == PK_OK);
+    give("heartbeat", "web", PK_SEV_INFO);
+    CHECK(!pk_engine_is_silent(&rig.engine, pk_str_of("web")));
+    detect_rig_wait(&rig, 10000);
+    CHECK(pk_engine_is_silent(&rig.engine, pk_str_of("web")));
+    for (int i = 0; i < 5; i++) {
+        CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
+        CHECK_EQ_INT(pk_engine_put_off(&rig.engine, 0, pk_str_of("web"), rig.now_ms), PK_OK);
+        CHECK(pk_engine_is_silent(&rig.engine, pk_str_of("web")));
+        CHECK(!pk_engine_is_silent(&rig.engine, pk_str_of("db")));
+        detect_rig_wait(&rig, 1000u << i);
+    }
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
+    CHECK_EQ_INT(pk_engine_put_off(&rig.engine, 0, pk_str_of("web"), rig.now_ms), PK_OK);
+    give("heartbeat", "web", PK_SEV_INFO);
+    CHECK(!pk_engine_is_silent(&rig.engine, pk_str_of("web"))); /* before its pause is over */
+}
+
 PK_TEST(load__a_wrong_file__changes_nothing) {
     REQUIRE(detect_rig_init(&rig, BURST) == PK_OK);
     give("x", "api", PK_SEV_HIGH);
@@ -930,7 +994,10 @@ PK_TEST_MAIN(
 
     release__by_a_person__ends_without_a_finding_and_waits_before_it_fires_anew,
     put_off__no_room_for_what_fired__fires_anew_after_a_second_while_it_goes_on,
-    load__a_wrong_file__changes_nothing, load__keeps_windows_of_unchanged_rules_under_their_new_index,
+    put_off__again_and_again__seldomer_and_anew_once_it_was_over,
+    put_off__more_severe_than_before__is_told_as_new_and_looked_for_every_16_s,
+    put_off__silence__is_known_while_it_lasts, load__a_wrong_file__changes_nothing,
+    load__keeps_windows_of_unchanged_rules_under_their_new_index,
     load__of_a_changed_rule__what_fires_is_judged_by_the_new_text,
     load__of_other_words_actions_or_times_of_telling__keeps_every_count,
     load__of_a_changed_rule_on_sources__waits_until_each_could_hold_again,
