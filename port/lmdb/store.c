@@ -58,11 +58,12 @@ static bool take_commit(struct pk_lmdb *s) {
            s->now_us() >= s->inline_from_us && pthread_mutex_trylock(&s->env_lock) == 0;
 }
 
-/* How often this thread gave up the processor to wait for something. A commit to memory waits for nothing but
- * pages that were swapped out; one that only lost the processor to somebody else counts none. */
+/* How often this thread waited for something: gave up the processor, or met a page that was swapped out
+ * (which zram unpacks without giving it up). A commit to memory waits for nothing else; one that only lost
+ * the processor to somebody else counts none. */
 static int64_t wait_count(void) {
     struct rusage usage;
-    return getrusage(RUSAGE_THREAD, &usage) == 0 ? (int64_t)usage.ru_nvcsw : 0;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? (int64_t)usage.ru_nvcsw + (int64_t)usage.ru_majflt : 0;
 }
 
 /* The one batch in the queue. Needs env_lock and gives it back. */

@@ -86,6 +86,11 @@ static void correct_earlier_records(struct pk_agent *a, uint8_t was) {
     pk_agent_log(a, PK_LOG_NOTICE, text);
 }
 
+int64_t pk_agent_floor_ms(const struct pk_agent *a) {
+    const int64_t floor_ms = a->meta.wall_floor_ms;
+    return floor_ms > 0 ? floor_ms + (int64_t)(a->now.mono_ms - a->floor_saved_ms) : 0;
+}
+
 /* Once a tick. Quality says what the wall time is worth; no deadline ever hangs on it. */
 void pk_agent_read_clock(struct pk_agent *a) {
     bool is_synced = false;
@@ -100,10 +105,9 @@ void pk_agent_read_clock(struct pk_agent *a) {
         wall_ms = (int64_t)a->now.mono_ms + a->hub_offset_ms;
         quality = PK_TIME_HUB;
     } else if (a->meta.wall_floor_ms > 0) {
+        const int64_t floor_ms = pk_agent_floor_ms(a);
         quality = PK_TIME_FLOOR;
-        if (wall_ms < a->meta.wall_floor_ms) {
-            wall_ms = a->meta.wall_floor_ms;
-        }
+        wall_ms = wall_ms < floor_ms ? floor_ms : wall_ms;
     }
     a->now.wall_ms = wall_ms > 0 ? wall_ms : 0;
     a->now.quality = quality;
@@ -224,6 +228,7 @@ int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
     a->start = *start;
     a->start.is_store_moved_aside = was_store_moved(a);
     pk_agent_read_clock(a);
+    a->floor_saved_ms = a->now.mono_ms;
     pk_agent_tasks_begin(a);
     const int err = pk_agent_restore(a);
     if (err < 0) {

@@ -382,7 +382,9 @@ enum pk_agent_task_phase { PK_AGENT_TASK_NONE, PK_AGENT_TASK_STORING, PK_AGENT_T
 struct pk_agent_tasks {
     struct pk_tasks table;
     uint32_t row, run_id, run_count;
-    uint8_t phase; /* enum pk_agent_task_phase */
+    uint32_t owed_row; /* its end waits to be stored; PK_AGENT_NO_TASK */
+    uint64_t owed_ms;  /* when it ended */
+    uint8_t phase;     /* enum pk_agent_task_phase */
     bool is_stopped;
     bool is_asked; /* by a person: the switch is about the schedule */
     char said[PK_TASK_SAID_BYTES];
@@ -411,7 +413,9 @@ struct pk_agent {
     struct pk_stamp now;
     int64_t hub_offset_ms; /* wall - mono as the hub said */
     bool has_hub_time;
-    uint64_t floor_saved_ms;
+    bool is_floor_good; /* saved from a good clock since the start */
+    uint64_t
+        floor_saved_ms; /* when meta.wall_floor_ms was the time, or the start: it is that much later now */
     /* detect */
     struct pk_intake intake;
     struct pk_history history;

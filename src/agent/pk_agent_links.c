@@ -457,7 +457,7 @@ static struct pk_command_time command_time(const struct pk_agent *a) {
     /* Our clock counts from the start of the machine, which is what a store in memory does not outlive. */
     const int64_t started_s = (a->now.wall_ms - (int64_t)a->now.mono_ms) / 1000;
     return (struct pk_command_time){.mono_ms = a->now.mono_ms,
-                                    .wall_ms = is_floor ? a->meta.wall_floor_ms : a->now.wall_ms,
+                                    .wall_ms = is_floor ? pk_agent_floor_ms(a) : a->now.wall_ms,
                                     .quality = a->now.quality,
                                     .known_from_s = s.is_in_memory ? started_s : 0};
 }

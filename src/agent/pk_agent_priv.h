@@ -19,6 +19,8 @@ void pk_agent_log(struct pk_agent *a, enum pk_log_level level, const char *text)
 void pk_agent_log1(struct pk_agent *a, enum pk_log_level level, const char *text, struct pk_str detail);
 /* Whether this may be said now; *out_more: how often it was kept back since the last time. */
 bool pk_agent_may_say(const struct pk_agent *a, struct pk_agent_muffle *m, uint64_t *out_more);
+/* The least it can be by now: the last good time and what passed since. 0: there was none. */
+int64_t pk_agent_floor_ms(const struct pk_agent *a);
 struct pk_stamp pk_agent_stamp_at(const struct pk_agent *a, uint64_t mono_ms);
 struct pk_intake_clock pk_agent_intake_clock(const struct pk_agent *a);
 const struct pk_action_table *pk_agent_actions(const struct pk_agent *a);
@@ -188,6 +190,9 @@ const char *pk_agent_adopt(struct pk_agent *a, int rule, const struct pk_inciden
 /* One entry for timeline readers and audit; needs room in the batch: pk_agent_batch_has_room. */
 void pk_agent_audit(struct pk_agent *a, uint32_t incident, const char *kind, const char *who,
                     struct pk_str text);
+/* The same, of a moment before. */
+void pk_agent_audit_at(struct pk_agent *a, const struct pk_stamp *at, uint32_t incident, const char *kind,
+                       const char *who, struct pk_str text);
 bool pk_agent_batch_has_room(const struct pk_agent *a, uint32_t bytes);
 /* Every changed counter into the batch. False: there was not room for all. */
 bool pk_agent_journal_budgets(struct pk_agent *a);
@@ -205,6 +210,8 @@ void pk_agent_tasks_reload(struct pk_agent *a);
 /* Starts what is due. Boot-time ms at which it wants to be called again at the latest. */
 uint64_t pk_agent_tasks(struct pk_agent *a);
 void pk_agent_journal_tasks(struct pk_agent *a);
+/* One begins so soon. */
+bool pk_agent_tasks_are_near(const struct pk_agent *a, uint64_t within_ms);
 /* Whether the frame was about a task. */
 bool pk_agent_task_frame(struct pk_agent *a, const struct pk_ipc_frame *f);
 /* Counts into the open object. */
@@ -371,7 +378,7 @@ bool pk_agent_budget_counts(const struct pk_agent *a, uint8_t role);
 uint8_t pk_agent_budget_data_level(const struct pk_agent *a, uint8_t role);
 uint64_t pk_agent_budget_summary_ms(const struct pk_agent *a); /* how far apart summaries are */
 /* With nothing else to store, the clock's floor and what is used of budgets are saved so often (ADR 0089). */
-enum { PK_AGENT_META_SAVE_MS = 3600000 };
+enum { PK_AGENT_META_SAVE_MS = 3600000, PK_AGENT_META_LATEST_MS = PK_AGENT_META_SAVE_MS / 4 * 5 };
 /* Whether this change of an incident, this line of a timeline, is not stored and not reported; counted. What
  * comes after it has it in it. */
 bool pk_agent_budget_skips(struct pk_agent *a, const struct pk_incident *i, uint32_t kinds);

@@ -354,7 +354,12 @@ static void append_audit(struct pk_agent *a, struct pk_audit_entry *e) {
 
 void pk_agent_audit(struct pk_agent *a, uint32_t incident, const char *kind, const char *who,
                     struct pk_str text) {
-    struct pk_audit_entry e = {.at = a->now, .incident_number = incident};
+    pk_agent_audit_at(a, &a->now, incident, kind, who, text);
+}
+
+void pk_agent_audit_at(struct pk_agent *a, const struct pk_stamp *at, uint32_t incident, const char *kind,
+                       const char *who, struct pk_str text) {
+    struct pk_audit_entry e = {.at = *at, .incident_number = incident};
     (void)pk_str_copy_cut(pk_str_of(kind), e.kind, sizeof e.kind);
     (void)pk_str_copy_cut(pk_str_of(who), e.who, sizeof e.who);
     (void)pk_str_copy_cut(text, e.text, sizeof e.text);
@@ -587,7 +592,6 @@ static void journal_additions(struct pk_agent *a) {
     (void)pk_agent_journal_standings(a);
     pk_agent_journal_switches(a);
     pk_agent_journal_cards(a);
-    pk_agent_journal_tasks(a);
 }
 
 /* Whether what the hub acknowledged is deleted now. Alone it would be a transaction, a flush of the disk and,
@@ -617,19 +621,40 @@ static int delete_acknowledged(struct pk_agent *a, bool is_map_full) {
     return err;
 }
 
+/* An hour old; a quarter more when a task begins by then, whose start is stored anyway. */
+static bool is_floor_due(const struct pk_agent *a, uint64_t age_ms) {
+    return age_ms >= PK_AGENT_META_LATEST_MS ||
+           (age_ms >= PK_AGENT_META_SAVE_MS && !pk_agent_tasks_are_near(a, PK_AGENT_META_LATEST_MS - age_ms));
+}
+
 /* Alone, a floor is a transaction and a flush of the disk for eight bytes. */
 static void save_floor(struct pk_agent *a) {
-    if (a->now.quality < PK_TIME_NTP) {
+    const bool is_good = a->now.quality >= PK_TIME_NTP;
+    if (!is_good && a->meta.wall_floor_ms == 0) {
         return;
     }
     const uint64_t age_ms = a->now.mono_ms - a->floor_saved_ms;
     const bool is_tight = pk_agent_budget_level(a, PK_SPEND_FLASH) >= PK_SPEND_TIGHT;
     const bool is_carried = a->batch.op_count > 0 && age_ms >= FLOOR_CARRY_MS && !is_tight;
-    if (a->is_meta_dirty || is_carried || a->floor_saved_ms == 0 || age_ms >= PK_AGENT_META_SAVE_MS) {
-        a->meta.wall_floor_ms = a->now.wall_ms;
+    const bool is_first = is_good && !a->is_floor_good;
+    if (a->is_meta_dirty || is_carried || is_first || is_floor_due(a, age_ms)) {
+        /* Without a good clock no more is sure than what passed: the machine's own may be ahead. */
+        a->meta.wall_floor_ms = is_good ? a->now.wall_ms : pk_agent_floor_ms(a);
         a->floor_saved_ms = a->now.mono_ms;
+        a->is_floor_good = a->is_floor_good || is_good;
         a->is_meta_dirty = true;
     }
+}
+
+/* An id is forgotten in the transaction that says how late it is. */
+static int journal_replay(struct pk_agent *a) {
+    if (pk_replay_forgets(&a->gate.replay)) {
+        if (a->batch.cap_bytes - a->batch.n < META_OP_BYTES) {
+            return PK_E_FULL;
+        }
+        put_meta(a);
+    }
+    return pk_replay_write(&a->gate.replay, &a->batch);
 }
 
 void pk_agent_journal(struct pk_agent *a) {
@@ -646,10 +671,14 @@ void pk_agent_journal(struct pk_agent *a) {
     if (!pk_incidents_has_changes(&a->incidents)) {
         pk_agent_session_journal(a);
     }
+    a->is_meta_dirty = a->is_meta_dirty || pk_replay_forgets(&a->gate.replay);
     save_floor(a);
+    if (!status.is_map_full) {
+        pk_agent_journal_tasks(a); /* the floor is company */
+    }
     pk_agent_learned_save(a, !status.is_map_full);
     /* What finds no room is written with the next batch. */
-    const int replay_err = pk_replay_write(&a->gate.replay, &a->batch);
+    const int replay_err = journal_replay(a);
     if (delete_acknowledged(a, status.is_map_full) < 0 || replay_err < 0) {
         a->counters.batch_full++;
     }

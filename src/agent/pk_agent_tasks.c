@@ -24,9 +24,43 @@ static const struct pk_task_rows *rows_of(const struct pk_agent *a) {
 void pk_agent_tasks_begin(struct pk_agent *a) {
     pk_tasks_init(&a->tasks.table, pk_hash64(a->config.gateway, strlen(a->config.gateway)) ^ a->now.boot);
     a->tasks.row = PK_AGENT_NO_TASK;
+    a->tasks.owed_row = PK_AGENT_NO_TASK;
+}
+
+/* ---- the audit ---- */
+
+static void record(struct pk_agent *a, const struct pk_stamp *at, const char *name, const char *what,
+                   struct pk_str said) {
+    char text[PK_AUDIT_TEXT_BYTES];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, name);
+    pk_buf_puts(&b, ": ");
+    pk_buf_puts(&b, what);
+    if (said.n > 0) {
+        pk_buf_puts(&b, ", ");
+        const uint32_t room = b.cap_bytes - b.n - 1;
+        pk_buf_put(&b, said.p, said.n < room ? said.n : room);
+    }
+    if (pk_agent_batch_has_room(a, PK_RECORD_LOG_BYTES + 64)) {
+        pk_agent_audit_at(a, at, 0, "maintenance", "agent", pk_buf_str(&b));
+    }
+}
+
+/* The end of a look that waited to be stored. rows: as they were when it ended. */
+static void tell_owed(struct pk_agent *a, const struct pk_task_rows *rows) {
+    const uint32_t row = a->tasks.owed_row;
+    if (row == PK_AGENT_NO_TASK) {
+        return;
+    }
+    const struct pk_task_state *s = &a->tasks.table.states[row];
+    const struct pk_stamp at = pk_agent_stamp_at(a, a->tasks.owed_ms);
+    a->tasks.owed_row = PK_AGENT_NO_TASK;
+    record(a, &at, rows->rows[row].name, pk_task_result_word(s->result), pk_str_of(s->said));
 }
 
 void pk_agent_tasks_reload(struct pk_agent *a) {
+    tell_owed(a, &a->config_spare.tasks);
     pk_tasks_take(&a->tasks.table, &a->config_spare.tasks, rows_of(a), &a->now);
     if (a->tasks.row >= a->config_spare.tasks.count) {
         return; /* none, or lost before */
@@ -55,21 +89,11 @@ static void tell_share(struct pk_agent *a, uint32_t row) {
     }
 }
 
-static void record(struct pk_agent *a, const char *name, const char *what, struct pk_str said) {
-    char text[PK_AUDIT_TEXT_BYTES];
-    struct pk_buf b;
-    pk_buf_init(&b, text, sizeof text);
-    pk_buf_puts(&b, name);
-    pk_buf_puts(&b, ": ");
-    pk_buf_puts(&b, what);
-    if (said.n > 0) {
-        pk_buf_puts(&b, ", ");
-        const uint32_t room = b.cap_bytes - b.n - 1;
-        pk_buf_put(&b, said.p, said.n < room ? said.n : room);
-    }
-    if (pk_agent_batch_has_room(a, PK_RECORD_LOG_BYTES + 64)) {
-        pk_agent_audit(a, 0, "maintenance", "agent", pk_buf_str(&b));
-    }
+/* A crash that takes the end of such a run takes nothing but that somebody looked. */
+static bool only_looks(const struct pk_agent *a, uint32_t row) {
+    const struct pk_action_table *t = pk_agent_actions(a);
+    const int index = pk_actions_find(t, pk_str_of(rows_of(a)->rows[row].action));
+    return index >= 0 && t->rows[index].is_read_only && t->rows[index].is_idempotent;
 }
 
 static void end(struct pk_agent *a, uint8_t result, struct pk_str said) {
@@ -81,7 +105,11 @@ static void end(struct pk_agent *a, uint8_t result, struct pk_str said) {
         return; /* a reload took it away meanwhile */
     }
     pk_tasks_end(&a->tasks.table, row, result, said);
-    record(a, rows_of(a)->rows[row].name, pk_task_result_word(result), said);
+    a->tasks.owed_row = row;
+    a->tasks.owed_ms = a->now.mono_ms;
+    if (result == PK_TASK_REFUSED || !only_looks(a, row)) {
+        tell_owed(a, rows_of(a));
+    }
     if (result != PK_TASK_REFUSED) {
         tell_share(a, row);
     }
@@ -161,9 +189,14 @@ static bool put_state(struct pk_agent *a, uint32_t row) {
     return true;
 }
 
+/* The end of a look goes with what is stored anyway: alone it is a commit, and looks come every hour. */
 void pk_agent_journal_tasks(struct pk_agent *a) {
+    if (a->batch.op_count > 0 || a->is_meta_dirty || a->is_stopping ||
+        a->now.mono_ms - a->tasks.owed_ms >= PK_AGENT_META_LATEST_MS) {
+        tell_owed(a, rows_of(a));
+    }
     for (uint32_t i = 0; i < rows_of(a)->count; i++) {
-        if (a->tasks.table.states[i].is_dirty && !put_state(a, i)) {
+        if (a->tasks.table.states[i].is_dirty && i != a->tasks.owed_row && !put_state(a, i)) {
             return; /* the rest with the next batch */
         }
     }
@@ -172,6 +205,7 @@ void pk_agent_journal_tasks(struct pk_agent *a) {
 static int begin(struct pk_agent *a, uint32_t row, bool is_asked) {
     const char *why = NULL;
     uint32_t index = 0;
+    tell_owed(a, rows_of(a));
     a->tasks.row = row;
     pk_tasks_begin(&a->tasks.table, rows_of(a), row, &a->now);
     if (rows_of(a)->rows[row].window_ms > 0) {
@@ -183,7 +217,7 @@ static int begin(struct pk_agent *a, uint32_t row, bool is_asked) {
         end(a, PK_TASK_REFUSED, pk_str_of(why));
         return pk_agent_fail(a, err, why);
     }
-    record(a, rows_of(a)->rows[row].name, "starts", pk_str_of(rows_of(a)->rows[row].action));
+    record(a, &a->now, rows_of(a)->rows[row].name, "starts", pk_str_of(rows_of(a)->rows[row].action));
     a->tasks.phase = PK_AGENT_TASK_STORING;
     a->tasks.is_stopped = false;
     a->tasks.is_asked = is_asked;
@@ -233,6 +267,20 @@ static void store(struct pk_agent *a) {
     }
 }
 
+static uint64_t least_wait_ms(const struct pk_agent *a) {
+    uint64_t wait_ms = UINT64_MAX;
+    for (uint32_t i = 0; i < rows_of(a)->count; i++) {
+        const uint64_t ms = pk_tasks_wait_ms(&a->tasks.table, rows_of(a), i, &a->now);
+        wait_ms = ms < wait_ms ? ms : wait_ms;
+    }
+    return wait_ms;
+}
+
+bool pk_agent_tasks_are_near(const struct pk_agent *a, uint64_t within_ms) {
+    return !a->is_stopping && pk_agent_switch_is_on(a, PK_SWITCH_MAINTENANCE) &&
+           least_wait_ms(a) <= within_ms;
+}
+
 uint64_t pk_agent_tasks(struct pk_agent *a) {
     if (a->is_stopping) {
         return UINT64_MAX; /* nothing begins that nobody would wait for */
@@ -247,12 +295,8 @@ uint64_t pk_agent_tasks(struct pk_agent *a) {
     if (row >= 0) {
         (void)begin(a, (uint32_t)row, false);
     }
-    uint64_t wait_ms = AGAIN_MS;
-    for (uint32_t i = 0; i < rows_of(a)->count; i++) {
-        const uint64_t ms = pk_tasks_wait_ms(&a->tasks.table, rows_of(a), i, &a->now);
-        wait_ms = ms < wait_ms ? ms : wait_ms;
-    }
-    return rows_of(a)->count == 0 ? UINT64_MAX : a->now.mono_ms + wait_ms;
+    const uint64_t wait_ms = least_wait_ms(a);
+    return rows_of(a)->count == 0 ? UINT64_MAX : a->now.mono_ms + (wait_ms < AGAIN_MS ? wait_ms : AGAIN_MS);
 }
 
 /* ---- the supervisor's answers ---- */

@@ -91,6 +91,14 @@ int pk_replay_add(struct pk_replay *r, struct pk_str jti, int64_t exp_s, int64_t
     return err;
 }
 
+bool pk_replay_forgets(const struct pk_replay *r) {
+    uint32_t i = r->pending_count > 0 ? 0 : PK_LIMIT_REPLAY_JTI;
+    while (i < PK_LIMIT_REPLAY_JTI && r->items[i].flags != MUST_DELETE) {
+        i++;
+    }
+    return i < PK_LIMIT_REPLAY_JTI;
+}
+
 int pk_replay_write(struct pk_replay *r, struct pk_store_batch *batch) {
     for (uint32_t i = 0; i < PK_LIMIT_REPLAY_JTI && r->pending_count > 0; i++) {
         struct pk_replay_entry *e = &r->items[i];

@@ -24,6 +24,9 @@ void pk_replay_init(struct pk_replay *r);
 PK_MUST_USE int pk_replay_check(struct pk_replay *r, struct pk_str jti, int64_t now_s);
 /* Remembers it until exp_s. PK_OK, or PK_E_REPLAYED / PK_E_FULL as above. */
 PK_MUST_USE int pk_replay_add(struct pk_replay *r, struct pk_str jti, int64_t exp_s, int64_t now_s);
+/* The next write deletes ids that ran out. The time by which they did has to be in the same batch: after a
+ * crash a clock that knows only an earlier one would take them again. */
+bool pk_replay_forgets(const struct pk_replay *r);
 /* Puts and deletes what changed into the batch of this tick. PK_OK or PK_E_FULL: the rest goes into a later
  * one. */
 PK_MUST_USE int pk_replay_write(struct pk_replay *r, struct pk_store_batch *batch);

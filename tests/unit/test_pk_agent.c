@@ -145,6 +145,33 @@ PK_TEST(clock__last_good_time_is_a_floor_over_a_power_cut) {
     CHECK(gw.agent.now.wall_ms >= good_ms - 60000); /* it was saved with what the start stored */
 }
 
+/* As far as anybody knows, they follow each other: no time is said twice. */
+PK_TEST(clock__without_a_good_time__goes_on_from_the_floor_over_power_cuts) {
+    begin(NULL);
+    wait_ms(60000);
+    int64_t last_ms = gw.agent.now.wall_ms - 60000;
+    const int64_t true_from_ms = gw.agent.now.wall_ms - (int64_t)site.now_ms;
+    for (int life = 0; life < 4; life++) {
+        gateway_power_cut(&gw);
+        gw.sim.is_wall_synced = false;
+        gw.sim.wall_offset_ms = -1700000000000;
+        REQUIRE(gateway_boot(&gw));
+        wait_ms(1000);
+        CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_FLOOR);
+        CHECK(gw.agent.now.wall_ms > last_ms);
+        const int64_t from_ms = gw.agent.now.wall_ms, offset_ms = from_ms - (int64_t)gw.agent.now.mono_ms;
+        wait_ms(4500000);
+        CHECK_EQ_INT(gw.agent.now.wall_ms, offset_ms + (int64_t)gw.agent.now.mono_ms);
+        CHECK(gw.agent.now.wall_ms <= true_from_ms + (int64_t)site.now_ms);
+        last_ms = from_ms + 4500000 - 3600000 - 60000; /* it was saved within the last hour */
+    }
+    /* A clock that is ahead moves what is shown, and nothing that is stored. */
+    gw.sim.wall_offset_ms = 400ll * 86400000;
+    wait_ms(4500000);
+    CHECK(gw.agent.meta.wall_floor_ms <= true_from_ms + (int64_t)site.now_ms);
+    check_sound();
+}
+
 static int64_t floor_after_power_cut(void) {
     gateway_power_cut(&gw);
     gw.sim.is_wall_synced = false;
@@ -175,6 +202,35 @@ PK_TEST(clock__floor_of_an_idle_gateway__is_saved_once_an_hour) {
     const int64_t good_ms = gw.agent.now.wall_ms;
     const int64_t floor_ms = floor_after_power_cut();
     CHECK(floor_ms >= good_ms - 3660000);
+}
+
+/* As shipped: the start of a look is one commit, and all else goes along with it (ADR 0089). */
+PK_TEST(clock__floor_of_an_idle_gateway_with_the_shipped_tasks__goes_along_with_them) {
+    static const struct gateway_setup SHIPPED = {
+        .seed = 1,
+        .config = "[gateway]\nsite = lab\ngateway = @\n[broker central]\nhost = broker.example\nport = 1883\n"
+                  "tls = no\n[maintenance health]\naction = look\nevery = 1h\n"
+                  "[maintenance memory]\naction = look\nevery = 4h\n"};
+    struct pk_store_status before, after;
+    begin(&SHIPPED);
+    wait_ms(600000);
+    gw.port.store.status(gw.port.store.ctx, &before);
+    const uint64_t lines = gw.agent.audit.head.n;
+    wait_ms(24 * 3600000);
+    gw.port.store.status(gw.port.store.ctx, &after);
+    CHECK(after.commit_count - before.commit_count <= 31);
+    const uint64_t starts = gw.super.start_count;
+    CHECK(starts >= 26);
+    CHECK(gw.agent.audit.head.n - lines + 1 >= 2 * starts); /* the last end waits */
+    CHECK_EQ_U64(gw.agent.tasks.table.states[0].completed_count +
+                     gw.agent.tasks.table.states[1].completed_count,
+                 starts);
+    const int64_t good_ms = gw.agent.now.wall_ms;
+    CHECK(floor_after_power_cut() >= good_ms - 75 * 60000);
+    CHECK(gw.agent.tasks.table.states[0].completed_count + gw.agent.tasks.table.states[1].completed_count +
+              1 >=
+          starts);
+    check_sound();
 }
 
 PK_TEST(clock__floor__goes_along_with_what_is_stored_anyway) {
@@ -246,6 +302,8 @@ PK_TEST_MAIN(agent__process_dies__incident_action_verification_resolution_reach_
              signals__log_level_and_dump, clock__becomes_good__earlier_records_are_corrected,
              clock__last_good_time_is_a_floor_over_a_power_cut,
              clock__floor_of_an_idle_gateway__is_saved_once_an_hour,
+             clock__without_a_good_time__goes_on_from_the_floor_over_power_cuts,
+             clock__floor_of_an_idle_gateway_with_the_shipped_tasks__goes_along_with_them,
              clock__floor__goes_along_with_what_is_stored_anyway, clock__jump__fires_nothing,
              start__configured_heartbeat_that_never_comes__is_an_incident,
              start__store_moved_aside__is_an_incident_of_its_own)

@@ -377,6 +377,36 @@ PK_TEST(time_set__from_the_hub__corrects_a_clock_that_is_ahead) {
     check_sound();
 }
 
+/* Its id is deleted once it ran out; who replays it after a power cut meets a floor that is later. */
+PK_TEST(time_set__its_id_forgotten__is_over_for_the_floor_too) {
+    static char old[sizeof signed_text];
+    key_role = PK_ROLE_HUB;
+    make_key();
+    key_role = PK_ROLE_APPROVER;
+    listen(&(struct gateway_setup){.seed = 1, .keys = key_file, .config = HUB_CONFIG});
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(1000);
+    sign("time.set", "{\"time\":\"2026-09-21T14:14:00Z\"}", "t1", "gw-1", 0);
+    memcpy(old, signed_text, sizeof old);
+    send("time.set", old, "");
+    CHECK(hub_model_has_reply(&hub, "t1"));
+    CHECK_EQ_U64(gw.agent.gate.replay.count, 1);
+    wait_ms(200000); /* less than a floor waits until it is carried along */
+    sign("time.set", "{\"time\":\"2026-09-21T14:14:00Z\"}", "t2", "gw-1", 0);
+    send("time.set", signed_text, "");
+    CHECK_EQ_U64(gw.agent.gate.replay.count, 1); /* t2 */
+    gateway_power_cut(&gw);
+    gw.sim.is_wall_synced = false;
+    gw.sim.wall_offset_ms = -1700000000000;
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(1000);
+    send("time.set", old, "");
+    CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_FLOOR);
+    CHECK(gateway_log_has(&gw, "command refused (expired)"));
+}
+
 /* The outbox keeps its own count of what it dropped: the ledger gives up only what is its own. */
 PK_TEST(summary__with_losses_of_the_outbox__is_said_again_and_the_ledger_is_sound) {
     listen(NULL);
@@ -450,5 +480,6 @@ PK_TEST_MAIN(summary__refused_or_cut__its_losses_are_said_again,
              command__signed__is_carried_out_once_and_answered,
              command__bad_ones__are_refused_answered_audited_and_change_nothing,
              time_set__from_the_hub__corrects_a_clock_that_is_ahead,
+             time_set__its_id_forgotten__is_over_for_the_floor_too,
              summary__with_losses_of_the_outbox__is_said_again_and_the_ledger_is_sound,
              unknown_topics__are_counted_and_acknowledged)

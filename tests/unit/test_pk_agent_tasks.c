@@ -20,6 +20,10 @@ PK_TEST(task__runs_by_its_schedule__counts_and_outlives_a_crash) {
     CHECK_EQ_U64(super_model_starts_of(&gw.super, "look"), 1);
     CHECK(
         says(1000, "maintenance.list", "{}", "\"success_count\":1,\"failure_count\":0,\"success_pct\":100"));
+    CHECK_EQ_U64(gw.agent.tasks.owed_row, 0); /* a look: its end waits */
+    REQUIRE(open_incident() != NULL);
+    wait_ms(1000);
+    CHECK_EQ_U64(gw.agent.tasks.owed_row, PK_AGENT_NO_TASK);
     gateway_crash(&gw);
     REQUIRE(gateway_boot(&gw));
     CHECK(says(1000, "maintenance.list", "{}", "\"success_count\":1"));
