@@ -432,16 +432,18 @@ PK_TEST(acknowledgements__wait_for_the_medium_and_not_for_a_commit_that_never_co
 
 /* As many low incidents as there is room for, and a gauge that holds for ever. */
 static void fill_with_low(void) {
+    static char rules[640];
     char line[96];
-    prepare(&(struct gateway_setup){
-        .seed = 1,
-        .config = "[gateway]\nsite = lab\ngateway = @\n",
-        .rules = "[rule f]\non = type = f\nwhen = count >= 1 in 1s by source\ntype = custom\nseverity = low\n"
-                 "clear = never\nkeys = 64\n"
-                 "[rule g]\non = type = g\nwhen = value > 90 by source\ntype = custom\nseverity = low\n"
-                 "clear = value < 80\nstale = 7d\nkeys = 64\n"
-                 "[rule h]\non = type = h\nwhen = count >= 1 in 1s by source\ntype = custom\n"
-                 "severity = info\nclear = never\nkeys = 64\n"});
+    (void)snprintf(rules, sizeof rules,
+                   "[rule f]\non = type = f\nwhen = count >= 1 in 1s by source\ntype = custom\n"
+                   "severity = low\nclear = never\nkeys = %u\n"
+                   "[rule g]\non = type = g\nwhen = value > 90 by source\ntype = custom\nseverity = low\n"
+                   "clear = value < 80\nstale = 7d\n"
+                   "[rule h]\non = type = h\nwhen = count >= 1 in 1s by source\ntype = custom\n"
+                   "severity = info\nclear = never\n",
+                   (unsigned)PK_LIMIT_INCIDENTS);
+    prepare(
+        &(struct gateway_setup){.seed = 1, .config = "[gateway]\nsite = lab\ngateway = @\n", .rules = rules});
     REQUIRE(gateway_boot(&gw));
     for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS * 3u / 4u; k++) {
         (void)snprintf(line, sizeof line, "{\"type\":\"f\",\"source\":\"s%u\"}\n", k);

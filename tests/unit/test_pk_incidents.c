@@ -320,7 +320,7 @@ PK_TEST(full__room_is_kept_for_the_severe_and_open_ones_never_go) {
         (void)snprintf(group, sizeof group, "info%u", k);
         CHECK_EQ_INT(fire(group, PK_SIGNAL_FIRED, PK_SEV_INFO, 1), PK_E_FULL);
     }
-    struct pk_incident_signal again = signal_for("r1", "low63", PK_SIGNAL_FIRED, PK_SEV_LOW, 1);
+    struct pk_incident_signal again = signal_for("r1", "another", PK_SIGNAL_FIRED, PK_SEV_LOW, 1);
     again.was_dropped = true;
     CHECK_EQ_INT(pk_incidents_signal(&t, &again, &now, &kinds), PK_E_FULL);
     CHECK_EQ_U64(t.dropped_by_severity[PK_SEV_LOW], PK_LIMIT_INCIDENTS / 4u);
