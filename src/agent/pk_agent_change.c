@@ -433,6 +433,13 @@ static int set_time(struct pk_agent *a, const struct pk_request *q, struct pk_js
 }
 
 static int fire_drill(struct pk_agent *a, struct pk_json_writer *w) {
+    const int rule = pk_engine_find_rule(&a->engine, pk_str_of("fire_drill"));
+    if (rule < 0 || !pk_engine_rule_status(&a->engine, (uint32_t)rule)->is_enabled) {
+        return pk_agent_fail(a, PK_E_NOT_FOUND, "the rule fire_drill is not there or off: no drill begins");
+    }
+    if (pk_engine_rule_state(&a->engine, (uint32_t)rule) == PK_RULE_FIRING) {
+        return pk_agent_fail(a, PK_E_CONFLICT, "the drill before is not over yet: see incidents list");
+    }
     if (pk_event_sample("fire_drill", "drill", 1.0, PK_OK, &a->event_in) != PK_OK) {
         return pk_agent_fail(a, PK_E_BAD_FIELD, "the event of the drill is refused");
     }

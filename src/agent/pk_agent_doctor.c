@@ -54,7 +54,9 @@ static void check_store(const struct pk_agent *a, struct pk_json_writer *w) {
     } else if (s.bad_value_count > 0) {
         finding(w, "store", "error",
                 "stored records cannot be read; what may have been a limit holds as if it were reached",
-                "the incident of the rule self_damaged says more; look at the health of the flash");
+                "look at the health of the flash. Budget: an hour after the start actions run again, and the "
+                "next one writes it anew. Switch: say on or off again. Key: keys revoke. All else is lost, "
+                "and deleted: the next start is in order");
     } else if (s.map_bytes > 0 && s.used_bytes * 10 > s.map_bytes * 9) {
         finding(w, "store", "warning", "more than 90 % of the store's map is used",
                 "raise [store] map, or let the hub catch up");

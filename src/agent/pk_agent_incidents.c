@@ -17,9 +17,11 @@ enum {
 /* The sources that name an affected component are all heard and can measure, and what probes it is well, and
  * answered in time. */
 static const char *unwell_source(const struct pk_agent *a, const struct pk_incident *i, const char **why) {
+    /* What a probe said before the cure says nothing of it. All results are of this start. */
+    const uint64_t since_ms = i->mitigated.boot == a->now.boot ? i->mitigated.mono_ms : 0;
     for (uint32_t k = 0; k < i->component_count; k++) {
         const int id = pk_sources_find(&a->intake.sources, pk_str_of(i->components[k]));
-        *why = pk_agent_probes_trouble(a, i->components[k]);
+        *why = pk_agent_probes_trouble(a, i->components[k], since_ms);
         if (*why != NULL) {
             return i->components[k];
         }

@@ -58,8 +58,8 @@ void pk_agent_probes_note(struct pk_agent *a, uint32_t row, const struct pk_ipc_
 /* The host of a row; NULL when its newest result says nothing of a network. */
 const char *pk_agent_probes_host(const struct pk_agent *a, uint32_t row);
 /* What the newest results of the probes of this name lack of health, or of the time an answer may take, for a
- * sentence that ends with the name; NULL: nothing, or there is none. */
-const char *pk_agent_probes_trouble(const struct pk_agent *a, const char *source);
+ * sentence that ends with the name; NULL: nothing, or there is none since that moment. */
+const char *pk_agent_probes_trouble(const struct pk_agent *a, const char *source, uint64_t since_ms);
 /* No host that was asked of late was met, and there are two of them at least. */
 bool pk_agent_probes_is_cut_off(const struct pk_agent *a);
 /* The rows that speak for a source, as array `probes` of the open object; nothing when there is none. */

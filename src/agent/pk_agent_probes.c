@@ -124,7 +124,7 @@ void pk_agent_probes_note(struct pk_agent *a, uint32_t row, const struct pk_ipc_
     s->failed_count = is_good(a, row) ? s->failed_count : one_more(s->failed_count);
 }
 
-const char *pk_agent_probes_trouble(const struct pk_agent *a, const char *source) {
+const char *pk_agent_probes_trouble(const struct pk_agent *a, const char *source, uint64_t since_ms) {
     const struct pk_probes *t = &a->config.probes;
     double most_ms = 0;
     const bool has_limit =
@@ -133,7 +133,7 @@ const char *pk_agent_probes_trouble(const struct pk_agent *a, const char *source
         const struct pk_agent_probe *s = &a->probes.rows[i];
         const uint8_t kind = t->rows[i].kind;
         const bool is_reached = kind < PK_PROBE_CERTIFICATE;
-        if (s->done_ms == 0 || (!is_reached && kind != PK_PROBE_CHECK) ||
+        if (s->done_ms == 0 || s->done_ms < since_ms || (!is_reached && kind != PK_PROBE_CHECK) ||
             strcmp(pk_probe_text(t, t->rows[i].name), source) != 0) {
             continue;
         }

@@ -76,8 +76,15 @@ uint64_t pk_agent_silences(struct pk_agent *a) {
 
 int pk_agent_silences_restore(struct pk_agent *a, struct pk_str value) {
     struct pk_silence s;
-    const int err = pk_record_silence_unpack(value, &s);
-    return err == PK_OK ? pk_silences_restore(&a->incidents.silences, &s, &a->now) : err;
+    int err = pk_record_silence_unpack(value, &s);
+    err = err == PK_OK ? pk_silences_restore(&a->incidents.silences, &s, &a->now) : err;
+    if (err < 0) {
+        return err;
+    }
+    const struct pk_silence *own = pk_silences_get(&a->incidents.silences, s.number);
+    const bool is_other =
+        own->from.boot == a->now.boot && pk_silence_phase_at(own, &a->now) != PK_SILENCE_OVER;
+    return is_other && pk_agent_batch_has_room(a, SILENCE_OP_BYTES) ? store_silence(a, own) : PK_OK;
 }
 
 int pk_agent_card_restore(struct pk_agent *a, struct pk_str value) {

@@ -51,6 +51,7 @@ struct restore {
     bool wants_open; /* first pass: open incidents, so that they never miss room */
     uint32_t schema;
     uint32_t bad_count;
+    bool is_doubtful;    /* what cannot be read may have held something back */
     uint32_t rule_bytes; /* texts of stored rules read so far */
 };
 
@@ -61,14 +62,33 @@ static int restore_meta(void *arg, struct pk_str key, struct pk_str value) {
     }
     if (pk_str_eq_c(key, "meta") && pk_record_meta_unpack(value, &r->a->meta) < 0) {
         r->bad_count++;
+        r->is_doubtful = true;
     }
     return PK_OK;
 }
 
-static int restore_incident(struct restore *r, struct pk_str value) {
+/* What is only lost is let go, with the batch that says so: else it would be damage anew at every start. A
+ * budget that is spent, a switch that is off and a key that is revoked stay, until that record is written
+ * anew. Full or of later software is not unreadable. */
+static void lose(struct restore *r, struct pk_str key, int err) {
+    const char kind = key.p[0];
+    const bool is_kept = kind == 'b' || kind == 'w' || kind == 'k';
+    r->bad_count++;
+    r->is_doubtful = r->is_doubtful || kind == 'b' || kind == 'j'; /* a command may come a second time */
+    if (!is_kept && err != PK_E_FULL && err != PK_E_UNSUPPORTED && err != PK_E_TOO_BIG &&
+        pk_agent_batch_has_room(r->a, DELETE_OP_BYTES)) {
+        const int deleted = pk_batch_delete(&r->a->batch, PK_TREE_OBJECTS, key);
+        PK_ASSERT(deleted == PK_OK); /* room was checked */
+    }
+}
+
+static int restore_incident(struct restore *r, struct pk_str key, struct pk_str value) {
     struct pk_agent *a = r->a;
-    if (pk_record_incident_unpack(value, &a->incident) < 0) {
-        r->bad_count += r->wants_open ? 1 : 0;
+    const int bad = pk_record_incident_unpack(value, &a->incident);
+    if (bad < 0) {
+        if (r->wants_open) {
+            lose(r, key, bad);
+        }
         return PK_OK;
     }
     const bool is_open = pk_incident_status_is_active(a->incident.status);
@@ -77,7 +97,7 @@ static int restore_incident(struct restore *r, struct pk_str value) {
     }
     const int err = pk_incidents_restore(&a->incidents, &a->incident, &a->now);
     if (err < 0 && err != PK_E_FULL) {
-        r->bad_count++;
+        lose(r, key, err);
     }
     return PK_OK;
 }
@@ -86,7 +106,7 @@ static int restore_object(void *arg, struct pk_str key, struct pk_str value) {
     struct restore *r = arg;
     struct pk_agent *a = r->a;
     if (key.n == 5 && key.p[0] == 'i') {
-        return restore_incident(r, value);
+        return restore_incident(r, key, value);
     }
     if (r->wants_open) {
         if (key.n == 3 && key.p[0] == 'l') {
@@ -123,11 +143,14 @@ static int restore_object(void *arg, struct pk_str key, struct pk_str value) {
     if (key.n == 9 && key.p[0] == 'j') {
         err = pk_replay_load(&a->gate.replay, value);
     }
-    if (err < 0) {
-        r->bad_count++;
+    if (key.n == 9 && key.p[0] == 'u') {
+        err = pk_agent_rules_restore(a, value, &r->rule_bytes);
+        if (err < 0) {
+            pk_agent_log(a, PK_LOG_ERROR, "a rule made at run time could not be read and is not in force");
+        }
     }
-    if (key.n == 9 && key.p[0] == 'u' && pk_agent_rules_restore(a, value, &r->rule_bytes) < 0) {
-        pk_agent_log(a, PK_LOG_ERROR, "a rule made at run time could not be read and is not in force");
+    if (err < 0) {
+        lose(r, key, err);
     }
     return PK_OK;
 }
@@ -302,10 +325,12 @@ int pk_agent_restore(struct pk_agent *a) {
         return err;
     }
     /* What could not be read, or was moved aside, may have been a spent counter. */
-    if (r.bad_count > 0 || a->start.is_store_moved_aside) {
+    if (r.is_doubtful || a->start.is_store_moved_aside) {
         pk_budget_distrust(&a->respond.budget, &a->now);
         pk_agent_log(a, PK_LOG_ERROR,
                      "stored records could not be read; action budgets count as spent for an hour");
+    } else if (r.bad_count > 0) {
+        pk_agent_log(a, PK_LOG_ERROR, "stored records could not be read; what they said is lost");
     }
     pk_agent_switches_apply(a);
     pk_agent_keys_apply(a, &a->keys[a->keys_index]);
@@ -333,10 +358,11 @@ int pk_agent_restore(struct pk_agent *a) {
     }
     put_meta(a);
     if (r.bad_count > 0) {
-        pk_agent_report_damage(
-            a, "store",
-            "Stored records cannot be read: action budgets count as spent for an hour, and "
-            "what the others said is lost");
+        pk_agent_report_damage(a, "store",
+                               r.is_doubtful
+                                   ? "Stored records cannot be read: action budgets count as spent for an "
+                                     "hour, and what the others said is lost"
+                                   : "Stored records cannot be read: what they said is lost");
     }
     return PK_OK;
 }

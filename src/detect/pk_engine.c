@@ -296,9 +296,12 @@ void pk_engine_tick(struct pk_engine *e, uint64_t now_ms) {
     }
 }
 
-/* A fire drill stirs no rule but its own: what another one makes of real events must not become a drill. */
+/* A fire drill stirs no rule but its own: what another one makes of real events must not become a drill. And
+ * its own hears nothing else: an event of that type that anybody may send is no drill, and must not hold it.
+ */
 static bool may_hear(const struct pk_engine *e, const struct pk_rule *r, const struct pk_event *event) {
-    return (event->flags & PK_EVENT_DRILL) == 0 || pk_str_eq_c(pk_engine_str(e, r, r->id), "fire_drill");
+    const bool is_drill = (event->flags & PK_EVENT_DRILL) != 0;
+    return is_drill == pk_str_eq_c(pk_engine_str(e, r, r->id), "fire_drill");
 }
 
 void pk_engine_event(struct pk_engine *e, const struct pk_event *event, uint64_t now_ms) {

@@ -77,18 +77,30 @@ int pk_silences_add(struct pk_silences *t, const struct pk_silence *s, const str
     return number;
 }
 
-/* It had begun, and more is left than it was to last: the wall clock went back while we were away. It must
- * neither last longer than a person meant nor come again. */
+/* It had begun. When more is left than it was to last, the wall clock went back while we were away: it must
+ * neither last longer than a person meant nor come again. A clock that begins where it began the last time
+ * does not say what passed since: without the half, cuts of the power would keep a silence for ever. */
 static void bound(struct pk_silence *s, const struct pk_stamp *now) {
+    enum { STOOD_MS = 60000 }; /* starts differ by so much, days of work by more */
+    const uint64_t left_ms = until_ms(&s->until, now);
+    const bool is_sure = now->quality >= PK_TIME_NTP;
     uint64_t most_ms = 0;
-    if (!s->has_begun || !pk_stamp_elapsed_ms(&s->from, &s->until, &most_ms) ||
-        until_ms(&s->until, now) <= most_ms) {
+    if (!s->has_begun || left_ms == 0 || !pk_stamp_elapsed_ms(&s->from, &s->until, &most_ms)) {
         return;
     }
-    s->from = *now;
-    s->until = *now;
-    s->until.mono_ms += most_ms;
-    s->until.wall_ms += now->wall_ms > 0 ? (int64_t)most_ms : 0;
+    uint64_t fair_ms = left_ms < most_ms ? left_ms : most_ms;
+    if (!is_sure && s->is_again && now->wall_ms - s->from.wall_ms < STOOD_MS) {
+        fair_ms /= 2u;
+    }
+    if (fair_ms < left_ms) {
+        s->until = *now;
+        s->until.mono_ms += fair_ms;
+        s->until.wall_ms += now->wall_ms > 0 ? (int64_t)fair_ms : 0;
+    }
+    if (fair_ms < left_ms || !is_sure) {
+        s->from = *now;
+        s->is_again = true;
+    }
 }
 
 int pk_silences_restore(struct pk_silences *t, const struct pk_silence *stored, const struct pk_stamp *now) {

@@ -18,6 +18,7 @@ struct pk_silence {
     uint8_t kind;     /* enum pk_silence_kind */
     uint8_t severity; /* incidents up to this severity */
     bool has_begun;   /* its begin was told */
+    bool is_again;    /* `from` is the last start of the agent, under a clock that was not sure */
     struct pk_stamp from, until;
     /* Globs; empty: any. */
     char rule[PK_INC_RULE_BYTES], type[PK_INC_TYPE_BYTES], component[PK_INC_NAME_BYTES];
@@ -41,7 +42,11 @@ enum pk_silence_phase pk_silence_phase_at(const struct pk_silence *s, const stru
  * over, or an enumerator out of range. */
 PK_MUST_USE int pk_silences_add(struct pk_silences *t, const struct pk_silence *s,
                                 const struct pk_stamp *now);
-/* A stored one, under its own number. As pk_silences_add, and PK_E_CONFLICT: the number is there. */
+/* A stored one, under its own number. As pk_silences_add, and PK_E_CONFLICT: the number is there. One that
+ * had begun lasts no longer from now on than it was to last at all. Where the clock is not sure and stands
+ * where it stood at the start before, nobody knows how long that start lasted: half of what is left is taken
+ * off. So over any number of starts it lasts less than three times what was meant, if what is in the table
+ * now is stored (it is another than *stored when its `from` is `now`). */
 PK_MUST_USE int pk_silences_restore(struct pk_silences *t, const struct pk_silence *stored,
                                     const struct pk_stamp *now);
 /* Takes it out. PK_OK and *out as it was, or PK_E_NOT_FOUND. */

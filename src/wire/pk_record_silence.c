@@ -62,7 +62,7 @@ uint32_t pk_record_silence_pack(const struct pk_silence *s, uint8_t *out, uint32
     pk_put_u16(&w, s->number);
     pk_put_u8(&w, s->kind);
     pk_put_u8(&w, s->severity);
-    pk_put_u8(&w, s->has_begun ? 1 : 0);
+    pk_put_u8(&w, s->has_begun ? (s->is_again ? 2 : 1) : 0);
     put_stamp(&w, &s->from);
     put_stamp(&w, &s->until);
     pk_put_text(&w, pk_str_of(s->rule));
@@ -85,7 +85,8 @@ int pk_record_silence_unpack(struct pk_str value, struct pk_silence *out) {
     out->kind = pk_get_u8(&r);
     out->severity = pk_get_u8(&r);
     const uint8_t has_begun = pk_get_u8(&r);
-    out->has_begun = has_begun == 1;
+    out->has_begun = has_begun >= 1;
+    out->is_again = has_begun == 2;
     get_stamp(&r, &out->from);
     get_stamp(&r, &out->until);
     get_string(&r, out->rule, sizeof out->rule);
@@ -94,7 +95,7 @@ int pk_record_silence_unpack(struct pk_str value, struct pk_silence *out) {
     get_string(&r, out->by, sizeof out->by);
     get_string(&r, out->why, sizeof out->why);
     if (!pk_reader_done(&r) || out->number == 0 || out->kind >= PK_SILENCE_KIND_COUNT ||
-        out->severity >= PK_SEV_COUNT || has_begun > 1) {
+        out->severity >= PK_SEV_COUNT || has_begun > 2) {
         return PK_E_BAD_MSG;
     }
     return PK_OK;

@@ -293,6 +293,9 @@ static void give(const struct step *s, uint64_t n) {
         (void)pk_str_copy_cut(one, source, sizeof source);
     }
     struct pk_event e = detect_rig_event(&rig, s->type, source, (enum pk_severity)s->severity);
+    if (strcmp(s->type, "fire_drill") == 0) {
+        e.flags |= PK_EVENT_DRILL; /* `drill` sets it, and nothing else can */
+    }
     if (s->has_value) {
         e.value = s->value + s->growth * (double)n;
         e.flags |= PK_EVENT_HAS_VALUE;

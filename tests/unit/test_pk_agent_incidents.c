@@ -164,6 +164,19 @@ PK_TEST(recover__waits_for_the_probes_of_the_component) {
     check_sound();
 }
 
+/* A check once a day must not hold for a day what it saw before it was mended. */
+PK_TEST(recover__what_a_probe_said_before_the_cure_holds_nothing) {
+    const struct pk_incident *i = mitigated_with_probe();
+    REQUIRE(i != NULL && i->status == PK_INC_MITIGATED);
+    probed(0, false, 0);
+    gw.agent.probes.rows[0].done_ms = i->mitigated.mono_ms - 1u;
+    gw.agent.probes.rows[0].asked_id = 0; /* the next is tomorrow */
+    gw.agent.probes.rows[0].due_ms = gw.agent.now.mono_ms + 86400000u;
+    wait_ms(400000);
+    CHECK_EQ_INT(i->status, PK_INC_RESOLVED);
+    check_sound();
+}
+
 PK_TEST(recover__waits_while_answers_of_the_component_are_slow) {
     begin(&(struct gateway_setup){.seed = 1, .config = with_stages()});
     CHECK(says(1001, "incidents.create",
@@ -235,5 +248,6 @@ PK_TEST_MAIN(stages__drive_themselves_and_their_times_are_shown,
              recover__waits_while_something_new_and_severe_is_wrong_with_the_component,
              recover__waits_while_one_event_in_a_hundred_is_an_error,
              recover__waits_for_the_probes_of_the_component,
+             recover__what_a_probe_said_before_the_cure_holds_nothing,
              recover__waits_while_answers_of_the_component_are_slow,
              recover__many_at_once__in_turns_and_all_of_them, recover__a_relapse_meanwhile_starts_over)

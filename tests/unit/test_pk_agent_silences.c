@@ -67,6 +67,30 @@ PK_TEST(maintenance__scheduled_runs_no_action_and_survives_a_restart) {
     check_sound();
 }
 
+/* A board whose clock begins at its floor at each start, and whose power goes every nine minutes. */
+PK_TEST(silence__over_cuts_of_the_power_with_a_clock_that_stands__comes_to_an_end) {
+    enum { CUTS = 8, APART_MS = 540000 };
+    prepare(&(struct gateway_setup){.seed = 1, .config = "[gateway]\nsite = lab\ngateway = @\n"});
+    REQUIRE(gateway_boot(&gw));
+    wait_ms(5000);
+    CHECK(says(0, "silences.create", "{\"duration\":\"10m\",\"component\":\"x\"}", "\"silence_id\":1"));
+    wait_ms(480000);
+    uint32_t held = 0;
+    for (uint32_t k = 0; k < CUTS; k++) {
+        gateway_power_cut(&gw);
+        gw.sim.wall_offset_ms -= k == 0 ? 1800000 : APART_MS;
+        gw.sim.is_wall_synced = false;
+        wait_ms(1000);
+        REQUIRE(gateway_boot(&gw));
+        wait_ms(1000);
+        held += pk_silences_get(&gw.agent.incidents.silences, 1) != NULL ? 1u : 0u;
+        wait_ms(APART_MS - 1000);
+    }
+    CHECK_EQ_U64(held, 2);
+    CHECK(pk_silences_get(&gw.agent.incidents.silences, 1) == NULL);
+    check_sound();
+}
+
 PK_TEST(silence__bad_requests_change_nothing) {
     static const char *const BAD[] = {"{\"duration\":\"0s\",\"rule\":\"x\"}",
                                       "{\"duration\":\"31d\",\"rule\":\"x\"}",
@@ -103,5 +127,6 @@ PK_TEST(card__false_positives_are_on_the_rules_card_also_after_a_restart) {
 PK_TEST_MAIN(silence__keeps_quiet_what_opens_under_it_and_announces_what_outlives_it,
              silence__never_hides_the_end_of_what_was_announced,
              maintenance__scheduled_runs_no_action_and_survives_a_restart,
+             silence__over_cuts_of_the_power_with_a_clock_that_stands__comes_to_an_end,
              silence__bad_requests_change_nothing,
              card__false_positives_are_on_the_rules_card_also_after_a_restart)

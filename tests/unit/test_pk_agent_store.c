@@ -229,26 +229,89 @@ PK_TEST(restore__store_of_schema_1__all_of_it_goes_on) {
     check_sound();                                    /* and the hub has each, the log its chain */
 }
 
-PK_TEST(restore__damaged_records__are_counted_and_budgets_count_as_spent) {
-    begin(NULL);
-    const struct pk_incident *i = open_incident();
-    REQUIRE(i != NULL);
-    wait_ms(2000);
-    gateway_crash(&gw);
+#define TELLS_DAMAGE                                                                                         \
+    "[rule self_damaged]\non = type = self_damaged\nwhen = count >= 1 in 10m by source\n"                    \
+    "type = self\nseverity = critical\nclear = count < 1 in 10m\n"
+
+/* Of the kind, in the store. */
+static uint32_t damage_all(char kind, bool has_check_sum) {
+    uint32_t count = 0;
     for (uint32_t k = 0; k < gw.sim.store.record_count; k++) {
         struct pk_sim_record *r = &gw.sim.store.records[gw.sim.store.order[k]];
-        if (r->tree == PK_TREE_OBJECTS && r->key[0] == 'i') {
-            r->value_bytes = 3;
+        if (r->tree != PK_TREE_OBJECTS || r->key[0] != (uint8_t)kind || r->key_bytes == 6) {
+            continue;
         }
+        r->is_damaged = !has_check_sum;
+        r->value_bytes = has_check_sum ? 3 : r->value_bytes;
+        count++;
     }
-    REQUIRE(gateway_boot(&gw));
-    CHECK(gateway_log_has(&gw, "stored records could not be read"));
-    gateway_process(&gw, "web", true);
-    wait_ms(200000);
-    gateway_process(&gw, "web", false);
+    return count;
+}
+
+static uint32_t restarts_now(void) {
     const uint32_t before = super_model_starts_of(&gw.super, "restart_service");
+    gateway_process(&gw, "web", true);
+    wait_ms(700000);
+    gateway_process(&gw, "web", false);
     wait_ms(60000);
-    CHECK_EQ_U64(super_model_starts_of(&gw.super, "restart_service"), before);
+    return super_model_starts_of(&gw.super, "restart_service") - before;
+}
+
+/* An incident that is lost is lost: said once, and no reason to be without actions. */
+PK_TEST(restore__what_is_only_lost__is_said_once_and_let_go) {
+    for (uint32_t way = 0; way < 2; way++) {
+        prepare(&(struct gateway_setup){
+            .seed = 1,
+            .config = "[gateway]\nsite = lab\ngateway = @\n[sources]\nprocess = 5s\n[process web]\n",
+            .rules = TELLS_DAMAGE});
+        REQUIRE(gateway_boot(&gw));
+        REQUIRE(open_incident() != NULL);
+        CHECK(says(0, "silences.create", "{\"duration\":\"1h\",\"component\":\"x\"}", "\"silence_id\":1"));
+        wait_ms(20000);
+        gateway_crash(&gw);
+        REQUIRE(damage_all('i', way == 1) == 1 && damage_all('s', way == 1) == 1);
+        (void)damage_all('r', way == 1);
+        (void)damage_all('c', way == 1);
+        REQUIRE(gateway_boot(&gw));
+        CHECK(gateway_log_has(&gw, "what they said is lost"));
+        CHECK_EQ_U64(gw.agent.respond.budget.distrust_until_ms, 0);
+        wait_ms(1000);
+        CHECK(gateway_incident(&gw, "self_damaged") != NULL);
+        CHECK_EQ_U64(restarts_now(), 1);
+        gateway_crash(&gw);
+        const uint64_t bad = gw.sim.store.status.bad_value_count;
+        const uint32_t number = gw.agent.incidents.next_number;
+        REQUIRE(gateway_boot(&gw));
+        CHECK_EQ_U64(gw.sim.store.status.bad_value_count, bad);
+        CHECK_EQ_U64(gw.agent.respond.budget.distrust_until_ms, 0);
+        wait_ms(1000);
+        CHECK(gateway_incident(&gw, "self_damaged") == NULL ||
+              gateway_incident(&gw, "self_damaged")->number < number);
+        CHECK_EQ_U64(restarts_now(), 1);
+        check_sound();
+    }
+}
+
+/* A switch that is off stays off until somebody says so, and takes no budget. */
+PK_TEST(restore__a_switch_that_cannot_be_read__stays_off_until_it_is_set_again) {
+    begin(&(struct gateway_setup){.seed = 1, .rules = TELLS_DAMAGE});
+    CHECK(says(0, "switches.set", "{\"switch\":\"auto_remediation_enabled\",\"on\":\"off\"}", "\"ok\":true"));
+    wait_ms(1000);
+    for (uint32_t n = 0; n < 2; n++) {
+        gateway_crash(&gw);
+        REQUIRE(damage_all('w', false) == 1);
+        REQUIRE(gateway_boot(&gw));
+        wait_ms(1000);
+        CHECK(!pk_agent_switch_is_on(&gw.agent, PK_SWITCH_AUTO_REMEDIATION));
+        CHECK_EQ_U64(gw.agent.respond.budget.distrust_until_ms, 0);
+    }
+    CHECK(says(0, "switches.set", "{\"switch\":\"auto_remediation_enabled\",\"on\":\"on\"}", "\"ok\":true"));
+    wait_ms(1000);
+    gateway_crash(&gw);
+    const uint64_t bad = gw.sim.store.status.bad_value_count;
+    REQUIRE(gateway_boot(&gw));
+    CHECK_EQ_U64(gw.sim.store.status.bad_value_count, bad);
+    CHECK(pk_agent_switch_is_on(&gw.agent, PK_SWITCH_AUTO_REMEDIATION));
 }
 
 /* A counter whose check sum fails, in a store that is sound otherwise, is not one that was never there. */
@@ -532,7 +595,8 @@ PK_TEST_MAIN(no_room__one_condition_for_ever__is_one_drop_and_one_entry,
              restore__epoch__follows_the_supervisor_and_the_store_whichever_is_ahead,
              restore__both_counters_lost__random_epoch_with_the_top_bit,
              restore__store_of_later_software__is_refused,
-             restore__damaged_records__are_counted_and_budgets_count_as_spent,
+             restore__what_is_only_lost__is_said_once_and_let_go,
+             restore__a_switch_that_cannot_be_read__stays_off_until_it_is_set_again,
              restore__a_budget_that_cannot_be_read__counts_as_spent_and_is_said,
              restore__a_change_of_keys_that_cannot_be_read__no_key_is_obeyed,
              disk_full__waits_says_so_and_heals_without_losing_anything,

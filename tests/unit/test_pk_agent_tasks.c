@@ -57,8 +57,12 @@ PK_TEST(drill__goes_the_whole_way_and_starts_nothing) {
                                            "1m\ntype = self\nseverity = critical\n"
                                            "clear = count < 1 in 1m\nactions = look\n"});
     CHECK(says(1000, "drill", "{}", "\"error\":\"denied\""));
+    (void)gateway_events(&gw, "{\"type\":\"fire_drill\",\"source\":\"x\"}\n"); /* of anybody: no drill */
+    wait_ms(1000);
+    REQUIRE(gateway_incident(&gw, "fire_drill") == NULL);
     CHECK(says(1001, "drill", "{}", "\"state\":\"begun\""));
     wait_ms(3000);
+    CHECK(says(1001, "drill", "{}", "\"error\":\"conflict\""));
     const struct pk_incident *i = gateway_incident(&gw, "fire_drill");
     REQUIRE(i != NULL);
     CHECK(i->is_drill && i->is_announced);
@@ -87,6 +91,9 @@ PK_TEST(drill__goes_the_whole_way_and_starts_nothing) {
     CHECK(says(1000, "status", "{}", "\"incidents\":{\"active\":1"));
     CHECK(says(1000, "status", "{}", "\"drills\":1"));
     CHECK(says(1000, "incidents.list", "{}", "\"drill\":true"));
+    CHECK(says(0, "rules.disable", "{\"rules\":\"fire_drill\"}", "\"ok\":true"));
+    CHECK(says(1001, "drill", "{}", "\"error\":\"not_found\""));
+    CHECK(says(0, "rules.enable", "{\"rules\":\"fire_drill\"}", "\"ok\":true"));
     /* Nobody answers the next one. */
     CHECK(says(1001, "drill", "{}", "\"state\":\"begun\""));
     wait_ms(400000);

@@ -72,6 +72,20 @@ PK_TEST(drill__is_heard_by_its_own_rule_only) {
     CHECK_EQ_U64(f.event_count, 2);
 }
 
+/* Anybody may send an event of that type: it would be a real incident, and hold the rule against a drill. */
+PK_TEST(drill__its_rule_hears_no_event_that_is_none) {
+    REQUIRE(detect_rig_init(&rig, "[rule fire_drill]\non = type = fire_drill\nwhen = count >= 1 in 10s by "
+                                  "source\ntype = self\nseverity = critical\nkeys = 1\n") == PK_OK);
+    give("fire_drill", "x", PK_SEV_HIGH);
+    CHECK_EQ_INT(detect_rig_finding(&rig, &f), -1);
+    struct pk_event e = detect_rig_event(&rig, "fire_drill", "drill", PK_SEV_HIGH);
+    e.flags |= PK_EVENT_DRILL;
+    detect_rig_give(&rig, &e);
+    REQUIRE(detect_rig_finding(&rig, &f) == PK_FINDING_FIRE);
+    CHECK(f.is_drill);
+    CHECK_EQ_U64(f.event_count, 1);
+}
+
 PK_TEST(count__at_the_edge_of_the_window__an_event_of_exactly_its_age_is_out) {
     REQUIRE(detect_rig_init(&rig, BURST) == PK_OK);
     give("x", "api", PK_SEV_HIGH);
@@ -973,7 +987,8 @@ PK_TEST_MAIN(
     count__at_the_edge_of_the_window__an_event_of_exactly_its_age_is_out,
     count__while_firing__joins_and_clears_after_the_stable_time,
     count__goes_on_for_long__still_is_told_once_in_thirty_seconds, drill__is_heard_by_its_own_rule_only,
-    count__for__must_hold_without_a_break, count__cooldown__holds_back_and_fires_when_it_is_over,
+    drill__its_rule_hears_no_event_that_is_none, count__for__must_hold_without_a_break,
+    count__cooldown__holds_back_and_fires_when_it_is_over,
     value__for__fires_by_the_clock_and_clears_below_the_other_threshold,
     value__when_the_source_falls_silent__neither_fires_nor_clears,
     value__a_fault__is_no_violation_and_shows_as_fault, value__consecutive__a_good_sample_starts_over,

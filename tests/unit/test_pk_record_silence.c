@@ -11,6 +11,7 @@ static struct pk_silence largest(void) {
                            .kind = PK_SILENCE_MAINTENANCE,
                            .severity = PK_SEV_CRITICAL,
                            .has_begun = true,
+                           .is_again = true,
                            .from = {.boot = 1, .mono_ms = UINT64_MAX, .wall_ms = INT64_MAX, .quality = 3},
                            .until = {.boot = UINT32_MAX, .mono_ms = 1, .wall_ms = 2, .quality = 2}};
     memset(s.rule, 'r', sizeof s.rule - 1);
@@ -29,7 +30,7 @@ PK_TEST(silence__both_ways_and_every_cut_is_refused) {
     CHECK_EQ_INT(pk_record_silence_unpack(pk_str_make((const char *)bytes, n), &back), PK_OK);
     CHECK_EQ_U64(back.number, s.number);
     CHECK_EQ_INT(back.kind, s.kind);
-    CHECK(back.has_begun);
+    CHECK(back.has_begun && back.is_again);
     CHECK_EQ_U64(back.from.mono_ms, s.from.mono_ms);
     CHECK_EQ_INT(back.until.wall_ms, s.until.wall_ms);
     CHECK_STR(back.rule, s.rule);

@@ -149,7 +149,39 @@ PK_TEST(restore__the_wall_clock_went_back__no_longer_than_it_was_meant) {
     CHECK_EQ_U64(match(&i, 3), 0);
 }
 
-PK_TEST_MAIN(restore__the_wall_clock_went_back__no_longer_than_it_was_meant, match__globs_severity_and_kind,
+/* Ten minutes that had begun; each start stores what it has, and ends after so long. The clock moves on by
+ * `passes_ms` from start to start. Starts until it was over; 0: it went on. */
+static uint32_t starts_until_over(uint32_t lasts_ms, uint32_t passes_ms, uint8_t quality) {
+    enum { MOST = 100 };
+    struct pk_silence s = silence(5000, 605000);
+    s.number = 7;
+    s.has_begun = true;
+    for (uint32_t n = 1; n < MOST; n++) {
+        fresh();
+        now = (struct pk_stamp){.boot = 4 + n, .mono_ms = 900, .wall_ms = 1700000005000, .quality = quality};
+        now.wall_ms += (int64_t)(n - 1u) * passes_ms;
+        CHECK_EQ_INT(pk_silences_restore(&t, &s, &now), PK_OK);
+        s = *pk_silences_get(&t, 7);
+        now.mono_ms += lasts_ms;
+        now.wall_ms += lasts_ms;
+        if (pk_silence_phase_at(&s, &now) == PK_SILENCE_OVER) {
+            return n;
+        }
+    }
+    return 0;
+}
+
+PK_TEST(restore__again_and_again_under_a_clock_that_stands__comes_to_an_end) {
+    CHECK_EQ_U64(starts_until_over(540000, 0, PK_TIME_FLOOR), 2);
+    CHECK_EQ_U64(starts_until_over(90000, 1000, PK_TIME_UNSET), 4); /* 600 s, 300, 150, 75 */
+    CHECK(starts_until_over(1, 0, PK_TIME_UNSET) > 10);
+    /* Time that a clock tells is no reason to end it early. */
+    CHECK_EQ_U64(starts_until_over(60000, 60000, PK_TIME_FLOOR), 10);
+    CHECK_EQ_U64(starts_until_over(10000, 10000, PK_TIME_NTP), 60);
+}
+
+PK_TEST_MAIN(restore__again_and_again_under_a_clock_that_stands__comes_to_an_end,
+             restore__the_wall_clock_went_back__no_longer_than_it_was_meant, match__globs_severity_and_kind,
              turns__scheduled_begins_overlap_and_each_end_is_told_once,
              add__what_cannot_be_is_refused_and_a_full_table_counts,
              restore__after_a_reboot_the_wall_clock_decides_and_doubt_is_loud)
