@@ -213,7 +213,7 @@ void pk_outbox_latest_forget(struct pk_outbox *ob, uint32_t boot, uint64_t seq) 
 }
 
 void pk_outbox_latest_note(struct pk_outbox *ob, uint32_t subject, uint8_t lane, uint32_t boot, uint64_t seq,
-                           uint32_t value_bytes) {
+                           uint32_t value_bytes, bool is_known_there) {
     uint32_t best = 0;
     for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
         if (ob->subjects[i] == subject) {
@@ -231,8 +231,11 @@ void pk_outbox_latest_note(struct pk_outbox *ob, uint32_t subject, uint8_t lane,
         }
     }
     ob->subjects[best] = subject;
-    ob->latest[best] = (struct pk_outbox_latest){
-        .seq = seq, .boot = boot, .value_bytes = (uint16_t)value_bytes, .lane = lane};
+    ob->latest[best] = (struct pk_outbox_latest){.seq = seq,
+                                                 .boot = boot,
+                                                 .value_bytes = (uint16_t)value_bytes,
+                                                 .lane = lane,
+                                                 .is_known = is_known_there};
 }
 
 /* ---- start
@@ -285,7 +288,8 @@ int pk_outbox_load(struct pk_outbox *ob, struct pk_str key, struct pk_str value)
     l->count++;
     l->bytes += value.n;
     if (subject != 0) {
-        pk_outbox_latest_note(ob, subject, lane, boot, seq, value.n);
+        /* Whether an open one was sent before the stop, nobody knows: taken for sent. */
+        pk_outbox_latest_note(ob, subject, lane, boot, seq, value.n, (lane & 1u) == 0);
     }
     /* A damaged one beyond what can be remembered stays counted and is met again when the lane is read back.
      */
@@ -364,14 +368,31 @@ static int put_delete(struct pk_store_batch *batch, uint8_t lane, uint32_t boot,
     return pk_batch_delete(batch, PK_TREE_JOURNAL, pk_record_key_str(&key));
 }
 
-/* Where an older revision waits or is on its way, the newer one may use the reserve, too: without it that one
- * would be the last word, and an incident that ended stays open at the hub. It is more by what the revision
- * grew, and no entry more; below the cap again by dropping in DROP_ORDER. */
-static bool is_over_cap(const struct pk_outbox *ob, uint8_t lane, uint32_t subject, uint32_t value_bytes,
-                        const struct pk_outbox_latest *old) {
+/* Whether the hub may have the incident as it was before what is queued: that was sent, or the cap dropped
+ * it. Wrong in the second case, it costs the end of an incident a better lane. */
+static bool is_known(const struct pk_out_record *record, const struct pk_outbox_latest *old) {
+    return record->kind == PK_OUT_INCIDENT && record->rev > 1 && (old == NULL || old->is_known);
+}
+
+/* Half of the reserve is for open critical incidents alone. The other half is also for revisions of what
+ * waits or is on its way, and for the end of what the hub may have as open: without it the older one is the
+ * last word. Where the older one waits, that is more by what the revision grew, else by an entry; below the
+ * cap again by dropping in DROP_ORDER. */
+static bool is_over_cap(const struct pk_outbox *ob, const struct pk_out_record *record, uint8_t lane,
+                        uint32_t value_bytes, const struct pk_outbox_latest *old) {
+    enum { HALF_RESERVE_PART = 18 }; /* a sixteenth of the cap, seen from nine eighths of it */
     const uint64_t after = pk_outbox_bytes(ob) - (old != NULL ? old->value_bytes : 0u) + value_bytes;
-    const bool has_reserve = lane == 0 || pk_outbox_latest_of(ob, subject) != NULL;
-    return after > (has_reserve ? ob->critical_cap_bytes : ob->cap_bytes);
+    if (lane == 0 && record->is_open) {
+        return after > ob->critical_cap_bytes;
+    }
+    if (old != NULL && value_bytes <= old->value_bytes) {
+        return false;
+    }
+    const bool is_revision = pk_outbox_latest_of(ob, pk_outbox_subject_of(record)) != NULL;
+    const bool is_known_end = (lane & 1u) == 0 && !record->is_open;
+    return after > (is_revision || is_known_end
+                        ? ob->critical_cap_bytes - ob->critical_cap_bytes / HALF_RESERVE_PART
+                        : ob->cap_bytes);
 }
 
 /* The old revision leaves the outbox; its delete is in the batch. */
@@ -390,6 +411,24 @@ static void supersede(struct pk_outbox *ob, const struct pk_outbox_latest *old) 
     slot->was_submitted = false;
 }
 
+/* Over the cap. An end takes the older revision that waits with it: alone, that one would say for ever that
+ * the incident is open. */
+static int refuse(struct pk_outbox *ob, struct pk_store_batch *batch, const struct pk_out_record *record,
+                  uint32_t value_bytes, const struct pk_outbox_latest *found) {
+    if (found != NULL && !record->is_open) {
+        const struct pk_outbox_latest old = *found;
+        const int err = put_delete(batch, old.lane, old.boot, old.seq);
+        if (err != PK_OK) {
+            return err;
+        }
+        supersede(ob, &old);
+        pk_outbox_latest_forget(ob, old.boot, old.seq);
+    }
+    pk_outbox_lose(ob, PK_OUTBOX_LOSS_CAP, pk_outbox_lane_of(record->severity, record->is_open), ob->next_seq,
+                   value_bytes);
+    return PK_E_NO_SPACE;
+}
+
 int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch, const struct pk_out_record *record,
                      uint64_t *out_seq) {
     uint8_t *value = ob->scratch;
@@ -397,7 +436,6 @@ int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch, const s
     const struct pk_store_batch before = *batch;
     PK_ASSERT(record->kind < PK_OUT_KIND_COUNT && record->severity < PK_SEV_COUNT);
     PK_ASSERT(record->body.n <= PK_OUTBOX_BODY_BYTES);
-    const uint8_t lane = pk_outbox_lane_of(record->severity, record->is_open);
     const uint32_t n = pk_record_outbox_pack(record, value, sizeof ob->scratch);
     PK_ASSERT(n > 0);
     const uint32_t subject = pk_outbox_subject_of(record);
@@ -407,9 +445,10 @@ int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch, const s
         return PK_E_FULL; /* the older one must be remembered as deleted; that has room after the next commit
                            */
     }
-    if (is_over_cap(ob, lane, subject, n, found)) {
-        pk_outbox_lose(ob, PK_OUTBOX_LOSS_CAP, lane, ob->next_seq, n);
-        return PK_E_NO_SPACE;
+    const bool is_known_there = is_known(record, found);
+    const uint8_t lane = pk_outbox_lane_of(record->severity, record->is_open || is_known_there);
+    if (is_over_cap(ob, record, lane, n, found)) {
+        return refuse(ob, batch, record, n, found);
     }
     pk_record_key_outbox(&key, lane, ob->boot, ob->next_seq);
     int err =
@@ -437,7 +476,7 @@ int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch, const s
         ob->is_fetch_stale = true;
     }
     if (subject != 0) {
-        pk_outbox_latest_note(ob, subject, lane, ob->boot, ob->next_seq, n);
+        pk_outbox_latest_note(ob, subject, lane, ob->boot, ob->next_seq, n, is_known_there);
     }
     ob->counters.appended_count++;
     *out_seq = ob->next_seq++;
@@ -600,6 +639,10 @@ void pk_outbox_sent(struct pk_outbox *ob, uint64_t token) {
     struct pk_outbox_slot *s = slot_by_token(ob, token);
     PK_ASSERT(s != NULL);
     s->state = PK_OUTBOX_INFLIGHT;
+    const struct pk_outbox_latest *latest = pk_outbox_latest_of(ob, s->subject);
+    if (latest != NULL) {
+        ob->latest[latest - ob->latest].is_known = true; /* also when the link is cut before the answer */
+    }
     ob->counters.sent_count++;
 }
 

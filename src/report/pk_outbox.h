@@ -61,6 +61,7 @@ struct pk_outbox_latest {
     uint32_t boot;
     uint16_t value_bytes;
     uint8_t lane;
+    bool is_known; /* the hub may have this revision or an older one */
 };
 
 enum pk_outbox_loss_reason {
@@ -114,7 +115,8 @@ struct pk_outbox {
     uint32_t boot;
     uint64_t next_seq, next_token;
     uint64_t cap_bytes;          /* may be lowered while the store is short of room */
-    uint64_t critical_cap_bytes; /* for open critical incidents and newer revisions, as at the start */
+    uint64_t critical_cap_bytes; /* for open critical incidents, as at the start; others use half of what it
+                                    is more */
     bool is_online;
     uint32_t held_lanes; /* bits: nothing of them is sent for now */
     /* What is searched with each report stands apart from what is only read when it was found. */
@@ -142,7 +144,7 @@ struct pk_outbox {
 };
 
 /* boot: epoch of this start. cap_bytes: of values in the store, all lanes; 1/8 of it more is taken for open
- * critical incidents, and for newer revisions of what waits. */
+ * critical incidents; of that, half also for newer revisions of what waits and ends of what was sent. */
 void pk_outbox_init(struct pk_outbox *ob, uint32_t boot, uint64_t cap_bytes);
 /* At start: one journal record under 'O', in key order. The first ones fill slots, all are counted. PK_OK;
  * PK_E_NOT_FOUND: not an outbox key; PK_E_BAD_MSG (counted; it stays in the store until pk_outbox_flush
@@ -151,9 +153,10 @@ PK_MUST_USE int pk_outbox_load(struct pk_outbox *ob, struct pk_str key, struct p
 
 /* Queues an entry: gives it the next sequence number (*out_seq; id "<boot>-<seq>"), puts its record and what
  * it supersedes into the batch. PK_OK; PK_E_FULL: no room in the batch, or for what it supersedes; nothing
- * happened, try with the next one; PK_E_NO_SPACE: over the byte cap, dropped and counted (never an open
- * critical one, nor a newer revision of what waits, as long as the reserve lasts). The body is at most
- * PK_OUTBOX_BODY_BYTES (asserted: pk_record_incident_pack bounds it). */
+ * happened, try with the next one; PK_E_NO_SPACE: over the byte cap, dropped and counted, the end of an
+ * incident together with the older revision that waits (never an open critical one as long as the reserve
+ * lasts, nor a newer revision of what waits or the end of what was sent as long as half of it does). The body
+ * is at most PK_OUTBOX_BODY_BYTES (asserted: pk_record_incident_pack bounds it). */
 PK_MUST_USE int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch,
                                  const struct pk_out_record *record, uint64_t *out_seq);
 /* Puts deletes of acknowledged, superseded and dropped entries into the batch. PK_OK or PK_E_FULL: the rest

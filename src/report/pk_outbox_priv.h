@@ -5,9 +5,10 @@
 #include "base/pk_hash.h"
 #include "report/pk_outbox.h"
 
-/* Lane of an entry: 0 is sent first and never dropped. */
-static inline uint8_t pk_outbox_lane_of(uint8_t severity, bool is_open) {
-    return (uint8_t)(2u * ((unsigned)PK_SEV_CRITICAL - severity) + (is_open ? 0u : 1u));
+/* Lane of an entry: 0 is sent first and never dropped. The end of an incident that the hub may have as open
+ * is with the open ones: dropped, it would leave it open there for ever. */
+static inline uint8_t pk_outbox_lane_of(uint8_t severity, bool is_open_there) {
+    return (uint8_t)(2u * ((unsigned)PK_SEV_CRITICAL - severity) + (is_open_there ? 0u : 1u));
 }
 
 /* What a newer entry replaces an older one of: an incident by its number, an approval request by its id (top
@@ -24,7 +25,7 @@ void pk_outbox_slot_fill(struct pk_outbox *ob, struct pk_outbox_slot *slot, uint
                          uint64_t seq, uint32_t subject, struct pk_str value, enum pk_outbox_state state);
 /* Remembers the newest revision of an incident; an older one is not taken. */
 void pk_outbox_latest_note(struct pk_outbox *ob, uint32_t subject, uint8_t lane, uint32_t boot, uint64_t seq,
-                           uint32_t value_bytes);
+                           uint32_t value_bytes, bool is_known_there);
 const struct pk_outbox_latest *pk_outbox_latest_of(const struct pk_outbox *ob, uint32_t subject);
 void pk_outbox_latest_forget(struct pk_outbox *ob, uint32_t boot, uint64_t seq);
 /* The entry is no longer in the outbox (its record may still be in the store for a moment). */

@@ -466,12 +466,12 @@ static void live_at_the_cap(uint64_t seed) {
             open[i] = append_long(next_subject, severity[i], true, 40) == PK_OK ? next_subject : 0;
             next_subject++;
         } else if (pk_rng_below(&rng, 2) == 0) {
-            CHECK_EQ_INT(append_long(open[i], severity[i], true, 60), PK_OK);
+            (void)append_long(open[i], severity[i], true, 60); /* refused: the older one waits on */
         } else {
-            CHECK_EQ_INT(append_long(open[i], severity[i], false, 80), PK_OK);
+            (void)append_long(open[i], severity[i], false, 80); /* refused: the older one goes with it */
             open[i] = 0;
         }
-        CHECK(pk_outbox_bytes(&ob) <= CAP_BYTES + CAP_BYTES / 8);
+        CHECK(pk_outbox_bytes(&ob) <= CAP_BYTES + CAP_BYTES / 16);
         CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
         submit();
         make_durable(submitted_seq);
@@ -480,8 +480,12 @@ static void live_at_the_cap(uint64_t seed) {
             fetch_step(true);
         }
     }
+    CHECK_EQ_INT(append(SUBJECTS, PK_SEV_CRITICAL, true), PK_OK); /* the other half is for these alone */
+    CHECK_EQ_INT(append(SUBJECTS, PK_SEV_CRITICAL, false), PK_OK);
     for (uint32_t i = 0; i < OPEN_MAX; i++) {
-        CHECK(open[i] == 0 || append_long(open[i], severity[i], false, 80) == PK_OK);
+        if (open[i] != 0) {
+            (void)append_long(open[i], severity[i], false, 80);
+        }
     }
     CHECK(ob.losses[PK_OUTBOX_LOSS_CAP].count > SUBJECTS / 4);
     drain();
@@ -497,6 +501,91 @@ PK_TEST(drain__at_the_byte_cap__an_incident_that_ended_is_dropped_whole_or_heard
     for (uint64_t seed = 1; seed <= 20; seed++) {
         live_at_the_cap(seed);
     }
+}
+
+static void commit(void) {
+    CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
+    submit();
+    make_durable(submitted_seq);
+    pk_outbox_durable(&ob, durable_seq);
+}
+
+/* Twenty were sent while there was a link, of every severity; then the cut, the cap, and they end. */
+static void end_at_the_cap_what_was_sent(uint64_t seed, bool has_restart) {
+    enum { SENT = 20, CAP_BYTES = 6000 };
+    struct pk_rng rng;
+    uint32_t next_subject = SENT + 1;
+    pk_rng_seed(&rng, seed);
+    reset(CAP_BYTES);
+    pk_outbox_online(&ob, true);
+    for (uint32_t subject = 1; subject <= SENT; subject++) {
+        CHECK_EQ_INT(append(subject, (uint8_t)(subject % PK_SEV_COUNT), true), PK_OK);
+        commit();
+        send_step(NULL);
+    }
+    commit();
+    pk_outbox_online(&ob, false);
+    for (uint32_t tick = 1; next_subject < SUBJECTS; tick++) {
+        const uint8_t severity = (uint8_t)pk_rng_below(&rng, PK_SEV_CRITICAL);
+        if (append(next_subject, severity, true) == PK_OK) {
+            commit();
+            (void)append(next_subject, severity, false);
+        }
+        next_subject++;
+        if (tick % 8 == 0 && tick / 8 <= SENT) {
+            const uint32_t subject = tick / 8;
+            const uint8_t sent_severity = (uint8_t)(subject % PK_SEV_COUNT);
+            (void)append(subject, sent_severity, true); /* the news of before its end may find no room */
+            commit();
+            CHECK_EQ_INT(append(subject, sent_severity, false), PK_OK);
+        }
+        commit();
+        fetch_step(true);
+        if (has_restart && tick == 60) {
+            restart(2, CAP_BYTES);
+            pk_outbox_online(&ob, false);
+        }
+    }
+    CHECK(ob.losses[PK_OUTBOX_LOSS_CAP].count > 100);
+    drain();
+    for (uint32_t subject = 1; subject <= SUBJECTS; subject++) {
+        CHECK(!is_seen_open[subject]);
+        CHECK(subject > SENT || seen_rev[subject] > 1);
+    }
+}
+
+PK_TEST(drain__at_the_byte_cap__the_end_of_what_was_sent_is_heard) {
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        end_at_the_cap_what_was_sent(seed, false);
+        end_at_the_cap_what_was_sent(seed, true);
+    }
+}
+
+/* Nothing is dropped meanwhile: what low ones grow by leaves half of the reserve alone, and whose end finds
+ * no room goes whole. */
+PK_TEST(append__at_the_byte_cap__low_ones_that_end_leave_room_for_an_open_critical_one) {
+    enum { CAP_BYTES = 4000 };
+    uint32_t subject = 1, refused_count = 0;
+    reset(CAP_BYTES);
+    pk_outbox_online(&ob, false);
+    while (append_long(subject, PK_SEV_LOW, true, 40) == PK_OK) {
+        subject++;
+    }
+    commit();
+    const uint32_t old_count = subject - 1;
+    for (subject = 1; subject <= old_count; subject++) {
+        refused_count += append_long(subject, PK_SEV_LOW, false, 80) == PK_E_NO_SPACE ? 1u : 0u;
+        commit();
+    }
+    CHECK(refused_count > 0);
+    CHECK(pk_outbox_bytes(&ob) <= CAP_BYTES + CAP_BYTES / 16);
+    CHECK_EQ_U64(record_count, old_count - refused_count);
+    CHECK_EQ_INT(append(SUBJECTS, PK_SEV_CRITICAL, true), PK_OK);
+    drain();
+    for (subject = 1; subject < SUBJECTS; subject++) {
+        CHECK(!is_seen_open[subject]);
+    }
+    CHECK(is_seen_open[SUBJECTS]);
 }
 
 PK_TEST(drain__records_that_vanished__are_counted_as_lost_not_waited_for) {
@@ -560,6 +649,8 @@ PK_TEST_MAIN(hold__the_rest_goes_on_and_what_waits_takes_no_place, drain__says_h
              drain__random_lives__every_last_revision_arrives_and_the_store_is_empty,
              drain__near_the_byte_cap__drops_resolved_and_low_first_and_says_so,
              drain__at_the_byte_cap__an_incident_that_ended_is_dropped_whole_or_heard_as_ended,
+             drain__at_the_byte_cap__the_end_of_what_was_sent_is_heard,
+             append__at_the_byte_cap__low_ones_that_end_leave_room_for_an_open_critical_one,
              drain__records_that_vanished__are_counted_as_lost_not_waited_for,
              drain__unreadable_record__is_deleted_and_counted,
              drain__failing_store__is_asked_again_after_the_next_commit)
