@@ -2,7 +2,8 @@
 
 #include "base/pk_assert.h"
 
-/* Least important first (DESIGN 11: resolved detail, then low; open critical incidents, lane 0, never). */
+/* Least important first (DESIGN 11: resolved detail, then low; open critical incidents, lane 0, never). Ends
+ * of what the hub may have as open are in the lanes of the open ones. */
 static const uint8_t DROP_ORDER[] = {9, 7, 5, 3, 8, 6, 4, 1, 2};
 _Static_assert(sizeof DROP_ORDER == PK_OUTBOX_LANES - 1, "every lane but the open critical one");
 
