@@ -212,12 +212,11 @@ void pk_outbox_latest_forget(struct pk_outbox *ob, uint32_t boot, uint64_t seq) 
     }
 }
 
-void pk_outbox_latest_note(struct pk_outbox *ob, uint32_t subject, uint8_t lane, uint32_t boot, uint64_t seq,
-                           uint32_t value_bytes, bool is_known_there) {
+void pk_outbox_latest_note(struct pk_outbox *ob, uint32_t subject, struct pk_outbox_latest entry) {
     uint32_t best = 0;
     for (uint32_t i = 0; i < PK_LIMIT_INCIDENTS; i++) {
         if (ob->subjects[i] == subject) {
-            if (pk_outbox_age_order(boot, seq, ob->latest[i].boot, ob->latest[i].seq) < 0) {
+            if (pk_outbox_age_order(entry.boot, entry.seq, ob->latest[i].boot, ob->latest[i].seq) < 0) {
                 return;
             }
             best = i;
@@ -225,17 +224,13 @@ void pk_outbox_latest_note(struct pk_outbox *ob, uint32_t subject, uint8_t lane,
         }
         if (ob->subjects[i] == 0) {
             best = i;
-        } else if (ob->subjects[best] != 0 && (ob->latest[best].lane & 1u) < (ob->latest[i].lane & 1u)) {
+        } else if (ob->subjects[best] != 0 && ob->latest[best].is_open && !ob->latest[i].is_open) {
             /* Full: open incidents stay, since they are still going to change. */
             best = i;
         }
     }
     ob->subjects[best] = subject;
-    ob->latest[best] = (struct pk_outbox_latest){.seq = seq,
-                                                 .boot = boot,
-                                                 .value_bytes = (uint16_t)value_bytes,
-                                                 .lane = lane,
-                                                 .is_known = is_known_there};
+    ob->latest[best] = entry;
 }
 
 /* ---- start
@@ -289,7 +284,13 @@ int pk_outbox_load(struct pk_outbox *ob, struct pk_str key, struct pk_str value)
     l->bytes += value.n;
     if (subject != 0) {
         /* Whether an open one was sent before the stop, nobody knows: taken for sent. */
-        pk_outbox_latest_note(ob, subject, lane, boot, seq, value.n, (lane & 1u) == 0);
+        const struct pk_outbox_latest entry = {.seq = seq,
+                                               .boot = boot,
+                                               .value_bytes = (uint16_t)value.n,
+                                               .lane = lane,
+                                               .is_open = record.is_open,
+                                               .is_known = (lane & 1u) == 0};
+        pk_outbox_latest_note(ob, subject, entry);
     }
     /* A damaged one beyond what can be remembered stays counted and is met again when the lane is read back.
      */
@@ -476,7 +477,13 @@ int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch, const s
         ob->is_fetch_stale = true;
     }
     if (subject != 0) {
-        pk_outbox_latest_note(ob, subject, lane, ob->boot, ob->next_seq, n, is_known_there);
+        const struct pk_outbox_latest entry = {.seq = ob->next_seq,
+                                               .boot = ob->boot,
+                                               .value_bytes = (uint16_t)n,
+                                               .lane = lane,
+                                               .is_open = record->is_open,
+                                               .is_known = is_known_there};
+        pk_outbox_latest_note(ob, subject, entry);
     }
     ob->counters.appended_count++;
     *out_seq = ob->next_seq++;

@@ -61,7 +61,8 @@ struct pk_outbox_latest {
     uint32_t boot;
     uint16_t value_bytes;
     uint8_t lane;
-    bool is_known; /* the hub may have this revision or an older one */
+    bool is_open : 1;
+    bool is_known : 1; /* the hub may have this revision or an older one */
 };
 
 enum pk_outbox_loss_reason {

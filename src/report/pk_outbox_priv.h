@@ -24,8 +24,7 @@ struct pk_outbox_slot *pk_outbox_slot_free(struct pk_outbox *ob);
 void pk_outbox_slot_fill(struct pk_outbox *ob, struct pk_outbox_slot *slot, uint8_t lane, uint32_t boot,
                          uint64_t seq, uint32_t subject, struct pk_str value, enum pk_outbox_state state);
 /* Remembers the newest revision of an incident; an older one is not taken. */
-void pk_outbox_latest_note(struct pk_outbox *ob, uint32_t subject, uint8_t lane, uint32_t boot, uint64_t seq,
-                           uint32_t value_bytes, bool is_known_there);
+void pk_outbox_latest_note(struct pk_outbox *ob, uint32_t subject, struct pk_outbox_latest entry);
 const struct pk_outbox_latest *pk_outbox_latest_of(const struct pk_outbox *ob, uint32_t subject);
 void pk_outbox_latest_forget(struct pk_outbox *ob, uint32_t boot, uint64_t seq);
 /* The entry is no longer in the outbox (its record may still be in the store for a moment). */
