@@ -6,7 +6,7 @@
 #include "ctl/pk_ctl_pages.h"
 #include "incident/pk_incident_words.h"
 
-enum { WORDS_MAX = 32, WORD_BYTES = 32 };
+enum { WORDS_MAX = 30, WORD_BYTES = 32 };
 enum { BY_STATUS, BY_SEVERITY, BY_TYPE, BY_COUNT };
 enum { MTTD, MTTA, MTTR, MTTF, MEAN_COUNT };
 
