@@ -164,6 +164,10 @@ void world_say_what_is_left(struct world *w) {
     }
 }
 
+static bool is_quiet(void *arg) {
+    return world_is_quiet(arg);
+}
+
 /* After everything healed a signed command gets its answer. */
 void world_last_command(struct world *w) {
     char jti[WORLD_GATEWAYS][40];
@@ -179,7 +183,8 @@ void world_last_command(struct world *w) {
             world_breach(w, &w->places[i].gateway, "a command got no answer");
         }
     }
-    if (!world_is_quiet(w)) {
+    /* Devices go on, so at any one moment a message of theirs may be on its way. */
+    if (!gateway_site_until(&w->site, 5000, is_quiet, w)) {
         world_say_what_is_left(w);
     }
 }
