@@ -14,7 +14,8 @@
 enum {
     PK_SIM_STREAM_BYTES = 64 * 1024,
     PK_SIM_SEGMENTS = 256,
-    PK_SIM_RECORDS = 8192,
+    PK_SIM_RECORDS =
+        PK_LIMIT_INCIDENTS > 1024 ? 24576 : 8192, /* a full table of incidents with what it brings */
     PK_SIM_BATCHES = 512,
     PK_SIM_FRAMES = 64,
     PK_SIM_SAMPLES = 16,
