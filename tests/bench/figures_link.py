@@ -80,7 +80,7 @@ def put_state(rig, gateway, state):
 def measure(seconds, state):
     """Milliseconds of each event to its incident, of each reference message, of each flush; events that came to nothing."""
     with Rig() as rig:
-        broker = Broker(rig).start()
+        broker = Broker(rig, saves_at_once=False).start()
         gateway = Gateway(rig, broker.port, rules=RULE, actions="", config="[sources]\nprocess = 0\n")
         put_state(rig, gateway, state)
         gateway.start()
