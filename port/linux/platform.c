@@ -6,6 +6,7 @@
 #include "port/linux/pk_dial.h"
 #include "port/linux/pk_linux.h"
 #include "port/linux/pk_net.h"
+#include "port/linux/pk_prompt.h"
 #include "port/linux/pk_source.h"
 #include "port/lmdb/pk_lmdb.h"
 
@@ -44,6 +45,7 @@ int pk_platform_open_tools(struct pk_port *out) {
 
 int pk_platform_open(const struct pk_platform_config *config, struct pk_port *out) {
     struct pk_platform *p = &platform;
+    (void)pk_prompt_ask(true); /* for the store's writer too; without it we are only later */
     int err = pk_platform_open_tools(out);
     p->config = *config;
     if (err == PK_OK) {
