@@ -26,7 +26,7 @@
 #include "mqtt/pk_mqtt_client.h"
 #include "port/mbedtls/pk_tls.h"
 
-enum { ROUNDS = 5, PAYLOAD_BYTES = 128, FLIGHT_MAX = 1000, AHEAD_MAX = 4000, BUFFER_BYTES = 1 << 16 };
+enum { ROUNDS = 7, PAYLOAD_BYTES = 128, FLIGHT_MAX = 1000, AHEAD_MAX = 4000, BUFFER_BYTES = 1 << 16 };
 enum who { OURS, LIBMOSQUITTO, BARE, WHO_COUNT, OURS_TLS = WHO_COUNT };
 /* The QoS is the last bit. */
 enum what { SUBSCRIBE_0, SUBSCRIBE_1, RESTING_0, RESTING_1, PUBLISH_0, PUBLISH_1, WHAT_COUNT };
@@ -552,25 +552,38 @@ static double ratio(struct figure f[][WHO_COUNT], enum who to) {
     return median(ratios);
 }
 
-static bool report(enum what what, double bound) {
+/* At least so many times the others, at most so much of the processor; 0: shown, not promised. */
+struct bound {
+    double to_lib, to_bare, cpu_us;
+};
+
+static bool judge(double value, const char *unit, double bound, bool is_most) {
+    const bool is_kept = bound <= 0 || (is_most ? value <= bound : value >= bound);
+    printf(" %.2f %s", value, unit);
+    if (bound > 0) {
+        printf(" (at %s %.2f%s)", is_most ? "most" : "least", bound, is_kept ? "" : ": MISSED");
+    }
+    return is_kept;
+}
+
+static bool report(enum what what, struct bound bound) {
     struct figure f[ROUNDS][WHO_COUNT];
+    double cpu[WHO_COUNT][ROUNDS];
     for (int r = 0; r < ROUNDS; r++) {
         for (int w = 0; w < WHO_COUNT; w++) {
-            f[r][(w + r) % WHO_COUNT] = run((enum who)((w + r) % WHO_COUNT), what);
+            const int who = (w + r) % WHO_COUNT;
+            f[r][who] = run((enum who)who, what);
+            cpu[who][r] = f[r][who].cpu_us;
         }
     }
-    const double to_lib = ratio(f, LIBMOSQUITTO), to_bare = ratio(f, BARE);
-    printf("%s: %.2f x libmosquitto (at least %.2f)%s, %.2f x bare socket; CPU a message:", WHAT[what],
-           to_lib, bound, to_lib >= bound ? "" : " MISSED", to_bare);
-    for (int w = 0; w < WHO_COUNT; w++) {
-        double cpu[ROUNDS];
-        for (int r = 0; r < ROUNDS; r++) {
-            cpu[r] = f[r][w].cpu_us;
-        }
-        printf(" %s %.2f us%s", WHO[w], median(cpu), w + 1 < WHO_COUNT ? "," : "\n");
-    }
+    printf("%s:", WHAT[what]);
+    bool is_kept = judge(ratio(f, LIBMOSQUITTO), "x libmosquitto", bound.to_lib, false);
+    is_kept = judge(ratio(f, BARE), "x bare socket", bound.to_bare, false) && is_kept;
+    is_kept = judge(median(cpu[OURS]), "us of the processor a message", bound.cpu_us, true) && is_kept;
+    printf("; %s %.2f us, %s %.2f us\n", WHO[LIBMOSQUITTO], median(cpu[LIBMOSQUITTO]), WHO[BARE],
+           median(cpu[BARE]));
     fflush(stdout);
-    return to_lib >= bound;
+    return is_kept;
 }
 
 /* The broker's part of the encryption is in it. */
@@ -599,8 +612,13 @@ int main(int argc, char **argv) {
     memset(payload, 'x', sizeof payload);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     (void)run(BARE, PUBLISH_0); /* the broker warms up */
-    static const double BOUND[WHAT_COUNT] = {[SUBSCRIBE_0] = 0.95, [SUBSCRIBE_1] = 1.5, [RESTING_0] = 0.95,
-                                             [RESTING_1] = 1.5,    [PUBLISH_0] = 0.95,  [PUBLISH_1] = 0.95};
+    /* The product's loop rests in a flood (port/linux/loop.c): that is what is promised. One that does not is
+     * shown beside it. */
+    static const struct bound BOUND[WHAT_COUNT] = {
+        [RESTING_0] = {.to_lib = 1.0},
+        [RESTING_1] = {.to_lib = 1.5, .to_bare = 0.95, .cpu_us = 4.0},
+        [PUBLISH_0] = {.to_lib = 1.0},
+        [PUBLISH_1] = {.to_bare = 0.95}};
     bool is_good = true;
     for (int what = 0; what < WHAT_COUNT; what++) {
         is_good = report((enum what)what, BOUND[what]) && is_good;

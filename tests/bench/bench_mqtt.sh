@@ -1,12 +1,14 @@
 #!/bin/bash
 # Figures of the MQTT client with Mosquitto: ratios to libmosquitto and to a bare socket of the same run, CPU a message.
-#   tests/bench/bench_mqtt.sh [MESSAGES]     half a minute, and as long to build; Mosquitto, gcc and libmosquitto-dev must be installed
-# Exit 1 when a figure is missed, 77 when something is not here.
+#   tests/bench/bench_mqtt.sh [MESSAGES]     a minute, and half as long to build; installs libmosquitto-dev and Mosquitto where they are not
+# Exit 1 when a figure is missed.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 PATH=$PATH:/usr/sbin
-for tool in mosquitto gcc; do command -v $tool >/dev/null || { echo "skipped: no $tool"; exit 77; }; done
-[ -f /usr/include/mosquitto.h ] || { echo "skipped: libmosquitto-dev is not installed"; exit 77; }
+# shellcheck source=tools/lib.sh
+. "$root/tools/lib.sh"
+need_packages build run bench
+"$root/tools/deps" "$(machine_isa)"
 
 work=$(mktemp -d)
 trap 'kill "$broker" 2>/dev/null; wait "$broker" 2>/dev/null; rm -rf "$work"' EXIT
@@ -34,7 +36,7 @@ CONF
 mosquitto -c "$work/broker.conf" &
 broker=$!
 # As the product is built for a gateway: for size.
-tls=${PK_CACHE:-$HOME/.cache/picket}/src/mbedtls-3.6.6
+tls=$picket_cache/src/mbedtls-3.6.6
 mkdir "$work/obj"
 gcc_all() { gcc -std=c11 -D_GNU_SOURCE -Os -w -ffp-contract=off -DMBEDTLS_CONFIG_FILE='"pk_mbedtls_config.h"' -I"$tls/include" -I"$root/config/mbedtls" \
     -I"$root" -I"$root/src" -I"$root/boards/profiles/small" "$@"; }
