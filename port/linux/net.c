@@ -123,6 +123,20 @@ static int finish_connect(struct pk_net *n) {
     return PK_OK;
 }
 
+/* A step of the handshake, unless another connection had one with a public-key operation in this round. */
+static int handshake(struct pk_net *n) {
+    struct pk_linux_loop *l = n->loop;
+    if (l->handshake_of != NULL && l->handshake_of != n && l->handshake_round == l->round) {
+        return PK_E_BUSY;
+    }
+    const int err = pk_tls_step(&n->tls);
+    if (err != PK_E_AGAIN) {
+        l->handshake_of = n;
+        l->handshake_round = l->round;
+    }
+    return err;
+}
+
 static int net_poll(void *ctx) {
     struct pk_net *n = ctx;
     if (n->state == PK_NET_CONNECTING) {
@@ -132,7 +146,7 @@ static int net_poll(void *ctx) {
         }
     }
     if (n->state == PK_NET_HANDSHAKE) {
-        const int err = pk_tls_step(&n->tls);
+        const int err = handshake(n);
         if (err == PK_E_BUSY || err == PK_E_AGAIN) {
             n->socket.is_unfinished = err == PK_E_BUSY;
             return PK_E_AGAIN;

@@ -2,7 +2,7 @@
 """Figures of the link on real parts: device event on a topic -> incident at a subscriber, 50 a second, over one TLS broker; and how many round trips a
 connection takes to its birth. Once with the store in memory ([store] memory), once on the disk, and once on the disk while each processor has a process that only
 computes; beside: a message of the same size through the same broker to the same subscriber, and fdatasync where the state is, in the same minute.
-    python3 tests/bench/figures_link.py [SECONDS]      PK_BENCH_STATE=DIR: once more with the state there"""
+    python3 tests/bench/figures_link.py [SECONDS]      PK_BENCH_STATE=DIR: the disk to use, /var/tmp when nothing is said"""
 import json
 import os
 import random
@@ -79,9 +79,7 @@ class Mouth:
 
 
 def put_state(rig, gateway, state):
-    """state: None: where the test is; MEMORY: a tmpfs of its own, no disk; else a folder."""
-    if state is None:
-        return
+    """state: MEMORY: a tmpfs of its own, no disk; else a folder on a disk."""
     with open(gateway.config_path) as f:
         text = f.read()
     if state == MEMORY:
@@ -159,11 +157,11 @@ def flow(seconds, state, where):
     return is_kept
 
 
-def busy_flow(seconds):
+def busy_flow(seconds, state):
     """No promise: how late it is where others want each processor all the time."""
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count())]
     try:
-        print_flow(seconds, None, "store on the disk, one busy process per processor")
+        print_flow(seconds, state, "store on the disk, one busy process per processor")
     finally:
         for popen in busy:
             popen.kill()
@@ -186,13 +184,11 @@ def trips():
 
 def main():
     length = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    folder = os.environ.get("PK_BENCH_STATE")
-    kept = [flow(length, MEMORY, "store in memory"), flow(length, None, "store on the disk")]
-    if folder:
-        with tempfile.TemporaryDirectory(dir=folder) as d:
-            os.chmod(d, 0o777)
-            kept.append(flow(length, os.path.join(d, "state"), f"store in {folder}"))
-    busy_flow(length)
+    kept = [flow(length, MEMORY, "store in memory")]
+    with tempfile.TemporaryDirectory(dir=os.environ.get("PK_BENCH_STATE", "/var/tmp")) as folder:
+        os.chmod(folder, 0o755)
+        kept.append(flow(length, os.path.join(folder, "state"), f"store in {folder}"))
+        busy_flow(length, os.path.join(folder, "busy"))
     kept.append(trips())
     return 0 if all(kept) else 1
 

@@ -623,16 +623,67 @@ PK_TEST(tls__clock_that_is_late__certificates_are_judged_by_the_floor) {
     end();
 }
 
-PK_TEST_MAIN(
-    tls13__client_certificate__bytes_go_both_ways, tls12__when_allowed__works_and_when_not_is_refused,
-    tls13__rsa4096_server__fits_the_heap, tls__ip_address_name__is_checked_against_the_ip_of_the_certificate,
-    tls__bad_server__is_refused_with_the_reason,
-    tls__client_certificate_of_a_strange_ca__is_refused_by_the_peer,
-    tls__a_peer_that_does_not_speak_tls__is_refused, tls_set__bad_input__keeps_the_old_and_says_why,
-    tls__no_configuration__is_an_error_not_a_crash, tls__large_transfer_over_a_slow_reader__loses_nothing,
-    tls__server_closes__is_closed_and_memory_comes_back, tls__heap_exhausted__is_a_counted_error_and_heals,
-    tls13__cut_and_back__is_resumed_without_certificates,
-    tls12__cut_and_back__is_resumed_without_certificates,
-    tls__ticket_that_ends_the_handshake__is_not_offered_again, tls__alpn__is_agreed_or_the_handshake_ends,
-    tls13__shared_secret__takes_the_place_of_certificates,
-    tls__clock_that_is_late__certificates_are_judged_by_the_floor)
+/* Microseconds of the longest step of one call; *out_err is what poll said. */
+static uint32_t poll_step_us(struct pk_port_stream *of, int *out_err) {
+    rig->crypto.longest_us = 0;
+    *out_err = of->poll(of->ctx);
+    return rig->crypto.longest_us;
+}
+
+PK_TEST(tls__two_handshakes_at_once__take_turns) {
+    enum { LONG_US = 300, ROUNDS_MAX = 500 }; /* as in port/mbedtls/tls.c */
+    static struct pk_net other_net;
+    struct pk_port_stream other;
+    if (!begin()) {
+        return;
+    }
+    static const char OPTIONS[] = "-cert server.pem -key server.key -tls1_3";
+    start_server(OPTIONS);
+    const pid_t first_pid = server_pid;
+    const uint16_t first_port = server_port;
+    start_server(OPTIONS);
+    pk_net_open(&other_net, &rig->loop, &rig->crypto, &other);
+    REQUIRE(set_tls("ca.pem", NULL, NULL, false) == PK_OK);
+    static char ca[PEM_BYTES];
+    const struct pk_tls_config config = {.ca = pem("ca.pem", ca)};
+    REQUIRE(pk_net_set_tls(&other_net, &config) == PK_OK);
+    struct pk_endpoint e = {
+        .address = "127.0.0.1", .port = first_port, .server_name = "localhost", .use_tls = true};
+    REQUIRE(stream()->open(stream()->ctx, &e) == PK_OK);
+    e.port = server_port;
+    REQUIRE(other.open(other.ctx, &e) == PK_OK);
+    int err = PK_E_AGAIN, other_err = PK_E_AGAIN;
+    uint32_t long_count = 0;
+    for (int i = 0; i < ROUNDS_MAX && (err == PK_E_AGAIN || other_err == PK_E_AGAIN); i++) {
+        const bool is_long = poll_step_us(stream(), &err) > LONG_US;
+        const bool is_other_long = poll_step_us(&other, &other_err) > LONG_US;
+        CHECK(!is_long || !is_other_long);
+        long_count += is_long || is_other_long;
+        rig_wait(rig, 100);
+    }
+    CHECK_EQ_INT(err, PK_OK);
+    CHECK_EQ_INT(other_err, PK_OK);
+    CHECK(long_count >= 4); /* a key agreement and a certificate each, at least */
+    other.close(other.ctx);
+    pk_tls_free(&other_net.tls);
+    stop_server();
+    server_pid = first_pid;
+    end();
+}
+
+PK_TEST_MAIN(tls__two_handshakes_at_once__take_turns, tls13__client_certificate__bytes_go_both_ways,
+             tls12__when_allowed__works_and_when_not_is_refused, tls13__rsa4096_server__fits_the_heap,
+             tls__ip_address_name__is_checked_against_the_ip_of_the_certificate,
+             tls__bad_server__is_refused_with_the_reason,
+             tls__client_certificate_of_a_strange_ca__is_refused_by_the_peer,
+             tls__a_peer_that_does_not_speak_tls__is_refused, tls_set__bad_input__keeps_the_old_and_says_why,
+             tls__no_configuration__is_an_error_not_a_crash,
+             tls__large_transfer_over_a_slow_reader__loses_nothing,
+             tls__server_closes__is_closed_and_memory_comes_back,
+             tls__heap_exhausted__is_a_counted_error_and_heals,
+             tls13__cut_and_back__is_resumed_without_certificates,
+             tls12__cut_and_back__is_resumed_without_certificates,
+             tls__ticket_that_ends_the_handshake__is_not_offered_again,
+             tls__alpn__is_agreed_or_the_handshake_ends,
+             tls13__shared_secret__takes_the_place_of_certificates,
+             tls__clock_that_is_late__certificates_are_judged_by_the_floor)
