@@ -297,8 +297,7 @@ void pk_agent_apply_settings(struct pk_agent *a) {
     a->command_config = (struct pk_command_config){.site = pk_str_of(a->config.site),
                                                    .gateway = pk_str_of(a->config.gateway),
                                                    .policy = (enum pk_command_policy)a->config.remote,
-                                                   .allow = (const char(*)[32])a->config.remote_allow,
-                                                   .allow_count = a->config.remote_allow_count,
+                                                   .allow = a->config.remote_allow,
                                                    .keys = &a->keys[a->keys_index]};
 }
 

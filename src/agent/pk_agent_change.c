@@ -332,9 +332,14 @@ static void put_commands(const struct pk_agent *a, const struct pk_run *run, str
     pk_jw_array_end(w);
 }
 
-static int undo(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+/* 0, which no run has, for a number that cannot be one. */
+static uint32_t run_asked(const struct pk_request *q) {
     const uint64_t wanted = pk_args_u64(&q->args, "run", 0);
-    const uint32_t id = wanted > UINT32_MAX ? 0 : (uint32_t)wanted;
+    return wanted > UINT32_MAX ? 0 : (uint32_t)wanted;
+}
+
+static int undo(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+    const uint32_t id = run_asked(q);
     const char *why = NULL;
     int64_t err = pk_respond_undo_check(&a->respond, id, &why);
     if (err < 0) {
@@ -364,9 +369,30 @@ static int undo(struct pk_agent *a, const struct pk_request *q, struct pk_json_w
     return PK_OK;
 }
 
+static int interrupt(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+    const uint32_t id = run_asked(q);
+    const struct pk_run *run = pk_respond_get(&a->respond, id);
+    const int err = pk_respond_interrupt(&a->respond, id, pk_str_of(q->people[0]), q->role, &a->now);
+    if (err < 0) {
+        return pk_agent_fail(a, err,
+                             run == NULL          ? "there is no such run any more"
+                             : err == PK_E_DENIED ? "your role does not reach its risk"
+                             : pk_run_state_is_final(run->state)
+                                 ? "it is over already"
+                                 : "it is an undo, which is not stopped half-way");
+    }
+    pk_jw_object(w, "result");
+    pk_jw_u64(w, "run", id);
+    /* What runs is stopped now; it says `interrupted` once it is gone and its undo, if any, has ended. */
+    pk_jw_cstr(w, "state", pk_run_state_is_final(run->state) ? pk_run_state_word(run->state) : "stopping");
+    pk_jw_cstr(w, "action", run->action);
+    pk_jw_cstr(w, "target", run->target);
+    pk_jw_object_end(w);
+    return PK_OK;
+}
+
 static int confirm(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
-    const uint64_t wanted = pk_args_u64(&q->args, "run", 0);
-    const uint32_t id = wanted > UINT32_MAX ? 0 : (uint32_t)wanted;
+    const uint32_t id = run_asked(q);
     int err = pk_respond_confirm(&a->respond, id, pk_str_of(q->who), q->role);
     if (err == PK_OK) {
         err = pk_agent_send_frame(a, PK_IPC_CONFIRM, id, NULL, 0);
@@ -484,6 +510,8 @@ int pk_agent_change(struct pk_agent *a, const struct pk_request *q, struct pk_js
         return mitigate(a, q, w);
     case PK_CMD_UNDO:
         return undo(a, q, w);
+    case PK_CMD_INTERRUPT:
+        return interrupt(a, q, w);
     case PK_CMD_CONFIRM:
         return confirm(a, q, w);
     case PK_CMD_APPROVAL_DECIDE:
@@ -530,9 +558,14 @@ static void audit_command(struct pk_agent *a, const struct pk_request *q, int er
         pk_buf_puts(&b, ", ");
         pk_buf_puts(&b, a->rule_note);
     }
-    const bool has_reason = q->cmd == PK_CMD_MITIGATE || q->cmd == PK_CMD_APPROVAL_DECIDE ||
-                            q->cmd == PK_CMD_UNDO || q->cmd == PK_CMD_STANDING_CREATE ||
-                            q->cmd == PK_CMD_STANDING_END || q->cmd == PK_CMD_SWITCHES_SET;
+    const bool is_about_run = q->cmd == PK_CMD_UNDO || q->cmd == PK_CMD_INTERRUPT;
+    if (is_about_run) {
+        pk_buf_puts(&b, ", run ");
+        pk_buf_put_u64(&b, pk_args_u64(&q->args, "run", 0));
+    }
+    const bool has_reason = q->cmd == PK_CMD_MITIGATE || q->cmd == PK_CMD_APPROVAL_DECIDE || is_about_run ||
+                            q->cmd == PK_CMD_STANDING_CREATE || q->cmd == PK_CMD_STANDING_END ||
+                            q->cmd == PK_CMD_SWITCHES_SET;
     if (has_reason && pk_args_has(&q->args, "reason")) {
         char reason[PK_AUDIT_TEXT_BYTES];
         pk_buf_puts(&b, ", reason: ");

@@ -674,25 +674,34 @@ static int set_words(const struct parse *p, const struct key_row *k, struct pk_s
     return PK_OK;
 }
 
+/* A list may go on over lines: where the piece of it stands. */
+static struct parse at_piece(const struct parse *p, struct pk_str value, struct pk_str piece) {
+    struct parse at = *p;
+    for (const char *c = value.p; c < piece.p; c++) {
+        at.line += *c == '\n' ? 1u : 0u;
+        at.column = *c == '\n' ? 1u : at.column + 1u;
+    }
+    return at;
+}
+
 static int set_allow(const struct parse *p, struct pk_str v) {
+    const struct pk_str value = v;
     struct pk_str piece;
-    p->c->remote_allow_count = 0;
+    pk_bitset_clear_all(p->c->remote_allow, PK_CMD_COUNT);
     while (pk_str_split(&v, ',', &piece)) {
         piece = pk_str_trim(piece);
         enum pk_cmd cmd = PK_CMD_PING;
         if (pk_cmd_find(piece, &cmd) < 0) {
             const char *near = pk_cmd_suggest(piece);
-            return near != NULL ? fail(p, "unknown command; did you mean '{}'?", pk_str_of(near))
-                                : fail(p, "'{}' is not a command: `picketctl help` lists them", piece);
+            const struct parse at = at_piece(p, value, piece);
+            return near != NULL ? fail(&at, "unknown command; did you mean '{}'?", pk_str_of(near))
+                                : fail(&at, "'{}' is not a command: `picketctl help` lists them", piece);
         }
         if ((pk_cmd_row(cmd)->flags & PK_CMD_LOCAL) != 0) {
-            return fail(p, "'{}' is for this machine only: it is never taken from elsewhere", piece);
+            const struct parse at = at_piece(p, value, piece);
+            return fail(&at, "'{}' is for this machine only: it is never taken from elsewhere", piece);
         }
-        if (p->c->remote_allow_count == PK_CONFIG_ALLOW_MAX) {
-            return fail(p, "no room for '{}': the list is full", piece);
-        }
-        (void)pk_str_copy_cut(piece, p->c->remote_allow[p->c->remote_allow_count++],
-                              sizeof p->c->remote_allow[0]);
+        pk_bitset_set(p->c->remote_allow, PK_CMD_COUNT, (uint32_t)cmd);
     }
     return PK_OK;
 }

@@ -3,6 +3,7 @@
 /* picketd.conf and conf.d (all files in byte order after it), then PICKET_<SECTION>_<KEY> from the
  * environment: one table of keys, whole or not at all. Unknown sections, keys and variables are errors with
  * the place. Every key, its default and its range: config/picketd.conf. */
+#include "base/pk_bitset.h"
 #include "base/pk_ini.h"
 #include "base/pk_inlet.h"
 #include "base/pk_mode.h"
@@ -13,6 +14,7 @@
 #include "incident/pk_capsule.h"
 #include "pk_limits.h"
 #include "port/port.h"
+#include "report/pk_cmd_table.h"
 #include "respond/pk_risk.h"
 #include "respond/pk_task.h"
 
@@ -31,7 +33,6 @@ enum pk_metered { PK_METERED_AUTO, PK_METERED_NO, PK_METERED_YES };
 enum {
     PK_CONFIG_PATH_BYTES = 160,
     PK_CONFIG_NAME_BYTES = 33,
-    PK_CONFIG_ALLOW_MAX = 24,
     PK_CONFIG_PEERS_BYTES = 256,
     PK_CONFIG_ROLE_RULES = 16,
     PK_CONFIG_TEAM_BYTES = 64,
@@ -100,9 +101,8 @@ struct pk_config {
     uint32_t witness_ms;
     struct pk_task_rows tasks;
     bool is_maintenance_on;
-    uint8_t remote; /* enum pk_remote */
-    char remote_allow[PK_CONFIG_ALLOW_MAX][32];
-    uint32_t remote_allow_count;
+    uint8_t remote;                                       /* enum pk_remote */
+    uint64_t remote_allow[PK_BITSET_WORDS(PK_CMD_COUNT)]; /* by enum pk_cmd: every command can be named */
     struct pk_config_role_rule roles[PK_CONFIG_ROLE_RULES];
     uint32_t role_rule_count;
     uint64_t store_map_bytes, store_keep_free_bytes;

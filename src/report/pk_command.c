@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_bitset.h"
 #include "base/pk_time.h"
 #include "base/pk_zero.h"
 #include "wire/pk_topic.h"
@@ -331,12 +332,7 @@ int pk_command_policy_check(const struct pk_command_config *config, enum pk_cmd 
     case PK_POLICY_READ_ONLY:
         return (row->flags & PK_CMD_MUTATES) != 0 ? PK_E_POLICY : PK_OK;
     case PK_POLICY_LIST:
-        for (uint32_t i = 0; i < config->allow_count; i++) {
-            if (strcmp(config->allow[i], row->name) == 0) {
-                return PK_OK;
-            }
-        }
-        return PK_E_POLICY;
+        return pk_bitset_has(config->allow, PK_CMD_COUNT, (uint32_t)cmd) ? PK_OK : PK_E_POLICY;
     }
     PK_ASSERT(false);
     return PK_E_POLICY;

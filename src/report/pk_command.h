@@ -28,7 +28,6 @@ enum pk_command_policy {
     PK_POLICY_LIST
 }; /* [remote] commands; beats every key */
 enum {
-    PK_COMMAND_ALLOW_MAX = 24,
     PK_COMMAND_SKEW_S = 60,
     PK_COMMAND_REPLY_TOPIC_BYTES = 256,
     PK_COMMAND_CORRELATION_BYTES = 64,
@@ -39,8 +38,7 @@ enum {
 struct pk_command_config {
     struct pk_str site, gateway;
     enum pk_command_policy policy;
-    const char (*allow)[32]; /* LIST: command names */
-    uint32_t allow_count;
+    const uint64_t *allow;    /* LIST: PK_BITSET_WORDS(PK_CMD_COUNT) words, by enum pk_cmd */
     uint32_t rate_per_minute; /* a key; 0 = PK_COMMAND_RATE_DEFAULT */
     const struct pk_keys *keys;
 };

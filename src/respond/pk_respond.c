@@ -429,29 +429,33 @@ int pk_respond_delegate(struct pk_respond *r, uint32_t id, struct pk_str who, en
     return PK_OK;
 }
 
-int pk_respond_interrupt(struct pk_respond *r, uint32_t id, struct pk_str who, const struct pk_stamp *now) {
+int pk_respond_interrupt(struct pk_respond *r, uint32_t id, struct pk_str who, enum pk_role role,
+                         const struct pk_stamp *now) {
     struct pk_run *run = pk_respond_run_find(r, id);
     char words[PK_RUN_RESULT_BYTES * 2];
     struct pk_buf b;
     if (run == NULL) {
         return PK_E_NOT_FOUND;
     }
-    if (pk_run_state_is_final(run->state)) {
-        return PK_E_CONFLICT;
-    }
-    if (run->step == PK_RUN_AT_UNDO || run->step == PK_RUN_AT_UNDOING) {
+    const bool is_acting = run->step == PK_RUN_AT_STARTING || run->step == PK_RUN_AT_RUNNING;
+    const bool is_undoing =
+        run->step == PK_RUN_AT_UNDO || run->step == PK_RUN_AT_UNDOING || (run->undo_of != 0 && is_acting);
+    if (pk_run_state_is_final(run->state) || is_undoing) {
         return PK_E_CONFLICT; /* half undone would be worse */
     }
-    if (run->step == PK_RUN_AT_STARTING || run->step == PK_RUN_AT_RUNNING) {
+    if (!pk_role_reaches(role, PK_ROLE_RESPONDER) || !pk_role_reaches(role, (enum pk_role)run->role)) {
+        return PK_E_DENIED;
+    }
+    pk_buf_init(&b, words, sizeof words);
+    pk_buf_puts(&b, is_acting ? "being stopped by " : "by ");
+    pk_buf_put(&b, who.p, who.n < PK_RUN_RESULT_BYTES ? who.n : PK_RUN_RESULT_BYTES);
+    if (is_acting) {
         run->is_stop_wanted = true;
         run->needs_stop = true;
-        pk_respond_run_say(run, "being stopped");
+        pk_respond_run_say(run, words);
         return PK_OK;
     }
     run->needs_stop = run->step == PK_RUN_AT_VERIFYING;
-    pk_buf_init(&b, words, sizeof words);
-    pk_buf_puts(&b, "by ");
-    pk_buf_put(&b, who.p, who.n < PK_RUN_RESULT_BYTES ? who.n : PK_RUN_RESULT_BYTES);
     pk_respond_run_end(r, run, PK_RUN_INTERRUPTED, pk_buf_str(&b), now);
     return PK_OK;
 }
@@ -868,11 +872,13 @@ static void resume_run(struct pk_respond *r, struct pk_run *run, const struct pk
         pk_respond_run_succeeded(r, run, now);
     } else if (run->is_intent && !run->is_idempotent) {
         pk_respond_run_end(r, run, PK_RUN_UNKNOWN, pk_str_of("Picket restarted while it may have run"), now);
+    } else if (run->is_stop_wanted) {
+        pk_respond_run_end(r, run, PK_RUN_INTERRUPTED, pk_str_of("Picket restarted while it was stopped"),
+                           now); /* it could be run again, but a person said no */
     } else {
         run->state = PK_RUN_PLANNED;
         run->step = PK_RUN_AT_WAIT;
         run->is_intent = false;
-        run->is_stop_wanted = false;
         run->approvals_have = 0; /* how long ago somebody agreed is not known: decided anew, so asked anew */
         run->standing = 0;
         run->not_before_ms = now->mono_ms;

@@ -83,8 +83,9 @@ PK_MUST_USE int pk_respond_decide(struct pk_respond *r, uint32_t run, bool is_ap
 PK_MUST_USE int pk_respond_delegate(struct pk_respond *r, uint32_t run, struct pk_str who, enum pk_role role,
                                     struct pk_str to, const struct pk_stamp *now);
 /* Not started yet: ends at once. Running: a STOP request, and `interrupted` when it ended. PK_OK,
- * PK_E_NOT_FOUND, PK_E_CONFLICT (finished). */
-PK_MUST_USE int pk_respond_interrupt(struct pk_respond *r, uint32_t run, struct pk_str who,
+ * PK_E_NOT_FOUND, PK_E_CONFLICT (finished, or an undo that runs), PK_E_DENIED (below the role its risk needs;
+ * one person is enough). */
+PK_MUST_USE int pk_respond_interrupt(struct pk_respond *r, uint32_t run, struct pk_str who, enum pk_role role,
                                      const struct pk_stamp *now);
 
 /* -- answers of the world; an id that is not known or not in that step is ignored (late answers are no error)

@@ -57,7 +57,7 @@ struct pk_run {
     char action[PK_ACTION_NAME_BYTES];
     char target[PK_ACTION_TARGET_BYTES];
     char requested_by[PK_INC_USER_BYTES];   /* "rule" or a name */
-    char approved_by[2][PK_INC_USER_BYTES]; /* who approved; [0] also who rejected or interrupted */
+    char approved_by[2][PK_INC_USER_BYTES]; /* who approved; [0] also who rejected */
     char delegated_to[PK_INC_USER_BYTES];   /* he, or an admin, answers; "": whoever reaches the role */
     uint8_t delegate_count;
     uint16_t standing; /* number of the standing order that approved it; 0 = none did */

@@ -107,6 +107,9 @@ PROMISED = [
     ("S1-52", "incidents mitigate {open} --action costly", 4, "json", '"state":"awaiting_approval"'),  # two people
     ("S1-52", "incidents mitigate {open} --action costly --approved-by ann", 8, "", ""),  # root is only one of them
     ("S1-52", "incidents mitigate {open} --action none_such", 3, "", ""),
+    ("S3-18", "interrupt 4000000", 3, "", ""),
+    ("S3-30", "actions interrupt 4000000 --reason stop --dry-run", 0, "text", "would send interrupt"),
+    ("S3-30", "interrupt", 2, "", ""),
     ("S1-55", "incidents timeline {id}", 0, "json", '"timeline":['),
     ("S1-55", "incidents timeline {id} --event-type action --source action --limit 1 --format csv", 0, "csv", "at,severity,source,event,message"),
     ("S1-55", "incidents timeline {id} --format table", 0, "table", "detect: "),

@@ -290,7 +290,7 @@ static void people(uint32_t what) {
         break;
     case 3:
         if (dice(3) == 0) {
-            (void)!pk_respond_interrupt(&g.respond, run, who, &g.now);
+            (void)!pk_respond_interrupt(&g.respond, run, who, role, &g.now);
         } else {
             (void)!pk_respond_confirm(&g.respond, run, who, role);
             pk_respond_on_confirmed(&g.respond, run, dice(2) == 0 ? PK_OK : PK_E_IO);

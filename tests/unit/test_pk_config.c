@@ -113,8 +113,9 @@ PK_TEST(config__every_kind_of_value__is_taken) {
     CHECK_EQ_INT(config.history_max, 200);
     CHECK_EQ_INT(config.history_retention_ms, 1800000);
     CHECK_EQ_INT(config.remote, PK_REMOTE_LIST);
-    CHECK_EQ_INT(config.remote_allow_count, 2);
-    CHECK_STR(config.remote_allow[1], "incidents.ack");
+    CHECK_EQ_INT(pk_bitset_count(config.remote_allow, PK_CMD_COUNT), 2);
+    CHECK(pk_bitset_has(config.remote_allow, PK_CMD_COUNT, PK_CMD_PING));
+    CHECK(pk_bitset_has(config.remote_allow, PK_CMD_COUNT, PK_CMD_INCIDENTS_ACK));
     CHECK_EQ_INT(config.role_rule_count, 3);
     CHECK(config.roles[0].is_group && config.roles[0].id == 27 && config.roles[0].role == PK_ROLE_VIEWER);
     CHECK(!config.roles[2].is_group && config.roles[2].id == 1000 &&
@@ -172,7 +173,9 @@ PK_TEST(config__bad_lines__name_place_and_cure) {
     CHECK_STR(refusal("[broker central]\nhost = 1.2.3\n"),
               "t.conf:2:8: '1.2.3' is not a host name or address");
     CHECK_STR(refusal("[remote]\nallow = incidents.ack, incident.ack\n"),
-              "t.conf:2:9: unknown command; did you mean 'incidents.ack'?");
+              "t.conf:2:24: unknown command; did you mean 'incidents.ack'?");
+    CHECK_STR(refusal("[remote]\nallow = ping,\n  status, incident.ack\n"),
+              "t.conf:3:11: unknown command; did you mean 'incidents.ack'?");
     CHECK(strstr(refusal("[remote]\nallow = frobnicate\n"), "t.conf:2:9: 'frobnicate' is not a command") !=
           NULL);
     CHECK_STR(refusal("[remote]\nallow = watch\n"),
@@ -180,6 +183,34 @@ PK_TEST(config__bad_lines__name_place_and_cure) {
     CHECK_STR(refusal("[thresholds]\nmax_cpu = 850\n"), "t.conf:2:11: '850' is outside 0..100 percent");
     CHECK_STR(refusal("[disk /]\n"),
               "t.conf:1:1: '/' is not a source name: 1 to 63 of A-Z a-z 0-9 _ . : @ -");
+}
+
+/* One file says it for all: also the list with each command a gateway takes from elsewhere fits. */
+PK_TEST(config__remote_allow__every_command_can_be_named) {
+    static char text[4096];
+    struct pk_buf b;
+    uint32_t named = 0;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, HEAD "[remote]\ncommands = list\nallow = ");
+    for (uint32_t i = 0; i < PK_CMD_COUNT; i++) {
+        const struct pk_cmd_row *row = pk_cmd_row((enum pk_cmd)i);
+        if ((row->flags & PK_CMD_LOCAL) == 0) {
+            pk_buf_puts(&b, named++ > 0 ? ",\n    " : "");
+            pk_buf_puts(&b, row->name);
+        }
+    }
+    pk_buf_puts(&b, "\n");
+    CHECK_EQ_INT(parse(text), PK_OK);
+    CHECK_EQ_INT(pk_bitset_count(config.remote_allow, PK_CMD_COUNT), named);
+    CHECK(named > 50);
+    for (uint32_t i = 0; i < PK_CMD_COUNT; i++) {
+        const bool is_local = (pk_cmd_row((enum pk_cmd)i)->flags & PK_CMD_LOCAL) != 0;
+        CHECK(pk_bitset_has(config.remote_allow, PK_CMD_COUNT, i) == !is_local);
+    }
+    /* The last list counts, and it alone. */
+    CHECK_EQ_INT(parse(HEAD "[remote]\nallow = ping\n[remote]\nallow = status\n"), PK_OK);
+    CHECK_EQ_INT(pk_bitset_count(config.remote_allow, PK_CMD_COUNT), 1);
+    CHECK(pk_bitset_has(config.remote_allow, PK_CMD_COUNT, PK_CMD_STATUS));
 }
 
 PK_TEST(config__too_many_sections__are_refused_not_cut) {
@@ -399,8 +430,8 @@ PK_TEST(config__inlets__are_one_table) {
 PK_TEST_MAIN(config__defaults__are_those_of_the_shipped_file,
              config__central_broker__is_come_back_to_by_few_at_a_time,
              config__probes__are_rows_with_errors_at_their_place, config__every_kind_of_value__is_taken,
-             config__bad_lines__name_place_and_cure, config__too_many_sections__are_refused_not_cut,
-             config__environment__comes_last_and_is_checked,
+             config__bad_lines__name_place_and_cure, config__remote_allow__every_command_can_be_named,
+             config__too_many_sections__are_refused_not_cut, config__environment__comes_last_and_is_checked,
              config__what_belongs_together__is_checked_at_the_end, config__load__takes_conf_d_after_the_file,
              config__load__two_brokers_share_the_roles, config__words__both_ways,
              config__errors_of_the_whole__name_their_section_or_key, config__thresholds__take_own_names,

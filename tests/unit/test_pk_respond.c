@@ -737,18 +737,46 @@ PK_TEST(interrupt__before_and_while_it_runs) {
     rig_init(&g, PK_MODE_AUTO);
     (void)plan("restart", "web", true);
     pk_respond_on_started(&g.respond, 1, &g.now);
-    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 1, pk_str_of("joe"), &g.now), PK_OK);
+    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 1, pk_str_of("joe"), PK_ROLE_ADMIN, &g.now), PK_OK);
     rig_settle(&g);
     CHECK_EQ_U64(g.stopped, 1);
     CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_EXECUTING);
     pk_respond_on_done(&g.respond, 1, PK_PHASE_ACT, 143, false, 1, &g.now);
     CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_INTERRUPTED);
-    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 1, pk_str_of("joe"), &g.now), PK_E_CONFLICT);
-    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 9, pk_str_of("joe"), &g.now), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 1, pk_str_of("joe"), PK_ROLE_ADMIN, &g.now), PK_E_CONFLICT);
+    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 9, pk_str_of("joe"), PK_ROLE_ADMIN, &g.now),
+                 PK_E_NOT_FOUND);
     rig_init(&g, PK_MODE_SAFE);
     (void)plan("tune", "web", true);
-    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 1, pk_str_of("joe"), &g.now), PK_OK);
+    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 1, pk_str_of("joe"), PK_ROLE_ADMIN, &g.now), PK_OK);
     CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_INTERRUPTED);
+}
+
+/* As with a rejection one person is enough, and his role must reach. */
+PK_TEST(interrupt__by_whom) {
+    rig_init(&g, PK_MODE_SAFE);
+    (void)plan("wipe", "web", true);
+    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 1, pk_str_of("joe"), PK_ROLE_RESPONDER, &g.now),
+                 PK_E_DENIED);
+    CHECK_EQ_INT(pk_respond_decide(&g.respond, 1, true, pk_str_of("ann"), PK_ROLE_APPROVER, &g.now), PK_OK);
+    CHECK_EQ_INT(pk_respond_decide(&g.respond, 1, true, pk_str_of("bob"), PK_ROLE_ADMIN, &g.now), PK_OK);
+    rig_settle(&g);
+    pk_respond_on_started(&g.respond, 1, &g.now);
+    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 1, pk_str_of("hub"), PK_ROLE_HUB, &g.now), PK_E_DENIED);
+    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 1, pk_str_of("joe"), PK_ROLE_RESPONDER, &g.now),
+                 PK_E_DENIED);
+    rig_settle(&g);
+    CHECK_EQ_U64(g.stopped, 0);
+    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 1, pk_str_of("bob"), PK_ROLE_APPROVER, &g.now), PK_OK);
+    CHECK_STR(pk_respond_get(&g.respond, 1)->result, "being stopped by bob");
+    rig_settle(&g);
+    CHECK_EQ_U64(g.stopped, 1);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_ACT, 143, false, 1, &g.now);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_INTERRUPTED);
+    rig_init(&g, PK_MODE_AUTO);
+    (void)plan("restart", "web", true);
+    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 1, pk_str_of("vic"), PK_ROLE_VIEWER, &g.now), PK_E_DENIED);
+    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 1, pk_str_of("joe"), PK_ROLE_RESPONDER, &g.now), PK_OK);
 }
 
 PK_TEST(timeout_and_lost_supervisor) {
@@ -814,6 +842,11 @@ PK_TEST(restart__idempotent_is_decided_anew_and_approvals_live_on) {
     (void)restart_with(1, PK_TIME_NTP);
     CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_EXECUTING);
     CHECK_EQ_U64(g.started, 1);
+    /* But not what a person had stopped. */
+    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 1, pk_str_of("joe"), PK_ROLE_RESPONDER, &g.now), PK_OK);
+    (void)restart_with(1, PK_TIME_NTP);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_INTERRUPTED);
+    CHECK_EQ_U64(g.started, 0);
     rig_init(&g, PK_MODE_SAFE);
     (void)plan("tune", "web", true);
     rig_pass(&g, 100000);
@@ -1042,7 +1075,7 @@ static void model_people(uint32_t what) {
         return;
     }
     if (what == 1) {
-        (void)!pk_respond_interrupt(&g.respond, some_run(), who, &g.now);
+        (void)!pk_respond_interrupt(&g.respond, some_run(), who, role, &g.now);
         return;
     }
     const int64_t run = pk_respond_ask(&g.respond, some_incident(), pk_str_of(NAMES[dice(5)]),
@@ -1179,7 +1212,7 @@ PK_TEST(undo__what_does_not_help_is_undone) {
     disproved();
     CHECK_EQ_U64(g.undone, 1);
     CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_EXECUTING);
-    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 1, pk_str_of("ann"), &g.now), PK_E_CONFLICT);
+    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 1, pk_str_of("ann"), PK_ROLE_ADMIN, &g.now), PK_E_CONFLICT);
     pk_respond_on_done(&g.respond, 1, PK_PHASE_UNDO, 0, false, 1, &g.now);
     rig_settle(&g);
     CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_ROLLED_BACK);
@@ -1253,6 +1286,9 @@ PK_TEST(undo__by_command__a_run_of_its_own) {
     rig_settle(&g);
     CHECK_EQ_U64(g.undone, 1);
     pk_respond_on_started(&g.respond, 2, &g.now);
+    CHECK_EQ_INT(pk_respond_interrupt(&g.respond, 2, pk_str_of("ann"), PK_ROLE_ADMIN, &g.now), PK_E_CONFLICT);
+    rig_settle(&g);
+    CHECK_EQ_U64(g.stopped, 0);                                           /* half an undo would be worse */
     pk_respond_on_done(&g.respond, 2, PK_PHASE_ACT, 0, false, 1, &g.now); /* not what was asked for */
     CHECK_EQ_INT(rig_state(&g, 2), PK_RUN_EXECUTING);
     pk_respond_on_done(&g.respond, 2, PK_PHASE_UNDO, 0, false, 1, &g.now);
@@ -1423,40 +1459,38 @@ PK_TEST(undo__owed_over_a_restart__can_be_called_off) {
     CHECK_EQ_INT(pk_respond_confirm(&g.respond, 1, pk_str_of("ann"), PK_ROLE_RESPONDER), PK_E_NOT_FOUND);
 }
 
-PK_TEST_MAIN(confirm__in_time_or_undone, undo__owed_over_a_restart__told,
-             undo__owed_over_a_restart__can_be_called_off, undo__what_does_not_help_is_undone,
-             undo__switched_off_or_mode_changed__left_and_said, undo__what_the_supervisor_undid_is_told,
-             undo__by_command__a_run_of_its_own,
-             undo__fails_by_command__can_be_tried_again_until_the_hour_is_spent,
-             undo__three_that_run_long__are_not_in_its_way,
-             undo__no_room_at_the_supervisor__is_asked_for_again_with_growing_pauses,
-             undo__outlives_the_incident_and_a_restart, plan__low_risk_runs_verifies_and_mitigates,
-             plan__nothing_starts_before_the_intent_is_durable,
-             plan__mode_turned_off_between_intent_and_start, plan__modes,
-             plan__refuses_targets_that_are_not_listed, plan__bad_calls,
-             plan__next_action_when_the_first_did_not_help_and_unknown_ones_are_seen,
-             plan__stops_after_success_and_after_the_unknown, clear__verifies_what_runs_and_drops_what_waits,
-             approval__one_two_late_twice_and_too_low, approval__expires_by_the_tick_alone,
-             approval__clock_jumps__the_deadline_stays,
-             call__without_a_hook__is_a_word_in_every_mode_and_the_plan_goes_on,
-             call__with_a_hook__has_the_guards_of_any_action,
-             hook__of_a_tier__runs_once_and_not_while_notifications_are_off,
-             rule_without_auto__asks_in_every_mode, auto_remediation_off__only_what_a_person_wants_starts,
-             auto_remediation_off__reaches_what_has_not_left_and_spares_what_a_person_approved,
-             safe_mode_and_critical_targets__ask, context__what_depends_on_the_target_raises_the_class,
-             context__what_was_tried_often_asks__and_is_not_raised_by_its_own_start,
-             context__raised_between_asking_and_starting__needs_the_higher_role,
-             budget_that_is_spent__asks_nobody, delegate__he_or_an_admin_answers_and_the_time_starts_anew,
-             delegate__expires_and_is_kept_over_a_restart,
-             delegate__of_two_approvals_is_one_and_not_for_him_who_gave_the_other,
-             race__the_first_answer_counts_and_the_other_is_told,
-             standing_order__approves_as_far_as_it_reaches_and_is_counted_down,
-             standing_order__is_not_spent_where_nothing_may_start,
-             cooldown__waits_then_runs__and_the_hour_refuses, iterations__ten_for_an_incident,
-             ask__a_person_and_his_role, concurrency__three, refused_by_the_supervisor__busy_is_tried_again,
-             not_sent_and_not_stored__come_again_at_the_next_tick, interrupt__before_and_while_it_runs,
-             timeout_and_lost_supervisor, restart__an_intent_is_unknown_and_never_runs_again,
-             restart__approved_and_waiting_for_its_cooldown__is_asked_anew,
-             restart__idempotent_is_decided_anew_and_approvals_live_on, reload__a_row_that_is_gone,
-             table_full__finished_runs_leave_and_are_forgotten, explain__says_what_blocks,
-             model__a_million_steps_and_no_start_that_was_not_allowed)
+PK_TEST_MAIN(
+    confirm__in_time_or_undone, undo__owed_over_a_restart__told, undo__owed_over_a_restart__can_be_called_off,
+    undo__what_does_not_help_is_undone, undo__switched_off_or_mode_changed__left_and_said,
+    undo__what_the_supervisor_undid_is_told, undo__by_command__a_run_of_its_own,
+    undo__fails_by_command__can_be_tried_again_until_the_hour_is_spent,
+    undo__three_that_run_long__are_not_in_its_way,
+    undo__no_room_at_the_supervisor__is_asked_for_again_with_growing_pauses,
+    undo__outlives_the_incident_and_a_restart, plan__low_risk_runs_verifies_and_mitigates,
+    plan__nothing_starts_before_the_intent_is_durable, plan__mode_turned_off_between_intent_and_start,
+    plan__modes, plan__refuses_targets_that_are_not_listed, plan__bad_calls,
+    plan__next_action_when_the_first_did_not_help_and_unknown_ones_are_seen,
+    plan__stops_after_success_and_after_the_unknown, clear__verifies_what_runs_and_drops_what_waits,
+    approval__one_two_late_twice_and_too_low, approval__expires_by_the_tick_alone,
+    approval__clock_jumps__the_deadline_stays,
+    call__without_a_hook__is_a_word_in_every_mode_and_the_plan_goes_on,
+    call__with_a_hook__has_the_guards_of_any_action,
+    hook__of_a_tier__runs_once_and_not_while_notifications_are_off, rule_without_auto__asks_in_every_mode,
+    auto_remediation_off__only_what_a_person_wants_starts,
+    auto_remediation_off__reaches_what_has_not_left_and_spares_what_a_person_approved,
+    safe_mode_and_critical_targets__ask, context__what_depends_on_the_target_raises_the_class,
+    context__what_was_tried_often_asks__and_is_not_raised_by_its_own_start,
+    context__raised_between_asking_and_starting__needs_the_higher_role, budget_that_is_spent__asks_nobody,
+    delegate__he_or_an_admin_answers_and_the_time_starts_anew, delegate__expires_and_is_kept_over_a_restart,
+    delegate__of_two_approvals_is_one_and_not_for_him_who_gave_the_other,
+    race__the_first_answer_counts_and_the_other_is_told,
+    standing_order__approves_as_far_as_it_reaches_and_is_counted_down,
+    standing_order__is_not_spent_where_nothing_may_start, cooldown__waits_then_runs__and_the_hour_refuses,
+    iterations__ten_for_an_incident, ask__a_person_and_his_role, concurrency__three,
+    refused_by_the_supervisor__busy_is_tried_again, not_sent_and_not_stored__come_again_at_the_next_tick,
+    interrupt__before_and_while_it_runs, interrupt__by_whom, timeout_and_lost_supervisor,
+    restart__an_intent_is_unknown_and_never_runs_again,
+    restart__approved_and_waiting_for_its_cooldown__is_asked_anew,
+    restart__idempotent_is_decided_anew_and_approvals_live_on, reload__a_row_that_is_gone,
+    table_full__finished_runs_leave_and_are_forgotten, explain__says_what_blocks,
+    model__a_million_steps_and_no_start_that_was_not_allowed)
