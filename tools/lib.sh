@@ -70,3 +70,35 @@ need_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
         "${missing[@]}" >/dev/null || die "could not install: ${missing[*]}"
 }
+
+# npm_folder NAME [--cached]: fetches into the cache, once, what tests/conformance/NAME pins of the npm registry (each package with its
+# SHA-512), and prints the folder. With --cached without the network. Exit 77 and one line with the reason where it cannot be had.
+npm_folder() {
+    local name=$1 mode=${2:-} pins=$picket_root/tests/conformance/$1 folder=$picket_cache/$1 key major
+    npm_skip() {
+        say "$*" >&2
+        exit 77
+    }
+    key=$(cat "$pins/package.json" "$pins/package-lock.json" | sha256sum | cut -c1-64)
+
+    command -v node >/dev/null || npm_skip "Node.js is not installed"
+    major=$(node -p 'process.versions.node.split(".")[0]')
+    [ "$major" -ge 20 ] || npm_skip "Node.js $major is older than 20"
+
+    if [ "$(cat "$folder/.stamp" 2>/dev/null)" != "$key" ]; then
+        [ "$mode" != --cached ] || npm_skip "not fetched: run tools/${0##*/}"
+        command -v npm >/dev/null || npm_skip "npm is not installed"
+        mkdir -p "$picket_cache"
+        exec 9>"$picket_cache/$name.lock"
+        flock 9
+        rm -rf "$folder.new"
+        mkdir "$folder.new"
+        cp "$pins/package.json" "$pins/package-lock.json" "$folder.new/"
+        (cd "$folder.new" && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier) >"$picket_cache/$name.log" 2>&1 ||
+            npm_skip "npm could not fetch it; log: $picket_cache/$name.log"
+        echo "$key" >"$folder.new/.stamp"
+        rm -rf "$folder"
+        mv "$folder.new" "$folder"
+    fi
+    printf '%s\n' "$folder"
+}

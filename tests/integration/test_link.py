@@ -164,30 +164,32 @@ def test_name_server_gone__what_happens_meanwhile_arrives_later():
         check_everything_arrived(gateway, subscriber)
 
 
-def test_agent_killed_every_50_ms_under_load():
+def test_agent_killed_as_soon_as_it_is_there__the_supervisor_waits_twice_as_long_each_time():
+    """What the back-off leaves of it: test_killed.py kills both, and often."""
+    seconds, first_s = 20, 0.5
     with Rig() as rig:
         broker = Broker(rig).start()
         subscriber = Subscriber(rig, broker)
         gateway = Gateway(rig, broker.port, rules=RULES, actions="").start()
         gateway.await_online()
         load = Load(gateway, pause=0.02)
-        until, kills = time.monotonic() + int(os.environ.get("PK_KILL_SECONDS", "20")), 0
-        while time.monotonic() < until:
+        began, kills, killed = time.monotonic(), [], 0
+        while time.monotonic() - began < seconds:
             pid = gateway.agent_pid()
-            if pid:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                    kills += 1
-                except ProcessLookupError:
-                    pass
+            if pid not in (0, killed):
+                os.kill(pid, signal.SIGKILL)
+                kills.append(time.monotonic() - began)
+                killed = pid
             time.sleep(0.05)
-        assert kills >= 3, kills
+        apart = [b - a for a, b in zip(kills, kills[1:])]
+        assert len(kills) in (5, 6), kills  # at 0, 0.5, 1.5, 3.5, 7.5 and 15.5 s, and what the starts take
+        assert all(first_s * 2 ** n - 0.1 <= s for n, s in enumerate(apart)), apart
         await_true("the agent lives", 60, lambda: gateway.agent_pid() and is_answering(gateway))
         time.sleep(1)
         load.end()
         gateway.await_online(30)
         count, repeats = check_everything_arrived(gateway, subscriber)
-        print(f"# {kills} kills, {count} incidents, {repeats} sent again")
+        print(f"# killed after {', '.join(f'{k:.1f}' for k in kills)} s, {count} incidents, {repeats} sent again")
 
 
 def is_answering(gateway):
