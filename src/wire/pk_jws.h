@@ -16,7 +16,7 @@ enum {
     PK_JWS_SIGNATURES_MAX = 2,
     PK_JWS_SIGNATURE_BYTES = 64,
     PK_JWS_LIFETIME_MAX_S = 86400,
-    PK_JWS_OUTER_BYTES_MAX = PK_JWS_BYTES_MAX + 1024, /* with what is around it */
+    PK_JWS_OUTER_BYTES_MAX = 2 * PK_JWS_BYTES_MAX, /* with what is around it */
     PK_JWS_REPLY_TO_BYTES = 256,
     PK_JWS_CORR_BYTES = 65
 };
