@@ -356,6 +356,8 @@ static void reload(struct pk_agent *a) {
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         if (before[i] != pk_crc32c(0, &a->config.broker[i], sizeof a->config.broker[i])) {
             pk_agent_link_renew(a, i);
+        } else {
+            pk_link_try_newest(&a->links[i], a->now.mono_ms);
         }
         pk_agent_link_password(a, i);
     }

@@ -64,15 +64,45 @@ static uint8_t qos_of(const struct pk_link *l) {
     return l->mqtt.limits.max_qos > 0 ? 1 : 0;
 }
 
-static struct pk_str status_json(struct pk_agent *a, uint32_t link, bool is_online, const char *reason) {
-    struct pk_status s;
+/* One of our messages under way. */
+struct message {
+    struct pk_ce_attributes attributes; /* MQTT 5: around the payload, as properties */
+    struct pk_mqtt_user_property user[CE_USER_MAX];
     struct pk_buf b;
     struct pk_json_writer w;
-    pk_agent_status(a, &s, is_online, link, reason);
-    pk_buf_init(&b, a->payload, sizeof a->payload);
-    pk_jw_init(&w, &b);
-    pk_status_json_write(&w, NULL, &s);
-    return pk_buf_str(&b);
+    const char *key; /* under which the data is to be written: NULL, or "data" within the envelope of 3.1.1 */
+};
+
+/* Opens the payload in the scratch buffer: the caller writes its data under m->key and calls end_message. */
+static int begin_message(struct pk_agent *a, const struct pk_link *l, const struct pk_ce *ce,
+                         struct message *m) {
+    m->attributes.count = 0;
+    pk_buf_init(&m->b, a->payload, sizeof a->payload);
+    if (pk_link_is_311(l)) {
+        m->key = "data";
+        return pk_ce_structured_begin(ce, &m->w, &m->b);
+    }
+    m->key = NULL;
+    pk_jw_init(&m->w, &m->b);
+    return pk_ce_binary(ce, &m->attributes);
+}
+
+/* The payload and what says of which form it is. PK_E_TOO_BIG. */
+static int end_message(struct message *m, struct pk_mqtt_publish *out) {
+    if (m->key != NULL) {
+        pk_ce_structured_end(&m->w);
+    }
+    for (uint32_t i = 0; i < m->attributes.count; i++) {
+        m->user[i] =
+            (struct pk_mqtt_user_property){m->attributes.items[i].name, m->attributes.items[i].value};
+    }
+    out->payload = m->b.p;
+    out->payload_bytes = m->b.n;
+    out->payload_is_text = true;
+    out->content_type = pk_str_of(PK_CE_CONTENT_TYPE_BINARY);
+    out->user = m->user;
+    out->user_count = m->attributes.count;
+    return m->b.is_cut ? PK_E_TOO_BIG : PK_OK;
 }
 
 /* What is not kept takes its number from the sequence of what is: an id is unique within its source. */
@@ -96,42 +126,36 @@ static void prepare_will(struct pk_agent *a, uint32_t link) {
         return;
     }
     const struct pk_ce ce = envelope(a, PK_CE_STATUS);
-    if (pk_link_set_will(&a->links[link], pk_str_of(topic), status_json(a, link, false, "connection lost"),
-                         &ce) < 0) {
+    struct pk_status s;
+    struct pk_buf b;
+    struct pk_json_writer w;
+    pk_agent_status(a, &s, false, link, "connection lost");
+    pk_buf_init(&b, a->payload, sizeof a->payload);
+    pk_jw_init(&w, &b);
+    pk_status_json_write(&w, NULL, &s);
+    if (pk_link_set_will(&a->links[link], pk_str_of(topic), pk_buf_str(&b), &ce) < 0) {
         pk_agent_log(a, PK_LOG_ERROR, "the will does not fit its buffer");
-    }
-}
-
-static void put_user_properties(const struct pk_ce_attributes *from,
-                                struct pk_mqtt_user_property to[CE_USER_MAX]) {
-    for (uint32_t i = 0; i < from->count; i++) {
-        to[i] = (struct pk_mqtt_user_property){from->items[i].name, from->items[i].value};
     }
 }
 
 /* False: the client has no room for it now. */
 static bool publish_status(struct pk_agent *a, uint32_t link, bool is_online, const char *reason) {
     char topic[PK_TOPIC_BYTES];
-    struct pk_ce_attributes attributes;
-    struct pk_mqtt_user_property user[CE_USER_MAX];
+    struct pk_link *l = &a->links[link];
+    struct message message;
+    struct pk_status s;
     const struct pk_ce ce = envelope(a, PK_CE_STATUS);
     if (topic_of(a, PK_TOPIC_STATUS, pk_str_make(NULL, 0), topic, sizeof topic) < 0 ||
-        pk_ce_binary(&ce, &attributes) < 0) {
+        begin_message(a, l, &ce, &message) < 0) {
         return true; /* site and gateway were checked with the configuration */
     }
-    const struct pk_str json = status_json(a, link, is_online, reason);
-    put_user_properties(&attributes, user);
-    const struct pk_mqtt_publish m = {.topic = pk_str_of(topic),
-                                      .payload = json.p,
-                                      .payload_bytes = json.n,
-                                      .qos = qos_of(&a->links[link]),
-                                      .is_retained = a->links[link].mqtt.limits.has_retain,
-                                      .may_overtake = true,
-                                      .payload_is_text = true,
-                                      .content_type = pk_str_of(PK_CE_CONTENT_TYPE_BINARY),
-                                      .user = user,
-                                      .user_count = attributes.count};
-    return pk_mqtt_publish(&a->links[link].mqtt, &m, TOKEN_BIRTH) == PK_OK;
+    pk_agent_status(a, &s, is_online, link, reason);
+    pk_status_json_write(&message.w, message.key, &s);
+    struct pk_mqtt_publish m = {.topic = pk_str_of(topic),
+                                .qos = qos_of(l),
+                                .is_retained = l->mqtt.limits.has_retain,
+                                .may_overtake = true};
+    return end_message(&message, &m) < 0 || pk_mqtt_publish(&l->mqtt, &m, TOKEN_BIRTH) == PK_OK;
 }
 
 /* Until it is taken everybody believes the gateway offline. */
@@ -218,7 +242,9 @@ static void on_connected(struct pk_agent *a, uint32_t link, bool subscribe_again
     a->link_said[link].refusal = 0;
     if (!a->link_said[link].is_online) {
         a->link_said[link].is_online = true;
-        pk_agent_log1(a, PK_LOG_NOTICE, "connected to broker", pk_str_of(l->config->host));
+        pk_agent_log1(a, PK_LOG_NOTICE,
+                      pk_link_is_311(l) ? "connected to broker with MQTT 3.1.1" : "connected to broker",
+                      pk_str_of(l->config->host));
     }
 }
 
@@ -416,7 +442,11 @@ static void audit_refusal(struct pk_agent *a, int err) {
 }
 
 static struct pk_reply_to remote_reply_to(const struct pk_agent *a) {
-    return (struct pk_reply_to){.is_socket = false, .jti = pk_str_of(a->gate.request.jti)};
+    const struct pk_request *q = &a->gate.request;
+    const uint32_t corr_bytes = q->is_correlation_json ? q->correlation_bytes : 0;
+    return (struct pk_reply_to){.is_socket = false,
+                                .jti = pk_str_of(q->jti),
+                                .corr = pk_str_make((const char *)q->correlation, corr_bytes)};
 }
 
 /* The answer is composed once and kept until the client took it. */
@@ -426,7 +456,7 @@ static void stage_reply(struct pk_agent *a, struct pk_buf *b) {
     r->reply_bytes = b->n;
     r->step = PK_REMOTE_REPLYING;
     r->since_ms = a->now.mono_ms;
-    r->correlation_bytes = q->correlation_bytes;
+    r->correlation_bytes = q->is_correlation_json ? 0 : q->correlation_bytes; /* else it is in the answer */
     memcpy(r->correlation, q->correlation, q->correlation_bytes);
     if (q->reply_topic[0] != '\0') {
         (void)pk_str_copy_cut(pk_str_of(q->reply_topic), r->reply_topic, sizeof r->reply_topic);
@@ -754,8 +784,7 @@ void pk_agent_remote(struct pk_agent *a) {
 
 /* ---- what goes ---- */
 
-static int incident_payload(struct pk_agent *a, const struct pk_outbox_view *v, struct pk_buf *b) {
-    struct pk_json_writer w;
+static int put_incident(struct pk_agent *a, const struct pk_outbox_view *v, struct message *m) {
     const int err = pk_record_incident_unpack(v->record.body, &a->incident);
     if (err < 0) {
         return err;
@@ -766,18 +795,13 @@ static int incident_payload(struct pk_agent *a, const struct pk_outbox_view *v, 
                                           .response_team = pk_agent_response_team(a, &a->incident),
                                           .boot = v->boot,
                                           .seq = v->seq};
-    pk_jw_init(&w, b);
-    pk_incident_json_write(&w, NULL, &a->incident, &view);
-    return b->is_cut ? PK_E_TOO_BIG : PK_OK;
+    pk_incident_json_write(&m->w, m->key, &a->incident, &view);
+    return PK_OK;
 }
 
-/* Publishes one outbox entry; again: with the client's knowledge that it was sent before. */
-static int publish_entry(struct pk_agent *a, struct pk_link *l, const struct pk_outbox_view *v,
-                         bool is_again) {
-    char topic[PK_TOPIC_BYTES];
-    struct pk_ce_attributes attributes;
-    struct pk_mqtt_user_property user[CE_USER_MAX];
-    struct pk_buf b;
+/* An empty message takes back what was retained: nothing is around it. */
+static int put_entry(struct pk_agent *a, const struct pk_link *l, const struct pk_outbox_view *v,
+                     struct message *message, struct pk_mqtt_publish *out) {
     const bool is_incident = v->record.kind == PK_OUT_INCIDENT;
     const struct pk_ce ce = {.kind = is_incident ? PK_CE_INCIDENT : PK_CE_APPROVAL,
                              .boot = v->boot,
@@ -786,33 +810,30 @@ static int publish_entry(struct pk_agent *a, struct pk_link *l, const struct pk_
                              .gateway = pk_str_of(a->config.gateway),
                              .wall_ms = v->record.wall_ms,
                              .subject = v->record.id};
-    pk_buf_init(&b, a->payload, sizeof a->payload);
-    int err =
-        topic_of(a, is_incident ? PK_TOPIC_INCIDENT : PK_TOPIC_APPROVAL, v->record.id, topic, sizeof topic);
-    if (err == PK_OK) {
-        err = pk_ce_binary(&ce, &attributes);
+    if (v->is_clearing) {
+        return PK_OK;
     }
-    if (err == PK_OK && !v->is_clearing) {
-        if (is_incident) {
-            err = incident_payload(a, v, &b);
-        } else {
-            pk_buf_put_str(&b, v->record.body);
-        }
+    int err = begin_message(a, l, &ce, message);
+    if (err == PK_OK && is_incident) {
+        err = put_incident(a, v, message);
+    } else if (err == PK_OK) {
+        pk_jw_raw(&message->w, message->key, v->record.body);
     }
-    if (err != PK_OK) {
+    return err == PK_OK ? end_message(message, out) : err;
+}
+
+/* Publishes one outbox entry; again: with the client's knowledge that it was sent before. */
+static int publish_entry(struct pk_agent *a, struct pk_link *l, const struct pk_outbox_view *v,
+                         bool is_again) {
+    char topic[PK_TOPIC_BYTES];
+    struct message message;
+    const enum pk_topic_kind kind = v->record.kind == PK_OUT_INCIDENT ? PK_TOPIC_INCIDENT : PK_TOPIC_APPROVAL;
+    struct pk_mqtt_publish m = {
+        .payload = "", .qos = 1, .is_retained = v->is_retained && l->mqtt.limits.has_retain};
+    if (topic_of(a, kind, v->record.id, topic, sizeof topic) < 0 || put_entry(a, l, v, &message, &m) < 0) {
         return PK_E_TOO_BIG; /* a stored entry that can never be sent */
     }
-    put_user_properties(&attributes, user);
-    const struct pk_mqtt_publish m = {.topic = pk_str_of(topic),
-                                      .payload = b.p,
-                                      .payload_bytes = b.n,
-                                      .qos = 1,
-                                      .is_retained = v->is_retained && l->mqtt.limits.has_retain,
-                                      .payload_is_text = !v->is_clearing,
-                                      .content_type =
-                                          pk_str_of(v->is_clearing ? "" : PK_CE_CONTENT_TYPE_BINARY),
-                                      .user = user,
-                                      .user_count = v->is_clearing ? 0 : attributes.count};
+    m.topic = pk_str_of(topic);
     return is_again ? pk_mqtt_resend(&l->mqtt, &m, v->token) : pk_mqtt_publish(&l->mqtt, &m, v->token);
 }
 
@@ -897,10 +918,7 @@ static void summary_sent(struct pk_agent *a, uint32_t link, uint8_t qos) {
 static void send_summary(struct pk_agent *a, struct pk_link *l) {
     char topic[PK_TOPIC_BYTES];
     struct pk_agent_summary *s = &a->summary;
-    struct pk_ce_attributes attributes;
-    struct pk_mqtt_user_property user[CE_USER_MAX];
-    struct pk_buf b;
-    struct pk_json_writer w;
+    struct message message;
     hasten_summary(a);
     if (a->now.mono_ms < a->summary_due_ms) {
         return;
@@ -908,25 +926,20 @@ static void send_summary(struct pk_agent *a, struct pk_link *l) {
     a->summary_sent_ms = a->now.mono_ms;
     a->summary_due_ms = a->now.mono_ms + pk_agent_budget_summary_ms(a);
     pk_agent_summary(a, s);
-    pk_buf_init(&b, a->payload, sizeof a->payload);
-    pk_jw_init(&w, &b);
-    pk_summary_json_write(&w, NULL, &s->summary);
     const struct pk_ce ce = envelope(a, PK_CE_SUMMARY);
-    if (b.is_cut || topic_of(a, PK_TOPIC_SUMMARY, pk_str_make(NULL, 0), topic, sizeof topic) < 0 ||
-        pk_ce_binary(&ce, &attributes) < 0) {
+    int err = topic_of(a, PK_TOPIC_SUMMARY, pk_str_make(NULL, 0), topic, sizeof topic);
+    struct pk_mqtt_publish m = {.topic = pk_str_of(topic), .qos = qos_of(l), .topic_alias = ALIAS_SUMMARY};
+    if (err == PK_OK) {
+        err = begin_message(a, l, &ce, &message);
+    }
+    if (err == PK_OK) {
+        pk_summary_json_write(&message.w, message.key, &s->summary);
+        err = end_message(&message, &m);
+    }
+    if (err < 0) {
         pk_agent_log(a, PK_LOG_ERROR, "the summary does not fit its buffer");
         return;
     }
-    put_user_properties(&attributes, user);
-    const struct pk_mqtt_publish m = {.topic = pk_str_of(topic),
-                                      .payload = b.p,
-                                      .payload_bytes = b.n,
-                                      .qos = qos_of(l),
-                                      .topic_alias = ALIAS_SUMMARY,
-                                      .payload_is_text = true,
-                                      .content_type = pk_str_of(PK_CE_CONTENT_TYPE_BINARY),
-                                      .user = user,
-                                      .user_count = attributes.count};
     if (pk_mqtt_publish(&l->mqtt, &m, TOKEN_SUMMARY) == PK_OK) {
         summary_sent(a, (uint32_t)(l - a->links), m.qos);
     }

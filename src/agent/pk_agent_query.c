@@ -37,6 +37,8 @@ static void status_links(const struct pk_agent *a, struct pk_json_writer *w) {
         pk_jw_cstr(w, "host", l->config->host);
         pk_jw_u64(w, "port", l->config->port);
         pk_jw_bool(w, "tls", l->config->use_tls);
+        pk_jw_cstr(w, "mqtt", pk_link_is_311(l) ? "3.1.1" : "5");
+        pk_jw_bool(w, "mqtt_fallback", l->config->mqtt == PK_BROKER_MQTT_AUTO && pk_link_is_311(l));
         pk_jw_cstr(w, "state", pk_link_state_word(l->state));
         pk_jw_cstr(w, "error", l->error);
         pk_jw_u64(w, "connects", l->connect_count);

@@ -148,6 +148,9 @@ void pk_agent_upload_send(struct pk_agent *a, uint32_t link) {
     struct pk_link *l = &a->links[link];
     struct pk_outbox_view waiting;
     struct pk_capsule *wanted = u->current == NULL ? next_wanted(a) : NULL;
+    if (pk_link_is_311(l)) {
+        return; /* number, place and hash of a chunk are properties: it stays wanted */
+    }
     if (wanted != NULL) {
         begin(a, wanted);
     }
@@ -210,14 +213,25 @@ uint64_t pk_agent_upload_next_ms(const struct pk_agent *a) {
     const uint32_t link = pk_agent_link_for(a, PK_BROKER_INCIDENTS);
     const struct pk_agent_upload *u = &a->upload;
     const bool waits_for_time = link < PK_LINKS && pk_link_is_online(&a->links[link]) && u->current != NULL &&
-                                !u->is_inflight && u->due_ms > a->now.mono_ms;
+                                !pk_link_is_311(&a->links[link]) && !u->is_inflight &&
+                                u->due_ms > a->now.mono_ms;
     return waits_for_time ? u->due_ms : UINT64_MAX;
 }
 
 /* ---- asked ---- */
 
+static bool has_wanted(const struct pk_agent *a) {
+    for (uint32_t i = 0; i < PK_LIMIT_CAPSULES; i++) {
+        if (a->capsules.rows[i].number != 0 && a->capsules.rows[i].upload == PK_CAPSULE_WANTED) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void pk_agent_upload_status(const struct pk_agent *a, struct pk_json_writer *w) {
     const struct pk_agent_upload *u = &a->upload;
+    const uint32_t link = pk_agent_link_for(a, PK_BROKER_INCIDENTS);
     pk_jw_object(w, "capsules");
     pk_jw_u64(w, "evicted", a->capsules.evicted_count);
     pk_jw_u64(w, "missed", a->capsule.missed_count);
@@ -228,6 +242,7 @@ void pk_agent_upload_status(const struct pk_agent *a, struct pk_json_writer *w) 
     pk_jw_u64(w, "evicted_before_upload", u->evicted_count);
     pk_jw_u64(w, "chunks_sent", u->sent_chunks);
     pk_jw_u64(w, "chunks_acked", u->acked_chunks);
+    pk_jw_bool(w, "needs_mqtt_5", link < PK_LINKS && pk_link_is_311(&a->links[link]) && has_wanted(a));
     pk_jw_object_end(w);
 }
 
@@ -243,6 +258,9 @@ int pk_agent_upload_command(struct pk_agent *a, const struct pk_request *q, stru
     }
     if (pk_agent_link_for(a, PK_BROKER_INCIDENTS) == PK_LINKS) {
         return pk_agent_fail(a, PK_E_UNSUPPORTED, "no broker has the role incidents");
+    }
+    if (pk_link_is_311(&a->links[pk_agent_link_for(a, PK_BROKER_INCIDENTS)])) {
+        return pk_agent_fail(a, PK_E_UNSUPPORTED, "needs MQTT 5, and this broker is spoken to with 3.1.1");
     }
     if (c->upload != PK_CAPSULE_WANTED) {
         c->acked_count = 0; /* asked for once more: all of it */

@@ -103,6 +103,7 @@ static const char *const REMOTE_WORDS[] = {"off", "read-only", "list", NULL};
 static const char *const BROKER_ROLE_WORDS[] = {"events",         "incidents", "commands", "summary",
                                                 "home_assistant", "thin_edge", NULL};
 static const char *const METERED_WORDS[] = {"auto", "no", "yes", NULL};
+static const char *const MQTT_WORDS[] = {"auto", "5", "3.1.1", NULL};
 static const char *const UPLOAD_WORDS[] = {"info", "low", "medium", "high", "critical", "no", NULL};
 static const char *const TIER_WORDS[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", NULL};
 _Static_assert(PK_COUNT_OF(TIER_WORDS) == PK_ESC_TIERS_MAX + 2u, "each tier has its word");
@@ -169,6 +170,7 @@ static const struct key_row KEYS[] = {
     {S_BROKER, V_DURATION, "reconnect_max", B(reconnect_max_ms), 1000, 3600000, NULL},
     {S_BROKER, V_WORDS, "roles", B(roles), 0, 0, BROKER_ROLE_WORDS},
     {S_BROKER, V_WORD, "metered", B(metered), 0, 0, METERED_WORDS},
+    {S_BROKER, V_WORD, "mqtt", B(mqtt), 0, 0, MQTT_WORDS},
     {S_SOURCES, V_INTERVAL, "cpu", COLLECT(PK_COLLECT_CPU), 100, DAY_MS, NULL},
     {S_SOURCES, V_INTERVAL, "memory", COLLECT(PK_COLLECT_MEMORY), 100, DAY_MS, NULL},
     {S_SOURCES, V_INTERVAL, "psi", COLLECT(PK_COLLECT_PSI), 100, DAY_MS, NULL},

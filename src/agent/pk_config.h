@@ -30,6 +30,7 @@ enum pk_broker_role {
     PK_BROKER_THIN_EDGE = 32
 };
 enum pk_metered { PK_METERED_AUTO, PK_METERED_NO, PK_METERED_YES };
+enum pk_broker_mqtt { PK_BROKER_MQTT_AUTO, PK_BROKER_MQTT_5, PK_BROKER_MQTT_311 };
 enum {
     PK_CONFIG_PATH_BYTES = 160,
     PK_CONFIG_NAME_BYTES = 33,
@@ -55,6 +56,7 @@ struct pk_config_broker {
     uint32_t keep_alive_ms, session_expiry_ms, will_delay_ms, reconnect_first_ms, reconnect_max_ms;
     uint8_t roles;   /* enum pk_broker_role bits */
     uint8_t metered; /* enum pk_metered: its bytes count into the month; not AUTO once it was checked */
+    uint8_t mqtt;    /* enum pk_broker_mqtt */
 };
 
 /* Who may do what on the control socket: the highest role that one of them gives. */

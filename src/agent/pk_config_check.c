@@ -42,6 +42,10 @@ static int check_broker(const struct check *k, const struct pk_config_broker *b,
         return fail(k, "broker", name, b->key[0] == '\0' ? "certificate" : "key",
                     "[broker {}] certificate and key go together");
     }
+    if (b->mqtt == PK_BROKER_MQTT_311 && b->password_file[0] != '\0' && b->username[0] == '\0') {
+        return fail(k, "broker", name, "password_file",
+                    "[broker {}] MQTT 3.1.1 has no password without username");
+    }
     return b->keep_alive_ms % 1000 != 0
                ? fail(k, "broker", name, "keep_alive", "[broker {}] keep_alive is in whole seconds")
                : PK_OK;

@@ -20,7 +20,7 @@ void pk_link_init(struct pk_link *l, const struct pk_config_broker *config,
     pk_rng_seed(&l->rng, seed);
     (void)pk_str_copy_cut(pk_str_of(client_id), l->client_id, sizeof l->client_id);
     struct pk_mqtt_config *m = &l->mqtt_config;
-    m->version = PK_MQTT_V5;
+    m->version = config->mqtt == PK_BROKER_MQTT_311 ? PK_MQTT_V311 : PK_MQTT_V5;
     m->client_id = pk_str_of(l->client_id);
     m->has_username = config->username[0] != '\0';
     m->username = pk_str_of(config->username);
@@ -44,29 +44,58 @@ void pk_link_init(struct pk_link *l, const struct pk_config_broker *config,
     l->deadline_ms = now_ms;
 }
 
-int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str payload, const struct pk_ce *ce) {
-    l->mqtt_config.will = (struct pk_mqtt_will){.qos = 0};
-    if (pk_str_copy(topic, l->will_topic, sizeof l->will_topic) < 0 ||
-        pk_str_copy(payload, l->will_payload, sizeof l->will_payload) < 0) {
-        return PK_E_TOO_BIG;
-    }
-    const int err = pk_ce_binary(ce, &l->will_attributes);
+_Static_assert(sizeof(((struct pk_link *)0)->will.structured) <= sizeof(((struct pk_link *)0)->will.binary),
+               "3.1.1 costs no memory of its own");
+
+static int put_will_structured(struct pk_link *l, struct pk_str payload, const struct pk_ce *ce) {
+    struct pk_buf b;
+    struct pk_json_writer w;
+    pk_buf_init(&b, l->will.structured, sizeof l->will.structured);
+    const int err = pk_ce_structured_begin(ce, &w, &b);
     if (err < 0) {
         return err;
     }
-    for (uint32_t i = 0; i < l->will_attributes.count; i++) {
-        l->will_user[i] = (struct pk_mqtt_user_property){l->will_attributes.items[i].name,
-                                                         l->will_attributes.items[i].value};
+    pk_jw_raw(&w, "data", payload);
+    pk_ce_structured_end(&w);
+    l->mqtt_config.will.payload = pk_buf_str(&b);
+    return b.is_cut ? PK_E_TOO_BIG : PK_OK;
+}
+
+static int put_will_binary(struct pk_link *l, struct pk_str payload, const struct pk_ce *ce) {
+    struct pk_ce_attributes *attributes = &l->will.binary.attributes;
+    if (pk_str_copy(payload, l->will.binary.payload, sizeof l->will.binary.payload) < 0) {
+        return PK_E_TOO_BIG;
     }
-    l->mqtt_config.will = (struct pk_mqtt_will){.topic = pk_str_of(l->will_topic),
-                                                .payload = pk_str_of(l->will_payload),
-                                                .qos = 1,
-                                                .is_retained = true,
-                                                .payload_is_text = true,
-                                                .delay_s = l->config->will_delay_ms / 1000u,
-                                                .content_type = pk_str_of(PK_CE_CONTENT_TYPE_BINARY),
-                                                .user = l->will_user,
-                                                .user_count = l->will_attributes.count};
+    const int err = pk_ce_binary(ce, attributes);
+    if (err < 0) {
+        return err;
+    }
+    for (uint32_t i = 0; i < attributes->count; i++) {
+        l->will.binary.user[i] =
+            (struct pk_mqtt_user_property){attributes->items[i].name, attributes->items[i].value};
+    }
+    struct pk_mqtt_will *will = &l->mqtt_config.will;
+    will->payload = pk_str_of(l->will.binary.payload);
+    will->payload_is_text = true;
+    will->delay_s = l->config->will_delay_ms / 1000u;
+    will->content_type = pk_str_of(PK_CE_CONTENT_TYPE_BINARY);
+    will->user = l->will.binary.user;
+    will->user_count = attributes->count;
+    return PK_OK;
+}
+
+int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str payload, const struct pk_ce *ce) {
+    l->mqtt_config.will = (struct pk_mqtt_will){.qos = 0};
+    if (pk_str_copy(topic, l->will_topic, sizeof l->will_topic) < 0) {
+        return PK_E_TOO_BIG;
+    }
+    const int err = pk_link_is_311(l) ? put_will_structured(l, payload, ce) : put_will_binary(l, payload, ce);
+    if (err < 0) {
+        return err;
+    }
+    l->mqtt_config.will.topic = pk_str_of(l->will_topic); /* with a topic there is a will */
+    l->mqtt_config.will.qos = 1;
+    l->mqtt_config.will.is_retained = true;
     return PK_OK;
 }
 
@@ -121,6 +150,62 @@ bool pk_link_is_contested(const struct pk_link *l) {
     return l->is_taken_over || l->short_count >= PK_LINK_CONTESTED_COUNT;
 }
 
+/* ---- 5 or 3.1.1 ---- */
+
+bool pk_link_is_311(const struct pk_link *l) {
+    return l->mqtt_config.version == PK_MQTT_V311;
+}
+
+/* A password alone is nothing that 3.1.1 could send. */
+static bool may_fall_back(const struct pk_link *l) {
+    return l->config->mqtt == PK_BROKER_MQTT_AUTO &&
+           (l->mqtt_config.has_username || !l->mqtt_config.has_password);
+}
+
+/* How this try or connection ended says what the next one speaks; true when it need not wait for long. A
+ * broker that says it does not know this level is believed at once. One that only hangs up may do so for many
+ * reasons: twice in a row, and the other level is tried; when that one does not get in either, 5 again. */
+static bool judge_level(struct pk_link *l, uint64_t now_ms) {
+    const bool is_311 = pk_link_is_311(l);
+    const bool was_refused = l->is_level_refused;
+    const bool ended_early = l->state == PK_LINK_GREETING && l->mqtt.state == PK_MQTT_CONNECTING;
+    l->is_level_refused = false;
+    l->early_end_count = ended_early ? (uint8_t)(l->early_end_count + 1u) : 0;
+    if (!may_fall_back(l)) {
+        l->early_end_count = 0;
+        return false;
+    }
+    if (is_311) {
+        const bool was_asked = l->v5_again_ms == 0; /* pk_link_try_newest */
+        l->v5_again_ms = was_refused || ended_early ? 0 : l->v5_again_ms;
+        l->early_end_count = 0;
+        return was_asked;
+    }
+    if (was_refused || l->early_end_count >= PK_LINK_EARLY_ENDS) {
+        l->v5_again_ms = now_ms + PK_LINK_FALLBACK_MS;
+        l->early_end_count = 0;
+    }
+    return was_refused;
+}
+
+static void choose_level(struct pk_link *l) {
+    if (l->config->mqtt == PK_BROKER_MQTT_AUTO) {
+        l->mqtt_config.version = l->deadline_ms < l->v5_again_ms ? PK_MQTT_V311 : PK_MQTT_V5;
+    }
+}
+
+void pk_link_try_newest(struct pk_link *l, uint64_t now_ms) {
+    if (l->v5_again_ms == 0) {
+        return;
+    }
+    l->v5_again_ms = 0;
+    if (l->state == PK_LINK_WAITING) {
+        choose_level(l);
+    } else if (pk_link_is_311(l)) {
+        pk_link_drop(l, "MQTT 5 is tried again", now_ms);
+    }
+}
+
 static void judge_connection(struct pk_link *l, uint64_t now_ms) {
     if (now_ms - l->online_since_ms >= PK_LINK_STABLE_MS) {
         l->attempt = 0;
@@ -135,6 +220,7 @@ void pk_link_drop(struct pk_link *l, const char *why, uint64_t now_ms) {
         return;
     }
     (void)pk_str_copy_cut(pk_str_of(why), l->error, sizeof l->error);
+    const bool is_soon = judge_level(l, now_ms);
     if (l->state == PK_LINK_ONLINE) {
         l->lost_count++;
         judge_connection(l, now_ms);
@@ -147,6 +233,10 @@ void pk_link_drop(struct pk_link *l, const char *why, uint64_t now_ms) {
         l->state = PK_LINK_OFF;
     } else {
         back_off(l, now_ms);
+        if (is_soon) { /* its turn has come: only the level was wrong */
+            l->deadline_ms = now_ms + 1 + pk_rng_below(&l->rng, PK_LINK_SOON_MS);
+        }
+        choose_level(l);
     }
 }
 
@@ -317,6 +407,8 @@ bool pk_link_next(struct pk_link *l, struct pk_mqtt_event *out, uint64_t now_ms)
     case PK_MQTT_EV_REFUSED:
     case PK_MQTT_EV_DISCONNECTED:
         l->is_taken_over = out->u.refused.reason == PK_MQTT_SESSION_TAKEN_OVER;
+        l->is_level_refused =
+            out->kind == PK_MQTT_EV_REFUSED && out->u.refused.reason == PK_MQTT_UNSUPPORTED_VERSION;
         note_refusal(l, out);
         break;
     case PK_MQTT_EV_ERROR:

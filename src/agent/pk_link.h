@@ -26,10 +26,13 @@ enum {
     PK_LINK_ADDRESSES = 4,
     PK_LINK_RESOLVE_TIMEOUT_MS = 10000,
     PK_LINK_CONNECT_TIMEOUT_MS = 20000,
-    PK_LINK_SOON_MS = 1000,      /* the first back-off is at most this before the first connection */
-    PK_LINK_STABLE_MS = 10000,   /* online for so long: the next failure starts the back-off anew */
-    PK_LINK_CONTESTED_COUNT = 4, /* connections in a row that ended sooner */
-    PK_LINK_CONTESTED_FACTOR = 4 /* of reconnect_max, then */
+    PK_LINK_SOON_MS = 1000,        /* the first back-off is at most this before the first connection */
+    PK_LINK_STABLE_MS = 10000,     /* online for so long: the next failure starts the back-off anew */
+    PK_LINK_CONTESTED_COUNT = 4,   /* connections in a row that ended sooner */
+    PK_LINK_CONTESTED_FACTOR = 4,  /* of reconnect_max, then */
+    PK_LINK_ENVELOPE_BYTES = 512,  /* around the will, where it is part of the payload */
+    PK_LINK_EARLY_ENDS = 2,        /* in a row, before a CONNACK: perhaps MQTT 5 is not understood */
+    PK_LINK_FALLBACK_MS = 86400000 /* of 3.1.1, then 5 is tried again */
 };
 
 struct pk_link {
@@ -40,9 +43,14 @@ struct pk_link {
     struct pk_mqtt_config mqtt_config;
     char client_id[PK_CONFIG_NAME_BYTES];
     char will_topic[PK_TOPIC_BYTES];
-    char will_payload[PK_LINK_WILL_BYTES];
-    struct pk_ce_attributes will_attributes;
-    struct pk_mqtt_user_property will_user[PK_CE_ATTRIBUTES_MAX];
+    union {
+        struct { /* MQTT 5 */
+            char payload[PK_LINK_WILL_BYTES];
+            struct pk_ce_attributes attributes;
+            struct pk_mqtt_user_property user[PK_CE_ATTRIBUTES_MAX];
+        } binary;
+        char structured[PK_LINK_WILL_BYTES + PK_LINK_ENVELOPE_BYTES]; /* 3.1.1 */
+    } will;
     char password[128];
     struct pk_endpoint endpoint;
     char addresses[PK_LINK_ADDRESSES][PK_ADDRESS_BYTES];
@@ -55,6 +63,9 @@ struct pk_link {
     bool is_taken_over;   /* the broker gave this connection's place to another client of our name */
     bool is_open;         /* the stream is open and must be closed */
     bool is_stopping;
+    bool is_level_refused;   /* the broker does not speak the level of this try */
+    uint8_t early_end_count; /* tries in a row that ended before a CONNACK */
+    uint64_t v5_again_ms;    /* until then the next try speaks 3.1.1 though 5 is preferred; 0: it does not */
     int64_t connected_wall_ms; /* of this connection, in birth and will */
     int64_t wall_floor_ms;     /* best known time at the beginning of the try */
     uint64_t online_since_ms, connect_count, failure_count, lost_count;
@@ -68,8 +79,8 @@ struct pk_link {
 /* Configuration is kept by reference. is_set == false: the link stays OFF. */
 void pk_link_init(struct pk_link *l, const struct pk_config_broker *config,
                   const struct pk_port_stream *stream, const char *client_id, uint64_t seed, uint64_t now_ms);
-/* Before a connection: what the will says, and the envelope around it. All is copied. PK_OK, PK_E_TOO_BIG,
- * PK_E_BAD_FIELD (site or gateway of the envelope): then there is no will. */
+/* Before a connection: what the will says (JSON), and the envelope around it. All is copied. PK_OK,
+ * PK_E_TOO_BIG, PK_E_BAD_FIELD (site or gateway of the envelope): then there is no will. */
 PK_MUST_USE int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str payload,
                                  const struct pk_ce *ce);
 /* For the next connection; copied. PK_E_TOO_BIG, then there is none. */
@@ -89,6 +100,10 @@ void pk_link_stop(struct pk_link *l, uint64_t now_ms);
 /* Ends the connection now and tries again after the back-off. */
 void pk_link_drop(struct pk_link *l, const char *why, uint64_t now_ms);
 bool pk_link_is_online(const struct pk_link *l);
+/* 3.1.1 is spoken, on this connection or the next one: messages have no properties. */
+bool pk_link_is_311(const struct pk_link *l);
+/* Who fell back to 3.1.1 tries 5 again: at once, a connection that stands is ended for it. Else no effect. */
+void pk_link_try_newest(struct pk_link *l, uint64_t now_ms);
 /* Another client seems to use our name (the broker says so, or just ends every connection soon): we try less
  * often, because each of our tries throws the other one out. */
 bool pk_link_is_contested(const struct pk_link *l);

@@ -25,7 +25,7 @@ static const struct pk_ctl_line STATUS_LINES[] = {
     {"actions", NULL, NULL, "{running_actions} running"},
     {"events", NULL, NULL, "{events.taken} taken, {events.bad} bad, {events.lost} lost"},
     {"link", "links", NULL,
-     "{name} {host}:{port} {state}, {messages_out} out, {messages_in} in, lost {lost} times, "
+     "{name} {host}:{port} {state}, MQTT {mqtt}, {messages_out} out, {messages_in} in, lost {lost} times, "
      "{tls_resumed} TLS sessions resumed"},
     {"link error", "links", "error", "{name}: {error}"},
     {"store", NULL, NULL,

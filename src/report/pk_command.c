@@ -259,6 +259,15 @@ static bool take_token(struct pk_command_gate *g, const char *kid, uint64_t now_
     return true;
 }
 
+/* What MQTT 5 leaves to the broker: an answer nobody waits for any more is none to act for. */
+static int check_outer_expiry(struct pk_command_gate *g, int64_t expires_ms,
+                              const struct pk_command_time *now) {
+    const bool is_known = expires_ms > 0 && now->quality != PK_TIME_UNSET;
+    return is_known && expires_ms + PK_COMMAND_SKEW_S * 1000 < now->wall_ms
+               ? refuse(g, PK_E_EXPIRED, "expires, around the command, is over", NULL)
+               : PK_OK;
+}
+
 static int check_replay_and_rate(struct pk_command_gate *g, const struct pk_command_time *now) {
     const int err = pk_replay_check(&g->replay, pk_str_of(g->request.jti), judging_s(now));
     if (err == PK_E_REPLAYED) {
@@ -275,9 +284,47 @@ static int check_replay_and_rate(struct pk_command_gate *g, const struct pk_comm
     return PK_OK;
 }
 
+/* The command itself into g->text, *out_bytes of it, and where the answer goes. */
+static int open_message(struct pk_command_gate *g, const struct pk_command_input *input, uint32_t *out_bytes,
+                        int64_t *out_expires_ms) {
+    struct pk_command_input in = *input;
+    struct pk_jws_outer outer = {.expires_ms = 0};
+    const char *field = "";
+    const bool is_wrapped = pk_jws_is_wrapped(in.text);
+    const int n = is_wrapped ? pk_jws_unwrap(in.text, g->text, &outer, &field) : (int)in.text.n;
+    if (in.response_topic.n == 0) {
+        in.response_topic = pk_str_of(outer.reply_to);
+    }
+    if (in.correlation.n == 0) {
+        in.correlation = pk_str_of(outer.corr);
+        g->request.is_correlation_json = in.correlation.n > 0;
+    }
+    if (!keep_reply_address(&g->request, &in)) {
+        return refuse(g, PK_E_BAD_FIELD, "response topic or correlation data cannot be used", NULL);
+    }
+    if (in.is_retained) {
+        g->counters.retained_count++;
+        return refuse(g, PK_E_POLICY, "a retained command is never obeyed", NULL);
+    }
+    if (n == PK_E_TOO_BIG || n > PK_JWS_BYTES_MAX) {
+        return refuse(g, PK_E_TOO_BIG, "larger than 4 KiB", field);
+    }
+    if (n < 0) {
+        return refuse(g, n, "bad JSON around the command", field);
+    }
+    if (!is_wrapped && n > 0) {
+        memcpy(g->text, in.text.p, (uint32_t)n);
+    }
+    *out_bytes = (uint32_t)n;
+    *out_expires_ms = outer.expires_ms;
+    return PK_OK;
+}
+
 int pk_command_take(struct pk_command_gate *g, const struct pk_command_input *input,
                     const struct pk_command_time *now) {
     const char *why = "";
+    uint32_t n = 0;
+    int64_t expires_ms = 0;
     if (g->stage != PK_COMMAND_IDLE) {
         return PK_E_BUSY;
     }
@@ -285,20 +332,11 @@ int pk_command_take(struct pk_command_gate *g, const struct pk_command_input *in
     g->request.is_remote = true;
     g->verified_count = 0;
     g->counters.taken_count++;
-    if (!keep_reply_address(&g->request, input)) {
-        return refuse(g, PK_E_BAD_FIELD, "response topic or correlation data cannot be used", NULL);
+    int err = open_message(g, input, &n, &expires_ms);
+    if (err != PK_OK) {
+        return err;
     }
-    if (input->is_retained) {
-        g->counters.retained_count++;
-        return refuse(g, PK_E_POLICY, "a retained command is never obeyed", NULL);
-    }
-    if (input->text.n > PK_JWS_BYTES_MAX) {
-        return refuse(g, PK_E_TOO_BIG, "larger than 4 KiB", NULL);
-    }
-    if (input->text.n > 0) {
-        memcpy(g->text, input->text.p, input->text.n);
-    }
-    int err = pk_jws_parse(pk_str_make(g->text, input->text.n), &g->jws, &why);
+    err = pk_jws_parse(pk_str_make(g->text, n), &g->jws, &why);
     if (err != PK_OK) {
         return refuse(g, err, "not a signed command", why);
     }
@@ -311,7 +349,8 @@ int pk_command_take(struct pk_command_gate *g, const struct pk_command_input *in
     if (pk_cmd_find(pk_str_of(g->request.claims.cmd), &g->request.cmd) != PK_OK) {
         return refuse(g, PK_E_UNKNOWN_CMD, "no such command", g->request.claims.cmd);
     }
-    if ((err = check_time(g, now)) != PK_OK || (err = check_replay_and_rate(g, now)) != PK_OK) {
+    if ((err = check_time(g, now)) != PK_OK || (err = check_outer_expiry(g, expires_ms, now)) != PK_OK ||
+        (err = check_replay_and_rate(g, now)) != PK_OK) {
         return err;
     }
     g->stage = PK_COMMAND_TAKEN;

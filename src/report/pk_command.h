@@ -56,14 +56,15 @@ struct pk_command_time {
 /* A message as it arrived on a cmd topic. */
 struct pk_command_input {
     struct pk_str name; /* last level of the topic; must be the command's name */
-    struct pk_str text; /* payload */
+    struct pk_str text; /* payload: the command, or JSON around it (pk_jws_unwrap) */
     bool is_retained;
-    struct pk_str response_topic, correlation; /* MQTT 5; empty = none */
+    struct pk_str response_topic, correlation; /* MQTT 5; empty = none: those of the JSON hold */
 };
 
 /* A request, whoever sent it: what handlers get. The socket fills it too (pk_command_local). */
 struct pk_request {
     bool is_remote;
+    bool is_correlation_json; /* it came as text in JSON, and goes back so */
     enum pk_cmd cmd;
     enum pk_role role;     /* of the sender; of two signers the lower one */
     uint32_t signer_count; /* operators: 1 or 2; 1 for the socket */

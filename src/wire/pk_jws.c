@@ -5,6 +5,7 @@
 
 #include "base/pk_assert.h"
 #include "base/pk_base64.h"
+#include "base/pk_time.h"
 #include "wire/pk_fields.h"
 
 static const char ALG[] = "ES256";
@@ -200,6 +201,79 @@ int pk_claims_parse(const uint8_t *payload, uint32_t n, struct pk_claims *out, c
     const char *wrong = wrong_claim(out, &result);
     *out_field = wrong != NULL ? wrong : "";
     return wrong != NULL ? PK_E_BAD_FIELD : PK_OK;
+}
+
+/* ---- JSON around it ---- */
+
+struct outer {
+    struct pk_jws_outer shown;
+    struct pk_str expires, jws;
+};
+#define OUTER(name, kind, flags, member)                                                                     \
+    {                                                                                                        \
+        name, kind, flags, (uint32_t)offsetof(struct outer, member),                                         \
+            (uint32_t)sizeof(((struct outer *)NULL)->member)                                                 \
+    }
+static const struct pk_field OUTER_ROWS[] = {
+    OUTER("reply_to", PK_FIELD_TEXT, 0, shown.reply_to),
+    OUTER("corr", PK_FIELD_TEXT, 0, shown.corr),
+    OUTER("expires", PK_FIELD_RAW, 0, expires),
+    OUTER("jws", PK_FIELD_RAW, PK_FIELD_REQUIRED, jws),
+};
+
+bool pk_jws_is_wrapped(struct pk_str text) {
+    const struct pk_str rest = pk_str_trim(text);
+    return rest.n > 0 && rest.p[0] == '{';
+}
+
+/* A value that was read once already. */
+static struct pk_json_token token_of(struct pk_str value) {
+    struct pk_json_reader r;
+    struct pk_json_token t;
+    pk_json_init(&r, value.p, value.n);
+    const int err = pk_json_next(&r, &t);
+    PK_ASSERT(err == PK_OK);
+    return t;
+}
+
+/* As all times on the wire: RFC 3339, or Unix milliseconds. */
+static int read_expires(struct pk_str value, int64_t *out_ms) {
+    const struct pk_json_token t = token_of(value);
+    const bool is_text = t.kind == PK_JSON_STRING && !t.has_escape;
+    if ((is_text ? pk_time_parse(t.raw, out_ms) : pk_json_i64(&t, out_ms)) != PK_OK || *out_ms <= 0) {
+        *out_ms = 0;
+        return PK_E_BAD_FIELD;
+    }
+    return PK_OK;
+}
+
+int pk_jws_unwrap(struct pk_str text, char jws[PK_JWS_BYTES_MAX + 4], struct pk_jws_outer *out,
+                  const char **out_field) {
+    struct outer o = {.expires = {0}};
+    struct pk_fields_result result;
+    *out = o.shown;
+    *out_field = "";
+    if (text.n > PK_JWS_OUTER_BYTES_MAX) {
+        return PK_E_TOO_BIG;
+    }
+    int err =
+        pk_fields_read(text.p, text.n, OUTER_ROWS, PK_COUNT_OF(OUTER_ROWS), PK_FIELDS_STRICT, &o, &result);
+    *out = o.shown;
+    if (err != PK_OK) {
+        *out_field = result.field;
+        return err;
+    }
+    if (o.expires.n > 0 && read_expires(o.expires, &out->expires_ms) != PK_OK) {
+        *out_field = "expires";
+        return PK_E_BAD_FIELD;
+    }
+    const struct pk_json_token t = token_of(o.jws);
+    *out_field = "jws";
+    err = pk_json_string(&t, jws, PK_JWS_BYTES_MAX + 1);
+    if (err >= 0) {
+        *out_field = "";
+    }
+    return err;
 }
 
 int pk_jws_signing_input(struct pk_buf *out, struct pk_str kid, struct pk_str payload) {

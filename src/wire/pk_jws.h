@@ -15,7 +15,10 @@ enum {
     PK_JWS_ID_BYTES = 65,
     PK_JWS_SIGNATURES_MAX = 2,
     PK_JWS_SIGNATURE_BYTES = 64,
-    PK_JWS_LIFETIME_MAX_S = 86400
+    PK_JWS_LIFETIME_MAX_S = 86400,
+    PK_JWS_OUTER_BYTES_MAX = 2 * PK_JWS_BYTES_MAX, /* with what is around it */
+    PK_JWS_REPLY_TO_BYTES = 256,
+    PK_JWS_CORR_BYTES = 65
 };
 
 struct pk_jws_signature {
@@ -53,6 +56,21 @@ PK_MUST_USE int pk_jws_parse(struct pk_str text, struct pk_jws *out, const char 
  * names...); *out_field names the claim ("" else). */
 PK_MUST_USE int pk_claims_parse(const uint8_t *payload, uint32_t n, struct pk_claims *out,
                                 const char **out_field);
+
+/* What MQTT 5 has properties for, as JSON around the command (CONVENTIONS E.1, docs/wire-additions.md):
+ * {"reply_to":"...","corr":"...","expires":...,"jws":"..."}. Nothing of it is signed, as no property is. */
+struct pk_jws_outer {
+    char reply_to[PK_JWS_REPLY_TO_BYTES]; /* "" = not given, as corr */
+    char corr[PK_JWS_CORR_BYTES];
+    int64_t expires_ms; /* Unix; 0 = not given */
+};
+/* Whether there is JSON around it. */
+bool pk_jws_is_wrapped(struct pk_str text);
+/* The command into `jws`, terminated: its length. PK_E_TOO_BIG (outside or inside), PK_E_BAD_MSG,
+ * PK_E_TOO_DEEP, PK_E_BAD_FIELD, PK_E_MISSING_FIELD, PK_E_UNKNOWN_FIELD; *out_field names the field (""
+ * else), and *out holds what stands before it, so that an error can be answered. */
+PK_MUST_USE int pk_jws_unwrap(struct pk_str text, char jws[PK_JWS_BYTES_MAX + 4], struct pk_jws_outer *out,
+                              const char **out_field);
 
 /* Making one (picketctl, hub): header and claims as BASE64URL(header) '.' BASE64URL(payload), ready to be
  * signed. PK_OK, PK_E_TOO_BIG, PK_E_BAD_FIELD (kid). `payload` is claims JSON, see pk_claims_write. */

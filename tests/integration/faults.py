@@ -111,11 +111,13 @@ def number(n):
 
 
 class ScriptedBroker:
-    """MQTT 5 without TLS, as much of it as an agent meets. `answer` gives the reason of the PUBACK to a topic, or None for none at all; `connack` holds the
+    """MQTT 5 (and 3.1.1, where `levels` has 4) without TLS, as much of it as an agent meets. A level that is not in `levels` is refused as a 3.1.1 broker does;
+    with hangs_up=True nothing is said. `greeted` has the level of each CONNECT. `answer` gives the reason of the PUBACK to a topic, or None for none at all; `connack` holds the
     properties of the CONNACK. What was published is in `published`: (time, topic, payload, qos, is_dup)."""
 
-    def __init__(self, rig, answer=lambda topic, payload: 0, connack=b""):
+    def __init__(self, rig, answer=lambda topic, payload: 0, connack=b"", levels=(5,), hangs_up=False):
         self.answer, self.connack = answer, connack
+        self.levels, self.hangs_up, self.greeted = levels, hangs_up, []
         self.published, self.connections = [], 0
         self.lock, self.client = threading.Lock(), None
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -158,27 +160,34 @@ class ScriptedBroker:
             s.close()
 
     def _take(self, s, kind, body):
+        level = self.greeted[-1] if self.greeted else 0
         if kind >> 4 == 1:
-            self._send(s, 0x20, b"\0\0" + number(len(self.connack)) + self.connack)
+            level = body[6]
+            self.greeted.append(level)
+            if level not in self.levels:
+                if not self.hangs_up:
+                    self._send(s, 0x20, b"\0\1")
+                raise OSError("hung up")
+            self._send(s, 0x20, b"\0\0" + (number(len(self.connack)) + self.connack if level == 5 else b""))
         elif kind >> 4 == 3:
-            self._publish(s, kind, body)
+            self._publish(s, kind, body, level)
         elif kind >> 4 == 8:
-            at = 2 + 1 + body[2]  # no properties of ours need two bytes of length
+            at = 2 + (1 + body[2] if level == 5 else 0)  # no properties of ours need two bytes of length
             count = 0
             while at < len(body):
                 at += 2 + struct.unpack_from(">H", body, at)[0] + 1
                 count += 1
-            self._send(s, 0x90, body[:2] + b"\0" + b"\1" * count)
+            self._send(s, 0x90, body[:2] + (b"\0" if level == 5 else b"") + b"\1" * count)
         elif kind >> 4 == 12:
             self._send(s, 0xD0, b"")
 
-    def _publish(self, s, kind, body):
+    def _publish(self, s, kind, body, level):
         n = struct.unpack_from(">H", body)[0]
         topic, at, qos = body[2:2 + n].decode(), 2 + n, kind >> 1 & 3
         packet = body[at:at + 2] if qos else b""
         at += len(packet)
         length, shift = 0, 0
-        while True:
+        while level == 5:
             b = body[at]
             at += 1
             length |= (b & 127) << shift
@@ -189,9 +198,9 @@ class ScriptedBroker:
         reason = self.answer(topic, payload)
         self.published.append((time.monotonic(), topic, payload, qos, bool(kind & 8)))
         if qos and reason is not None:
-            self._send(s, 0x40, packet + bytes([reason, 0]))
+            self._send(s, 0x40, packet + (bytes([reason, 0]) if level == 5 else b""))
 
     def deliver(self, topic, payload, packet_id, is_dup=False):
         """A PUBLISH with QoS 1 to the agent."""
         t = topic.encode()
-        self._send(self.client, 0x32 | (8 if is_dup else 0), struct.pack(">H", len(t)) + t + struct.pack(">H", packet_id) + b"\0" + payload)
+        self._send(self.client, 0x32 | (8 if is_dup else 0), struct.pack(">H", len(t)) + t + struct.pack(">H", packet_id) + (b"\0" if self.greeted[-1] == 5 else b"") + payload)

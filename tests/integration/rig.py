@@ -23,6 +23,7 @@ import traceback
 SOURCE = os.environ.get("PK_SOURCE_DIR") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("PK_BINARY_DIR") or os.path.join(SOURCE, "build", "host")
 SITE, GATEWAY = "lab", "gw-01"
+MQTT = os.environ.get("PK_TEST_MQTT", "")  # what the gateways speak: "3.1.1" (test_mqtt311.py), else as they come
 
 
 def need_root():
@@ -189,6 +190,13 @@ class Broker:
         subprocess.run(["mosquitto_pub", *self.tls(user), "-q", "1", "-t", topic, "-m", payload, *options], check=True, timeout=10)
 
 
+def data_of(payload):
+    """On 3.1.1 the envelope is around it (CloudEvents, structured): what is in it. Else as it is."""
+    if '"specversion"' not in payload:
+        return payload
+    return json.dumps(json.loads(payload)["data"])
+
+
 class Subscriber:
     """An independent reader: mosquitto_sub over TLS, every message with its time of arrival."""
 
@@ -212,13 +220,13 @@ class Subscriber:
         time.sleep(0.05)
         return "probe" in self.process.log()
 
-    def messages(self, part=""):
-        """[(seconds, topic, is_retained, payload)] of topics that contain `part`."""
+    def messages(self, part="", opened=True):
+        """[(seconds, topic, is_retained, payload)] of topics that contain `part`. opened=False: with the envelope that is around the payload on 3.1.1."""
         out = []
         for line in "".join(p.log() for p in [*self.earlier, self.process]).splitlines():
             fields = line.split("\t", 3)
             if len(fields) == 4 and part in fields[1] and "/probe/" not in fields[1]:
-                out.append((float(fields[0]), fields[1], fields[2] == "1", fields[3]))
+                out.append((float(fields[0]), fields[1], fields[2] == "1", data_of(fields[3]) if opened else fields[3]))
         return out
 
     def incidents(self):
@@ -361,9 +369,11 @@ class Gateway:
         shutil.chown(key, "root", "nogroup")
         os.chmod(key, 0o640)
         broker = ""
+        level = f"mqtt = {MQTT}\n" if MQTT else ""
         if broker_port is not None:
             broker = (f"[broker central]\nhost = 127.0.0.1\nport = {broker_port}\nca = {self.etc}/tls/ca.crt\n"
-                      f"certificate = {self.etc}/tls/{client}.crt\nkey = {self.etc}/tls/{client}.key\nreconnect_first = 1s\nreconnect_max = 2s\n{broker_extra}")
+                      f"certificate = {self.etc}/tls/{client}.crt\nkey = {self.etc}/tls/{client}.key\nreconnect_first = 1s\nreconnect_max = 2s\n"
+                      f"{level}{broker_extra}")
         # Incidents end with their rule and stay where actions and people put them, unless the test is about that.
         stages = "" if "[incidents]" in config else "[incidents]\nassess = 0\nrecover = 0\n"
         self.config_path = rig.write(f"{name}/etc/picketd.conf", (

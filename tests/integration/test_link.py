@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from link_load import NO_RESOLVE, ROOT, RULES, Load, check_birth_first, check_everything_arrived, known_incidents, link, outbox
-from rig import GATEWAY, Broker, Gateway, Proxy, Rig, Subscriber, await_true, main
+from rig import GATEWAY, Broker, Gateway, Proxy, Rig, Subscriber, await_true, data_of, main
 
 
 def test_broker_down_at_start__work_goes_on_and_all_arrives_birth_first():
@@ -323,7 +323,7 @@ def test_no_subscriber__counts_as_delivered():
 
 def retained(broker, topic):
     out = subprocess.run(["mosquitto_sub", *broker.tls("hub"), "-t", topic, "--retained-only", "-F", "%t\t%p", "-W", "1"], capture_output=True, text=True, timeout=10).stdout
-    return dict(line.split("\t", 1) for line in out.splitlines())
+    return {topic: data_of(payload) for topic, payload in (line.split("\t", 1) for line in out.splitlines())}
 
 
 def test_incident_topic__is_retained_while_open_and_empty_after():

@@ -325,6 +325,149 @@ PK_TEST(command__retained_or_wrong_topic_or_bad_reply__is_refused) {
     CHECK_MEM(gate.request.correlation, "\0\1\2", 3);
 }
 
+/* ---- JSON around it, where MQTT has no properties ---- */
+
+static int take_json(const char *json) {
+    const struct pk_command_input input = {.name = pk_str_of("incidents.ack"), .text = pk_str_of(json)};
+    const int err = pk_command_take(&gate, &input, &now);
+    pk_command_done(&gate);
+    return err;
+}
+
+/* `around`: members before the command. */
+static int take_wrapped(const char *around) {
+    static char json[6000];
+    (void)input_of("good");
+    (void)snprintf(json, sizeof json, "{%s\"jws\":\"%.*s\"}", around, (int)pk_str_trim(pk_str_of(text)).n,
+                   text);
+    return take_json(json);
+}
+
+PK_TEST(wrapped__golden__is_taken_and_answered_as_it_asks) {
+    start();
+    allow_all();
+    (void)input_of("good");
+    char json[6000];
+    struct pk_command_input input = {.name = pk_str_of("incidents.ack"),
+                                     .text = pk_golden("command.json", json, sizeof json)};
+    CHECK_EQ_INT(pk_command_take(&gate, &input, &now), PK_OK);
+    CHECK_STR(gate.request.reply_topic, "replies/me");
+    CHECK(gate.request.is_correlation_json);
+    CHECK_EQ_U64(gate.request.correlation_bytes, 4);
+    CHECK_MEM(gate.request.correlation, "q-17", 4);
+    CHECK_EQ_INT(pk_command_step(&gate, &crypto.port, &now), PK_OK);
+    CHECK_EQ_INT(gate.request.cmd, PK_CMD_INCIDENTS_ACK);
+    pk_command_done(&gate);
+    input.name = pk_str_of("approval.decide");
+    input.text = pk_golden("command_two.json", json, sizeof json);
+    CHECK_EQ_INT(pk_command_take(&gate, &input, &now), PK_OK);
+    CHECK_EQ_INT(pk_command_step(&gate, &crypto.port, &now), PK_E_AGAIN);
+    CHECK_EQ_INT(pk_command_step(&gate, &crypto.port, &now), PK_OK);
+    CHECK_EQ_U64(gate.request.signer_count, 2);
+    pk_command_done(&gate);
+    /* The used id is the same, whatever is around it. */
+    CHECK_EQ_INT(run("good"), PK_E_REPLAYED);
+}
+
+PK_TEST(wrapped__with_properties_beside__these_hold) {
+    start();
+    allow_all();
+    char json[6000];
+    const struct pk_command_input input = {.name = pk_str_of("incidents.ack"),
+                                           .text = pk_golden("command.json", json, sizeof json),
+                                           .response_topic = pk_str_of("replies/5"),
+                                           .correlation = pk_str_make("\1\2", 2)};
+    CHECK_EQ_INT(pk_command_take(&gate, &input, &now), PK_OK);
+    CHECK_STR(gate.request.reply_topic, "replies/5");
+    CHECK(!gate.request.is_correlation_json);
+    CHECK_EQ_U64(gate.request.correlation_bytes, 2);
+}
+
+PK_TEST(wrapped__expires__is_judged_as_exp_is) {
+    static const struct {
+        const char *around;
+        uint8_t quality;
+        int err;
+    } CASES[] = {
+        {"", PK_TIME_NTP, PK_OK},
+        {"\"expires\":1789999940000,", PK_TIME_NTP, PK_OK}, /* a minute of skew */
+        {"\"expires\":1789999939999,", PK_TIME_NTP, PK_E_EXPIRED},
+        {"\"expires\":\"2026-09-21T14:12:19Z\",", PK_TIME_NTP, PK_E_EXPIRED},
+        {"\"expires\":\"2026-09-21T14:12:20Z\",", PK_TIME_HUB, PK_OK},
+        {"\"expires\":1789999939999,", PK_TIME_FLOOR, PK_E_CLOCK_UNSURE}, /* of an operator, as ever */
+    };
+    for (unsigned i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        start();
+        allow_all();
+        now.quality = CASES[i].quality;
+        CHECK_EQ_INT(take_wrapped(CASES[i].around), CASES[i].err);
+        CHECK_EQ_U64(gate.counters.refused_by_error[-PK_E_EXPIRED], CASES[i].err == PK_E_EXPIRED ? 1 : 0);
+    }
+    start();
+    CHECK_EQ_INT(take_wrapped("\"reply_to\":\"r/1\",\"expires\":1,"), PK_E_EXPIRED);
+    CHECK_STR(gate.why, "expires, around the command, is over");
+    CHECK_STR(gate.request.reply_topic, "r/1");
+    CHECK(gate.request.jti[0] != '\0');
+}
+
+PK_TEST(wrapped__hostile__is_refused_in_words_counted_and_answered) {
+    static const struct {
+        const char *json;
+        int err;
+        const char *why, *reply_topic;
+    } CASES[] = {
+        {"{\"reply_to\":\"r/1\"}", PK_E_MISSING_FIELD, "bad JSON around the command: jws", "r/1"},
+        {"{\"reply_to\":\"r/1\",\"jws\":1}", PK_E_BAD_FIELD, "bad JSON around the command: jws", "r/1"},
+        {"{\"reply_to\":\"r/1\",\"jws\":\"\"}", PK_E_BAD_MSG, NULL, "r/1"},
+        {"{\"reply_to\":\"r/1\",\"jws\":\"a.b.c\"}", PK_E_BAD_MSG, NULL, "r/1"},
+        {"{\"reply_to\":\"r/1\",\"jws\":\"{}\"}", PK_E_BAD_MSG, NULL, "r/1"},
+        {"{\"reply_to\":\"r/1\",\"x\":1}", PK_E_UNKNOWN_FIELD, "bad JSON around the command", "r/1"},
+        {"{\"reply_to\":[]}", PK_E_BAD_FIELD, "bad JSON around the command: reply_to", ""},
+        {"{\"expires\":\"soon\",\"jws\":\"a\"}", PK_E_BAD_FIELD, "bad JSON around the command: expires", ""},
+        {"{\"reply_to\":\"a/#\",\"jws\":\"a\"}", PK_E_BAD_FIELD,
+         "response topic or correlation data cannot be used", ""},
+        {"{\"reply_to\":\"a/+\",\"jws\":\"a\"}", PK_E_BAD_FIELD,
+         "response topic or correlation data cannot be used", ""},
+        {"{\"reply_to\":\"$SYS/x\",\"jws\":\"a\"}", PK_E_BAD_FIELD,
+         "response topic or correlation data cannot be used", ""},
+        {"{\"reply_to\":\"a\\nb\",\"jws\":\"a\"}", PK_E_BAD_FIELD,
+         "response topic or correlation data cannot be used", ""},
+        {"{\"reply_to\":\"picket/v1/plant/gw-1/status\",\"jws\":\"a\"}", PK_E_BAD_FIELD,
+         "response topic or correlation data cannot be used", ""},
+        {"{", PK_E_BAD_MSG, "bad JSON around the command", ""},
+        {"{\"a\":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}", PK_E_UNKNOWN_FIELD, NULL, ""},
+        {"{\"jws\":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}", PK_E_TOO_DEEP, NULL, ""},
+    };
+    start();
+    allow_all();
+    for (unsigned i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        const int err = take_json(CASES[i].json);
+        if (err != CASES[i].err) {
+            CHECK_STR(CASES[i].json, gate.why);
+        }
+        CHECK_EQ_INT(err, CASES[i].err);
+        CHECK(gate.why[0] != '\0');
+        if (CASES[i].why != NULL) {
+            CHECK_STR(gate.why, CASES[i].why);
+        }
+        CHECK_STR(gate.request.reply_topic, CASES[i].reply_topic);
+        CHECK_EQ_U64(gate.counters.refused_count, i + 1);
+        CHECK_EQ_U64(gate.counters.verify_count, 0);
+    }
+    static char big[PK_JWS_OUTER_BYTES_MAX + 2];
+    memset(big, ' ', sizeof big - 1);
+    big[0] = '{';
+    CHECK_EQ_INT(take_json(big), PK_E_TOO_BIG);
+    CHECK_STR(gate.why, "larger than 4 KiB");
+    /* Retained is refused with the JSON's own answer address, and before its command is looked at. */
+    struct pk_command_input input = {.name = pk_str_of("incidents.ack"),
+                                     .text = pk_str_of("{\"reply_to\":\"r/1\",\"jws\":\"x\"}"),
+                                     .is_retained = true};
+    CHECK_EQ_INT(pk_command_take(&gate, &input, &now), PK_E_POLICY);
+    CHECK_STR(gate.request.reply_topic, "r/1");
+    CHECK_EQ_U64(gate.counters.retained_count, 1);
+}
+
 PK_TEST(command__rate__bounds_one_key_and_refills) {
     start();
     allow_all();
@@ -420,4 +563,7 @@ PK_TEST_MAIN(command__good__is_carried_out_once, command__played_again_in_its_la
              command__remote_policy__beats_every_key,
              command__retained_or_wrong_topic_or_bad_reply__is_refused,
              command__rate__bounds_one_key_and_refills, command__full_jti_store__refuses_before_the_signature,
-             command__random_bytes__are_refused, command_local__role_and_arguments__are_checked)
+             wrapped__golden__is_taken_and_answered_as_it_asks, wrapped__with_properties_beside__these_hold,
+             wrapped__expires__is_judged_as_exp_is,
+             wrapped__hostile__is_refused_in_words_counted_and_answered, command__random_bytes__are_refused,
+             command_local__role_and_arguments__are_checked)

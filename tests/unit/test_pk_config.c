@@ -75,12 +75,14 @@ PK_TEST(config__central_broker__is_come_back_to_by_few_at_a_time) {
     CHECK_EQ_INT(config.broker[1].reconnect_first_ms, 45000);
     CHECK_EQ_INT(config.broker[0].reconnect_max_ms, 120000);
     CHECK_EQ_INT(config.broker[1].reconnect_max_ms, 120000);
+    CHECK_EQ_INT(config.broker[0].mqtt, PK_BROKER_MQTT_AUTO);
 }
 
 PK_TEST(config__every_kind_of_value__is_taken) {
     CHECK_EQ_INT(
         parse(HEAD "[agent]\nmode = auto\nsafe_mode = no\nlog = debug\nclock = trusted\nseal = best-effort\n"
-                   "[broker central]\nhost = b.example\nport = 1884\ntls = no\nkeep_alive = 30s\nroles = "
+                   "[broker central]\nhost = b.example\nport = 1884\ntls = no\nmqtt = 3.1.1\nkeep_alive = "
+                   "30s\nroles = "
                    "incidents, commands\n"
                    "[sources]\ncpu = 0\nmemory = 250ms\nrate = 7\n"
                    "[disk data]\npath = /data\n[process web]\npidfile = /run/web.pid\n[process by-name]\n"
@@ -97,6 +99,7 @@ PK_TEST(config__every_kind_of_value__is_taken) {
     CHECK_STR(config.broker[1].host, "b.example");
     CHECK_EQ_INT(config.broker[1].port, 1884);
     CHECK_EQ_INT(config.broker[1].keep_alive_ms, 30000);
+    CHECK_EQ_INT(config.broker[1].mqtt, PK_BROKER_MQTT_311);
     CHECK_EQ_INT(config.broker[1].roles, PK_BROKER_INCIDENTS | PK_BROKER_COMMANDS);
     CHECK_EQ_INT(config.collect_ms[PK_COLLECT_CPU], 0);
     CHECK_EQ_INT(config.collect_ms[PK_COLLECT_MEMORY], 250);

@@ -104,6 +104,30 @@ PK_TEST(metered_broker__is_not_that_of_the_site_beside_a_central_one) {
     CHECK_EQ_INT(diag.line, 2);
 }
 
+PK_TEST(mqtt__levels_and_what_3_1_1_cannot_say) {
+    static const struct {
+        const char *word;
+        int mqtt;
+    } CASES[] = {{"auto", PK_BROKER_MQTT_AUTO}, {"5", PK_BROKER_MQTT_5}, {"3.1.1", PK_BROKER_MQTT_311}};
+    char text[200];
+    for (unsigned i = 0; i < PK_COUNT_OF(CASES); i++) {
+        (void)snprintf(text, sizeof text,
+                       "%s[broker site]\nhost = h\ntls = no\npassword_file = /p\nmqtt = %s\n", HEAD,
+                       CASES[i].word);
+        const bool is_bad = CASES[i].mqtt == PK_BROKER_MQTT_311;
+        CHECK_EQ_INT(check(text), is_bad ? PK_E_CONFIG : PK_OK);
+        CHECK_EQ_INT(config.broker[0].mqtt, CASES[i].mqtt);
+    }
+    CHECK(is_place("broker", "site", "password_file"));
+    CHECK_EQ_INT(
+        check(HEAD "[broker site]\nhost = h\ntls = no\nusername = u\npassword_file = /p\nmqtt = 3.1.1\n"),
+        PK_OK);
+    CHECK_EQ_INT(pk_config_parse(&config, pk_str_of("[broker site]\n\nmqtt = 4\n"), "t.conf", &diag),
+                 PK_E_CONFIG);
+    CHECK_EQ_INT(diag.line, 3);
+    CHECK_EQ_INT(diag.column, 8);
+}
+
 PK_TEST(dir__conf_d_beside_the_file) {
     char dir[40];
     pk_config_dir("/etc/picket/picketd.conf", dir, sizeof dir);
@@ -154,5 +178,5 @@ PK_TEST(find__the_section_first_and_the_key_last) {
 PK_TEST_MAIN(check__each_role_but_events_is_of_one_broker,
              metered__has_other_defaults_and_keeps_what_was_said,
              metered_broker__is_not_that_of_the_site_beside_a_central_one,
-             check__says_what_and_of_which_section, dir__conf_d_beside_the_file,
-             find__the_section_first_and_the_key_last)
+             check__says_what_and_of_which_section, mqtt__levels_and_what_3_1_1_cannot_say,
+             dir__conf_d_beside_the_file, find__the_section_first_and_the_key_last)

@@ -151,6 +151,133 @@ PK_TEST(jws__made_here__verifies_and_parses) {
     CHECK_EQ_INT(pk_jws_signing_input(&b, pk_str_of("rose"), pk_buf_str(&p)), PK_E_TOO_BIG);
 }
 
-PK_TEST_MAIN(jws__golden__gives_header_claims_and_signature, jws__two_signatures__have_one_payload,
+/* ---- JSON around it ---- */
+
+static char inside[PK_JWS_BYTES_MAX + 4];
+static struct pk_jws_outer outer;
+
+static int unwrap(const char *json) {
+    return pk_jws_unwrap(pk_str_of(json), inside, &outer, &field);
+}
+
+PK_TEST(outer__golden__gives_the_command_and_where_to_answer) {
+    char want[PK_JWS_BYTES_MAX + 4];
+    static char json[2 * PK_JWS_BYTES_MAX];
+    struct pk_str s = pk_golden("command.json", json, sizeof json);
+    struct pk_str good = pk_str_trim(pk_golden("jws/good.jws", want, sizeof want));
+    CHECK(pk_jws_is_wrapped(s));
+    CHECK(!pk_jws_is_wrapped(good));
+    CHECK(!pk_jws_is_wrapped(pk_str_of("")));
+    CHECK_EQ_INT(pk_jws_unwrap(s, inside, &outer, &field), (int)good.n);
+    CHECK(pk_str_eq_c(good, inside));
+    CHECK_STR(outer.reply_to, "replies/me");
+    CHECK_STR(outer.corr, "q-17");
+    CHECK(outer.expires_ms == 1790000300000);
+    s = pk_golden("command_two.json", json, sizeof json);
+    good = pk_str_trim(pk_golden("jws/two-signatures.jws", want, sizeof want));
+    CHECK_EQ_INT(pk_jws_unwrap(s, inside, &outer, &field), (int)good.n);
+    CHECK(pk_str_eq_c(good, inside));
+    CHECK(outer.expires_ms == 1790000300000);
+    for (uint32_t n = 0; n < pk_str_trim(s).n; n++) {
+        CHECK(pk_jws_unwrap(pk_str_make(s.p, n), inside, &outer, &field) < 0);
+    }
+    CHECK_EQ_INT(unwrap(" \n{\"jws\":\"a.b.c\"}"), 5);
+    CHECK_STR(outer.reply_to, "");
+    CHECK_STR(outer.corr, "");
+    CHECK(outer.expires_ms == 0);
+}
+
+PK_TEST(outer__hostile__each_has_its_error_and_field) {
+    static const struct {
+        const char *json;
+        int err;
+        const char *field;
+    } CASES[] = {
+        {"{}", PK_E_MISSING_FIELD, "jws"},
+        {"{\"reply_to\":\"r\"}", PK_E_MISSING_FIELD, "jws"},
+        {"{\"jws\":null}", PK_E_BAD_FIELD, "jws"},
+        {"{\"jws\":17}", PK_E_BAD_FIELD, "jws"},
+        {"{\"jws\":[\"a\"]}", PK_E_BAD_FIELD, "jws"},
+        {"{\"jws\":{\"jws\":\"a\"}}", PK_E_BAD_FIELD, "jws"},
+        {"{\"jws\":\"a\",\"jws\":\"b\"}", PK_E_BAD_FIELD, "jws"},
+        {"{\"jws\":\"a\",\"reply_to\":5}", PK_E_BAD_FIELD, "reply_to"},
+        {"{\"jws\":\"a\",\"reply_to\":null}", PK_E_BAD_FIELD, "reply_to"},
+        {"{\"jws\":\"a\",\"reply_to\":\"a\\u0000b\"}", PK_E_BAD_FIELD, "reply_to"},
+        {"{\"jws\":\"a\",\"corr\":{}}", PK_E_BAD_FIELD, "corr"},
+        {"{\"jws\":\"a\",\"corr\":\"\\u0000\"}", PK_E_BAD_FIELD, "corr"},
+        {"{\"jws\":\"a\",\"expires\":\"noon\"}", PK_E_BAD_FIELD, "expires"},
+        {"{\"jws\":\"a\",\"expires\":-1}", PK_E_BAD_FIELD, "expires"},
+        {"{\"jws\":\"a\",\"expires\":0}", PK_E_BAD_FIELD, "expires"},
+        {"{\"jws\":\"a\",\"expires\":1.5}", PK_E_BAD_FIELD, "expires"},
+        {"{\"jws\":\"a\",\"expires\":99999999999999999999}", PK_E_BAD_FIELD, "expires"},
+        {"{\"jws\":\"a\",\"expires\":true}", PK_E_BAD_FIELD, "expires"},
+        {"{\"jws\":\"a\",\"expires\":[]}", PK_E_BAD_FIELD, "expires"},
+        {"{\"jws\":\"a\",\"to\":\"r\"}", PK_E_UNKNOWN_FIELD, ""},
+        {"{\"jws\":\"a\"} x", PK_E_BAD_MSG, ""},
+        {"{\"jws\":\"a\"}{\"jws\":\"a\"}", PK_E_BAD_MSG, ""},
+        {"[\"a\"]", PK_E_BAD_MSG, ""},
+        {"{\"jws\":\"\xFF\"}", PK_E_BAD_MSG, ""},
+    };
+    for (unsigned i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        const int err = unwrap(CASES[i].json);
+        if (err != CASES[i].err) {
+            CHECK_STR(CASES[i].json, "");
+        }
+        CHECK_EQ_INT(err, CASES[i].err);
+        if (CASES[i].field[0] != '\0') {
+            CHECK_STR(field, CASES[i].field);
+        }
+    }
+    /* What stands before the fault is there, so that it can be answered. */
+    CHECK_EQ_INT(unwrap("{\"reply_to\":\"r/1\",\"corr\":\"c\",\"jws\":5}"), PK_E_BAD_FIELD);
+    CHECK_STR(outer.reply_to, "r/1");
+    CHECK_STR(outer.corr, "c");
+}
+
+static int unwrap_long(const char *name, uint32_t n, uint32_t spaces) {
+    static char json[2 * PK_JWS_OUTER_BYTES_MAX];
+    struct pk_buf b;
+    pk_buf_init(&b, json, sizeof json);
+    pk_buf_puts(&b, "{\"jws\":\"a.b.c\",\"");
+    pk_buf_puts(&b, name);
+    pk_buf_puts(&b, "\":\"");
+    for (uint32_t i = 0; i < n; i++) {
+        pk_buf_putc(&b, 'x');
+    }
+    pk_buf_puts(&b, "\"");
+    for (uint32_t i = 0; i < spaces; i++) {
+        pk_buf_putc(&b, ' ');
+    }
+    pk_buf_puts(&b, "}");
+    CHECK(!b.is_cut);
+    return pk_jws_unwrap(pk_buf_str(&b), inside, &outer, &field);
+}
+
+PK_TEST(outer__lengths__are_bounded_each) {
+    static char json[2 * PK_JWS_BYTES_MAX];
+    CHECK_EQ_INT(unwrap_long("reply_to", PK_JWS_REPLY_TO_BYTES - 1, 0), 5);
+    CHECK_EQ_INT(unwrap_long("reply_to", PK_JWS_REPLY_TO_BYTES, 0), PK_E_BAD_FIELD);
+    CHECK_EQ_INT(unwrap_long("corr", PK_JWS_CORR_BYTES - 1, 0), 5);
+    CHECK_EQ_INT(unwrap_long("corr", PK_JWS_CORR_BYTES, 0), PK_E_BAD_FIELD);
+    const uint32_t around = (uint32_t)strlen("{\"jws\":\"a.b.c\",\"corr\":\"x\"}");
+    CHECK_EQ_INT(unwrap_long("corr", 1, PK_JWS_OUTER_BYTES_MAX - around), 5);
+    CHECK_EQ_INT(unwrap_long("corr", 1, PK_JWS_OUTER_BYTES_MAX - around + 1), PK_E_TOO_BIG);
+    for (uint32_t more = 0; more < 2; more++) {
+        struct pk_buf b;
+        pk_buf_init(&b, json, sizeof json);
+        pk_buf_puts(&b, "{\"jws\":\"");
+        for (uint32_t i = 0; i < PK_JWS_BYTES_MAX + more; i++) {
+            pk_buf_putc(&b, 'x');
+        }
+        pk_buf_puts(&b, "\"}");
+        CHECK_EQ_INT(pk_jws_unwrap(pk_buf_str(&b), inside, &outer, &field),
+                     more == 0 ? PK_JWS_BYTES_MAX : PK_E_TOO_BIG);
+    }
+    CHECK_STR(field, "jws");
+}
+
+PK_TEST_MAIN(outer__golden__gives_the_command_and_where_to_answer,
+             outer__hostile__each_has_its_error_and_field, outer__lengths__are_bounded_each,
+             jws__golden__gives_header_claims_and_signature, jws__two_signatures__have_one_payload,
              jws__form__each_vector_has_its_error, jws__claims__each_vector_has_its_field,
              jws__garbage__is_refused, jws__made_here__verifies_and_parses)

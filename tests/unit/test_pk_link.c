@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "support/pk_golden.h"
 #include "support/pk_test.h"
 
 static struct {
@@ -319,7 +320,253 @@ PK_TEST(link__stop__says_goodbye_and_ends) {
     CHECK_EQ_INT(link_.state, PK_LINK_OFF);
 }
 
-PK_TEST_MAIN(link__not_configured__stays_off, link__numeric_address__needs_no_resolver,
+/* ---- 5 or 3.1.1 ---- */
+
+static const uint8_t CONNACK_311[] = {0x20, 0x02, 0x00, 0x00};
+static const uint8_t REFUSED_IN_311[] = {0x20, 0x02, 0x00, 0x01};
+static const uint8_t REFUSED_IN_5[] = {0x20, 0x03, 0x00, 0x84, 0x00};
+static const uint8_t BAD_PASSWORD[] = {0x20, 0x03, 0x00, 0x86, 0x00};
+
+static void start_with(enum pk_broker_mqtt mqtt) {
+    start("192.0.2.1", 1);
+    config.mqtt = (uint8_t)mqtt;
+    pk_link_init(&link_, &config, &STREAM, "gw-01", 1, now_ms);
+}
+
+/* The next try, up to its CONNECT: the level in it. */
+static int greet(void) {
+    now_ms = pk_link_next_ms(&link_);
+    fake.out_bytes = 0;
+    turn();
+    turn();
+    CHECK_EQ_INT(link_.state, PK_LINK_GREETING);
+    CHECK(fake.out_bytes > 9);
+    CHECK_EQ_INT(fake.out[0], 0x10);
+    const uint32_t name = fake.out[1] < 0x80 ? 2 : 3; /* after a length of one byte or two */
+    CHECK_MEM(fake.out + name, "\0\4MQTT", 6);
+    return fake.out[name + 6];
+}
+
+static void answer(const uint8_t *p, uint32_t n) {
+    feed(p, n);
+    turn();
+}
+
+static void hang_up(void) {
+    fake.recv_result = PK_E_CLOSED;
+    turn();
+    fake.recv_result = 0;
+    CHECK_EQ_INT(link_.state, PK_LINK_WAITING);
+}
+
+PK_TEST(level__refused_in_either_form__next_try_is_3_1_1_and_soon) {
+    for (int i = 0; i < 2; i++) {
+        start_with(PK_BROKER_MQTT_AUTO);
+        config.reconnect_first_ms = 45000;
+        link_.connect_count = 1; /* it was connected once: the back-off is the long one */
+        CHECK_EQ_INT(greet(), 5);
+        CHECK(!pk_link_is_311(&link_));
+        answer(i == 0 ? REFUSED_IN_311 : REFUSED_IN_5,
+               (uint32_t)(i == 0 ? sizeof REFUSED_IN_311 : sizeof REFUSED_IN_5));
+        CHECK_EQ_INT(link_.state, PK_LINK_WAITING);
+        CHECK_STR(link_.error, "the broker refused the connection: unsupported_protocol_version");
+        CHECK(pk_link_is_311(&link_));
+        CHECK(pk_link_next_ms(&link_) - now_ms <= PK_LINK_SOON_MS + 1);
+        CHECK_EQ_INT(greet(), 4);
+        answer(CONNACK_311, sizeof CONNACK_311);
+        CHECK(pk_link_is_online(&link_));
+        CHECK_EQ_U64(link_.failure_count, 1);
+    }
+}
+
+PK_TEST(level__closed_before_connack__twice_in_a_row_is_3_1_1) {
+    start_with(PK_BROKER_MQTT_AUTO);
+    CHECK_EQ_INT(greet(), 5);
+    hang_up();
+    CHECK_EQ_INT(greet(), 5);
+    answer(BAD_PASSWORD, sizeof BAD_PASSWORD); /* it does speak 5: not in a row */
+    CHECK_EQ_INT(greet(), 5);
+    hang_up();
+    fake.poll_result = PK_E_UNREACHABLE; /* nobody there: not in a row either */
+    now_ms = pk_link_next_ms(&link_);
+    turn();
+    turn();
+    fake.poll_result = PK_OK;
+    CHECK_EQ_INT(greet(), 5);
+    hang_up();
+    CHECK_EQ_INT(greet(), 5);
+    fake.recv_result = PK_E_IO; /* reset, instead of closed */
+    turn();
+    fake.recv_result = 0;
+    CHECK_EQ_INT(greet(), 4);
+    /* Who hangs up on that, too, is no old broker: both again. */
+    hang_up();
+    CHECK_EQ_INT(greet(), 5);
+    hang_up();
+    CHECK_EQ_INT(greet(), 5);
+    hang_up();
+    CHECK_EQ_INT(greet(), 4);
+    answer(REFUSED_IN_311, sizeof REFUSED_IN_311);
+    CHECK_EQ_INT(greet(), 5);
+}
+
+PK_TEST(level__silence_instead_of_connack__is_no_reason) {
+    start_with(PK_BROKER_MQTT_AUTO);
+    for (int i = 0; i < 4; i++) {
+        CHECK_EQ_INT(greet(), 5);
+        now_ms = pk_link_next_ms(&link_);
+        turn();
+        turn();
+        CHECK_EQ_INT(link_.state, PK_LINK_WAITING);
+        CHECK_STR(link_.error, "no CONNACK in time");
+    }
+}
+
+static void fall_back(void) {
+    start_with(PK_BROKER_MQTT_AUTO);
+    CHECK_EQ_INT(greet(), 5);
+    answer(REFUSED_IN_311, sizeof REFUSED_IN_311);
+    CHECK_EQ_INT(greet(), 4);
+    answer(CONNACK_311, sizeof CONNACK_311);
+    CHECK(pk_link_is_online(&link_));
+}
+
+PK_TEST(level__after_a_day__is_tried_again) {
+    fall_back();
+    const uint64_t since_ms = now_ms;
+    lose_after(PK_LINK_FALLBACK_MS / 2);
+    CHECK_EQ_INT(greet(), 4);
+    answer(CONNACK_311, sizeof CONNACK_311);
+    lose_after(since_ms + PK_LINK_FALLBACK_MS - now_ms);
+    CHECK(!pk_link_is_311(&link_));
+    CHECK_EQ_INT(greet(), 5);
+    answer(REFUSED_IN_311, sizeof REFUSED_IN_311); /* still the old one: another day */
+    CHECK_EQ_INT(greet(), 4);
+    answer(CONNACK_311, sizeof CONNACK_311);
+    lose_after(PK_LINK_FALLBACK_MS / 2);
+    CHECK_EQ_INT(greet(), 4);
+    lose_after(PK_LINK_FALLBACK_MS);
+    CHECK_EQ_INT(greet(), 5);
+    answer(CONNACK, sizeof CONNACK);
+    CHECK(pk_link_is_online(&link_) && !pk_link_is_311(&link_));
+}
+
+PK_TEST(level__reload__tries_5_at_once) {
+    fall_back();
+    now_ms += 60000;
+    pk_link_try_newest(&link_, now_ms);
+    CHECK_EQ_INT(link_.state, PK_LINK_WAITING);
+    CHECK_STR(link_.error, "MQTT 5 is tried again");
+    CHECK(pk_link_next_ms(&link_) - now_ms <= PK_LINK_SOON_MS + 1);
+    CHECK_EQ_INT(greet(), 5);
+    answer(CONNACK, sizeof CONNACK);
+    CHECK(pk_link_is_online(&link_));
+    const uint64_t lost_count = link_.lost_count;
+    pk_link_try_newest(&link_, now_ms); /* 5 is spoken: nothing to try */
+    CHECK_EQ_U64(link_.lost_count, lost_count);
+    CHECK(pk_link_is_online(&link_));
+    /* Between two tries it is the next one. */
+    fall_back();
+    lose_after(PK_LINK_STABLE_MS);
+    CHECK(pk_link_is_311(&link_));
+    pk_link_try_newest(&link_, now_ms);
+    CHECK_EQ_INT(greet(), 5);
+}
+
+PK_TEST(level__configured__is_kept) {
+    start_with(PK_BROKER_MQTT_5);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ_INT(greet(), 5);
+        answer(REFUSED_IN_311, sizeof REFUSED_IN_311);
+        CHECK_EQ_INT(greet(), 5);
+        hang_up();
+    }
+    start_with(PK_BROKER_MQTT_311);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ_INT(greet(), 4);
+        hang_up();
+    }
+    CHECK_EQ_INT(greet(), 4);
+    answer(CONNACK_311, sizeof CONNACK_311);
+    now_ms += 2ull * PK_LINK_FALLBACK_MS;
+    pk_link_try_newest(&link_, now_ms);
+    CHECK(link_.state == PK_LINK_ONLINE);
+    lose_after(0);
+    CHECK_EQ_INT(greet(), 4);
+}
+
+/* 3.1.1 cannot send it, and a CONNECT without it is another one. */
+PK_TEST(level__password_without_username__does_not_fall_back) {
+    start_with(PK_BROKER_MQTT_AUTO);
+    CHECK_EQ_INT(pk_link_set_password(&link_, pk_str_of("secret")), 6);
+    for (int i = 0; i < 4; i++) {
+        CHECK_EQ_INT(greet(), 5);
+        hang_up();
+    }
+}
+
+PK_TEST(will__on_3_1_1__is_the_golden_structured_event) {
+    char data[512], want[1024], payload[1024];
+    const struct pk_ce ce = {.kind = PK_CE_STATUS,
+                             .boot = 7,
+                             .seq = 4,
+                             .site = pk_str_of("plant"),
+                             .gateway = pk_str_of("gw-1"),
+                             .wall_ms = 1790000000000};
+    const struct pk_str json = pk_str_trim(pk_golden("status_will.json", data, sizeof data));
+    const struct pk_str topic = pk_str_of("picket/v1/plant/gw-1/status");
+    start_with(PK_BROKER_MQTT_311);
+    config.session_expiry_ms = 86400000;
+    pk_link_init(&link_, &config, &STREAM, "gw-01", 1, now_ms);
+    CHECK_EQ_INT(pk_link_set_will(&link_, topic, json, &ce), PK_OK);
+    CHECK_EQ_INT(greet(), 4);
+    /* Retained with QoS 1, and the session is kept; keep-alive, client id and topic come before the will. */
+    CHECK_EQ_INT(fake.out[3 + 7], 0x04 | 0x08 | 0x20);
+    const uint32_t at = 3 + 10 + 2 + 5 + 2 + topic.n;
+    const uint32_t n = (uint32_t)fake.out[at] << 8 | fake.out[at + 1];
+    CHECK_EQ_U64(at + 2 + n, fake.out_bytes);
+    REQUIRE(n < sizeof payload);
+    memcpy(payload, fake.out + at + 2, n);
+    payload[n] = '\0';
+    const struct pk_str golden = pk_str_trim(pk_golden("cloudevent_will.json", want, sizeof want));
+    want[golden.n] = '\0';
+    CHECK_STR(payload, want);
+}
+
+PK_TEST(will__longest__fits_on_both_levels) {
+    static char json[PK_LINK_WILL_BYTES + 1];
+    char id[33];
+    memset(id, 'i', 32);
+    id[32] = '\0';
+    memset(json, '1', sizeof json - 1);
+    const struct pk_ce ce = {.kind = PK_CE_STATUS,
+                             .boot = UINT32_MAX,
+                             .seq = UINT64_MAX,
+                             .site = pk_str_of(id),
+                             .gateway = pk_str_of(id),
+                             .wall_ms = INT64_MAX};
+    for (unsigned is_311 = 0; is_311 < 2; is_311++) {
+        start_with(is_311 ? PK_BROKER_MQTT_311 : PK_BROKER_MQTT_5);
+        const struct pk_str longest = pk_str_make(json, PK_LINK_WILL_BYTES - 1);
+        CHECK_EQ_INT(pk_link_set_will(&link_, pk_str_of("t"), longest, &ce), PK_OK);
+        CHECK(link_.mqtt_config.will.topic.n == 1);
+        if (!is_311) {
+            CHECK_EQ_INT(pk_link_set_will(&link_, pk_str_of("t"), pk_str_of(json), &ce), PK_E_TOO_BIG);
+            CHECK(link_.mqtt_config.will.topic.n == 0);
+        }
+    }
+    const struct pk_ce bad = {.kind = PK_CE_STATUS, .site = pk_str_of("a/b"), .gateway = pk_str_of("g")};
+    CHECK_EQ_INT(pk_link_set_will(&link_, pk_str_of("t"), pk_str_of("{}"), &bad), PK_E_BAD_FIELD);
+    CHECK(link_.mqtt_config.will.topic.n == 0);
+}
+
+PK_TEST_MAIN(level__refused_in_either_form__next_try_is_3_1_1_and_soon,
+             level__closed_before_connack__twice_in_a_row_is_3_1_1,
+             level__silence_instead_of_connack__is_no_reason, level__after_a_day__is_tried_again,
+             level__reload__tries_5_at_once, level__configured__is_kept,
+             level__password_without_username__does_not_fall_back,
+             will__on_3_1_1__is_the_golden_structured_event, will__longest__fits_on_both_levels,
+             link__not_configured__stays_off, link__numeric_address__needs_no_resolver,
              link__resolved_addresses__are_tried_in_turn,
              link__back_off__doubles_to_its_bound_with_full_jitter,
              link__lost_connection__is_spread_and_a_first_start_is_not,
