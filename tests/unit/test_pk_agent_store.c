@@ -637,7 +637,7 @@ static uint32_t count_rows(const char *rule, bool is_owed) {
 }
 
 /* All of them are heard as open; then the link is cut. */
-static void begin_cut_off(uint64_t seed) {
+static void begin_cut_off(uint64_t seed, uint64_t map_bytes) {
     static char rules[1024];
     uint32_t count = 0, below = UINT32_MAX;
     const struct pk_incident *i = NULL;
@@ -649,7 +649,8 @@ static void begin_cut_off(uint64_t seed) {
                    "[rule disaster]\non = type = disaster\nwhen = count >= 1 in 1s by source\n"
                    "type = custom\nseverity = critical\nclear = never\nkeys = %u\n",
                    (unsigned)SENT, (unsigned)STAYING, (unsigned)PK_LIMIT_INCIDENTS);
-    prepare(&(struct gateway_setup){.seed = seed, .config = OWED_CONFIG, .rules = rules});
+    prepare(
+        &(struct gateway_setup){.seed = seed, .config = OWED_CONFIG, .rules = rules, .map_bytes = map_bytes});
     REQUIRE(gateway_boot(&gw));
     REQUIRE(gateway_run_until_online(&gw));
     report("fault", 0, SENT);
@@ -665,7 +666,9 @@ static void begin_cut_off(uint64_t seed) {
     broker.is_down = true;
     broker_restart(&broker, true);
     wait_ms(500);
-    make_cap_small();
+    if (map_bytes == 0) {
+        make_cap_small();
+    }
     report("staying", 0, STAYING);
 }
 
@@ -731,7 +734,7 @@ static uint64_t owed_in_ledger(void) {
 }
 
 PK_TEST(owed__ends_that_found_no_room__all_arrive_once_after_it_and_none_is_lost) {
-    begin_cut_off(11);
+    begin_cut_off(11, 0);
     wait_ms(60000);
     const uint32_t owed = count_rows("fault", true);
     CHECK(owed > SENT / 8 && owed < SENT);
@@ -773,7 +776,7 @@ PK_TEST(owed__ends_that_found_no_room__all_arrive_once_after_it_and_none_is_lost
 PK_TEST(owed__crash_at_any_moment__every_end_arrives) {
     enum { STEP_MS = PK_IS_SLOW || PK_LIMIT_OUTBOX_SLOTS > 16u ? 13700 : 2300 };
     for (uint64_t cut_ms = 0; cut_ms < 60000; cut_ms += STEP_MS) {
-        begin_cut_off(cut_ms + 1);
+        begin_cut_off(cut_ms + 1, 0);
         gw.sim.store.delay_min_ms = 20;
         gw.sim.store.delay_max_ms = 400;
         wait_ms(cut_ms);
@@ -793,9 +796,36 @@ PK_TEST(owed__crash_at_any_moment__every_end_arrives) {
     }
 }
 
+/* What a full map drops is owed as well: that is written with what deletes, before it. */
+PK_TEST(owed__full_map__every_end_arrives) {
+    enum { WITHOUT_OUTBOX_BYTES = SENT * 1400 + 72000 };
+    for (uint32_t notes = 40; notes <= 300; notes += 65) {
+        uint32_t most = 0;
+        bool was_full = false;
+        begin_cut_off(notes, WITHOUT_OUTBOX_BYTES);
+        for (uint32_t k = 0; k < notes; k++) {
+            pk_agent_audit(&gw.agent, 0, "note", "test",
+                           pk_str_of("what else there is to write, with a few words more to make it long"));
+            wait_ms(400);
+            was_full = was_full || gw.sim.store.status.is_map_full;
+            most = gw.agent.incidents.owed_count > most ? gw.agent.incidents.owed_count : most;
+        }
+        CHECK(notes < 300 || (was_full && most > 0));
+        CHECK_EQ_U64(cap_losses(), 0);
+        gateway_crash(&gw);
+        REQUIRE(gateway_boot(&gw));
+        broker.is_down = false;
+        CHECK(gateway_site_until(&site, 600000, is_all_told, NULL));
+        wait_ms(30000);
+        check_hub_agrees();
+        CHECK_EQ_U64(cap_losses(), 0);
+        check_sound();
+    }
+}
+
 /* The table is the bound: what severe ones push out of it is lost, and only then counted. */
 PK_TEST(owed__no_room_in_the_table_either__is_counted_as_lost) {
-    begin_cut_off(12);
+    begin_cut_off(12, 0);
     wait_ms(60000);
     const uint32_t owed = count_rows("fault", true);
     CHECK(owed > 0 && cap_losses() == 0);
@@ -818,7 +848,8 @@ PK_TEST(owed__no_room_in_the_table_either__is_counted_as_lost) {
     CHECK_STR(site.breach, "");
 }
 
-PK_TEST_MAIN(owed__ends_that_found_no_room__all_arrive_once_after_it_and_none_is_lost,
+PK_TEST_MAIN(owed__full_map__every_end_arrives,
+             owed__ends_that_found_no_room__all_arrive_once_after_it_and_none_is_lost,
              owed__crash_at_any_moment__every_end_arrives,
              owed__no_room_in_the_table_either__is_counted_as_lost,
              no_room__one_condition_for_ever__is_one_drop_and_one_entry,
