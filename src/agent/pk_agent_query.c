@@ -76,6 +76,9 @@ static void status_store(const struct pk_agent *a, struct pk_json_writer *w) {
     pk_jw_u64(w, "outbox", pk_outbox_depth(&a->outbox));
     pk_jw_u64(w, "outbox_bytes", pk_outbox_bytes(&a->outbox));
     pk_jw_u64(w, "outbox_sent", a->outbox.counters.acked_count);
+    if (a->incidents.owed_count > 0) {
+        pk_jw_u64(w, "outbox_owed", a->incidents.owed_count);
+    }
     uint64_t drain_ms = 0;
     if (pk_outbox_drain_ms(&a->outbox, &drain_ms)) {
         pk_jw_ms_as_seconds(w, "outbox_drained_in_seconds", drain_ms);

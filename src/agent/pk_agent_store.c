@@ -7,7 +7,8 @@
 enum {
     TIMELINE_RESTORE = 400, /* log entries read back for `--timeline` */
     AUDIT_OP_BYTES = PK_RECORD_LOG_BYTES + 64,
-    INCIDENT_OP_BYTES = 2 * (PK_STORE_VALUE_BYTES + 64), /* object and outbox entry */
+    OBJECT_OP_BYTES = PK_STORE_VALUE_BYTES + 64,
+    INCIDENT_OP_BYTES = 2 * OBJECT_OP_BYTES, /* object and outbox entry */
     BUDGET_OP_BYTES = PK_BUDGET_VALUE_BYTES + 64,
     META_OP_BYTES = PK_RECORD_META_BYTES + 64,
     DELETE_OP_BYTES = 32,
@@ -409,28 +410,55 @@ static void journal_timeline(struct pk_agent *a) {
     }
 }
 
-static int queue_incident(struct pk_agent *a, const struct pk_incident *i) {
-    uint8_t *body = (uint8_t *)a->payload; /* scratch: the batch copies */
+static int put_incident(struct pk_agent *a, const struct pk_incident *i) {
+    struct pk_record_key key;
+    uint8_t *value = (uint8_t *)a->payload; /* scratch: the batch copies */
+    pk_record_key_incident(&key, i->number);
+    return put(a, &key, value, pk_record_incident_pack(i, value, PK_STORE_VALUE_BYTES));
+}
+
+/* What finds no room is owed, and stored so with the incident itself (src/decisions/0020). */
+static int queue_incident(struct pk_agent *a, const struct pk_incident_change *c) {
+    const struct pk_incident *i = c->incident;
+    const bool was_owed = i->owes_report;
+    uint8_t *body = (uint8_t *)a->payload;
     uint64_t seq = 0;
     const bool is_open = pk_incident_status_is_active(i->status);
+    if (was_owed) {
+        pk_incidents_owe(&a->incidents, i->number, false);
+    }
     const uint32_t n = pk_record_incident_pack(i, body, PK_OUTBOX_BODY_BYTES);
     const struct pk_out_record record = {.kind = PK_OUT_INCIDENT,
                                          .severity = i->severity,
                                          .is_open = is_open,
                                          .then_clear = !is_open,
+                                         .is_late = c->kinds == PK_INC_CHANGED_OWED,
                                          .subject = i->number,
                                          .rev = i->rev,
                                          .wall_ms = a->now.wall_ms,
                                          .id = pk_str_of(i->id),
                                          .body = pk_str_make((const char *)body, n)};
     const int err = pk_outbox_append(&a->outbox, &a->batch, &record, &seq);
-    return err == PK_E_NO_SPACE ? PK_OK : err; /* counted by the outbox; the object is kept all the same */
+    if (err == PK_E_AGAIN || (err == PK_E_FULL && was_owed)) {
+        pk_incidents_owe(&a->incidents, i->number, true);
+    }
+    /* The object is kept all the same; what is not owed is counted by the outbox. */
+    return err == PK_E_AGAIN || err == PK_E_NO_SPACE ? PK_OK : err;
+}
+
+/* What had to leave the table before it was told is lost, and counted where it would have been. */
+static void count_owed_lost(struct pk_agent *a) {
+    uint8_t severity = 0;
+    while (pk_incidents_next_owed_lost(&a->incidents, &severity) == PK_OK) {
+        pk_outbox_lost(&a->outbox, severity);
+    }
 }
 
 static int store_change(struct pk_agent *a, const struct pk_incident_change *c) {
-    struct pk_record_key key;
-    pk_record_key_incident(&key, c->number);
     if ((c->kinds & PK_INC_CHANGED_REMOVED) != 0) {
+        struct pk_record_key key;
+        pk_record_key_incident(&key, c->number);
+        count_owed_lost(a);
         pk_budget_forget_incident(&a->respond.budget, c->number);
         return pk_batch_delete(&a->batch, PK_TREE_OBJECTS, pk_record_key_str(&key));
     }
@@ -438,11 +466,9 @@ static int store_change(struct pk_agent *a, const struct pk_incident_change *c) 
         pk_agent_watch_incident(a, c->incident, c->kinds);
         return PK_OK;
     }
-    uint8_t *value = (uint8_t *)a->payload;
-    const uint32_t n = pk_record_incident_pack(c->incident, value, PK_STORE_VALUE_BYTES);
-    int err = put(a, &key, value, n);
+    int err = queue_incident(a, c);
     if (err == PK_OK) {
-        err = queue_incident(a, c->incident);
+        err = put_incident(a, c->incident);
     }
     if ((c->kinds & PK_INC_CHANGED_CREATED) != 0) {
         a->is_meta_dirty = true;
@@ -454,6 +480,9 @@ static int store_change(struct pk_agent *a, const struct pk_incident_change *c) 
 
 static void journal_incidents(struct pk_agent *a) {
     struct pk_incident_change c;
+    if (a->incidents.owed_count > 0) {
+        pk_incidents_bring_owed(&a->incidents, pk_outbox_room(&a->outbox));
+    }
     while (pk_agent_batch_has_room(a, INCIDENT_OP_BYTES) &&
            pk_incidents_next_change(&a->incidents, &c) == PK_OK) {
         pk_agent_shown_changed(a);
@@ -761,8 +790,25 @@ void pk_agent_commit(struct pk_agent *a) {
     note_submitted(a, seq);
 }
 
+/* As struct pk_outbox_keeper: that it is owed is in a batch before the delete is. */
+static int owe_incident(void *arg, uint32_t number) {
+    struct pk_agent *a = arg;
+    const struct pk_incident *i = pk_incidents_get(&a->incidents, number);
+    if (i == NULL || i->owes_report) {
+        return i == NULL ? PK_E_NOT_FOUND : PK_OK;
+    }
+    if (!pk_agent_batch_has_room(a, OBJECT_OP_BYTES)) {
+        return PK_E_FULL;
+    }
+    pk_incidents_owe(&a->incidents, number, true);
+    const int err = put_incident(a, i);
+    PK_ASSERT(err == PK_OK); /* room was checked */
+    return PK_OK;
+}
+
 static void fetch_outbox(struct pk_agent *a) {
     const struct pk_port_store *s = &a->port->store;
+    const struct pk_outbox_keeper keeper = {.owe = owe_incident, .arg = a};
     struct pk_store_fetch f;
     uint32_t bytes = 0;
     if (a->outbox.is_fetching) {
@@ -770,7 +816,7 @@ static void fetch_outbox(struct pk_agent *a) {
         if (count == PK_E_AGAIN) {
             return;
         }
-        pk_outbox_fetched(&a->outbox, count, bytes);
+        pk_outbox_fetched(&a->outbox, count, bytes, &keeper);
     }
     pk_agent_audit_page(a);
     if (!a->is_trim_fetching && a->audit_page.state != PK_AUDIT_PAGE_READING &&

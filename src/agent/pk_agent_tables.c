@@ -272,6 +272,11 @@ static void summarise_outbox_losses(const struct pk_agent *a, struct pk_agent_su
                                      .to = l->last_seq,
                                      .count = l->count};
     }
+    /* Said as what a budget holds back is: nothing of it is lost, and it explains what the hub misses. */
+    if (a->incidents.owed_count > 0 && s->summary.loss_count < PK_COUNT_OF(s->losses)) {
+        s->losses[s->summary.loss_count++] = (struct pk_summary_loss){
+            .source = pk_str_of("outbox"), .reason = "outbox_owed", .count = a->incidents.owed_count};
+    }
 }
 
 static void summarise_types_and_actions(const struct pk_agent *a, struct pk_agent_summary *s) {

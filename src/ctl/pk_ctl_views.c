@@ -34,6 +34,7 @@ static const struct pk_ctl_line STATUS_LINES[] = {
      "ms"},
     {"outbox", NULL, NULL,
      "{store.outbox} waiting, {store.outbox_bytes:bytes}, {store.outbox_sent} sent since the start"},
+    {" ", NULL, "store.outbox_owed", "{store.outbox_owed} incidents wait for room in it"},
     {" ", NULL, "store.outbox_drained_in_seconds",
      "drained in about {store.outbox_drained_in_seconds:seconds}"},
     {"commands", NULL, NULL, "{commands.accepted} accepted, {commands.refused} refused"},

@@ -84,6 +84,7 @@ struct pk_incident {
     uint32_t number;      /* n of the id, persistent, never reused */
     uint32_t boot;        /* boot epoch it was made in */
     uint32_t rev;         /* +1 on every change; higher wins */
+    bool owes_report;     /* its newest state found no room on the way to the hub, and is to be told yet */
     uint64_t fingerprint; /* first 8 bytes of SHA-256(rule_id NUL group_key), big-endian */
     char id[PK_INC_ID_BYTES];
     char rule_id[PK_INC_RULE_BYTES];

@@ -64,17 +64,21 @@ static void remove_slot(struct pk_incidents *t, uint32_t slot) {
     } else {
         t->removed_lost_count++;
     }
+    if (t->slots[slot].incident.owes_report) {
+        t->owed_count--;
+        t->owed_lost[t->slots[slot].incident.severity]++;
+    }
     leave_index(t, slot);
     t->numbers[slot] = 0;
     t->used_count--;
 }
 
-/* Closed and false positive before resolved, then the oldest. Only what was pulled: its last word is stored.
- * That there is one more consequence of it is none: in a storm each that is over is soon the cause of
- * another. */
-static uint32_t find_evictable(const struct pk_incidents *t) {
+/* Closed and false positive before resolved, what is owed to the hub last, then the oldest. Only what was
+ * pulled: its last word is stored. That there is one more consequence of it is none: in a storm each that is
+ * over is soon the cause of another. */
+static uint32_t find_evictable(const struct pk_incidents *t, bool may_forget) {
     uint32_t best = PK_INCIDENT_NO_SLOT;
-    bool best_is_closed = false;
+    unsigned best_rank = 0;
     for (uint32_t i = 0; i < t->high_count; i++) {
         const bool is_counted =
             t->change_kinds[i] == PK_INC_CHANGED_CAUSE && !t->slots[i].correlation.is_cause_set;
@@ -82,11 +86,12 @@ static uint32_t find_evictable(const struct pk_incidents *t) {
             pk_incident_status_is_active(t->keys[i].status)) {
             continue;
         }
-        const bool is_closed = t->keys[i].status != PK_INC_RESOLVED;
-        if (best == PK_INCIDENT_NO_SLOT || (is_closed && !best_is_closed) ||
-            (is_closed == best_is_closed && t->numbers[i] < t->numbers[best])) {
+        const bool is_owed = t->owed_count > 0 && t->slots[i].incident.owes_report;
+        const unsigned rank = is_owed ? 2u : t->keys[i].status == PK_INC_RESOLVED ? 1u : 0u;
+        if ((!is_owed || may_forget) && (best == PK_INCIDENT_NO_SLOT || rank < best_rank ||
+                                         (rank == best_rank && t->numbers[i] < t->numbers[best]))) {
             best = i;
-            best_is_closed = is_closed;
+            best_rank = rank;
         }
     }
     return best;
@@ -107,17 +112,17 @@ uint32_t pk_incident_table_retire(struct pk_incidents *t, uint64_t keep_ms, uint
     for (uint32_t i = 0; i < t->high_count && done < at_most && keep_ms > 0; i++) {
         uint64_t ms = 0;
         if (t->numbers[i] == 0 || t->change_kinds[i] != 0 ||
-            pk_incident_status_is_active(t->keys[i].status) || !ended_ms(&t->slots[i].incident, now, &ms) ||
-            ms < keep_ms) {
+            pk_incident_status_is_active(t->keys[i].status) || t->slots[i].incident.owes_report ||
+            !ended_ms(&t->slots[i].incident, now, &ms) || ms < keep_ms) {
             continue;
         }
         remove_slot(t, i);
         done++;
     }
     while (keep_count > 0 && ended - done > keep_count && done < at_most) {
-        const uint32_t old = find_evictable(t);
+        const uint32_t old = find_evictable(t, false);
         if (old == PK_INCIDENT_NO_SLOT) {
-            break; /* the last words of the others are not stored yet */
+            break; /* the last words of the others are not stored yet, or owed to the hub */
         }
         remove_slot(t, old);
         done++;
@@ -125,10 +130,10 @@ uint32_t pk_incident_table_retire(struct pk_incidents *t, uint64_t keep_ms, uint
     return done;
 }
 
-uint32_t pk_incident_table_take(struct pk_incidents *t, uint8_t severity) {
+uint32_t pk_incident_table_take(struct pk_incidents *t, uint8_t severity, bool may_forget) {
     PK_ASSERT(severity < PK_SEV_COUNT);
     while (t->used_count >= ROOM[severity]) { /* more than one where severer ones took the room beyond */
-        const uint32_t old = find_evictable(t);
+        const uint32_t old = find_evictable(t, may_forget);
         if (old == PK_INCIDENT_NO_SLOT) {
             return PK_INCIDENT_NO_SLOT;
         }
@@ -161,6 +166,7 @@ void pk_incident_table_enter(struct pk_incidents *t, uint32_t slot) {
     if (slot >= t->high_count) {
         t->high_count = slot + 1u;
     }
+    t->owed_count += s->incident.owes_report ? 1u : 0u;
     if (pk_incident_status_is_active(s->incident.status)) {
         t->open_count++;
     }

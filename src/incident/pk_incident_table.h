@@ -42,7 +42,8 @@ enum pk_incident_change_kind {
     PK_INC_CHANGED_ESCALATED = 8192, /* a tier was called, or has its deadline */
     PK_INC_CHANGED_ANNOUNCED = 4096, /* told to people now, or kept quiet by another silence than before */
     PK_INC_CHANGED_REMOVED =
-        2048 /* it left the table: the stored object may go, the journal stays; .incident is NULL */
+        2048, /* it left the table: the stored object may go, the journal stays; .incident is NULL */
+    PK_INC_CHANGED_OWED = 16384 /* nothing but that there is room to tell the hub what it is owed */
 };
 struct pk_incident_change {
     uint32_t number;
@@ -101,7 +102,9 @@ struct pk_incidents {
     uint32_t removed[PK_INCIDENT_REMOVED]; /* numbers that left, for next_change */
     uint32_t removed_count;
     uint64_t removed_lost_count;
-    struct pk_incident_drop drop; /* pending; count 0 = none */
+    uint32_t owed_count;              /* rows that owe their newest state to the hub */
+    uint32_t owed_lost[PK_SEV_COUNT]; /* had to leave before it was told; pending */
+    struct pk_incident_drop drop;     /* pending; count 0 = none */
     uint64_t dropped_by_severity[PK_SEV_COUNT];
     struct pk_incident_metrics metrics;
     struct pk_timeline timeline;
@@ -127,9 +130,9 @@ uint32_t pk_incident_table_match(const struct pk_incidents *t, uint64_t fingerpr
 /* As pk_incidents_retire. */
 uint32_t pk_incident_table_retire(struct pk_incidents *t, uint64_t keep_ms, uint32_t keep_count,
                                   uint32_t at_most, const struct pk_stamp *now);
-/* A free slot for an incident of that severity, making room as pk_incidents.h says; zeroed, not yet in the
- * index. PK_INCIDENT_NO_SLOT. */
-uint32_t pk_incident_table_take(struct pk_incidents *t, uint8_t severity);
+/* A free slot for an incident of that severity, making room as pk_incidents.h says, by what is owed to the
+ * hub only when it may_forget; zeroed, not yet in the index. PK_INCIDENT_NO_SLOT. */
+uint32_t pk_incident_table_take(struct pk_incidents *t, uint8_t severity, bool may_forget);
 /* Zeroes the slot that is taken next, when there is time: it is a page or more that nobody touched for long.
  */
 void pk_incident_table_prepare(struct pk_incidents *t);

@@ -75,7 +75,10 @@ int pk_incidents_restore(struct pk_incidents *t, const struct pk_incident *recor
         return PK_E_CONFLICT;
     }
     const bool is_active = pk_incident_status_is_active(record->status);
-    const uint32_t slot = pk_incident_table_take(t, record->severity);
+    /* All that is owed to the hub had a place before: it has one now, and gives none away. */
+    const bool is_owed_end = record->owes_report && !is_active;
+    const uint8_t room = is_owed_end ? (uint8_t)PK_SEV_CRITICAL : record->severity;
+    const uint32_t slot = pk_incident_table_take(t, room, false);
     if (slot == PK_INCIDENT_NO_SLOT) {
         t->dropped_by_severity[record->severity] += is_active ? 1u : 0u;
         return PK_E_FULL;
@@ -185,7 +188,7 @@ static void count_opened(struct pk_incidents *t, const struct pk_incident *i) {
 static int64_t open_incident(struct pk_incidents *t, const struct pk_incident_signal *s, uint64_t fingerprint,
                              uint32_t old_slot, const struct pk_stamp *now, uint32_t *out_kinds) {
     const uint32_t slot =
-        t->next_number < UINT32_MAX ? pk_incident_table_take(t, s->severity) : PK_INCIDENT_NO_SLOT;
+        t->next_number < UINT32_MAX ? pk_incident_table_take(t, s->severity, true) : PK_INCIDENT_NO_SLOT;
     if (slot == PK_INCIDENT_NO_SLOT) {
         return drop_signal(t, s);
     }
@@ -621,6 +624,36 @@ void pk_incidents_put_back(struct pk_incidents *t, const struct pk_incident_chan
 
 bool pk_incidents_has_changes(const struct pk_incidents *t) {
     return t->changed_count > 0 || t->removed_count > 0;
+}
+
+void pk_incidents_owe(struct pk_incidents *t, uint32_t number, bool is_owed) {
+    const uint32_t slot = pk_incident_table_slot(t, number);
+    PK_ASSERT(slot != PK_INCIDENT_NO_SLOT);
+    struct pk_incident *i = &t->slots[slot].incident;
+    if (i->owes_report != is_owed) {
+        i->owes_report = is_owed;
+        t->owed_count = is_owed ? t->owed_count + 1u : t->owed_count - 1u;
+    }
+}
+
+void pk_incidents_bring_owed(struct pk_incidents *t, uint32_t count) {
+    for (uint32_t i = 0; i < t->high_count && count > 0; i++) {
+        if (t->numbers[i] != 0 && t->change_kinds[i] == 0 && t->slots[i].incident.owes_report) {
+            pk_incident_table_touch(t, i, PK_INC_CHANGED_OWED);
+            count--;
+        }
+    }
+}
+
+int pk_incidents_next_owed_lost(struct pk_incidents *t, uint8_t *out_severity) {
+    for (uint8_t i = 0; i < PK_SEV_COUNT; i++) {
+        if (t->owed_lost[i] > 0) {
+            t->owed_lost[i]--;
+            *out_severity = i;
+            return PK_OK;
+        }
+    }
+    return PK_E_NOT_FOUND;
 }
 
 int pk_incidents_next_drop(struct pk_incidents *t, struct pk_incident_drop *out) {

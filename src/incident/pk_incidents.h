@@ -5,9 +5,10 @@
  *
  * Room is kept for what matters: info and low may fill 3/4 of the table, medium and high 7/8, critical all of
  * it. When there is no room the oldest closed, false positive or resolved incident whose last change was
- * pulled goes first; never an open one. What still finds no room is counted by severity (dropped_by_severity)
- * and reported through pk_incidents_next_drop, once an episode, and once more when it has become more severe;
- * the caller releases its group, so that it can fire anew, and says then that it was_dropped. */
+ * pulled goes first, those that owe their end to the hub after all others; never an open one. What still
+ * finds no room is counted by severity (dropped_by_severity) and reported through pk_incidents_next_drop,
+ * once an episode, and once more when it has become more severe; the caller releases its group, so that it
+ * can fire anew, and says then that it was_dropped. */
 #include "incident/pk_incident_people.h"
 #include "incident/pk_incident_table.h"
 
@@ -50,7 +51,8 @@ void pk_incidents_configure(struct pk_incidents *t, const struct pk_incidents_se
 /* -- start: before the first signal -- */
 /* Takes a stored record: open ones are unconfirmed until their rule speaks. PK_OK; PK_E_CONFLICT (number
  * already there); PK_E_BAD_FIELD (a value no record may have); PK_E_FULL (counted in dropped_by_severity when
- * it was open: restore open ones first). The next number rises above it.
+ * it was open: restore open ones first). What owes its end to the hub makes no room for another. The next
+ * number rises above it.
  * The caller remarks on it (PK_TL_RESTORED): it knows whether a rule watches for its end. */
 PK_MUST_USE int pk_incidents_restore(struct pk_incidents *t, const struct pk_incident *record,
                                      const struct pk_stamp *now);
@@ -77,7 +79,8 @@ PK_MUST_USE int64_t pk_incidents_cleared(struct pk_incidents *t, struct pk_str r
                                          const struct pk_stamp *now);
 /* Lets go of incidents that ended keep_ms ago (0: of none for its age), then of those that ended beyond the
  * newest keep_count (0: as many as there is room for), closed and false ones first: so many a call. Their
- * timeline and what waits for the hub stay where they are. How many went. */
+ * timeline and what waits for the hub stay where they are; what is owed to it stays in the table. How many
+ * went. */
 uint32_t pk_incidents_retire(struct pk_incidents *t, uint64_t keep_ms, uint32_t keep_count, uint32_t at_most,
                              const struct pk_stamp *now);
 /* Those that pk_incidents_tick would resolve now: the caller looks whether all is well and holds back what is
@@ -110,6 +113,15 @@ const struct pk_incident *pk_incidents_next_unconfirmed(const struct pk_incident
 PK_MUST_USE int pk_incidents_next_change(struct pk_incidents *t, struct pk_incident_change *out);
 void pk_incidents_put_back(struct pk_incidents *t, const struct pk_incident_change *change);
 bool pk_incidents_has_changes(const struct pk_incidents *t);
+
+/* -- what is owed to the hub: report/pk_outbox.h had no room for the newest state -- */
+/* The number is in the table (asserted); the caller stores the record. */
+void pk_incidents_owe(struct pk_incidents *t, uint32_t number, bool is_owed);
+/* There is room for so many now: each is a change again, of a revision of its own. */
+void pk_incidents_bring_owed(struct pk_incidents *t, uint32_t count);
+/* One that had to leave the table before it was told: PK_OK and its severity, or PK_E_NOT_FOUND. */
+PK_MUST_USE int pk_incidents_next_owed_lost(struct pk_incidents *t, uint8_t *out_severity);
+
 /* PK_OK and *out: all that was dropped since the last call; or PK_E_NOT_FOUND. */
 PK_MUST_USE int pk_incidents_next_drop(struct pk_incidents *t, struct pk_incident_drop *out);
 const struct pk_incident *pk_incidents_get(const struct pk_incidents *t,

@@ -326,7 +326,7 @@ static bool goes_before(bool is_live_a, uint8_t lane_a, uint32_t boot_a, uint64_
 
 /* A slot for a new entry: a free one, or that of the waiting entry that would be sent last when it comes
  * after the new one. */
-static struct pk_outbox_slot *slot_for_new(struct pk_outbox *ob, uint8_t lane) {
+static struct pk_outbox_slot *slot_for_new(struct pk_outbox *ob, bool is_live, uint8_t lane) {
     struct pk_outbox_slot *last = pk_outbox_slot_free(ob);
     if (last != NULL) {
         return last;
@@ -340,7 +340,7 @@ static struct pk_outbox_slot *slot_for_new(struct pk_outbox *ob, uint8_t lane) {
             last = s;
         }
     }
-    if (last == NULL || !goes_before(ob->is_online, lane, ob->boot, ob->next_seq, last)) {
+    if (last == NULL || !goes_before(is_live, lane, ob->boot, ob->next_seq, last)) {
         return NULL;
     }
     release_slot(ob, last);
@@ -412,10 +412,10 @@ static void supersede(struct pk_outbox *ob, const struct pk_outbox_latest *old) 
     slot->was_submitted = false;
 }
 
-/* Over the cap. An end takes the older revision that waits with it: alone, that one would say for ever that
- * the incident is open. */
+/* Over the cap. An end takes the older revision that waits with it: alone, that one would say that the
+ * incident is open. */
 static int refuse(struct pk_outbox *ob, struct pk_store_batch *batch, const struct pk_out_record *record,
-                  uint32_t value_bytes, const struct pk_outbox_latest *found) {
+                  uint8_t lane, uint32_t value_bytes, const struct pk_outbox_latest *found) {
     if (found != NULL && !record->is_open) {
         const struct pk_outbox_latest old = *found;
         const int err = put_delete(batch, old.lane, old.boot, old.seq);
@@ -425,9 +425,20 @@ static int refuse(struct pk_outbox *ob, struct pk_store_batch *batch, const stru
         supersede(ob, &old);
         pk_outbox_latest_forget(ob, old.boot, old.seq);
     }
-    pk_outbox_lose(ob, PK_OUTBOX_LOSS_CAP, pk_outbox_lane_of(record->severity, record->is_open), ob->next_seq,
-                   value_bytes);
+    if (pk_outbox_is_owed(record, lane)) {
+        return PK_E_AGAIN;
+    }
+    pk_outbox_lose(ob, PK_OUTBOX_LOSS_CAP, lane, ob->next_seq, value_bytes);
     return PK_E_NO_SPACE;
+}
+
+uint32_t pk_outbox_room(const struct pk_outbox *ob) {
+    const uint64_t full = ob->cap_bytes / 100u * PK_OUTBOX_REFILL_PCT, held = pk_outbox_bytes(ob);
+    return held < full ? (uint32_t)((full - held) / PK_STORE_VALUE_BYTES) : 0u;
+}
+
+void pk_outbox_lost(struct pk_outbox *ob, uint8_t severity) {
+    pk_outbox_lose(ob, PK_OUTBOX_LOSS_CAP, pk_outbox_lane_of(severity, true), ob->next_seq, 0);
 }
 
 int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch, const struct pk_out_record *record,
@@ -449,7 +460,7 @@ int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch, const s
     const bool is_known_there = is_known(record, found);
     const uint8_t lane = pk_outbox_lane_of(record->severity, record->is_open || is_known_there);
     if (is_over_cap(ob, record, lane, n, found)) {
-        return refuse(ob, batch, record, n, found);
+        return refuse(ob, batch, record, lane, n, found);
     }
     pk_record_key_outbox(&key, lane, ob->boot, ob->next_seq);
     int err =
@@ -467,11 +478,12 @@ int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch, const s
     }
     ob->lanes[lane].count++;
     ob->lanes[lane].bytes += n;
-    struct pk_outbox_slot *slot = is_held(ob, lane) ? NULL : slot_for_new(ob, lane);
+    const bool is_live = ob->is_online && !record->is_late;
+    struct pk_outbox_slot *slot = is_held(ob, lane) ? NULL : slot_for_new(ob, is_live, lane);
     if (slot != NULL) {
         pk_outbox_slot_fill(ob, slot, lane, ob->boot, ob->next_seq, subject,
                             pk_str_make((const char *)value, n), PK_OUTBOX_STAGED);
-        slot->is_live = ob->is_online;
+        slot->is_live = is_live;
     } else {
         ob->has_staged_stored = true;
         ob->is_fetch_stale = true;

@@ -17,7 +17,7 @@
  *     store.submit(batch) ok -> pk_outbox_submitted(ob, store_seq)
  *     pk_outbox_durable(ob, store.durable())             what is on the medium may be sent
  *     pk_outbox_fetch_wanted(ob, &fetch) -> store.fetch; store.fetched != PK_E_AGAIN -> pk_outbox_fetched(ob,
- * result, bytes) while (pk_outbox_peek(ob, now, &view)) { publish with view.token; pk_outbox_sent(ob,
+ * result, bytes, keeper) while (pk_outbox_peek(ob, now, &view)) { publish with view.token; pk_outbox_sent(ob,
  * view.token) or stop at PK_E_FULL } PK_MQTT_EV_PUBLISHED -> pk_outbox_answered(ob, token, reason, now)
  * PK_MQTT_EV_CONNECTED
  * -> pk_outbox_online(ob, true); pk_mqtt_resend_peek token -> pk_outbox_find(ob, token, &view)
@@ -32,7 +32,8 @@ enum {
     PK_OUTBOX_BODY_BYTES = PK_STORE_VALUE_BYTES - PK_RECORD_OUTBOX_HEAD_BYTES, /* largest body */
     PK_OUTBOX_RETRY_MIN_MS = 1000, /* after a refusal by the broker, doubled each time */
     PK_OUTBOX_RETRY_MAX_MS = 300000,
-    PK_OUTBOX_EVICT_PCT = 90 /* of the byte cap: from here on the least important entries are dropped */
+    PK_OUTBOX_EVICT_PCT = 90, /* of the byte cap: from here on the least important entries are dropped */
+    PK_OUTBOX_REFILL_PCT = 75 /* of it: below, there is room for what is owed, and it is not dropped again */
 };
 
 enum pk_outbox_state {
@@ -154,12 +155,18 @@ PK_MUST_USE int pk_outbox_load(struct pk_outbox *ob, struct pk_str key, struct p
 
 /* Queues an entry: gives it the next sequence number (*out_seq; id "<boot>-<seq>"), puts its record and what
  * it supersedes into the batch. PK_OK; PK_E_FULL: no room in the batch, or for what it supersedes; nothing
- * happened, try with the next one; PK_E_NO_SPACE: over the byte cap, dropped and counted, the end of an
- * incident together with the older revision that waits (never an open critical one as long as the reserve
- * lasts, nor a newer revision of what waits or the end of what was sent as long as half of it does). The body
- * is at most PK_OUTBOX_BODY_BYTES (asserted: pk_record_incident_pack bounds it). */
+ * happened, try with the next one. Over the byte cap (never an open critical one as long as the reserve
+ * lasts, nor a newer revision of what waits or the end of what was sent as long as half of it does) an end
+ * takes the older revision that waits with it, and the answer is PK_E_AGAIN for an incident that is open or
+ * that the hub may have as open: the caller owes it, and brings it when there is room (pk_outbox_room);
+ * PK_E_NO_SPACE for all else: dropped and counted. The body is at most PK_OUTBOX_BODY_BYTES (asserted:
+ * pk_record_incident_pack bounds it). */
 PK_MUST_USE int pk_outbox_append(struct pk_outbox *ob, struct pk_store_batch *batch,
                                  const struct pk_out_record *record, uint64_t *out_seq);
+/* How many of the largest entries may be brought now of what is owed. */
+uint32_t pk_outbox_room(const struct pk_outbox *ob);
+/* What was owed of an incident of that severity will never be told: counted as dropped by the cap. */
+void pk_outbox_lost(struct pk_outbox *ob, uint8_t severity);
 /* Puts deletes of acknowledged, superseded and dropped entries into the batch. PK_OK or PK_E_FULL: the rest
  * with the next batch. */
 PK_MUST_USE int pk_outbox_flush(struct pk_outbox *ob, struct pk_store_batch *batch);
@@ -205,9 +212,18 @@ uint64_t pk_outbox_next_deadline_ms(const struct pk_outbox *ob);
  * is busy call pk_outbox_fetch_cancelled. */
 bool pk_outbox_fetch_wanted(struct pk_outbox *ob, struct pk_store_fetch *out);
 void pk_outbox_fetch_cancelled(struct pk_outbox *ob);
+/* Asked before an entry is dropped whose incident is open, or that the hub may have as open. PK_OK: the
+ * caller owes its newest state, and that is in a batch before the next pk_outbox_flush. PK_E_FULL: it cannot
+ * be put down yet, and the entry stays. PK_E_NOT_FOUND: nobody knows the incident any more, and the entry is
+ * lost. */
+struct pk_outbox_keeper {
+    int (*owe)(void *arg, uint32_t incident);
+    void *arg;
+};
 /* store.fetched answered: what it returned (anything but PK_E_AGAIN) and the bytes of the buffer that are
  * used. */
-void pk_outbox_fetched(struct pk_outbox *ob, int result, uint32_t bytes);
+void pk_outbox_fetched(struct pk_outbox *ob, int result, uint32_t bytes,
+                       const struct pk_outbox_keeper *keeper);
 
 /* The next number of the outbound sequence for a message that is not kept (birth, will, summary): their
  * CloudEvents ids share the numbering of the entries, since an id is unique within its source. */

@@ -115,9 +115,19 @@ static bool lose_stored(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint6
     return true;
 }
 
+/* Whether it may be dropped: PK_OK when somebody owes it then, PK_E_NOT_FOUND when it is lost, PK_E_FULL not
+ * now. */
+static int ask(struct pk_outbox *ob, uint8_t lane, const struct pk_out_record *record,
+               const struct pk_outbox_keeper *keeper) {
+    if (!is_cap_near(ob) || pk_outbox_gone_is_full(ob)) {
+        return PK_E_FULL;
+    }
+    return pk_outbox_is_owed(record, lane) ? keeper->owe(keeper->arg, record->subject) : PK_E_NOT_FOUND;
+}
+
 /* One record that was read. False: no room for it, the lane goes on with it next time. */
-static bool take_record(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint64_t seq,
-                        struct pk_str value) {
+static bool take_record(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint64_t seq, struct pk_str value,
+                        const struct pk_outbox_keeper *keeper) {
     struct pk_out_record record;
     const struct pk_outbox_lane *l = &ob->lanes[lane];
     if (pk_outbox_slot_by_id(ob, boot, seq) != NULL || pk_outbox_gone_has(ob, boot, seq) || !has_backlog(l) ||
@@ -136,7 +146,10 @@ static bool take_record(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint6
         return remove_stored(ob, lane, boot, seq, value.n);
     }
     if (ob->fetch_is_eviction) {
-        return is_cap_near(ob) && lose_stored(ob, lane, boot, seq, value.n, PK_OUTBOX_LOSS_CAP);
+        const int owed = ask(ob, lane, &record, keeper);
+        return owed == PK_OK
+                   ? remove_stored(ob, lane, boot, seq, value.n)
+                   : owed != PK_E_FULL && lose_stored(ob, lane, boot, seq, value.n, PK_OUTBOX_LOSS_CAP);
     }
     struct pk_outbox_slot *slot = pk_outbox_slot_free(ob);
     if (slot == NULL) {
@@ -176,7 +189,7 @@ static void nothing_found(struct pk_outbox *ob, uint8_t lane) {
     }
 }
 
-static void take_all(struct pk_outbox *ob, uint32_t bytes) {
+static void take_all(struct pk_outbox *ob, uint32_t bytes, const struct pk_outbox_keeper *keeper) {
     uint32_t at = 0;
     struct pk_str key, value;
     while (pk_fetch_next(ob->fetch_buffer, bytes, &at, &key, &value) == PK_OK) {
@@ -186,7 +199,7 @@ static void take_all(struct pk_outbox *ob, uint32_t bytes) {
         if (pk_record_key_outbox_parse(key, &lane, &boot, &seq) != PK_OK || lane != ob->fetch_lane) {
             return;
         }
-        if (!take_record(ob, lane, boot, seq, value)) {
+        if (!take_record(ob, lane, boot, seq, value, keeper)) {
             go_on_from(&ob->lanes[lane], boot, seq);
             return;
         }
@@ -194,7 +207,8 @@ static void take_all(struct pk_outbox *ob, uint32_t bytes) {
     }
 }
 
-void pk_outbox_fetched(struct pk_outbox *ob, int result, uint32_t bytes) {
+void pk_outbox_fetched(struct pk_outbox *ob, int result, uint32_t bytes,
+                       const struct pk_outbox_keeper *keeper) {
     PK_ASSERT(ob->is_fetching);
     PK_ASSERT(bytes <= sizeof ob->fetch_buffer);
     if (result < 0) {
@@ -203,7 +217,7 @@ void pk_outbox_fetched(struct pk_outbox *ob, int result, uint32_t bytes) {
     } else if (result == 0 || bytes == 0) {
         nothing_found(ob, ob->fetch_lane);
     } else {
-        take_all(ob, bytes);
+        take_all(ob, bytes, keeper);
     }
     ob->is_fetching = false;
     pk_outbox_free_deleted(ob);

@@ -6,9 +6,15 @@
 #include "report/pk_outbox.h"
 
 /* Lane of an entry: 0 is sent first and never dropped. The end of an incident that the hub may have as open
- * is with the open ones: dropped, it would leave it open there for ever. */
+ * is with the open ones: dropped, it leaves it open there until it is told again. */
 static inline uint8_t pk_outbox_lane_of(uint8_t severity, bool is_open_there) {
     return (uint8_t)(2u * ((unsigned)PK_SEV_CRITICAL - severity) + (is_open_there ? 0u : 1u));
+}
+
+/* What the hub has, or is to have, as open: whoever holds the incident can say later what has become of it.
+ * Of what it never heard of nothing stays open there. */
+static inline bool pk_outbox_is_owed(const struct pk_out_record *r, uint8_t lane) {
+    return r->kind == PK_OUT_INCIDENT && (lane & 1u) == 0;
 }
 
 /* What a newer entry replaces an older one of: an incident by its number, an approval request by its id (top

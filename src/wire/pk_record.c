@@ -317,6 +317,7 @@ int pk_record_outbox_unpack(struct pk_str value, struct pk_out_record *out) {
     const uint8_t flags = pk_get_u8(&r);
     out->is_open = (flags & OUT_OPEN) != 0;
     out->then_clear = (flags & OUT_THEN_CLEAR) != 0;
+    out->is_late = false;
     out->subject = pk_get_u32(&r);
     out->rev = pk_get_u32(&r);
     out->wall_ms = pk_get_i64(&r);

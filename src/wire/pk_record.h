@@ -136,6 +136,7 @@ struct pk_out_record {
     uint8_t severity; /* enum pk_severity */
     bool is_open;     /* the incident is still active, or the approval undecided: published retained */
     bool then_clear;  /* last word: after it was acknowledged the retained message is emptied */
+    bool is_late;     /* queued long after it happened: it goes with the backlog. Not stored */
     uint32_t subject; /* incident number (also of an approval: the incident it is about) */
     uint32_t rev;     /* of the incident */
     int64_t wall_ms;  /* when it was queued */

@@ -5,7 +5,8 @@
 #include "base/pk_assert.h"
 #include "incident/pk_escalation.h"
 
-enum { KIND = 1, VERSION = 3 };
+/* Only what owes its newest state to the hub is of version 4: all else earlier software reads. */
+enum { KIND = 1, VERSION_PLAIN = 3, VERSION = 4 };
 enum {
     IS_ACKED = 1,
     IS_FLAPPING = 2,
@@ -14,7 +15,7 @@ enum {
     IS_SEVERITY_SET = 16,
     IS_ANNOUNCED = 32,
     IS_AUTO_RESOLVED = 64,
-    FLAGS_ALL = 127
+    OWES_REPORT = 128
 };
 
 /* How much of the record goes in. Each step of giving way takes one thing out. */
@@ -116,10 +117,11 @@ static void put_fixed(struct pk_writer *w, const struct pk_incident *i, const st
     pk_put_u8(w, i->severity);
     pk_put_u8(w, i->status);
     pk_put_u8(w, i->stage);
-    pk_put_u8(w, (uint8_t)((i->is_acked ? IS_ACKED : 0) | (i->is_flapping ? IS_FLAPPING : 0) |
-                           (i->is_drill ? IS_DRILL : 0) | (i->is_replayed ? IS_REPLAYED : 0) |
-                           (i->is_severity_set ? IS_SEVERITY_SET : 0) | (i->is_announced ? IS_ANNOUNCED : 0) |
-                           (i->is_auto_resolved ? IS_AUTO_RESOLVED : 0)));
+    pk_put_u8(w,
+              (uint8_t)((i->is_acked ? IS_ACKED : 0) | (i->is_flapping ? IS_FLAPPING : 0) |
+                        (i->is_drill ? IS_DRILL : 0) | (i->is_replayed ? IS_REPLAYED : 0) |
+                        (i->is_severity_set ? IS_SEVERITY_SET : 0) | (i->is_announced ? IS_ANNOUNCED : 0) |
+                        (i->is_auto_resolved ? IS_AUTO_RESOLVED : 0) | (i->owes_report ? OWES_REPORT : 0)));
     for (unsigned k = 0; k < PK_COUNT_OF(stamps); k++) {
         put_stamp(w, stamps[k]);
     }
@@ -159,6 +161,7 @@ static void get_fixed(struct pk_reader *r, struct pk_incident *i) {
     i->is_severity_set = (flags & IS_SEVERITY_SET) != 0;
     i->is_announced = (flags & IS_ANNOUNCED) != 0;
     i->is_auto_resolved = (flags & IS_AUTO_RESOLVED) != 0;
+    i->owes_report = (flags & OWES_REPORT) != 0;
     for (unsigned k = 0; k < PK_COUNT_OF(stamps); k++) {
         get_stamp(r, stamps[k]);
     }
@@ -178,8 +181,7 @@ static void get_fixed(struct pk_reader *r, struct pk_incident *i) {
     get_string(r, i->caused_by, sizeof i->caused_by);
     get_string(r, i->correlation_id, sizeof i->correlation_id);
     get_string(r, i->root_cause, sizeof i->root_cause);
-    if (flags > FLAGS_ALL || i->severity >= PK_SEV_COUNT || i->status >= PK_INC_STATUS_COUNT ||
-        i->stage >= PK_STAGE_COUNT) {
+    if (i->severity >= PK_SEV_COUNT || i->status >= PK_INC_STATUS_COUNT || i->stage >= PK_STAGE_COUNT) {
         r->is_bad = true;
     }
 }
@@ -322,7 +324,7 @@ uint32_t pk_record_incident_pack(const struct pk_incident *incident, uint8_t *ou
         struct pk_writer w;
         pk_writer_init(&w, out, cap_bytes);
         pk_put_u8(&w, KIND);
-        pk_put_u8(&w, VERSION);
+        pk_put_u8(&w, i->owes_report ? VERSION : VERSION_PLAIN);
         put_fixed(&w, i, &plan);
         put_lists(&w, i, &plan);
         put_stages(&w, i);
@@ -358,5 +360,6 @@ int pk_record_incident_unpack(struct pk_str value, struct pk_incident *out) {
     if (version >= 3) {
         get_escalation(&r, out);
     }
+    r.is_bad = r.is_bad || out->owes_report != (version >= VERSION);
     return pk_reader_done(&r) ? PK_OK : PK_E_BAD_MSG;
 }

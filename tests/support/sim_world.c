@@ -87,6 +87,11 @@ static void boot(struct world *w, struct world_place *p) {
         world_breach(w, &p->gateway, text);
         return;
     }
+    if (w->is_tight) { /* no configuration may say so little */
+        enum { CAP_BYTES = 6000 };
+        p->gateway.agent.config.store_map_bytes = 2u * CAP_BYTES;
+        p->gateway.agent.outbox.critical_cap_bytes = CAP_BYTES + CAP_BYTES / 8u;
+    }
     world_check_start(w, p);
 }
 
@@ -203,6 +208,7 @@ static void init(struct world *w, uint64_t seed, bool is_calm, enum world_canary
     pk_rng_seed(&w->rng, pk_hash64_mix(seed, 77));
     w->is_calm = is_calm;
     w->is_healing = false;
+    w->is_tight = !is_calm && canary == WORLD_SOUND && seed % 4u == 3u;
     w->canary = canary;
     w->broker_up_ms = UINT64_MAX;
     w->command_count = 0;

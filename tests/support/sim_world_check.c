@@ -117,6 +117,9 @@ static const char *unrest(const struct world *w, const struct gateway *g) {
     if (pk_outbox_depth(&a->outbox) != 0) {
         return "the outbox is not empty";
     }
+    if (a->incidents.owed_count != 0) {
+        return "the hub is owed what an incident came to";
+    }
     if (a->incidents.open_count != 0) {
         return "an incident is still open";
     }
@@ -207,6 +210,9 @@ static void check_hub(struct world *w, const struct gateway *g) {
         if (known != NULL && known->rev == i->rev && known->status == i->status) {
             continue;
         }
+        if (known == NULL && w->is_tight) {
+            continue; /* dropped whole, in an earlier life that counted it */
+        }
         (void)snprintf(text, sizeof text, "%s is at revision %u here, %u at the hub", i->id, i->rev,
                        known != NULL ? known->rev : 0);
         world_breach(w, g, text);
@@ -214,6 +220,18 @@ static void check_hub(struct world *w, const struct gateway *g) {
     const struct hub_gateway *status = hub_model_gateway(&w->hub, g->name);
     if (status == NULL || !status->is_online || status->boot != g->agent.now.boot) {
         world_breach(w, g, "the hub believes it offline, or in an earlier life");
+    }
+}
+
+/* Whatever was dropped. */
+static void check_none_open(struct world *w, const struct gateway *g) {
+    for (uint32_t i = 0; i < w->hub.incident_count; i++) {
+        const struct hub_incident *known = &w->hub.incidents[i];
+        if (is_of(known->id, g) && pk_incident_status_is_active(known->status)) {
+            char text[160];
+            (void)snprintf(text, sizeof text, "%s is open at the hub, and over here", known->id);
+            world_breach(w, g, text);
+        }
     }
 }
 
@@ -230,7 +248,8 @@ static void check_retained(struct world *w) {
         if (r->topic[0] == '\0' || pk_topic_parse(pk_str_of(r->topic), &t) != PK_OK) {
             continue;
         }
-        if (t.kind == PK_TOPIC_INCIDENT || t.kind == PK_TOPIC_APPROVAL) {
+        /* Where there is no room a decision may be lost, but not that an incident is over. */
+        if (t.kind == PK_TOPIC_INCIDENT || (t.kind == PK_TOPIC_APPROVAL && !w->is_tight)) {
             char text[160];
             (void)snprintf(text, sizeof text, "retained although it is over: %.100s", r->topic);
             world_breach(w, NULL, text);
@@ -246,6 +265,7 @@ void world_check_end(struct world *w) {
         struct gateway *g = &w->places[i].gateway;
         uint32_t left = 0;
         check_log(w, g);
+        check_none_open(w, g);
         if (outbox_losses(&g->agent) == 0) {
             check_hub(w, g);
         }

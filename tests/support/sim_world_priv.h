@@ -52,6 +52,7 @@ struct world {
     struct hub_model hub;
     struct world_place places[WORLD_GATEWAYS];
     bool is_calm, is_healing;
+    bool is_tight; /* the outbox holds a few entries: what is more is owed */
     enum world_canary canary;
     uint32_t fault_weights[WORLD_FAULTS];
     uint64_t fault_every_ms, broker_up_ms;

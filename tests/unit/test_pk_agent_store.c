@@ -584,7 +584,275 @@ PK_TEST(no_room__nor_in_the_store__the_agent_rests) {
     check_sound();
 }
 
-PK_TEST_MAIN(no_room__one_condition_for_ever__is_one_drop_and_one_entry,
+/* ---- what finds no room below the byte cap is owed, and told when there is room ---- */
+
+enum {
+    SENT = PK_LIMIT_OUTBOX_SLOTS * 5 / 2, /* heard as open; they end while the link is cut */
+    STAYING = PK_LIMIT_OUTBOX_SLOTS / 4,  /* not heard of before the cut; they stay open */
+    CAP_BYTES = PK_LIMIT_OUTBOX_SLOTS * 1000
+};
+_Static_assert(SENT + STAYING < PK_LIMIT_INCIDENTS * 3 / 4, "there is room for them in the table");
+static char sent_ids[SENT][PK_INC_ID_BYTES];
+
+static const char OWED_CONFIG[] =
+    "[gateway]\nsite = lab\ngateway = @\n"
+    "[broker central]\nhost = broker.example\nport = 1883\ntls = no\n"
+    "reconnect_first = 1s\nreconnect_max = 2s\n"
+    "[incidents]\nassess = 0\nrecover = 0\nkeep = 1h\n"
+    "[sources]\ncpu = 0\nmemory = 0\npsi = 0\nload = 0\ndisk = 0\nprocess = 0\nusage = 0\n"
+    "storage = 0\nthermal = 0\nnetwork = 0\ntasks = 0\noom = 0\ngpu = 0\n";
+
+static void report(const char *type, uint32_t first, uint32_t count) {
+    char line[120];
+    for (uint32_t k = first; k < first + count; k++) {
+        (void)snprintf(line, sizeof line, "{\"type\":\"%s\",\"source\":\"m-%u\"}\n", type, k);
+        (void)gateway_events(&gw, line);
+    }
+}
+
+/* The least that can be configured holds far more than the table. */
+static void make_cap_small(void) {
+    gw.agent.config.store_map_bytes = 2u * (uint64_t)CAP_BYTES;
+    gw.agent.outbox.critical_cap_bytes = CAP_BYTES + CAP_BYTES / 8u;
+}
+
+static void boot_with_small_cap(void) {
+    REQUIRE(gateway_boot(&gw));
+    make_cap_small();
+}
+
+static uint64_t cap_losses(void) {
+    return gw.agent.outbox.losses[PK_OUTBOX_LOSS_CAP].count;
+}
+
+/* Rows of a rule, and of these the ones that are owed. */
+static uint32_t count_rows(const char *rule, bool is_owed) {
+    uint32_t count = 0, below = UINT32_MAX;
+    const struct pk_incident *i = NULL;
+    while ((i = pk_incidents_next(&gw.agent.incidents, (1u << PK_INC_STATUS_COUNT) - 1u, PK_SEV_INFO,
+                                  &below)) != NULL) {
+        count += strcmp(i->rule_id, rule) == 0 && (i->owes_report || !is_owed) ? 1u : 0u;
+    }
+    return count;
+}
+
+/* All of them are heard as open; then the link is cut. */
+static void begin_cut_off(uint64_t seed, uint64_t map_bytes) {
+    static char rules[1024];
+    uint32_t count = 0, below = UINT32_MAX;
+    const struct pk_incident *i = NULL;
+    (void)snprintf(rules, sizeof rules,
+                   "[rule fault]\non = type = fault\nwhen = count >= 1 in 10s by source\ntype = custom\n"
+                   "severity = low\nclear = count < 1 in 10s for 10s\nkeys = %u\n"
+                   "[rule staying]\non = type = staying\nwhen = count >= 1 in 10s by source\n"
+                   "type = custom\nseverity = low\nclear = never\nkeys = %u\n"
+                   "[rule disaster]\non = type = disaster\nwhen = count >= 1 in 1s by source\n"
+                   "type = custom\nseverity = critical\nclear = never\nkeys = %u\n",
+                   (unsigned)SENT, (unsigned)STAYING, (unsigned)PK_LIMIT_INCIDENTS);
+    prepare(
+        &(struct gateway_setup){.seed = seed, .config = OWED_CONFIG, .rules = rules, .map_bytes = map_bytes});
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    report("fault", 0, SENT);
+    wait_ms(3000);
+    while ((i = pk_incidents_next(&gw.agent.incidents, (1u << PK_INC_RESOLVED) - 1u, PK_SEV_INFO, &below)) !=
+           NULL) {
+        if (strcmp(i->rule_id, "fault") == 0 && count < SENT) {
+            memcpy(sent_ids[count++], i->id, PK_INC_ID_BYTES);
+            CHECK(hub_model_find(&hub, i->id) != NULL);
+        }
+    }
+    REQUIRE(count == SENT && pk_outbox_depth(&gw.agent.outbox) == 0);
+    broker.is_down = true;
+    broker_restart(&broker, true);
+    wait_ms(500);
+    if (map_bytes == 0) {
+        make_cap_small();
+    }
+    report("staying", 0, STAYING);
+}
+
+/* Of what was sent before the cut. */
+static uint32_t sent_and_open_at_hub(void) {
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < SENT; k++) {
+        count += pk_incident_status_is_active(hub_model_find(&hub, sent_ids[k])->status) ? 1u : 0u;
+    }
+    return count;
+}
+
+static bool is_all_told(void *arg) {
+    (void)arg;
+    return gateway_is_online(&gw) && pk_outbox_depth(&gw.agent.outbox) == 0 &&
+           gw.agent.incidents.owed_count == 0 && !pk_incidents_has_changes(&gw.agent.incidents);
+}
+
+/* What is told so late does not go before the backlog. */
+static bool has_live_one;
+
+static bool is_half_told(void *arg) {
+    for (uint32_t k = 0; k < PK_LIMIT_OUTBOX_SLOTS; k++) {
+        const struct pk_outbox_slot *s = &gw.agent.outbox.slots[k];
+        has_live_one =
+            has_live_one || (s->is_live && s->state >= PK_OUTBOX_STAGED && s->state <= PK_OUTBOX_INFLIGHT);
+    }
+    return sent_and_open_at_hub() <= SENT / 2 || is_all_told(arg);
+}
+
+static void check_hub_agrees(void) {
+    uint32_t below = UINT32_MAX;
+    const struct pk_incident *i = NULL;
+    while ((i = pk_incidents_next(&gw.agent.incidents, (1u << PK_INC_STATUS_COUNT) - 1u, PK_SEV_INFO,
+                                  &below)) != NULL) {
+        const struct hub_incident *known = hub_model_find(&hub, i->id);
+        CHECK(known != NULL && known->rev == i->rev && known->status == i->status);
+    }
+    CHECK_EQ_U64(sent_and_open_at_hub(), 0);
+}
+
+static uint64_t owed_revisions(void) {
+    uint64_t sum = 0;
+    for (uint32_t k = 0; k < SENT; k++) {
+        const struct pk_incident *i = NULL;
+        if (pk_incidents_find(&gw.agent.incidents, pk_str_of(sent_ids[k]), &i) == PK_OK && i->owes_report) {
+            sum += i->rev;
+        }
+    }
+    return sum;
+}
+
+/* What the summary says of it; 0: nothing. */
+static uint64_t owed_in_ledger(void) {
+    const struct pk_agent_summary *s = &gw.agent.summary;
+    pk_agent_summary(&gw.agent, &gw.agent.summary);
+    for (uint32_t k = 0; k < s->summary.loss_count; k++) {
+        if (strcmp(s->losses[k].reason, "outbox_owed") == 0) {
+            return s->losses[k].count;
+        }
+    }
+    return 0;
+}
+
+PK_TEST(owed__ends_that_found_no_room__all_arrive_once_after_it_and_none_is_lost) {
+    begin_cut_off(11, 0);
+    wait_ms(60000);
+    const uint32_t owed = count_rows("fault", true);
+    CHECK(owed > SENT / 8 && owed < SENT);
+    CHECK_EQ_U64(sent_and_open_at_hub(), SENT);
+    CHECK_EQ_U64(cap_losses(), 0);
+    CHECK(says(0, "status", "{}", "\"outbox_owed\":"));
+    CHECK_EQ_U64(owed_in_ledger(), gw.agent.incidents.owed_count);
+    wait_ms(3 * 3600000); /* retention takes the others */
+    CHECK_EQ_U64(count_rows("fault", true), owed);
+    CHECK_EQ_U64(count_rows("fault", false), owed);
+    const uint64_t revisions = owed_revisions();
+    wait_ms(600000); /* there is no room yet, and nobody tries */
+    CHECK(revisions > 0 && owed_revisions() == revisions);
+    gateway_crash(&gw);
+    boot_with_small_cap();
+    CHECK_EQ_U64(count_rows("fault", true), owed);
+    wait_ms(60000);
+    CHECK_EQ_U64(count_rows("fault", true), owed);
+    broker.is_down = false;
+    has_live_one = false;
+    CHECK(gateway_site_until(&site, 600000, is_half_told, NULL));
+    CHECK(count_rows("fault", true) < owed && !has_live_one);
+    gateway_crash(&gw);
+    boot_with_small_cap();
+    CHECK(gateway_site_until(&site, 600000, is_all_told, NULL));
+    wait_ms(1000);
+    check_hub_agrees();
+    for (uint32_t k = 0; k < SENT; k++) {
+        CHECK_EQ_U64(hub_model_find(&hub, sent_ids[k])->revs_taken, 2); /* as open, as ended */
+    }
+    CHECK_EQ_U64(count_rows("staying", false), STAYING);
+    CHECK_EQ_U64(cap_losses(), 0);
+    CHECK(says(0, "status", "{}", "\"outbox\":0,"));
+    CHECK_EQ_U64(owed_in_ledger(), 0);
+    check_sound();
+}
+
+/* Each crash takes with it what was not on the medium yet. */
+PK_TEST(owed__crash_at_any_moment__every_end_arrives) {
+    enum { STEP_MS = PK_IS_SLOW || PK_LIMIT_OUTBOX_SLOTS > 16u ? 13700 : 2300 };
+    for (uint64_t cut_ms = 0; cut_ms < 60000; cut_ms += STEP_MS) {
+        begin_cut_off(cut_ms + 1, 0);
+        gw.sim.store.delay_min_ms = 20;
+        gw.sim.store.delay_max_ms = 400;
+        wait_ms(cut_ms);
+        gateway_crash(&gw);
+        boot_with_small_cap();
+        wait_ms(60000);
+        CHECK_EQ_U64(cap_losses(), 0);
+        broker.is_down = false;
+        wait_ms(cut_ms / 8u);
+        gateway_crash(&gw);
+        boot_with_small_cap();
+        CHECK(gateway_site_until(&site, 600000, is_all_told, NULL));
+        wait_ms(1000);
+        check_hub_agrees();
+        CHECK_EQ_U64(cap_losses(), 0);
+        check_sound();
+    }
+}
+
+/* What a full map drops is owed as well: that is written with what deletes, before it. */
+PK_TEST(owed__full_map__every_end_arrives) {
+    enum { WITHOUT_OUTBOX_BYTES = SENT * 1400 + 72000 };
+    for (uint32_t notes = 40; notes <= 300; notes += 65) {
+        uint32_t most = 0;
+        bool was_full = false;
+        begin_cut_off(notes, WITHOUT_OUTBOX_BYTES);
+        for (uint32_t k = 0; k < notes; k++) {
+            pk_agent_audit(&gw.agent, 0, "note", "test",
+                           pk_str_of("what else there is to write, with a few words more to make it long"));
+            wait_ms(400);
+            was_full = was_full || gw.sim.store.status.is_map_full;
+            most = gw.agent.incidents.owed_count > most ? gw.agent.incidents.owed_count : most;
+        }
+        CHECK(notes < 300 || (was_full && most > 0));
+        CHECK_EQ_U64(cap_losses(), 0);
+        gateway_crash(&gw);
+        REQUIRE(gateway_boot(&gw));
+        broker.is_down = false;
+        CHECK(gateway_site_until(&site, 600000, is_all_told, NULL));
+        wait_ms(30000);
+        check_hub_agrees();
+        CHECK_EQ_U64(cap_losses(), 0);
+        check_sound();
+    }
+}
+
+/* The table is the bound: what severe ones push out of it is lost, and only then counted. */
+PK_TEST(owed__no_room_in_the_table_either__is_counted_as_lost) {
+    begin_cut_off(12, 0);
+    wait_ms(60000);
+    const uint32_t owed = count_rows("fault", true);
+    CHECK(owed > 0 && cap_losses() == 0);
+    for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k += 8) {
+        report("disaster", k, 8);
+        wait_ms(400);
+    }
+    CHECK_EQ_U64(count_rows("fault", false), 0);
+    CHECK_EQ_U64(count_rows("staying", false), STAYING);
+    const uint64_t lost = cap_losses();
+    CHECK(lost >= owed && lost <= SENT);
+    CHECK_EQ_U64(gw.agent.outbox.losses[PK_OUTBOX_LOSS_CAP].by_severity[PK_SEV_LOW], lost);
+    gw.agent.config.store_map_bytes = 16u << 20;
+    broker.is_down = false;
+    CHECK(gateway_site_until(&site, 600000, is_all_told, NULL));
+    wait_ms(1000);
+    CHECK_EQ_U64(sent_and_open_at_hub(), lost);
+    CHECK_EQ_U64(cap_losses(), lost);
+    CHECK_STR(gw.super.breach, "");
+    CHECK_STR(site.breach, "");
+}
+
+PK_TEST_MAIN(owed__full_map__every_end_arrives,
+             owed__ends_that_found_no_room__all_arrive_once_after_it_and_none_is_lost,
+             owed__crash_at_any_moment__every_end_arrives,
+             owed__no_room_in_the_table_either__is_counted_as_lost,
+             no_room__one_condition_for_ever__is_one_drop_and_one_entry,
              no_room__new_ones_all_the_time__are_written_down_ever_further_apart_and_all_of_them,
              no_room__nor_in_the_store__the_agent_rests,
              retention__what_ended_long_ago_leaves_table_and_store__its_timeline_stays,

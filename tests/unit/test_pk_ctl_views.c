@@ -34,7 +34,8 @@ PK_TEST(view__status) {
             "\"store\":{\"medium\":\"disk\",\"map_bytes\":16777216,\"used_bytes\":1048576,\"longest_commit_"
             "ms\":12,\"state\":"
             "\"ok\","
-            "\"outbox\":5,\"outbox_bytes\":2048,\"outbox_sent\":9,\"outbox_drained_in_seconds\":90.000},"
+            "\"outbox\":5,\"outbox_bytes\":2048,\"outbox_sent\":9,\"outbox_owed\":3,\"outbox_drained_in_"
+            "seconds\":90.000},"
             "\"commands\":{\"accepted\":1,\"refused\":0}}"),
         "gateway       demo/gw1\n"
         "agent         picketd 0.1, board host (x86_64), boot 7, restarted 1 times\n"
@@ -51,6 +52,7 @@ PK_TEST(view__status) {
         "link error    site: refused\n"
         "store         ok, on disk, 1.0M of 16M, longest commit 12 ms\n"
         "outbox        5 waiting, 2.0K, 9 sent since the start\n"
+        "              3 incidents wait for room in it\n"
         "              drained in about 1m 30s\n"
         "commands      1 accepted, 0 refused\n"
         "seal          no_new_privs, seccomp\n"

@@ -15,7 +15,7 @@ static void fresh(void) {
 }
 
 static uint32_t put(uint32_t number, uint64_t fingerprint, uint8_t status) {
-    const uint32_t slot = pk_incident_table_take(&t, PK_SEV_CRITICAL);
+    const uint32_t slot = pk_incident_table_take(&t, PK_SEV_CRITICAL, true);
     CHECK(slot != PK_INCIDENT_NO_SLOT);
     t.slots[slot].incident.number = number;
     t.slots[slot].incident.fingerprint = fingerprint;
@@ -50,7 +50,7 @@ PK_TEST(take__closed_go_before_resolved_and_the_oldest_first) {
     CHECK_EQ_U64(pk_incident_table_slot(&t, 9), PK_INCIDENT_NO_SLOT);
     (void)put(1002, 1002, PK_INC_DETECTED);
     CHECK_EQ_U64(pk_incident_table_slot(&t, 3), PK_INCIDENT_NO_SLOT);
-    CHECK_EQ_U64(pk_incident_table_take(&t, PK_SEV_CRITICAL), PK_INCIDENT_NO_SLOT);
+    CHECK_EQ_U64(pk_incident_table_take(&t, PK_SEV_CRITICAL, true), PK_INCIDENT_NO_SLOT);
     CHECK_EQ_U64(t.removed_count, 3);
     CHECK_EQ_U64(t.high_count, PK_LIMIT_INCIDENTS);
 }
@@ -108,10 +108,43 @@ PK_TEST(take__where_severe_ones_took_the_room__ended_ones_make_it) {
     for (uint32_t n = 1; n <= PK_LIMIT_INCIDENTS; n++) {
         (void)put(n, n, PK_INC_RESOLVED);
     }
-    CHECK(pk_incident_table_take(&t, PK_SEV_LOW) != PK_INCIDENT_NO_SLOT);
+    CHECK(pk_incident_table_take(&t, PK_SEV_LOW, true) != PK_INCIDENT_NO_SLOT);
     CHECK_EQ_U64(t.used_count, PK_LIMIT_INCIDENTS * 3u / 4u - 1u);
     CHECK_EQ_U64(pk_incident_table_slot(&t, PK_LIMIT_INCIDENTS / 4u + 1u), PK_INCIDENT_NO_SLOT);
     CHECK(pk_incident_table_slot(&t, PK_LIMIT_INCIDENTS / 4u + 2u) != PK_INCIDENT_NO_SLOT);
+}
+
+PK_TEST(retire_and_take__what_is_owed_to_the_hub__goes_after_all_else_and_is_told) {
+    uint8_t severity = 0;
+    fresh();
+    for (uint32_t n = 1; n <= PK_LIMIT_INCIDENTS; n++) {
+        const uint32_t slot = put(n, n, n <= 2 ? PK_INC_CLOSED : n <= 4 ? PK_INC_RESOLVED : PK_INC_DETECTED);
+        t.slots[slot].incident.resolved = now;
+        t.slots[slot].incident.severity = n == 1 ? PK_SEV_HIGH : PK_SEV_LOW;
+    }
+    pk_incidents_owe(&t, 1, true);
+    pk_incidents_owe(&t, 3, true);
+    pk_incidents_owe(&t, 3, true);
+    CHECK_EQ_U64(t.owed_count, 2);
+    now.mono_ms += 3600000;
+    CHECK_EQ_U64(pk_incidents_retire(&t, 1000, 1, 100, &now), 2); /* 2 and 4 */
+    CHECK_EQ_U64(t.owed_count, 2);
+    CHECK_EQ_INT(pk_incidents_next_owed_lost(&t, &severity), PK_E_NOT_FOUND);
+    (void)put(1000, 1000, PK_INC_DETECTED);
+    (void)put(1001, 1001, PK_INC_DETECTED);
+    CHECK_EQ_U64(pk_incident_table_take(&t, PK_SEV_CRITICAL, false), PK_INCIDENT_NO_SLOT);
+    CHECK_EQ_U64(t.owed_count, 2);
+    (void)put(1002, 1002, PK_INC_DETECTED); /* nothing else is left */
+    CHECK_EQ_U64(pk_incident_table_slot(&t, 1), PK_INCIDENT_NO_SLOT);
+    CHECK(pk_incident_table_slot(&t, 3) != PK_INCIDENT_NO_SLOT);
+    CHECK_EQ_U64(t.owed_count, 1);
+    CHECK_EQ_INT(pk_incidents_next_owed_lost(&t, &severity), PK_OK);
+    CHECK_EQ_INT(severity, PK_SEV_HIGH);
+    CHECK_EQ_INT(pk_incidents_next_owed_lost(&t, &severity), PK_E_NOT_FOUND);
+    pk_incidents_owe(&t, 3, false);
+    (void)put(1003, 1003, PK_INC_DETECTED);
+    CHECK_EQ_U64(t.owed_count, 0);
+    CHECK_EQ_INT(pk_incidents_next_owed_lost(&t, &severity), PK_E_NOT_FOUND);
 }
 
 PK_TEST(move__illegal_changes_nothing) {
@@ -155,7 +188,8 @@ PK_TEST(touch__revision_and_kinds_add_up) {
     CHECK_EQ_U64(t.changed_count, 1);
 }
 
-PK_TEST_MAIN(retire__by_age_then_by_count__never_open_or_unstored,
+PK_TEST_MAIN(retire_and_take__what_is_owed_to_the_hub__goes_after_all_else_and_is_told,
+             retire__by_age_then_by_count__never_open_or_unstored,
              retire__another_boot_without_a_clock__is_kept,
              match__newest_of_the_fingerprint_also_in_one_chain,
              take__where_severe_ones_took_the_room__ended_ones_make_it,

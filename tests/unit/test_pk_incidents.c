@@ -412,6 +412,56 @@ PK_TEST(restore__open_ones_wait_for_their_rule_and_numbers_go_on) {
     CHECK_EQ_U64(t.metrics.metric[PK_MTTR].sum_ms, 3000);
 }
 
+PK_TEST(owed__restored__gives_no_place_away_and_is_a_change_when_there_is_room) {
+    enum { OWED = PK_LIMIT_INCIDENTS * 7 / 8 }; /* low ones, which have room in three quarters of the table */
+    static struct pk_incident stored[PK_LIMIT_INCIDENTS];
+    struct pk_incidents_settings s;
+    struct pk_incident_change c;
+    char group[16];
+    uint8_t severity = 0;
+    fresh();
+    for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
+        (void)snprintf(group, sizeof group, "g%u", k);
+        CHECK(fire(group, PK_SIGNAL_FIRED, PK_SEV_CRITICAL, 1) > 0);
+        (void)!pk_incidents_cleared(&t, pk_str_of("r1"), pk_str_of(group), 0, &now);
+        stored[k] = *pk_incidents_get(&t, k + 1u);
+        stored[k].severity = PK_SEV_LOW;
+        stored[k].owes_report = k >= PK_LIMIT_INCIDENTS - OWED;
+    }
+    pk_incidents_settings_defaults(&s);
+    pk_incidents_init(&t, &RIG_CRYPTO, pk_str_of("gw"), 5, &s);
+    for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
+        CHECK_EQ_INT(pk_incidents_restore(&t, &stored[k], &now), PK_OK);
+    }
+    CHECK_EQ_U64(t.owed_count, OWED);
+    drain();
+    stored[0].number = PK_LIMIT_INCIDENTS + 1u;
+    (void)snprintf(stored[0].id, sizeof stored[0].id, "inc_gw_4_%05u", PK_LIMIT_INCIDENTS + 1u);
+    while (pk_incidents_restore(&t, &stored[0], &now) == PK_OK) { /* until there is nothing else to let go */
+        stored[0].number++;
+        (void)snprintf(stored[0].id, sizeof stored[0].id, "inc_gw_4_%05u", stored[0].number);
+        REQUIRE(stored[0].number < 2u * PK_LIMIT_INCIDENTS);
+    }
+    CHECK_EQ_U64(t.owed_count, OWED);
+    CHECK_EQ_INT(pk_incidents_next_owed_lost(&t, &severity), PK_E_NOT_FOUND);
+    drain();
+    pk_incidents_bring_owed(&t, 0);
+    CHECK(!pk_incidents_has_changes(&t));
+    pk_incidents_bring_owed(&t, 3);
+    CHECK_EQ_U64(t.changed_count, 3);
+    pk_incidents_bring_owed(&t, 2); /* not one of them again */
+    CHECK_EQ_U64(t.changed_count, 5);
+    while (pk_incidents_next_change(&t, &c) == PK_OK) {
+        CHECK_EQ_U64(c.kinds, PK_INC_CHANGED_OWED);
+        CHECK(c.incident->owes_report);
+        CHECK_EQ_U64(c.incident->rev, stored[c.number - 1u].rev + 1u);
+        pk_incidents_owe(&t, c.number, false);
+    }
+    pk_incidents_bring_owed(&t, UINT32_MAX);
+    CHECK_EQ_U64(t.changed_count, OWED - 5u);
+    CHECK_EQ_U64(t.owed_count, OWED - 5u);
+}
+
 PK_TEST(find_next_and_count) {
     const struct pk_incident *i = NULL;
     uint32_t below = UINT32_MAX, by_status[PK_INC_STATUS_COUNT], by_severity[PK_SEV_COUNT], active = 0;
@@ -557,7 +607,8 @@ PK_TEST(retired__a_slot_below_the_prepared_one__hides_nobody) {
     CHECK(pk_incidents_get(&t, 1) == NULL);
 }
 
-PK_TEST_MAIN(signal__events_that_are_counted_and_not_named__are_the_overflow,
+PK_TEST_MAIN(owed__restored__gives_no_place_away_and_is_a_change_when_there_is_room,
+             signal__events_that_are_counted_and_not_named__are_the_overflow,
              signal__opens_with_id_title_and_times,
              signal__open_fingerprint_absorbs_and_tells_when_the_count_doubled,
              drill__is_in_no_figure_but_its_own, signal__severity_rises_and_never_falls,

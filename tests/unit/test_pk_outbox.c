@@ -281,13 +281,68 @@ PK_TEST(outbox__byte_cap__refuses_all_but_open_critical) {
     }
     CHECK(taken > 2 && taken < 100);
     CHECK(pk_outbox_bytes(&ob) <= 800);
-    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_CAP].count, 1);
+    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_CAP].count, 0); /* the caller owes it */
     CHECK_EQ_U64(pk_outbox_depth(&ob), taken - 1);
     CHECK_EQ_U64(seq, taken - 1);
     const struct pk_out_record critical = record_of(1000, PK_SEV_CRITICAL, true);
     CHECK_EQ_INT(pk_outbox_append(&ob, &batch, &critical, &seq), PK_OK);
     CHECK_EQ_U64(seq, taken);
     CHECK(pk_outbox_bytes(&ob) <= 900);
+}
+
+/* Whoever holds the incident can tell later what is open, or may be open at the hub; the rest is lost. */
+PK_TEST(outbox__byte_cap__what_stays_open_at_the_hub_is_owed_and_the_rest_is_counted) {
+    uint64_t seq = 0, token = 0;
+    start();
+    pk_outbox_online(&ob, true);
+    (void)append(1, PK_SEV_LOW, true);
+    commit();
+    CHECK(send_next(&token) > 0);
+    CHECK_EQ_INT(pk_outbox_answered(&ob, token, 0, 0), PK_OK);
+    commit();
+    pk_outbox_online(&ob, false);
+    (void)append(2, PK_SEV_LOW, true); /* the hub never hears of this one */
+    ob.cap_bytes = ob.critical_cap_bytes = pk_outbox_bytes(&ob);
+    CHECK_EQ_U64(pk_outbox_room(&ob), 0);
+    struct pk_out_record record = record_of(3, PK_SEV_CRITICAL, true);
+    CHECK_EQ_INT(pk_outbox_append(&ob, &batch, &record, &seq), PK_E_AGAIN);
+    record = record_of(1, PK_SEV_LOW, false);
+    record.rev = 2;
+    CHECK_EQ_INT(pk_outbox_append(&ob, &batch, &record, &seq), PK_E_AGAIN);
+    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_CAP].count, 0);
+    record = record_of(2, PK_SEV_LOW, false);
+    record.rev = 2;
+    record.body = pk_str_of("longer than it was"); /* what does not grow has room */
+    CHECK_EQ_INT(pk_outbox_append(&ob, &batch, &record, &seq), PK_E_NO_SPACE);
+    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_CAP].count, 1);
+    CHECK_EQ_U64(pk_outbox_depth(&ob), 0); /* and the older one went with it */
+    record = record_of(4, PK_SEV_LOW, true);
+    record.kind = PK_OUT_APPROVAL;
+    record.body = pk_str_of("all the room there is, and a little more than that, whatever waits for it");
+    CHECK_EQ_INT(pk_outbox_append(&ob, &batch, &record, &seq), PK_E_NO_SPACE);
+    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_CAP].count, 2);
+    pk_outbox_lost(&ob, PK_SEV_HIGH);
+    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_CAP].count, 3);
+    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_CAP].by_severity[PK_SEV_HIGH], 1);
+    ob.cap_bytes = 4 * PK_STORE_VALUE_BYTES;
+    CHECK_EQ_U64(pk_outbox_room(&ob), 3);
+}
+
+PK_TEST(outbox__late_one__goes_with_the_backlog) {
+    struct pk_outbox_view view;
+    uint64_t seq = 0, token = 0;
+    start();
+    (void)append(1, PK_SEV_HIGH, true);
+    pk_outbox_online(&ob, true);
+    struct pk_out_record record = record_of(2, PK_SEV_MEDIUM, false);
+    record.is_late = true;
+    CHECK_EQ_INT(pk_outbox_append(&ob, &batch, &record, &seq), PK_OK);
+    CHECK_EQ_U64(append(3, PK_SEV_LOW, true), 3);
+    commit();
+    CHECK_EQ_U64(send_next(&token), 3);
+    CHECK_EQ_U64(send_next(&token), 1);
+    REQUIRE(pk_outbox_peek(&ob, 0, &view));
+    CHECK(view.seq == 2 && view.is_backlog && !view.record.is_late);
 }
 
 PK_TEST(outbox__slots_full__the_more_important_one_gets_the_slot) {
@@ -458,6 +513,8 @@ PK_TEST(outbox__load__of_two_entries_of_one_incident_the_older_goes) {
 }
 
 PK_TEST_MAIN(
+    outbox__byte_cap__what_stays_open_at_the_hub_is_owed_and_the_rest_is_counted,
+    outbox__late_one__goes_with_the_backlog,
     outbox__reopened_while_its_topic_is_to_be_emptied__is_not_emptied,
     outbox__approval_decided__replaces_the_open_request_also_a_refused_one,
     outbox__load__of_two_entries_of_one_incident_the_older_goes,

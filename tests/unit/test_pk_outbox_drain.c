@@ -118,6 +118,17 @@ static bool is_seen_open[SUBJECTS + 1]; /* as last heard */
 static uint64_t delivered_count;
 static uint64_t inflight[PK_LIMIT_OUTBOX_SLOTS];
 static uint32_t inflight_count;
+static bool is_owed[SUBJECTS + 1];
+static uint32_t owed_count; /* so often somebody was told to owe, or was refused */
+static int keeper_answer;   /* PK_E_NOT_FOUND: nobody keeps incidents */
+
+static int owe(void *arg, uint32_t incident) {
+    CHECK(arg == &owed_count && incident <= SUBJECTS);
+    is_owed[incident] = is_owed[incident] || keeper_answer == PK_OK;
+    owed_count += keeper_answer == PK_OK ? 1u : 0u;
+    return keeper_answer;
+}
+static const struct pk_outbox_keeper KEEPER = {.owe = owe, .arg = &owed_count};
 
 static void restart(uint32_t boot, uint64_t cap_bytes) {
     pk_outbox_init(&ob, boot, cap_bytes);
@@ -141,6 +152,9 @@ static void reset(uint64_t cap_bytes) {
     memset(made_rev, 0, sizeof made_rev);
     memset(seen_rev, 0, sizeof seen_rev);
     memset(is_seen_open, 0, sizeof is_seen_open);
+    memset(is_owed, 0, sizeof is_owed);
+    owed_count = 0;
+    keeper_answer = PK_E_NOT_FOUND;
     restart(1, cap_bytes);
 }
 
@@ -163,6 +177,8 @@ static int append_long(uint32_t subject, uint8_t severity, bool is_open, uint32_
     if (err == PK_OK) {
         made_rev[subject]++;
     }
+    is_owed[subject] = err == PK_E_AGAIN || (is_owed[subject] && err != PK_OK);
+    owed_count += err == PK_E_AGAIN ? 1u : 0u;
     return err;
 }
 
@@ -179,7 +195,7 @@ static void fetch_step(bool is_answered_now) {
     }
     if (is_fetch_answered) {
         is_fetch_answered = false;
-        pk_outbox_fetched(&ob, fetched_result, fetched_bytes);
+        pk_outbox_fetched(&ob, fetched_result, fetched_bytes, &KEEPER);
     } else if (is_answered_now) {
         answer_fetch();
     }
@@ -487,7 +503,7 @@ static void live_at_the_cap(uint64_t seed) {
             (void)append_long(open[i], severity[i], false, 80);
         }
     }
-    CHECK(ob.losses[PK_OUTBOX_LOSS_CAP].count > SUBJECTS / 4);
+    CHECK(ob.losses[PK_OUTBOX_LOSS_CAP].count + owed_count > SUBJECTS / 4);
     drain();
     uint32_t heard_count = 0;
     for (uint32_t subject = 1; subject <= SUBJECTS; subject++) {
@@ -546,7 +562,7 @@ static void end_at_the_cap_what_was_sent(uint64_t seed, bool has_restart) {
             pk_outbox_online(&ob, false);
         }
     }
-    CHECK(ob.losses[PK_OUTBOX_LOSS_CAP].count > 100);
+    CHECK(ob.losses[PK_OUTBOX_LOSS_CAP].count + owed_count > 100);
     drain();
     for (uint32_t subject = 1; subject <= SUBJECTS; subject++) {
         CHECK(!is_seen_open[subject]);
@@ -559,6 +575,109 @@ PK_TEST(drain__at_the_byte_cap__the_end_of_what_was_sent_is_heard) {
         end_at_the_cap_what_was_sent(seed, false);
         end_at_the_cap_what_was_sent(seed, true);
     }
+}
+
+/* What is open and what was sent fill the cap by themselves, and all of it ends. Whoever keeps the incidents
+ * brings what was refused or dropped when there is room again: each end is heard, and nothing is lost. */
+static void owe_at_the_cap(uint64_t seed, uint32_t crash_at) {
+    enum { SENT = 120, CAP_BYTES = 9000 };
+    static bool is_kept_owed[SUBJECTS + 1];
+    struct pk_rng rng;
+    uint32_t brought_count = 0;
+    pk_rng_seed(&rng, seed);
+    reset(CAP_BYTES);
+    keeper_answer = PK_OK;
+    pk_outbox_online(&ob, true);
+    for (uint32_t subject = 1; subject <= SENT; subject++) {
+        CHECK_EQ_INT(append(subject, (uint8_t)(subject % PK_SEV_COUNT), true), PK_OK);
+        commit();
+        send_step(NULL);
+    }
+    commit();
+    pk_outbox_online(&ob, false);
+    for (uint32_t subject = 1; subject <= SENT; subject++) {
+        const int err = append_long(subject, (uint8_t)(subject % PK_SEV_COUNT), false, 80);
+        CHECK(err == PK_OK || err == PK_E_AGAIN);
+        commit();
+        fetch_step(true);
+    }
+    CHECK(owed_count > 20 && ob.losses[PK_OUTBOX_LOSS_CAP].count == 0);
+    pk_outbox_online(&ob, true);
+    for (uint32_t tick = 0; tick < 4000; tick++) {
+        uint32_t room = pk_outbox_room(&ob);
+        for (uint32_t subject = 1; subject <= SENT && room > 0; subject++) {
+            if (is_owed[subject] &&
+                append_long(subject, (uint8_t)(subject % PK_SEV_COUNT), false, 80) == PK_OK) {
+                brought_count++;
+                room--;
+            }
+        }
+        memcpy(is_kept_owed, is_owed, sizeof is_owed); /* stored with the batch */
+        send_step(&rng);
+        commit();
+        fetch_step(true);
+        if (tick == crash_at) {
+            restart(2, CAP_BYTES);
+            memcpy(is_owed, is_kept_owed, sizeof is_owed);
+            pk_outbox_online(&ob, true);
+        }
+        if (pk_outbox_depth(&ob) == 0 && record_count == 0 && pk_outbox_flush_count(&ob) == 0) {
+            break;
+        }
+    }
+    CHECK(brought_count > 20);
+    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_CAP].count, 0);
+    for (uint32_t subject = 1; subject <= SUBJECTS; subject++) {
+        CHECK(!is_owed[subject] && !is_seen_open[subject]);
+        CHECK_EQ_INT(seen_rev[subject] > 1, subject <= SENT);
+    }
+}
+
+PK_TEST(drain__open_ones_and_ends_fill_the_cap__what_is_owed_is_heard_when_there_is_room) {
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        owe_at_the_cap(seed, (uint32_t)seed * 2u);
+    }
+}
+
+PK_TEST(drain__dropping_what_is_open__asks_who_keeps_it) {
+    enum { LOW_OPEN = 6 };
+    reset(20000);
+    pk_outbox_online(&ob, false);
+    uint32_t subject = 0;
+    while (pk_outbox_bytes(&ob) <= 18000 && subject < SUBJECTS) {
+        CHECK_EQ_INT(append(++subject, PK_SEV_LOW, true), PK_OK);
+        commit();
+    }
+    const uint64_t before = ob.lanes[LOW_OPEN].count;
+    keeper_answer = PK_E_FULL; /* it cannot be put down yet: nothing goes */
+    for (uint32_t tick = 0; tick < 10; tick++) {
+        fetch_step(true);
+        commit();
+    }
+    CHECK_EQ_U64(ob.lanes[LOW_OPEN].count, before);
+    CHECK_EQ_U64(record_count, before);
+    keeper_answer = PK_OK;
+    for (uint32_t tick = 0; tick < 10; tick++) {
+        fetch_step(true);
+        commit();
+    }
+    CHECK(pk_outbox_bytes(&ob) <= 18000);
+    CHECK(owed_count > 0 && ob.lanes[LOW_OPEN].count + owed_count == before);
+    CHECK_EQ_U64(record_count, ob.lanes[LOW_OPEN].count);
+    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_CAP].count, 0);
+    const uint32_t kept_count = owed_count;
+    keeper_answer = PK_E_NOT_FOUND; /* the incident is known no more: that is a loss */
+    while (pk_outbox_bytes(&ob) <= 18000 && subject < SUBJECTS) {
+        CHECK_EQ_INT(append(++subject, PK_SEV_LOW, true), PK_OK);
+        commit();
+    }
+    for (uint32_t tick = 0; tick < 10; tick++) {
+        fetch_step(true);
+        commit();
+    }
+    CHECK_EQ_U64(owed_count, kept_count);
+    CHECK(ob.losses[PK_OUTBOX_LOSS_CAP].count > 0);
+    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_CAP].count + kept_count + record_count, subject);
 }
 
 /* Nothing is dropped meanwhile: what low ones grow by leaves half of the reserve alone, and whose end finds
@@ -635,7 +754,7 @@ PK_TEST(drain__failing_store__is_asked_again_after_the_next_commit) {
     pk_outbox_durable(&ob, durable_seq);
     REQUIRE(pk_outbox_fetch_wanted(&ob, &fetch));
     CHECK(!pk_outbox_fetch_wanted(&ob, &fetch));
-    pk_outbox_fetched(&ob, PK_E_IO, 0);
+    pk_outbox_fetched(&ob, PK_E_IO, 0, &KEEPER);
     CHECK(!pk_outbox_fetch_wanted(&ob, &fetch));
     CHECK_EQ_U64(pk_outbox_depth(&ob), 4);
     pk_outbox_durable(&ob, durable_seq + 1);
@@ -644,7 +763,9 @@ PK_TEST(drain__failing_store__is_asked_again_after_the_next_commit) {
     CHECK(pk_outbox_fetch_wanted(&ob, &fetch));
 }
 
-PK_TEST_MAIN(hold__the_rest_goes_on_and_what_waits_takes_no_place, drain__says_how_long_it_will_take,
+PK_TEST_MAIN(drain__open_ones_and_ends_fill_the_cap__what_is_owed_is_heard_when_there_is_room,
+             drain__dropping_what_is_open__asks_who_keeps_it,
+             hold__the_rest_goes_on_and_what_waits_takes_no_place, drain__says_how_long_it_will_take,
              drain__long_backlog__arrives_once_and_critical_first,
              drain__random_lives__every_last_revision_arrives_and_the_store_is_empty,
              drain__near_the_byte_cap__drops_resolved_and_low_first_and_says_so,

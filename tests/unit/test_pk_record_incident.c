@@ -124,6 +124,23 @@ PK_TEST(record_incident__escalation__comes_back_or_is_refused) {
     }
 }
 
+/* Earlier software reads all but these. */
+PK_TEST(record_incident__owes_its_newest_state__is_of_version_4) {
+    struct pk_incident i = pk_sample_incident();
+    const uint32_t plain = pk_record_incident_pack(&i, bytes, PK_STORE_VALUE_BYTES);
+    CHECK_EQ_INT(bytes[1], 3);
+    CHECK_EQ_INT(unpack(plain), PK_OK);
+    CHECK(!back.owes_report);
+    i.owes_report = true;
+    CHECK_EQ_U64(pk_record_incident_pack(&i, bytes, PK_STORE_VALUE_BYTES), plain);
+    CHECK_EQ_INT(bytes[1], 4);
+    CHECK_EQ_INT(unpack(plain), PK_OK);
+    CHECK(back.owes_report && back.is_announced && !back.is_auto_resolved);
+    CHECK_EQ_INT(back.escalation_tier, 1);
+    bytes[1] = 3;
+    CHECK_EQ_INT(unpack(plain), PK_E_BAD_MSG);
+}
+
 PK_TEST(record_incident__cut_or_longer_or_foreign__is_refused) {
     const struct pk_incident i = pk_sample_fullest();
     const uint32_t n = pk_record_incident_pack(&i, bytes, PK_STORE_VALUE_BYTES);
@@ -132,8 +149,10 @@ PK_TEST(record_incident__cut_or_longer_or_foreign__is_refused) {
     }
     bytes[n] = 0;
     CHECK_EQ_INT(unpack(n + 1), PK_E_BAD_MSG);
-    bytes[1] = 4;
+    bytes[1] = 5;
     CHECK_EQ_INT(unpack(n), PK_E_UNSUPPORTED);
+    bytes[1] = 4; /* which owes its newest state */
+    CHECK_EQ_INT(unpack(n), PK_E_BAD_MSG);
     bytes[1] = 0;
     CHECK_EQ_INT(unpack(n), PK_E_BAD_MSG);
     bytes[1] = 1; /* which had less */
@@ -160,7 +179,8 @@ PK_TEST(record_incident__any_flipped_bit__is_taken_or_refused_but_never_out_of_b
     CHECK(refused > 100);
 }
 
-PK_TEST_MAIN(record_incident__of_version_2__nobody_was_called,
+PK_TEST_MAIN(record_incident__owes_its_newest_state__is_of_version_4,
+             record_incident__of_version_2__nobody_was_called,
              record_incident__escalation__comes_back_or_is_refused, record_incident__of_version_1__is_read,
              record_incident__fits__comes_back_byte_for_byte,
              record_incident__fullest__gives_way_in_order_and_counts,
