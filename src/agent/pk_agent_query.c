@@ -47,6 +47,7 @@ static void status_links(const struct pk_agent *a, struct pk_json_writer *w) {
         pk_jw_u64(w, "tls_resumed", l->stream->resumed_count(l->stream->ctx));
         pk_jw_u64(w, "messages_in", l->mqtt.counters.messages_in);
         pk_jw_u64(w, "messages_out", l->mqtt.counters.messages_out);
+        pk_jw_u64(w, "messages_too_large", l->mqtt.counters.oversized_skipped);
         if (pk_link_is_online(l)) {
             pk_jw_ms_as_seconds(w, "online_seconds", a->now.mono_ms - l->online_since_ms);
         }

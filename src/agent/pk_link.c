@@ -4,8 +4,8 @@
 
 #include "base/pk_assert.h"
 
-static const char *const STATE_WORDS[PK_LINK_STATE_COUNT] = {"off",        "waiting",  "resolving",
-                                                             "connecting", "greeting", "online"};
+static const char STATE_WORDS[PK_LINK_STATE_COUNT][sizeof "connecting"] = {
+    "off", "waiting", "resolving", "connecting", "greeting", "online"};
 
 const char *pk_link_state_word(enum pk_link_state state) {
     return state < PK_LINK_STATE_COUNT ? STATE_WORDS[state] : "unknown";

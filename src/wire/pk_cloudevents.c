@@ -7,7 +7,7 @@
 const char PK_CE_CONTENT_TYPE_BINARY[] = "application/json";
 const char PK_CE_CONTENT_TYPE_STRUCTURED[] = "application/cloudevents+json; charset=utf-8";
 
-static const char *const TYPES[PK_CE_KIND_COUNT] = {
+static const char TYPES[PK_CE_KIND_COUNT][sizeof "org.picket.incident.v1"] = {
     [PK_CE_INCIDENT] = "org.picket.incident.v1",
     [PK_CE_APPROVAL] = "org.picket.approval.v1",
     [PK_CE_SUMMARY] = "org.picket.summary.v1",

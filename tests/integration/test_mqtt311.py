@@ -216,10 +216,11 @@ def test_hostile_json__is_refused_in_words_and_counted():
         assert "command refused (bad_field): response topic or correlation data cannot be used" in log and "bad JSON around the command: jws" in log, log[-2000:]
         # Larger than anything the agent takes: 3.1.1 has no word for it, it is skipped and the connection stands.
         lost = link(w.gateway)["lost"]
+        assert link(w.gateway)["messages_too_large"] == 0
         w.send(b"{" + b" " * 40000 + b"}")
         reply = w.ask(w.ack())
         assert reply["ok"] and w.is_acked(), reply
-        assert link(w.gateway)["lost"] == lost and w.gateway.agent_pid() == pid
+        assert link(w.gateway)["messages_too_large"] == 1 and link(w.gateway)["lost"] == lost and w.gateway.agent_pid() == pid
 
 
 def test_retained_command__is_refused_where_the_mark_comes():
