@@ -162,28 +162,22 @@ static bool may_fall_back(const struct pk_link *l) {
            (l->mqtt_config.has_username || !l->mqtt_config.has_password);
 }
 
-/* How this try or connection ended says what the next one speaks; true when it need not wait for long. A
- * broker that says it does not know this level is believed at once. One that only hangs up may do so for many
- * reasons: twice in a row, and the other level is tried; when that one does not get in either, 5 again. */
+/* How this try or connection ended says what the next one speaks; true when it need not wait for long. Only a
+ * broker that says it does not know this level is believed: one that hangs up may do so for many reasons. */
 static bool judge_level(struct pk_link *l, uint64_t now_ms) {
     const bool is_311 = pk_link_is_311(l);
     const bool was_refused = l->is_level_refused;
-    const bool ended_early = l->state == PK_LINK_GREETING && l->mqtt.state == PK_MQTT_CONNECTING;
     l->is_level_refused = false;
-    l->early_end_count = ended_early ? (uint8_t)(l->early_end_count + 1u) : 0;
     if (!may_fall_back(l)) {
-        l->early_end_count = 0;
         return false;
     }
     if (is_311) {
         const bool was_asked = l->v5_again_ms == 0; /* pk_link_try_newest */
-        l->v5_again_ms = was_refused || ended_early ? 0 : l->v5_again_ms;
-        l->early_end_count = 0;
+        l->v5_again_ms = was_refused ? 0 : l->v5_again_ms;
         return was_asked;
     }
-    if (was_refused || l->early_end_count >= PK_LINK_EARLY_ENDS) {
+    if (was_refused) {
         l->v5_again_ms = now_ms + PK_LINK_FALLBACK_MS;
-        l->early_end_count = 0;
     }
     return was_refused;
 }

@@ -31,7 +31,6 @@ enum {
     PK_LINK_CONTESTED_COUNT = 4,   /* connections in a row that ended sooner */
     PK_LINK_CONTESTED_FACTOR = 4,  /* of reconnect_max, then */
     PK_LINK_ENVELOPE_BYTES = 512,  /* around the will, where it is part of the payload */
-    PK_LINK_EARLY_ENDS = 2,        /* in a row, before a CONNACK: perhaps MQTT 5 is not understood */
     PK_LINK_FALLBACK_MS = 86400000 /* of 3.1.1, then 5 is tried again */
 };
 
@@ -63,9 +62,8 @@ struct pk_link {
     bool is_taken_over;   /* the broker gave this connection's place to another client of our name */
     bool is_open;         /* the stream is open and must be closed */
     bool is_stopping;
-    bool is_level_refused;   /* the broker does not speak the level of this try */
-    uint8_t early_end_count; /* tries in a row that ended before a CONNACK */
-    uint64_t v5_again_ms;    /* until then the next try speaks 3.1.1 though 5 is preferred; 0: it does not */
+    bool is_level_refused; /* the broker does not speak the level of this try */
+    uint64_t v5_again_ms;  /* until then the next try speaks 3.1.1 though 5 is preferred; 0: it does not */
     int64_t connected_wall_ms; /* of this connection, in birth and will */
     int64_t wall_floor_ms;     /* best known time at the beginning of the try */
     uint64_t online_since_ms, connect_count, failure_count, lost_count;
