@@ -86,4 +86,5 @@ PK_TEST(another_policy__stays_as_somebody_chose_it) {
     CHECK_EQ_INT(in_a_process(ask_in_batch), 0);
 }
 
-PK_TEST_MAIN(slice__short_where_the_kernel_knows_slices, nice_value__stays, another_policy__stays_as_somebody_chose_it)
+PK_TEST_MAIN(slice__short_where_the_kernel_knows_slices, nice_value__stays,
+             another_policy__stays_as_somebody_chose_it)
