@@ -188,7 +188,7 @@ static void warn_will(struct pk_agent *a) {
         if (b->is_set && (b->will_delay_ms < back_ms || b->session_expiry_ms < back_ms)) {
             pk_agent_log1(a, PK_LOG_WARNING,
                           "a short cut alarms: will_delay or session_expiry is below reconnect_first + 20s",
-                          pk_str_of(i == 0 ? "site" : "central"));
+                          pk_str_of(pk_config_broker_word(i)));
         }
     }
 }

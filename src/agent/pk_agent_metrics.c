@@ -243,7 +243,7 @@ static enum put put_link(struct pk_agent *a, struct pk_buf *b, const char *name,
         return PUT_NONE;
     }
     const struct pk_link *link = &a->links[row];
-    const struct pk_promtext_labels l = label1("broker", pk_str_of(row == 0 ? "site" : "central"));
+    const struct pk_promtext_labels l = label1("broker", pk_str_of(pk_config_broker_word(row)));
     const uint64_t again_count = link->connect_count > 0 ? link->connect_count - 1u : 0u;
     pk_promtext_u64(b, name, &l, is_count ? again_count : pk_link_is_online(link) ? 1u : 0u);
     return PUT_SAMPLE;

@@ -33,7 +33,7 @@ static void status_links(const struct pk_agent *a, struct pk_json_writer *w) {
             continue;
         }
         pk_jw_object(w, NULL);
-        pk_jw_cstr(w, "name", i == 0 ? "site" : "central");
+        pk_jw_cstr(w, "name", pk_config_broker_word(i));
         pk_jw_cstr(w, "host", l->config->host);
         pk_jw_u64(w, "port", l->config->port);
         pk_jw_bool(w, "tls", l->config->use_tls);

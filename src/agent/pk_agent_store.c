@@ -562,11 +562,11 @@ static void trim_fetch(struct pk_agent *a, uint64_t keep_count) {
 /* A full map: nothing is added until deleting made room, first of the log, then of what the hub has waited
  * for longest. Before anything is added again: the cap that made room is none for what comes then. */
 static void limit_outbox(struct pk_agent *a, const struct pk_store_status *s) {
-    const bool is_log_at_least = pk_audit_log_excess(&a->audit, log_keep_count(a, s)) < TRIM_SLICE;
+    const bool is_log_at_least =
+        s->is_map_full && pk_audit_log_excess(&a->audit, log_keep_count(a, s)) < TRIM_SLICE;
     const uint64_t cap_bytes = a->config.store_map_bytes / 2;
-    const uint64_t held_bytes = pk_outbox_bytes(&a->outbox);
-    a->outbox.cap_bytes =
-        s->is_map_full && is_log_at_least && held_bytes < cap_bytes ? held_bytes : cap_bytes;
+    const uint64_t held_bytes = is_log_at_least ? pk_outbox_bytes(&a->outbox) : cap_bytes;
+    a->outbox.cap_bytes = held_bytes < cap_bytes ? held_bytes : cap_bytes;
 }
 
 static void make_room(struct pk_agent *a, const struct pk_store_status *s) {

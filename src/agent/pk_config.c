@@ -277,6 +277,10 @@ const char *pk_mode_word(uint8_t mode) {
 const char *pk_remote_word(uint8_t remote) {
     return remote < 3 ? REMOTE_WORDS[remote] : "unknown";
 }
+const char *pk_config_broker_word(uint32_t link) {
+    PK_ASSERT(link < PK_LINKS);
+    return link == 0 ? "site" : "central";
+}
 
 static int word_index(const char *const *words, struct pk_str s) {
     for (int i = 0; words[i] != NULL; i++) {
@@ -386,17 +390,14 @@ static int fail(const struct parse *p, const char *message, struct pk_str argume
 /* ---- sections ---- */
 
 static int open_broker(struct parse *p, struct pk_str name) {
-    uint32_t link = 0;
-    if (pk_str_eq_c(name, "site")) {
-        link = 0;
-    } else if (pk_str_eq_c(name, "central")) {
-        link = 1;
-    } else {
-        return fail(p, "a broker is called site or central, not '{}'", name);
+    for (uint32_t link = 0; link < PK_LINKS; link++) {
+        if (pk_str_eq_c(name, pk_config_broker_word(link))) {
+            p->c->broker[link].is_set = true;
+            p->target = &p->c->broker[link];
+            return PK_OK;
+        }
     }
-    p->c->broker[link].is_set = true;
-    p->target = &p->c->broker[link];
-    return PK_OK;
+    return fail(p, "a broker is called site or central, not '{}'", name);
 }
 
 static int open_watch(struct parse *p, struct pk_str name, enum pk_collector collector) {
@@ -944,13 +945,9 @@ static int set_variable(struct parse *p, struct pk_str name, struct pk_str value
             continue;
         }
         struct pk_str section_name = {NULL, 0};
-        if (s == S_BROKER) {
-            if (take_word(&rest, "site")) {
-                section_name = pk_str_of("site");
-            }
-            if (section_name.n == 0 && take_word(&rest, "central")) {
-                section_name = pk_str_of("central");
-            }
+        for (uint32_t link = 0; s == S_BROKER && section_name.n == 0 && link < PK_LINKS; link++) {
+            const char *word = pk_config_broker_word(link);
+            section_name = pk_str_of(take_word(&rest, word) ? word : "");
         }
         int err = open_section(p, pk_str_of(SECTIONS[s].word), section_name);
         if (err < 0) {

@@ -167,5 +167,7 @@ PK_MUST_USE int pk_config_load(struct pk_config *c, const struct pk_port_files *
                                struct pk_diag *diag);
 const char *pk_mode_word(uint8_t mode);
 const char *pk_remote_word(uint8_t remote);
+/* Name of pk_config.broker[link]: "site", "central". */
+const char *pk_config_broker_word(uint32_t link);
 PK_MUST_USE int pk_mode_parse(struct pk_str s, uint8_t *out);
 #endif

@@ -56,7 +56,7 @@ static int check_brokers(const struct check *k) {
     const uint8_t once = PK_BROKER_INCIDENTS | PK_BROKER_COMMANDS | PK_BROKER_SUMMARY |
                          PK_BROKER_HOME_ASSISTANT | PK_BROKER_THIN_EDGE;
     for (uint32_t i = 0; i < PK_LINKS; i++) {
-        const int err = b[i].is_set ? check_broker(k, &b[i], pk_str_of(i == 0 ? "site" : "central")) : PK_OK;
+        const int err = b[i].is_set ? check_broker(k, &b[i], pk_str_of(pk_config_broker_word(i))) : PK_OK;
         if (err < 0) {
             return err;
         }

@@ -296,26 +296,21 @@ void pk_engine_tick(struct pk_engine *e, uint64_t now_ms) {
     }
 }
 
-/* A fire drill stirs no rule but its own: what another one makes of real events must not become a drill. And
- * its own hears nothing else: an event of that type that anybody may send is no drill, and must not hold it.
- */
-static bool may_hear(const struct pk_engine *e, const struct pk_rule *r, const struct pk_event *event) {
-    const bool is_drill = (event->flags & PK_EVENT_DRILL) != 0;
-    return is_drill == pk_str_eq_c(pk_engine_str(e, r, r->id), "fire_drill");
-}
-
 void pk_engine_event(struct pk_engine *e, const struct pk_event *event, uint64_t now_ms) {
     if (now_ms > e->now_ms) {
         pk_engine_tick(e, now_ms);
     }
+    /* A fire drill stirs no rule but its own: what another one makes of real events must not become a drill.
+     * And its own hears nothing else: an event of that type that anybody may send is no drill, and must not
+     * hold it. */
+    const bool is_drill = (event->flags & PK_EVENT_DRILL) != 0;
     struct pk_match_list list;
     e->event_count++;
     pk_match_find(e, event, &list);
     for (uint32_t i = 0; i < list.count; i++) {
         const struct pk_rule *r = e->rules.rows[list.rules[i]];
-        const bool is_match = (!list.must_check_source || pk_match_source(e, r, event->source_id)) &&
-                              (!r->is_dynamic || pk_match_terms(e, r, 0, r->on_count, event));
-        if (is_match && may_hear(e, r, event)) {
+        if (r->is_drill == is_drill && (!list.must_check_source || pk_match_source(e, r, event->source_id)) &&
+            (!r->is_dynamic || pk_match_terms(e, r, 0, r->on_count, event))) {
             e->match_count++;
             pk_feed_rule(e, list.rules[i], event);
         }

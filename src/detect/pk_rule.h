@@ -132,6 +132,7 @@ struct pk_rule { /* one row; what each event touches comes first */
                             needs no more than times (pk_feed.c, pk_judge.c); others go through pk_cond.h */
     bool is_enabled;
     bool is_dynamic; /* `on` asks for value or data, which each event has its own */
+    bool is_drill;   /* it is `fire_drill` */
     uint8_t raise_count, clause_count, term_count;
     uint8_t ring_cap; /* plain count: pk_rule_ring_cap() */
     uint16_t keys;    /* windows it may hold */

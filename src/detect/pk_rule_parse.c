@@ -727,6 +727,7 @@ static int read_id(struct section *s) {
         return fail_section(s, "'{}' is not a rule name: 1 to 47 of A-Z a-z 0-9 _ -", item->section_name);
     }
     s->rule->id = ref_of(s->parser, item->section_name);
+    s->rule->is_drill = pk_str_eq_c(item->section_name, "fire_drill");
     return PK_OK;
 }
 

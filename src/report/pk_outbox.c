@@ -383,6 +383,9 @@ static bool is_over_cap(const struct pk_outbox *ob, const struct pk_out_record *
                         uint32_t value_bytes, const struct pk_outbox_latest *old) {
     enum { HALF_RESERVE_PART = 18 }; /* a sixteenth of the cap, seen from nine eighths of it */
     const uint64_t after = pk_outbox_bytes(ob) - (old != NULL ? old->value_bytes : 0u) + value_bytes;
+    if (after <= ob->cap_bytes) {
+        return false;
+    }
     if (lane == 0 && record->is_open) {
         return after > ob->critical_cap_bytes;
     }

@@ -128,9 +128,9 @@ void pk_respond_run_disproved(struct pk_respond *r, struct pk_run *run, const ch
                               const struct pk_stamp *now);
 /* The row says how, and the mode lets something run. */
 bool pk_respond_run_can_undo(const struct pk_respond *r, const struct pk_run *run);
-/* An undo that a person asked for outlives the incident. */
 /* Of a fire drill: it goes the whole way but for the last step, and no figure counts it. */
 bool pk_respond_run_is_drill(const struct pk_respond *r, const struct pk_run *run);
+/* An undo that a person asked for outlives the incident. */
 bool pk_respond_run_is_wanted(const struct pk_respond *r, const struct pk_run *run);
 /* The action ended with exit code 0. */
 void pk_respond_run_succeeded(struct pk_respond *r, struct pk_run *run, const struct pk_stamp *now);

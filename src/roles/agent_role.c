@@ -131,7 +131,7 @@ static int take_listener(enum pk_listener listener, uint32_t open_id) {
 
 /* Where it stands in the files, as other errors of the configuration; key NULL: the section. */
 static void say_tls(uint32_t link, const char *key, const char *message, const char *argument) {
-    const struct pk_config_place place = {pk_str_of("broker"), pk_str_of(link == 0 ? "site" : "central"),
+    const struct pk_config_place place = {pk_str_of("broker"), pk_str_of(pk_config_broker_word(link)),
                                           pk_str_of(key != NULL ? key : "")};
     char text[sizeof(struct pk_diag) + 32];
     struct pk_agent *a = &role.agent;

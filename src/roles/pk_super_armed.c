@@ -15,6 +15,10 @@ static bool is_fired(const struct pk_super_armed *a) {
     return a->state == PK_SUPER_ARMED_FIRED || a->state == PK_SUPER_ARMED_OWED_FIRED;
 }
 
+static bool is_of(const struct pk_super_armed *a, const char *action, const char *target) {
+    return strcmp(a->action, action) == 0 && strcmp(a->target, target) == 0;
+}
+
 static struct pk_super_armed *find_state(struct pk_supervisor *s, uint8_t state) {
     for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
         if (s->record.armed[i].state == state) {
@@ -38,7 +42,7 @@ static struct pk_super_armed *find_run(struct pk_supervisor *s, uint32_t run_id)
 static struct pk_super_armed *find_change(struct pk_supervisor *s, uint32_t run_id, const char *action,
                                           const char *target) {
     struct pk_super_armed *a = find_run(s, run_id);
-    return a != NULL && strcmp(a->action, action) == 0 && strcmp(a->target, target) == 0 ? a : NULL;
+    return a != NULL && is_of(a, action, target) ? a : NULL;
 }
 
 static void save(struct pk_supervisor *s) {
@@ -81,8 +85,7 @@ static struct pk_super_armed *find_owed(struct pk_supervisor *s, uint8_t state, 
                                         const char *action, const char *target) {
     for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
         struct pk_super_armed *a = &s->record.armed[i];
-        if (a->state == state && a->run_id == run_id && strcmp(a->action, action) == 0 &&
-            strcmp(a->target, target) == 0) {
+        if (a->state == state && a->run_id == run_id && is_of(a, action, target)) {
             return a;
         }
     }
@@ -133,7 +136,7 @@ bool pk_super_armed_owes(const struct pk_supervisor *s, const char *action, cons
     for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
         const struct pk_super_armed *a = &s->record.armed[i];
         const bool is_open = a->state == PK_SUPER_ARMED_OWED || is_fired(a);
-        if (is_open && strcmp(a->action, action) == 0 && strcmp(a->target, target) == 0) {
+        if (is_open && is_of(a, action, target)) {
             return true;
         }
     }
@@ -200,8 +203,7 @@ void pk_super_armed_undone(struct pk_supervisor *s, uint32_t run_id, const char 
                            int32_t exit_code) {
     for (uint32_t i = 0; i < PK_SUPER_ARMED_MAX; i++) {
         struct pk_super_armed *a = &s->record.armed[i];
-        const bool is_same =
-            is_due_later(a) && strcmp(a->action, action) == 0 && strcmp(a->target, target) == 0;
+        const bool is_same = is_due_later(a) && is_of(a, action, target);
         if (is_fired(a) && a->run_id == run_id) {
             a->state = PK_SUPER_ARMED_TELL;
             a->exit_code = exit_code;

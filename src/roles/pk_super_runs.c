@@ -33,22 +33,27 @@ static uint32_t rows_taken(const struct pk_supervisor *s) {
     return n;
 }
 
-static struct pk_super_run *find(struct pk_supervisor *s, uint32_t id) {
-    for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
-        if (s->runs[i].id == id) {
-            return &s->runs[i];
-        }
+/* PK_SUPER_RUNS: there is none. An id of 0 is that of a free row. */
+static uint32_t index_of(const struct pk_supervisor *s, uint32_t id) {
+    uint32_t i = 0;
+    while (i < PK_SUPER_RUNS && s->runs[i].id != id) {
+        i++;
     }
-    return NULL;
+    return i;
+}
+
+static struct pk_super_run *find(struct pk_supervisor *s, uint32_t id) {
+    const uint32_t i = index_of(s, id);
+    return i < PK_SUPER_RUNS ? &s->runs[i] : NULL;
 }
 
 bool pk_super_run_is_here(const struct pk_supervisor *s, uint32_t id) {
-    for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
-        if (s->runs[i].id == id) {
-            return true;
-        }
-    }
-    return false;
+    return index_of(s, id) < PK_SUPER_RUNS;
+}
+
+bool pk_super_run_is_at_work(const struct pk_supervisor *s, uint32_t id) {
+    const uint32_t i = index_of(s, id);
+    return i < PK_SUPER_RUNS && s->runs[i].is_running;
 }
 
 /* Slot index, or negative: why the step cannot start. PK_E_NOT_FOUND also when there is no such step. */
@@ -354,15 +359,6 @@ static void finish(struct pk_supervisor *s, struct pk_super_run *run) {
                      (uint64_t)run->done.exit_code);
         memset(run, 0, sizeof *run);
     }
-}
-
-bool pk_super_run_is_at_work(const struct pk_supervisor *s, uint32_t id) {
-    for (uint32_t i = 0; i < PK_SUPER_RUNS; i++) {
-        if (s->runs[i].id == id && s->runs[i].is_running) {
-            return true;
-        }
-    }
-    return false;
 }
 
 void pk_super_run_leave(struct pk_supervisor *s, uint32_t id, const char *action, const char *target) {

@@ -112,8 +112,8 @@ static double measure(uint32_t link, uint64_t away_ms) {
     const double percent = 100.0 * peak / AGENTS;
     printf("[broker %s] (reconnect_first %2u s), %5.1f s away: busiest second %5.2f %% of %d, the last after "
            "%u s\n",
-           link == 0 ? "site" : "central", config->reconnect_first_ms / 1000u, (double)away_ms / 1000,
-           percent, (int)AGENTS, last);
+           pk_config_broker_word(link), config->reconnect_first_ms / 1000u, (double)away_ms / 1000, percent,
+           (int)AGENTS, last);
     return percent;
 }
 

@@ -3,6 +3,7 @@
 windows; reading what became of an incident; and the score. Run by itself it runs them all and prints the score of the whole suite, PASS or MISSED for each promise, with the counts behind it."""
 import atexit
 import glob
+import http.server
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import tempfile
 import threading
 import time
 
-from rig import SOURCE, Gateway, await_true
+from rig import SOURCE, Gateway, await_true, free_port
 
 MB = 1 << 20
 
@@ -24,9 +25,13 @@ MILD = ("low", "medium")
 HISTOGRAMS = ("picket_incident_processing_seconds", "picket_detection_latency_seconds", "picket_incident_detect_seconds", "picket_incident_resolve_seconds")
 
 
-def read_shipped(*parts):
-    with open(os.path.join(SOURCE, "config", *parts)) as f:
+def read(path):
+    with open(path) as f:
         return f.read()
+
+
+def read_shipped(*parts):
+    return read(os.path.join(SOURCE, "config", *parts))
 
 
 def shipped_actions(etc, **targets):
@@ -57,6 +62,23 @@ def small_disk(rig):
     subprocess.run(["mount", "-o", "loop", image, data], check=True)
     rig.cleanups.append(lambda: subprocess.run(["umount", "-l", data], check=False))
     return data
+
+
+def serve_http(rig, status=lambda: 200):
+    """Port of a server here that answers each GET with what status() returns, once it returns."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status())
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+    port = free_port()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    rig.cleanups.append(server.shutdown)
+    return port
 
 
 class Scenario:

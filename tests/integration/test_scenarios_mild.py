@@ -2,15 +2,13 @@
 """Incidents that are low or medium, of real parts: children nobody waits for, a queue that grows, a program that computes on and on, a server that is
 slow for a moment, a link that goes down and up, a program that takes memory, a machine that sends rejects. The last two are up to a person.
 ctest: lane=default timeout=150"""
-import http.server
 import os
 import secrets
 import sys
-import threading
 import time
 
-from rig import Process, alone, await_true, free_port, main
-from scenario import Scenario, append, read_shipped, stamp
+from rig import Process, alone, await_true, main
+from scenario import Scenario, append, read_shipped, serve_http, stamp
 
 ZOMBIES = """import os, signal, sys, time
 with open("/proc/self/comm", "w") as f:
@@ -80,11 +78,13 @@ def queue_backlog(rig):
     s.score("queue_backlog")
 
 
-BUSY = """import os, sys, time
+# FILE ...: the beginning of a program that leaves the number of its process there.
+NOTE_PID = """import os, sys, time
 with open(sys.argv[1] + ".new", "w") as f:
     f.write(str(os.getpid()))
 os.rename(sys.argv[1] + ".new", sys.argv[1])
-end = time.process_time() + 4
+"""
+BUSY = NOTE_PID + """end = time.process_time() + 4
 while time.process_time() < end:
     pass
 time.sleep(600)
@@ -108,20 +108,12 @@ def process_busy(rig):
 
 def latency(rig):
     """A server that answers in no time takes a third of a second for a while: the shipped rule tells it; a jump from 0.3 ms to 10 ms it does not."""
-    port, wait_s = free_port(), [0.0]
+    wait_s = [0.0]
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            time.sleep(wait_s[0])
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args):
-            pass
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    rig.cleanups.append(server.shutdown)
+    def in_time():
+        time.sleep(wait_s[0])
+        return 200
+    port = serve_http(rig, in_time)
     shipped = "[rule latency_anomaly]" + read_shipped("rules", "work.rules").split("[rule latency_anomaly]")[1].split("\n[")[0] + "\n"
     assert "when     = anomaly min 50\n" in shipped and "stable for 10m" in shipped
     s = Scenario(rig, "latency", config=f"[probe shop]\nkind = http\nhost = 127.0.0.1\nport = {port}\ninterval = 1s\n", rules=shipped.replace("stable for 10m", "stable for 1s"))
@@ -156,11 +148,7 @@ def link_flaps(rig):
     s.score("network_errors")
 
 
-GROWS = """import os, sys, time
-with open(sys.argv[1] + ".new", "w") as f:
-    f.write(str(os.getpid()))
-os.rename(sys.argv[1] + ".new", sys.argv[1])
-kept = []
+GROWS = NOTE_PID + """kept = []
 time.sleep(3)
 while len(kept) < 60:
     kept.append(os.urandom(1 << 20))

@@ -4,39 +4,21 @@ network namespace that goes down, brute force in an auth.log, a real expired cer
 ctest: lane=default timeout=150"""
 import contextlib
 import glob
-import http.server
 import os
 import secrets
 import shutil
 import subprocess
 import sys
-import threading
 import time
 
-from rig import Process, alone, await_true, free_port, main
-from scenario import Scenario, append, stamp
-
-
-def read(path):
-    with open(path) as f:
-        return f.read()
+from rig import Process, alone, await_true, main
+from scenario import Scenario, append, read, serve_http, stamp
 
 
 def rate_limit(rig):
     """429: nothing is done about it by itself; who reads the post-mortem is told what helps."""
-    port, answer = free_port(), [429]
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(answer[0])
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args):
-            pass
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    rig.cleanups.append(server.shutdown)
+    answer = [429]
+    port = serve_http(rig, lambda: answer[0])
     s = Scenario(rig, "limit", config=f"[probe maps]\nkind = http\nhost = 127.0.0.1\nport = {port}\nstatus = 200-429\ninterval = 1s\n", mode="auto",
                  rules="[rule api_rate_limit]\nabout = Turned away\non = type = http_status\nwhen = count(type = http_status and value = 429) >= 3 in 6s by source\ntype = api_rate_limit\n"
                  "severity = medium -> high if lasting 30m\nclear = stable for 1s\nkeys = 4\n")

@@ -2,14 +2,12 @@
 """A quiet while: every shipped rule as it is, every collector and one probe of each kind, at the shortest intervals, beside the shipped maintenance at
 its shortest. Nothing is wrong, so every incident is false; and what maintenance begins it completes, also while there is something to find.
 PK_QUIET_S says how long; the score takes longer than a test. ctest: lane=default timeout=150"""
-import http.server
 import os
 import re
-import threading
 import time
 
-from rig import BUILD, alone, await_true, free_port, main
-from scenario import Scenario, read_shipped, small_disk
+from rig import BUILD, alone, await_true, main
+from scenario import Scenario, read_shipped, serve_http, small_disk
 from test_scenarios_network import certificate
 
 RUNS = 200
@@ -33,21 +31,8 @@ def maintenance(gateway_of):
     return actions.replace("/usr/bin/picketctl check", f"{BUILD}/picketctl --socket {gateway_of}/run/control.sock check"), tasks
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *args):
-        pass
-
-
 def quiet(rig):
-    port = free_port()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    rig.cleanups.append(server.shutdown)
+    port = serve_http(rig)
     actions, tasks = maintenance(rig.path("quiet"))
     s = Scenario(rig, "quiet", sources=SOURCES, config=f"{tasks}[disk data]\npath = {small_disk(rig)}\n"
                  + "".join(f"[probe {kind}]\nkind = {kind}\nhost = 127.0.0.1\nport = {port}\ninterval = 1s\n" for kind in ("tcp", "http"))

@@ -2,8 +2,6 @@
 """S1-37 memory, S1-39 slowness, S1-40 a broken cache, S1-43 a full disk: a process that leaks in a cgroup until the kernel ends it, a server that is
 slow, cache files that are damaged, a loopback file system that fills. ctest: lane=default timeout=150 serial"""
 import contextlib
-import http.server
-import json
 import os
 import random
 import secrets
@@ -11,17 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 
-from rig import Process, alone, await_true, free_port, is_alive, main
-from scenario import MB, Scenario, small_disk
-
-
-def read(path):
-    with open(path) as f:
-        return f.read()
-
+from rig import Process, alone, await_true, is_alive, main
+from scenario import MB, Scenario, read, serve_http, small_disk
 
 LEAK = """import os, sys, time
 group, pidfile, step = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -90,22 +81,12 @@ def memory_exhaustion(rig):
 
 def performance(rig):
     """A server with too few workers is slow: it gets more of them, and is fast again. Nobody was asked."""
-    port, workers = free_port(), rig.write("workers", "1\n")
+    workers = rig.write("workers", "1\n")
 
-    class Slow(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            time.sleep(1.2 / int(read(workers)))
-            body = b"fine\n"
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args):
-            pass
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Slow)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    rig.cleanups.append(server.shutdown)
+    def in_turn():
+        time.sleep(1.2 / int(read(workers)))
+        return 200
+    port = serve_http(rig, in_turn)
     rig.write("performance/etc/workers", "20\n")
     s = Scenario(rig, "performance", config=f"[probe shop]\nkind = http\nhost = 127.0.0.1\nport = {port}\ninterval = 1s\ntimeout = 5s\n",
                  rules="[rule performance_degradation]\nabout = Requests are slow\non = type = probe_latency_ms\nwhen = value > $max_latency\nconsecutive = 2\ntype = performance_degradation\n"

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from rig import BUILD, Process, alone, await_true, free_port, main
-from scenario import Scenario, append, stamp
+from scenario import Scenario
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 

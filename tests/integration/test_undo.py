@@ -5,7 +5,7 @@ import json
 import os
 import stat
 
-from rig import Gateway, Rig, alone, await_true, main
+from rig import Gateway, alone, await_true, main
 
 RULES = """[rule broken]
 about    = Something is wrong with a file
@@ -19,10 +19,10 @@ clear    = never
 """
 
 
-def row(folder, name, argv, more=""):
-    """An action that changes FOLDER/TARGET.conf, keeps what was there, and puts it back."""
+def row(folder, name, argv, more="", first_undo=""):
+    """An action that changes FOLDER/TARGET.conf, keeps what was there, and puts it back, once its first undo line did well."""
     return (f"[action {name}]\nrisk = low\ntargets = web, db\ntimeout = 1s\ncooldown = 0\nper_hour = 20\n"
-            f"snapshot = /bin/cp -a {folder}/{{target}}.conf {{snapshot}}\nundo = /bin/cp -a {{snapshot}} {folder}/{{target}}.conf\n{argv}{more}")
+            f"snapshot = /bin/cp -a {folder}/{{target}}.conf {{snapshot}}\n{first_undo}undo = /bin/cp -a {{snapshot}} {folder}/{{target}}.conf\n{argv}{more}")
 
 
 with open(os.path.join(os.environ["PK_SOURCE_DIR"], "config", "rules", "self.rules")) as rules:
@@ -36,7 +36,7 @@ echo try >>"$1"
 
 
 class World:
-    def __init__(self, rig, name, argv, more="", config="", mode="safe"):
+    def __init__(self, rig, name, argv, more="", config="", mode="safe", first_undo=""):
         self.gateway = Gateway(rig, name=name, mode=mode, config=config, rules=RULES.replace("ACTION", "change") + SELF, actions="")
         self.folder = rig.path(name, "files")
         os.makedirs(self.folder)
@@ -44,7 +44,7 @@ class World:
             self.put(target, "old\n")
         with open(os.path.join(self.folder, "new"), "w") as f:
             f.write("new\n")
-        rig.write(f"{name}/etc/actions.conf", row(self.folder, "change", argv.replace("FOLDER", self.folder), more.replace("FOLDER", self.folder)))
+        rig.write(f"{name}/etc/actions.conf", row(self.folder, "change", argv.replace("FOLDER", self.folder), more.replace("FOLDER", self.folder), first_undo))
         self.gateway.start()
 
     def put(self, target, text):
@@ -187,19 +187,20 @@ def agent_killed_in_the_middle(rig):
     await_true("undone without the agent", 10, lambda: w.text() == "old\n")
 
 
+def stop_after_the_first_try(rig, name, tries):
+    """A world that was stopped while an undo that does well from so many tries on waits for its second; and its incident."""
+    count = rig.path(f"{name}-tries")
+    w = World(rig, name, COPY + "argv = /bin/false\n", first_undo=f"undo = {rig.write('twice', TWICE, 0o755)} {count} {tries}\n")
+    incident = w.fault()
+    await_true("the first try failed", 10, lambda: os.path.exists(count))
+    assert w.gateway.stop() == 0 and w.text() == "new\n"
+    return w, incident
+
+
 def stopped_before_the_second_try(rig):
     """picketd is stopped while an undo waits to be tried again: the next start owes it, does it, and says so. Once it fails for good, and that is said."""
     for name, tries, state, words, text in (("owed", 2, "rolled_back", "undone, over a restart", "old\n"), ("owed-bad", 99, "failed", "UNDO FAILED, over a restart", "new\n")):
-        count = rig.path(f"{name}-tries")
-        w = World(rig, name, COPY + "argv = /bin/false\n", f"undo = {rig.write('twice', TWICE, 0o755)} {count} {tries}\nundo = /bin/cp -a {{snapshot}} FOLDER/{{target}}.conf\n")
-        with open(os.path.join(w.gateway.etc, "actions.conf")) as f:
-            rows = f.read().replace(f"undo = /bin/cp -a {{snapshot}} {w.folder}/{{target}}.conf\n", "", 1)
-        rig.write(f"{name}/etc/actions.conf", rows)
-        w.gateway.stop()
-        w.gateway.start()
-        incident = w.fault()
-        await_true("the first try failed", 10, lambda: os.path.exists(count))
-        assert w.gateway.stop() == 0 and w.text() == "new\n"
+        w, incident = stop_after_the_first_try(rig, name, tries)
         w.gateway.start()
         assert words in w.run(incident, state)["result"] and w.text() == text
         assert words in w.said(incident)
@@ -207,17 +208,7 @@ def stopped_before_the_second_try(rig):
 
 def mended_by_hand_after_the_stop(rig):
     """What is owed would overwrite it: with rollback or the mode switched off it is left, and said; a person can still take it back."""
-    name, count = "mended", rig.path("mended-tries")
-    w = World(rig, name, COPY + "argv = /bin/false\n", f"undo = {rig.write('once', TWICE, 0o755)} {count} 2\n")
-    with open(os.path.join(w.gateway.etc, "actions.conf")) as f:
-        put_back = f"undo = /bin/cp -a {{snapshot}} {w.folder}/{{target}}.conf\n"
-        rows = f.read().replace(put_back, "", 1) + put_back
-    rig.write(f"{name}/etc/actions.conf", rows)
-    w.gateway.stop()
-    w.gateway.start()
-    incident = w.fault()
-    await_true("the first try failed", 10, lambda: os.path.exists(count))
-    assert w.gateway.stop() == 0 and w.text() == "new\n"
+    w, incident = stop_after_the_first_try(rig, "mended", 2)
     w.put("web", "mended\n")
     with open(w.gateway.config_path, "a") as f:
         f.write("\n[agent]\nauto_rollback = no\n")

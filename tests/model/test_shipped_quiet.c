@@ -119,12 +119,16 @@ static void listen(uint32_t *unusual, uint32_t *others) {
     }
 }
 
-PK_TEST(quiet__two_weeks_of_a_gateway_on_which_nothing_is_wrong__hardly_an_incident) {
-    uint32_t unusual = 0;
-    uint32_t others = 0;
+static void begin(void) {
     pk_rng_seed(&rng, 92);
     REQUIRE(detect_rig_init(&rig, "") == PK_OK);
     REQUIRE(pk_engine_load(&rig.engine, &PK_SHIPPED_RULES, NULL, 0, rig.now_ms, &rig.diag) == PK_OK);
+}
+
+PK_TEST(quiet__two_weeks_of_a_gateway_on_which_nothing_is_wrong__hardly_an_incident) {
+    uint32_t unusual = 0;
+    uint32_t others = 0;
+    begin();
     for (uint64_t n = 0; n < (uint64_t)DAYS * DAY_MS / STEP_MS; n++) {
         step(n, rig.now_ms);
         listen(&unusual, &others);
@@ -138,9 +142,7 @@ PK_TEST(quiet__two_weeks_of_a_gateway_on_which_nothing_is_wrong__hardly_an_incid
 PK_TEST(quiet__something_is_wrong_with_it__told) {
     uint32_t unusual = 0;
     uint32_t others = 0;
-    pk_rng_seed(&rng, 92);
-    REQUIRE(detect_rig_init(&rig, "") == PK_OK);
-    REQUIRE(pk_engine_load(&rig.engine, &PK_SHIPPED_RULES, NULL, 0, rig.now_ms, &rig.diag) == PK_OK);
+    begin();
     for (uint64_t n = 0; n < DAY_MS / STEP_MS; n++) {
         step(n, rig.now_ms);
         if (n > DAY_MS / STEP_MS / 2) {

@@ -115,11 +115,17 @@ PK_TEST(signals__log_level_and_dump) {
           strstr(text, "\"gateway\":\"gw-1\"") != NULL);
 }
 
+static int64_t floor_after_power_cut(void) {
+    gateway_power_cut(&gw);
+    CHECK(boot_without_a_clock());
+    wait_ms(1000);
+    CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_FLOOR);
+    return gw.agent.now.wall_ms;
+}
+
 PK_TEST(clock__becomes_good__earlier_records_are_corrected) {
     prepare(NULL);
-    gw.sim.is_wall_synced = false;
-    gw.sim.wall_offset_ms = -1700000000000;
-    REQUIRE(gateway_boot(&gw));
+    REQUIRE(boot_without_a_clock());
     const struct pk_incident *i = open_incident();
     REQUIRE(i != NULL);
     CHECK_EQ_INT(i->detected.quality, PK_TIME_UNSET);
@@ -136,9 +142,7 @@ PK_TEST(clock__last_good_time_is_a_floor_over_a_power_cut) {
     wait_ms(60000);
     const int64_t good_ms = gw.agent.now.wall_ms;
     gateway_power_cut(&gw);
-    gw.sim.is_wall_synced = false;
-    gw.sim.wall_offset_ms = -1700000000000;
-    REQUIRE(gateway_boot(&gw));
+    REQUIRE(boot_without_a_clock());
     CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_UNSET);
     wait_ms(1000);
     CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_FLOOR);
@@ -152,14 +156,9 @@ PK_TEST(clock__without_a_good_time__goes_on_from_the_floor_over_power_cuts) {
     int64_t last_ms = gw.agent.now.wall_ms - 60000;
     const int64_t true_from_ms = gw.agent.now.wall_ms - (int64_t)site.now_ms;
     for (int life = 0; life < 4; life++) {
-        gateway_power_cut(&gw);
-        gw.sim.is_wall_synced = false;
-        gw.sim.wall_offset_ms = -1700000000000;
-        REQUIRE(gateway_boot(&gw));
-        wait_ms(1000);
-        CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_FLOOR);
-        CHECK(gw.agent.now.wall_ms > last_ms);
-        const int64_t from_ms = gw.agent.now.wall_ms, offset_ms = from_ms - (int64_t)gw.agent.now.mono_ms;
+        const int64_t from_ms = floor_after_power_cut();
+        const int64_t offset_ms = from_ms - (int64_t)gw.agent.now.mono_ms;
+        CHECK(from_ms > last_ms);
         wait_ms(4500000);
         CHECK_EQ_INT(gw.agent.now.wall_ms, offset_ms + (int64_t)gw.agent.now.mono_ms);
         CHECK(gw.agent.now.wall_ms <= true_from_ms + (int64_t)site.now_ms);
@@ -170,16 +169,6 @@ PK_TEST(clock__without_a_good_time__goes_on_from_the_floor_over_power_cuts) {
     wait_ms(4500000);
     CHECK(gw.agent.meta.wall_floor_ms <= true_from_ms + (int64_t)site.now_ms);
     check_sound();
-}
-
-static int64_t floor_after_power_cut(void) {
-    gateway_power_cut(&gw);
-    gw.sim.is_wall_synced = false;
-    gw.sim.wall_offset_ms = -1700000000000;
-    CHECK(gateway_boot(&gw));
-    wait_ms(1000);
-    CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_FLOOR);
-    return gw.agent.now.wall_ms;
 }
 
 /* Each commit is a flush and some 30 KB at the device, whatever it holds: a quarter of an hour apart, as it

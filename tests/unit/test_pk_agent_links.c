@@ -225,10 +225,9 @@ PK_TEST(small_packets__what_can_never_be_sent_is_dropped_and_counted) {
 /* ---- commands */
 static uint8_t private_key[PK_ES256_PRIVATE_BYTES];
 static char key_file[512];
-static uint8_t key_role = PK_ROLE_APPROVER;
 
-static void make_key(void) {
-    struct pk_key key = {.kid = "alice", .owner = "alice", .role = key_role};
+static void make_key(enum pk_role role) {
+    struct pk_key key = {.kid = "alice", .owner = "alice", .role = (uint8_t)role};
     struct pk_buf b;
     prepare(NULL); /* only for its cryptography */
     CHECK_EQ_INT(gw.port.crypto.es256_keygen(gw.port.crypto.ctx, private_key, key.public_key), PK_OK);
@@ -266,12 +265,16 @@ static void send(const char *cmd, const char *text, const char *reply_topic) {
     wait_ms(1000);
 }
 
-static void begin_with_key(void) {
-    make_key();
-    listen(&(struct gateway_setup){.seed = 1, .keys = key_file});
+static void begin_with(enum pk_role role, const char *config) {
+    make_key(role);
+    listen(&(struct gateway_setup){.seed = 1, .keys = key_file, .config = config});
     REQUIRE(gateway_boot(&gw));
     REQUIRE(gateway_run_until_online(&gw));
     wait_ms(500);
+}
+
+static void begin_with_key(void) {
+    begin_with(PK_ROLE_APPROVER, NULL);
 }
 
 PK_TEST(command__brought_again_because_the_connection_broke__has_its_first_answer) {
@@ -358,14 +361,13 @@ static const char HUB_CONFIG[] =
     "[broker central]\nhost = b.example\ntls = no\nreconnect_first = 1s\nreconnect_max = 20s\n"
     "[sources]\nprocess = 5s\n[remote]\ncommands = list\nallow = time.set\n";
 
+static void begin_with_hub(void) {
+    begin_with(PK_ROLE_HUB, HUB_CONFIG);
+    wait_ms(500); /* a good time is the floor now */
+}
+
 PK_TEST(time_set__from_the_hub__corrects_a_clock_that_is_ahead) {
-    key_role = PK_ROLE_HUB;
-    make_key();
-    key_role = PK_ROLE_APPROVER;
-    listen(&(struct gateway_setup){.seed = 1, .keys = key_file, .config = HUB_CONFIG});
-    REQUIRE(gateway_boot(&gw));
-    REQUIRE(gateway_run_until_online(&gw));
-    wait_ms(1000); /* a good time is the floor now */
+    begin_with_hub();
     gw.sim.is_wall_synced = false;
     gw.sim.wall_offset_ms = 40ll * 86400000;
     wait_ms(5000);
@@ -380,13 +382,7 @@ PK_TEST(time_set__from_the_hub__corrects_a_clock_that_is_ahead) {
 /* Its id is deleted once it ran out; who replays it after a power cut meets a floor that is later. */
 PK_TEST(time_set__its_id_forgotten__is_over_for_the_floor_too) {
     static char old[sizeof signed_text];
-    key_role = PK_ROLE_HUB;
-    make_key();
-    key_role = PK_ROLE_APPROVER;
-    listen(&(struct gateway_setup){.seed = 1, .keys = key_file, .config = HUB_CONFIG});
-    REQUIRE(gateway_boot(&gw));
-    REQUIRE(gateway_run_until_online(&gw));
-    wait_ms(1000);
+    begin_with_hub();
     sign("time.set", "{\"time\":\"2026-09-21T14:14:00Z\"}", "t1", "gw-1", 0);
     memcpy(old, signed_text, sizeof old);
     send("time.set", old, "");
@@ -397,9 +393,7 @@ PK_TEST(time_set__its_id_forgotten__is_over_for_the_floor_too) {
     send("time.set", signed_text, "");
     CHECK_EQ_U64(gw.agent.gate.replay.count, 1); /* t2 */
     gateway_power_cut(&gw);
-    gw.sim.is_wall_synced = false;
-    gw.sim.wall_offset_ms = -1700000000000;
-    REQUIRE(gateway_boot(&gw));
+    REQUIRE(boot_without_a_clock());
     REQUIRE(gateway_run_until_online(&gw));
     wait_ms(1000);
     send("time.set", old, "");

@@ -386,6 +386,8 @@ PK_TEST(config__words__both_ways) {
     CHECK(pk_mode_parse(pk_str_of("fast"), &mode) < 0);
     CHECK_STR(pk_mode_word(99), "unknown");
     CHECK_STR(pk_remote_word(PK_REMOTE_READ_ONLY), "read-only");
+    CHECK_STR(pk_config_broker_word(0), "site");
+    CHECK_STR(pk_config_broker_word(1), "central");
 }
 
 PK_TEST(config__thresholds__take_own_names) {

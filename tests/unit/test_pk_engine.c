@@ -632,9 +632,10 @@ PK_TEST(adopt__what_was_assumed__raises_nothing) {
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_RAISED);
 }
 
+#define DOWN "[rule p]\non = type = process_up\nwhen = value < 1\ntype = service_down\nseverity = critical\n"
+
 PK_TEST(release__by_a_person__ends_without_a_finding_and_waits_before_it_fires_anew) {
-    REQUIRE(detect_rig_init(&rig, "[rule p]\non = type = process_up\nwhen = value < 1\ntype = "
-                                  "service_down\nseverity = critical\n") == PK_OK);
+    REQUIRE(detect_rig_init(&rig, DOWN) == PK_OK);
     give_value("process_up", "web", 0);
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
     CHECK_EQ_INT(pk_engine_release(&rig.engine, 0, pk_str_of("db"), rig.now_ms), PK_E_NOT_FOUND);
@@ -649,8 +650,7 @@ PK_TEST(release__by_a_person__ends_without_a_finding_and_waits_before_it_fires_a
 }
 
 PK_TEST(put_off__no_room_for_what_fired__fires_anew_after_a_second_while_it_goes_on) {
-    REQUIRE(detect_rig_init(&rig, "[rule p]\non = type = process_up\nwhen = value < 1\ntype = "
-                                  "service_down\nseverity = critical\ncooldown = 10m\n") == PK_OK);
+    REQUIRE(detect_rig_init(&rig, DOWN "cooldown = 10m\n") == PK_OK);
     CHECK_EQ_INT(pk_engine_put_off(&rig.engine, 0, pk_str_of("web"), rig.now_ms), PK_E_NOT_FOUND);
     give_value("process_up", "web", 0);
     CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);
@@ -680,8 +680,7 @@ static void put_off(uint64_t wait_ms, bool was_put_off, uint8_t severity) {
 PK_TEST(put_off__again_and_again__seldomer_and_anew_once_it_was_over) {
     static const uint32_t PAUSES_MS[] = {1000,  2000,   4000,   8000,   16000, 32000,
                                          64000, 128000, 256000, 300000, 300000};
-    REQUIRE(detect_rig_init(&rig, "[rule p]\non = type = process_up\nwhen = value < 1\ntype = "
-                                  "service_down\nseverity = critical\nstale = 7d\n") == PK_OK);
+    REQUIRE(detect_rig_init(&rig, DOWN "stale = 7d\n") == PK_OK);
     give_value("process_up", "web", 0);
     for (uint32_t round = 0; round < 2; round++) {
         CHECK_EQ_INT(detect_rig_finding(&rig, &f), PK_FINDING_FIRE);

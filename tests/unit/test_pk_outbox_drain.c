@@ -186,6 +186,18 @@ static int append(uint32_t subject, uint8_t severity, bool is_open) {
     return append_long(subject, severity, is_open, 48);
 }
 
+static void store_all(void) {
+    submit();
+    make_durable(submitted_seq);
+    pk_outbox_durable(&ob, durable_seq);
+}
+
+/* With what was acknowledged deleted. */
+static void commit(void) {
+    CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
+    store_all();
+}
+
 static void fetch_step(bool is_answered_now) {
     if (!ob.is_fetching) {
         if (pk_outbox_fetch_wanted(&ob, &fetch)) {
@@ -226,10 +238,7 @@ static void drain(void) {
     for (uint32_t tick = 0;
          tick < 20000 && (pk_outbox_depth(&ob) > 0 || record_count > 0 || batch.op_count > 0); tick++) {
         send_step(NULL);
-        CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
-        submit();
-        make_durable(submitted_seq);
-        pk_outbox_durable(&ob, durable_seq);
+        commit();
         fetch_step(true);
     }
 }
@@ -245,9 +254,7 @@ PK_TEST(drain__long_backlog__arrives_once_and_critical_first) {
         const uint8_t severity = (uint8_t)pk_rng_below(&rng, PK_SEV_COUNT);
         critical_count += severity == PK_SEV_CRITICAL ? 1u : 0u;
         CHECK_EQ_INT(append(subject, severity, true), PK_OK);
-        submit();
-        make_durable(submitted_seq);
-        pk_outbox_durable(&ob, durable_seq);
+        store_all();
     }
     CHECK_EQ_U64(pk_outbox_depth(&ob), SUBJECTS);
     CHECK_EQ_U64(record_count, SUBJECTS);
@@ -264,10 +271,7 @@ PK_TEST(drain__long_backlog__arrives_once_and_critical_first) {
             seen_rev[view.record.subject] = view.record.rev;
             delivered_count++;
         }
-        CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
-        submit();
-        make_durable(submitted_seq);
-        pk_outbox_durable(&ob, durable_seq);
+        commit();
         fetch_step(true);
         fetch_step(true);
         fetch_step(true);
@@ -290,9 +294,7 @@ PK_TEST(drain__says_how_long_it_will_take) {
     CHECK(!pk_outbox_drain_ms(&ob, &ms)); /* nothing waits */
     for (uint32_t subject = 1; subject <= 100; subject++) {
         REQUIRE(append(subject, PK_SEV_HIGH, true) == PK_OK);
-        submit();
-        make_durable(submitted_seq);
-        pk_outbox_durable(&ob, durable_seq);
+        store_all();
     }
     pk_outbox_pace(&ob, 1000);
     CHECK(!pk_outbox_drain_ms(&ob, &ms)); /* offline */
@@ -305,10 +307,7 @@ PK_TEST(drain__says_how_long_it_will_take) {
             REQUIRE(pk_outbox_answered(&ob, view.token, 0, 0) == PK_OK);
             done++;
         }
-        CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
-        submit();
-        make_durable(submitted_seq);
-        pk_outbox_durable(&ob, durable_seq);
+        commit();
         fetch_step(true);
     }
     pk_outbox_pace(&ob, 3000); /* 20 in the 2 s since it was offline: 80 are 8 s */
@@ -335,9 +334,7 @@ PK_TEST(hold__the_rest_goes_on_and_what_waits_takes_no_place) {
     for (uint32_t subject = 1; subject <= 2 * PK_LIMIT_OUTBOX_SLOTS;
          subject++) { /* more than there are slots */
         REQUIRE(append(subject, PK_SEV_LOW, subject % 2 == 0) == PK_OK);
-        submit();
-        make_durable(submitted_seq);
-        pk_outbox_durable(&ob, durable_seq);
+        store_all();
         if (subject == PK_LIMIT_OUTBOX_SLOTS) {
             pk_outbox_hold(&ob, LOW_OPEN | LOW_ENDED);
         }
@@ -348,9 +345,7 @@ PK_TEST(hold__the_rest_goes_on_and_what_waits_takes_no_place) {
     for (uint32_t subject = first; subject <= last;
          subject++) { /* a storm of critical ones, stored beyond the slots too */
         REQUIRE(append(subject, PK_SEV_CRITICAL, true) == PK_OK);
-        submit();
-        make_durable(submitted_seq);
-        pk_outbox_durable(&ob, durable_seq);
+        store_all();
     }
     for (uint32_t tick = 0; tick < 4000; tick++) {
         while (pk_outbox_peek(&ob, 0, &view)) {
@@ -359,10 +354,7 @@ PK_TEST(hold__the_rest_goes_on_and_what_waits_takes_no_place) {
             REQUIRE(pk_outbox_answered(&ob, view.token, 0, 0) == PK_OK);
             seen_count++;
         }
-        CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
-        submit();
-        make_durable(submitted_seq);
-        pk_outbox_durable(&ob, durable_seq);
+        commit();
         fetch_step(true);
     }
     CHECK_EQ_U64(seen_count, last - first + 1u);
@@ -440,19 +432,14 @@ PK_TEST(drain__near_the_byte_cap__drops_resolved_and_low_first_and_says_so) {
         subject++;
         CHECK_EQ_INT(append(subject, subject % 2 == 0 ? PK_SEV_CRITICAL : PK_SEV_LOW, subject % 4 < 2),
                      PK_OK);
-        submit();
-        make_durable(submitted_seq);
-        pk_outbox_durable(&ob, durable_seq);
+        store_all();
     }
     const uint64_t resolved_low = ob.lanes[7].count;
     const uint64_t open_critical = ob.lanes[0].count;
     CHECK(resolved_low > 0);
     for (uint32_t tick = 0; tick < 50; tick++) {
         fetch_step(true);
-        CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
-        submit();
-        make_durable(submitted_seq);
-        pk_outbox_durable(&ob, durable_seq);
+        commit();
     }
     CHECK(pk_outbox_bytes(&ob) <= 18000);
     CHECK(ob.lanes[7].count < resolved_low);
@@ -488,10 +475,7 @@ static void live_at_the_cap(uint64_t seed) {
             open[i] = 0;
         }
         CHECK(pk_outbox_bytes(&ob) <= CAP_BYTES + CAP_BYTES / 16);
-        CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
-        submit();
-        make_durable(submitted_seq);
-        pk_outbox_durable(&ob, durable_seq);
+        commit();
         if (pk_rng_below(&rng, 8) == 0) {
             fetch_step(true);
         }
@@ -517,13 +501,6 @@ PK_TEST(drain__at_the_byte_cap__an_incident_that_ended_is_dropped_whole_or_heard
     for (uint64_t seed = 1; seed <= 20; seed++) {
         live_at_the_cap(seed);
     }
-}
-
-static void commit(void) {
-    CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
-    submit();
-    make_durable(submitted_seq);
-    pk_outbox_durable(&ob, durable_seq);
 }
 
 /* Twenty were sent while there was a link, of every severity; then the cut, the cap, and they end. */
@@ -711,9 +688,7 @@ PK_TEST(drain__records_that_vanished__are_counted_as_lost_not_waited_for) {
     reset(10000000);
     for (uint32_t subject = 1; subject <= PK_LIMIT_OUTBOX_SLOTS + 10; subject++) {
         CHECK_EQ_INT(append(subject, PK_SEV_LOW, true), PK_OK);
-        submit();
-        make_durable(submitted_seq);
-        pk_outbox_durable(&ob, durable_seq);
+        store_all();
     }
     record_count -= 4; /* the store passes over records whose check fails */
     drain();
@@ -726,9 +701,7 @@ PK_TEST(drain__unreadable_record__is_deleted_and_counted) {
     reset(10000000);
     for (uint32_t subject = 1; subject <= PK_LIMIT_OUTBOX_SLOTS + 4; subject++) {
         CHECK_EQ_INT(append(subject, PK_SEV_LOW, true), PK_OK);
-        submit();
-        make_durable(submitted_seq);
-        pk_outbox_durable(&ob, durable_seq);
+        store_all();
     }
     records[record_count - 2].value[0] = 99;
     drain();
@@ -742,16 +715,11 @@ PK_TEST(drain__failing_store__is_asked_again_after_the_next_commit) {
     reset(10000000);
     for (uint32_t subject = 1; subject <= PK_LIMIT_OUTBOX_SLOTS + 4; subject++) {
         CHECK_EQ_INT(append(subject, PK_SEV_LOW, true), PK_OK);
-        submit();
-        make_durable(submitted_seq);
-        pk_outbox_durable(&ob, durable_seq);
+        store_all();
     }
     pk_outbox_online(&ob, true);
     send_step(NULL);
-    CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
-    submit();
-    make_durable(submitted_seq);
-    pk_outbox_durable(&ob, durable_seq);
+    commit();
     REQUIRE(pk_outbox_fetch_wanted(&ob, &fetch));
     CHECK(!pk_outbox_fetch_wanted(&ob, &fetch));
     pk_outbox_fetched(&ob, PK_E_IO, 0, &KEEPER);

@@ -41,14 +41,28 @@ static struct super_rig *running(void) {
     return &the_rig;
 }
 
+static void ask(struct super_rig *r, uint32_t id, uint16_t action, const char *target, uint8_t phase) {
+    super_rig_ask(r, id, action, target, phase);
+    super_rig_step(r, 1, 0);
+}
+
 static struct super_rig *locked(void) {
     struct super_rig *r = running();
-    super_rig_ask(r, 7, LOCK, "", PK_IPC_PHASE_ACT);
-    super_rig_step(r, 1, 0);
+    ask(r, 7, LOCK, "", PK_IPC_PHASE_ACT);
     CHECK_STR(running_program(r), "/bin/lock");
     CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED); /* before it is done */
     program_ends(r, 0);
     super_rig_forget(r);
+    return r;
+}
+
+/* As many changes wait to be confirmed as there are places. */
+static struct super_rig *full(void) {
+    struct super_rig *r = running();
+    for (uint32_t id = 1; id <= PK_SUPER_ARMED_MAX; id++) {
+        ask(r, id, LOCK, "", PK_IPC_PHASE_ACT);
+        program_ends(r, 0);
+    }
     return r;
 }
 
@@ -73,7 +87,10 @@ static int32_t told(const struct super_rig *r, uint32_t run) {
     return d.exit_code;
 }
 
-static int confirmed(const struct super_rig *r, uint32_t run) {
+/* What it is answered. */
+static int confirm(struct super_rig *r, uint32_t run) {
+    super_rig_say(r, PK_IPC_CONFIRM, run, NULL, 0);
+    super_rig_step(r, 1, 0);
     const struct pk_ipc_frame *f = super_rig_heard(r, PK_IPC_CONFIRMED);
     struct pk_ipc_confirmed c = {.error = 1};
     if (f != NULL && f->id == run) {
@@ -101,18 +118,12 @@ PK_TEST(armed__nobody_confirms__undone_at_its_time_and_told) {
 
 PK_TEST(armed__confirmed__stays) {
     struct super_rig *r = locked();
-    super_rig_say(r, PK_IPC_CONFIRM, 8, NULL, 0);
-    super_rig_step(r, 1, 0);
-    CHECK_EQ_INT(confirmed(r, 8), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(confirm(r, 8), PK_E_NOT_FOUND);
     r->save_error = PK_E_NO_SPACE; /* a restart would undo it: not confirmed, and still armed */
-    super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);
-    super_rig_step(r, 1, 0);
-    CHECK_EQ_INT(confirmed(r, 7), PK_E_NO_SPACE);
+    CHECK_EQ_INT(confirm(r, 7), PK_E_NO_SPACE);
     CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED);
     r->save_error = PK_OK;
-    super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);
-    super_rig_step(r, 1, 0);
-    CHECK_EQ_INT(confirmed(r, 7), PK_OK);
+    CHECK_EQ_INT(confirm(r, 7), PK_OK);
     CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
     pass(r, 200000);
     CHECK_STR(running_program(r), "");
@@ -120,21 +131,17 @@ PK_TEST(armed__confirmed__stays) {
 
 PK_TEST(armed__proves_itself__stays_and_else_is_undone_with_its_snapshot) {
     struct super_rig *r = running();
-    super_rig_ask(r, 7, PROVED, "web", PK_IPC_PHASE_ACT);
-    super_rig_step(r, 1, 0);
+    ask(r, 7, PROVED, "web", PK_IPC_PHASE_ACT);
     program_ends(r, 0);
     CHECK_STR(running_program(r), "/bin/set web");
     program_ends(r, 0);
-    super_rig_ask(r, 7, PROVED, "web", PK_IPC_PHASE_VERIFY);
-    super_rig_step(r, 1, 0);
+    ask(r, 7, PROVED, "web", PK_IPC_PHASE_VERIFY);
     program_ends(r, 1); /* not yet */
     CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED);
-    super_rig_ask(r, 7, PROVED, "web", PK_IPC_PHASE_VERIFY);
-    super_rig_step(r, 1, 0);
+    ask(r, 7, PROVED, "web", PK_IPC_PHASE_VERIFY);
     program_ends(r, 0);
     CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
-    super_rig_ask(r, 8, PROVED, "web", PK_IPC_PHASE_ACT);
-    super_rig_step(r, 1, 0);
+    ask(r, 8, PROVED, "web", PK_IPC_PHASE_ACT);
     program_ends(r, 0);
     program_ends(r, 0);
     pass(r, 61000);
@@ -153,31 +160,26 @@ PK_TEST(armed__proves_itself__stays_and_else_is_undone_with_its_snapshot) {
 
 PK_TEST(armed__nothing_was_changed__nothing_to_undo) {
     struct super_rig *r = running();
-    super_rig_ask(r, 7, PROVED, "web", PK_IPC_PHASE_ACT);
-    super_rig_step(r, 1, 0);
+    ask(r, 7, PROVED, "web", PK_IPC_PHASE_ACT);
     program_ends(r, 1); /* no snapshot */
     CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
-    super_rig_ask(r, 8, LOCK, "", PK_IPC_PHASE_ACT);
-    super_rig_step(r, 1, 0);
+    ask(r, 8, LOCK, "", PK_IPC_PHASE_ACT);
     program_ends(r, 1);
     CHECK_STR(running_program(r), "/bin/unlock"); /* it failed: at once */
     program_ends(r, 0);
     CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
-    super_rig_ask(r, 9, PLAIN, "", PK_IPC_PHASE_ACT);
-    super_rig_step(r, 1, 0);
+    ask(r, 9, PLAIN, "", PK_IPC_PHASE_ACT);
     CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
     program_ends(r, 0);
     r->exec_error = PK_E_NOT_FOUND;
-    super_rig_ask(r, 10, LOCK, "", PK_IPC_PHASE_ACT);
-    super_rig_step(r, 1, 0);
+    ask(r, 10, LOCK, "", PK_IPC_PHASE_ACT);
     CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
 }
 
 PK_TEST(armed__record_cannot_be_written__it_does_not_start) {
     struct super_rig *r = running();
     r->save_error = PK_E_IO;
-    super_rig_ask(r, 7, LOCK, "", PK_IPC_PHASE_ACT);
-    super_rig_step(r, 1, 0);
+    ask(r, 7, LOCK, "", PK_IPC_PHASE_ACT);
     CHECK_EQ_INT(super_rig_refused(r), PK_E_IO);
     CHECK_STR(running_program(r), "");
     CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
@@ -237,8 +239,7 @@ PK_TEST(armed__supervisor_restarted__the_deadline_holds) {
 
 PK_TEST(armed__killed_while_it_acts_or_undoes__undone) {
     struct super_rig *r = running();
-    super_rig_ask(r, 7, LOCK, "", PK_IPC_PHASE_ACT);
-    super_rig_step(r, 1, 0);
+    ask(r, 7, LOCK, "", PK_IPC_PHASE_ACT);
     CHECK_STR(running_program(r), "/bin/lock");
     r = again(1001);
     super_rig_step(r, 1, 0);
@@ -253,20 +254,17 @@ PK_TEST(armed__killed_while_it_acts_or_undoes__undone) {
 /* Numbers of runs begin anew with a store that was moved aside. */
 PK_TEST(armed__another_action_or_target_of_the_same_number__is_not_meant) {
     struct super_rig *r = locked();
-    super_rig_ask(r, 7, PLAIN, "", PK_IPC_PHASE_ACT);
-    super_rig_step(r, 1, 0);
+    ask(r, 7, PLAIN, "", PK_IPC_PHASE_ACT);
     CHECK_STR(running_program(r), "/bin/x");
     program_ends(r, 1); /* it fails and is undone: that of lock is not */
     CHECK_STR(running_program(r), "/bin/y");
     program_ends(r, 0);
-    super_rig_ask(r, 7, PLAIN, "", PK_IPC_PHASE_UNDO);
-    super_rig_step(r, 1, 0);
+    ask(r, 7, PLAIN, "", PK_IPC_PHASE_UNDO);
     program_ends(r, 0);
     CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED);
     CHECK_STR(the_supervisor.record.armed[0].action, "lock");
     super_rig_forget(r);
-    super_rig_ask(r, 7, PROVED, "web", PK_IPC_PHASE_ACT); /* nor is it armed over it */
-    super_rig_step(r, 1, 0);
+    ask(r, 7, PROVED, "web", PK_IPC_PHASE_ACT); /* nor is it armed over it */
     CHECK_EQ_INT(super_rig_refused(r), PK_E_CONFLICT);
     pass(r, 61000);
     CHECK_STR(running_program(r), "/bin/unlock");
@@ -313,8 +311,7 @@ PK_TEST(armed__record_is_damaged__the_copy_knows) {
     super_rig_step(r, 1, 0);
     CHECK_EQ_INT(told(r, 7), 0);
     r = locked(); /* confirmed: the copy knows that too */
-    super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);
-    super_rig_step(r, 1, 0);
+    CHECK_EQ_INT(confirm(r, 7), PK_OK);
     again_damaged(r, r->armed_bytes);
     super_rig_step(r, 1, 0);
     CHECK_STR(running_program(r), "");
@@ -343,18 +340,11 @@ PK_TEST(armed__row_is_gone_or_no_room__said) {
     pass(r, 61000);
     super_rig_step(r, 1, 0);
     CHECK_EQ_INT(told(r, 7), 127);
-    r = running();
-    for (uint32_t id = 1; id <= PK_SUPER_ARMED_MAX; id++) {
-        super_rig_ask(r, id, LOCK, "", PK_IPC_PHASE_ACT);
-        super_rig_step(r, 1, 0);
-        program_ends(r, 0);
-    }
+    r = full();
     super_rig_forget(r);
-    super_rig_ask(r, 9, LOCK, "", PK_IPC_PHASE_ACT);
-    super_rig_step(r, 1, 0);
+    ask(r, 9, LOCK, "", PK_IPC_PHASE_ACT);
     CHECK_EQ_INT(super_rig_refused(r), PK_E_BUSY);
-    super_rig_ask(r, 10, LOCK, "", PK_IPC_PHASE_UNDO); /* a person is faster: for all of them */
-    super_rig_step(r, 1, 0);
+    ask(r, 10, LOCK, "", PK_IPC_PHASE_UNDO); /* a person is faster: for all of them */
     program_ends(r, 0);
     CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
     CHECK_EQ_INT(the_supervisor.record.armed[3].state, PK_SUPER_ARMED_FREE);
@@ -363,8 +353,7 @@ PK_TEST(armed__row_is_gone_or_no_room__said) {
 /* Its act failed, and so did the first try to undo it. */
 static struct super_rig *owing(void) {
     struct super_rig *r = running();
-    super_rig_ask(r, 7, PLAIN, "", PK_IPC_PHASE_ACT);
-    super_rig_step(r, 1, 0);
+    ask(r, 7, PLAIN, "", PK_IPC_PHASE_ACT);
     program_ends(r, 3);
     CHECK_STR(running_program(r), "/bin/y");
     CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_OWED); /* from its beginning on */
@@ -376,14 +365,11 @@ static struct super_rig *owing(void) {
 PK_TEST(owed__all_in_one_life__done_and_told_once) {
     struct super_rig *r = owing();
     super_rig_forget(r);
-    super_rig_ask(r, 8, PLAIN, "", PK_IPC_PHASE_ACT);
-    super_rig_step(r, 1, 0);
+    ask(r, 8, PLAIN, "", PK_IPC_PHASE_ACT);
     CHECK_EQ_INT(super_rig_refused(r), PK_E_BUSY); /* on top of what is half undone */
     pass(r, PK_UNDO_PAUSE_MS);
     CHECK_STR(running_program(r), "/bin/y");
-    super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);
-    super_rig_step(r, 1, 0);
-    CHECK_EQ_INT(confirmed(r, 7), PK_E_BUSY); /* half undone would be worse */
+    CHECK_EQ_INT(confirm(r, 7), PK_E_BUSY); /* half undone would be worse */
     CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_OWED);
     program_ends(r, 0);
     super_rig_step(r, 1, 0);
@@ -444,15 +430,9 @@ PK_TEST(owed__agent_dies_meanwhile__the_next_one_is_told) {
 }
 
 PK_TEST(owed__no_room__said_and_undone_all_the_same) {
-    struct super_rig *r = running();
-    for (uint32_t id = 1; id <= PK_SUPER_ARMED_MAX; id++) {
-        super_rig_ask(r, id, LOCK, "", PK_IPC_PHASE_ACT);
-        super_rig_step(r, 1, 0);
-        program_ends(r, 0);
-    }
+    struct super_rig *r = full();
     const uint32_t before = r->logged[PK_LOG_ERROR];
-    super_rig_ask(r, 9, PLAIN, "", PK_IPC_PHASE_ACT);
-    super_rig_step(r, 1, 0);
+    ask(r, 9, PLAIN, "", PK_IPC_PHASE_ACT);
     program_ends(r, 3);
     CHECK_EQ_U64(r->logged[PK_LOG_ERROR], before + 1u);
     CHECK_STR(running_program(r), "/bin/y");
@@ -522,9 +502,7 @@ PK_TEST(owed__mode_or_switch_against_it_at_the_start__left_and_told) {
 PK_TEST(owed__confirmed_while_it_waits__left) {
     struct super_rig *r = owing();
     super_rig_forget(r);
-    super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);
-    super_rig_step(r, 1, 0);
-    CHECK_EQ_INT(confirmed(r, 7), PK_OK);
+    CHECK_EQ_INT(confirm(r, 7), PK_OK);
     CHECK_EQ_INT(the_supervisor.record.armed[0].state, PK_SUPER_ARMED_FREE);
     super_rig_step(r, 1, 0);
     CHECK(super_rig_heard(r, PK_IPC_DONE) != NULL); /* it is not undone, and the run says so */
@@ -534,14 +512,10 @@ PK_TEST(owed__confirmed_while_it_waits__left) {
     r = again(1001);
     pass(r, 2000);
     ready(r);
-    super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);
-    super_rig_step(r, 1, 0);
-    CHECK_EQ_INT(confirmed(r, 7), PK_E_BUSY);
+    CHECK_EQ_INT(confirm(r, 7), PK_E_BUSY);
     super_rig_forget(r);
     program_ends(r, 1);
-    super_rig_say(r, PK_IPC_CONFIRM, 7, NULL, 0);
-    super_rig_step(r, 1, 0);
-    CHECK_EQ_INT(confirmed(r, 7), PK_OK);
+    CHECK_EQ_INT(confirm(r, 7), PK_OK);
     pass(r, 60000);
     CHECK_STR(running_program(r), "");
     CHECK(super_rig_heard(r, PK_IPC_UNDONE) == NULL);
