@@ -760,6 +760,7 @@ static int incident_payload(struct pk_agent *a, const struct pk_outbox_view *v, 
     if (err < 0) {
         return err;
     }
+    pk_agent_correct_incident(a, &a->incident);
     a->incident.is_replayed = a->incident.is_replayed || v->is_backlog;
     const struct pk_incident_view view = {.site = pk_str_of(a->config.site),
                                           .gateway = pk_str_of(a->config.gateway),
@@ -779,12 +780,15 @@ static int publish_entry(struct pk_agent *a, struct pk_link *l, const struct pk_
     struct pk_mqtt_user_property user[CE_USER_MAX];
     struct pk_buf b;
     const bool is_incident = v->record.kind == PK_OUT_INCIDENT;
+    struct pk_stamp queued = {
+        .boot = v->boot, .mono_ms = v->record.unsure_mono_ms, .wall_ms = v->record.wall_ms};
+    pk_agent_correct(a, &queued);
     const struct pk_ce ce = {.kind = is_incident ? PK_CE_INCIDENT : PK_CE_APPROVAL,
                              .boot = v->boot,
                              .seq = v->seq,
                              .site = pk_str_of(a->config.site),
                              .gateway = pk_str_of(a->config.gateway),
-                             .wall_ms = v->record.wall_ms,
+                             .wall_ms = queued.wall_ms,
                              .subject = v->record.id};
     pk_buf_init(&b, a->payload, sizeof a->payload);
     int err =
