@@ -71,19 +71,71 @@ struct pk_intake_clock pk_agent_intake_clock(const struct pk_agent *a) {
         .mono_ms = a->now.mono_ms, .wall_ms = a->now.wall_ms, .is_wall_good = a->now.quality >= PK_TIME_NTP};
 }
 
+/* Of this boot the newest counts, of earlier ones the newest few: what was stored in one is read with it. */
+static void keep_fix(struct pk_agent *a, const struct pk_time_fix *fix) {
+    struct pk_time_fix *fixes = a->meta.fixes;
+    if (fixes[0].boot != fix->boot) {
+        for (uint32_t i = PK_META_FIXES - 1; i > 0; i--) {
+            fixes[i] = fixes[i - 1];
+        }
+    }
+    fixes[0] = *fix;
+    a->is_meta_dirty = true;
+}
+
+/* The chain of the audit stays as it is: this entry says how to read those before it. */
+static void say_fix(struct pk_agent *a, const struct pk_time_fix *fix, uint32_t incidents, uint32_t runs) {
+    char text[PK_AUDIT_TEXT_BYTES];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, "the clock became good (");
+    pk_buf_puts(&b, pk_time_quality_word((enum pk_time_quality)fix->quality));
+    pk_buf_puts(&b, "): entries of boot ");
+    pk_buf_put_u64(&b, fix->boot);
+    pk_buf_puts(&b, " with quality unset or floor were at mono_ms + ");
+    pk_buf_put_i64(&b, fix->wall_minus_mono_ms);
+    pk_buf_puts(&b, "; corrected: incidents ");
+    pk_buf_put_u64(&b, incidents);
+    pk_buf_puts(&b, ", runs ");
+    pk_buf_put_u64(&b, runs);
+    pk_agent_log(a, PK_LOG_NOTICE, text);
+    pk_agent_audit(a, 0, "clock", "agent", pk_buf_str(&b));
+}
+
+/* Before the store was read nothing has a time yet. */
 static void correct_earlier_records(struct pk_agent *a, uint8_t was) {
+    struct pk_incident_action action;
+    const struct pk_run *run = NULL;
+    uint32_t after = 0;
     if (was >= PK_TIME_NTP || a->now.quality < PK_TIME_NTP) {
         return;
     }
     pk_agent_learned_set_clock(a);
-    const uint32_t changed =
-        pk_incidents_correct_wall(&a->incidents, a->now.wall_ms - (int64_t)a->now.mono_ms, a->now.quality);
-    char text[64];
-    struct pk_buf b;
-    pk_buf_init(&b, text, sizeof text);
-    pk_buf_puts(&b, "the clock became good; incidents corrected: ");
-    pk_buf_put_u64(&b, changed);
-    pk_agent_log(a, PK_LOG_NOTICE, text);
+    if (a->now.boot == 0) {
+        return;
+    }
+    const struct pk_time_fix fix = {.wall_minus_mono_ms = a->now.wall_ms - (int64_t)a->now.mono_ms,
+                                    .boot = a->now.boot,
+                                    .quality = a->now.quality};
+    keep_fix(a, &fix);
+    const uint32_t runs = pk_respond_correct_wall(&a->respond, &fix);
+    while (runs > 0 && (run = pk_respond_next(&a->respond, 0, &after)) != NULL) {
+        pk_run_to_action(run, &action);
+        pk_incidents_correct_action(&a->incidents, run->incident, &action);
+    }
+    say_fix(a, &fix, pk_incidents_correct_wall(&a->incidents, &fix), runs);
+}
+
+void pk_agent_correct(const struct pk_agent *a, struct pk_stamp *s) {
+    for (uint32_t i = 0; i < PK_META_FIXES; i++) {
+        (void)!pk_stamp_correct(s, &a->meta.fixes[i]);
+    }
+}
+
+void pk_agent_correct_incident(const struct pk_agent *a, struct pk_incident *incident) {
+    for (uint32_t i = 0; i < PK_META_FIXES; i++) {
+        (void)!pk_incident_correct(incident, &a->meta.fixes[i]);
+    }
 }
 
 int64_t pk_agent_floor_ms(const struct pk_agent *a) {
@@ -99,7 +151,7 @@ void pk_agent_read_clock(struct pk_agent *a) {
     a->now.mono_ms = c->mono_ms(c->ctx);
     int64_t wall_ms = c->wall_ms(c->ctx, &is_synced);
     uint8_t quality = PK_TIME_UNSET;
-    if (is_synced || a->config.clock == PK_CLOCK_TRUSTED) {
+    if ((is_synced && a->config.clock != PK_CLOCK_HUB) || a->config.clock == PK_CLOCK_TRUSTED) {
         quality = PK_TIME_NTP;
     } else if (a->has_hub_time) {
         wall_ms = (int64_t)a->now.mono_ms + a->hub_offset_ms;

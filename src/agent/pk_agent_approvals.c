@@ -220,6 +220,7 @@ bool pk_agent_queue_approval(struct pk_agent *a, const struct pk_run *run) {
                                          .subject = run->incident,
                                          .rev = 1,
                                          .wall_ms = a->now.wall_ms,
+                                         .unsure_mono_ms = a->now.quality < PK_TIME_NTP ? a->now.mono_ms : 0,
                                          .id = pk_str_of(t.id),
                                          .body = pk_buf_str(&b)};
     /* Over the byte cap it is dropped, and the outbox counts that; there is room for all else. */

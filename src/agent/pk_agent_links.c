@@ -789,6 +789,7 @@ static int put_incident(struct pk_agent *a, const struct pk_outbox_view *v, stru
     if (err < 0) {
         return err;
     }
+    pk_agent_correct_incident(a, &a->incident);
     a->incident.is_replayed = a->incident.is_replayed || v->is_backlog;
     const struct pk_incident_view view = {.site = pk_str_of(a->config.site),
                                           .gateway = pk_str_of(a->config.gateway),
@@ -803,12 +804,15 @@ static int put_incident(struct pk_agent *a, const struct pk_outbox_view *v, stru
 static int put_entry(struct pk_agent *a, const struct pk_link *l, const struct pk_outbox_view *v,
                      struct message *message, struct pk_mqtt_publish *out) {
     const bool is_incident = v->record.kind == PK_OUT_INCIDENT;
+    struct pk_stamp queued = {
+        .boot = v->boot, .mono_ms = v->record.unsure_mono_ms, .wall_ms = v->record.wall_ms};
+    pk_agent_correct(a, &queued);
     const struct pk_ce ce = {.kind = is_incident ? PK_CE_INCIDENT : PK_CE_APPROVAL,
                              .boot = v->boot,
                              .seq = v->seq,
                              .site = pk_str_of(a->config.site),
                              .gateway = pk_str_of(a->config.gateway),
-                             .wall_ms = v->record.wall_ms,
+                             .wall_ms = queued.wall_ms,
                              .subject = v->record.id};
     if (v->is_clearing) {
         return PK_OK;

@@ -33,6 +33,9 @@ void pk_agent_incident_settings(const struct pk_agent *a, struct pk_incidents_se
 void pk_agent_read_clock(struct pk_agent *a);
 /* The hub told the time (time.set). */
 void pk_agent_set_time(struct pk_agent *a, int64_t wall_ms);
+/* A moment as it was stored, when the clock of its boot became good after it (src/decisions/0099). */
+void pk_agent_correct(const struct pk_agent *a, struct pk_stamp *s);
+void pk_agent_correct_incident(const struct pk_agent *a, struct pk_incident *incident);
 
 /* ---- detect ---- */
 /* Hands a->event_in to the intake: whether it was taken. */

@@ -287,8 +287,10 @@ static void put_timeline(const struct pk_agent *a, struct pk_json_writer *w, uin
             is_cut = true;
             break;
         }
+        pk_agent_correct(a, &e.at);
         pk_jw_object(w, NULL);
         pk_jw_time(w, "at", e.at.wall_ms);
+        pk_jw_cstr(w, "time_quality", pk_time_quality_word((enum pk_time_quality)e.at.quality));
         pk_jw_u64(w, "mono_ms", e.at.mono_ms);
         pk_jw_cstr(w, "severity", pk_severity_word((enum pk_severity)e.severity));
         pk_jw_cstr(w, "source", pk_timeline_source_word(e.source));

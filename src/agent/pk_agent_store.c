@@ -96,6 +96,7 @@ static int restore_incident(struct restore *r, struct pk_str key, struct pk_str 
     if (is_open != r->wants_open) {
         return PK_OK;
     }
+    pk_agent_correct_incident(a, &a->incident);
     const int err = pk_incidents_restore(&a->incidents, &a->incident, &a->now);
     if (err < 0 && err != PK_E_FULL) {
         lose(r, key, err);
@@ -436,6 +437,7 @@ static int queue_incident(struct pk_agent *a, const struct pk_incident_change *c
                                          .subject = i->number,
                                          .rev = i->rev,
                                          .wall_ms = a->now.wall_ms,
+                                         .unsure_mono_ms = a->now.quality < PK_TIME_NTP ? a->now.mono_ms : 0,
                                          .id = pk_str_of(i->id),
                                          .body = pk_str_make((const char *)body, n)};
     const int err = pk_outbox_append(&a->outbox, &a->batch, &record, &seq);

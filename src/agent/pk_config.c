@@ -98,7 +98,7 @@ static const struct section_row SECTIONS[S_COUNT] = {
 
 static const char *const MODE_WORDS[] = {"off", "observe", "safe", "auto", NULL};
 static const char *const SEAL_WORDS[] = {"required", "best-effort", NULL};
-static const char *const CLOCK_WORDS[] = {"kernel", "trusted", NULL};
+static const char *const CLOCK_WORDS[] = {"kernel", "trusted", "hub", NULL};
 static const char *const REMOTE_WORDS[] = {"off", "read-only", "list", NULL};
 static const char *const BROKER_ROLE_WORDS[] = {"events",         "incidents", "commands", "summary",
                                                 "home_assistant", "thin_edge", NULL};

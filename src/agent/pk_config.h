@@ -20,7 +20,7 @@
 
 enum pk_remote { PK_REMOTE_OFF, PK_REMOTE_READ_ONLY, PK_REMOTE_LIST };
 enum pk_seal_policy { PK_SEAL_REQUIRED, PK_SEAL_BEST_EFFORT };
-enum pk_clock_policy { PK_CLOCK_KERNEL, PK_CLOCK_TRUSTED };
+enum pk_clock_policy { PK_CLOCK_KERNEL, PK_CLOCK_TRUSTED, PK_CLOCK_HUB };
 enum pk_broker_role {
     PK_BROKER_EVENTS = 1,
     PK_BROKER_INCIDENTS = 2,
@@ -83,8 +83,8 @@ struct pk_config {
     bool is_safe_mode, is_auto_rollback, is_auto_remediation, is_notifying;
     uint8_t seal;      /* enum pk_seal_policy */
     uint8_t log_level; /* enum pk_log_level */
-    uint8_t
-        clock; /* enum pk_clock_policy: whether the wall clock counts as `ntp` without the kernel saying so */
+    uint8_t clock; /* enum pk_clock_policy: whether the wall clock counts as `ntp`: when the kernel says so,
+                      always, never */
     struct pk_config_broker broker[PK_LINKS]; /* [0] site, [1] central */
     uint32_t collect_ms[PK_COLLECT_COUNT];    /* 0 = off */
     uint32_t hung_ms;                         /* a task that waits for a device longer than that is hung */

@@ -14,6 +14,16 @@ const char *pk_time_quality_word(enum pk_time_quality q) {
     return WORDS[q];
 }
 
+bool pk_stamp_correct(struct pk_stamp *s, const struct pk_time_fix *fix) {
+    PK_ASSERT(fix->boot == 0 || fix->quality >= PK_TIME_NTP);
+    if (fix->boot == 0 || s->boot != fix->boot || s->mono_ms == 0 || s->quality >= PK_TIME_NTP) {
+        return false;
+    }
+    s->wall_ms = (int64_t)s->mono_ms + fix->wall_minus_mono_ms;
+    s->quality = fix->quality;
+    return true;
+}
+
 static int64_t floor_div(int64_t a, int64_t b) {
     return a / b - (a % b < 0 ? 1 : 0);
 }

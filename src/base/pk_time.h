@@ -16,6 +16,16 @@ struct pk_stamp {
     uint8_t quality;  /* enum pk_time_quality */
 };
 
+/* The clock became good in a boot: what its moments of the boot-time clock were in wall time. */
+struct pk_time_fix {
+    int64_t wall_minus_mono_ms;
+    uint32_t boot;   /* 0 = none */
+    uint8_t quality; /* of the good clock: ntp or hub */
+};
+/* A moment of that boot, read off a clock that was not good, gets the wall time and the quality it had in
+ * truth. False: it is none of these, and stays. */
+bool pk_stamp_correct(struct pk_stamp *s, const struct pk_time_fix *fix);
+
 /* Writes 24 characters; wall_ms outside years 1970..9999 is clamped. */
 void pk_time_format(int64_t wall_ms, char out[PK_TIME_TEXT_BYTES]);
 /* RFC 3339 with any offset and 0..9 fraction digits, 'T' or space. Leap second 60 reads as 59.999.

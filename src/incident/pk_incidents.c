@@ -740,32 +740,40 @@ bool pk_incidents_mttf_ms(const struct pk_incidents *t, uint32_t number, uint64_
     return true;
 }
 
-static bool correct(struct pk_stamp *s, uint32_t boot, int64_t wall_minus_mono_ms, uint8_t quality) {
-    if (s->boot != boot || s->mono_ms == 0 || s->quality >= quality) {
-        return false;
+bool pk_incident_correct(struct pk_incident *i, const struct pk_time_fix *fix) {
+    struct pk_stamp *const stamps[] = {&i->first_event, &i->detected,    &i->acknowledged, &i->mitigated,
+                                       &i->resolved,    &i->closed,      &i->ack_until,    &i->stage_since,
+                                       &i->escalated,   &i->escalate_due};
+    bool is_changed = false;
+    for (size_t n = 0; n < PK_COUNT_OF(stamps); n++) {
+        is_changed |= pk_stamp_correct(stamps[n], fix);
     }
-    s->wall_ms = (int64_t)s->mono_ms + wall_minus_mono_ms;
-    s->quality = quality;
-    return true;
+    return is_changed;
 }
 
-uint32_t pk_incidents_correct_wall(struct pk_incidents *t, int64_t wall_minus_mono_ms, uint8_t quality) {
+uint32_t pk_incidents_correct_wall(struct pk_incidents *t, const struct pk_time_fix *fix) {
     uint32_t changed = 0;
     for (uint32_t k = 0; k < PK_LIMIT_INCIDENTS; k++) {
-        struct pk_incident *i = &t->slots[k].incident;
-        struct pk_stamp *const stamps[] = {
-            &i->first_event, &i->detected,  &i->acknowledged, &i->mitigated, &i->resolved,
-            &i->closed,      &i->ack_until, &i->stage_since,  &i->escalated, &i->escalate_due};
-        bool is_changed = false;
-        for (size_t n = 0; t->numbers[k] != 0 && n < PK_COUNT_OF(stamps); n++) {
-            is_changed |= correct(stamps[n], t->boot, wall_minus_mono_ms, quality);
-        }
-        if (is_changed) {
+        if (t->numbers[k] != 0 && pk_incident_correct(&t->slots[k].incident, fix)) {
             pk_incident_table_touch(t, k, PK_INC_CHANGED_TIME);
             changed++;
         }
     }
     return changed;
+}
+
+void pk_incidents_correct_action(struct pk_incidents *t, uint32_t number,
+                                 const struct pk_incident_action *a) {
+    const uint32_t slot = pk_incident_table_slot(t, number);
+    struct pk_incident *i = slot == PK_INCIDENT_NO_SLOT ? NULL : &t->slots[slot].incident;
+    for (uint32_t k = 0; i != NULL && k < i->action_count; k++) {
+        struct pk_incident_action *known = &i->actions[k];
+        if (known->run == a->run && known->state == a->state && strcmp(known->action, a->action) == 0 &&
+            known->at_wall_ms != a->at_wall_ms) {
+            known->at_wall_ms = a->at_wall_ms;
+            pk_incident_table_touch(t, slot, PK_INC_CHANGED_TIME);
+        }
+    }
 }
 
 void pk_incidents_remark(struct pk_incidents *t, uint32_t number, uint8_t kind, uint8_t source,

@@ -141,9 +141,12 @@ void pk_incidents_count(const struct pk_incidents *t, uint32_t by_status[PK_INC_
 void pk_incidents_count_active(const struct pk_incidents *t, uint32_t by_severity[PK_SEV_COUNT]);
 /* mean(next detected - resolved) of one fingerprint. false: no sample. */
 bool pk_incidents_mttf_ms(const struct pk_incidents *t, uint32_t number, uint64_t *out_ms);
-/* The clock became good: stamps of this boot with a worse quality get wall = mono + wall_minus_mono_ms.
- * Returns incidents changed. */
-uint32_t pk_incidents_correct_wall(struct pk_incidents *t, int64_t wall_minus_mono_ms, uint8_t quality);
+/* The clock became good: the moments of an incident, or of all in the table, as pk_stamp_correct. Whether, or
+ * how many, changed. */
+bool pk_incident_correct(struct pk_incident *i, const struct pk_time_fix *fix);
+uint32_t pk_incidents_correct_wall(struct pk_incidents *t, const struct pk_time_fix *fix);
+/* The same for an action it lists: the time alone, when it is in the state it is listed with. */
+void pk_incidents_correct_action(struct pk_incidents *t, uint32_t number, const struct pk_incident_action *a);
 /* Entry on the timeline alone, e.g. a loss ledger range. */
 void pk_incidents_remark(struct pk_incidents *t, uint32_t number, uint8_t kind, uint8_t source,
                          struct pk_str text, const struct pk_stamp *now);

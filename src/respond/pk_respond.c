@@ -429,6 +429,23 @@ int pk_respond_delegate(struct pk_respond *r, uint32_t id, struct pk_str who, en
     return PK_OK;
 }
 
+uint32_t pk_respond_correct_wall(struct pk_respond *r, const struct pk_time_fix *fix) {
+    uint32_t changed = 0;
+    for (uint32_t i = 0; i < PK_LIMIT_RUNS; i++) {
+        struct pk_run *run = &r->runs[i];
+        bool is_changed = run->id != 0 && pk_stamp_correct(&run->planned, fix);
+        is_changed |= run->id != 0 && pk_stamp_correct(&run->started, fix);
+        is_changed |= run->id != 0 && pk_stamp_correct(&run->finished, fix);
+        if (is_changed && run->state == PK_RUN_AWAITING_APPROVAL) {
+            run->expires_wall_ms = (int64_t)run->expires_ms + fix->wall_minus_mono_ms;
+            run->needs_persist = true;
+            run->needs_approval_note = true;
+        }
+        changed += is_changed ? 1u : 0u;
+    }
+    return changed;
+}
+
 int pk_respond_interrupt(struct pk_respond *r, uint32_t id, struct pk_str who, enum pk_role role,
                          const struct pk_stamp *now) {
     struct pk_run *run = pk_respond_run_find(r, id);

@@ -123,6 +123,10 @@ void pk_respond_on_supervisor_lost(struct pk_respond *r, const struct pk_stamp *
 /* The rule's clear condition holds: verifies what runs, drops what waits. */
 void pk_respond_on_cleared(struct pk_respond *r, uint32_t incident, const struct pk_stamp *now);
 
+/* The clock became good: the moments of all runs, as pk_stamp_correct; a request that waits for an answer is
+ * stored and published anew. How many runs changed. */
+uint32_t pk_respond_correct_wall(struct pk_respond *r, const struct pk_time_fix *fix);
+
 /* -- the tick -- */
 /* Deadlines: approvals, answers, verification, cooldowns. Returns the earliest mono_ms at which it must be
  * called again, UINT64_MAX = none. */

@@ -241,7 +241,29 @@ uint32_t pk_record_meta_pack(const struct pk_meta *meta, uint8_t *out, uint32_t 
         pk_put_u32(&w, meta->spends[i].period);
         pk_put_u32(&w, meta->spends[i].elapsed_s);
     }
+    for (uint32_t i = 0; i < PK_META_FIXES && meta->fixes[i].boot != 0; i++) {
+        pk_put_u32(&w, meta->fixes[i].boot);
+        pk_put_i64(&w, meta->fixes[i].wall_minus_mono_ms);
+        pk_put_u8(&w, meta->fixes[i].quality);
+    }
     return packed_bytes(&w);
+}
+
+/* As many as there are. False: one that cannot be. */
+static bool get_fixes(struct pk_reader *r, bool has_fixes, struct pk_meta *out) {
+    bool is_good = true;
+    for (uint32_t i = 0; i < PK_META_FIXES; i++) {
+        struct pk_time_fix *fix = &out->fixes[i];
+        *fix = (struct pk_time_fix){0};
+        if (has_fixes && !pk_reader_done(r)) {
+            fix->boot = pk_get_u32(r);
+            fix->wall_minus_mono_ms = pk_get_i64(r);
+            fix->quality = pk_get_u8(r);
+            is_good = is_good && fix->boot != 0 && fix->quality >= PK_TIME_NTP &&
+                      fix->quality < PK_TIME_QUALITY_COUNT;
+        }
+    }
+    return is_good;
 }
 
 int pk_record_meta_unpack(struct pk_str value, struct pk_meta *out) {
@@ -268,7 +290,8 @@ int pk_record_meta_unpack(struct pk_str value, struct pk_meta *out) {
         out->spends[i].period = has_spends ? pk_get_u32(&r) : 0;
         out->spends[i].elapsed_s = has_spends ? pk_get_u32(&r) : 0;
     }
-    return out->log_checkpoint.n < out->log_base.n ? PK_E_BAD_MSG : unpacked(&r);
+    const bool is_good = get_fixes(&r, has_spends, out) && out->log_checkpoint.n >= out->log_base.n;
+    return is_good ? unpacked(&r) : PK_E_BAD_MSG;
 }
 
 uint32_t pk_record_schema_pack(uint32_t schema, uint8_t *out, uint32_t cap_bytes) {
@@ -288,7 +311,7 @@ int pk_record_schema_unpack(struct pk_str value, uint32_t *out) {
     return *out > PK_SCHEMA_VERSION ? PK_E_UNSUPPORTED : PK_OK;
 }
 
-enum { OUT_OPEN = 1, OUT_THEN_CLEAR = 2, OUT_FLAGS = 3, OUT_ID_BYTES_MAX = 64 };
+enum { OUT_OPEN = 1, OUT_THEN_CLEAR = 2, OUT_UNSURE = 4, OUT_FLAGS = 7, OUT_ID_BYTES_MAX = 64 };
 
 uint32_t pk_record_outbox_pack(const struct pk_out_record *record, uint8_t *out, uint32_t cap_bytes) {
     struct pk_writer w;
@@ -297,10 +320,15 @@ uint32_t pk_record_outbox_pack(const struct pk_out_record *record, uint8_t *out,
     put_head(&w, PK_RECORD_OUTBOX);
     pk_put_u8(&w, record->kind);
     pk_put_u8(&w, record->severity);
-    pk_put_u8(&w, (uint8_t)((record->is_open ? OUT_OPEN : 0) | (record->then_clear ? OUT_THEN_CLEAR : 0)));
+    const bool is_unsure = record->unsure_mono_ms != 0;
+    pk_put_u8(&w, (uint8_t)((record->is_open ? OUT_OPEN : 0) | (record->then_clear ? OUT_THEN_CLEAR : 0) |
+                            (is_unsure ? OUT_UNSURE : 0)));
     pk_put_u32(&w, record->subject);
     pk_put_u32(&w, record->rev);
     pk_put_i64(&w, record->wall_ms);
+    if (is_unsure) {
+        pk_put_u64(&w, record->unsure_mono_ms);
+    }
     pk_put_text(&w, record->id);
     pk_put_text(&w, record->body);
     return packed_bytes(&w);
@@ -321,6 +349,7 @@ int pk_record_outbox_unpack(struct pk_str value, struct pk_out_record *out) {
     out->subject = pk_get_u32(&r);
     out->rev = pk_get_u32(&r);
     out->wall_ms = pk_get_i64(&r);
+    out->unsure_mono_ms = (flags & OUT_UNSURE) != 0 ? pk_get_u64(&r) : 0;
     out->id = pk_get_text(&r);
     out->body = pk_get_text(&r);
     if (out->kind >= PK_OUT_KIND_COUNT || out->severity >= PK_SEV_COUNT || flags > OUT_FLAGS ||

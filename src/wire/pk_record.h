@@ -102,7 +102,7 @@ PK_MUST_USE int pk_record_capsule_unpack(struct pk_str value, struct pk_str *out
 
 /* What must survive a restart and is not in a record of its own. The log head is a checkpoint: at start the
  * log is read on from there. */
-enum { PK_RECORD_META_BYTES = 192, PK_META_SPENDS = 2 };
+enum { PK_RECORD_META_BYTES = 224, PK_META_SPENDS = 2, PK_META_FIXES = 4 };
 /* What is used of a budget in the period that goes on. */
 struct pk_meta_spend {
     uint64_t used_bytes;
@@ -121,6 +121,8 @@ struct pk_meta {
     bool is_clean;        /* it was asked to stop, and this was its last word */
     uint8_t shown_bits;   /* brokers that may hold what others are shown (agent/pk_agent_shown.c); 7 bits */
     struct pk_meta_spend spends[PK_META_SPENDS]; /* report/pk_spend.h; all 0 in those of schema 1 */
+    /* Boots whose clock became good late, newest first. Records without one are as they were before. */
+    struct pk_time_fix fixes[PK_META_FIXES];
 };
 PK_MUST_USE uint32_t pk_record_meta_pack(const struct pk_meta *meta, uint8_t *out, uint32_t cap_bytes);
 PK_MUST_USE int pk_record_meta_unpack(struct pk_str value, struct pk_meta *out);
@@ -130,7 +132,7 @@ PK_MUST_USE int pk_record_schema_unpack(struct pk_str value, uint32_t *out);
 /* An outbox entry: what is published, and how. The body of an incident is its packed record, of an approval
  * its JSON. */
 enum pk_out_kind { PK_OUT_INCIDENT, PK_OUT_APPROVAL, PK_OUT_KIND_COUNT };
-enum { PK_RECORD_OUTBOX_HEAD_BYTES = 96 }; /* at most, so a body has PK_STORE_VALUE_BYTES less this */
+enum { PK_RECORD_OUTBOX_HEAD_BYTES = 104 }; /* at most, so a body has PK_STORE_VALUE_BYTES less this */
 struct pk_out_record {
     uint8_t kind;     /* enum pk_out_kind */
     uint8_t severity; /* enum pk_severity */
@@ -140,6 +142,8 @@ struct pk_out_record {
     uint32_t subject; /* incident number (also of an approval: the incident it is about) */
     uint32_t rev;     /* of the incident */
     int64_t wall_ms;  /* when it was queued */
+    /* The same by the boot-time clock, when the wall clock was not good; 0 = it was. */
+    uint64_t unsure_mono_ms;
     struct pk_str id; /* incident or approval id: last part of the topic; <= 64 bytes */
     struct pk_str body;
 };

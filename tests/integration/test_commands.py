@@ -2,7 +2,6 @@
 """Signed commands over MQTT: what is obeyed, what is refused and how it is answered, counted and put on record. The tokens are made here with
 OpenSSL, not with our own code. ctest: lane=default timeout=120"""
 import base64
-import ctypes
 import hashlib
 import hmac
 import json
@@ -475,17 +474,9 @@ def test_drill__by_signed_command__goes_the_whole_way_and_moves_no_figure():
         assert "carol" in log and "drill: ok" in log, log
 
 
-def is_kernel_clock_synced():
-    """adjtimex(2) without a change: 5 is TIME_ERROR."""
-    return ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) != 5
-
-
 def test_clock_unsure__until_the_hub_tells_the_time():
-    if is_kernel_clock_synced():
-        print("# skipped: this machine's clock is disciplined")
-        return
     with Rig() as rig:
-        w = World(rig, env={"PICKET_AGENT_CLOCK": "kernel"})
+        w = World(rig, env={"PICKET_AGENT_CLOCK": "hub"})
         admin = Signer(rig, w.gateway, "root1", "admin")
         w.start()
         stamp = lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -498,6 +489,56 @@ def test_clock_unsure__until_the_hub_tells_the_time():
         now = int(time.time())
         w.expect_refusal("expired by the hub's clock", w.ack(w.alice, iat=now - 500, exp=now - 100), "expired")
         w.expect_good()
+
+
+def test_clock_ahead__what_was_not_sent_goes_out_with_the_true_time():
+    """The floor is a day ahead: what is found then has the time of the floor, until the clock is good."""
+    day = 86400
+    stamp = lambda seconds: time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    with Rig() as rig:
+        w = World(rig, env={"PICKET_AGENT_CLOCK": "hub"})
+        w.start()
+        tomorrow = int(time.time()) + day
+        reply = w.ask(w.hub.token("time.set", args={"time": stamp(tomorrow) + "Z"}), cmd="time.set")
+        assert reply and reply["ok"], reply
+        w.gateway.stop()
+        w.broker.kill()
+        with open(w.gateway.config_path, "r+") as f:
+            text = f.read()
+            f.seek(0)
+            f.write(text.replace("clock = trusted", "clock = hub    "))
+        w.gateway.start()
+        assert w.gateway.result("status")["time_quality"] == "floor"
+        fault = {"type": "fault", "source": "press-8", "severity": "error"}
+        from_s = time.time()
+        w.gateway.send_events([fault, fault])
+        found = lambda: next((i for i in w.gateway.incidents() if i["incident_type"] == "custom" and "press-8" in i["title"]), None)
+        incident = await_true("the incident", 5, found)
+        assert incident["detected_at"] >= stamp(tomorrow), (incident, stamp(tomorrow))
+        with open(w.gateway.config_path, "w") as f:
+            f.write(text)
+        os.kill(w.gateway.process.pid, signal.SIGHUP)
+        await_true("the clock is good", 5, lambda: w.gateway.result("status")["time_quality"] == "ntp")
+        true = lambda text: stamp(from_s - 1) <= text[:19] <= stamp(time.time() + 1)
+        # Those who ask here: the incident and its whole timeline.
+        told = w.gateway.incident(incident["incident_id"], timeline=True)
+        assert true(told["incident"]["detected_at"]) and told["incident"]["time_quality"] == "ntp", told
+        assert told["timeline"] and all(true(t["at"]) and t["time_quality"] == "ntp" for t in told["timeline"]), told["timeline"]
+        # A subscriber: it was never sent before.
+        w.broker.start()
+        heard = Process(rig, "heard", ["mosquitto_sub", *w.broker.tls("hub"), "-q", "1", "-t", f"{ROOT}/incident/{incident['incident_id']}", "-F", "%P\t%p"])
+        properties, payload = await_true("the report", 15, lambda: [r for r in heard.log().splitlines() if "\t" in r])[0].split("\t", 1)
+        report = json.loads(payload)
+        assert true(report["detected_at"]) and report["time_quality"] == "ntp", report
+        assert true(re.search(r"\btime:(\S+)", properties).group(1)), properties
+        # The chain keeps what was written, says what it was in truth, and holds.
+        entries = [json.loads(line)["entry"] for line in w.gateway.ctl("audit", "export").stdout.splitlines() if '"entry"' in line]
+        opened = next(e for e in entries if e["kind"] == "created" and e["at"] >= stamp(tomorrow))
+        said = re.search(r"entries of boot (\d+) with quality unset or floor were at mono_ms \+ (-?\d+)", next(e["text"] for e in entries if e["kind"] == "clock" and e["boot"] == opened["boot"]))
+        assert opened["quality"] == "floor" and int(said.group(1)) == opened["boot"], (opened, said.group(0))
+        assert true(stamp((opened["mono_ms"] + int(said.group(2))) / 1000)), (opened, said.group(0))
+        verified = w.gateway.ctl("audit", "verify")
+        assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
 main(*[f for name, f in list(globals().items()) if name.startswith("test_")], at_once=4)

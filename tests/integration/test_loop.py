@@ -2,6 +2,8 @@
 """The whole loop on real parts: a killed service is noticed, restarted, verified, resolved, stored and reported over MQTT/TLS; a signed command
 comes back. ctest: lane=default timeout=120"""
 import json
+import os
+import signal
 import time
 
 from rig import Broker, Gateway, Operator, Rig, Subscriber, await_true, main, request
@@ -71,8 +73,6 @@ def test_status_topic__birth_will_and_goodbye():
         gateway.await_online()
         statuses = lambda: [json.loads(p) for _, _, _, p in subscriber.messages("/status")]
         await_true("birth", 5, lambda: statuses() and statuses()[-1]["online"])
-        import os
-        import signal
         os.kill(gateway.agent_pid(), signal.SIGKILL)
         await_true("will", 10, lambda: [s for s in statuses() if not s["online"] and s["reason"] == "connection lost"])
         await_true("second birth of the restarted agent", 20, lambda: len([s for s in statuses() if s["online"]]) >= 2)
@@ -80,6 +80,34 @@ def test_status_topic__birth_will_and_goodbye():
         assert births[1]["boot"] > births[0]["boot"], births
         assert gateway.stop() == 0
         await_true("goodbye", 5, lambda: [s for s in statuses() if not s["online"] and s["reason"] == "stopped"])
+
+
+def test_will_delay__who_is_back_in_time_was_never_offline():
+    delay_s = 6
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        subscriber = Subscriber(rig, broker)
+        gateway = Gateway(rig, broker.port, broker_extra=f"will_delay = {delay_s}s\n")
+        gateway.start()
+        statuses = lambda: [(at, json.loads(p)) for at, _, _, p in subscriber.messages("/status")]
+        births = lambda: [s for _, s in statuses() if s["online"]]
+        wills = lambda: [at for at, s in statuses() if not s["online"]]
+        await_true("birth", 10, lambda: len(births()) == 1)
+        # Back well within the delay: the broker lets go of the will.
+        killed_at = time.time()
+        os.kill(gateway.agent_pid(), signal.SIGKILL)
+        await_true("the next birth", delay_s - 1, lambda: len(births()) == 2)
+        time.sleep(max(0.0, killed_at + delay_s + 3 - time.time()))
+        assert wills() == [], statuses()
+        # Away for good: nobody hears of it before the delay is over, everybody after. Mosquitto counts in whole seconds.
+        killed_at = time.time()
+        agent = gateway.agent_pid()
+        os.kill(agent, signal.SIGKILL)
+        gateway.process.stop(signal.SIGKILL)
+        assert gateway.agent_pid() == 0
+        at = await_true("the will", delay_s + 6, wills)[0]
+        assert delay_s - 1 <= at - killed_at <= delay_s + 4, at - killed_at
+        assert statuses()[-1][1]["reason"] == "connection lost" and len(births()) == 2, statuses()
 
 
 def test_failing_action__is_tried_again_within_its_budget():
@@ -101,4 +129,5 @@ def test_failing_action__is_tried_again_within_its_budget():
         assert len([a for a in runs() if a["state"] == "refused"]) == 1, "a refusal is not asked again and again: " + str(runs())
 
 
-main(test_failing_action__is_tried_again_within_its_budget, test_killed_service__is_repaired_proved_and_reported, test_restart_of_picketd__incidents_and_timeline_are_still_there, test_status_topic__birth_will_and_goodbye)
+main(test_failing_action__is_tried_again_within_its_budget, test_killed_service__is_repaired_proved_and_reported, test_restart_of_picketd__incidents_and_timeline_are_still_there, test_status_topic__birth_will_and_goodbye,
+     test_will_delay__who_is_back_in_time_was_never_offline)

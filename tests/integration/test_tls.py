@@ -70,6 +70,78 @@ def test_certificate_of_another_authority():
         check_wrong_peer(rig, broker.port, broker.kill, "certificate verify failed: wrong CA")
 
 
+def test_two_authorities_in_one_file__a_broker_of_either_is_right():
+    """While an authority is being replaced, gateways have both."""
+    with Rig() as rig:
+        other = other_authority(rig)
+        broker = Broker(rig).start()
+        gateway = Gateway(rig, broker.port, actions="")
+        bundle = os.path.join(gateway.etc, "tls", "ca.crt")
+        with open(bundle, "w") as f:
+            for folder in (other, rig.pki):
+                with open(os.path.join(folder, "ca.crt")) as part:
+                    f.write(f"authority of {folder}\n" + part.read())
+        gateway.start().await_online()
+        pid = gateway.agent_pid()
+        broker.kill()
+        # What the broker asks of clients stays: its own certificate is of the new authority.
+        install(broker, os.path.join(other, "broker.crt"), "broker.crt")
+        install(broker, os.path.join(other, "broker.key"), "broker.key")
+        broker.start()
+        await_true("connected to the broker of the other authority", 15, lambda: link(gateway)["state"] == "online" and link(gateway)["connects"] == 2)
+        assert gateway.agent_pid() == pid
+        # The old authority is taken out: its broker is none any more.
+        shutil.copy(os.path.join(other, "ca.crt"), bundle)
+        os.kill(gateway.process.pid, signal.SIGHUP)
+        await_true("reloaded", 5, lambda: "configuration reloaded" in gateway.process.log())
+        broker.kill()
+        for name in ("broker.crt", "broker.key"):
+            install(broker, os.path.join(rig.pki, name), name)
+        broker.start()
+        await_true("a reason", 15, lambda: "certificate" in link(gateway)["error"])
+        assert link(gateway)["state"] != "online"
+
+
+def intermediate(rig):
+    """broker.crt of an authority between: (the leaf alone, leaf and authority, key)."""
+    p = rig.path("between")
+    os.makedirs(p)
+
+    def run(*argv):
+        subprocess.run(["openssl", *argv], check=True, capture_output=True)
+
+    def signed(name, subject, by, extensions):
+        rig.write(f"between/{name}.ext", extensions)
+        run("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{p}/{name}.key")
+        run("req", "-new", "-key", f"{p}/{name}.key", "-subj", f"/CN={subject}", "-out", f"{p}/{name}.csr")
+        run("x509", "-req", "-in", f"{p}/{name}.csr", "-CA", f"{by}.crt", "-CAkey", f"{by}.key", "-CAcreateserial", "-days", "30", "-extfile", f"{p}/{name}.ext", "-out", f"{p}/{name}.crt")
+
+    signed("issuer", "Picket issuing CA", f"{rig.pki}/ca", "basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign\n")
+    signed("leaf", "broker", f"{p}/issuer", "basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    with open(f"{p}/chain.crt", "w") as chain:
+        for name in ("leaf", "issuer"):
+            with open(f"{p}/{name}.crt") as f:
+                chain.write(f.read())
+    return f"{p}/leaf.crt", f"{p}/chain.crt", f"{p}/leaf.key"
+
+
+def test_certificate_of_an_intermediate_authority__needs_the_whole_chain():
+    with Rig() as rig:
+        leaf, chain, key = intermediate(rig)
+        broker = Broker(rig)
+        install(broker, leaf, "broker.crt")
+        install(broker, key, "broker.key")
+        broker.start()
+        gateway = Gateway(rig, broker.port, actions="").start()
+        await_true("a reason", 8, lambda: "certificate" in link(gateway)["error"])
+        assert link(gateway)["connects"] == 0, link(gateway)
+        broker.kill()
+        install(broker, chain, "broker.crt")
+        broker.start()
+        gateway.await_online()
+        assert link(gateway)["connects"] == 1 and link(gateway)["error"] == "", link(gateway)
+
+
 def test_expired_certificate():
     with Rig() as rig:
         pki = rig.pki

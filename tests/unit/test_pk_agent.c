@@ -1,4 +1,4 @@
-#include "agent/pk_agent.h"
+#include "agent/pk_agent_priv.h"
 
 #include "support/gateway_test.h"
 
@@ -135,6 +135,122 @@ PK_TEST(clock__becomes_good__earlier_records_are_corrected) {
     wait_ms(5000);
     CHECK_EQ_INT(i->detected.quality, PK_TIME_NTP);
     CHECK_EQ_INT(i->detected.wall_ms, gw.sim.config.wall_ms + (int64_t)mono_ms);
+}
+
+/* What the hub took of the first incident: the newest, and the time of its envelope. */
+static struct pk_incident_doc taken;
+static int64_t taken_envelope_ms;
+
+static void on_taken(void *arg, const struct broker_publish *m) {
+    const char *field = "";
+    struct pk_str name, value;
+    uint32_t at = 0;
+    (void)arg;
+    hub_model_accept(&hub, m);
+    if (m->payload.n == 0 || !pk_str_starts(m->topic, "picket/v1/lab/gw-1/incident/inc_gw-1_1_00001")) {
+        return;
+    }
+    CHECK_EQ_INT(pk_incident_json_read(m->payload.p, m->payload.n, &taken, &field), PK_OK);
+    while (pk_mqtt_user_property_next(&m->props, &at, &name, &value)) {
+        if (pk_str_eq_c(name, "time")) {
+            CHECK_EQ_INT(pk_time_parse(value, &taken_envelope_ms), PK_OK);
+        }
+    }
+}
+
+/* Started without a broker, with a clock that stands in 1972. */
+static void begin_unsure(const struct gateway_setup *setup) {
+    prepare(setup);
+    memset(&taken, 0, sizeof taken);
+    taken_envelope_ms = 0;
+    broker.accepted = on_taken;
+    gw.sim.links[1].answer = PK_SIM_REFUSE;
+    gw.sim.is_wall_synced = false;
+    gw.sim.wall_offset_ms = -1700000000000;
+    REQUIRE(gateway_boot(&gw));
+}
+
+static void make_clock_good(void) {
+    gw.sim.is_wall_synced = true;
+    gw.sim.wall_offset_ms = 0;
+    wait_ms(3000);
+    CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_NTP);
+}
+
+PK_TEST(clock__becomes_good__timeline_actions_and_what_waits_have_the_true_time) {
+    static const char GET[] = "{\"incident_id\":\"inc_00001\",\"timeline\":true}";
+    char time[PK_TIME_TEXT_BYTES], text[80];
+    begin_unsure(NULL);
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL && i->action_count > 0);
+    const uint64_t detected_ms = i->detected.mono_ms;
+    const int64_t true_ms = gw.sim.config.wall_ms + (int64_t)detected_ms;
+    CHECK(i->actions[0].at_wall_ms < true_ms - 1000000000000);
+    CHECK(says(0, "incidents.get", GET, "\"at\":\"197"));
+    const uint64_t lines = gw.agent.audit.head.n;
+    make_clock_good();
+    CHECK(i->actions[0].at_wall_ms >= true_ms && i->actions[0].at_wall_ms <= gw.agent.now.wall_ms);
+    pk_time_format(true_ms, time);
+    (void)snprintf(text, sizeof text, "\"at\":\"%s\",\"time_quality\":\"ntp\"", time);
+    CHECK(says(0, "incidents.get", GET, text));
+    CHECK(strstr(gateway_command(&gw, 0, "incidents.get", GET), "\"at\":\"197") == NULL);
+    /* The chain has one more entry for it, and holds. */
+    CHECK(gateway_log_has(&gw, "the clock became good (ntp): entries of boot "));
+    CHECK(gw.agent.audit.head.n > lines);
+    CHECK(gateway_verify_log(&gw) > 0);
+    gw.sim.links[1].answer = PK_SIM_ACCEPT;
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(2000);
+    CHECK_EQ_INT(taken.incident.detected.wall_ms, true_ms);
+    CHECK_EQ_INT(taken.incident.detected.quality, PK_TIME_NTP);
+    CHECK(taken.incident.actions[0].at_wall_ms >= true_ms);
+    CHECK(taken_envelope_ms >= true_ms);
+    check_sound();
+}
+
+PK_TEST(clock__hub__the_machines_own_is_never_good) {
+    static const struct gateway_setup HUB = {
+        .seed = 1, .config = "[gateway]\nsite = lab\ngateway = @\n[agent]\nclock = hub\n"};
+    prepare(&HUB);
+    REQUIRE(gateway_boot(&gw));
+    wait_ms(60000);
+    CHECK(gw.sim.is_wall_synced);
+    CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_UNSET);
+    pk_agent_set_time(&gw.agent, 1790000500000);
+    wait_ms(1000);
+    CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_HUB);
+    CHECK(gw.agent.now.wall_ms >= 1790000500000 && gw.agent.now.wall_ms <= 1790000502000);
+}
+
+/* It has left the table, so only its report in the outbox is left; and the power was cut before that left. */
+PK_TEST(clock__became_good__reports_of_that_boot_are_corrected_as_they_go) {
+    static char config[4096];
+    (void)snprintf(config, sizeof config, "%s\n[incidents]\nkeep = 1h\n", GATEWAY_CONFIG);
+    begin_unsure(&(struct gateway_setup){.seed = 1, .config = config});
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    const int64_t true_ms = gw.sim.config.wall_ms + (int64_t)i->detected.mono_ms;
+    const uint32_t number = i->number;
+    gateway_process(&gw, "web", true);
+    wait_ms(3 * 3600000);
+    REQUIRE(pk_incidents_get(&gw.agent.incidents, number) == NULL);
+    CHECK(pk_outbox_depth(&gw.agent.outbox) > 0);
+    make_clock_good();
+    wait_ms(1000);
+    gateway_power_cut(&gw);
+    gw.sim.is_wall_synced = false;
+    gw.sim.wall_offset_ms = -1700000000000;
+    REQUIRE(gateway_boot(&gw));
+    gw.sim.links[1].answer = PK_SIM_ACCEPT;
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(5000);
+    CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_FLOOR);
+    CHECK_EQ_U64(taken.incident.number, number);
+    CHECK_EQ_INT(taken.incident.detected.wall_ms, true_ms);
+    CHECK_EQ_INT(taken.incident.detected.quality, PK_TIME_NTP);
+    CHECK(taken.incident.resolved.wall_ms > true_ms && taken.incident.resolved.wall_ms < true_ms + 3600000);
+    CHECK(taken_envelope_ms >= taken.incident.resolved.wall_ms && taken_envelope_ms < true_ms + 3600000);
+    check_sound();
 }
 
 PK_TEST(clock__last_good_time_is_a_floor_over_a_power_cut) {
@@ -289,6 +405,9 @@ PK_TEST_MAIN(agent__process_dies__incident_action_verification_resolution_reach_
              stop__says_goodbye_and_leaves_everything_durable,
              stop__disk_is_full__ends_at_its_deadline_all_the_same, supervisor_gone__agent_ends,
              signals__log_level_and_dump, clock__becomes_good__earlier_records_are_corrected,
+             clock__becomes_good__timeline_actions_and_what_waits_have_the_true_time,
+             clock__hub__the_machines_own_is_never_good,
+             clock__became_good__reports_of_that_boot_are_corrected_as_they_go,
              clock__last_good_time_is_a_floor_over_a_power_cut,
              clock__floor_of_an_idle_gateway__is_saved_once_an_hour,
              clock__without_a_good_time__goes_on_from_the_floor_over_power_cuts,

@@ -499,11 +499,14 @@ PK_TEST(correct_wall__this_boot_only_and_once) {
     now.wall_ms = 0;
     (void)fire("a", PK_SIGNAL_FIRED, PK_SEV_LOW, 1);
     drain();
-    CHECK_EQ_U64(pk_incidents_correct_wall(&t, 1000000, PK_TIME_NTP), 1);
+    const struct pk_time_fix fix = {.wall_minus_mono_ms = 1000000, .boot = t.boot, .quality = PK_TIME_NTP};
+    const struct pk_time_fix other = {.wall_minus_mono_ms = 5, .boot = t.boot + 1, .quality = PK_TIME_NTP};
+    CHECK_EQ_U64(pk_incidents_correct_wall(&t, &other), 0);
+    CHECK_EQ_U64(pk_incidents_correct_wall(&t, &fix), 1);
     CHECK_EQ_INT(pk_incidents_get(&t, 1)->detected.wall_ms, 1010000);
     CHECK_EQ_INT(pk_incidents_get(&t, 1)->resolved.wall_ms, 0);
     CHECK(pk_incidents_has_changes(&t));
-    CHECK_EQ_U64(pk_incidents_correct_wall(&t, 1000000, PK_TIME_NTP), 0);
+    CHECK_EQ_U64(pk_incidents_correct_wall(&t, &fix), 0);
 }
 
 PK_TEST(fingerprint__rule_nul_group) {

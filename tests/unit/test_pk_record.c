@@ -146,6 +146,27 @@ PK_TEST(record_meta__round_trip_and_bad_bytes) {
     CHECK(back.is_clean && back.spends[0].used_bytes == 0 && back.spends[1].period == 0);
     CHECK_EQ_INT(pk_record_meta_unpack(value(earlier), &back), PK_OK);
     CHECK(back.kernel_boot == 0 && back.trace_crc == 0 && !back.is_clean);
+    /* Boots whose clock became good late: written when there are any, each with all it has. */
+    CHECK_EQ_U64(back.fixes[0].boot, 0);
+    meta.fixes[0] = (struct pk_time_fix){.wall_minus_mono_ms = -5, .boot = 7, .quality = PK_TIME_HUB};
+    meta.fixes[1] =
+        (struct pk_time_fix){.wall_minus_mono_ms = 1795237490123, .boot = 6, .quality = PK_TIME_NTP};
+    CHECK_EQ_U64(pk_record_meta_pack(&meta, bytes, PK_RECORD_META_BYTES), n + 26u);
+    for (uint32_t k = n; k <= n + 26u; k++) {
+        CHECK_EQ_INT(pk_record_meta_unpack(value(k), &back), (k - n) % 13u == 0 ? PK_OK : PK_E_BAD_MSG);
+    }
+    CHECK_EQ_INT(back.fixes[0].wall_minus_mono_ms, -5);
+    CHECK_EQ_INT(back.fixes[0].quality, PK_TIME_HUB);
+    CHECK_EQ_U64(back.fixes[1].boot, 6);
+    CHECK_EQ_INT(back.fixes[1].wall_minus_mono_ms, 1795237490123);
+    CHECK_EQ_U64(back.fixes[2].boot, 0);
+    bytes[n + 12u] = PK_TIME_FLOOR; /* no good clock */
+    CHECK_EQ_INT(pk_record_meta_unpack(value(n + 26u), &back), PK_E_BAD_MSG);
+    meta.fixes[2] = meta.fixes[3] = meta.fixes[1];
+    CHECK(pk_record_meta_pack(&meta, bytes, PK_RECORD_META_BYTES) > 0);
+    CHECK_EQ_INT(pk_record_meta_unpack(value(n + 52u), &back), PK_OK);
+    CHECK_EQ_U64(back.fixes[3].boot, 6);
+    memset(meta.fixes, 0, sizeof meta.fixes);
     bytes[1] = 2;
     CHECK_EQ_INT(pk_record_meta_unpack(value(n), &back), PK_E_UNSUPPORTED);
     meta.log_checkpoint.n = 4; /* before the base */
@@ -195,6 +216,12 @@ PK_TEST(record_outbox__round_trip_and_bad_bytes) {
         CHECK_EQ_INT(pk_record_outbox_unpack(value(n), &back), PK_E_BAD_MSG);
         bytes[at] = was;
     }
+    record.unsure_mono_ms = 123456789012;
+    CHECK_EQ_U64(pk_record_outbox_pack(&record, bytes, sizeof bytes), n + 8u);
+    CHECK_EQ_INT(pk_record_outbox_unpack(value(n + 8u), &back), PK_OK);
+    CHECK_EQ_U64(back.unsure_mono_ms, 123456789012);
+    CHECK(back.wall_ms == record.wall_ms && pk_str_eq_c(back.id, "apr_7_3"));
+    CHECK_EQ_INT(pk_record_outbox_unpack(value(n + 7u), &back), PK_E_BAD_MSG);
     /* The head takes no more than was promised, so the largest body fits a value. */
     static char id[64], body[PK_STORE_VALUE_BYTES - PK_RECORD_OUTBOX_HEAD_BYTES];
     record.id = pk_str_make(id, sizeof id);

@@ -242,6 +242,35 @@ PK_TEST(approval__expires_by_the_tick_alone) {
     CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_EXPIRED);
 }
 
+PK_TEST(approval__asked_with_an_unsure_clock__is_stored_and_published_with_the_true_times) {
+    rig_init(&g, PK_MODE_SAFE);
+    g.now.quality = PK_TIME_UNSET;
+    g.now.wall_ms = 5000;
+    const uint64_t asked_ms = g.now.mono_ms;
+    (void)plan("tune", "web", true);
+    rig_settle(&g);
+    REQUIRE(rig_state(&g, 1) == PK_RUN_AWAITING_APPROVAL);
+    const struct pk_run *run = pk_respond_get(&g.respond, 1);
+    CHECK(!run->needs_persist && !run->needs_approval_note);
+    const struct pk_time_fix other = {
+        .wall_minus_mono_ms = 7, .boot = g.now.boot + 1, .quality = PK_TIME_NTP};
+    CHECK_EQ_U64(pk_respond_correct_wall(&g.respond, &other), 0);
+    const struct pk_time_fix fix = {
+        .wall_minus_mono_ms = 1790000000000, .boot = g.now.boot, .quality = PK_TIME_HUB};
+    CHECK_EQ_U64(pk_respond_correct_wall(&g.respond, &fix), 1);
+    CHECK_EQ_INT(run->planned.wall_ms, 1790000000000 + (int64_t)asked_ms);
+    CHECK_EQ_INT(run->planned.quality, PK_TIME_HUB);
+    CHECK_EQ_INT(run->expires_wall_ms, 1790000000000 + (int64_t)run->expires_ms);
+    CHECK(run->needs_persist && run->needs_approval_note);
+    CHECK_EQ_U64(pk_respond_correct_wall(&g.respond, &fix), 0);
+    g.now.wall_ms = 1790000000000 + (int64_t)g.now.mono_ms;
+    g.now.quality = PK_TIME_HUB;
+    rig_settle(&g);
+    CHECK_EQ_INT(pk_respond_decide(&g.respond, 1, true, pk_str_of("ann"), PK_ROLE_APPROVER, &g.now), PK_OK);
+    rig_settle(&g);
+    CHECK_EQ_U64(g.started, 1);
+}
+
 PK_TEST(rule_without_auto__asks_in_every_mode) {
     rig_init(&g, PK_MODE_AUTO);
     (void)plan("restart", "web", false);
@@ -1472,6 +1501,7 @@ PK_TEST_MAIN(
     plan__next_action_when_the_first_did_not_help_and_unknown_ones_are_seen,
     plan__stops_after_success_and_after_the_unknown, clear__verifies_what_runs_and_drops_what_waits,
     approval__one_two_late_twice_and_too_low, approval__expires_by_the_tick_alone,
+    approval__asked_with_an_unsure_clock__is_stored_and_published_with_the_true_times,
     approval__clock_jumps__the_deadline_stays,
     call__without_a_hook__is_a_word_in_every_mode_and_the_plan_goes_on,
     call__with_a_hook__has_the_guards_of_any_action,
