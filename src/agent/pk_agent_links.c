@@ -504,6 +504,7 @@ static void on_command(struct pk_agent *a, uint32_t link, const struct pk_mqtt_e
     const struct pk_command_input in = {
         .name = topic->a,
         .text = pk_str_make((const char *)e->u.message.payload, e->u.message.payload_bytes),
+        .link = (uint8_t)link,
         .is_retained = e->u.message.is_retained,
         .response_topic = e->props.response_topic,
         .correlation = e->props.correlation};

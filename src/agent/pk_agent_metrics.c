@@ -273,6 +273,77 @@ static enum put put_notifications(struct pk_agent *a, struct pk_buf *b, const ch
     return PUT_SAMPLE;
 }
 
+static enum put put_outbox(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row,
+                           uint64_t (*figure)(const struct pk_outbox *ob)) {
+    if (row > 0) {
+        return PUT_END;
+    }
+    pk_promtext_u64(b, name, NULL, figure(&a->outbox));
+    return PUT_SAMPLE;
+}
+static enum put put_outbox_entries(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+    return put_outbox(a, b, name, row, pk_outbox_depth);
+}
+static enum put put_outbox_bytes(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+    return put_outbox(a, b, name, row, pk_outbox_bytes);
+}
+static enum put put_outbox_held(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+    return put_outbox(a, b, name, row, pk_outbox_held_count);
+}
+
+/* Nothing where it cannot be told: no number would be true. */
+static enum put put_outbox_drain(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+    uint64_t drain_ms = 0;
+    if (row > 0) {
+        return PUT_END;
+    }
+    if (!pk_outbox_drain_ms(&a->outbox, &drain_ms)) {
+        return PUT_NONE;
+    }
+    pk_promtext_ms(b, name, NULL, drain_ms);
+    return PUT_SAMPLE;
+}
+
+static enum put put_outbox_dropped(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+    if (row >= PK_OUTBOX_LOSS_COUNT) {
+        return PUT_END;
+    }
+    const struct pk_promtext_labels l =
+        label1("reason", pk_str_of(pk_outbox_loss_word((enum pk_outbox_loss_reason)row)));
+    pk_promtext_u64(b, name, &l, a->outbox.losses[row].count);
+    return PUT_SAMPLE;
+}
+
+enum { BUDGET_USED, BUDGET_LIMIT, BUDGET_LEVEL, BUDGET_LEFT_OUT };
+static enum put put_budget(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row, int which) {
+    if (row >= PK_SPEND_COUNT) {
+        return PUT_END;
+    }
+    const struct pk_spend *s = &a->spends[row];
+    if (which == BUDGET_LIMIT && s->limit_bytes == 0) {
+        return PUT_NONE;
+    }
+    const struct pk_promtext_labels l = label1("budget", pk_str_of(pk_spend_word((enum pk_spend_kind)row)));
+    pk_promtext_u64(b, name, &l,
+                    which == BUDGET_USED    ? s->record.used_bytes
+                    : which == BUDGET_LIMIT ? s->limit_bytes
+                    : which == BUDGET_LEVEL ? s->level
+                                            : s->left_out_count);
+    return PUT_SAMPLE;
+}
+static enum put put_budget_used(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+    return put_budget(a, b, name, row, BUDGET_USED);
+}
+static enum put put_budget_limit(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+    return put_budget(a, b, name, row, BUDGET_LIMIT);
+}
+static enum put put_budget_level(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+    return put_budget(a, b, name, row, BUDGET_LEVEL);
+}
+static enum put put_budget_left_out(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+    return put_budget(a, b, name, row, BUDGET_LEFT_OUT);
+}
+
 static enum put put_maintenance(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
     static const char *const RESULTS[] = {"completed", "failed"};
     const uint32_t task = row / PK_COUNT_OF(RESULTS), result = row % PK_COUNT_OF(RESULTS);
@@ -341,6 +412,24 @@ static const struct family FAMILIES[] = {
     {"picket_mqtt_connected", PK_PROMTEXT_GAUGE, "1 while the broker is connected.", put_connected},
     {"picket_mqtt_reconnects_total", PK_PROMTEXT_COUNTER, "Connections after the first one.", put_reconnects},
     {"picket_notifications_total", PK_PROMTEXT_COUNTER, "Reports to the hub.", put_notifications},
+    {"picket_outbox_entries", PK_PROMTEXT_GAUGE, "Reports that wait to be acknowledged.", put_outbox_entries},
+    {"picket_outbox_bytes", PK_PROMTEXT_GAUGE, "Their bytes.", put_outbox_bytes},
+    {"picket_outbox_held_entries", PK_PROMTEXT_GAUGE,
+     "Those that wait for the next month of the data budget.", put_outbox_held},
+    {"picket_outbox_drain_seconds", PK_PROMTEXT_GAUGE,
+     "Until all of them are acknowledged at the pace of the last seconds; absent when that cannot be told.",
+     put_outbox_drain},
+    {"picket_outbox_dropped_total", PK_PROMTEXT_COUNTER, "Reports that were lost, by reason of the ledger.",
+     put_outbox_dropped},
+    {"picket_budget_used_bytes", PK_PROMTEXT_GAUGE,
+     "data: to and from metered brokers this month; flash: handed to the disk this day (UTC).",
+     put_budget_used},
+    {"picket_budget_limit_bytes", PK_PROMTEXT_GAUGE,
+     "What the month or day may take; absent without a limit.", put_budget_limit},
+    {"picket_budget_level", PK_PROMTEXT_GAUGE,
+     "What gives way: 0 nothing, 1 from 80 %, 2 from 90 %, 3 from 95 %, 4 all is used.", put_budget_level},
+    {"picket_budget_left_out_total", PK_PROMTEXT_COUNTER, "What was not sent or kept because of it.",
+     put_budget_left_out},
     {"picket_maintenance_runs_total", PK_PROMTEXT_COUNTER, "Runs of maintenance tasks.", put_maintenance},
     {"picket_last_maintenance_timestamp_seconds", PK_PROMTEXT_GAUGE, "When a task ran last, Unix time.",
      put_maintained},

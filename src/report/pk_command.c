@@ -14,6 +14,9 @@ void pk_command_init(struct pk_command_gate *g, const struct pk_command_config *
     pk_zero(g, sizeof *g);
     g->config = config;
     pk_replay_init(&g->replay);
+    for (uint32_t i = 0; i < PK_LINKS; i++) {
+        g->unproved[i].tokens_milli = PK_COMMAND_FALSE_BURST * TOKEN_MILLI;
+    }
 }
 
 bool pk_command_is_busy(const struct pk_command_gate *g) {
@@ -217,45 +220,60 @@ static int check_time(struct pk_command_gate *g, const struct pk_command_time *n
     return PK_OK;
 }
 
-static struct pk_command_bucket *bucket_of(struct pk_command_gate *g, const char *kid, uint64_t now_ms) {
+/* A bucket of `burst` tokens that gains `rate` a minute, filled up to now. */
+static void refill(struct pk_command_tokens *t, uint64_t rate, uint32_t burst, uint64_t now_ms) {
+    const uint64_t past_ms = now_ms > t->refilled_ms ? now_ms - t->refilled_ms : 0;
+    const uint64_t full = (uint64_t)burst * TOKEN_MILLI;
+    /* After an hour every bucket is full: keeps the product small. */
+    const uint64_t counted_ms = past_ms < 60u * MINUTE_MS ? past_ms : 60u * MINUTE_MS;
+    const uint64_t gained = counted_ms * rate * TOKEN_MILLI / MINUTE_MS;
+    if (t->tokens_milli + gained >= full) {
+        t->tokens_milli = (uint32_t)full;
+        t->refilled_ms = now_ms;
+    } else if (gained > 0) {
+        t->tokens_milli += (uint32_t)gained;
+        /* Only the time that was paid out: what is left of it is not lost. */
+        t->refilled_ms += gained * MINUTE_MS / (rate * TOKEN_MILLI);
+    }
+}
+
+static struct pk_command_tokens *tokens_of(struct pk_command_gate *g, const char *kid, uint64_t now_ms) {
     struct pk_command_bucket *oldest = &g->buckets[0];
     for (uint32_t i = 0; i < PK_LIMIT_KEYS_PUBLIC; i++) {
         struct pk_command_bucket *b = &g->buckets[i];
         if (strcmp(b->kid, kid) == 0) {
-            return b;
+            return &b->tokens;
         }
-        if (b->kid[0] == '\0' || (oldest->kid[0] != '\0' && b->refilled_ms < oldest->refilled_ms)) {
+        if (b->kid[0] == '\0' ||
+            (oldest->kid[0] != '\0' && b->tokens.refilled_ms < oldest->tokens.refilled_ms)) {
             oldest = b;
         }
     }
     /* There are as many buckets as keys: only a reload that renames keys takes one away. */
-    *oldest =
-        (struct pk_command_bucket){.refilled_ms = now_ms, .tokens_milli = PK_COMMAND_BURST * TOKEN_MILLI};
+    *oldest = (struct pk_command_bucket){
+        .tokens = {.refilled_ms = now_ms, .tokens_milli = PK_COMMAND_BURST * TOKEN_MILLI}};
     (void)pk_str_copy_cut(pk_str_of(kid), oldest->kid, sizeof oldest->kid);
-    return oldest;
+    return &oldest->tokens;
 }
 
-static bool take_token(struct pk_command_gate *g, const char *kid, uint64_t now_ms) {
+/* Not charged yet: whoever knows a name could use up the rate of its key. */
+static bool has_token(struct pk_command_gate *g, const char *kid, uint64_t now_ms) {
     const uint64_t rate =
         g->config->rate_per_minute > 0 ? g->config->rate_per_minute : PK_COMMAND_RATE_DEFAULT;
-    struct pk_command_bucket *b = bucket_of(g, kid, now_ms);
-    const uint64_t past_ms = now_ms > b->refilled_ms ? now_ms - b->refilled_ms : 0;
-    const uint64_t full = (uint64_t)PK_COMMAND_BURST * TOKEN_MILLI;
-    /* After an hour every bucket is full: keeps the product small. */
-    const uint64_t counted_ms = past_ms < 60u * MINUTE_MS ? past_ms : 60u * MINUTE_MS;
-    const uint64_t gained = counted_ms * rate * TOKEN_MILLI / MINUTE_MS;
-    if (b->tokens_milli + gained >= full) {
-        b->tokens_milli = (uint32_t)full;
-        b->refilled_ms = now_ms;
-    } else if (gained > 0) {
-        b->tokens_milli += (uint32_t)gained;
-        /* Only the time that was paid out: what is left of it is not lost. */
-        b->refilled_ms += gained * MINUTE_MS / (rate * TOKEN_MILLI);
-    }
-    if (b->tokens_milli < TOKEN_MILLI) {
+    struct pk_command_tokens *t = tokens_of(g, kid, now_ms);
+    refill(t, rate, PK_COMMAND_BURST, now_ms);
+    return t->tokens_milli >= TOKEN_MILLI;
+}
+
+/* The link is charged for each signature to be checked, before it is. */
+static bool take_unproved(struct pk_command_gate *g, uint64_t now_ms) {
+    struct pk_command_tokens *t = &g->unproved[g->link];
+    const uint32_t cost = g->jws.signature_count * TOKEN_MILLI;
+    refill(t, PK_COMMAND_FALSE_PER_MINUTE, PK_COMMAND_FALSE_BURST, now_ms);
+    if (t->tokens_milli < cost) {
         return false;
     }
-    b->tokens_milli -= TOKEN_MILLI;
+    t->tokens_milli -= cost;
     return true;
 }
 
@@ -268,6 +286,16 @@ static int check_outer_expiry(struct pk_command_gate *g, int64_t expires_ms,
                : PK_OK;
 }
 
+/* All of its signatures are genuine: its keys pay for it, and the link does not. */
+static void charge(struct pk_command_gate *g, uint64_t now_ms) {
+    for (uint32_t i = 0; i < g->jws.signature_count; i++) {
+        struct pk_command_tokens *t = tokens_of(g, key_of(g, i)->kid, now_ms);
+        /* Looked at when it was taken; there is one command at a time. */
+        t->tokens_milli -= t->tokens_milli >= TOKEN_MILLI ? TOKEN_MILLI : t->tokens_milli;
+    }
+    g->unproved[g->link].tokens_milli += g->jws.signature_count * TOKEN_MILLI; /* what it paid */
+}
+
 static int check_replay_and_rate(struct pk_command_gate *g, const struct pk_command_time *now) {
     const int err = pk_replay_check(&g->replay, pk_str_of(g->request.jti), judging_s(now));
     if (err == PK_E_REPLAYED) {
@@ -277,9 +305,12 @@ static int check_replay_and_rate(struct pk_command_gate *g, const struct pk_comm
         return refuse(g, err, "the store of used command ids is full of unexpired ones", NULL);
     }
     for (uint32_t i = 0; i < g->jws.signature_count; i++) {
-        if (!take_token(g, key_of(g, i)->kid, now->mono_ms)) {
+        if (!has_token(g, key_of(g, i)->kid, now->mono_ms)) {
             return refuse(g, PK_E_RATE, "too many commands of this key", key_of(g, i)->kid);
         }
+    }
+    if (!take_unproved(g, now->mono_ms)) {
+        return refuse(g, PK_E_RATE, "too many commands with false signatures came this way", NULL);
     }
     return PK_OK;
 }
@@ -331,6 +362,8 @@ int pk_command_take(struct pk_command_gate *g, const struct pk_command_input *in
     memset(&g->request, 0, sizeof g->request);
     g->request.is_remote = true;
     g->verified_count = 0;
+    PK_ASSERT(input->link < PK_LINKS);
+    g->link = input->link;
     g->counters.taken_count++;
     int err = open_message(g, input, &n, &expires_ms);
     if (err != PK_OK) {
@@ -459,6 +492,7 @@ int pk_command_step(struct pk_command_gate *g, const struct pk_port_crypto *cryp
         return PK_E_AGAIN;
     }
     /* From here on it is genuine, and used up, whatever becomes of it. */
+    charge(g, now->mono_ms);
     int err = pk_replay_add(&g->replay, pk_str_of(g->request.jti), last_accepted_s(&g->request.claims) + 1,
                             judging_s(now));
     if (err != PK_OK) {

@@ -4,8 +4,9 @@
  * checks come first:
  *
  *   size, retained?, form -> header -> claims -> key known -> audience -> clock, iat, exp -> jti unused ->
- * rate of the key
- *     -> signature(s), one public-key operation a tick -> role of the command -> [remote] policy -> arguments
+ * rate of the key not used up -> rate of the link
+ *     -> signature(s), one public-key operation a tick -> the key is charged, the link is paid back -> role
+ * of the command -> [remote] policy -> arguments
  * -> jti remembered
  *
  * One command is under verification at a time; take the next message from the client only when
@@ -43,6 +44,9 @@ struct pk_command_config {
     const struct pk_keys *keys;
 };
 enum { PK_COMMAND_RATE_DEFAULT = 60, PK_COMMAND_BURST = 20 };
+/* What a link may cost in signatures that turn out false (ADR 0098): with it a forger keeps out nobody but on
+ * that link, and only with more than the rate. */
+enum { PK_COMMAND_FALSE_PER_MINUTE = 120, PK_COMMAND_FALSE_BURST = 80 };
 
 struct pk_command_time {
     uint64_t mono_ms;
@@ -57,6 +61,7 @@ struct pk_command_time {
 struct pk_command_input {
     struct pk_str name; /* last level of the topic; must be the command's name */
     struct pk_str text; /* payload: the command, or JSON around it (pk_jws_unwrap) */
+    uint8_t link;       /* it came by, < PK_LINKS */
     bool is_retained;
     struct pk_str response_topic, correlation; /* MQTT 5; empty = none: those of the JSON hold */
 };
@@ -84,10 +89,13 @@ struct pk_request {
 
 enum pk_command_stage { PK_COMMAND_IDLE, PK_COMMAND_TAKEN, PK_COMMAND_ANSWERED };
 
-struct pk_command_bucket {
-    char kid[PK_JWS_KID_BYTES];
+struct pk_command_tokens {
     uint64_t refilled_ms;
     uint32_t tokens_milli;
+};
+struct pk_command_bucket {
+    char kid[PK_JWS_KID_BYTES];
+    struct pk_command_tokens tokens;
 };
 struct pk_command_counters {
     uint64_t taken_count, accepted_count, refused_count, retained_count;
@@ -98,10 +106,12 @@ struct pk_command_counters {
 struct pk_command_gate {
     const struct pk_command_config *config;
     struct pk_replay replay;
-    struct pk_command_bucket buckets[PK_LIMIT_KEYS_PUBLIC];
+    struct pk_command_bucket buckets[PK_LIMIT_KEYS_PUBLIC]; /* genuine commands; only they are charged */
+    struct pk_command_tokens unproved[PK_LINKS];            /* signatures not, or not yet, found genuine */
     struct pk_command_counters counters;
     /* of the command under way */
     enum pk_command_stage stage;
+    uint8_t link;
     char text[PK_JWS_BYTES_MAX + 4]; /* a copy: the client's buffer goes on */
     struct pk_jws jws;
     uint32_t verified_count;

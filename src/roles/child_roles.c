@@ -15,30 +15,32 @@
 
 enum { CONFIG_BYTES = 65536 };
 
-static int load_config(const struct pk_options *options, struct pk_super_config *config) {
-    static char scratch[CONFIG_BYTES]; /* too big for the stack */
+/* NULL when it is refused, which was said. One of these roles runs in a process: they share the place. */
+static const struct pk_super_config *load_config(const struct pk_options *options) {
+    static char scratch[CONFIG_BYTES]; /* these are too big for the stack */
+    static struct pk_super_config config;
     struct pk_diag diag;
-    const int err = pk_super_config_load(config, options->config_path, options->environment, scratch,
-                                         sizeof scratch, &diag);
-    if (err != PK_OK) {
-        char text[320];
-        struct pk_buf b;
-        pk_buf_init(&b, text, sizeof text);
-        pk_diag_format(&diag, &b);
-        (void)pk_say(STDERR_FILENO, "<3>picketd ", pk_process_word(options->process), ": ", text, "\n", NULL);
+    if (pk_super_config_load(&config, options->config_path, options->environment, scratch, sizeof scratch,
+                             &diag) == PK_OK) {
+        return &config;
     }
-    return err;
+    char text[320];
+    struct pk_buf b;
+    pk_buf_init(&b, text, sizeof text);
+    pk_diag_format(&diag, &b);
+    (void)pk_say(STDERR_FILENO, "<3>picketd ", pk_process_word(options->process), ": ", text, "\n", NULL);
+    return NULL;
 }
 
 int pk_check_store_main(const struct pk_options *options) {
-    static struct pk_super_config config; /* too big for the stack */
-    if (load_config(options, &config) != PK_OK) {
+    const struct pk_super_config *config = load_config(options);
+    if (config == NULL) {
         return PK_EXIT_DAEMON_CONFIG;
     }
     char text[200];
     struct pk_buf why;
     pk_buf_init(&why, text, sizeof text);
-    const int err = pk_platform_check_store(config.state_dir, config.store_map_bytes, &why);
+    const int err = pk_platform_check_store(config->state_dir, config->store_map_bytes, &why);
     if (err == PK_OK) {
         return PK_EXIT_OK;
     }
@@ -48,11 +50,11 @@ int pk_check_store_main(const struct pk_options *options) {
 }
 
 int pk_move_store_main(const struct pk_options *options) {
-    static struct pk_super_config config; /* too big for the stack */
-    if (load_config(options, &config) != PK_OK) {
+    const struct pk_super_config *config = load_config(options);
+    if (config == NULL) {
         return PK_EXIT_DAEMON_CONFIG;
     }
-    const int err = pk_platform_move_store_aside(config.state_dir);
+    const int err = pk_platform_move_store_aside(config->state_dir);
     if (err != PK_OK) {
         (void)pk_say(STDERR_FILENO, "<3>picketd move-store: ", pk_err_text(err), "\n", NULL);
     }
@@ -201,18 +203,17 @@ static int print_file(const char *path) {
 
 int pk_dump_state_main(const struct pk_options *options) {
     enum { TRIES = 100, PAUSE_MS = 50 };
-    static struct pk_super_config config; /* too big for the stack */
+    const struct pk_super_config *config = load_config(options);
     char path[200];
-    if (load_config(options, &config) != PK_OK ||
-        pk_path_join(path, sizeof path, config.state_dir, PK_DUMP_FILE) != PK_OK) {
+    if (config == NULL || pk_path_join(path, sizeof path, config->state_dir, PK_DUMP_FILE) != PK_OK) {
         return PK_EXIT_DAEMON_CONFIG;
     }
     struct stat before, now;
     memset(&before, 0, sizeof before);
     (void)stat(path, &before);
-    const pid_t pid = read_pid(config.run_dir);
+    const pid_t pid = read_pid(config->run_dir);
     if (pid == 0 || kill(pid, SIGUSR1) != 0) {
-        (void)pk_say(STDERR_FILENO, "picketd: no running daemon that may be asked (", config.run_dir,
+        (void)pk_say(STDERR_FILENO, "picketd: no running daemon that may be asked (", config->run_dir,
                      "/picketd.pid)\n", NULL);
         return PK_EXIT_FAILED;
     }

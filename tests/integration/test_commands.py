@@ -320,6 +320,30 @@ def test_flood__is_counted_and_bounded():
         assert w.gateway.agent_pid() == w.pid
 
 
+def test_forged_flood__keeps_out_nobody_it_names():
+    """Whoever may publish and knows the name of a key: ADR 0098."""
+    with Rig() as rig:
+        w = World(rig).start()
+        forger = Signer(rig, w.gateway, "alice", "forger", installs=False)
+
+        def flood(count, jti):
+            """So many forged ones, and behind them, on the same connection, an honest one."""
+            before = sum(w.counts().values())
+            tokens = [forger.token("ping")] * count + [w.alice.token("ping", jti=jti)]
+            subprocess.run(["mosquitto_pub", *w.broker.tls("operator"), "-q", "1", "-t", f"{ROOT}/cmd/ping", "-l"], input="\n".join(tokens) + "\n", text=True, check=True, timeout=20)
+            await_true("all are answered", 20, lambda: sum(w.counts().values()) == before + len(tokens))
+            return await_true("its answer", 5, lambda: next((json.loads(line.split("\t")[2]) for line in w.replies.log().splitlines() if f"reply/{jti}\t" in line), None))
+
+        assert flood(60, "honest-1")["ok"]
+        # More than a link has for what is not genuine: then the honest one is told so too, until the flood is over.
+        reply = flood(400, "honest-2")
+        assert reply.get("error") == "rate_limited" and "false signatures" in reply["message"], reply
+        time.sleep(2)
+        reply = w.ask(w.alice.token("ping"), cmd="ping")
+        assert reply and reply["ok"], reply
+        assert w.gateway.agent_pid() == w.pid
+
+
 def test_keys__come_and_go_by_signed_command():
     with Rig() as rig:
         w = World(rig, config="[remote]\ncommands = list\nallow = ping, incidents.ack, keys.add, keys.revoke, keys.list\n")

@@ -16,7 +16,8 @@ RULES = "[rule hurt]\non = type = pain\nwhen = count >= 1 in 1m by source\ntype 
 NAMES = """build_info events_received_total events_dropped_total rule_evaluations_total rule_fires_total incidents_total incidents_active
 incident_processing_seconds incident_detect_seconds incident_ack_seconds incident_resolve_seconds detection_latency_seconds actions_total
 action_duration_seconds approvals_total store_bytes store_records store_written_bytes_total table_used table_high_water table_capacity mqtt_connected
-mqtt_reconnects_total notifications_total maintenance_runs_total""".split()
+mqtt_reconnects_total notifications_total maintenance_runs_total outbox_entries outbox_bytes outbox_held_entries outbox_dropped_total budget_used_bytes
+budget_limit_bytes budget_level budget_left_out_total""".split()
 PARSER = """
 import json, sys
 from prometheus_client.parser import text_string_to_metric_families
@@ -82,7 +83,7 @@ def strict(text):
 
 def start(rig, path):
     broker = Broker(rig).start()
-    gateway = Gateway(rig, broker.port, rules=RULES, mode="auto", config=f"[report]\ntextfile = {path}\ntextfile_every = 1s\n[maintenance quiet]\nwindow = 5m\nevery = 1d\ncomponent = nobody\n")
+    gateway = Gateway(rig, broker.port, rules=RULES, mode="auto", config=f"[report]\ntextfile = {path}\ntextfile_every = 1s\nmonth = 10M\n[maintenance quiet]\nwindow = 5m\nevery = 1d\ncomponent = nobody\n")
     gateway.start_service()
     gateway.start()
     gateway.await_online()
@@ -112,6 +113,10 @@ def test_textfile__read_by_prometheus__with_what_happened():
             assert families[f"picket_{name}"][f"picket_{name}_count{{}}"] >= 1, name
         assert families["picket_mqtt_connected"]['picket_mqtt_connected{broker="central"}'] == 1
         status = gateway.result("status")
+        assert families["picket_budget_limit_bytes"] == {'picket_budget_limit_bytes{budget="data"}': 10 << 20}
+        assert families["picket_budget_level"]['picket_budget_level{budget="data"}'] == 0
+        assert 0 < families["picket_budget_used_bytes"]['picket_budget_used_bytes{budget="data"}'] <= status["budgets"]["data"]["used_bytes"] < 10 << 20
+        assert set(families["picket_outbox_dropped_total"].values()) == {0}
         assert status["responses"]["success_rate"] == 1 and status["responses"]["tasks"][0]["name"] == "restart_service"
         assert status["metrics"]["processing"]["count"] >= 1
         stats = subprocess.run([os.path.join(BUILD, "picketctl"), "--socket", os.path.join(gateway.dir, "run", "control.sock"), "stats", "--format", "json"],

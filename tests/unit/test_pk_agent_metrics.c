@@ -161,6 +161,74 @@ PK_TEST(textfile__maintenance_tasks_and_when_they_ran) {
     CHECK(has("picket_last_maintenance_timestamp_seconds{task=\"health\"} "));
 }
 
+static bool has_number(const char *series, uint64_t value) {
+    char line[160];
+    (void)snprintf(line, sizeof line, "\n%s %llu\n", series, (unsigned long long)value);
+    return has(line);
+}
+
+PK_TEST(textfile__what_waits_for_the_hub_and_what_was_lost) {
+    begin(with(TEXTFILE));
+    wait_ms(10000);
+    read_page();
+    CHECK(has_number("picket_outbox_entries", 0) && has_number("picket_outbox_bytes", 0));
+    CHECK(has_number("picket_outbox_dropped_total{reason=\"outbox_cap\"}", 0));
+    broker.is_down = true;
+    broker_restart(&broker, true);
+    REQUIRE(open_incident() != NULL);
+    gw.agent.outbox.losses[PK_OUTBOX_LOSS_CAP].count = 7;
+    wait_ms(6000);
+    read_page();
+    CHECK_STR(wrong_with_page(), NULL);
+    REQUIRE(pk_outbox_depth(&gw.agent.outbox) > 0);
+    CHECK(has_number("picket_outbox_entries", pk_outbox_depth(&gw.agent.outbox)));
+    CHECK(has_number("picket_outbox_bytes", pk_outbox_bytes(&gw.agent.outbox)));
+    CHECK(has_number("picket_outbox_held_entries", 0));
+    CHECK(has_number("picket_outbox_dropped_total{reason=\"outbox_cap\"}", 7));
+    CHECK(has_number("picket_outbox_dropped_total{reason=\"outbox_too_big\"}", 0));
+    CHECK(strstr(page, "picket_outbox_drain_seconds") == NULL); /* there is no telling */
+    broker.is_down = false;
+    wait_ms(60000);
+    read_page();
+    CHECK(has_number("picket_outbox_entries", 0));
+}
+
+PK_TEST(textfile__budgets__used_limit_level_and_what_waits) {
+    struct gateway_setup setup = *with(TEXTFILE);
+    strcat(config, "month = 10M\n");
+    begin(&setup);
+    struct pk_spend *data = &gw.agent.spends[PK_SPEND_DATA];
+    wait_ms(10000);
+    read_page();
+    CHECK(has_number("picket_budget_limit_bytes{budget=\"data\"}", data->limit_bytes));
+    CHECK(data->limit_bytes > 0 && has_number("picket_budget_level{budget=\"data\"}", 0));
+    CHECK(strstr(page, "picket_budget_limit_bytes{budget=\"flash\"}") == NULL); /* it has none */
+    CHECK(has("picket_budget_used_bytes{budget=\"flash\"} "));
+    data->record.used_bytes = data->limit_bytes / 100 * 101;
+    wait_ms(6000);
+    for (uint32_t i = 0; i < 40; i++) { /* a low one: it waits for the next month */
+        (void)gateway_events(&gw, "{\"type\":\"cache_error\",\"source\":\"c-1\"}\n");
+    }
+    wait_ms(3000);
+    gw.agent.outbox.pace.per_s_milli = 1000000; /* as if it had been a busy moment ago */
+    wait_ms(6000);
+    read_page();
+    CHECK_STR(wrong_with_page(), NULL);
+    CHECK(has_number("picket_budget_level{budget=\"data\"}", PK_SPEND_OVER));
+    const char *used = strstr(page, "picket_budget_used_bytes{budget=\"data\"} ");
+    REQUIRE(used != NULL);
+    const uint64_t used_bytes = strtoull(strchr(used, ' ') + 1, NULL, 10);
+    CHECK(used_bytes > data->limit_bytes && used_bytes <= data->record.used_bytes);
+    REQUIRE(pk_outbox_held_count(&gw.agent.outbox) > 0);
+    CHECK(has_number("picket_outbox_held_entries", pk_outbox_held_count(&gw.agent.outbox)));
+    const char *drain = strstr(page, "\npicket_outbox_drain_seconds ");
+    REQUIRE(drain != NULL);
+    CHECK(strtod(strchr(drain, ' ') + 1, NULL) > 0.0);
+    CHECK(has_number("picket_budget_left_out_total{budget=\"flash\"}",
+                     gw.agent.spends[PK_SPEND_FLASH].left_out_count));
+    check_sound();
+}
+
 PK_TEST(textfile__written_again_and_again_and_never_half) {
     begin(with(TEXTFILE));
     wait_ms(20000);
@@ -225,7 +293,10 @@ PK_TEST(responses__counts_and_rates_by_action) {
 }
 
 PK_TEST_MAIN(textfile__whole_by_the_formats_rules__with_what_happened,
-             textfile__maintenance_tasks_and_when_they_ran, textfile__written_again_and_again_and_never_half,
+             textfile__maintenance_tasks_and_when_they_ran,
+             textfile__what_waits_for_the_hub_and_what_was_lost,
+             textfile__budgets__used_limit_level_and_what_waits,
+             textfile__written_again_and_again_and_never_half,
              textfile__another_took_the_part_away__begun_anew,
              textfile__on_a_disk__nothing_is_written_and_doctor_says_why,
              textfile__not_configured__nothing_is_said_of_it, responses__counts_and_rates_by_action)

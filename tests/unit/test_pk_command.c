@@ -468,39 +468,93 @@ PK_TEST(wrapped__hostile__is_refused_in_words_counted_and_answered) {
     CHECK_EQ_U64(gate.counters.retained_count, 1);
 }
 
+/* Genuine, each as if it were a new one. */
+static int run_anew(const char *vector) {
+    pk_replay_init(&gate.replay);
+    return run(vector);
+}
+
 PK_TEST(command__rate__bounds_one_key_and_refills) {
     start();
     allow_all();
     config.rate_per_minute = 6;
     uint32_t taken = 0;
-    while (taken < 100) {
-        pk_replay_init(&gate.replay);
-        const int err = take("good");
-        pk_command_done(&gate);
-        if (err != PK_OK) {
-            CHECK_EQ_INT(err, PK_E_RATE);
-            break;
-        }
+    int err = PK_OK;
+    while (taken < 100 && (err = run_anew("good")) == PK_OK) {
         taken++;
     }
+    CHECK_EQ_INT(err, PK_E_RATE);
     CHECK_EQ_U64(taken, PK_COMMAND_BURST);
+    CHECK_EQ_U64(gate.counters.verify_count, PK_COMMAND_BURST); /* the one too many cost no signature */
     /* Another key is not touched by it. */
-    CHECK_EQ_INT(take("viewer-status"), PK_OK);
-    pk_command_done(&gate);
+    CHECK_EQ_INT(run_anew("viewer-status"), PK_OK);
     now.mono_ms += 9999;
-    CHECK_EQ_INT(take("good"), PK_E_RATE);
-    pk_command_done(&gate);
+    CHECK_EQ_INT(run_anew("good"), PK_E_RATE);
     now.mono_ms += 1;
-    CHECK_EQ_INT(take("good"), PK_OK);
-    pk_command_done(&gate);
-    CHECK_EQ_INT(take("good"), PK_E_RATE);
-    pk_command_done(&gate);
+    CHECK_EQ_INT(run_anew("good"), PK_OK);
+    CHECK_EQ_INT(run_anew("good"), PK_E_RATE);
     now.mono_ms += 100000000;
     for (uint32_t i = 0; i < PK_COMMAND_BURST; i++) {
-        CHECK_EQ_INT(take("good"), PK_OK);
+        CHECK_EQ_INT(run_anew("good"), PK_OK);
+    }
+    CHECK_EQ_INT(run_anew("good"), PK_E_RATE);
+}
+
+/* Whoever knows the name of a key, and may publish, has no say in what its owner may send. */
+PK_TEST(command__forged__do_not_keep_out_the_key_they_name) {
+    start();
+    allow_all();
+    /* "forged" has the kid of "good". Sixty at once, and sixty a minute from then on. */
+    for (uint32_t i = 0; i < 60; i++) {
+        CHECK_EQ_INT(run("forged"), PK_E_BAD_SIGNATURE);
+    }
+    CHECK_EQ_INT(run_anew("good"), PK_OK);
+    for (uint32_t i = 0; i < 300; i++) {
+        now.mono_ms += 1000;
+        CHECK_EQ_INT(run("forged"), PK_E_BAD_SIGNATURE);
+        if (i % 4 == 0) {
+            CHECK_EQ_INT(run_anew("good"), PK_OK);
+        }
+    }
+    CHECK_EQ_U64(gate.counters.refused_by_error[-PK_E_RATE], 0);
+}
+
+PK_TEST(command__forged__cost_a_link_so_much_and_no_more) {
+    start();
+    allow_all();
+    struct pk_command_input forged = input_of("forged");
+    uint32_t refused = 0;
+    /* A hundred a second for three minutes. */
+    for (uint32_t i = 0; i < 18000; i++) {
+        now.mono_ms += 10;
+        if (pk_command_take(&gate, &forged, &now) == PK_OK) {
+            CHECK_EQ_INT(pk_command_step(&gate, &crypto.port, &now), PK_E_BAD_SIGNATURE);
+        } else {
+            refused++;
+        }
         pk_command_done(&gate);
     }
-    CHECK_EQ_INT(take("good"), PK_E_RATE);
+    const uint64_t bound = PK_COMMAND_FALSE_BURST + 3 * PK_COMMAND_FALSE_PER_MINUTE;
+    CHECK(gate.counters.verify_count <= bound && gate.counters.verify_count >= bound - 1);
+    CHECK_EQ_U64(refused + gate.counters.verify_count, 18000);
+    CHECK_EQ_U64(gate.counters.refused_by_error[-PK_E_RATE], refused);
+    CHECK_STR(gate.why, "too many commands with false signatures came this way");
+    /* Then the honest one is told so there, and is taken on the other link. */
+    CHECK_EQ_INT(run_anew("good"), PK_E_RATE);
+    struct pk_command_input good = input_of("good");
+    good.link = 1;
+    CHECK_EQ_INT(pk_command_take(&gate, &good, &now), PK_OK);
+    CHECK_EQ_INT(pk_command_step(&gate, &crypto.port, &now), PK_OK);
+    pk_command_done(&gate);
+    /* And here once more as soon as the forger pauses. */
+    now.mono_ms += 60000 / PK_COMMAND_FALSE_PER_MINUTE;
+    CHECK_EQ_INT(run_anew("good"), PK_OK);
+    /* One genuine signature of two pays for nothing. */
+    now.mono_ms += 60000;
+    CHECK_EQ_INT(run("two-second-forged"), PK_E_BAD_SIGNATURE);
+    CHECK_EQ_U64(gate.unproved[0].tokens_milli, (PK_COMMAND_FALSE_BURST - 2) * 1000);
+    CHECK_EQ_INT(run_anew("two-signatures"), PK_OK);
+    CHECK_EQ_U64(gate.unproved[0].tokens_milli, (PK_COMMAND_FALSE_BURST - 2) * 1000);
 }
 
 PK_TEST(command__full_jti_store__refuses_before_the_signature) {
@@ -562,8 +616,10 @@ PK_TEST_MAIN(command__good__is_carried_out_once, command__played_again_in_its_la
              command__keys_read_anew_under_way__are_not_trusted, command__clock__decides_what_may_come,
              command__remote_policy__beats_every_key,
              command__retained_or_wrong_topic_or_bad_reply__is_refused,
-             command__rate__bounds_one_key_and_refills, command__full_jti_store__refuses_before_the_signature,
              wrapped__golden__is_taken_and_answered_as_it_asks, wrapped__with_properties_beside__these_hold,
              wrapped__expires__is_judged_as_exp_is,
-             wrapped__hostile__is_refused_in_words_counted_and_answered, command__random_bytes__are_refused,
+             wrapped__hostile__is_refused_in_words_counted_and_answered,
+             command__rate__bounds_one_key_and_refills, command__forged__do_not_keep_out_the_key_they_name,
+             command__forged__cost_a_link_so_much_and_no_more,
+             command__full_jti_store__refuses_before_the_signature, command__random_bytes__are_refused,
              command_local__role_and_arguments__are_checked)
