@@ -467,7 +467,7 @@ def test_drill__by_signed_command__goes_the_whole_way_and_moves_no_figure():
         await_true("the real one is reported", 5, lambda: [i for _, i in hub.incidents() if i["incident_id"] == w.incident])
         await_true("it is in the file", 15, lambda: os.path.exists(f"{folder}/p.prom") and re.search(r"^picket_incidents_active\S* 1$", open(f"{folder}/p.prom").read(), re.M))
         before = figures(w, folder)
-        for what, text, error in (("not signed", json.dumps(w.alice.claims("drill")), "bad_message"), ("with another's key", mallory.token("drill"), "bad_signature"),
+        for what, text, error in (("not signed", json.dumps(w.alice.claims("drill")), "unknown_field"), ("with another's key", mallory.token("drill"), "bad_signature"),
                                   ("by a viewer", w.vic.token("drill"), "denied"), ("of another gateway", w.alice.token("drill", aud="gw-99"), "wrong_audience")):
             w.expect_refusal(what, text, error, cmd="drill")
             assert f"({error})" in w.gateway.ctl("audit", "export").stdout, what

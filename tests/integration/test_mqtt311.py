@@ -70,8 +70,9 @@ def test_everything_said__is_a_structured_cloudevent():
         # No goodbye: the broker says it, at once, since 3.1.1 knows no delay.
         began = time.monotonic()
         pid = gateway.agent_pid()
-        gateway.process.popen.send_signal(signal.SIGKILL)
+        gateway.process.popen.send_signal(signal.SIGSTOP)  # an agent that sees its supervisor gone says goodbye
         os.kill(pid, signal.SIGKILL)
+        gateway.process.popen.send_signal(signal.SIGKILL)
         will = await_true("the will", 5, lambda: (d := check_envelope(said("/status")[-1][2], "status")["data"]) and not d["online"] and d)
         assert will["reason"] == "connection lost" and will["boot"] == birth["boot"] and time.monotonic() - began < 5, will
 
