@@ -109,7 +109,10 @@ struct pk_store_status {
     uint64_t record_count;          /* of both trees */
     uint64_t commit_count, written_bytes;
     uint32_t longest_commit_ms, queued_bytes, queued_high_bytes;
-    int32_t last_error; /* of the writer; PK_OK when the last commit worked. PK_E_NO_SPACE heals by itself. */
+    /* Of the writer; PK_OK when the last commit worked and there is room for more. PK_E_NO_SPACE: the file
+     * system has none. Commits may go on for a while, in room that was set aside: submit only what acting
+     * needs. It heals by itself. */
+    int32_t last_error;
     uint64_t failed_commit_count;
     bool is_in_memory;    /* a reboot loses it */
     bool is_fresh;        /* a new store was started at this open */

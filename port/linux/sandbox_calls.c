@@ -40,6 +40,7 @@ static const struct call calls[] = {
     CALL(preadv),
     CALL(pwritev),
     CALL(fdatasync),
+    CALL(fallocate), /* the store's spare room */
     CALL(fsync),
     CALL(recvfrom),
     CALL(sendto),

@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/statvfs.h>
 
 #include "base/pk_assert.h"
 #include "base/pk_batch.h"
@@ -119,15 +118,11 @@ static struct estimate with(struct estimate e, const struct pk_store_batch *batc
 }
 
 /* Others need the disk, too, and so does what deletes: the file stops growing before the last block is gone.
- * Pages of the file that are free are still used. */
+ * Pages of the file that are free are still used, and so is the room it owns. */
 static bool is_disk_short(const struct pk_lmdb *s, uint32_t pages) {
-    struct statvfs v;
-    const uint64_t idle_bytes = s->file_bytes - s->status.used_bytes;
-    if (s->keep_free_bytes == 0 || idle_bytes >= (uint64_t)pages * s->page_bytes ||
-        statvfs(s->path, &v) != 0) {
-        return false;
-    }
-    return (uint64_t)v.f_bavail * v.f_frsize < s->keep_free_bytes;
+    const uint64_t idle_bytes = s->owned_bytes - s->status.used_bytes;
+    return s->keep_free_bytes > 0 && idle_bytes < (uint64_t)pages * s->page_bytes &&
+           !pk_lmdb_has_free(s, s->keep_free_bytes);
 }
 
 int pk_lmdb_commit(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap_at, uint32_t batch_max,
@@ -196,7 +191,6 @@ void pk_lmdb_measure(struct pk_lmdb *s) {
         return;
     }
     uint64_t used = (uint64_t)info.me_last_pgno + 1u;
-    s->file_bytes = used * s->page_bytes;
     if (mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn) == 0) {
         used -= free_pages(txn);
         s->status.record_count = 0;

@@ -16,7 +16,7 @@ enum pk_fetch_state { PK_FETCH_NONE, PK_FETCH_ASKED, PK_FETCH_DONE };
 struct pk_lmdb_config {
     const char *state_dir;
     uint64_t map_bytes;       /* 1 MiB at least; rounded down to pages */
-    uint64_t keep_free_bytes; /* of the file system: below it nothing is added that lets the file grow */
+    uint64_t keep_free_bytes; /* of the file system: below it the file takes nothing more of it */
     int wake_fd;              /* eventfd that ends the tick's wait, or -1 */
     bool is_in_memory;        /* state_dir is on a file system without a disk: submit commits by itself */
     uint64_t (*now_us)(void);
@@ -33,7 +33,8 @@ struct pk_lmdb {
     bool is_in_memory;
     uint64_t (*now_us)(void);
     uint64_t map_bytes, reserve_bytes, keep_free_bytes;
-    uint64_t file_bytes; /* pages the file has, used or not; under env_lock */
+    uint64_t owned_bytes; /* of the file system, by this file, with the spare room; under env_lock */
+    uint32_t spare_bytes; /* how much of it there is to be */
     uint32_t page_bytes;
     MDB_env *env;
     MDB_dbi trees[PK_TREE_COUNT];

@@ -13,6 +13,9 @@
 _Static_assert(2u * (PK_LIMIT_BATCH_BYTES + 64u) <= PK_LIMIT_STORE_QUEUE_BYTES,
                "the largest batch must find room whatever place in the ring it comes to");
 
+/* What may be queued before the disk is seen to be full, in pages that are half empty, and as much for
+ * acting. */
+enum { SPARE_BYTES = 4 * PK_LIMIT_STORE_QUEUE_BYTES };
 enum { LEAST_MAP_BYTES = 1 << 20, LEAST_RESERVE_BYTES = 256 * 1024 };
 enum { INLINE_SLOW_US = 10000, INLINE_REST_US = 10000000 };
 
@@ -421,8 +424,11 @@ int pk_lmdb_open(struct pk_lmdb *s, const struct pk_lmdb_config *config, struct 
     /* The queue may add this much before the limit is seen, and a transaction copies what it changes. */
     s->reserve_bytes = s->map_bytes / 8u < (1u << 20) ? s->map_bytes / 8u : 1u << 20;
     s->reserve_bytes = s->reserve_bytes < LEAST_RESERVE_BYTES ? LEAST_RESERVE_BYTES : s->reserve_bytes;
+    s->spare_bytes = (uint32_t)(s->map_bytes / 4u < SPARE_BYTES ? s->map_bytes / 4u : SPARE_BYTES);
     s->status.map_bytes = s->map_bytes;
     pk_lmdb_measure(s);
+    pk_lmdb_spare_find(s);
+    s->status.last_error = pk_lmdb_spare_keep(s);
     pk_lmdb_drop_pages(s);
     *out = (struct pk_port_store){.ctx = s,
                                   .load = store_load,

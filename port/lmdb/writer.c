@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BACKOFF_FIRST_MS = 50, BACKOFF_MAX_MS = 5000, ALONE_AFTER_FAILURE = 8 };
+enum { BACKOFF_FIRST_MS = 50, BACKOFF_MAX_MS = 5000, ALONE_AFTER_FAILURE = 8, ROOM_EACH_MS = 2000 };
 
 static void wake_tick(const struct pk_lmdb *s) {
     const uint64_t one = 1;
@@ -28,6 +28,7 @@ uint64_t pk_lmdb_commit_group(struct pk_lmdb *s, uint32_t tail, uint32_t head, u
     const uint64_t before_bytes = written_bytes(s);
     const int r =
         pk_lmdb_commit(s, tail, head, gap_at, s->one_at_a_time > 0 ? 1u : UINT32_MAX, &new_tail, &pages);
+    const int room = r > 0 ? pk_lmdb_spare_keep(s) : r;
     const uint64_t took_us = s->now_us() - start_us;
     const uint64_t wrote_bytes = written_bytes(s) - before_bytes;
     pthread_mutex_lock(&s->lock);
@@ -40,7 +41,7 @@ uint64_t pk_lmdb_commit_group(struct pk_lmdb *s, uint32_t tail, uint32_t head, u
         s->durable_seq += (uint64_t)r;
         s->status.commit_count++;
         s->status.written_bytes += wrote_bytes != 0 ? wrote_bytes : (uint64_t)pages * s->page_bytes;
-        s->status.last_error = PK_OK;
+        s->status.last_error = room;
         s->backoff_ms = 0;
         s->one_at_a_time -= s->one_at_a_time > 0 ? 1u : 0u;
         if (took_us / 1000u > s->status.longest_commit_ms) {
@@ -91,6 +92,19 @@ static void answer_fetch(struct pk_lmdb *s) {
     wake_tick(s);
 }
 
+/* The spare room is not what it should be: is there room again? */
+static void look_for_room(struct pk_lmdb *s) {
+    pthread_mutex_lock(&s->env_lock);
+    const int room = pk_lmdb_spare_keep(s);
+    pthread_mutex_unlock(&s->env_lock);
+    if (room == PK_OK) {
+        pthread_mutex_lock(&s->lock);
+        s->status.last_error = PK_OK;
+        pthread_mutex_unlock(&s->lock);
+        wake_tick(s);
+    }
+}
+
 /* Sleeps until something changes, at most ms (0: no limit). Needs lock. */
 static void sleep_changed(struct pk_lmdb *s, uint32_t ms) {
     if (ms == 0) {
@@ -114,6 +128,7 @@ void *pk_lmdb_writer_main(void *arg) {
     pthread_mutex_lock(&s->lock);
     for (;;) {
         const bool has_work = s->tail != s->head && !s->is_taken;
+        const bool is_short = !has_work && s->status.last_error == PK_E_NO_SPACE;
         const bool may_try = s->backoff_ms == 0 || s->is_stopping || s->now_us() >= retry_us;
         if (has_work && may_try) {
             const uint32_t tail = s->tail;
@@ -122,7 +137,7 @@ void *pk_lmdb_writer_main(void *arg) {
             pthread_mutex_unlock(&s->lock);
             commit_queued(s, tail, head, gap_at);
             pthread_mutex_lock(&s->lock);
-            retry_us = s->now_us() + (uint64_t)s->backoff_ms * 1000u;
+            retry_us = s->now_us() + 1000u * (s->backoff_ms > 0 ? s->backoff_ms : (uint64_t)ROOM_EACH_MS);
             if (s->is_stopping && s->backoff_ms > 0) {
                 break; /* one try at the end */
             }
@@ -132,8 +147,13 @@ void *pk_lmdb_writer_main(void *arg) {
             pthread_mutex_lock(&s->lock);
         } else if (s->is_stopping) {
             break;
+        } else if (is_short && s->now_us() >= retry_us) {
+            pthread_mutex_unlock(&s->lock);
+            look_for_room(s);
+            pthread_mutex_lock(&s->lock);
+            retry_us = s->now_us() + 1000u * (uint64_t)ROOM_EACH_MS;
         } else {
-            sleep_changed(s, has_work ? s->backoff_ms : 0u);
+            sleep_changed(s, has_work ? s->backoff_ms : is_short ? (uint32_t)ROOM_EACH_MS : 0u);
         }
     }
     pthread_mutex_unlock(&s->lock);

@@ -25,6 +25,13 @@ int pk_lmdb_commit(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap
                    uint32_t *out_tail, uint32_t *out_pages);
 /* Sizes of the map into status. Needs env_lock and lock. */
 void pk_lmdb_measure(struct pk_lmdb *s);
+/* Whether the file system has so much left, as far as it tells. */
+bool pk_lmdb_has_free(const struct pk_lmdb *s, uint64_t bytes);
+/* Learns what the file owns beyond its pages, at open. */
+void pk_lmdb_spare_find(struct pk_lmdb *s);
+/* Sees to it that the file owns room for the commits that acting needs (spare.c). PK_OK, also where no room
+ * can be set aside; PK_E_NO_SPACE. Needs env_lock, waits for the disk. */
+int pk_lmdb_spare_keep(struct pk_lmdb *s);
 /* Answers s->fetch. Records or an error; *out_bytes. Needs env_lock. */
 int pk_lmdb_fetch(struct pk_lmdb *s, const struct pk_store_fetch *f, uint32_t *out_bytes,
                   uint64_t *bad_count);

@@ -121,7 +121,7 @@ static void begin_commit(struct pk_sim *sim) {
 
 static void end_commit(struct pk_sim *sim) {
     struct pk_sim_store *s = &sim->store;
-    if (s->is_disk_full) {
+    if (s->is_disk_full && !s->has_spare) {
         s->status.last_error = PK_E_NO_SPACE;
         s->status.failed_commit_count++;
         s->backoff_ms = s->backoff_ms == 0 ? BACKOFF_FIRST_MS : s->backoff_ms * 2u;
@@ -131,7 +131,7 @@ static void end_commit(struct pk_sim *sim) {
         if (took_ms > s->status.longest_commit_ms) {
             s->status.longest_commit_ms = (uint32_t)took_ms;
         }
-        s->status.last_error = PK_OK;
+        s->status.last_error = s->is_disk_full ? PK_E_NO_SPACE : PK_OK;
         s->backoff_ms = 0;
         apply(sim, s->committing);
     }
@@ -253,6 +253,9 @@ static int store_fetched(void *ctx, uint32_t *out_bytes) {
 static void store_status(void *ctx, struct pk_store_status *out) {
     const struct pk_sim *sim = ctx;
     *out = sim->store.status;
+    if (sim->store.has_spare) {
+        out->last_error = sim->store.is_disk_full ? PK_E_NO_SPACE : PK_OK; /* found without a commit */
+    }
     out->queued_bytes = sim->store.queued_bytes;
     out->record_count = sim->store.record_count;
 }
@@ -294,7 +297,7 @@ void pk_sim_store_run(struct pk_sim *sim) {
 void pk_sim_store_reset(struct pk_sim *sim) {
     struct pk_sim_store *s = &sim->store;
     /* A commit that was under way is on the medium whole, or not at all. */
-    if (s->committing > 0 && !s->is_disk_full && pk_rng_below(&sim->rng, 2) == 0) {
+    if (s->committing > 0 && (!s->is_disk_full || s->has_spare) && pk_rng_below(&sim->rng, 2) == 0) {
         apply(sim, s->committing);
     }
     s->committing = 0;

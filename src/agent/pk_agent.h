@@ -458,6 +458,7 @@ struct pk_agent {
     uint32_t batch_run_count;
     bool is_meta_dirty;
     bool is_store_full;  /* the last submit found no room in the queue of the writer */
+    bool is_disk_full;   /* only what acting needs is stored */
     uint8_t drop_worst;  /* severity of the incidents without room, as written down */
     int32_t store_error; /* of the writer, as last said; PK_OK when it works */
     uint64_t store_said_ms;

@@ -341,7 +341,7 @@ static void begin(struct pk_agent *a) {
 static bool is_store_full(struct pk_agent *a) {
     struct pk_store_status status;
     a->port->store.status(a->port->store.ctx, &status);
-    return status.is_map_full; /* what makes room comes first */
+    return status.is_map_full || a->is_disk_full; /* what makes room comes first */
 }
 
 /* False: no room in the batch. */

@@ -480,20 +480,45 @@ static int store_change(struct pk_agent *a, const struct pk_incident_change *c) 
     return err;
 }
 
+/* False: no room in the batch. */
+static bool keep_change(struct pk_agent *a, const struct pk_incident_change *c) {
+    pk_agent_shown_changed(a);
+    if (store_change(a, c) < 0) {
+        pk_incidents_put_back(&a->incidents, c);
+        a->counters.batch_full++;
+        return false;
+    }
+    return true;
+}
+
 static void journal_incidents(struct pk_agent *a) {
     struct pk_incident_change c;
     if (a->incidents.owed_count > 0) {
         pk_incidents_bring_owed(&a->incidents, pk_outbox_room(&a->outbox));
     }
     while (pk_agent_batch_has_room(a, INCIDENT_OP_BYTES) &&
-           pk_incidents_next_change(&a->incidents, &c) == PK_OK) {
-        pk_agent_shown_changed(a);
-        if (store_change(a, &c) < 0) {
-            pk_incidents_put_back(&a->incidents, &c);
-            a->counters.batch_full++;
-            return;
+           pk_incidents_next_change(&a->incidents, &c) == PK_OK && keep_change(a, &c)) {
+    }
+}
+
+/* What acting needs, and no more: the store lives on the room it had set aside (ADR 0097). An incident comes
+ * with the intent of its first run, so that a crash forgets neither. What else changed waits where it is. */
+static void journal_acting(struct pk_agent *a) {
+    struct pk_incident_change c;
+    uint32_t after = 0;
+    const struct pk_run *run = NULL;
+    while (pk_incidents_has_changes(&a->incidents) && pk_agent_batch_has_room(a, INCIDENT_OP_BYTES) &&
+           (run = pk_respond_next(&a->respond, 0, &after)) != NULL) {
+        if (run->is_intent && pk_incidents_next_change_of(&a->incidents, run->incident, &c) == PK_OK &&
+            !keep_change(a, &c)) {
+            break;
         }
     }
+    /* Numbers run on, also those of incidents that are not stored. */
+    a->is_meta_dirty = a->is_meta_dirty || a->incidents.next_number >= a->meta.next_incident_number;
+    (void)pk_agent_journal_budgets(a);
+    (void)pk_agent_journal_standings(a);
+    pk_agent_journal_switches(a);
 }
 
 /* False: some counters found no room. */
@@ -721,8 +746,12 @@ void pk_agent_journal(struct pk_agent *a) {
     if (pk_incidents_has_changes(&a->incidents)) {
         pk_agent_session_keep(a);
     }
-    if (!status.is_map_full) {
+    a->is_disk_full = status.last_error == PK_E_NO_SPACE;
+    const bool may_add = !status.is_map_full && !a->is_disk_full;
+    if (may_add) {
         journal_additions(a);
+    } else if (a->is_disk_full) {
+        journal_acting(a);
     }
     /* Not before all that the messages caused: an id without it would be a message lost. */
     if (!pk_incidents_has_changes(&a->incidents)) {
@@ -733,7 +762,7 @@ void pk_agent_journal(struct pk_agent *a) {
     if (!status.is_map_full) {
         pk_agent_journal_tasks(a); /* the floor is company */
     }
-    pk_agent_learned_save(a, !status.is_map_full);
+    pk_agent_learned_save(a, may_add);
     /* What finds no room is written with the next batch. */
     const int replay_err = journal_replay(a);
     if (delete_acknowledged(a, status.is_map_full) < 0 || replay_err < 0) {
@@ -748,8 +777,12 @@ void pk_agent_journal(struct pk_agent *a) {
 /* ---- commit ---- */
 
 /* Answers to commands and devices wait for the batch that holds what they acknowledge; that is not this one
- * when it had no room for all that changed. */
+ * when it had no room for all that changed. A command that is yet to be carried out waits for its id only. */
 static void note_submitted(struct pk_agent *a, uint64_t seq) {
+    if (a->remote.is_staged && a->remote.step == PK_REMOTE_STORING && a->gate.replay.pending_count == 0) {
+        a->remote.is_staged = false;
+        a->remote.store_seq = seq;
+    }
     if (pk_incidents_has_changes(&a->incidents) || pk_agent_session_is_behind(a)) {
         return;
     }
@@ -844,7 +877,7 @@ static void acknowledge_messages(struct pk_agent *a) {
 static void watch_store(struct pk_agent *a) {
     enum { SAY_AGAIN_MS = 10000 };
     struct pk_store_status s;
-    if (a->durable_seq >= a->submitted_seq && a->store_error == PK_OK) {
+    if (a->durable_seq >= a->submitted_seq && a->store_error == PK_OK && !a->is_disk_full) {
         return;
     }
     a->port->store.status(a->port->store.ctx, &s);
@@ -858,8 +891,12 @@ static void watch_store(struct pk_agent *a) {
     if (is_change && s.last_error == PK_OK) {
         pk_agent_log(a, PK_LOG_NOTICE, "the store can be written again");
     } else if (is_change) {
-        pk_agent_log1(a, PK_LOG_ERROR, "the store cannot be written; actions and reports wait",
-                      pk_str_of(pk_err_text(s.last_error)));
+        pk_agent_log1(
+            a, PK_LOG_ERROR,
+            s.last_error == PK_E_NO_SPACE
+                ? "the store can grow no more; what actions need is kept while it has room, reports wait"
+                : "the store cannot be written; actions and reports wait",
+            pk_str_of(pk_err_text(s.last_error)));
     }
 }
 

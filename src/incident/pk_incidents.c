@@ -586,6 +586,22 @@ void pk_incidents_announce(struct pk_incidents *t, const struct pk_stamp *now) {
 }
 
 /* -- pull and read -- */
+static void take_change(struct pk_incidents *t, uint32_t slot, struct pk_incident_change *out) {
+    *out = (struct pk_incident_change){
+        .number = t->numbers[slot], .kinds = t->change_kinds[slot], .incident = &t->slots[slot].incident};
+    t->change_kinds[slot] = 0;
+    t->changed_count--;
+}
+
+int pk_incidents_next_change_of(struct pk_incidents *t, uint32_t number, struct pk_incident_change *out) {
+    const uint32_t slot = pk_incident_table_slot(t, number);
+    if (slot == PK_INCIDENT_NO_SLOT || t->change_kinds[slot] == 0) {
+        return PK_E_NOT_FOUND;
+    }
+    take_change(t, slot, out);
+    return PK_OK;
+}
+
 int pk_incidents_next_change(struct pk_incidents *t, struct pk_incident_change *out) {
     if (t->removed_count > 0) {
         t->removed_count--;
@@ -598,10 +614,7 @@ int pk_incidents_next_change(struct pk_incidents *t, struct pk_incident_change *
         if (t->change_kinds[i] == 0) {
             continue;
         }
-        *out = (struct pk_incident_change){
-            .number = t->numbers[i], .kinds = t->change_kinds[i], .incident = &t->slots[i].incident};
-        t->change_kinds[i] = 0;
-        t->changed_count--;
+        take_change(t, i, out);
         t->change_cursor = i + 1u;
         return PK_OK;
     }

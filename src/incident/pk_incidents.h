@@ -111,6 +111,9 @@ const struct pk_incident *pk_incidents_next_unconfirmed(const struct pk_incident
 /* PK_OK and *out, or PK_E_NOT_FOUND when everything was pulled. Pulling hands the duty over: put it back when
  * it could not be stored. */
 PK_MUST_USE int pk_incidents_next_change(struct pk_incidents *t, struct pk_incident_change *out);
+/* The same for one incident, by its number; PK_E_NOT_FOUND: nothing of it changed. */
+PK_MUST_USE int pk_incidents_next_change_of(struct pk_incidents *t, uint32_t number,
+                                            struct pk_incident_change *out);
 void pk_incidents_put_back(struct pk_incidents *t, const struct pk_incident_change *change);
 bool pk_incidents_has_changes(const struct pk_incidents *t);
 

@@ -46,17 +46,21 @@ static void store_file(char out[RIG_PATH_BYTES]) {
 
 /* One batch: journal entry `number`, and an object that holds the same number: both or neither must survive.
  */
-static uint64_t put_pair(uint64_t number, uint32_t value_bytes) {
+static int try_pair(uint64_t number, uint32_t value_bytes, uint64_t *out_seq) {
     static char value[1500];
     char key[24];
     struct pk_store_batch b;
-    uint64_t seq = 0;
     pk_batch_init(&b, bytes, sizeof bytes);
     snprintf(key, sizeof key, "%012llu", (unsigned long long)number);
     memset(value, (int)('a' + number % 26u), sizeof value);
     CHECK_EQ_INT(pk_batch_put(&b, PK_TREE_JOURNAL, pk_str_of(key), pk_str_make(value, value_bytes)), PK_OK);
     CHECK_EQ_INT(pk_batch_put(&b, PK_TREE_OBJECTS, pk_str_of("newest"), pk_str_of(key)), PK_OK);
-    while (port.submit(port.ctx, &b, &seq) == PK_E_FULL) {
+    return port.submit(port.ctx, &b, out_seq);
+}
+
+static uint64_t put_pair(uint64_t number, uint32_t value_bytes) {
+    uint64_t seq = 0;
+    while (try_pair(number, value_bytes, &seq) == PK_E_FULL) {
         pause_ms(1);
     }
     return seq;
@@ -435,16 +439,7 @@ PK_TEST(load__a_value_with_a_wrong_crc__is_passed_over) {
 }
 
 /* ---- full disk */
-PK_TEST(full_disk__waits_says_so_and_recovers) {
-    make_dir();
-    if (mount("none", dir, "tmpfs", 0, "size=700k") != 0) {
-        rig_remove_dir(dir);
-        SKIP("cannot mount a small file system here");
-    }
-    char filler[RIG_PATH_BYTES];
-    snprintf(filler, sizeof filler, "%.100s/filler", dir);
-    REQUIRE(open_store(8u << 20) == PK_OK);
-    CHECK(wait_durable(put_pair(1, 100), 5000));
+static void fill_disk(const char *filler) {
     FILE *f = fopen(filler, "w");
     static char block[4096];
     while (f != NULL && fwrite(block, 1, sizeof block, f) == sizeof block && fflush(f) == 0) {
@@ -452,22 +447,65 @@ PK_TEST(full_disk__waits_says_so_and_recovers) {
     if (f != NULL) {
         fclose(f);
     }
-    uint64_t last = 0;
-    for (uint32_t i = 2; i < 40; i++) {
-        last = put_pair(i, 1200);
-    }
-    CHECK(!wait_durable(last, 1000));
+}
+
+static bool await_error(int32_t error, uint32_t ms) {
     struct pk_store_status status;
+    for (uint32_t i = 0; i < ms; i++) {
+        port.status(port.ctx, &status);
+        if (status.last_error == error) {
+            return true;
+        }
+        pause_ms(1);
+    }
+    return false;
+}
+
+PK_TEST(full_disk__what_was_set_aside_is_there__and_then_it_waits_says_so_and_recovers) {
+    make_dir();
+    if (mount("none", dir, "tmpfs", 0, "size=1m") != 0) {
+        rig_remove_dir(dir);
+        SKIP("cannot mount a small file system here");
+    }
+    char filler[RIG_PATH_BYTES];
+    snprintf(filler, sizeof filler, "%.100s/filler", dir);
+    REQUIRE(open_store(8u << 20) == PK_OK);
+    CHECK(wait_durable(put_pair(1, 100), 5000));
+    fill_disk(filler);
+    struct pk_store_status status;
+    uint64_t number = 1, last = 0;
+    while (number < 100) { /* 120 KB, with as much for what is copied */
+        last = put_pair(++number, 1200);
+    }
+    CHECK(wait_durable(last, 5000));
+    CHECK(await_error(PK_E_NO_SPACE, 2000)); /* known before it is used up */
+    port.status(port.ctx, &status);
+    CHECK_EQ_U64(status.failed_commit_count, 0);
+    /* Killed or not: what is left of it is still the file's. */
+    pk_lmdb_close(&store);
+    REQUIRE(open_store(8u << 20) == PK_OK);
+    port.status(port.ctx, &status);
+    CHECK_EQ_INT(status.last_error, PK_E_NO_SPACE);
+    CHECK(wait_durable(put_pair(++number, 1200), 5000));
+    int err = PK_OK;
+    do {
+        err = try_pair(number + 1, 1200, &last);
+        number += err == PK_OK ? 1u : 0u;
+    } while (number < 1000 && (err == PK_OK || wait_durable(last, 1000)));
+    CHECK(!wait_durable(last, 1000));
     port.status(port.ctx, &status);
     CHECK_EQ_INT(status.last_error, PK_E_NO_SPACE);
     CHECK(status.failed_commit_count >= 2);
     CHECK(status.queued_bytes > 0);
-    const uint64_t tries = status.failed_commit_count;
-    CHECK(tries < 40); /* it does not hammer */
+    CHECK(status.failed_commit_count < 40); /* it does not hammer */
     unlink(filler);
     CHECK(wait_durable(last, 8000));
-    port.status(port.ctx, &status);
-    CHECK_EQ_INT(status.last_error, PK_OK);
+    CHECK(await_error(PK_OK, 5000));
+    fill_disk(filler);
+    for (uint32_t i = 0; i < 20; i++) { /* it was set aside anew */
+        last = put_pair(++number, 1200);
+    }
+    CHECK(wait_durable(last, 5000));
     pk_lmdb_close(&store);
     char path[RIG_PATH_BYTES];
     char text[128];
@@ -476,8 +514,44 @@ PK_TEST(full_disk__waits_says_so_and_recovers) {
     REQUIRE(open_store(8u << 20) == PK_OK);
     const struct walk w = walk_all();
     CHECK(w.is_gapless);
-    CHECK_EQ_U64(w.newest, 39);
-    CHECK_EQ_U64(w.count, 39);
+    CHECK_EQ_U64(w.newest, number);
+    CHECK_EQ_U64(w.count, number);
+    pk_lmdb_close(&store);
+    CHECK_EQ_INT(umount(dir), 0);
+    rmdir(dir);
+}
+
+/* ramfs can neither set blocks aside nor say how many there are. */
+PK_TEST(no_fallocate__the_room_is_written__and_the_store_is_whole) {
+    struct stat st;
+    char path[RIG_PATH_BYTES];
+    char text[128];
+    make_dir();
+    if (mount("none", dir, "ramfs", 0, "") != 0) {
+        rig_remove_dir(dir);
+        SKIP("cannot mount ramfs here");
+    }
+    store_file(path);
+    REQUIRE(open_store(8u << 20) == PK_OK);
+    REQUIRE(stat(path, &st) == 0);
+    const off_t first_bytes = st.st_size;
+    CHECK(first_bytes > 128 * 1024);
+    uint64_t last = 0;
+    for (uint64_t i = 1; i <= 200; i++) {
+        last = put_pair(i, 1200);
+    }
+    CHECK(wait_durable(last, 5000));
+    struct pk_store_status status;
+    port.status(port.ctx, &status);
+    CHECK_EQ_INT(status.last_error, PK_OK);
+    pk_lmdb_close(&store);
+    REQUIRE(stat(path, &st) == 0);
+    CHECK(st.st_size > first_bytes); /* kept up */
+    CHECK_EQ_INT(check_file(path, text), PK_OK);
+    REQUIRE(open_store(8u << 20) == PK_OK);
+    const struct walk w = walk_all();
+    CHECK(w.is_gapless);
+    CHECK_EQ_U64(w.newest, 200);
     pk_lmdb_close(&store);
     CHECK_EQ_INT(umount(dir), 0);
     rmdir(dir);
@@ -500,5 +574,7 @@ PK_TEST_MAIN(kill__at_any_moment__keeps_all_that_was_durable_and_whole_batches,
              bit_flips__are_found_or_change_nothing, truncated_and_foreign_files__are_found,
              random_pages__never_crash_the_check, open__damaged_head__moves_aside_and_starts_new,
              move_aside__keeps_the_newest_two, check_store__entry_point__says_what_is_wrong,
-             load__a_value_with_a_wrong_crc__is_passed_over, full_disk__waits_says_so_and_recovers,
+             load__a_value_with_a_wrong_crc__is_passed_over,
+             full_disk__what_was_set_aside_is_there__and_then_it_waits_says_so_and_recovers,
+             no_fallocate__the_room_is_written__and_the_store_is_whole,
              open__on_a_full_disk__is_an_error_not_a_crash)

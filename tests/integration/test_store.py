@@ -75,45 +75,109 @@ def fill(path):
             pass
 
 
-def test_full_disk__goes_on_and_recovers():
+ACTING = "".join(f"[rule {name}]\non = type = {name}\nwhen = count >= 1 in 10m by source\ntype = {kind}\nseverity = high\nclear = never\nkeys = 8\nactions = {name}\nauto = yes\n"
+                 for name, kind in (("clean", "disk_space_low"), ("slow", "cache_failure")))
+
+
+def acting_gateway(rig, broker, filler):
+    """The demo service, and two actions more: one that cures the disk, and one that takes its time."""
+    gateway = Gateway(rig, broker.port, rules=HURT + ACTING)
+    actions = gateway.restart_action()
+    for name, script in (("clean", f"echo $$ >> {rig.path('cleaned')}; rm {filler}"), ("slow", f"echo $$ >> {rig.path('begun')}; sleep 30")):
+        path = rig.write(f"{name}.sh", f"#!/bin/sh\n{script}\n", 0o755)
+        actions += f"[action {name}]\nrisk = low\nargv = {path}\ntimeout = 60s\ncooldown = 1s\nper_hour = 60\n"
+    rig.write("gateway/etc/actions.conf", actions)
+    return gateway
+
+
+def lines(path):
+    try:
+        with open(path) as f:
+            return len(f.readlines())
+    except FileNotFoundError:
+        return 0
+
+
+def is_full(gateway):
+    vfs = os.statvfs(gateway.state)
+    return vfs.f_bavail * vfs.f_frsize < 64 << 10
+
+
+def test_full_disk__acts_once__counts__and_recovers():
     with Rig() as rig:
         broker = Broker(rig).start()
-        gateway = Gateway(rig, broker.port, rules=HURT)
+        filler = rig.path("gateway", "state", "supervisor", "filler")
+        gateway = acting_gateway(rig, broker, filler)
         mount_small(rig, gateway)
         gateway.start_service()
         gateway.start()
         gateway.await_online()
         subscriber = Subscriber(rig, broker)
-        time.sleep(1.2)
-        filler = os.path.join(gateway.state, "supervisor", "filler")
+        await_durable(gateway)
+        assert store(gateway)["state"] == "ok"
         fill(filler)
-        ticks = gateway.result("status")["ticks"]
-        assert all(r["ok"] for r in gateway.send_events(hurt([f"unit{i}" for i in range(30)], "x" * 200)))
+        # A fault that comes now is acted on: the intent finds room that was set aside.
+        first = gateway.service_pid()
         gateway.kill_service()
-        # Detection and incidents go on in memory, and the trouble is one itself.
-        await_true("all are detected", 5, lambda: len(gateway.incidents()) >= 32)
-        await_true("our own trouble is an incident", 5, lambda: [i for i in gateway.incidents() if i["incident_type"] == "self"])
+        await_true("the service is restarted on a full disk", 10, lambda: gateway.service_pid() not in (0, first))
+        assert is_full(gateway)
+        # So much more, and the store says that it can grow no more: an incident itself.
+        assert all(r["ok"] for r in gateway.send_events(hurt([f"early{i}" for i in range(25)], "x" * 200)))
+        await_true("our own trouble is an incident", 10, lambda: [i for i in gateway.incidents() if i["incident_type"] == "self"])
         s = store(gateway)
-        assert s["state"] == "no_space" and s["failed_commits"] > 0 and s["outbox"] > 0, s
-        # Nothing is acted on or said before it is durable.
-        time.sleep(1.5)
-        assert gateway.service_pid() == 0 and not subscriber.incidents()
+        assert s["state"] == "no_space" and s["failed_commits"] == 0, s
+        acted = await_true("what was acted on is reported", 10, lambda: {i["incident_id"] for _, i in subscriber.incidents() if i["incident_type"] == "service_down"})
+        # kill -9 in the middle of an action: its intent is on the full disk, and so is its incident.
+        gateway.send_events([{"type": "slow", "source": "cache", "severity": "high"}])
+        await_true("it began", 10, lambda: lines(rig.path("begun")) == 1)
+        (slow,) = [i for i in gateway.incidents() if i["incident_type"] == "cache_failure"]
+        kill_both(gateway)
+        gateway.start()
+        assert is_full(gateway)
+        assert acted | {slow["incident_id"]} <= ids(gateway), (acted, slow, ids(gateway))
+        gateway.send_events([{"type": "slow", "source": "cache", "severity": "high"}])  # a device that says it again
+        time.sleep(3)
+        assert lines(rig.path("begun")) == 1, "it ran twice"
+        (slow,) = [i for i in gateway.incidents() if i["incident_type"] == "cache_failure"]
+        actions = gateway.incident(slow["incident_id"])["incident"]["actions"]
+        assert [a["state"] for a in actions] == ["unknown"], actions
+        # Detection goes on in memory, and what only adds does not take the room that acting needs.
+        gateway.await_online()
+        ticks = gateway.result("status")["ticks"]
+        assert all(r["ok"] for r in gateway.send_events(hurt([f"late{i}" for i in range(15)], "x" * 200)))
+        late = lambda incidents: {i["incident_id"] for i in incidents if " on late" in i["title"]}
+        await_true("all are detected", 5, lambda: len(late(gateway.incidents())) == 15)
+        used = store(gateway)["used_bytes"]
+        time.sleep(2)
+        s = store(gateway)
+        assert s["state"] == "no_space" and not s["durable"] and s["used_bytes"] <= used + (64 << 10), (used, s)
+        assert not late(i for _, i in subscriber.incidents()), "said before it is durable"
         assert gateway.result("status")["ticks"] > ticks
         found = [f for f in gateway.result("doctor")["findings"] if f["check"] == "store"]
         assert found[0]["verdict"] == "error" and "full" in found[0]["what"], found
         assert "the disk is full" in gateway.process.log()
+        second = gateway.service_pid()
+        gateway.kill_service()
+        await_true("the service is restarted once more", 10, lambda: gateway.service_pid() not in (0, second))
+        assert is_full(gateway)
         visible = ids(gateway)
-        os.unlink(filler)
-        # The writer tries again every five seconds at most; then everything happens by itself.
+        assert late(gateway.incidents()) <= visible
+        # And the action that cures the disk runs while it is full.
+        gateway.send_events([{"type": "clean", "source": "logs", "severity": "high"}])
+        await_true("the disk is cleaned", 10, lambda: not os.path.exists(filler))
         await_true("the store works again", 8, lambda: store(gateway)["state"] == "ok")
-        await_true("the service is restarted", 5, gateway.service_pid)
-        await_true("everything is reported", 8, lambda: visible <= {i["incident_id"] for _, i in subscriber.incidents()})
+        await_true("everything is reported", 10, lambda: visible <= {i["incident_id"] for _, i in subscriber.incidents()})
         await_true("our own incident ends", 20, lambda: [i for i in gateway.incidents() if i["incident_type"] == "self" and i["status"] in ("mitigated", "resolved")])
         assert "the store can be written again" in gateway.process.log()
+        await_durable(gateway)
+        visible = ids(gateway)
         kill_both(gateway)
         gateway.start()
         assert visible <= ids(gateway), visible - ids(gateway)
+        assert (lines(rig.path("cleaned")), lines(rig.path("begun"))) == (1, 1)
         assert not aside(gateway)
+        audit = gateway.ctl("audit", "verify")
+        assert audit.returncode == 0, audit
         assert gateway.stop() == 0
 
 
@@ -475,6 +539,6 @@ def test_schema_1__a_store_of_that_time_is_taken_over_whole():
         assert gateway.stop() == 0
 
 
-main(test_full_disk__goes_on_and_recovers, test_free_space_floor__the_store_leaves_room_to_others, test_map_full_offline__critical_stays, test_damage__is_moved_aside_and_said, test_bit_flips__fifty_rounds,
+main(test_full_disk__acts_once__counts__and_recovers, test_free_space_floor__the_store_leaves_room_to_others, test_map_full_offline__critical_stays, test_damage__is_moved_aside_and_said, test_bit_flips__fifty_rounds,
      test_schema_1__a_store_of_that_time_is_taken_over_whole, test_records_that_cannot_be_read__hold_as_the_limits_they_may_have_been,
      test_later_schema__refused_clearly_and_left_alone)

@@ -365,11 +365,56 @@ PK_TEST(disk_full__waits_says_so_and_heals_without_losing_anything) {
     /* Nothing that is not durable is published, and no action starts. */
     CHECK(hub_model_find(&hub, i->id) == NULL);
     CHECK_EQ_U64(gw.super.start_count, 0);
-    CHECK(gateway_log_has(&gw, "the store cannot be written"));
+    CHECK(gateway_log_has(&gw, "the store can grow no more"));
     gw.sim.store.is_disk_full = false;
     wait_ms(20000);
     CHECK(hub_model_find(&hub, i->id) != NULL);
     CHECK(gw.super.start_count > 0);
+    check_sound();
+}
+
+/* The store has set room aside: what acting needs finds it, and nothing else takes it (ADR 0097). */
+PK_TEST(disk_full__with_spare_room__acts_once_and_keeps_the_rest_for_later) {
+    begin(NULL);
+    gw.sim.store.has_spare = true;
+    gw.sim.store.is_disk_full = true;
+    (void)gateway_events(&gw, "{\"type\":\"database_connection_error\",\"source\":\"db\"}\n"
+                              "{\"type\":\"database_connection_error\",\"source\":\"db\"}\n"
+                              "{\"type\":\"database_connection_error\",\"source\":\"db\"}\n");
+    const struct pk_incident *acted = open_incident();
+    const struct pk_incident *other = gateway_incident(&gw, "database_connection_fail");
+    REQUIRE(acted != NULL && other != NULL);
+    char id[PK_INC_ID_BYTES];
+    memcpy(id, acted->id, sizeof id);
+    const uint32_t number = acted->number, other_number = other->number;
+    wait_ms(10000);
+    const uint32_t started = gw.super.start_count;
+    CHECK(started > 0);
+    CHECK(is_incident_stored(number) && !is_incident_stored(other_number));
+    CHECK(hub_model_find(&hub, id) != NULL && hub_model_find(&hub, other->id) == NULL);
+    CHECK(gateway_log_has(&gw, "the store can grow no more"));
+    const uint32_t record_count = gw.sim.store.record_count;
+    wait_ms(600000);
+    CHECK(gw.sim.store.record_count <= record_count + 8); /* it does not creep */
+    /* A crash in the middle: what was acted on is known, and what was done is not done again by it. */
+    const uint32_t before = gw.super.start_count;
+    gateway_crash(&gw);
+    REQUIRE(gateway_boot(&gw));
+    const struct pk_incident *own = NULL;
+    REQUIRE(pk_incidents_find(&gw.agent.incidents, pk_str_of(id), &own) == PK_OK);
+    wait_ms(2000);
+    CHECK_EQ_U64(gw.super.start_count, before);
+    (void)gateway_events(&gw, "{\"type\":\"database_connection_error\",\"source\":\"db\"}\n"
+                              "{\"type\":\"database_connection_error\",\"source\":\"db\"}\n"
+                              "{\"type\":\"database_connection_error\",\"source\":\"db\"}\n");
+    wait_ms(2000);
+    other = gateway_incident(&gw, "database_connection_fail");
+    REQUIRE(other != NULL);
+    CHECK(other->number > other_number); /* no number twice, though it was in no record */
+    gw.sim.store.is_disk_full = false;
+    wait_ms(20000);
+    CHECK(is_incident_stored(other->number) && hub_model_find(&hub, other->id) != NULL);
+    CHECK(gateway_log_has(&gw, "the store can be written again"));
     check_sound();
 }
 
@@ -868,6 +913,7 @@ PK_TEST_MAIN(owed__full_map__every_end_arrives,
              restore__a_budget_that_cannot_be_read__counts_as_spent_and_is_said,
              restore__a_change_of_keys_that_cannot_be_read__no_key_is_obeyed,
              disk_full__waits_says_so_and_heals_without_losing_anything,
+             disk_full__with_spare_room__acts_once_and_keeps_the_rest_for_later,
              map_full__log_gives_way_and_everything_goes_on, map_full__offline__never_wedges,
              trim__passes_a_gap_in_the_log,
              acknowledgements__wait_for_the_medium_and_not_for_a_commit_that_never_comes)
