@@ -632,9 +632,9 @@ PK_TEST(no_room__nor_in_the_store__the_agent_rests) {
 /* ---- what finds no room below the byte cap is owed, and told when there is room ---- */
 
 enum {
-    SENT = PK_LIMIT_OUTBOX_SLOTS * 5 / 2, /* heard as open; they end while the link is cut */
-    STAYING = PK_LIMIT_OUTBOX_SLOTS / 4,  /* not heard of before the cut; they stay open */
-    CAP_BYTES = PK_LIMIT_OUTBOX_SLOTS * 1000
+    SENT = PK_LIMIT_OUTBOX_SLOTS + 24,   /* heard as open; they end while the link is cut */
+    STAYING = PK_LIMIT_OUTBOX_SLOTS / 4, /* not heard of before the cut; they stay open */
+    CAP_BYTES = SENT * 400               /* half of what their ends take */
 };
 _Static_assert(SENT + STAYING < PK_LIMIT_INCIDENTS * 3 / 4, "there is room for them in the table");
 static char sent_ids[SENT][PK_INC_ID_BYTES];
