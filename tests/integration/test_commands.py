@@ -335,9 +335,10 @@ def test_forged_flood__keeps_out_nobody_it_names():
             return await_true("its answer", 5, lambda: next((json.loads(line.split("\t")[2]) for line in w.replies.log().splitlines() if f"reply/{jti}\t" in line), None))
 
         assert flood(60, "honest-1")["ok"]
-        # More than a link has for what is not genuine: then the honest one is told so too, until the flood is over.
-        reply = flood(400, "honest-2")
-        assert reply.get("error") == "rate_limited" and "false signatures" in reply["message"], reply
+        # More than a link has for what is not genuine: they are refused unchecked, and that is over as soon as they are.
+        flood(400, "honest-2")
+        unchecked = [line for line in w.replies.log().splitlines() if "rate_limited" in line and "false signatures" in line]
+        assert len(unchecked) > 100, len(unchecked)
         time.sleep(2)
         reply = w.ask(w.alice.token("ping"), cmd="ping")
         assert reply and reply["ok"], reply
