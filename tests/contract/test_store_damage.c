@@ -1,5 +1,5 @@
 /* ctest: lane=default timeout=180
- * The store on a real disk: killed, flipped, cut, full. */
+ * The store on a real disk: killed, flipped, cut, full, filled again and again. */
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
@@ -570,6 +570,150 @@ PK_TEST(open__on_a_full_disk__is_an_error_not_a_crash) {
     CHECK(open_store(8u << 20) < 0);
 }
 
+/* ---- filled and drained again and again (src/decisions/0100) ---- */
+
+enum { HELD_MAX = 4096, TOGETHER = 16, COMPACTION_MAP_BYTES = 1 << 20, PAGES_BESIDE = 16 };
+static struct {
+    uint64_t number;
+    uint32_t value_bytes;
+    enum pk_tree tree;
+} held[HELD_MAX];
+static uint32_t held_count;
+static uint64_t held_bytes, next_number;
+static struct pk_rng rng;
+
+static void held_key(uint32_t i, char out[24]) {
+    snprintf(out, 24, "%016llx", (unsigned long long)held[i].number);
+}
+
+static struct pk_store_status commit_batch(const struct pk_store_batch *b) {
+    struct pk_store_status status;
+    uint64_t seq = 0;
+    CHECK_EQ_INT(port.submit(port.ctx, b, &seq), PK_OK);
+    CHECK(wait_durable(seq, 10000));
+    port.status(port.ctx, &status);
+    CHECK_EQ_INT(status.last_error, PK_OK);
+    return status;
+}
+
+/* Of all sizes, in the order of age and in none. */
+static struct pk_store_status add(uint32_t count) {
+    static char value[PK_STORE_VALUE_BYTES];
+    struct pk_store_batch b;
+    pk_batch_init(&b, bytes, sizeof bytes);
+    for (uint32_t k = 0; k < count; k++) {
+        char key[24];
+        const uint32_t i = held_count++;
+        held[i].tree = pk_rng_below(&rng, 2) == 0 ? PK_TREE_JOURNAL : PK_TREE_OBJECTS;
+        held[i].number = held[i].tree == PK_TREE_JOURNAL ? next_number : pk_rng_u64(&rng);
+        held[i].value_bytes = 1u + (uint32_t)pk_rng_below(&rng, sizeof value);
+        held_key(i, key);
+        CHECK_EQ_INT(pk_batch_put(&b, held[i].tree, pk_str_of(key), pk_str_make(value, held[i].value_bytes)),
+                     PK_OK);
+        held_bytes += held[i].value_bytes + 16u;
+        next_number++;
+    }
+    return commit_batch(&b);
+}
+
+static struct pk_store_status fill(void) {
+    struct pk_store_status status = {0};
+    while (!status.is_map_full && held_count + TOGETHER <= HELD_MAX) {
+        status = add(TOGETHER);
+    }
+    return status;
+}
+
+/* In no order, until so many are left, wherever they lie. */
+static struct pk_store_status drain(uint32_t left) {
+    struct pk_store_status status = {0};
+    while (held_count > left) {
+        struct pk_store_batch b;
+        pk_batch_init(&b, bytes, sizeof bytes);
+        for (uint32_t k = 0; k < TOGETHER && held_count > left; k++) {
+            char key[24];
+            const uint32_t i = (uint32_t)pk_rng_below(&rng, held_count);
+            held_key(i, key);
+            CHECK_EQ_INT(pk_batch_delete(&b, held[i].tree, pk_str_of(key)), PK_OK);
+            held_bytes -= held[i].value_bytes + 16u;
+            held[i] = held[--held_count];
+        }
+        status = commit_batch(&b);
+    }
+    return status;
+}
+
+static uint64_t file_bytes(void) {
+    char path[RIG_PATH_BYTES];
+    struct stat st;
+    store_file(path);
+    CHECK_EQ_INT(stat(path, &st), 0);
+    return (uint64_t)st.st_size;
+}
+
+/* Nothing is ever moved: pages that are free are used again, also when a few records lie between them, so
+ * each round holds what the first one held and the file stays in its map. */
+PK_TEST(compaction__filled_and_drained_for_many_rounds__holds_as_much_in_the_same_file) {
+    enum { ROUNDS = 12, STRAGGLERS = 24 };
+    uint64_t first_bytes = 0, least_bytes = UINT64_MAX;
+    make_dir();
+    pk_rng_seed(&rng, 100);
+    held_count = 0;
+    held_bytes = next_number = 0;
+    REQUIRE(open_store(COMPACTION_MAP_BYTES) == PK_OK);
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        struct pk_store_status status = fill();
+        REQUIRE(status.is_map_full);
+        CHECK(file_bytes() <= status.map_bytes);
+        first_bytes = round == 0 ? held_bytes : first_bytes;
+        least_bytes = held_bytes < least_bytes ? held_bytes : least_bytes;
+        const uint32_t left = round % 4u == 3u ? 0 : STRAGGLERS;
+        status = drain(left);
+        CHECK(!status.is_map_full);
+        CHECK_EQ_U64(status.record_count, left);
+        /* At most a page for each that is left. */
+        CHECK(status.used_bytes <= (left + PAGES_BESIDE) * (uint64_t)getpagesize());
+        if (round % 4u == 1u) {
+            pk_lmdb_close(&store);
+            REQUIRE(open_store(COMPACTION_MAP_BYTES) == PK_OK);
+        }
+    }
+    printf("# the first round held %llu bytes, the least of %u %llu\n", (unsigned long long)first_bytes,
+           (unsigned)ROUNDS, (unsigned long long)least_bytes);
+    CHECK(first_bytes > COMPACTION_MAP_BYTES / 3u);
+    CHECK(least_bytes >= first_bytes / 5u * 4u);
+    pk_lmdb_close(&store);
+}
+
+/* As of a gateway that lives on: what is held is replaced 20 times, and pages in use and the file are at a
+ * stand. A page is at worst a quarter full before LMDB joins it with its neighbour. */
+PK_TEST(compaction__records_come_and_go__used_pages_and_the_file_come_to_a_stand) {
+    enum { ROUNDS = 500, SETTLED = 125, LIVE = 400 };
+    uint64_t settled_bytes = 0, most_bytes = 0;
+    struct pk_store_status status;
+    make_dir();
+    pk_rng_seed(&rng, 101);
+    held_count = 0;
+    held_bytes = next_number = 0;
+    REQUIRE(open_store(2u * COMPACTION_MAP_BYTES) == PK_OK);
+    while (held_count < LIVE) {
+        (void)add(TOGETHER);
+    }
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        (void)drain(LIVE - TOGETHER);
+        status = add(TOGETHER);
+        CHECK(!status.is_map_full);
+        settled_bytes = round < SETTLED ? file_bytes() : settled_bytes;
+        most_bytes = status.used_bytes > most_bytes ? status.used_bytes : most_bytes;
+        CHECK(status.used_bytes <= 3u * held_bytes + PAGES_BESIDE * (uint64_t)getpagesize());
+    }
+    printf("# %llu bytes held, %llu used at most, file %llu then %llu\n", (unsigned long long)held_bytes,
+           (unsigned long long)most_bytes, (unsigned long long)settled_bytes,
+           (unsigned long long)file_bytes());
+    CHECK(file_bytes() <= settled_bytes + settled_bytes / 10u);
+    pk_lmdb_close(&store);
+}
+
 PK_TEST_MAIN(kill__at_any_moment__keeps_all_that_was_durable_and_whole_batches,
              bit_flips__are_found_or_change_nothing, truncated_and_foreign_files__are_found,
              random_pages__never_crash_the_check, open__damaged_head__moves_aside_and_starts_new,
@@ -577,4 +721,6 @@ PK_TEST_MAIN(kill__at_any_moment__keeps_all_that_was_durable_and_whole_batches,
              load__a_value_with_a_wrong_crc__is_passed_over,
              full_disk__what_was_set_aside_is_there__and_then_it_waits_says_so_and_recovers,
              no_fallocate__the_room_is_written__and_the_store_is_whole,
-             open__on_a_full_disk__is_an_error_not_a_crash)
+             open__on_a_full_disk__is_an_error_not_a_crash,
+             compaction__filled_and_drained_for_many_rounds__holds_as_much_in_the_same_file,
+             compaction__records_come_and_go__used_pages_and_the_file_come_to_a_stand)
