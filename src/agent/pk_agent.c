@@ -413,6 +413,7 @@ static void reload(struct pk_agent *a) {
         }
         pk_agent_link_password(a, i);
     }
+    pk_agent_hub_configure(a);
     a->counters.reloads++;
     pk_agent_note_reload(a);
     pk_agent_audit(a, 0, "config", "agent", pk_str_of("configuration reloaded"));
@@ -478,7 +479,7 @@ static uint64_t next_deadline(const struct pk_agent *a, uint64_t incidents_ms, u
         next = earlier(next, a->delete_due_ms);
     }
     if (a->intake.count > 0 || pk_agent_local_wants_turn(a) || pk_agent_links_want_turn(a) ||
-        pk_agent_inlets_want_turn(a) || a->gate.stage == PK_COMMAND_TAKEN) {
+        pk_agent_inlets_want_turn(a) || a->gate.stage == PK_COMMAND_TAKEN || pk_agent_hub_wants_turn(a)) {
         return now;
     }
     return next;
@@ -537,6 +538,7 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
     pk_agent_durable(a);
     pk_agent_respond(a);
     pk_outbox_pace(&a->outbox, a->now.mono_ms);
+    pk_outbox_remind(&a->outbox, a->now.mono_ms);
     pk_agent_links_write(a);
     pk_agent_local_write(a);
     pk_agent_tell_supervisor(a);

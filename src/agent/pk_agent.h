@@ -180,7 +180,12 @@ struct pk_agent_high {
     uint32_t runs, budgets, outbox_slots, batch_bytes, connections;
 };
 
-enum pk_agent_remote_step { PK_REMOTE_IDLE, PK_REMOTE_STORING, PK_REMOTE_REPLYING };
+enum pk_agent_remote_step {
+    PK_REMOTE_IDLE,
+    PK_REMOTE_STORING,
+    PK_REMOTE_REPLYING,
+    PK_REMOTE_HEARING /* no command, but the hub's acknowledgement */
+};
 
 /* The remote command under way (report/pk_command.h): one at a time. */
 struct pk_agent_remote {

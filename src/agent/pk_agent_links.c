@@ -170,16 +170,22 @@ uint8_t pk_agent_event_qos(const struct pk_agent *a, uint32_t link) {
     return a->links[link].mqtt.limits.max_qos;
 }
 
+static bool is_asked_for(const struct pk_agent *a, uint32_t link, enum pk_topic_filter filter) {
+    const struct pk_config_broker *b = &a->config.broker[link];
+    if (filter == PK_TOPIC_FILTER_ACK) {
+        return b->is_hub_acked;
+    }
+    return (b->roles & (filter == PK_TOPIC_FILTER_IN ? PK_BROKER_EVENTS : PK_BROKER_COMMANDS)) != 0;
+}
+
 static void subscribe(struct pk_agent *a, uint32_t link) {
-    enum { ASKED_MAX = PK_TOPIC_FILTER_COUNT - 1 }; /* the hub's acknowledgements are not asked for */
-    char text[ASKED_MAX][PK_TOPIC_BYTES];
-    struct pk_mqtt_filter filters[ASKED_MAX];
+    char text[PK_TOPIC_FILTER_COUNT][PK_TOPIC_BYTES];
+    struct pk_mqtt_filter filters[PK_TOPIC_FILTER_COUNT];
     uint32_t count = 0;
-    const uint8_t roles = a->config.broker[link].roles;
     for (uint32_t i = 0; i < PK_TOPIC_FILTER_COUNT; i++) {
         const bool is_event = i == PK_TOPIC_FILTER_IN;
         struct pk_buf b;
-        if ((roles & (is_event ? PK_BROKER_EVENTS : PK_BROKER_COMMANDS)) == 0 || i == PK_TOPIC_FILTER_ACK) {
+        if (!is_asked_for(a, link, (enum pk_topic_filter)i)) {
             continue;
         }
         pk_buf_init(&b, text[count], sizeof text[count]);
@@ -220,7 +226,8 @@ static void forget_own_messages(struct pk_link *l) {
     }
 }
 
-static void on_connected(struct pk_agent *a, uint32_t link, bool subscribe_again) {
+static void on_connected(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e) {
+    const bool subscribe_again = e->u.connected.subscribe_again;
     struct pk_link *l = &a->links[link];
     forget_own_messages(l);
     if (link == a->summary_link) {
@@ -238,6 +245,9 @@ static void on_connected(struct pk_agent *a, uint32_t link, bool subscribe_again
         a, link); /* with the rest, before an answer: else the last one would end the asking */
     if (link == pk_agent_link_for(a, PK_BROKER_INCIDENTS)) {
         pk_outbox_online(&a->outbox, true);
+        if (!e->u.connected.session_present) {
+            pk_outbox_resend(&a->outbox); /* with us it may have forgotten what it had for the hub */
+        }
     }
     a->link_said[link].refusal = 0;
     if (!a->link_said[link].is_online) {
@@ -417,17 +427,17 @@ static void on_device_event(struct pk_agent *a, uint32_t link, const struct pk_m
 
 /* Anybody who may publish can send rubbish: all of it is counted, but only some of it is worth the flash.
  * What carries a good signature is bounded by its key's rate and always listed. */
-static void audit_refusal(struct pk_agent *a, int err) {
+void pk_agent_audit_refusal(struct pk_agent *a, int err) {
     char text[PK_AUDIT_TEXT_BYTES];
     struct pk_buf b;
     uint64_t more = 0;
-    const bool is_genuine = a->gate.verified_count > 0 && err != PK_E_BAD_SIGNATURE;
+    const bool is_genuine = !a->gate.is_hub_ack && a->gate.verified_count > 0 && err != PK_E_BAD_SIGNATURE;
     if (!is_genuine && !pk_agent_may_say(a, &a->refusals, &more)) {
         a->counters.log_suppressed++;
         return;
     }
     pk_buf_init(&b, text, sizeof text);
-    pk_buf_puts(&b, "command refused (");
+    pk_buf_puts(&b, a->gate.is_hub_ack ? "ack refused (" : "command refused (");
     pk_buf_puts(&b, pk_err_word(err));
     pk_buf_puts(&b, "): ");
     const struct pk_str why = pk_str_of(a->gate.why);
@@ -470,7 +480,7 @@ static void refuse_remote(struct pk_agent *a, int err) {
     struct pk_buf b;
     const struct pk_reply_to to = remote_reply_to(a);
     if (pk_agent_batch_has_room(a, PK_RECORD_LOG_BYTES + 64)) {
-        audit_refusal(a, err);
+        pk_agent_audit_refusal(a, err);
     }
     a->remote.answered_jti[0] = '\0';
     pk_buf_init(&b, a->remote.reply, sizeof a->remote.reply);
@@ -480,7 +490,7 @@ static void refuse_remote(struct pk_agent *a, int err) {
 
 /* While nothing disciplines the clock, all that is certain is the last good time: a clock that is ahead must
  * not call the hub's correction expired. */
-static struct pk_command_time command_time(const struct pk_agent *a) {
+struct pk_command_time pk_agent_command_time(const struct pk_agent *a) {
     const bool is_floor = a->now.quality == PK_TIME_FLOOR;
     struct pk_store_status s;
     a->port->store.status(a->port->store.ctx, &s);
@@ -508,7 +518,7 @@ static void on_command(struct pk_agent *a, uint32_t link, const struct pk_mqtt_e
         .is_retained = e->u.message.is_retained,
         .response_topic = e->props.response_topic,
         .correlation = e->props.correlation};
-    const struct pk_command_time now = command_time(a);
+    const struct pk_command_time now = pk_agent_command_time(a);
     a->remote.link = (uint8_t)link;
     a->remote.handle = e->u.message.handle;
     const int err = pk_command_take(&a->gate, &in, &now);
@@ -535,6 +545,8 @@ static void on_message(struct pk_agent *a, uint32_t link, const struct pk_mqtt_e
     } else if (err == PK_OK && topic.kind == PK_TOPIC_CMD &&
                (a->config.broker[link].roles & PK_BROKER_COMMANDS) != 0) {
         on_command(a, link, e, &topic);
+    } else if (err == PK_OK && topic.kind == PK_TOPIC_ACK && a->config.broker[link].is_hub_acked) {
+        pk_agent_hub_message(a, link, e);
     } else {
         uint64_t more = 0;
         a->counters.topic_unknown++;
@@ -572,7 +584,7 @@ static void summary_answered(struct pk_agent *a, uint32_t link, uint8_t reason) 
 static void on_mqtt_event(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e) {
     switch (e->kind) {
     case PK_MQTT_EV_CONNECTED:
-        on_connected(a, link, e->u.connected.subscribe_again);
+        on_connected(a, link, e);
         return;
     case PK_MQTT_EV_MESSAGE:
         on_message(a, link, e);
@@ -671,7 +683,7 @@ void pk_agent_links_read(struct pk_agent *a) {
 
 /* ---- remote commands ---- */
 
-static void end_remote(struct pk_agent *a) {
+void pk_agent_remote_end(struct pk_agent *a) {
     if (a->remote.handle != 0) {
         (void)pk_mqtt_ack(&a->links[a->remote.link].mqtt, a->remote.handle, PK_MQTT_SUCCESS);
     }
@@ -732,7 +744,7 @@ static void send_remote_reply(struct pk_agent *a) {
             a->counters.replies_lost++;
         }
     }
-    end_remote(a);
+    pk_agent_remote_end(a);
 }
 
 static void execute_remote(struct pk_agent *a) {
@@ -759,7 +771,11 @@ static void execute_remote(struct pk_agent *a) {
 /* Checked, its id stored and durable, then carried out: a command is never carried out twice, not even over a
  * crash. */
 void pk_agent_remote(struct pk_agent *a) {
-    const struct pk_command_time now = command_time(a);
+    const struct pk_command_time now = pk_agent_command_time(a);
+    if (a->gate.is_hub_ack && pk_command_is_busy(&a->gate)) {
+        pk_agent_hub_step(a, &now);
+        return;
+    }
     if (a->remote.step == PK_REMOTE_IDLE && pk_command_is_busy(&a->gate)) {
         const int err = pk_command_step(&a->gate, &a->port->crypto, &now);
         if (err == PK_OK) {

@@ -193,6 +193,17 @@ static void warn_will(struct pk_agent *a) {
     }
 }
 
+/* Nobody could say what the hub has: all is kept, and sent again and again, up to the cap. */
+static void warn_hub_key(struct pk_agent *a, const struct pk_keys *keys) {
+    bool has_hub = !a->config.broker[0].is_hub_acked && !a->config.broker[1].is_hub_acked;
+    for (uint32_t i = 0; i < keys->count; i++) {
+        has_hub = has_hub || keys->items[i].role == PK_ROLE_HUB;
+    }
+    if (!has_hub) {
+        pk_agent_log(a, PK_LOG_WARNING, "hub_ack, but no key of role hub: no report counts as arrived");
+    }
+}
+
 /* Ids, topics, the store and the sockets hang on these: what the files say now is for the next start. */
 static void keep_start_values(struct pk_agent *a, struct pk_config *c) {
     const struct pk_config *now = &a->config;
@@ -274,6 +285,7 @@ int pk_agent_load(struct pk_agent *a, const char *path, const char *const *envir
     a->actions_index ^= 1u;
     pk_agent_keys_apply(a, keys);
     a->keys_index ^= 1u;
+    warn_hub_key(a, keys);
     a->topology_index ^= 1u;
     pk_agent_patterns_take(a);
     a->command_config.keys = keys;

@@ -291,6 +291,10 @@ static enum put put_outbox_held(struct pk_agent *a, struct pk_buf *b, const char
     return put_outbox(a, b, name, row, pk_outbox_held_count);
 }
 
+static enum put put_unheard(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+    return put_outbox(a, b, name, row, pk_outbox_unheard_count);
+}
+
 /* Nothing where it cannot be told: no number would be true. */
 static enum put put_outbox_drain(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
     uint64_t drain_ms = 0;
@@ -416,6 +420,8 @@ static const struct family FAMILIES[] = {
     {"picket_outbox_bytes", PK_PROMTEXT_GAUGE, "Their bytes.", put_outbox_bytes},
     {"picket_outbox_held_entries", PK_PROMTEXT_GAUGE,
      "Those that wait for the next month of the data budget.", put_outbox_held},
+    {"picket_outbox_unheard_entries", PK_PROMTEXT_GAUGE, "Those the hub has not named yet (hub_ack).",
+     put_unheard},
     {"picket_outbox_drain_seconds", PK_PROMTEXT_GAUGE,
      "Until all of them are acknowledged at the pace of the last seconds; absent when that cannot be told.",
      put_outbox_drain},

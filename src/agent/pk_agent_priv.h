@@ -266,7 +266,24 @@ uint64_t pk_agent_links_next_ms(const struct pk_agent *a);
 /* Index of the broker with that role (enum pk_broker_role), or PK_LINKS. */
 uint32_t pk_agent_link_for(const struct pk_agent *a, uint8_t role);
 void pk_agent_remote(struct pk_agent *a);
+/* What is under verification was refused with err: into the audit, what anybody may send only now and then.
+ */
+void pk_agent_audit_refusal(struct pk_agent *a, int err);
+struct pk_command_time pk_agent_command_time(const struct pk_agent *a);
+/* Done with it: its message is acknowledged, the next one may come. */
+void pk_agent_remote_end(struct pk_agent *a);
 void pk_agent_links_stop(struct pk_agent *a);
+
+/* ---- the hub's word (topic `ack`) ---- */
+/* Whether the outbox waits for it, as the configuration says. */
+void pk_agent_hub_configure(struct pk_agent *a);
+void pk_agent_hub_message(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e);
+/* While one is under way: signature, then what it names. */
+void pk_agent_hub_step(struct pk_agent *a, const struct pk_command_time *now);
+/* All of it was looked for: the next tick ends it. */
+bool pk_agent_hub_wants_turn(const struct pk_agent *a);
+/* A member of the open object `store`, with hub_ack. */
+void pk_agent_hub_put(const struct pk_agent *a, struct pk_json_writer *w);
 void pk_agent_links_remap(struct pk_agent *a);
 
 /* ---- mapping rows ---- */

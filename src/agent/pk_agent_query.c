@@ -80,6 +80,7 @@ static void status_store(const struct pk_agent *a, struct pk_json_writer *w) {
     if (a->incidents.owed_count > 0) {
         pk_jw_u64(w, "outbox_owed", a->incidents.owed_count);
     }
+    pk_agent_hub_put(a, w);
     uint64_t drain_ms = 0;
     if (pk_outbox_drain_ms(&a->outbox, &drain_ms)) {
         pk_jw_ms_as_seconds(w, "outbox_drained_in_seconds", drain_ms);

@@ -283,6 +283,7 @@ static void open_modules(struct pk_agent *a) {
     pk_agent_respond_configure(a, a->config.mode);
     pk_audit_log_init(&a->audit, &a->port->crypto, a->meta.boot == 0 ? NULL : &a->meta);
     pk_outbox_init(&a->outbox, a->now.boot, a->config.store_map_bytes / 2);
+    pk_agent_hub_configure(a);
     pk_agent_budgets_restore(a);
     pk_command_init(&a->gate, &a->command_config);
 }

@@ -171,6 +171,7 @@ static const struct key_row KEYS[] = {
     {S_BROKER, V_WORDS, "roles", B(roles), 0, 0, BROKER_ROLE_WORDS},
     {S_BROKER, V_WORD, "metered", B(metered), 0, 0, METERED_WORDS},
     {S_BROKER, V_WORD, "mqtt", B(mqtt), 0, 0, MQTT_WORDS},
+    {S_BROKER, V_BOOL, "hub_ack", B(is_hub_acked), 0, 1, NULL},
     {S_SOURCES, V_INTERVAL, "cpu", COLLECT(PK_COLLECT_CPU), 100, DAY_MS, NULL},
     {S_SOURCES, V_INTERVAL, "memory", COLLECT(PK_COLLECT_MEMORY), 100, DAY_MS, NULL},
     {S_SOURCES, V_INTERVAL, "psi", COLLECT(PK_COLLECT_PSI), 100, DAY_MS, NULL},

@@ -54,9 +54,10 @@ struct pk_config_broker {
     char username[64], password_file[PK_CONFIG_PATH_BYTES];
     char alpn[PK_ALPN_BYTES], psk_identity[PK_PSK_IDENTITY_BYTES], psk_file[PK_CONFIG_PATH_BYTES];
     uint32_t keep_alive_ms, session_expiry_ms, will_delay_ms, reconnect_first_ms, reconnect_max_ms;
-    uint8_t roles;   /* enum pk_broker_role bits */
-    uint8_t metered; /* enum pk_metered: its bytes count into the month; not AUTO once it was checked */
-    uint8_t mqtt;    /* enum pk_broker_mqtt */
+    uint8_t roles;     /* enum pk_broker_role bits */
+    uint8_t metered;   /* enum pk_metered: its bytes count into the month; not AUTO once it was checked */
+    uint8_t mqtt;      /* enum pk_broker_mqtt */
+    bool is_hub_acked; /* the hub's signed word empties the outbox, not the broker's */
 };
 
 /* Who may do what on the control socket: the highest role that one of them gives. */

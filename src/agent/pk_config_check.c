@@ -46,6 +46,9 @@ static int check_broker(const struct check *k, const struct pk_config_broker *b,
         return fail(k, "broker", name, "password_file",
                     "[broker {}] MQTT 3.1.1 has no password without username");
     }
+    if (b->is_hub_acked && (b->roles & PK_BROKER_INCIDENTS) == 0) {
+        return fail(k, "broker", name, "hub_ack", "[broker {}] hub_ack needs the role incidents");
+    }
     return b->keep_alive_ms % 1000 != 0
                ? fail(k, "broker", name, "keep_alive", "[broker {}] keep_alive is in whole seconds")
                : PK_OK;

@@ -35,6 +35,7 @@ static const struct pk_ctl_line STATUS_LINES[] = {
     {"outbox", NULL, NULL,
      "{store.outbox} waiting, {store.outbox_bytes:bytes}, {store.outbox_sent} sent since the start"},
     {" ", NULL, "store.outbox_owed", "{store.outbox_owed} incidents wait for room in it"},
+    {" ", NULL, "store.hub_ack", "{store.hub_ack.waiting} of them at the broker, not named by the hub yet"},
     {" ", NULL, "store.outbox_drained_in_seconds",
      "drained in about {store.outbox_drained_in_seconds:seconds}"},
     {"commands", NULL, NULL, "{commands.accepted} accepted, {commands.refused} refused"},

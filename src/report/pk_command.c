@@ -17,6 +17,7 @@ void pk_command_init(struct pk_command_gate *g, const struct pk_command_config *
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         g->unproved[i].tokens_milli = PK_COMMAND_FALSE_BURST * TOKEN_MILLI;
     }
+    g->hub_acks.tokens_milli = PK_COMMAND_BURST * TOKEN_MILLI;
 }
 
 bool pk_command_is_busy(const struct pk_command_gate *g) {
@@ -43,6 +44,7 @@ static int refuse(struct pk_command_gate *g, int err, const char *text, const ch
     say(g->why, text, detail);
     g->stage = PK_COMMAND_ANSWERED;
     g->counters.refused_count++;
+    g->counters.hub_ack_refused_count += g->is_hub_ack ? 1u : 0u;
     const unsigned index = (unsigned)-err;
     if (index < PK_COUNT_OF(g->counters.refused_by_error)) {
         g->counters.refused_by_error[index]++;
@@ -164,10 +166,10 @@ static int find_keys(struct pk_command_gate *g) {
 static int check_audience(struct pk_command_gate *g) {
     static const char SITE[] = "site:";
     const struct pk_str aud = pk_str_of(g->request.claims.aud);
-    if (pk_str_eq_c(aud, "fleet") || pk_str_eq(aud, g->config->gateway)) {
+    if (pk_str_eq(aud, g->config->gateway) || (!g->is_hub_ack && pk_str_eq_c(aud, "fleet"))) {
         return PK_OK;
     }
-    if (pk_str_starts(aud, SITE) &&
+    if (!g->is_hub_ack && pk_str_starts(aud, SITE) &&
         pk_str_eq(pk_str_make(aud.p + sizeof SITE - 1, aud.n - (sizeof SITE - 1)), g->config->site)) {
         return PK_OK;
     }
@@ -191,8 +193,8 @@ static int check_time(struct pk_command_gate *g, const struct pk_command_time *n
     const struct pk_claims *c = &g->request.claims;
     const int64_t now_s = now->wall_ms / 1000;
     if (!is_clock_sure(now)) {
-        const bool may_come =
-            (pk_cmd_row(g->request.cmd)->flags & PK_CMD_ANY_CLOCK) != 0 && g->request.role == PK_ROLE_HUB;
+        const bool may_come = g->is_hub_ack || ((pk_cmd_row(g->request.cmd)->flags & PK_CMD_ANY_CLOCK) != 0 &&
+                                                g->request.role == PK_ROLE_HUB);
         if (!may_come) {
             return refuse(g, PK_E_CLOCK_UNSURE, "the clock here is not sure enough to judge exp",
                           pk_time_quality_word((enum pk_time_quality)now->quality));
@@ -351,6 +353,33 @@ static int open_message(struct pk_command_gate *g, const struct pk_command_input
     return PK_OK;
 }
 
+static int check_command(struct pk_command_gate *g, int64_t expires_ms, const struct pk_command_time *now) {
+    if (pk_cmd_find(pk_str_of(g->request.claims.cmd), &g->request.cmd) != PK_OK) {
+        return refuse(g, PK_E_UNKNOWN_CMD, "no such command", g->request.claims.cmd);
+    }
+    int err = check_time(g, now);
+    err = err == PK_OK ? check_outer_expiry(g, expires_ms, now) : err;
+    return err == PK_OK ? check_replay_and_rate(g, now) : err;
+}
+
+static int check_hub_ack(struct pk_command_gate *g, const struct pk_command_time *now) {
+    if (g->request.role != PK_ROLE_HUB) {
+        return refuse(g, PK_E_DENIED, "only a key of role hub may say it",
+                      pk_role_word(g->request.role));
+    }
+    const int err = check_time(g, now);
+    if (err != PK_OK) {
+        return err;
+    }
+    /* Genuine ones and others alike: nothing but time is lost with an acknowledgement that is not heard. */
+    refill(&g->hub_acks, PK_COMMAND_HUB_ACKS_PER_MINUTE, PK_COMMAND_BURST, now->mono_ms);
+    if (g->hub_acks.tokens_milli < TOKEN_MILLI) {
+        return refuse(g, PK_E_RATE, "too many of them", NULL);
+    }
+    g->hub_acks.tokens_milli -= TOKEN_MILLI;
+    return PK_OK;
+}
+
 int pk_command_take(struct pk_command_gate *g, const struct pk_command_input *input,
                     const struct pk_command_time *now) {
     const char *why = "";
@@ -361,6 +390,7 @@ int pk_command_take(struct pk_command_gate *g, const struct pk_command_input *in
     }
     memset(&g->request, 0, sizeof g->request);
     g->request.is_remote = true;
+    g->is_hub_ack = input->is_hub_ack;
     g->verified_count = 0;
     PK_ASSERT(input->link < PK_LINKS);
     g->link = input->link;
@@ -379,11 +409,8 @@ int pk_command_take(struct pk_command_gate *g, const struct pk_command_input *in
     if ((err = find_keys(g)) != PK_OK || (err = check_audience(g)) != PK_OK) {
         return err;
     }
-    if (pk_cmd_find(pk_str_of(g->request.claims.cmd), &g->request.cmd) != PK_OK) {
-        return refuse(g, PK_E_UNKNOWN_CMD, "no such command", g->request.claims.cmd);
-    }
-    if ((err = check_time(g, now)) != PK_OK || (err = check_outer_expiry(g, expires_ms, now)) != PK_OK ||
-        (err = check_replay_and_rate(g, now)) != PK_OK) {
+    err = g->is_hub_ack ? check_hub_ack(g, now) : check_command(g, expires_ms, now);
+    if (err != PK_OK) {
         return err;
     }
     g->stage = PK_COMMAND_TAKEN;
@@ -490,6 +517,10 @@ int pk_command_step(struct pk_command_gate *g, const struct pk_port_crypto *cryp
     g->verified_count++;
     if (g->verified_count < g->jws.signature_count) {
         return PK_E_AGAIN;
+    }
+    if (g->is_hub_ack) {
+        g->stage = PK_COMMAND_ANSWERED;
+        return PK_OK;
     }
     /* From here on it is genuine, and used up, whatever becomes of it. */
     charge(g, now->mono_ms);

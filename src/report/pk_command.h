@@ -43,7 +43,7 @@ struct pk_command_config {
     uint32_t rate_per_minute; /* a key; 0 = PK_COMMAND_RATE_DEFAULT */
     const struct pk_keys *keys;
 };
-enum { PK_COMMAND_RATE_DEFAULT = 60, PK_COMMAND_BURST = 20 };
+enum { PK_COMMAND_RATE_DEFAULT = 60, PK_COMMAND_BURST = 20, PK_COMMAND_HUB_ACKS_PER_MINUTE = 60 };
 /* What a link may cost in signatures that turn out false (ADR 0098): with it a forger keeps out nobody but on
  * that link, and only with more than the rate. */
 enum { PK_COMMAND_FALSE_PER_MINUTE = 120, PK_COMMAND_FALSE_BURST = 80 };
@@ -64,6 +64,11 @@ struct pk_command_input {
     uint8_t link;       /* it came by, < PK_LINKS */
     bool is_retained;
     struct pk_str response_topic, correlation; /* MQTT 5; empty = none: those of the JSON hold */
+    /* Of the topic `ack`: the hub says what it has. Signed like a command and judged like one, but: role hub
+     * alone, aud this gateway alone (the same numbers are another's entries), a bucket of its own, under any
+     * clock as far as that can tell, no [remote] policy, and its id is not kept, since hearing it twice
+     * changes nothing. */
+    bool is_hub_ack;
 };
 
 /* A request, whoever sent it: what handlers get. The socket fills it too (pk_command_local). */
@@ -99,8 +104,9 @@ struct pk_command_bucket {
 };
 struct pk_command_counters {
     uint64_t taken_count, accepted_count, refused_count, retained_count;
-    uint64_t refused_by_error[40]; /* by -enum pk_err */
-    uint64_t verify_count;         /* public-key operations */
+    uint64_t refused_by_error[40];                 /* by -enum pk_err */
+    uint64_t verify_count;                         /* public-key operations */
+    uint32_t hub_ack_count, hub_ack_refused_count; /* of those above; the first by who reads its arguments */
 };
 
 struct pk_command_gate {
@@ -108,6 +114,8 @@ struct pk_command_gate {
     struct pk_replay replay;
     struct pk_command_bucket buckets[PK_LIMIT_KEYS_PUBLIC]; /* genuine commands; only they are charged */
     struct pk_command_tokens unproved[PK_LINKS];            /* signatures not, or not yet, found genuine */
+    struct pk_command_tokens hub_acks;
+    bool is_hub_ack; /* what is under way, or was last: a hub's word, no command; g->request has its claims */
     struct pk_command_counters counters;
     /* of the command under way */
     enum pk_command_stage stage;

@@ -28,6 +28,7 @@ void pk_outbox_init(struct pk_outbox *ob, uint32_t boot, uint64_t cap_bytes) {
     ob->critical_cap_bytes = cap_bytes + cap_bytes / 8;
     ob->next_seq = 1;
     ob->next_token = 1;
+    ob->hear_lane = PK_OUTBOX_LANES;
 }
 
 /* ---- slots, lanes, counts
@@ -63,6 +64,7 @@ void pk_outbox_slot_fill(struct pk_outbox *ob, struct pk_outbox_slot *slot, uint
     slot->is_live = false;
     slot->is_clearing = false;
     slot->was_submitted = false;
+    slot->is_heard = false;
     slot->value_bytes = (uint16_t)value.n;
     slot->boot = boot;
     slot->subject = subject;
@@ -110,8 +112,11 @@ static void release_slot(struct pk_outbox *ob, struct pk_outbox_slot *slot) {
     if (l->has_from && pk_outbox_age_order(slot->boot, slot->seq, l->from_boot, l->from_seq) < 0) {
         l->from_boot = slot->boot;
         l->from_seq = slot->seq;
+        l->sent_count = 0; /* how many of them lie behind it nobody knows */
     }
-    ob->is_fetch_stale = ob->is_fetch_stale || (ob->is_fetching && ob->fetch_lane == slot->lane);
+    const bool is_read_now = ob->is_fetching && ob->fetch_lane == slot->lane;
+    ob->is_fetch_stale = ob->is_fetch_stale || is_read_now;
+    ob->is_fetch_undone = ob->is_fetch_undone || (ob->is_hub_acked && is_read_now);
     slot->state = PK_OUTBOX_FREE;
     ob->counters.released_count++;
 }
@@ -134,7 +139,7 @@ void pk_outbox_hold(struct pk_outbox *ob, uint32_t lanes) {
 uint64_t pk_outbox_held_count(const struct pk_outbox *ob) {
     uint64_t count = 0;
     for (uint8_t i = 0; i < PK_OUTBOX_LANES; i++) {
-        count += is_held(ob, i) ? ob->lanes[i].count : 0u;
+        count += is_held(ob, i) ? ob->lanes[i].count - ob->lanes[i].sent_count : 0u;
     }
     return count;
 }
@@ -407,6 +412,7 @@ static void supersede(struct pk_outbox *ob, const struct pk_outbox_latest *old) 
     if (slot == NULL) {
         const bool is_kept = pk_outbox_gone_add(ob, old->lane, old->boot, old->seq, PK_OUTBOX_GONE_STAGED);
         PK_ASSERT(is_kept);
+        pk_outbox_forget_sent(ob, old->lane, old->boot, old->seq);
         pk_outbox_uncount(ob, old->lane, old->value_bytes);
         return;
     }
@@ -723,6 +729,10 @@ int pk_outbox_answered(struct pk_outbox *ob, uint64_t token, uint8_t reason, uin
         s->state = PK_OUTBOX_WAITING;
         return PK_OK;
     }
+    if (ob->is_hub_acked && !s->is_heard && !is_outdated(ob, s)) {
+        pk_outbox_keep_sent(ob, s);
+        return PK_OK;
+    }
     ob->counters.acked_count++;
     finish_slot(ob, s);
     return PK_OK;
@@ -751,7 +761,7 @@ void pk_outbox_restart_inflight(struct pk_outbox *ob) {
 }
 
 uint64_t pk_outbox_next_deadline_ms(const struct pk_outbox *ob) {
-    uint64_t next_ms = UINT64_MAX;
+    uint64_t next_ms = ob->is_online && ob->resend_at_ms > 0 ? ob->resend_at_ms : UINT64_MAX;
     for (uint32_t i = 0; ob->is_online && i < PK_LIMIT_OUTBOX_SLOTS; i++) {
         const struct pk_outbox_slot *s = &ob->slots[i];
         if (s->state == PK_OUTBOX_WAITING && s->retry_at_ms > 0 && s->retry_at_ms < next_ms) {

@@ -11,6 +11,11 @@
  * A new revision of an incident replaces the one that still waits (deleted, counted as superseded): offline,
  * the backlog is one entry an incident.
  *
+ * With hub_ack (src/decisions/0095-the-hubs-own-word.md) the broker's answer only frees the slot: the entry
+ * is then "sent", stays in the store, and leaves when the hub's signed word names it (pk_outbox_heard). Which
+ * stored entries were sent is known by the lane's `from` alone: those before it, and not in a slot. It is in
+ * RAM only, so a restart sends them again.
+ *
  * One tick:
  *     pk_outbox_append(...) for what happened            into the batch of the tick
  *     pk_outbox_flush(ob, batch)                         deletes of what was acknowledged since
@@ -24,6 +29,7 @@
  */
 #include "base/pk_batch.h"
 #include "pk_limits.h"
+#include "wire/pk_hub_ack.h"
 #include "wire/pk_record.h"
 
 enum {
@@ -32,8 +38,12 @@ enum {
     PK_OUTBOX_BODY_BYTES = PK_STORE_VALUE_BYTES - PK_RECORD_OUTBOX_HEAD_BYTES, /* largest body */
     PK_OUTBOX_RETRY_MIN_MS = 1000, /* after a refusal by the broker, doubled each time */
     PK_OUTBOX_RETRY_MAX_MS = 300000,
-    PK_OUTBOX_EVICT_PCT = 90, /* of the byte cap: from here on the least important entries are dropped */
-    PK_OUTBOX_REFILL_PCT = 75 /* of it: below, there is room for what is owed, and it is not dropped again */
+    PK_OUTBOX_EVICT_PCT = 90,  /* of the byte cap: from here on the least important entries are dropped */
+    PK_OUTBOX_REFILL_PCT = 75, /* of it: below, there is room for what is owed, and it is not dropped again */
+    /* What the hub has not named this long after the first of it was sent is sent again; doubled each time,
+     * until the hub says anything. */
+    PK_OUTBOX_UNHEARD_MIN_MS = 600000,
+    PK_OUTBOX_UNHEARD_MAX_MS = 21600000
 };
 
 enum pk_outbox_state {
@@ -50,7 +60,8 @@ enum pk_outbox_state {
 struct pk_outbox_slot {
     uint8_t state, lane, attempts;
     bool is_live, is_clearing; /* clearing: the second publish, the empty retained one */
-    bool was_submitted;        /* DELETING: its batch was handed over */
+    bool was_submitted : 1;    /* DELETING: its batch was handed over */
+    bool is_heard : 1;         /* the hub named it before the broker's last answer */
     uint16_t value_bytes;
     uint32_t boot, subject;
     uint64_t seq, token, store_seq, retry_at_ms;
@@ -82,14 +93,17 @@ struct pk_outbox_loss {
 struct pk_outbox_lane {
     uint64_t count, bytes; /* in the store, staged ones included */
     uint32_t slot_count;   /* of these in slots */
-    bool has_from;         /* from_* is set: everything in the store before it is in slots or gone */
+    bool has_from;         /* from_* is set: everything in the store before it is in slots, sent or gone */
     uint32_t from_boot;
+    /* Of these, sent and not yet named by the hub; never more than there are. Too few after a slot was given
+     * back: reading on from `from` finds nothing then, and puts it right. */
+    uint32_t sent_count;
     uint64_t from_seq;
 };
 
 struct pk_outbox_counters {
     uint64_t appended_count, sent_count, acked_count, refused_count, superseded_count, fetched_count,
-        skipped_count, released_count, no_subscriber_count, deleted_count;
+        skipped_count, released_count, no_subscriber_count, deleted_count, resent_count;
 };
 
 /* How fast the backlog gets shorter, as told by the answers of the broker. */
@@ -115,12 +129,24 @@ enum { PK_OUTBOX_GONE = 32 };
 
 struct pk_outbox {
     uint32_t boot;
+    bool is_hub_acked; /* only the hub's word removes an entry */
+    /* Sending again what the hub did not name. */
+    uint8_t resend_tries;
+    /* The hub's word that is being looked for: lane and sequence number it is at. PK_OUTBOX_LANES: none is.
+     */
+    uint8_t hear_lane;
+    uint8_t evict_lane;    /* dropping goes on there at evict_*, since `from` says what was sent */
+    uint64_t resend_at_ms; /* 0: nothing was sent that the hub has to name */
+    uint64_t hear_seq;
+    uint64_t evict_seq;
+    struct pk_hub_ack hearing; /* its ranges are the caller's, until it was looked for */
     uint64_t next_seq, next_token;
     uint64_t cap_bytes;          /* may be lowered while the store is short of room */
     uint64_t critical_cap_bytes; /* for open critical incidents, as at the start; others use half of what it
                                     is more */
     bool is_online;
     uint32_t held_lanes; /* bits: nothing of them is sent for now */
+    uint32_t evict_boot;
     /* What is searched with each report stands apart from what is only read when it was found. */
     struct pk_outbox_slot slots[PK_LIMIT_OUTBOX_SLOTS];
     uint32_t subjects[PK_LIMIT_INCIDENTS]; /* incident number, or of an approval request's id; 0 = free */
@@ -136,7 +162,9 @@ struct pk_outbox {
     bool has_staged_stored;
     uint64_t stored_seq, durable_seq;
     /* The fetch under way. */
-    bool is_fetching, fetch_is_eviction, is_fetch_blocked;
+    bool is_fetching, fetch_is_eviction, fetch_is_hearing, is_fetch_blocked;
+    bool
+        is_fetch_undone; /* hub_ack: what it read may be older than what was given back meanwhile: not used */
     bool is_fetch_stale; /* it may have been read before an entry was in the store: finding nothing proves
                             nothing */
     uint8_t fetch_lane;
@@ -195,9 +223,26 @@ PK_MUST_USE int pk_outbox_find(const struct pk_outbox *ob, uint64_t token, struc
 void pk_outbox_sent(struct pk_outbox *ob, uint64_t token);
 /* The client can never send it (PK_E_TOO_BIG): dropped and counted. */
 void pk_outbox_unsendable(struct pk_outbox *ob, uint64_t token);
-/* Answer of the broker: reason < 0x80 (16, no subscribers, too) removes it, else it waits and is tried again.
- * PK_OK, PK_E_NOT_FOUND: not a token of ours. */
+/* Answer of the broker: reason < 0x80 (16, no subscribers, too) removes it (with hub_ack: it is sent), else
+ * it waits and is tried again. PK_OK, PK_E_NOT_FOUND: not a token of ours. */
 int pk_outbox_answered(struct pk_outbox *ob, uint64_t token, uint8_t reason, uint64_t now_ms);
+/* Whether the hub's word is awaited. At start before pk_outbox_load, and when the configuration changed: what
+ * was sent and not named is sent again, and leaves by the other rule. */
+void pk_outbox_hub(struct pk_outbox *ob, bool is_hub_acked);
+/* The hub's word, checked and signed. Entries on their way remember it; what was sent and lies in the store
+ * is looked for by the fetches of the next ticks, and removed. What was not sent since the start stays,
+ * whatever is said of it. The text that ack->ranges points into must stay until pk_outbox_is_hearing says
+ * false. */
+void pk_outbox_heard(struct pk_outbox *ob, const struct pk_hub_ack *ack, uint64_t now_ms);
+bool pk_outbox_is_hearing(const struct pk_outbox *ob);
+/* The rest of it is not looked for: it is sent again, and the hub says it again. */
+void pk_outbox_stop_hearing(struct pk_outbox *ob);
+/* The broker lost its memory of us: what was sent and not named is sent again. */
+void pk_outbox_resend(struct pk_outbox *ob);
+/* The same for what the hub has not named for too long: call every tick. */
+void pk_outbox_remind(struct pk_outbox *ob, uint64_t now_ms);
+/* Entries the broker has and the hub has not named (of entries not acknowledged: pk_outbox_depth). */
+uint64_t pk_outbox_unheard_count(const struct pk_outbox *ob);
 /* The link is usable or not. While it is not, nothing is peeked, and new entries are backlog. */
 void pk_outbox_online(struct pk_outbox *ob, bool is_online);
 /* Bits of lanes that wait in the store until they are let go: what is on its way, or was tried, goes on. */

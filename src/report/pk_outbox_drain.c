@@ -39,7 +39,8 @@ static uint32_t free_slots(const struct pk_outbox *ob) {
 /* Lane to read back from, PK_OUTBOX_LANES when there is none. */
 static uint8_t drain_lane(const struct pk_outbox *ob) {
     uint8_t lane = 0;
-    while (lane < PK_OUTBOX_LANES && ((ob->held_lanes & 1u << lane) != 0 || !has_backlog(&ob->lanes[lane]))) {
+    while (lane < PK_OUTBOX_LANES &&
+           ((ob->held_lanes & 1u << lane) != 0 || !pk_outbox_has_unsent(&ob->lanes[lane]))) {
         lane++;
     }
     /* A quarter at a time: one read for several entries, and room left for what happens meanwhile. Asked
@@ -49,36 +50,42 @@ static uint8_t drain_lane(const struct pk_outbox *ob) {
     return is_wanted ? lane : (uint8_t)PK_OUTBOX_LANES;
 }
 
-static uint8_t copy_key(const struct pk_record_key *key, uint8_t out[PK_STORE_KEY_BYTES]) {
-    for (uint32_t i = 0; i < key->n; i++) {
-        out[i] = key->bytes[i];
+static void read_lane(const struct pk_outbox *ob, uint8_t lane, struct pk_store_fetch *out) {
+    const struct pk_outbox_lane *l = &ob->lanes[lane];
+    uint32_t boot = l->has_from ? l->from_boot : 0;
+    uint64_t seq = l->has_from ? l->from_seq : 0;
+    if (ob->fetch_is_eviction && ob->is_hub_acked) {
+        boot = ob->evict_lane == lane ? ob->evict_boot : 0;
+        seq = ob->evict_lane == lane ? ob->evict_seq : 0;
     }
-    return (uint8_t)key->n;
+    out->from_bytes = pk_outbox_bound(out->from, lane, boot, seq);
+    out->to_bytes = pk_outbox_bound(out->to, (uint8_t)(lane + 1u), 0, 0);
 }
 
 bool pk_outbox_fetch_wanted(struct pk_outbox *ob, struct pk_store_fetch *out) {
-    struct pk_record_key key;
     if (ob->is_fetching || ob->is_fetch_blocked) {
         return false;
     }
+    *out = (struct pk_store_fetch){
+        .tree = PK_TREE_JOURNAL, .out = ob->fetch_buffer, .out_cap_bytes = sizeof ob->fetch_buffer};
     uint8_t lane = eviction_lane(ob);
     ob->fetch_is_eviction = lane < PK_OUTBOX_LANES;
-    if (!ob->fetch_is_eviction) {
+    ob->fetch_is_hearing = !ob->fetch_is_eviction && pk_outbox_hear_next(ob, out);
+    if (ob->fetch_is_hearing) {
+        lane = ob->hear_lane;
+    } else if (!ob->fetch_is_eviction) {
         lane = drain_lane(ob);
     }
     if (lane == PK_OUTBOX_LANES) {
         return false;
     }
-    const struct pk_outbox_lane *l = &ob->lanes[lane];
-    *out = (struct pk_store_fetch){.tree = PK_TREE_JOURNAL,
-                                   .max_records = ob->fetch_is_eviction ? PK_OUTBOX_GONE : free_slots(ob),
-                                   .out = ob->fetch_buffer,
-                                   .out_cap_bytes = sizeof ob->fetch_buffer};
-    pk_record_key_outbox(&key, lane, l->has_from ? l->from_boot : 0, l->has_from ? l->from_seq : 0);
-    out->from_bytes = copy_key(&key, out->from);
-    pk_record_key_outbox(&key, (uint8_t)(lane + 1u), 0, 0);
-    out->to_bytes = copy_key(&key, out->to);
+    if (!ob->fetch_is_hearing) {
+        read_lane(ob, lane, out);
+    }
+    out->max_records =
+        ob->fetch_is_eviction || ob->fetch_is_hearing ? (uint32_t)PK_OUTBOX_GONE : free_slots(ob);
     ob->is_fetching = true;
+    ob->is_fetch_undone = false;
     ob->is_fetch_stale = ob->has_staged_stored || ob->stored_seq > ob->durable_seq;
     ob->fetch_lane = lane;
     return true;
@@ -89,7 +96,22 @@ void pk_outbox_fetch_cancelled(struct pk_outbox *ob) {
     pk_outbox_free_deleted(ob);
 }
 
-static void go_on_from(struct pk_outbox_lane *l, uint32_t boot, uint64_t seq) {
+/* The next fetch of this kind begins there. */
+static void go_on_from(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint64_t seq) {
+    struct pk_outbox_lane *l = &ob->lanes[lane];
+    if (ob->fetch_is_hearing) {
+        ob->hear_seq = seq;
+        return;
+    }
+    if (ob->is_hub_acked && ob->fetch_is_eviction) {
+        ob->evict_lane = lane;
+        ob->evict_boot = boot;
+        ob->evict_seq = seq;
+        return;
+    }
+    if (ob->is_hub_acked && pk_outbox_is_before(l, boot, seq)) {
+        return; /* what was sent meanwhile lies behind it */
+    }
     l->has_from = true;
     l->from_boot = boot;
     l->from_seq = seq;
@@ -101,6 +123,7 @@ static bool remove_stored(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uin
     if (!pk_outbox_gone_add(ob, lane, boot, seq, PK_OUTBOX_GONE_WANTED)) {
         return false;
     }
+    pk_outbox_forget_sent(ob, lane, boot, seq);
     pk_outbox_uncount(ob, lane, value_bytes);
     pk_outbox_latest_forget(ob, boot, seq);
     return true;
@@ -125,6 +148,19 @@ static int ask(struct pk_outbox *ob, uint8_t lane, const struct pk_out_record *r
     return pk_outbox_is_owed(record, lane) ? keeper->owe(keeper->arg, record->subject) : PK_E_NOT_FOUND;
 }
 
+/* One that the hub may have named. */
+static bool hear_record(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint64_t seq,
+                        uint32_t value_bytes) {
+    if (!pk_hub_ack_names(&ob->hearing, seq)) {
+        return true;
+    }
+    if (!remove_stored(ob, lane, boot, seq, value_bytes)) {
+        return false;
+    }
+    ob->counters.acked_count++;
+    return true;
+}
+
 /* One record that was read. False: no room for it, the lane goes on with it next time. */
 static bool take_record(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint64_t seq, struct pk_str value,
                         const struct pk_outbox_keeper *keeper) {
@@ -132,6 +168,13 @@ static bool take_record(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint6
     const struct pk_outbox_lane *l = &ob->lanes[lane];
     if (pk_outbox_slot_by_id(ob, boot, seq) != NULL || pk_outbox_gone_has(ob, boot, seq) || !has_backlog(l) ||
         l->bytes < value.n) {
+        ob->counters.skipped_count++;
+        return true;
+    }
+    if (ob->fetch_is_hearing) {
+        return hear_record(ob, lane, boot, seq, value.n);
+    }
+    if (!ob->fetch_is_eviction && !pk_outbox_has_unsent(l)) {
         ob->counters.skipped_count++;
         return true;
     }
@@ -176,12 +219,35 @@ static void recount(struct pk_outbox *ob, uint8_t lane) {
         pk_outbox_lose(ob, PK_OUTBOX_LOSS_DAMAGED, lane, 0, 0);
     }
     l->bytes = bytes;
+    l->sent_count = 0;
+}
+
+/* hub_ack: the same, but what lies before where the fetch began is not gone. */
+static void nothing_found_further(struct pk_outbox *ob, uint8_t lane) {
+    struct pk_outbox_lane *l = &ob->lanes[lane];
+    const bool is_from_start = ob->fetch_is_eviction
+                                   ? ob->evict_lane != lane || (ob->evict_boot == 0 && ob->evict_seq == 0)
+                                   : !l->has_from;
+    if (is_from_start) {
+        recount(ob, lane);
+    } else if (ob->fetch_is_eviction) {
+        ob->evict_boot = 0;
+        ob->evict_seq = 0;
+    } else {
+        l->sent_count = (uint32_t)(l->count - l->slot_count); /* all that is left was sent */
+    }
 }
 
 static void nothing_found(struct pk_outbox *ob, uint8_t lane) {
     struct pk_outbox_lane *l = &ob->lanes[lane];
-    if (ob->has_staged_stored || ob->stored_seq > ob->durable_seq) {
+    if (ob->fetch_is_hearing) {
+        pk_outbox_hear_on(ob);
+    } else if (ob->has_staged_stored || ob->stored_seq > ob->durable_seq) {
         ob->is_fetch_blocked = true;
+    } else if (ob->is_hub_acked) {
+        if (!ob->is_fetch_stale) { /* else once more */
+            nothing_found_further(ob, lane);
+        }
     } else if (l->has_from || ob->is_fetch_stale) {
         l->has_from = false; /* once more, from the beginning */
     } else {
@@ -200,10 +266,10 @@ static void take_all(struct pk_outbox *ob, uint32_t bytes, const struct pk_outbo
             return;
         }
         if (!take_record(ob, lane, boot, seq, value, keeper)) {
-            go_on_from(&ob->lanes[lane], boot, seq);
+            go_on_from(ob, lane, boot, seq);
             return;
         }
-        go_on_from(&ob->lanes[lane], boot, seq + 1);
+        go_on_from(ob, lane, boot, seq + 1);
     }
 }
 
@@ -214,6 +280,9 @@ void pk_outbox_fetched(struct pk_outbox *ob, int result, uint32_t bytes,
     if (result < 0) {
         /* The next commit shows whether the store works again. */
         ob->is_fetch_blocked = true;
+        pk_outbox_stop_hearing(ob);
+    } else if (ob->is_fetch_undone) {
+        /* A slot was given back, or all is to be sent again: `from` is where that begins. */
     } else if (result == 0 || bytes == 0) {
         nothing_found(ob, ob->fetch_lane);
     } else {

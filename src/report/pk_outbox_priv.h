@@ -1,7 +1,7 @@
 #ifndef PK_OUTBOX_PRIV_H
 #define PK_OUTBOX_PRIV_H
-/* What the two halves of the outbox share: pk_outbox.c queues and sends, pk_outbox_drain.c reads back and
- * drops. */
+/* What the parts of the outbox share: pk_outbox.c queues and sends, pk_outbox_drain.c reads back and drops,
+ * pk_outbox_hub.c waits for the hub's word. */
 #include "base/pk_hash.h"
 #include "report/pk_outbox.h"
 
@@ -35,6 +35,14 @@ const struct pk_outbox_latest *pk_outbox_latest_of(const struct pk_outbox *ob, u
 void pk_outbox_latest_forget(struct pk_outbox *ob, uint32_t boot, uint64_t seq);
 /* The entry is no longer in the outbox (its record may still be in the store for a moment). */
 void pk_outbox_uncount(struct pk_outbox *ob, uint8_t lane, uint32_t value_bytes);
+/* An entry without a slot is about to leave the counts: also that of what was sent. */
+void pk_outbox_forget_sent(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint64_t seq);
+/* hub_ack: the broker has it, its slot is free again. */
+void pk_outbox_keep_sent(struct pk_outbox *ob, struct pk_outbox_slot *slot);
+/* Where the hub's word is to be looked for next. False: nowhere, all of it was. */
+bool pk_outbox_hear_next(struct pk_outbox *ob, struct pk_store_fetch *out);
+/* Nothing more of it in that lane. */
+void pk_outbox_hear_on(struct pk_outbox *ob);
 void pk_outbox_lose(struct pk_outbox *ob, enum pk_outbox_loss_reason reason, uint8_t lane, uint64_t seq,
                     uint32_t value_bytes);
 /* Remembers a record that is to be deleted (WANTED) or whose delete is in the batch (STAGED). False: no room.
@@ -51,5 +59,24 @@ static inline int pk_outbox_age_order(uint32_t boot_a, uint64_t seq_a, uint32_t 
         return boot_a < boot_b ? -1 : 1;
     }
     return seq_a == seq_b ? 0 : seq_a < seq_b ? -1 : 1;
+}
+/* Whether an entry stands before everything of its lane that is still to be read: without a slot, it was
+ * sent. */
+static inline bool pk_outbox_is_before(const struct pk_outbox_lane *l, uint32_t boot, uint64_t seq) {
+    return l->has_from && pk_outbox_age_order(boot, seq, l->from_boot, l->from_seq) < 0;
+}
+/* In the store, in no slot, and not known as sent. */
+static inline bool pk_outbox_has_unsent(const struct pk_outbox_lane *l) {
+    return l->count > (uint64_t)l->slot_count + l->sent_count;
+}
+/* A key as a bound of a fetch; its length. */
+static inline uint8_t pk_outbox_bound(uint8_t out[PK_STORE_KEY_BYTES], uint8_t lane, uint32_t boot,
+                                      uint64_t seq) {
+    struct pk_record_key key;
+    pk_record_key_outbox(&key, lane, boot, seq);
+    for (uint32_t i = 0; i < key.n; i++) {
+        out[i] = key.bytes[i];
+    }
+    return (uint8_t)key.n;
 }
 #endif

@@ -46,6 +46,12 @@ PK_TEST(canary__broker_acknowledges_and_forgets__is_noticed) {
 PK_TEST(canary__clock_goes_back__is_noticed) {
     CHECK(noticed(WORLD_CLOCK_GOES_BACK) != 0);
 }
+PK_TEST(canary__hub_misses_what_the_broker_forgot__is_noticed) {
+    CHECK(noticed(WORLD_HUB_MISSES) != 0);
+}
+PK_TEST(hub_ack__hub_misses_what_the_broker_forgot__nothing_is_lost) {
+    CHECK_EQ_U64(noticed(WORLD_HUB_MISSES_AND_ACKS), 0);
+}
 PK_TEST(canary__nothing_is_broken__nothing_is_noticed) {
     CHECK_EQ_U64(noticed(WORLD_SOUND), 0);
 }
@@ -55,4 +61,6 @@ PK_TEST_MAIN(canary__store_says_durable_too_early__is_noticed, canary__store_los
              canary__runs_and_budgets_forgotten_at_a_restart__is_noticed,
              canary__hub_does_not_deduplicate__is_noticed,
              canary__broker_acknowledges_and_forgets__is_noticed, canary__clock_goes_back__is_noticed,
+             canary__hub_misses_what_the_broker_forgot__is_noticed,
+             hub_ack__hub_misses_what_the_broker_forgot__nothing_is_lost,
              canary__nothing_is_broken__nothing_is_noticed)

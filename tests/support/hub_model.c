@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/pk_assert.h"
 #include "base/pk_hash.h"
 #include "wire/pk_cloudevents.h"
 #include "wire/pk_status_json.h"
@@ -55,6 +56,89 @@ static struct hub_gateway *gateway_of(struct hub_model *h, struct pk_str name) {
         }
     }
     return &h->gateways[0];
+}
+
+static void note_receipt(struct hub_model *h, const struct pk_ce *ce) {
+    if (h->acks && h->to_say_count < HUB_TO_SAY) { /* else it comes again */
+        h->to_say[h->to_say_count++] =
+            (struct hub_receipt){.gateway = (uint32_t)(gateway_of(h, ce->gateway) - h->gateways),
+                                 .boot = ce->boot,
+                                 .seq = ce->seq};
+    }
+}
+
+void hub_model_sign(const struct hub_signer *s, const char *cmd, const char *args, const char *jti,
+                    const char *aud, char *out) {
+    static char payload[HUB_JWS_BYTES];
+    uint8_t signature[PK_ES256_SIGNATURE_BYTES];
+    struct pk_buf b;
+    struct pk_claims c = {.args = pk_str_of(args), .iat_s = s->wall_s, .exp_s = s->wall_s + 120};
+    (void)snprintf(c.iss, sizeof c.iss, "%s", s->kid);
+    (void)snprintf(c.aud, sizeof c.aud, "%s", aud);
+    (void)snprintf(c.cmd, sizeof c.cmd, "%s", cmd);
+    (void)snprintf(c.jti, sizeof c.jti, "%s", jti);
+    pk_buf_init(&b, payload, sizeof payload);
+    pk_claims_write(&b, &c);
+    const struct pk_str body = pk_buf_str(&b);
+    pk_buf_init(&b, out, HUB_JWS_BYTES);
+    const int err = pk_jws_signing_input(&b, pk_str_of(s->kid), body);
+    PK_ASSERT(err == PK_OK);
+    const int signed_err = s->crypto->es256_sign(s->crypto->ctx, s->private_key, pk_buf_str(&b), signature);
+    PK_ASSERT(signed_err == PK_OK);
+    pk_jws_finish(&b, signature);
+}
+
+/* Takes the lowest number out of what is to be said of that boot. */
+static bool take_receipt(struct hub_model *h, uint32_t gateway, uint32_t boot, uint64_t *seq) {
+    uint32_t best = h->to_say_count;
+    for (uint32_t i = 0; i < h->to_say_count; i++) {
+        const struct hub_receipt *r = &h->to_say[i];
+        if (r->gateway == gateway && r->boot == boot &&
+            (best == h->to_say_count || r->seq < h->to_say[best].seq)) {
+            best = i;
+        }
+    }
+    if (best == h->to_say_count) {
+        return false;
+    }
+    *seq = h->to_say[best].seq;
+    h->to_say[best] = h->to_say[--h->to_say_count];
+    return true;
+}
+
+bool hub_model_ack(struct hub_model *h, const struct hub_signer *s, const char *gateway, char *out) {
+    enum { RANGES_MAX = 40 };
+    char args[2000], jti[24];
+    struct pk_buf b;
+    uint32_t of = 0, first = 0, count = 0;
+    uint64_t seq = 0;
+    while (of < HUB_GATEWAYS && strcmp(h->gateways[of].name, gateway) != 0) {
+        of++;
+    }
+    while (first < h->to_say_count && h->to_say[first].gateway != of) {
+        first++;
+    }
+    if (first == h->to_say_count) {
+        return false;
+    }
+    const uint32_t boot = h->to_say[first].boot;
+    pk_buf_init(&b, args, sizeof args);
+    pk_buf_puts(&b, "{\"boot\":");
+    pk_buf_put_u64(&b, boot);
+    pk_buf_puts(&b, ",\"ranges\":[");
+    while (count < RANGES_MAX && take_receipt(h, of, boot, &seq)) {
+        pk_buf_puts(&b, count++ > 0 ? ",[" : "[");
+        pk_buf_put_u64(&b, seq);
+        pk_buf_putc(&b, ',');
+        pk_buf_put_u64(&b, seq);
+        pk_buf_putc(&b, ']');
+    }
+    pk_buf_puts(&b, "]}");
+    PK_ASSERT(!b.is_cut);
+    args[b.n] = '\0';
+    (void)snprintf(jti, sizeof jti, "ack-%u", (unsigned)++h->ack_count);
+    hub_model_sign(s, "ack", args, jti, gateway, out);
+    return true;
 }
 
 /* True when the message is new. */
@@ -128,6 +212,7 @@ static void take_incident(struct hub_model *h, const struct broker_publish *m, c
         doc.seq != ce.seq) {
         breach(h, m->topic, "topic, envelope and incident do not name the same");
     }
+    note_receipt(h, &ce);
     const uint64_t content = pk_hash64_mix(pk_hash64(i->id, strlen(i->id)), i->rev);
     if (!is_new(h, m, &ce, content)) {
         return;
@@ -183,8 +268,13 @@ static void take_status(struct hub_model *h, const struct broker_publish *m, con
 
 static void take_other(struct hub_model *h, const struct broker_publish *m, const struct pk_topic *t) {
     struct pk_ce ce;
-    if (m->payload.n == 0 || !read_envelope(h, m, t, &ce) ||
-        !is_new(h, m, &ce, pk_hash64(m->topic.p, m->topic.n))) {
+    if (m->payload.n == 0 || !read_envelope(h, m, t, &ce)) {
+        return;
+    }
+    if (t->kind == PK_TOPIC_APPROVAL) { /* no summary is kept until it is named */
+        note_receipt(h, &ce);
+    }
+    if (!is_new(h, m, &ce, pk_hash64(m->topic.p, m->topic.n))) {
         return;
     }
     struct hub_gateway *g = gateway_of(h, t->gateway);

@@ -10,16 +10,18 @@
 
 static struct world world; /* 40 MB: one at a time */
 
-static const char *const CANARY_WORDS[WORLD_CANARY_COUNT] = {[WORLD_SOUND] = "sound",
-                                                             [WORLD_STORE_LIES] = "store_lies",
-                                                             [WORLD_STORE_LOSES_ENTRY] = "store_loses_entry",
-                                                             [WORLD_STORE_LOSES_OBJECT] =
-                                                                 "store_loses_object",
-                                                             [WORLD_RUNS_TWICE] = "runs_twice",
-                                                             [WORLD_RESTARTS_FORGET] = "restarts_forget",
-                                                             [WORLD_HUB_COUNTS_TWICE] = "hub_counts_twice",
-                                                             [WORLD_BROKER_FORGETS] = "broker_forgets",
-                                                             [WORLD_CLOCK_GOES_BACK] = "clock_goes_back"};
+static const char *const CANARY_WORDS[WORLD_CANARY_COUNT] = {
+    [WORLD_SOUND] = "sound",
+    [WORLD_STORE_LIES] = "store_lies",
+    [WORLD_STORE_LOSES_ENTRY] = "store_loses_entry",
+    [WORLD_STORE_LOSES_OBJECT] = "store_loses_object",
+    [WORLD_RUNS_TWICE] = "runs_twice",
+    [WORLD_RESTARTS_FORGET] = "restarts_forget",
+    [WORLD_HUB_COUNTS_TWICE] = "hub_counts_twice",
+    [WORLD_BROKER_FORGETS] = "broker_forgets",
+    [WORLD_CLOCK_GOES_BACK] = "clock_goes_back",
+    [WORLD_HUB_MISSES] = "hub_misses",
+    [WORLD_HUB_MISSES_AND_ACKS] = "hub_misses_and_acks"};
 
 const char *world_canary_word(enum world_canary canary) {
     return CANARY_WORDS[canary];
@@ -116,6 +118,10 @@ static void turn(struct world *w, struct world_place *p) {
         p->timers[WORLD_HEARTBEAT] = w->site.now_ms + 15000;
         world_heartbeat(w, p);
     }
+    if (take_timer(w, p, WORLD_HUB_SPEAKS)) {
+        p->timers[WORLD_HUB_SPEAKS] = w->site.now_ms + 2000;
+        world_hub_speaks(w, p);
+    }
     if (take_timer(w, p, WORLD_WORK)) {
         if (!w->is_healing) {
             p->timers[WORLD_WORK] = w->site.now_ms + world_between(w, 1000, 40000);
@@ -160,16 +166,18 @@ static void ticked(void *arg, struct gateway *g) {
 }
 
 /* ---- set-up */
-static const char CONFIG[] = "[gateway]\nsite = lab\ngateway = @\n"
-                             "[agent]\nmode = safe\napproval_timeout = 2m\n"
-                             "[broker central]\nhost = broker.example\nport = 1883\ntls = no\n"
-                             "reconnect_first = 1s\nreconnect_max = 20s\nwill_delay = 5s\nkeep_alive = 30s\n"
-                             "[sources]\ncpu = 0\nmemory = 0\npsi = 0\nload = 0\ndisk = 30s\nprocess = 5s\n"
-                             "rate = 50\nburst = 100\n"
-                             "[process web]\n[disk root]\npath = /\n[heartbeat press-7]\ninterval = 30s\n"
-                             "[remote]\ncommands = list\n"
-                             "allow = ping, incidents.ack, incidents.note, mitigate, approval.decide\n"
-                             "[roles]\nresponder = uid:1001\n[store]\njournal_keep = 200\nmap = 2M\n";
+#define CONFIG_WITH(broker_line)                                                                             \
+    "[gateway]\nsite = lab\ngateway = @\n"                                                                   \
+    "[agent]\nmode = safe\napproval_timeout = 2m\n"                                                          \
+    "[broker central]\nhost = broker.example\nport = 1883\ntls = no\n" broker_line                           \
+    "reconnect_first = 1s\nreconnect_max = 20s\nwill_delay = 5s\nkeep_alive = 30s\n"                         \
+    "[sources]\ncpu = 0\nmemory = 0\npsi = 0\nload = 0\ndisk = 30s\nprocess = 5s\n"                          \
+    "rate = 50\nburst = 100\n"                                                                               \
+    "[process web]\n[disk root]\npath = /\n[heartbeat press-7]\ninterval = 30s\n"                            \
+    "[remote]\ncommands = list\n"                                                                            \
+    "allow = ping, incidents.ack, incidents.note, mitigate, approval.decide\n"                               \
+    "[roles]\nresponder = uid:1001\n[store]\njournal_keep = 200\nmap = 2M\n"
+static const char CONFIG[] = CONFIG_WITH(""), CONFIG_HUB_ACK[] = CONFIG_WITH("hub_ack = yes\n");
 
 static void set_weights(struct world *w) {
     /* Each kind of fault is there in half of the runs: what always happens together hides what needs one
@@ -221,8 +229,11 @@ static void init(struct world *w, uint64_t seed, bool is_calm, enum world_canary
     world_make_key(w, seed);
     for (uint32_t i = 0; i < WORLD_GATEWAYS; i++) {
         struct world_place *p = &w->places[i];
-        const struct gateway_setup setup = {
-            .seed = pk_hash64_mix(seed, i + 1), .name = NAMES[i], .config = CONFIG, .keys = w->key_file};
+        const struct gateway_setup setup = {.seed = pk_hash64_mix(seed, i + 1),
+                                            .name = NAMES[i],
+                                            .config =
+                                                canary == WORLD_HUB_MISSES_AND_ACKS ? CONFIG_HUB_ACK : CONFIG,
+                                            .keys = w->key_file};
         gateway_init(&p->gateway, &w->site, &setup);
         p->gateway.super.arg = p;
         p->gateway.super.ended = ended;
@@ -237,6 +248,8 @@ static void init(struct world *w, uint64_t seed, bool is_calm, enum world_canary
         p->timers[WORLD_BOOT] = w->site.now_ms + 100 + i;
         p->timers[WORLD_HEARTBEAT] = w->site.now_ms + 5000 + i * 700;
         p->timers[WORLD_WORK] = w->site.now_ms + 10000 + i;
+        p->timers[WORLD_HUB_SPEAKS] =
+            canary == WORLD_HUB_MISSES_AND_ACKS ? w->site.now_ms + 3000 + i * 500 : UINT64_MAX;
         p->timers[WORLD_FAULT] = is_calm ? UINT64_MAX : w->site.now_ms + 20000 + i;
     }
     set_weights(w);

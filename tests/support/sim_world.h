@@ -18,6 +18,8 @@ enum world_canary { /* what is broken on purpose: the run must then end with a b
                     WORLD_HUB_COUNTS_TWICE,   /* the hub does not de-duplicate */
                     WORLD_BROKER_FORGETS,     /* acknowledges and forgets */
                     WORLD_CLOCK_GOES_BACK,
+                    WORLD_HUB_MISSES, /* it is away half of the time, and the broker keeps nothing for it */
+                    WORLD_HUB_MISSES_AND_ACKS, /* the same with hub_ack: of this one nothing may be noticed */
                     WORLD_CANARY_COUNT
 };
 const char *world_canary_word(enum world_canary canary);

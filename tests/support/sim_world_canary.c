@@ -102,12 +102,31 @@ void world_wrap(struct gateway *g) {
     case WORLD_RUNS_TWICE:
     case WORLD_HUB_COUNTS_TWICE:
     case WORLD_BROKER_FORGETS:
+    case WORLD_HUB_MISSES:
+    case WORLD_HUB_MISSES_AND_ACKS:
     case WORLD_CANARY_COUNT:
         return;
     }
 }
 
+/* What is only retained is there when the hub comes back; of the rest the broker remembers nothing. */
+static void lossy_accept(void *arg, const struct broker_publish *m) {
+    const struct gateway_site *site = arg;
+    struct world *w = site->arg;
+    struct pk_topic t;
+    const bool is_report =
+        pk_topic_parse(m->topic, &t) == PK_OK && (t.kind == PK_TOPIC_INCIDENT || t.kind == PK_TOPIC_APPROVAL);
+    if (is_report && world_hub_is_away(w)) {
+        return;
+    }
+    hub_model_accept(&w->hub, m);
+}
+
 void world_set_canary(struct world *w) {
+    if (w->canary >= WORLD_HUB_MISSES) {
+        w->broker.accepted = lossy_accept;
+        w->hub.acks = w->canary == WORLD_HUB_MISSES_AND_ACKS;
+    }
     w->hub.skips_dedupe = w->canary == WORLD_HUB_COUNTS_TWICE;
     if (w->canary == WORLD_HUB_COUNTS_TWICE) {
         w->broker.weights.cut_before_ack = 200;

@@ -10,6 +10,7 @@ enum world_timer {
     WORLD_CLOCK_BACK,
     WORLD_PROCESS_BACK,
     WORLD_HEARTBEAT,
+    WORLD_HUB_SPEAKS,
     WORLD_WORK,
     WORLD_FAULT,
     WORLD_TIMERS
@@ -57,8 +58,8 @@ struct world {
     uint32_t fault_weights[WORLD_FAULTS];
     uint64_t fault_every_ms, broker_up_ms;
     uint64_t memory_lost_ms; /* when the broker last lost what it had in memory; 0 = never */
-    uint8_t private_key[PK_ES256_PRIVATE_BYTES];
-    char key_file[512];
+    uint8_t private_key[PK_ES256_PRIVATE_BYTES], hub_key[PK_ES256_PRIVATE_BYTES];
+    char key_file[1024];
     uint32_t command_count;
     char breach[260];
 };
@@ -73,6 +74,9 @@ void world_heartbeat(struct world *w, struct world_place *p);
 void world_work(struct world *w, struct world_place *p);
 void world_fault(struct world *w, struct world_place *p);
 void world_close_clients(struct world *w, struct world_place *p);
+/* The hub says what it has, if it is there. */
+void world_hub_speaks(struct world *w, struct world_place *p);
+bool world_hub_is_away(const struct world *w);
 /* A signed command; its id into jti. */
 void world_command(struct world *w, struct world_place *p, const char *cmd, const char *args, char jti[40]);
 

@@ -112,6 +112,7 @@ void world_make_key(struct world *w, uint64_t seed) {
     static struct pk_sim scratch;
     struct pk_port port;
     struct pk_key key = {.kid = "alice", .owner = "alice", .role = PK_ROLE_APPROVER};
+    struct pk_key hub = {.kid = "hub-1", .owner = "hub-1", .role = PK_ROLE_HUB};
     struct pk_buf b;
     const struct pk_sim_config config = {.seed = seed % 4 + 1};
     if (scratch.config.seed != config.seed || w->key_file[0] == '\0') {
@@ -119,7 +120,30 @@ void world_make_key(struct world *w, uint64_t seed) {
         (void)port.crypto.es256_keygen(port.crypto.ctx, w->private_key, key.public_key);
         pk_buf_init(&b, w->key_file, sizeof w->key_file);
         pk_keys_write(&b, &key);
+        (void)port.crypto.es256_keygen(port.crypto.ctx, w->hub_key, hub.public_key);
+        pk_keys_write(&b, &hub);
     }
+}
+
+bool world_hub_is_away(const struct world *w) {
+    enum { SPELL_MS = 420000 };
+    return w->canary >= WORLD_HUB_MISSES && !w->is_healing && w->site.now_ms / SPELL_MS % 2 == 1;
+}
+
+void world_hub_speaks(struct world *w, struct world_place *p) {
+    static char text[HUB_JWS_BYTES];
+    char topic[BROKER_TOPIC_BYTES];
+    const struct hub_signer signer = {.crypto = &p->gateway.port.crypto,
+                                      .private_key = w->hub_key,
+                                      .kid = "hub-1",
+                                      .wall_s =
+                                          (p->gateway.sim.config.wall_ms + (int64_t)w->site.now_ms) / 1000};
+    if (w->broker.is_down || world_hub_is_away(w) ||
+        !hub_model_ack(&w->hub, &signer, p->gateway.name, text)) {
+        return;
+    }
+    (void)snprintf(topic, sizeof topic, "picket/v1/lab/%s/ack", p->gateway.name);
+    (void)broker_publish(&w->broker, topic, text, (uint32_t)strlen(text), "");
 }
 
 void world_command(struct world *w, struct world_place *p, const char *cmd, const char *args, char jti[40]) {

@@ -184,6 +184,7 @@ PK_TEST(textfile__what_waits_for_the_hub_and_what_was_lost) {
     CHECK(has_number("picket_outbox_entries", pk_outbox_depth(&gw.agent.outbox)));
     CHECK(has_number("picket_outbox_bytes", pk_outbox_bytes(&gw.agent.outbox)));
     CHECK(has_number("picket_outbox_held_entries", 0));
+    CHECK(has_number("picket_outbox_unheard_entries", 0)); /* no hub_ack: nobody is waited for */
     CHECK(has_number("picket_outbox_dropped_total{reason=\"outbox_cap\"}", 7));
     CHECK(has_number("picket_outbox_dropped_total{reason=\"outbox_too_big\"}", 0));
     CHECK(strstr(page, "picket_outbox_drain_seconds") == NULL); /* there is no telling */

@@ -256,6 +256,12 @@ PK_TEST(config__what_belongs_together__is_checked_at_the_end) {
     CHECK_STR(diag.message, "[broker central] host is missing");
     CHECK_EQ_INT(checked(HEAD "[broker central]\nhost = h\n"), PK_E_CONFIG);
     CHECK_STR(diag.message, "[broker central] tls needs ca");
+    CHECK_EQ_INT(checked(HEAD "[broker central]\nhost = h\ntls = no\nroles = commands\nhub_ack = yes\n"),
+                 PK_E_CONFIG);
+    CHECK_STR(diag.message, "[broker central] hub_ack needs the role incidents");
+    CHECK_EQ_INT(checked(HEAD "[broker site]\nhost = h\ntls = no\nroles = incidents\nhub_ack = yes\n"),
+                 PK_OK);
+    CHECK(config.broker[0].is_hub_acked && !config.broker[1].is_hub_acked);
     CHECK_EQ_INT(checked(HEAD "[broker central]\nhost = h\npsk_file = /p\n"), PK_E_CONFIG);
     CHECK_STR(diag.message, "[broker central] psk_identity and psk_file go together");
     CHECK_EQ_INT(checked(HEAD "[broker central]\nhost = h\nca = /c\npsk_file = /p\npsk_identity = i\n"),
