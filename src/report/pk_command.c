@@ -364,8 +364,7 @@ static int check_command(struct pk_command_gate *g, int64_t expires_ms, const st
 
 static int check_hub_ack(struct pk_command_gate *g, const struct pk_command_time *now) {
     if (g->request.role != PK_ROLE_HUB) {
-        return refuse(g, PK_E_DENIED, "only a key of role hub may say it",
-                      pk_role_word(g->request.role));
+        return refuse(g, PK_E_DENIED, "only a key of role hub may say it", pk_role_word(g->request.role));
     }
     const int err = check_time(g, now);
     if (err != PK_OK) {
