@@ -7,6 +7,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* The JSON that may be around it. */
+static void open_outer(struct pk_str text) {
+    static char jws[PK_JWS_BYTES_MAX + 4];
+    struct pk_jws_outer outer;
+    const char *field = NULL;
+    const int n = pk_jws_unwrap(text, jws, &outer, &field);
+    PK_ASSERT(field != NULL);
+    PK_ASSERT(strlen(outer.reply_to) < sizeof outer.reply_to && strlen(outer.corr) < sizeof outer.corr);
+    if (n >= 0) {
+        PK_ASSERT(n <= PK_JWS_BYTES_MAX && jws[n] == '\0' && outer.expires_ms >= 0);
+        PK_ASSERT(pk_jws_is_wrapped(text));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct pk_jws jws;
     static struct pk_claims claims;
@@ -26,5 +40,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         PK_ASSERT(strlen(claims.aud) < sizeof claims.aud);
     }
     PK_ASSERT(field != NULL);
+    open_outer(pk_str_make((const char *)data, size));
     return 0;
 }
