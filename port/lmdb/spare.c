@@ -25,7 +25,7 @@ static bool is_out_of_space(int code) {
     return code == ENOSPC || code == EDQUOT || code == EFBIG;
 }
 
-/* Where a file system cannot set blocks aside (FAT, ext3), what is written is there. Nothing that a page
+/* Where a file system cannot set blocks aside (ext3, ramfs), what is written is there. Nothing that a page
  * refers to lies behind `from`. */
 static int write_zeros(int fd, uint64_t from, uint64_t to) {
     const uint8_t zeros[ZERO_BYTES] = {0};

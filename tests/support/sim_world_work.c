@@ -381,6 +381,7 @@ void world_fault(struct world *w, struct world_place *p) {
         return;
     case WORLD_FAULT_DISK_FULL:
         store->is_disk_full = true;
+        store->has_spare = w->site.now_ms % 2u == 0; /* half of the times the store had set room aside */
         p->timers[WORLD_DISK_BACK] = w->site.now_ms + world_between(w, 1000, 10 * MINUTE_MS);
         return;
     case WORLD_FAULT_CLOCK:

@@ -349,6 +349,21 @@ PK_TEST(full__room_is_kept_for_the_severe_and_open_ones_never_go) {
     CHECK_EQ_U64(t.open_count, PK_LIMIT_INCIDENTS);
 }
 
+PK_TEST(change_of_one__is_pulled_alone_and_once) {
+    struct pk_incident_change c;
+    fresh();
+    CHECK_EQ_INT(fire("one", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1), 1);
+    CHECK_EQ_INT(fire("two", PK_SIGNAL_FIRED, PK_SEV_HIGH, 1), 2);
+    CHECK_EQ_INT(pk_incidents_next_change_of(&t, 3, &c), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(pk_incidents_next_change_of(&t, 2, &c), PK_OK);
+    CHECK_EQ_U64(c.number, 2);
+    CHECK(c.kinds == PK_INC_CHANGED_CREATED && c.incident == pk_incidents_get(&t, 2));
+    CHECK_EQ_INT(pk_incidents_next_change_of(&t, 2, &c), PK_E_NOT_FOUND);
+    CHECK_EQ_INT(pk_incidents_next_change(&t, &c), PK_OK);
+    CHECK_EQ_U64(c.number, 1);
+    CHECK(!pk_incidents_has_changes(&t));
+}
+
 PK_TEST(full__what_is_over_and_is_named_as_a_cause_again__makes_room_all_the_same) {
     char group[16];
     struct pk_incident_change c;
@@ -610,7 +625,8 @@ PK_TEST(retired__a_slot_below_the_prepared_one__hides_nobody) {
     CHECK(pk_incidents_get(&t, 1) == NULL);
 }
 
-PK_TEST_MAIN(owed__restored__gives_no_place_away_and_is_a_change_when_there_is_room,
+PK_TEST_MAIN(change_of_one__is_pulled_alone_and_once,
+             owed__restored__gives_no_place_away_and_is_a_change_when_there_is_room,
              signal__events_that_are_counted_and_not_named__are_the_overflow,
              signal__opens_with_id_title_and_times,
              signal__open_fingerprint_absorbs_and_tells_when_the_count_doubled,
