@@ -441,6 +441,37 @@ PK_TEST(hub__switched_off__what_was_sent_is_sent_again_and_leaves_with_the_broke
     CHECK_EQ_U64(pk_outbox_next_deadline_ms(&ob), UINT64_MAX);
 }
 
+/* What happened just now overtakes the backlog of its lane, which goes on all the same. */
+PK_TEST(hub__live_ones_overtake__the_backlog_is_sent_without_a_wait) {
+    enum { COUNT = 5 * PK_LIMIT_OUTBOX_SLOTS };
+    static bool is_sent[COUNT + 2];
+    reset();
+    memset(is_sent, 0, sizeof is_sent);
+    pk_outbox_online(&ob, false);
+    for (uint32_t i = 1; i <= COUNT; i++) {
+        (void)append(i, PK_SEV_HIGH);
+    }
+    pk_outbox_online(&ob, true);
+    for (uint32_t i = 0; i < 3; i++) { /* some slots are free again */
+        is_sent[send_one()] = true;
+    }
+    const uint64_t live = append(COUNT + 1, PK_SEV_HIGH);
+    CHECK_EQ_U64(send_one(), live);
+    is_sent[live] = true;
+    for (uint32_t i = 0; i < 10 * COUNT; i++) {
+        const uint64_t seq = send_one();
+        is_sent[seq] = true; /* [0]: there was none */
+        read_back(NULL);
+        commit();
+    }
+    for (uint64_t seq = 1; seq <= live; seq++) {
+        CHECK(is_sent[seq]);
+    }
+    CHECK_EQ_U64(pk_outbox_unheard_count(&ob), COUNT + 1);
+    hear("{\"boot\":1,\"ranges\":[[1,1000]]}");
+    CHECK_EQ_U64(record_count, 0);
+}
+
 /* ---- all of it at random ---- */
 
 static struct {
@@ -627,4 +658,5 @@ PK_TEST_MAIN(hub__broker_has_it__slot_is_free_and_record_stays_until_named,
              hub__named_before_it_was_sent_again__is_sent_again,
              hub__byte_cap__drops_what_was_sent_first_and_never_the_open_critical_one,
              hub__switched_off__what_was_sent_is_sent_again_and_leaves_with_the_brokers_answer,
+             hub__live_ones_overtake__the_backlog_is_sent_without_a_wait,
              hub__at_random_with_a_broker_that_forgets__every_last_revision_arrives)
