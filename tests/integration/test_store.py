@@ -262,7 +262,12 @@ def truncated_whole_pages(path):
 
 
 def truncated_within_a_page(path):
-    os.truncate(path, os.path.getsize(path) - 1000)
+    """The last page that is looked at without the thorough check: a root of the newest state. What lies behind it may be free, and no loss."""
+    with open(path, "rb") as f:
+        metas = [f.read(4096) for _ in range(2)]
+    newest = max(metas, key=lambda m: struct.unpack_from("<Q", m, 16 + 24 + 2 * 48 + 8))  # mm_txnid
+    roots = [struct.unpack_from("<Q", newest, 16 + 24 + tree * 48 + 40)[0] for tree in range(2)]  # mm_dbs[].md_root
+    os.truncate(path, (max(r for r in roots if r != 2**64 - 1) + 1) * 4096 - 1000)
 
 
 def emptied(path):
