@@ -32,6 +32,31 @@ static int put(struct pk_agent *a, const struct pk_record_key *key, const uint8_
                         pk_str_make((const char *)value, n));
 }
 
+_Static_assert((int)PK_META_LOSSES == (int)PK_OUTBOX_LOSS_COUNT, "each reason has its count in the store");
+
+/* What the outbox dropped is counted in the batch that deletes it: after a crash it is either there, or gone
+ * and counted. */
+static void keep_losses(struct pk_agent *a) {
+    for (uint32_t i = 0; i < PK_META_LOSSES; i++) {
+        const struct pk_outbox_loss *l = &a->outbox.losses[i];
+        struct pk_meta_loss *m = &a->meta.losses[i];
+        if (l->count != m->count) {
+            *m = (struct pk_meta_loss){l->count, l->first_seq, l->last_seq};
+            a->is_meta_dirty = true;
+        }
+    }
+}
+
+static void restore_losses(struct pk_agent *a) {
+    for (uint32_t i = 0; i < PK_META_LOSSES; i++) {
+        const struct pk_meta_loss *m = &a->meta.losses[i];
+        struct pk_outbox_loss *l = &a->outbox.losses[i];
+        l->count = m->count;
+        l->first_seq = m->first_seq;
+        l->last_seq = m->last_seq;
+    }
+}
+
 static void put_meta(struct pk_agent *a) {
     uint8_t bytes[PK_RECORD_META_BYTES];
     struct pk_record_key key;
@@ -283,6 +308,7 @@ static void open_modules(struct pk_agent *a) {
     pk_agent_respond_configure(a, a->config.mode);
     pk_audit_log_init(&a->audit, &a->port->crypto, a->meta.boot == 0 ? NULL : &a->meta);
     pk_outbox_init(&a->outbox, a->now.boot, a->config.store_map_bytes / 2);
+    restore_losses(a);
     pk_agent_budgets_restore(a);
     pk_command_init(&a->gate, &a->command_config);
 }
@@ -765,8 +791,12 @@ void pk_agent_journal(struct pk_agent *a) {
     pk_agent_learned_save(a, may_add);
     /* What finds no room is written with the next batch. */
     const int replay_err = journal_replay(a);
-    if (delete_acknowledged(a, status.is_map_full) < 0 || replay_err < 0) {
+    const int delete_err = delete_acknowledged(a, status.is_map_full);
+    if (delete_err < 0 || replay_err < 0) {
         a->counters.batch_full++;
+    }
+    if (delete_err == PK_OK && a->batch.op_count > 0) {
+        keep_losses(a);
     }
     make_room(a, &status);
     if (a->is_meta_dirty && a->batch.cap_bytes - a->batch.n >= META_OP_BYTES) {

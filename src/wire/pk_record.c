@@ -232,7 +232,7 @@ uint32_t pk_record_meta_pack(const struct pk_meta *meta, uint8_t *out, uint32_t 
     pk_put_i64(&w, meta->wall_floor_ms);
     put_audit_head(&w, &meta->log_base);
     put_audit_head(&w, &meta->log_checkpoint);
-    pk_put_u64(&w, meta->outbox_dropped_count);
+    pk_put_u64(&w, 0); /* nothing, ever */
     pk_put_u64(&w, meta->kernel_boot);
     pk_put_u32(&w, meta->trace_crc);
     pk_put_u8(&w, (uint8_t)((meta->is_clean ? 1u : 0u) | (uint32_t)meta->shown_bits << 1));
@@ -240,6 +240,11 @@ uint32_t pk_record_meta_pack(const struct pk_meta *meta, uint8_t *out, uint32_t 
         pk_put_u64(&w, meta->spends[i].used_bytes);
         pk_put_u32(&w, meta->spends[i].period);
         pk_put_u32(&w, meta->spends[i].elapsed_s);
+    }
+    for (uint32_t i = 0; i < PK_META_LOSSES; i++) {
+        pk_put_u64(&w, meta->losses[i].count);
+        pk_put_u64(&w, meta->losses[i].first_seq);
+        pk_put_u64(&w, meta->losses[i].last_seq);
     }
     for (uint32_t i = 0; i < PK_META_FIXES && meta->fixes[i].boot != 0; i++) {
         pk_put_u32(&w, meta->fixes[i].boot);
@@ -277,7 +282,7 @@ int pk_record_meta_unpack(struct pk_str value, struct pk_meta *out) {
     out->wall_floor_ms = pk_get_i64(&r);
     get_audit_head(&r, &out->log_base);
     get_audit_head(&r, &out->log_checkpoint);
-    out->outbox_dropped_count = pk_get_u64(&r);
+    (void)pk_get_u64(&r);
     const bool has_end = !pk_reader_done(&r);
     out->kernel_boot = has_end ? pk_get_u64(&r) : 0;
     out->trace_crc = has_end ? pk_get_u32(&r) : 0;
@@ -289,6 +294,13 @@ int pk_record_meta_unpack(struct pk_str value, struct pk_meta *out) {
         out->spends[i].used_bytes = has_spends ? pk_get_u64(&r) : 0;
         out->spends[i].period = has_spends ? pk_get_u32(&r) : 0;
         out->spends[i].elapsed_s = has_spends ? pk_get_u32(&r) : 0;
+    }
+    enum { LOSSES_BYTES = PK_META_LOSSES * 24 }; /* more than all fixes are, which follow */
+    const bool has_losses = has_spends && r.n - r.at >= LOSSES_BYTES;
+    for (uint32_t i = 0; i < PK_META_LOSSES; i++) {
+        out->losses[i].count = has_losses ? pk_get_u64(&r) : 0;
+        out->losses[i].first_seq = has_losses ? pk_get_u64(&r) : 0;
+        out->losses[i].last_seq = has_losses ? pk_get_u64(&r) : 0;
     }
     const bool is_good = get_fixes(&r, has_spends, out) && out->log_checkpoint.n >= out->log_base.n;
     return is_good ? unpacked(&r) : PK_E_BAD_MSG;

@@ -30,8 +30,9 @@
 #include "wire/pk_audit.h"
 #include "wire/pk_record_incident.h"
 
-/* 2: what is used of the budgets is in "meta" (src/decisions/0081). Records of schema 1 are read. */
-enum { PK_SCHEMA_VERSION = 2 };
+/* 2: what is used of the budgets is in "meta" (src/decisions/0081); 3: and what the outbox lost. Records of
+ * schema 1 and 2 are read. */
+enum { PK_SCHEMA_VERSION = 3 };
 
 enum pk_record_kind {
     PK_RECORD_INCIDENT = 1,
@@ -102,11 +103,15 @@ PK_MUST_USE int pk_record_capsule_unpack(struct pk_str value, struct pk_str *out
 
 /* What must survive a restart and is not in a record of its own. The log head is a checkpoint: at start the
  * log is read on from there. */
-enum { PK_RECORD_META_BYTES = 224, PK_META_SPENDS = 2, PK_META_FIXES = 4 };
+enum { PK_RECORD_META_BYTES = 296, PK_META_SPENDS = 2, PK_META_LOSSES = 3, PK_META_FIXES = 4 };
 /* What is used of a budget in the period that goes on. */
 struct pk_meta_spend {
     uint64_t used_bytes;
     uint32_t period, elapsed_s;
+};
+/* What the outbox lost for one reason (enum pk_outbox_loss_reason) over the life of the store. */
+struct pk_meta_loss {
+    uint64_t count, first_seq, last_seq;
 };
 struct pk_meta {
     uint32_t boot;                 /* epoch of the last start */
@@ -114,13 +119,13 @@ struct pk_meta {
     int64_t wall_floor_ms;         /* last good wall time */
     struct pk_audit_head log_base; /* the head before the oldest kept entry: trimmed entries are below */
     struct pk_audit_head log_checkpoint; /* a head at or after the base */
-    uint64_t outbox_dropped_count;       /* over the life of the store */
     /* How the last run ended; records of earlier software are without it. */
     uint64_t kernel_boot; /* in which it ran; 0 = not known */
     uint32_t trace_crc;   /* of the kernel's dump that was told of last; 0 = none */
     bool is_clean;        /* it was asked to stop, and this was its last word */
     uint8_t shown_bits;   /* brokers that may hold what others are shown (agent/pk_agent_shown.c); 7 bits */
     struct pk_meta_spend spends[PK_META_SPENDS]; /* report/pk_spend.h; all 0 in those of schema 1 */
+    struct pk_meta_loss losses[PK_META_LOSSES];  /* all 0 in those of schema 1 and 2 */
     /* Boots whose clock became good late, newest first. Records without one are as they were before. */
     struct pk_time_fix fixes[PK_META_FIXES];
 };

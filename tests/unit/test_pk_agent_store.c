@@ -157,14 +157,14 @@ static uint32_t outbox_as_version_1(uint8_t *value, uint32_t n) {
 }
 
 static void make_schema_1(void) {
-    enum { SPENDS_BYTES = 32 };
+    enum { SPENDS_BYTES = 32, LOSSES_BYTES = 72 };
     for (uint32_t k = 0; k < gw.sim.store.record_count; k++) {
         struct pk_sim_record *r = &gw.sim.store.records[gw.sim.store.order[k]];
         uint32_t n = r->value_bytes;
         if (r->key_bytes == 6 && memcmp(r->key, "schema", 6) == 0) {
             n = pk_record_schema_pack(1, r->value, sizeof r->value);
         } else if (r->key_bytes == 4 && memcmp(r->key, "meta", 4) == 0) {
-            n -= SPENDS_BYTES;
+            n -= SPENDS_BYTES + LOSSES_BYTES;
         } else if (r->tree == PK_TREE_OBJECTS && r->key_bytes == 5 && r->key[0] == 'i') {
             n = as_version_1(r->value, n);
         } else if (r->tree == PK_TREE_JOURNAL && r->key[0] == 'O') {
@@ -227,6 +227,50 @@ PK_TEST(restore__store_of_schema_1__all_of_it_goes_on) {
     CHECK_EQ_U64(pk_outbox_depth(&gw.agent.outbox), 0);
     CHECK_EQ_U64(stored_schema(), PK_SCHEMA_VERSION); /* earlier software is told that it cannot read this */
     check_sound();                                    /* and the hub has each, the log its chain */
+}
+
+/* As schema 2 had it: without what the outbox lost. */
+static void make_schema_2(void) {
+    enum { LOSSES_BYTES = 72 };
+    for (uint32_t k = 0; k < gw.sim.store.record_count; k++) {
+        struct pk_sim_record *r = &gw.sim.store.records[gw.sim.store.order[k]];
+        if (r->key_bytes == 6 && memcmp(r->key, "schema", 6) == 0) {
+            r->value_bytes = (uint16_t)pk_record_schema_pack(2, r->value, sizeof r->value);
+        } else if (r->key_bytes == 4 && memcmp(r->key, "meta", 4) == 0) {
+            r->value_bytes = (uint16_t)(r->value_bytes - LOSSES_BYTES);
+        }
+    }
+}
+
+PK_TEST(restore__what_the_outbox_lost__is_known_after_crash_and_power_cut_but_not_of_schema_2) {
+    const struct pk_outbox_loss *loss = &gw.agent.outbox.losses[PK_OUTBOX_LOSS_TOO_BIG];
+    prepare(NULL);
+    broker.server_max_packet = 900; /* no incident fits */
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    REQUIRE(open_incident() != NULL);
+    wait_ms(5000);
+    const uint64_t lost = loss->count, first = loss->first_seq, last = loss->last_seq;
+    CHECK(lost >= 1 && last >= first && first > 0);
+    CHECK_EQ_U64(pk_outbox_depth(&gw.agent.outbox), 0);
+    gateway_crash(&gw);
+    REQUIRE(gateway_boot(&gw));
+    CHECK(loss->count == lost && loss->first_seq == first && loss->last_seq == last);
+    wait_ms(5000);
+    gateway_power_cut(&gw);
+    REQUIRE(gateway_boot(&gw));
+    CHECK(loss->count == lost && loss->first_seq == first && loss->last_seq == last);
+    wait_ms(5000);
+    const uint64_t audit_n = gw.agent.audit.head.n;
+    gateway_crash(&gw);
+    make_schema_2();
+    CHECK_EQ_U64(stored_schema(), 2);
+    REQUIRE(gateway_boot(&gw));
+    CHECK_EQ_U64(loss->count, 0);
+    CHECK(gw.agent.audit.head.n >= audit_n && !gateway_log_has(&gw, "could not be read"));
+    wait_ms(5000);
+    CHECK_EQ_U64(stored_schema(), PK_SCHEMA_VERSION);
+    check_sound();
 }
 
 #define TELLS_DAMAGE                                                                                         \
@@ -902,6 +946,7 @@ PK_TEST_MAIN(owed__full_map__every_end_arrives,
              no_room__nor_in_the_store__the_agent_rests,
              retention__what_ended_long_ago_leaves_table_and_store__its_timeline_stays,
              restore__store_of_schema_1__all_of_it_goes_on,
+             restore__what_the_outbox_lost__is_known_after_crash_and_power_cut_but_not_of_schema_2,
              acknowledged_entries__are_deleted_in_company_or_after_a_second,
              restore__crash_at_any_moment__nothing_published_is_forgotten_and_the_chain_holds,
              restore__open_incident__its_rule_watches_on_and_the_hub_hears_the_end,

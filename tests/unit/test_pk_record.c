@@ -114,12 +114,12 @@ PK_TEST(record_meta__round_trip_and_bad_bytes) {
                            .wall_floor_ms = 1790000000000,
                            .log_base = {5, {1, 2, 3}},
                            .log_checkpoint = {9, {4, 5, 6}},
-                           .outbox_dropped_count = 3,
                            .kernel_boot = 0x1122334455667788u,
                            .trace_crc = 99,
                            .is_clean = true,
                            .shown_bits = 0x55,
-                           .spends = {{123456789012, 20779, 3600}, {77, 683, 86400}}},
+                           .spends = {{123456789012, 20779, 3600}, {77, 683, 86400}},
+                           .losses = {{7912, 1, 12021}, {3, 4, 5}, {6, 7, 8}}},
                    back;
     const uint32_t n = pk_record_meta_pack(&meta, bytes, PK_RECORD_META_BYTES);
     CHECK(n > 0);
@@ -129,7 +129,6 @@ PK_TEST(record_meta__round_trip_and_bad_bytes) {
     CHECK(back.wall_floor_ms == 1790000000000);
     CHECK_EQ_U64(back.log_base.n, 5);
     CHECK_MEM(back.log_checkpoint.hash, meta.log_checkpoint.hash, PK_SHA256_BYTES);
-    CHECK_EQ_U64(back.outbox_dropped_count, 3);
     CHECK_EQ_U64(back.kernel_boot, 0x1122334455667788u);
     CHECK_EQ_U64(back.trace_crc, 99);
     CHECK(back.is_clean);
@@ -137,11 +136,15 @@ PK_TEST(record_meta__round_trip_and_bad_bytes) {
     CHECK_EQ_U64(back.spends[0].used_bytes, 123456789012);
     CHECK_EQ_U64(back.spends[0].elapsed_s, 3600);
     CHECK_EQ_U64(back.spends[1].period, 683);
-    const uint32_t schema_1 = n - 32u, earlier = schema_1 - 13u; /* and before it said how the run ended */
+    CHECK(back.losses[0].count == 7912 && back.losses[0].last_seq == 12021 && back.losses[2].first_seq == 7);
+    const uint32_t schema_2 = n - 72u, schema_1 = schema_2 - 32u;
+    const uint32_t earlier = schema_1 - 13u; /* and before it said how the run ended */
     for (uint32_t k = 0; k < n; k++) {
         CHECK_EQ_INT(pk_record_meta_unpack(value(k), &back),
-                     k == earlier || k == schema_1 ? PK_OK : PK_E_BAD_MSG);
+                     k == earlier || k == schema_1 || k == schema_2 ? PK_OK : PK_E_BAD_MSG);
     }
+    CHECK_EQ_INT(pk_record_meta_unpack(value(schema_2), &back), PK_OK);
+    CHECK(back.spends[1].period == 683 && back.losses[0].count == 0 && back.losses[2].last_seq == 0);
     CHECK_EQ_INT(pk_record_meta_unpack(value(schema_1), &back), PK_OK);
     CHECK(back.is_clean && back.spends[0].used_bytes == 0 && back.spends[1].period == 0);
     CHECK_EQ_INT(pk_record_meta_unpack(value(earlier), &back), PK_OK);
