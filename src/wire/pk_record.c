@@ -295,13 +295,14 @@ int pk_record_meta_unpack(struct pk_str value, struct pk_meta *out) {
         out->spends[i].period = has_spends ? pk_get_u32(&r) : 0;
         out->spends[i].elapsed_s = has_spends ? pk_get_u32(&r) : 0;
     }
-    const bool has_losses = has_spends && !pk_reader_done(&r);
+    enum { LOSSES_BYTES = PK_META_LOSSES * 24 }; /* more than all fixes are, which follow */
+    const bool has_losses = has_spends && r.n - r.at >= LOSSES_BYTES;
     for (uint32_t i = 0; i < PK_META_LOSSES; i++) {
         out->losses[i].count = has_losses ? pk_get_u64(&r) : 0;
         out->losses[i].first_seq = has_losses ? pk_get_u64(&r) : 0;
         out->losses[i].last_seq = has_losses ? pk_get_u64(&r) : 0;
     }
-    const bool is_good = get_fixes(&r, has_losses, out) && out->log_checkpoint.n >= out->log_base.n;
+    const bool is_good = get_fixes(&r, has_spends, out) && out->log_checkpoint.n >= out->log_base.n;
     return is_good ? unpacked(&r) : PK_E_BAD_MSG;
 }
 

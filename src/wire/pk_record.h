@@ -103,7 +103,7 @@ PK_MUST_USE int pk_record_capsule_unpack(struct pk_str value, struct pk_str *out
 
 /* What must survive a restart and is not in a record of its own. The log head is a checkpoint: at start the
  * log is read on from there. */
-enum { PK_RECORD_META_BYTES = 296, PK_META_SPENDS = 2, PK_META_FIXES = 4, PK_META_LOSSES = 3 };
+enum { PK_RECORD_META_BYTES = 296, PK_META_SPENDS = 2, PK_META_LOSSES = 3, PK_META_FIXES = 4 };
 /* What is used of a budget in the period that goes on. */
 struct pk_meta_spend {
     uint64_t used_bytes;
