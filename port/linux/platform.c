@@ -45,7 +45,7 @@ int pk_platform_open_tools(struct pk_port *out) {
 
 int pk_platform_open(const struct pk_platform_config *config, struct pk_port *out) {
     struct pk_platform *p = &platform;
-    (void)pk_prompt_ask(true); /* for the store's writer too; without it we are only later */
+    (void)pk_prompt_ask(); /* for the store's writer too; without it we are only later */
     int err = pk_platform_open_tools(out);
     p->config = *config;
     if (err == PK_OK) {

@@ -17,15 +17,14 @@ struct attributes {
     uint64_t period_ns;
 };
 _Static_assert(sizeof(struct attributes) == 48, "the kernel's ABI");
-enum { POLICY_OTHER = 0, FLAG_RESET_ON_FORK = 1 };
+enum { POLICY_OTHER = 0 };
 
-bool pk_prompt_ask(bool is_inherited) {
+bool pk_prompt_ask(void) {
     struct attributes a = {0};
     if (syscall(SYS_sched_getattr, 0, &a, sizeof a, 0) != 0 || a.policy != POLICY_OTHER) {
         return false;
     }
     a.size_bytes = sizeof a;
-    a.flags = is_inherited ? 0u : FLAG_RESET_ON_FORK;
     a.runtime_ns = PK_PROMPT_SLICE_NS;
     return syscall(SYS_sched_setattr, 0, &a, 0) == 0;
 }

@@ -11,7 +11,6 @@
 #include "base/pk_hash.h"
 #include "port/linux/pk_accounts.h"
 #include "port/linux/pk_last_words.h"
-#include "port/linux/pk_prompt.h"
 #include "port/linux/pk_super_platform.h"
 
 /* One supervisor per process: signals, the lock and its children belong to the process as a whole. */
@@ -272,7 +271,6 @@ int pk_super_platform_open(const struct pk_super_platform_config *config, struct
     p->signal_fd = p->lock_fd = p->own_dir_fd = p->watchdog.fd = -1;
     p->listener_fd[PK_LISTEN_CONTROL] = p->listener_fd[PK_LISTEN_EVENTS] = -1;
     p->boot_id = read_boot_id();
-    (void)pk_prompt_ask(false); /* what it starts is none of ours to hurry */
     pk_super_children_init(p);
     pk_super_inlets_init(p);
     pk_notify_open(&p->notify, config->environment);
