@@ -698,8 +698,9 @@ static int set_allow(const struct parse *p, struct pk_str v) {
         if (pk_cmd_find(piece, &cmd) < 0) {
             const char *near = pk_cmd_suggest(piece);
             const struct parse at = at_piece(p, value, piece);
-            return near != NULL ? fail(&at, "unknown command; did you mean '{}'?", pk_str_of(near))
-                                : fail(&at, "'{}' is not a command: `picketctl help` lists them", piece);
+            return near != NULL
+                       ? fail(&at, "unknown command; did you mean '{}'?", pk_str_of(near))
+                       : fail(&at, "'{}' is not a command: `picketctl help COMMAND` says its name", piece);
         }
         if ((pk_cmd_row(cmd)->flags & PK_CMD_LOCAL) != 0) {
             const struct parse at = at_piece(p, value, piece);

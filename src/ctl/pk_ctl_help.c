@@ -86,7 +86,9 @@ static void help_command(struct pk_ctl_text *t, enum pk_ctl_command_id id) {
     pk_ctl_text_puts(t, ".\n");
     if (command->cmd != PK_CMD_COUNT) {
         const struct pk_cmd_row *row = pk_cmd_row(command->cmd);
-        pk_ctl_text_puts(t, "Needs the role ");
+        pk_ctl_text_puts(t, "Asks the agent for ");
+        pk_ctl_text_puts(t, row->name);
+        pk_ctl_text_puts(t, ": needs the role ");
         pk_ctl_text_puts(t, pk_role_word(row->role));
         pk_ctl_text_puts(t, " or a higher one.\n");
     }

@@ -283,7 +283,7 @@ static bool take_unproved(struct pk_command_gate *g, uint64_t now_ms) {
 static int check_outer_expiry(struct pk_command_gate *g, int64_t expires_ms,
                               const struct pk_command_time *now) {
     const bool is_known = expires_ms > 0 && now->quality != PK_TIME_UNSET;
-    return is_known && expires_ms + PK_COMMAND_SKEW_S * 1000 < now->wall_ms
+    return is_known && expires_ms < now->wall_ms - PK_COMMAND_SKEW_S * 1000
                ? refuse(g, PK_E_EXPIRED, "expires, around the command, is over", NULL)
                : PK_OK;
 }

@@ -392,6 +392,7 @@ PK_TEST(wrapped__expires__is_judged_as_exp_is) {
         {"", PK_TIME_NTP, PK_OK},
         {"\"expires\":1789999940000,", PK_TIME_NTP, PK_OK}, /* a minute of skew */
         {"\"expires\":1789999939999,", PK_TIME_NTP, PK_E_EXPIRED},
+        {"\"expires\":9223372036854775807,", PK_TIME_NTP, PK_OK},
         {"\"expires\":\"2026-09-21T14:12:19Z\",", PK_TIME_NTP, PK_E_EXPIRED},
         {"\"expires\":\"2026-09-21T14:12:20Z\",", PK_TIME_HUB, PK_OK},
         {"\"expires\":1789999939999,", PK_TIME_FLOOR, PK_E_CLOCK_UNSURE}, /* of an operator, as ever */
