@@ -161,6 +161,9 @@ int pk_lmdb_commit(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap
     }
     *out_pages = pages_of(s, &sum);
     code = mdb_txn_commit(txn); /* frees it, whatever comes of it */
+    if (code == EIO && !pk_lmdb_has_free(s, s->page_bytes)) {
+        return PK_E_NO_SPACE; /* a write that ended early, as the last one on a disk that fills up does */
+    }
     return code != 0 ? pk_lmdb_error_of(code) : count;
 }
 

@@ -54,6 +54,12 @@ void pk_lmdb_spare_find(struct pk_lmdb *s) {
     s->owned_bytes -= s->owned_bytes % s->page_bytes;
 }
 
+/* Nothing more is to be had from the disk: free pages of the file serve as well. Twice as many, because those
+ * of a commit are used again only two commits later. */
+static int room_left(const struct pk_lmdb *s) {
+    return s->owned_bytes - s->status.used_bytes >= 2u * (uint64_t)s->spare_bytes ? PK_OK : PK_E_NO_SPACE;
+}
+
 int pk_lmdb_spare_keep(struct pk_lmdb *s) {
     MDB_envinfo info;
     if (mdb_env_info(s->env, &info) != 0) {
@@ -69,12 +75,12 @@ int pk_lmdb_spare_keep(struct pk_lmdb *s) {
     const uint64_t from = s->owned_bytes;
     const uint64_t to = s->map_bytes - wanted > STEP_BYTES ? wanted + STEP_BYTES : s->map_bytes;
     if (!pk_lmdb_has_free(s, s->keep_free_bytes + (to - from))) {
-        return PK_E_NO_SPACE;
+        return room_left(s);
     }
     const int code = take(file_of(s), from, to);
     if (code != 0) {
         /* Whoever refuses this otherwise says nothing about the room there is. */
-        return is_out_of_space(code) ? PK_E_NO_SPACE : PK_OK;
+        return is_out_of_space(code) ? room_left(s) : PK_OK;
     }
     s->owned_bytes = to;
     return PK_OK;

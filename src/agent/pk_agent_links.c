@@ -765,7 +765,8 @@ static void execute_remote(struct pk_agent *a) {
     }
     stage_reply(a, &b);
     memcpy(a->remote.answered_jti, a->gate.request.jti, sizeof a->remote.answered_jti);
-    a->remote.is_staged = true; /* the answer leaves once what it acknowledges is durable */
+    /* The answer leaves once what it acknowledges is durable. */
+    a->remote.is_staged = (pk_cmd_row(a->gate.request.cmd)->flags & PK_CMD_MUTATES) != 0;
 }
 
 /* Checked, its id stored and durable, then carried out: a command is never carried out twice, not even over a

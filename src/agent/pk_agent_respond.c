@@ -313,7 +313,7 @@ void pk_agent_respond(struct pk_agent *a) {
             break;
         case PK_REQ_STOP:
             if (pk_agent_send_frame(a, PK_IPC_STOP, q.run->id, NULL, 0) < 0) {
-                pk_respond_on_not_sent(&a->respond, q.run->id);
+                pk_respond_on_stop_not_sent(&a->respond, q.run->id);
             }
             break;
         }

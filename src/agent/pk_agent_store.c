@@ -542,7 +542,8 @@ static void journal_acting(struct pk_agent *a) {
         }
     }
     /* Numbers run on, also those of incidents that are not stored. */
-    a->is_meta_dirty = a->is_meta_dirty || a->incidents.next_number >= a->meta.next_incident_number;
+    const uint32_t next = a->incidents.next_number, said = a->meta.next_incident_number;
+    a->is_meta_dirty = a->is_meta_dirty || next > said || (next == said && !a->is_stopping);
     (void)pk_agent_journal_budgets(a);
     (void)pk_agent_journal_standings(a);
     pk_agent_journal_switches(a);
@@ -893,9 +894,12 @@ static void fetch_outbox(struct pk_agent *a) {
 
 /* Acknowledges what devices sent once everything it caused is on the medium. */
 static void acknowledge_messages(struct pk_agent *a) {
+    /* On a full disk what waits is in memory, for as long as that lasts; a window full of messages would keep
+     * out all others, commands among them. Below every window. */
+    enum { KEPT_ON_FULL_DISK = 8 };
     while (a->ack_count > 0) {
         const struct pk_agent_ack *k = &a->acks[a->ack_head];
-        if (k->store_seq > a->durable_seq) {
+        if (k->store_seq > a->durable_seq && !(a->is_disk_full && a->ack_count > KEPT_ON_FULL_DISK)) {
             return;
         }
         (void)pk_mqtt_ack(&a->links[k->link].mqtt, k->handle, PK_MQTT_SUCCESS);

@@ -298,13 +298,19 @@ static void charge(struct pk_command_gate *g, uint64_t now_ms) {
     g->unproved[g->link].tokens_milli += g->jws.signature_count * TOKEN_MILLI; /* what it paid */
 }
 
-static int check_replay_and_rate(struct pk_command_gate *g, const struct pk_command_time *now) {
-    const int err = pk_replay_check(&g->replay, pk_str_of(g->request.jti), judging_s(now));
+static int check_replay_and_rate(struct pk_command_gate *g, int64_t expires_ms,
+                                 const struct pk_command_time *now) {
+    int err = pk_replay_check(&g->replay, pk_str_of(g->request.jti), judging_s(now));
     if (err == PK_E_REPLAYED) {
         return refuse(g, err, "this command was seen before", g->request.jti);
     }
     if (err != PK_OK) {
         return refuse(g, err, "the store of used command ids is full of unexpired ones", NULL);
+    }
+    /* After the ids: one that was carried out and comes again is answered as it was. */
+    err = check_outer_expiry(g, expires_ms, now);
+    if (err != PK_OK) {
+        return err;
     }
     for (uint32_t i = 0; i < g->jws.signature_count; i++) {
         if (!has_token(g, key_of(g, i)->kid, now->mono_ms)) {
@@ -357,9 +363,8 @@ static int check_command(struct pk_command_gate *g, int64_t expires_ms, const st
     if (pk_cmd_find(pk_str_of(g->request.claims.cmd), &g->request.cmd) != PK_OK) {
         return refuse(g, PK_E_UNKNOWN_CMD, "no such command", g->request.claims.cmd);
     }
-    int err = check_time(g, now);
-    err = err == PK_OK ? check_outer_expiry(g, expires_ms, now) : err;
-    return err == PK_OK ? check_replay_and_rate(g, now) : err;
+    const int err = check_time(g, now);
+    return err == PK_OK ? check_replay_and_rate(g, expires_ms, now) : err;
 }
 
 static int check_hub_ack(struct pk_command_gate *g, const struct pk_command_time *now) {
@@ -370,7 +375,7 @@ static int check_hub_ack(struct pk_command_gate *g, const struct pk_command_time
     if (err != PK_OK) {
         return err;
     }
-    /* Genuine ones and others alike: nothing but time is lost with an acknowledgement that is not heard. */
+    /* Genuine ones and others alike: one that is not heard is said again, and no command pays for it. */
     refill(&g->hub_acks, PK_COMMAND_HUB_ACKS_PER_MINUTE, PK_COMMAND_BURST, now->mono_ms);
     if (g->hub_acks.tokens_milli < TOKEN_MILLI) {
         return refuse(g, PK_E_RATE, "too many of them", NULL);

@@ -174,7 +174,8 @@ static bool take_record(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint6
     if (ob->fetch_is_hearing) {
         return hear_record(ob, lane, boot, seq, value.n);
     }
-    if (!ob->fetch_is_eviction && !pk_outbox_has_unsent(l)) {
+    const bool was_sent = ob->is_hub_acked && pk_outbox_is_before(l, boot, seq); /* while this was read */
+    if (!ob->fetch_is_eviction && (was_sent || !pk_outbox_has_unsent(l))) {
         ob->counters.skipped_count++;
         return true;
     }

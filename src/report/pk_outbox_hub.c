@@ -58,9 +58,18 @@ uint64_t pk_outbox_unheard_count(const struct pk_outbox *ob) {
 }
 
 void pk_outbox_remind(struct pk_outbox *ob, uint64_t now_ms) {
-    enum { DOUBLINGS_MAX = 6 };
-    if (!ob->is_online || pk_outbox_unheard_count(ob) == 0) {
+    enum {
+        DOUBLINGS_MAX = 6,
+        HEARD_FIRST_MS = 60000
+    }; /* after a cut: what the hub said meanwhile comes first */
+    if (pk_outbox_unheard_count(ob) == 0) {
         ob->resend_at_ms = 0;
+        return;
+    }
+    if (!ob->is_online) {
+        if (ob->resend_at_ms > 0 && ob->resend_at_ms < now_ms + HEARD_FIRST_MS) {
+            ob->resend_at_ms = now_ms + HEARD_FIRST_MS;
+        }
         return;
     }
     if (ob->resend_at_ms == 0) {

@@ -537,6 +537,14 @@ void pk_respond_on_not_sent(struct pk_respond *r, uint32_t id) {
     }
 }
 
+void pk_respond_on_stop_not_sent(struct pk_respond *r, uint32_t id) {
+    struct pk_run *run = pk_respond_run_find(r, id);
+    if (run != NULL && (run->step == PK_RUN_AT_STARTING || run->step == PK_RUN_AT_RUNNING)) {
+        run->is_send_deferred = true;
+        run->needs_stop = true;
+    }
+}
+
 void pk_respond_on_started(struct pk_respond *r, uint32_t id, const struct pk_stamp *now) {
     struct pk_run *run = pk_respond_run_find(r, id);
     if (run == NULL || run->step != PK_RUN_AT_STARTING) {
@@ -606,7 +614,8 @@ void pk_respond_on_refused(struct pk_respond *r, uint32_t id, int error, uint32_
         run->not_before_ms = now->mono_ms + (retry_after_ms > pause_ms ? retry_after_ms : pause_ms);
         return;
     }
-    pk_respond_run_end(r, run, PK_RUN_REFUSED, why.n > 0 ? why : pk_str_of(pk_err_text(error)), now);
+    pk_respond_run_end(r, run, run->is_stop_wanted ? PK_RUN_INTERRUPTED : PK_RUN_REFUSED,
+                       why.n > 0 ? why : pk_str_of(pk_err_text(error)), now);
 }
 
 static void end_with_code(struct pk_respond *r, struct pk_run *run, uint8_t state, const char *words,

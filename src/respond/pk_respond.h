@@ -96,8 +96,10 @@ void pk_respond_on_submit_failed(struct pk_respond *r, uint32_t run);
 void pk_respond_on_durable(struct pk_respond *r, uint64_t durable_seq);
 /* The APPROVAL request found no room: it comes again at the next tick. */
 void pk_respond_on_not_queued(struct pk_respond *r, uint32_t run);
-/* The START or STOP could not be sent now (socket full): it comes again at the next tick. */
+/* What the run needs next could not be sent now (socket full): it comes again at the next tick. */
 void pk_respond_on_not_sent(struct pk_respond *r, uint32_t run);
+/* The same of a STOP: what is to be stopped goes on, its START may have left. */
+void pk_respond_on_stop_not_sent(struct pk_respond *r, uint32_t run);
 void pk_respond_on_started(struct pk_respond *r, uint32_t run, const struct pk_stamp *now);
 /* error: enum pk_err of pk_ipc_refused; PK_E_BUSY and PK_E_AGAIN are tried again. why: terminated text of the
  * frame. */

@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from bench_rig import build  # noqa: E402
 from faults import Line  # noqa: E402
 from figures import percentile, sync_reference  # noqa: E402
-from rig import GATEWAY, SITE, Broker, Gateway, Rig, Subscriber, await_true  # noqa: E402
+from rig import BUILD, GATEWAY, SITE, Broker, Gateway, Rig, Subscriber, await_true  # noqa: E402
 
 ROOT = f"picket/v1/{SITE}/{GATEWAY}"
 RULE = "[rule each]\non = type = ping\nwhen = count >= 1 in 1s by data.job\ntype = custom\nseverity = critical\nclear = count < 1 in 1s\nkeys = 60\n"
@@ -31,7 +31,7 @@ class Stalls:
     """The moments in which this machine let nobody in."""
 
     def __init__(self):
-        program = os.path.join(build("small", "bench_stalls", "picketd", "picketctl", "picket-demo"), "tests", "bench", "bench_stalls")
+        program = os.path.join(BUILD, "tests", "bench", "bench_stalls")
         self.popen = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.times = []
 
@@ -183,6 +183,7 @@ def trips():
 
 
 def main():
+    build("small", "bench_stalls", "picketd", "picketctl", "picket-demo")
     length = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     kept = [flow(length, MEMORY, "store in memory")]
     with tempfile.TemporaryDirectory(dir=os.environ.get("PK_BENCH_STATE", "/var/tmp")) as folder:

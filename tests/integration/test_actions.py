@@ -691,7 +691,8 @@ def program_that_fills_the_disk(rig):
         await_true("an incident meanwhile", 10, lambda: has_y())
         w.waits(run, "rolled_back", "undone")
         assert not os.path.exists(f"{state}/waste")
-        await_true("stored again", 20, lambda: "the store can be written again" in w.gateway.process.log())
+        store = lambda: w.gateway.result("status")["store"]
+        await_true("all of it is stored", 20, lambda: store()["state"] == "ok" and store()["durable"])
         agent = w.gateway.agent_pid()
         os.kill(agent, signal.SIGKILL)
         await_true("the next agent", 20, lambda: w.gateway.agent_pid() not in (0, agent) and w.gateway.is_up())

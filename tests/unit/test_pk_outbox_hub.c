@@ -354,10 +354,15 @@ PK_TEST(hub__offline__nothing_is_due) {
     pk_outbox_online(&ob, false);
     pk_outbox_remind(&ob, now_ms);
     CHECK_EQ_U64(pk_outbox_next_deadline_ms(&ob), UINT64_MAX);
-    pk_outbox_online(&ob, true);
     now_ms += 10ull * PK_OUTBOX_UNHEARD_MAX_MS;
-    pk_outbox_remind(&ob, now_ms); /* the wait counts from the connection on */
+    pk_outbox_remind(&ob, now_ms); /* as each tick does */
+    pk_outbox_online(&ob, true);
+    pk_outbox_remind(&ob, now_ms); /* what the hub said meanwhile comes first */
     CHECK_EQ_U64(pk_outbox_unheard_count(&ob), 1);
+    const uint64_t due_ms = pk_outbox_next_deadline_ms(&ob);
+    CHECK(due_ms > now_ms && due_ms <= now_ms + 60000);
+    pk_outbox_remind(&ob, due_ms); /* cuts do not put it off for ever */
+    CHECK_EQ_U64(pk_outbox_unheard_count(&ob), 0);
 }
 
 PK_TEST(hub__broker_or_we_forgot__all_that_is_not_named_is_sent_again) {
