@@ -41,7 +41,8 @@ PK_TEST(help__of_one_command_in_full) {
     CHECK_EQ_INT(ctl_rig_run(&rig, "help incidents ack"), 0);
     CHECK(strstr(rig.out, "usage: picketctl incidents acknowledge ID [options]\n"
                           "also:  picketctl incidents ack ...\n\n"
-                          "Acknowledge an incident.\nAsks the agent for incidents.ack: needs the role responder or a higher one.\n\n"
+                          "Acknowledge an incident.\nAsks the agent for incidents.ack: needs the role "
+                          "responder or a higher one.\n\n"
                           "arguments and options:\n"
                           "  ID                    incident id\n"
                           "  --note TEXT           note for the timeline\n"
