@@ -632,7 +632,7 @@ static uint32_t poll_step_us(struct pk_port_stream *of, int *out_err) {
 
 PK_TEST(tls__two_handshakes_at_once__take_turns) {
     /* Between a step without a public-key operation and one with it: 0.1 and 0.6 to 2 ms here. */
-    enum { LONG_US = PK_IS_EMULATED ? 5000 : PK_IS_SLOW ? 1500 : 300, ROUNDS_MAX = 500 };
+    enum { LONG_US = PK_IS_EMULATED ? 5000 : PK_IS_SLOW ? 600 : 300, ROUNDS_MAX = 500 };
     static struct pk_net other_net;
     struct pk_port_stream other;
     if (!begin()) {
@@ -664,7 +664,7 @@ PK_TEST(tls__two_handshakes_at_once__take_turns) {
     }
     CHECK_EQ_INT(err, PK_OK);
     CHECK_EQ_INT(other_err, PK_OK);
-    CHECK(long_count >= 4); /* a key agreement and a certificate each, at least */
+    CHECK(long_count >= 2); /* each of them has at least one */
     other.close(other.ctx);
     pk_tls_free(&other_net.tls);
     stop_server();
