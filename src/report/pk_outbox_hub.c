@@ -58,10 +58,11 @@ uint64_t pk_outbox_unheard_count(const struct pk_outbox *ob) {
 }
 
 void pk_outbox_remind(struct pk_outbox *ob, uint64_t now_ms) {
-    enum {
-        DOUBLINGS_MAX = 6,
-        HEARD_FIRST_MS = 60000
-    }; /* after a cut: what the hub said meanwhile comes first */
+    enum { DOUBLINGS_MAX = 6 };
+    enum { HEARD_FIRST_MS = 60000 }; /* after a cut: what the hub said meanwhile comes first */
+    if (!ob->is_hub_acked) {
+        return;
+    }
     if (pk_outbox_unheard_count(ob) == 0) {
         ob->resend_at_ms = 0;
         return;

@@ -530,11 +530,6 @@ void pk_respond_on_not_sent(struct pk_respond *r, uint32_t id) {
     } else if (run->step == PK_RUN_AT_UNDOING) {
         run->step = PK_RUN_AT_UNDO;
     }
-    run->needs_stop = run->is_stop_wanted && run->step == PK_RUN_AT_RUNNING;
-    if (run->is_stop_wanted && run->step == PK_RUN_AT_START) {
-        run->is_stop_wanted = false; /* it never left: the next tick ends it without a start */
-        run->is_cleared = true;
-    }
 }
 
 void pk_respond_on_stop_not_sent(struct pk_respond *r, uint32_t id) {

@@ -49,3 +49,14 @@ our_scripts() {
         head -n 1 "$root/$file" 2>/dev/null | tr -d '\0' | grep -qE '^#!.*\b(ba)?sh\b|^# shellcheck shell=' && echo "$file"
     done
 }
+
+# expect_refused CHECK TABLE WORD SED_SCRIPT: the check refuses the table so changed, and its complaint says WORD.
+expect_refused() {
+    local work
+    work=$(mktemp -d) || exit 1
+    sed "$4" "$2" >"$work/table"
+    cmp -s "$work/table" "$2" && complain "'$4' changes nothing"
+    bash "$1" "$work/table" >"$work/out" 2>&1 && complain "accepted: $4"
+    grep -q -- "$3" "$work/out" || complain "'$4' does not say '$3': $(cat "$work/out")"
+    rm -rf "$work"
+}
