@@ -15,7 +15,8 @@ void pk_command_init(struct pk_command_gate *g, const struct pk_command_config *
     g->config = config;
     pk_replay_init(&g->replay);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
-        g->unproved[i].tokens_milli = PK_COMMAND_FALSE_BURST * TOKEN_MILLI;
+        g->unproved[0][i].tokens_milli = PK_COMMAND_FALSE_BURST * TOKEN_MILLI;
+        g->unproved[1][i].tokens_milli = PK_COMMAND_FALSE_BURST * TOKEN_MILLI;
     }
     g->hub_acks.tokens_milli = PK_COMMAND_BURST * TOKEN_MILLI;
 }
@@ -269,7 +270,7 @@ static bool has_token(struct pk_command_gate *g, const char *kid, uint64_t now_m
 
 /* The link is charged for each signature to be checked, before it is. */
 static bool take_unproved(struct pk_command_gate *g, uint64_t now_ms) {
-    struct pk_command_tokens *t = &g->unproved[g->link];
+    struct pk_command_tokens *t = &g->unproved[g->is_hub_ack][g->link];
     const uint32_t cost = g->jws.signature_count * TOKEN_MILLI;
     refill(t, PK_COMMAND_FALSE_PER_MINUTE, PK_COMMAND_FALSE_BURST, now_ms);
     if (t->tokens_milli < cost) {
@@ -288,14 +289,18 @@ static int check_outer_expiry(struct pk_command_gate *g, int64_t expires_ms,
                : PK_OK;
 }
 
+static void pay(struct pk_command_tokens *t) {
+    /* Looked at when it was taken; there is one command at a time. */
+    t->tokens_milli -= t->tokens_milli >= TOKEN_MILLI ? TOKEN_MILLI : t->tokens_milli;
+}
+
 /* All of its signatures are genuine: its keys pay for it, and the link does not. */
 static void charge(struct pk_command_gate *g, uint64_t now_ms) {
     for (uint32_t i = 0; i < g->jws.signature_count; i++) {
-        struct pk_command_tokens *t = tokens_of(g, key_of(g, i)->kid, now_ms);
-        /* Looked at when it was taken; there is one command at a time. */
-        t->tokens_milli -= t->tokens_milli >= TOKEN_MILLI ? TOKEN_MILLI : t->tokens_milli;
+        pay(g->is_hub_ack ? &g->hub_acks : tokens_of(g, key_of(g, i)->kid, now_ms));
     }
-    g->unproved[g->link].tokens_milli += g->jws.signature_count * TOKEN_MILLI; /* what it paid */
+    g->unproved[g->is_hub_ack][g->link].tokens_milli +=
+        g->jws.signature_count * TOKEN_MILLI; /* what it paid */
 }
 
 static int check_replay_and_rate(struct pk_command_gate *g, int64_t expires_ms,
@@ -316,9 +321,6 @@ static int check_replay_and_rate(struct pk_command_gate *g, int64_t expires_ms,
         if (!has_token(g, key_of(g, i)->kid, now->mono_ms)) {
             return refuse(g, PK_E_RATE, "too many commands of this key", key_of(g, i)->kid);
         }
-    }
-    if (!take_unproved(g, now->mono_ms)) {
-        return refuse(g, PK_E_RATE, "too many commands with false signatures came this way", NULL);
     }
     return PK_OK;
 }
@@ -375,13 +377,9 @@ static int check_hub_ack(struct pk_command_gate *g, const struct pk_command_time
     if (err != PK_OK) {
         return err;
     }
-    /* Genuine ones and others alike: one that is not heard is said again, and no command pays for it. */
+    /* One that is not heard is said again, and no command pays for it. */
     refill(&g->hub_acks, PK_COMMAND_HUB_ACKS_PER_MINUTE, PK_COMMAND_BURST, now->mono_ms);
-    if (g->hub_acks.tokens_milli < TOKEN_MILLI) {
-        return refuse(g, PK_E_RATE, "too many of them", NULL);
-    }
-    g->hub_acks.tokens_milli -= TOKEN_MILLI;
-    return PK_OK;
+    return g->hub_acks.tokens_milli >= TOKEN_MILLI ? PK_OK : refuse(g, PK_E_RATE, "too many of them", NULL);
 }
 
 int pk_command_take(struct pk_command_gate *g, const struct pk_command_input *input,
@@ -416,6 +414,9 @@ int pk_command_take(struct pk_command_gate *g, const struct pk_command_input *in
     err = g->is_hub_ack ? check_hub_ack(g, now) : check_command(g, expires_ms, now);
     if (err != PK_OK) {
         return err;
+    }
+    if (!take_unproved(g, now->mono_ms)) {
+        return refuse(g, PK_E_RATE, "too many with false signatures came this way", NULL);
     }
     g->stage = PK_COMMAND_TAKEN;
     return PK_OK;
@@ -522,12 +523,12 @@ int pk_command_step(struct pk_command_gate *g, const struct pk_port_crypto *cryp
     if (g->verified_count < g->jws.signature_count) {
         return PK_E_AGAIN;
     }
+    /* From here on it is genuine, and used up, whatever becomes of it. */
+    charge(g, now->mono_ms);
     if (g->is_hub_ack) {
         g->stage = PK_COMMAND_ANSWERED;
         return PK_OK;
     }
-    /* From here on it is genuine, and used up, whatever becomes of it. */
-    charge(g, now->mono_ms);
     int err = pk_replay_add(&g->replay, pk_str_of(g->request.jti), last_accepted_s(&g->request.claims) + 1,
                             judging_s(now));
     if (err != PK_OK) {

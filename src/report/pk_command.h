@@ -113,8 +113,9 @@ struct pk_command_gate {
     const struct pk_command_config *config;
     struct pk_replay replay;
     struct pk_command_bucket buckets[PK_LIMIT_KEYS_PUBLIC]; /* genuine commands; only they are charged */
-    struct pk_command_tokens unproved[PK_LINKS];            /* signatures not, or not yet, found genuine */
-    struct pk_command_tokens hub_acks;
+    struct pk_command_tokens hub_acks;                      /* genuine ones, of all keys of role hub */
+    /* signatures not, or not yet, found genuine: [0] commands, [1] hub's words */
+    struct pk_command_tokens unproved[2][PK_LINKS];
     bool is_hub_ack; /* what is under way, or was last: a hub's word, no command; g->request has its claims */
     struct pk_command_counters counters;
     /* of the command under way */

@@ -42,7 +42,8 @@ gcc_all() { gcc -std=c11 -D_GNU_SOURCE -Os -w -ffp-contract=off -DMBEDTLS_CONFIG
     -I"$root" -I"$root/src" -I"$root/boards/profiles/small" "$@"; }
 (cd "$work/obj" && gcc_all -c "$tls"/library/[a-o]*.c &
     cd "$work/obj" && gcc_all -c "$tls"/library/[p-z]*.c && wait)
-gcc_all "$root"/tests/bench/bench_mqtt.c "$root"/src/mqtt/*.c "$root"/src/base/*.c "$root"/port/mbedtls/*.c "$root"/port/heap.c "$work"/obj/*.o \
+gcc_all "$root"/tests/bench/bench_mqtt.c "$root"/src/mqtt/*.c "$root"/src/base/*.c "$root"/port/mbedtls/*.c "$root"/port/heap.c \
+    "$root"/port/linux/loop.c "$root"/port/linux/clock.c "$root"/port/linux/image.c "$work"/obj/*.o \
     -lmosquitto -o "$work/bench"
 for _ in $(seq 50); do
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break

@@ -223,24 +223,51 @@ PK_TEST(hub_ack__replayed__is_harmless) {
     check_sound();
 }
 
-PK_TEST(hub_ack__a_flood__is_bounded_and_commands_go_on) {
-    start();
-    REQUIRE(open_incident() != NULL);
-    wait_ms(3000);
-    const struct hub_signer s = signer("hub-1", other_key, 0);
-    hub_model_sign(&s, "ack", "{\"boot\":1,\"ranges\":[[0,1000]]}", "a-1", "gw-1", text);
-    const uint64_t before = gw.agent.gate.counters.verify_count;
-    for (uint32_t n = 0; n < 60; n++) {
-        (void)broker_publish(&broker, "picket/v1/lab/gw-1/ack", text, (uint32_t)strlen(text), "");
+/* Says `what` so many times within 50 ms each. */
+static void flood(const char *what, uint32_t count) {
+    for (uint32_t n = 0; n < count; n++) {
+        (void)broker_publish(&broker, "picket/v1/lab/gw-1/ack", what, (uint32_t)strlen(what), "");
         wait_ms(50);
     }
     wait_ms(1000);
-    CHECK(gw.agent.gate.counters.verify_count - before <= PK_COMMAND_BURST + 5);
-    CHECK(gw.agent.gate.counters.refused_by_error[-PK_E_RATE] > 0);
+}
+
+PK_TEST(hub_ack__forged_flood__is_bounded_and_keeps_out_no_hub_and_no_command) {
+    static char forged[HUB_JWS_BYTES];
+    start();
+    REQUIRE(open_incident() != NULL);
+    wait_ms(3000);
+    const struct hub_signer forger = signer("hub-1", other_key, 0);
+    hub_model_sign(&forger, "ack", "{\"boot\":1,\"ranges\":[[0,1000]]}", "a-1", "gw-1", forged);
+    const struct pk_command_counters *counts = &gw.agent.gate.counters;
+    flood(forged, 60);
+    CHECK_EQ_U64(counts->refused_by_error[-PK_E_BAD_SIGNATURE], 60);
     CHECK_EQ_U64(stored(), 1);
-    /* The key's own bucket is untouched: a command of the hub is judged, and refused for what it is. */
+    (void)hub_speaks();
+    CHECK_EQ_U64(stored(), 0);
+    /* More than that: the work is bounded, and commands have their own. */
+    const uint64_t before = counts->verify_count;
+    flood(forged, 200);
+    CHECK(counts->verify_count - before <= PK_COMMAND_FALSE_BURST + 30);
+    CHECK(counts->refused_by_error[-PK_E_RATE] > 0);
     const struct hub_signer sound = signer("hub-1", hub_key, 0);
     hub_model_sign(&sound, "time.set", "{\"time\":\"2026-09-21T14:14:00Z\"}", "t-1", "gw-1", text);
+    (void)broker_publish(&broker, "picket/v1/lab/gw-1/cmd/time.set", text, (uint32_t)strlen(text), "");
+    wait_ms(2000);
+    CHECK_EQ_U64(counts->refused_by_error[-PK_E_POLICY], 1); /* judged, and refused for what it is */
+}
+
+PK_TEST(hub_ack__genuine_flood__is_bounded_and_commands_go_on) {
+    start();
+    REQUIRE(open_incident() != NULL);
+    wait_ms(3000);
+    const struct hub_signer s = signer("hub-1", hub_key, 0);
+    hub_model_sign(&s, "ack", "{\"boot\":1,\"ranges\":[]}", "a-1", "gw-1", text);
+    const uint64_t before = gw.agent.gate.counters.verify_count;
+    flood(text, 60);
+    CHECK(gw.agent.gate.counters.verify_count - before <= PK_COMMAND_BURST + 5);
+    CHECK(gw.agent.gate.counters.refused_by_error[-PK_E_RATE] > 0);
+    hub_model_sign(&s, "time.set", "{\"time\":\"2026-09-21T14:14:00Z\"}", "t-1", "gw-1", text);
     (void)broker_publish(&broker, "picket/v1/lab/gw-1/cmd/time.set", text, (uint32_t)strlen(text), "");
     wait_ms(2000);
     CHECK_EQ_U64(gw.agent.gate.counters.refused_by_error[-PK_E_POLICY], 1);
@@ -349,7 +376,8 @@ PK_TEST_MAIN(hub_ack__the_brokers_word_is_not_enough__the_hubs_is,
              hub_ack__end_of_the_incident__its_topic_is_empty_and_the_record_waits,
              hub_ack__forged_ones__remove_nothing, hub_ack__retained__removes_nothing,
              hub_ack__on_a_command_topic__is_no_command, hub_ack__replayed__is_harmless,
-             hub_ack__a_flood__is_bounded_and_commands_go_on, hub_ack__under_an_unsure_clock__is_heard,
+             hub_ack__forged_flood__is_bounded_and_keeps_out_no_hub_and_no_command,
+             hub_ack__genuine_flood__is_bounded_and_commands_go_on, hub_ack__under_an_unsure_clock__is_heard,
              hub_ack__broker_forgets_while_the_hub_is_away__is_sent_again,
              hub_ack__nothing_is_said__is_sent_again_after_a_time_and_after_a_restart,
              hub_ack__reload__switches_it_on_and_off, hub_ack__no_key_of_role_hub__is_said)

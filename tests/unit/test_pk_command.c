@@ -539,7 +539,7 @@ PK_TEST(command__forged__cost_a_link_so_much_and_no_more) {
     CHECK(gate.counters.verify_count <= bound && gate.counters.verify_count >= bound - 1);
     CHECK_EQ_U64(refused + gate.counters.verify_count, 18000);
     CHECK_EQ_U64(gate.counters.refused_by_error[-PK_E_RATE], refused);
-    CHECK_STR(gate.why, "too many commands with false signatures came this way");
+    CHECK_STR(gate.why, "too many with false signatures came this way");
     /* Then the honest one is told so there, and is taken on the other link. */
     CHECK_EQ_INT(run_anew("good"), PK_E_RATE);
     struct pk_command_input good = input_of("good");
@@ -553,9 +553,9 @@ PK_TEST(command__forged__cost_a_link_so_much_and_no_more) {
     /* One genuine signature of two pays for nothing. */
     now.mono_ms += 60000;
     CHECK_EQ_INT(run("two-second-forged"), PK_E_BAD_SIGNATURE);
-    CHECK_EQ_U64(gate.unproved[0].tokens_milli, (PK_COMMAND_FALSE_BURST - 2) * 1000);
+    CHECK_EQ_U64(gate.unproved[0][0].tokens_milli, (PK_COMMAND_FALSE_BURST - 2) * 1000);
     CHECK_EQ_INT(run_anew("two-signatures"), PK_OK);
-    CHECK_EQ_U64(gate.unproved[0].tokens_milli, (PK_COMMAND_FALSE_BURST - 2) * 1000);
+    CHECK_EQ_U64(gate.unproved[0][0].tokens_milli, (PK_COMMAND_FALSE_BURST - 2) * 1000);
 }
 
 PK_TEST(command__full_jti_store__refuses_before_the_signature) {
