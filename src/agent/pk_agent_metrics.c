@@ -1,5 +1,6 @@
 /* Our own figures as a file for node_exporter's textfile collector (src/decisions/0080). A tick writes at
  * most one buffer of it, so it may be as long as the tables are. */
+#include <stddef.h>
 #include <string.h>
 
 #include "agent/pk_agent_priv.h"
@@ -15,6 +16,32 @@ enum {
 /* What came of a row of a family. */
 enum put { PUT_END, PUT_NONE, PUT_SAMPLE };
 
+/* Which of several figures of the same row. */
+enum figure {
+    RULE_EVALUATIONS,
+    RULE_FIRES,
+    TABLE_USED,
+    TABLE_HIGH,
+    TABLE_CAPACITY,
+    LINK_ONLINE,
+    LINK_RECONNECTS,
+    BUDGET_USED,
+    BUDGET_LIMIT,
+    BUDGET_LEVEL,
+    BUDGET_LEFT_OUT
+};
+
+struct family {
+    const char *name;
+    enum pk_promtext_kind kind;
+    const char *help;
+    enum put (*put)(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row);
+    /* What of it `put` asks for. */
+    enum figure figure;
+    size_t at_bytes; /* in the agent (histogram), in the status of the store */
+    uint64_t (*of_outbox)(const struct pk_outbox *ob);
+};
+
 /* ---- rows ---- */
 
 static void add_label(struct pk_promtext_labels *l, const char *name, struct pk_str value) {
@@ -28,18 +55,18 @@ static struct pk_promtext_labels label1(const char *name, struct pk_str value) {
     return l;
 }
 
-static enum put put_build(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+static enum put put_build(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     struct pk_promtext_labels l = label1("version", pk_str_of(a->identity.version));
     if (row > 0) {
         return PUT_END;
     }
     add_label(&l, "isa", pk_str_of(a->identity.isa));
     add_label(&l, "board", pk_str_of(a->identity.board));
-    pk_promtext_u64(b, name, &l, 1);
+    pk_promtext_u64(b, f->name, &l, 1);
     return PUT_SAMPLE;
 }
 
-static enum put put_received(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+static enum put put_received(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     if (row >= a->intake.sources.count) {
         return PUT_END;
     }
@@ -49,41 +76,32 @@ static enum put put_received(struct pk_agent *a, struct pk_buf *b, const char *n
         return PUT_NONE;
     }
     const struct pk_promtext_labels l = label1("source", pk_str_of(source));
-    pk_promtext_u64(b, name, &l, count);
+    pk_promtext_u64(b, f->name, &l, count);
     return PUT_SAMPLE;
 }
 
-static enum put put_dropped(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+static enum put put_dropped(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     if (row >= PK_LOSS_COUNT) {
         return PUT_END;
     }
     const struct pk_promtext_labels l =
         label1("reason", pk_str_of(pk_loss_reason_word((enum pk_loss_reason)row)));
-    pk_promtext_u64(b, name, &l, a->intake.ledger.total[row]);
+    pk_promtext_u64(b, f->name, &l, a->intake.ledger.total[row]);
     return PUT_SAMPLE;
 }
 
-static enum put put_rule(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row,
-                         bool is_fired) {
+static enum put put_rule(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     if (row >= pk_engine_rule_count(&a->engine)) {
         return PUT_END;
     }
     const struct pk_rule *rule = pk_engine_rule(&a->engine, row);
     const struct pk_rule_status *s = pk_engine_rule_status(&a->engine, row);
     const struct pk_promtext_labels l = label1("rule", pk_engine_str(&a->engine, rule, rule->id));
-    pk_promtext_u64(b, name, &l, is_fired ? s->fire_count : s->evaluation_count);
+    pk_promtext_u64(b, f->name, &l, f->figure == RULE_FIRES ? s->fire_count : s->evaluation_count);
     return PUT_SAMPLE;
 }
 
-static enum put put_evaluations(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_rule(a, b, name, row, false);
-}
-
-static enum put put_fires(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_rule(a, b, name, row, true);
-}
-
-static enum put put_incidents(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+static enum put put_incidents(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     const uint32_t type = row / PK_SEV_COUNT, severity = row % PK_SEV_COUNT;
     if (type >= PK_INC_TYPE_COUNT) {
         return PUT_END;
@@ -94,21 +112,21 @@ static enum put put_incidents(struct pk_agent *a, struct pk_buf *b, const char *
     }
     struct pk_promtext_labels l = label1("type", pk_str_of(pk_incident_type_word((uint8_t)type)));
     add_label(&l, "severity", pk_str_of(pk_severity_word((enum pk_severity)severity)));
-    pk_promtext_u64(b, name, &l, count);
+    pk_promtext_u64(b, f->name, &l, count);
     return PUT_SAMPLE;
 }
 
-static enum put put_without_room(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+static enum put put_without_room(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     if (row >= PK_SEV_COUNT) {
         return PUT_END;
     }
     const struct pk_promtext_labels l =
         label1("severity", pk_str_of(pk_severity_word((enum pk_severity)row)));
-    pk_promtext_u64(b, name, &l, a->incidents.dropped_by_severity[row]);
+    pk_promtext_u64(b, f->name, &l, a->incidents.dropped_by_severity[row]);
     return PUT_SAMPLE;
 }
 
-static enum put put_active(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+static enum put put_active(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     uint32_t active[PK_SEV_COUNT];
     if (row >= PK_SEV_COUNT) {
         return PUT_END;
@@ -116,38 +134,20 @@ static enum put put_active(struct pk_agent *a, struct pk_buf *b, const char *nam
     pk_incidents_count_active(&a->incidents, active);
     const struct pk_promtext_labels l =
         label1("severity", pk_str_of(pk_severity_word((enum pk_severity)row)));
-    pk_promtext_u64(b, name, &l, active[row]);
+    pk_promtext_u64(b, f->name, &l, active[row]);
     return PUT_SAMPLE;
 }
 
-static enum put put_metric(struct pk_buf *b, const char *name, uint32_t row, const struct pk_metric *m) {
+static enum put put_metric(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     if (row > 0) {
         return PUT_END;
     }
-    pk_promtext_histogram(b, name, m);
+    pk_promtext_histogram(b, f->name,
+                          (const struct pk_metric *)(const void *)((const char *)a + f->at_bytes));
     return PUT_SAMPLE;
 }
 
-static enum put put_detect(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_metric(b, name, row, &a->incidents.metrics.metric[PK_MTTD]);
-}
-static enum put put_ack(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_metric(b, name, row, &a->incidents.metrics.metric[PK_MTTA]);
-}
-static enum put put_resolve(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_metric(b, name, row, &a->incidents.metrics.metric[PK_MTTR]);
-}
-static enum put put_latency(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_metric(b, name, row, &a->metrics.detection);
-}
-static enum put put_processing(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_metric(b, name, row, &a->metrics.processing);
-}
-static enum put put_durations(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_metric(b, name, row, &a->respond.duration);
-}
-
-static enum put put_actions(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+static enum put put_actions(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     static const char *const RESULTS[] = {"completed", "failed", "refused"};
     const struct pk_action_table *actions = pk_agent_actions(a);
     const uint32_t index = row / PK_COUNT_OF(RESULTS), result = row % PK_COUNT_OF(RESULTS);
@@ -161,11 +161,11 @@ static enum put put_actions(struct pk_agent *a, struct pk_buf *b, const char *na
     }
     struct pk_promtext_labels l = label1("action", pk_str_of(actions->rows[index].name));
     add_label(&l, "result", pk_str_of(RESULTS[result]));
-    pk_promtext_u64(b, name, &l, counts[result]);
+    pk_promtext_u64(b, f->name, &l, counts[result]);
     return PUT_SAMPLE;
 }
 
-static enum put put_approvals(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+static enum put put_approvals(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     static const char *const RESULTS[PK_APPROVAL_RESULT_COUNT] = {[PK_APPROVAL_APPROVED] = "approved",
                                                                   [PK_APPROVAL_REJECTED] = "rejected",
                                                                   [PK_APPROVAL_EXPIRED] = "expired"};
@@ -173,42 +173,23 @@ static enum put put_approvals(struct pk_agent *a, struct pk_buf *b, const char *
         return PUT_END;
     }
     const struct pk_promtext_labels l = label1("result", pk_str_of(RESULTS[row]));
-    pk_promtext_u64(b, name, &l, a->respond.approvals[row]);
+    pk_promtext_u64(b, f->name, &l, a->respond.approvals[row]);
     return PUT_SAMPLE;
 }
 
-static enum put put_store(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row,
-                          uint64_t (*figure)(const struct pk_store_status *s)) {
+static enum put put_store(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     struct pk_store_status s;
     if (row > 0) {
         return PUT_END;
     }
     a->port->store.status(a->port->store.ctx, &s);
-    pk_promtext_u64(b, name, NULL, figure(&s));
+    uint64_t value;
+    memcpy(&value, (const char *)&s + f->at_bytes, sizeof value);
+    pk_promtext_u64(b, f->name, NULL, value);
     return PUT_SAMPLE;
 }
 
-static uint64_t used_of(const struct pk_store_status *s) {
-    return s->used_bytes;
-}
-static uint64_t records_of(const struct pk_store_status *s) {
-    return s->record_count;
-}
-static uint64_t written_of(const struct pk_store_status *s) {
-    return s->written_bytes;
-}
-static enum put put_store_bytes(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_store(a, b, name, row, used_of);
-}
-static enum put put_store_records(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_store(a, b, name, row, records_of);
-}
-static enum put put_store_written(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_store(a, b, name, row, written_of);
-}
-
-enum { TABLE_USED, TABLE_HIGH, TABLE_CAPACITY };
-static enum put put_table(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row, int which) {
+static enum put put_table(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     /* Of the first row's moment; whoever fills them in between fills all of them. */
     struct pk_agent_table *t = a->summary.rows;
     if (row == 0) {
@@ -218,24 +199,13 @@ static enum put put_table(struct pk_agent *a, struct pk_buf *b, const char *name
         return PUT_END;
     }
     const struct pk_promtext_labels l = label1("table", pk_str_of(t[row].name));
-    pk_promtext_u64(b, name, &l,
-                    which == TABLE_USED   ? t[row].used
-                    : which == TABLE_HIGH ? t[row].high
-                                          : t[row].capacity);
+    pk_promtext_u64(b, f->name, &l,
+                    f->figure == TABLE_USED   ? t[row].used
+                    : f->figure == TABLE_HIGH ? t[row].high
+                                              : t[row].capacity);
     return PUT_SAMPLE;
 }
-static enum put put_used(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_table(a, b, name, row, TABLE_USED);
-}
-static enum put put_high(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_table(a, b, name, row, TABLE_HIGH);
-}
-static enum put put_capacity(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_table(a, b, name, row, TABLE_CAPACITY);
-}
-
-static enum put put_link(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row,
-                         bool is_count) {
+static enum put put_link(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     if (row >= PK_LINKS) {
         return PUT_END;
     }
@@ -245,17 +215,14 @@ static enum put put_link(struct pk_agent *a, struct pk_buf *b, const char *name,
     const struct pk_link *link = &a->links[row];
     const struct pk_promtext_labels l = label1("broker", pk_str_of(pk_config_broker_word(row)));
     const uint64_t again_count = link->connect_count > 0 ? link->connect_count - 1u : 0u;
-    pk_promtext_u64(b, name, &l, is_count ? again_count : pk_link_is_online(link) ? 1u : 0u);
+    pk_promtext_u64(b, f->name, &l,
+                    f->figure == LINK_RECONNECTS ? again_count
+                    : pk_link_is_online(link)    ? 1u
+                                                 : 0u);
     return PUT_SAMPLE;
 }
-static enum put put_connected(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_link(a, b, name, row, false);
-}
-static enum put put_reconnects(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_link(a, b, name, row, true);
-}
-
-static enum put put_notifications(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+static enum put put_notifications(struct pk_agent *a, struct pk_buf *b, const struct family *f,
+                                  uint32_t row) {
     static const char *const RESULTS[] = {"delivered", "refused", "dropped"};
     uint64_t lost = 0;
     if (row >= PK_COUNT_OF(RESULTS)) {
@@ -266,37 +233,22 @@ static enum put put_notifications(struct pk_agent *a, struct pk_buf *b, const ch
     }
     struct pk_promtext_labels l = label1("channel", pk_str_of("mqtt"));
     add_label(&l, "result", pk_str_of(RESULTS[row]));
-    pk_promtext_u64(b, name, &l,
+    pk_promtext_u64(b, f->name, &l,
                     row == 0   ? a->outbox.counters.acked_count
                     : row == 1 ? a->outbox.counters.refused_count
                                : lost);
     return PUT_SAMPLE;
 }
 
-static enum put put_outbox(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row,
-                           uint64_t (*figure)(const struct pk_outbox *ob)) {
+static enum put put_outbox(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     if (row > 0) {
         return PUT_END;
     }
-    pk_promtext_u64(b, name, NULL, figure(&a->outbox));
+    pk_promtext_u64(b, f->name, NULL, f->of_outbox(&a->outbox));
     return PUT_SAMPLE;
 }
-static enum put put_outbox_entries(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_outbox(a, b, name, row, pk_outbox_depth);
-}
-static enum put put_outbox_bytes(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_outbox(a, b, name, row, pk_outbox_bytes);
-}
-static enum put put_outbox_held(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_outbox(a, b, name, row, pk_outbox_held_count);
-}
-
-static enum put put_unheard(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_outbox(a, b, name, row, pk_outbox_unheard_count);
-}
-
 /* Nothing where it cannot be told: no number would be true. */
-static enum put put_outbox_drain(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+static enum put put_outbox_drain(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     uint64_t drain_ms = 0;
     if (row > 0) {
         return PUT_END;
@@ -304,51 +256,38 @@ static enum put put_outbox_drain(struct pk_agent *a, struct pk_buf *b, const cha
     if (!pk_outbox_drain_ms(&a->outbox, &drain_ms)) {
         return PUT_NONE;
     }
-    pk_promtext_ms(b, name, NULL, drain_ms);
+    pk_promtext_ms(b, f->name, NULL, drain_ms);
     return PUT_SAMPLE;
 }
 
-static enum put put_outbox_dropped(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+static enum put put_outbox_dropped(struct pk_agent *a, struct pk_buf *b, const struct family *f,
+                                   uint32_t row) {
     if (row >= PK_OUTBOX_LOSS_COUNT) {
         return PUT_END;
     }
     const struct pk_promtext_labels l =
         label1("reason", pk_str_of(pk_outbox_loss_word((enum pk_outbox_loss_reason)row)));
-    pk_promtext_u64(b, name, &l, a->outbox.losses[row].count);
+    pk_promtext_u64(b, f->name, &l, a->outbox.losses[row].count);
     return PUT_SAMPLE;
 }
 
-enum { BUDGET_USED, BUDGET_LIMIT, BUDGET_LEVEL, BUDGET_LEFT_OUT };
-static enum put put_budget(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row, int which) {
+static enum put put_budget(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     if (row >= PK_SPEND_COUNT) {
         return PUT_END;
     }
     const struct pk_spend *s = &a->spends[row];
-    if (which == BUDGET_LIMIT && s->limit_bytes == 0) {
+    if (f->figure == BUDGET_LIMIT && s->limit_bytes == 0) {
         return PUT_NONE;
     }
     const struct pk_promtext_labels l = label1("budget", pk_str_of(pk_spend_word((enum pk_spend_kind)row)));
-    pk_promtext_u64(b, name, &l,
-                    which == BUDGET_USED    ? s->record.used_bytes
-                    : which == BUDGET_LIMIT ? s->limit_bytes
-                    : which == BUDGET_LEVEL ? s->level
-                                            : s->left_out_count);
+    pk_promtext_u64(b, f->name, &l,
+                    f->figure == BUDGET_USED    ? s->record.used_bytes
+                    : f->figure == BUDGET_LIMIT ? s->limit_bytes
+                    : f->figure == BUDGET_LEVEL ? s->level
+                                                : s->left_out_count);
     return PUT_SAMPLE;
 }
-static enum put put_budget_used(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_budget(a, b, name, row, BUDGET_USED);
-}
-static enum put put_budget_limit(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_budget(a, b, name, row, BUDGET_LIMIT);
-}
-static enum put put_budget_level(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_budget(a, b, name, row, BUDGET_LEVEL);
-}
-static enum put put_budget_left_out(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
-    return put_budget(a, b, name, row, BUDGET_LEFT_OUT);
-}
-
-static enum put put_maintenance(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+static enum put put_maintenance(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     static const char *const RESULTS[] = {"completed", "failed"};
     const uint32_t task = row / PK_COUNT_OF(RESULTS), result = row % PK_COUNT_OF(RESULTS);
     if (task >= a->config.tasks.count) {
@@ -357,11 +296,11 @@ static enum put put_maintenance(struct pk_agent *a, struct pk_buf *b, const char
     const struct pk_task_state *s = &a->tasks.table.states[task];
     struct pk_promtext_labels l = label1("task", pk_str_of(a->config.tasks.rows[task].name));
     add_label(&l, "result", pk_str_of(RESULTS[result]));
-    pk_promtext_u64(b, name, &l, result == 0 ? s->completed_count : s->run_count - s->completed_count);
+    pk_promtext_u64(b, f->name, &l, result == 0 ? s->completed_count : s->run_count - s->completed_count);
     return PUT_SAMPLE;
 }
 
-static enum put put_maintained(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row) {
+static enum put put_maintained(struct pk_agent *a, struct pk_buf *b, const struct family *f, uint32_t row) {
     if (row >= a->config.tasks.count) {
         return PUT_END;
     }
@@ -370,75 +309,88 @@ static enum put put_maintained(struct pk_agent *a, struct pk_buf *b, const char 
         return PUT_NONE;
     }
     const struct pk_promtext_labels l = label1("task", pk_str_of(a->config.tasks.rows[row].name));
-    pk_promtext_ms(b, name, &l, (uint64_t)s->last_wall_ms);
+    pk_promtext_ms(b, f->name, &l, (uint64_t)s->last_wall_ms);
     return PUT_SAMPLE;
 }
 
 /* ---- families ---- */
 
-struct family {
-    const char *name;
-    enum pk_promtext_kind kind;
-    const char *help;
-    enum put (*put)(struct pk_agent *a, struct pk_buf *b, const char *name, uint32_t row);
-};
 static const struct family FAMILIES[] = {
-    {"picket_build_info", PK_PROMTEXT_GAUGE, "Version, instruction set and board of this agent.", put_build},
-    {"picket_events_received_total", PK_PROMTEXT_COUNTER, "Events taken, by source.", put_received},
-    {"picket_events_dropped_total", PK_PROMTEXT_COUNTER, "Events offered and not taken.", put_dropped},
-    {"picket_rule_evaluations_total", PK_PROMTEXT_COUNTER, "Times a rule was evaluated.", put_evaluations},
-    {"picket_rule_fires_total", PK_PROMTEXT_COUNTER, "Times a rule fired.", put_fires},
+    {"picket_build_info", PK_PROMTEXT_GAUGE, "Version, instruction set and board of this agent.",
+     .put = put_build},
+    {"picket_events_received_total", PK_PROMTEXT_COUNTER, "Events taken, by source.", .put = put_received},
+    {"picket_events_dropped_total", PK_PROMTEXT_COUNTER, "Events offered and not taken.", .put = put_dropped},
+    {"picket_rule_evaluations_total", PK_PROMTEXT_COUNTER, "Times a rule was evaluated.", .put = put_rule,
+     .figure = RULE_EVALUATIONS},
+    {"picket_rule_fires_total", PK_PROMTEXT_COUNTER, "Times a rule fired.", .put = put_rule,
+     .figure = RULE_FIRES},
     {"picket_incidents_total", PK_PROMTEXT_COUNTER, "Incidents opened, by the severity they began with.",
-     put_incidents},
+     .put = put_incidents},
     {"picket_incidents_dropped_total", PK_PROMTEXT_COUNTER,
-     "Findings that found no room for an incident, by severity.", put_without_room},
+     "Findings that found no room for an incident, by severity.", .put = put_without_room},
     {"picket_incidents_active", PK_PROMTEXT_GAUGE, "Incidents that are not resolved, closed or false.",
-     put_active},
+     .put = put_active},
     {"picket_incident_processing_seconds", PK_PROMTEXT_HISTOGRAM,
      "From the finding until the incident is on the medium and may be reported and acted on.",
-     put_processing},
+     .put = put_metric, .at_bytes = offsetof(struct pk_agent, metrics.processing)},
     {"picket_incident_detect_seconds", PK_PROMTEXT_HISTOGRAM, "Detected - first contributing event.",
-     put_detect},
-    {"picket_incident_ack_seconds", PK_PROMTEXT_HISTOGRAM, "Acknowledged - detected.", put_ack},
-    {"picket_incident_resolve_seconds", PK_PROMTEXT_HISTOGRAM, "Resolved - detected.", put_resolve},
+     .put = put_metric, .at_bytes = offsetof(struct pk_agent, incidents.metrics.metric[PK_MTTD])},
+    {"picket_incident_ack_seconds", PK_PROMTEXT_HISTOGRAM, "Acknowledged - detected.", .put = put_metric,
+     .at_bytes = offsetof(struct pk_agent, incidents.metrics.metric[PK_MTTA])},
+    {"picket_incident_resolve_seconds", PK_PROMTEXT_HISTOGRAM, "Resolved - detected.", .put = put_metric,
+     .at_bytes = offsetof(struct pk_agent, incidents.metrics.metric[PK_MTTR])},
     {"picket_detection_latency_seconds", PK_PROMTEXT_HISTOGRAM,
-     "From taking in the event that made a rule fire until its incident was open.", put_latency},
-    {"picket_actions_total", PK_PROMTEXT_COUNTER, "Runs of actions that ended.", put_actions},
-    {"picket_action_duration_seconds", PK_PROMTEXT_HISTOGRAM, "How long actions ran.", put_durations},
+     "From taking in the event that made a rule fire until its incident was open.", .put = put_metric,
+     .at_bytes = offsetof(struct pk_agent, metrics.detection)},
+    {"picket_actions_total", PK_PROMTEXT_COUNTER, "Runs of actions that ended.", .put = put_actions},
+    {"picket_action_duration_seconds", PK_PROMTEXT_HISTOGRAM, "How long actions ran.", .put = put_metric,
+     .at_bytes = offsetof(struct pk_agent, respond.duration)},
     {"picket_approvals_total", PK_PROMTEXT_COUNTER, "Requests for approval that were decided.",
-     put_approvals},
-    {"picket_store_bytes", PK_PROMTEXT_GAUGE, "Bytes in use in the store.", put_store_bytes},
-    {"picket_store_records", PK_PROMTEXT_GAUGE, "Records in the store.", put_store_records},
-    {"picket_store_written_bytes_total", PK_PROMTEXT_COUNTER, "Bytes handed to the disk.", put_store_written},
-    {"picket_table_used", PK_PROMTEXT_GAUGE, "Rows or bytes in use.", put_used},
-    {"picket_table_high_water", PK_PROMTEXT_GAUGE, "Most that ever was in use.", put_high},
-    {"picket_table_capacity", PK_PROMTEXT_GAUGE, "Rows or bytes there are.", put_capacity},
-    {"picket_mqtt_connected", PK_PROMTEXT_GAUGE, "1 while the broker is connected.", put_connected},
-    {"picket_mqtt_reconnects_total", PK_PROMTEXT_COUNTER, "Connections after the first one.", put_reconnects},
-    {"picket_notifications_total", PK_PROMTEXT_COUNTER, "Reports to the hub.", put_notifications},
-    {"picket_outbox_entries", PK_PROMTEXT_GAUGE, "Reports that wait to be acknowledged.", put_outbox_entries},
-    {"picket_outbox_bytes", PK_PROMTEXT_GAUGE, "Their bytes.", put_outbox_bytes},
+     .put = put_approvals},
+    {"picket_store_bytes", PK_PROMTEXT_GAUGE, "Bytes in use in the store.", .put = put_store,
+     .at_bytes = offsetof(struct pk_store_status, used_bytes)},
+    {"picket_store_records", PK_PROMTEXT_GAUGE, "Records in the store.", .put = put_store,
+     .at_bytes = offsetof(struct pk_store_status, record_count)},
+    {"picket_store_written_bytes_total", PK_PROMTEXT_COUNTER, "Bytes handed to the disk.", .put = put_store,
+     .at_bytes = offsetof(struct pk_store_status, written_bytes)},
+    {"picket_table_used", PK_PROMTEXT_GAUGE, "Rows or bytes in use.", .put = put_table, .figure = TABLE_USED},
+    {"picket_table_high_water", PK_PROMTEXT_GAUGE, "Most that ever was in use.", .put = put_table,
+     .figure = TABLE_HIGH},
+    {"picket_table_capacity", PK_PROMTEXT_GAUGE, "Rows or bytes there are.", .put = put_table,
+     .figure = TABLE_CAPACITY},
+    {"picket_mqtt_connected", PK_PROMTEXT_GAUGE, "1 while the broker is connected.", .put = put_link,
+     .figure = LINK_ONLINE},
+    {"picket_mqtt_reconnects_total", PK_PROMTEXT_COUNTER, "Connections after the first one.", .put = put_link,
+     .figure = LINK_RECONNECTS},
+    {"picket_notifications_total", PK_PROMTEXT_COUNTER, "Reports to the hub.", .put = put_notifications},
+    {"picket_outbox_entries", PK_PROMTEXT_GAUGE, "Reports that wait to be acknowledged.", .put = put_outbox,
+     .of_outbox = pk_outbox_depth},
+    {"picket_outbox_bytes", PK_PROMTEXT_GAUGE, "Their bytes.", .put = put_outbox,
+     .of_outbox = pk_outbox_bytes},
     {"picket_outbox_held_entries", PK_PROMTEXT_GAUGE,
-     "Those that wait for the next month of the data budget.", put_outbox_held},
+     "Those that wait for the next month of the data budget.", .put = put_outbox,
+     .of_outbox = pk_outbox_held_count},
     {"picket_outbox_unheard_entries", PK_PROMTEXT_GAUGE, "Those the hub has not named yet (hub_ack).",
-     put_unheard},
+     .put = put_outbox, .of_outbox = pk_outbox_unheard_count},
     {"picket_outbox_drain_seconds", PK_PROMTEXT_GAUGE,
      "Until all of them are acknowledged at the pace of the last seconds; absent when that cannot be told.",
-     put_outbox_drain},
+     .put = put_outbox_drain},
     {"picket_outbox_dropped_total", PK_PROMTEXT_COUNTER, "Reports that were lost, by reason of the ledger.",
-     put_outbox_dropped},
+     .put = put_outbox_dropped},
     {"picket_budget_used_bytes", PK_PROMTEXT_GAUGE,
      "data: to and from metered brokers this month; flash: handed to the disk this day (UTC).",
-     put_budget_used},
+     .put = put_budget, .figure = BUDGET_USED},
     {"picket_budget_limit_bytes", PK_PROMTEXT_GAUGE,
-     "What the month or day may take; absent without a limit.", put_budget_limit},
+     "What the month or day may take; absent without a limit.", .put = put_budget, .figure = BUDGET_LIMIT},
     {"picket_budget_level", PK_PROMTEXT_GAUGE,
-     "What gives way: 0 nothing, 1 from 80 %, 2 from 90 %, 3 from 95 %, 4 all is used.", put_budget_level},
+     "What gives way: 0 nothing, 1 from 80 %, 2 from 90 %, 3 from 95 %, 4 all is used.", .put = put_budget,
+     .figure = BUDGET_LEVEL},
     {"picket_budget_left_out_total", PK_PROMTEXT_COUNTER, "What was not sent or kept because of it.",
-     put_budget_left_out},
-    {"picket_maintenance_runs_total", PK_PROMTEXT_COUNTER, "Runs of maintenance tasks.", put_maintenance},
+     .put = put_budget, .figure = BUDGET_LEFT_OUT},
+    {"picket_maintenance_runs_total", PK_PROMTEXT_COUNTER, "Runs of maintenance tasks.",
+     .put = put_maintenance},
     {"picket_last_maintenance_timestamp_seconds", PK_PROMTEXT_GAUGE, "When a task ran last, Unix time.",
-     put_maintained},
+     .put = put_maintained},
 };
 
 /* ---- the file ---- */
@@ -460,7 +412,7 @@ static bool put_part(struct pk_agent *a, struct pk_buf *b) {
         if (!m->is_head_out) {
             pk_promtext_head(b, f->name, f->kind, f->help);
         }
-        const enum put put = f->put(a, b, f->name, m->row);
+        const enum put put = f->put(a, b, f, m->row);
         if (put != PUT_SAMPLE && !m->is_head_out) {
             b->n = before; /* a family without samples has no head */
             b->p[b->n] = '\0';
