@@ -189,6 +189,28 @@ class Broker:
     def publish(self, user, topic, payload, *options):
         subprocess.run(["mosquitto_pub", *self.tls(user), "-q", "1", "-t", topic, "-m", payload, *options], check=True, timeout=10)
 
+    def retained(self, *filters):
+        """{topic: payload} of what is retained under filters, as a newcomer gets it: all of it, for what is retained for this comes last."""
+        last = "picket/v1/probe/probe/status"
+        self.publish("hub", last, "last", "-r")
+        asked = [word for topic in (*filters, last) for word in ("-t", topic)]
+        with subprocess.Popen(["mosquitto_sub", *self.tls("hub"), *asked, "--retained-only", "-F", "%t\t%p", "-W", "30"], stdout=subprocess.PIPE, text=True) as reader:
+            kept = {}
+            for line in reader.stdout:
+                topic, payload = line.rstrip("\n").split("\t", 1)
+                if topic == last:
+                    break
+                kept[topic] = payload
+            else:
+                raise AssertionError("the broker does not answer a newcomer")
+            reader.kill()
+        self.publish("hub", last, "", "-r")
+        return kept
+
+    def end_session(self, client, *options):
+        """As another connection of the same client that begins anew."""
+        subprocess.run(["mosquitto_sub", *self.tls(client), "-i", client, "-t", f"picket/v1/{SITE}/{GATEWAY}/ack", "-E", *options], capture_output=True, check=True, timeout=10)
+
 
 def data_of(payload):
     """On 3.1.1 the envelope is around it (CloudEvents, structured): what is in it. Else as it is."""

@@ -388,7 +388,7 @@ def test_device_messages():
         link = w.gateway.result("status")["links"][0]
         assert link["state"] == "online" and link["lost"] == 0 and link["connects"] == 1, link
         assert w.gateway.stop() == 0
-        subprocess.run(["mosquitto_sub", *broker.tls(GATEWAY), "-i", GATEWAY, "-t", f"{ROOT}/ack", "-W", "1"], capture_output=True, timeout=10)  # ends the session
+        broker.end_session(GATEWAY)
         w.gateway.start()
         w.gateway.await_online()
         time.sleep(0.5)

@@ -56,12 +56,6 @@ def say(broker, user, topic, payload, *options):
     return True
 
 
-def retained(broker, filter_):
-    """Topics of what is retained under a filter."""
-    out = subprocess.run(["mosquitto_sub", *broker.tls("hub"), "-t", filter_, "--retained-only", "-W", "1", "-F", "%t"], capture_output=True, text=True, timeout=10)
-    return out.stdout.split()
-
-
 def check_start(broker):
     """It starts without a complaint about its configuration. The one rule for all users is a pattern without a name in it: Mosquitto mentions that and has no
     other form for it."""
@@ -100,7 +94,7 @@ def check_access(config):
             want = [f"{topic}/cmd/{who} down" for who in ("hub", "operator") for topic in (own, f"picket/v1/{SITE}/all", "picket/v1/all/all")] + [f"{own}/in/plc/fault 7"]
             await_true("a gateway hears its own", 5, lambda e=ear, w=want: len(e.lines()) >= len(w))
             assert sorted(ear.lines()) == sorted(want), ear.lines()
-        assert retained(broker, "picket/v1/+/+/cmd/+") == []
+        assert broker.retained("picket/v1/+/+/cmd/+") == {}
 
         for user, topic in (("device", f"{OWN}/status"), ("device", f"{OWN}/cmd/ping"), ("device", f"{OWN}/ack"), ("operator", f"{OWN}/status"),
                             ("operator", f"{OWN}/ack"), ("operator", f"{OWN}/in/a/b"), ("stranger", f"{OWN}/status"), ("stranger", f"{OWN}/in/a/b"),
@@ -163,7 +157,7 @@ def test_bridge__carries_up_what_gateways_say_and_down_what_is_for_them():
         time.sleep(0.3)
         assert sorted(m[1] for m in s.hub.messages(GATEWAY)) == sorted(f"{OWN}/{part}" for part in UP)
         assert not s.hub.messages("/in/") and not s.hub.messages("elsewhere")
-        assert retained(s.central, f"{OWN}/status") == [f"{OWN}/status"]
+        assert list(s.central.retained(f"{OWN}/status")) == [f"{OWN}/status"]
 
         down = (f"{OWN}/cmd/ping", f"picket/v1/{SITE}/all/cmd/ping", "picket/v1/all/all/cmd/ping", f"{OWN}/ack")
         for topic in (*down, "picket/v1/elsewhere/gw-09/cmd/ping", "picket/v1/elsewhere/all/cmd/ping"):
@@ -171,7 +165,7 @@ def test_bridge__carries_up_what_gateways_say_and_down_what_is_for_them():
         await_true("commands are at the site", 5, lambda: len([line for line in below.lines() if line.endswith(" down")]) >= len(down))
         time.sleep(0.3)
         assert sorted(line for line in below.lines() if line.endswith(" down")) == sorted(f"{topic} down" for topic in down)
-        assert retained(s.site, "picket/v1/+/+/cmd/+") == [] and retained(s.central, "picket/v1/+/+/cmd/+") == []
+        assert s.site.retained("picket/v1/+/+/cmd/+") == {} and s.central.retained("picket/v1/+/+/cmd/+") == {}
 
 
 def test_bridge__a_gateway_behind_it__is_heard_obeys_and_loses_nothing():

@@ -322,8 +322,7 @@ def test_no_subscriber__counts_as_delivered():
 
 
 def retained(broker, topic):
-    out = subprocess.run(["mosquitto_sub", *broker.tls("hub"), "-t", topic, "--retained-only", "-F", "%t\t%p", "-W", "1"], capture_output=True, text=True, timeout=10).stdout
-    return {topic: data_of(payload) for topic, payload in (line.split("\t", 1) for line in out.splitlines())}
+    return {topic: data_of(payload) for topic, payload in broker.retained(topic).items()}
 
 
 def test_incident_topic__is_retained_while_open_and_empty_after():

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 
 from rig import GATEWAY, SITE, Broker, Gateway, Process, Rig, await_true, main
 
@@ -33,22 +32,13 @@ enabled  = no
 """
 ALL = "roles = events, incidents, commands, summary"
 ROOT = f"picket/v1/{SITE}/{GATEWAY}"
-SENTINEL = "zz/last"  # read after all others
 DEVICE = f"homeassistant/device/{GATEWAY}/config"
 ACL = (f"user {GATEWAY}\ntopic write te/device/main/service/picket/#\ntopic read te/#\n"
-       "user hub\ntopic readwrite homeassistant/#\ntopic readwrite te/#\ntopic readwrite zz/last\n")
+       "user hub\ntopic readwrite homeassistant/#\ntopic readwrite te/#\n")
 
 
 def retained(broker):
-    """{topic: payload} of what is retained for others, as a newcomer gets it. What comes is complete when the last one, retained for this, is among it: a busy machine may
-    let the time run out before."""
-    for _ in range(10):
-        out = subprocess.run(["mosquitto_sub", *broker.tls("hub"), "-q", "1", "-t", "homeassistant/#", "-t", "te/#", "-t", f"{ROOT}/home", "-t", SENTINEL,
-                              "--retained-only", "-F", "%t\t%p", "-W", "1"], capture_output=True, text=True, timeout=30).stdout
-        kept = {t: json.loads(p) for t, p in (line.split("\t", 1) for line in out.splitlines())}
-        if kept.pop(SENTINEL, None) is not None:
-            return kept
-    raise AssertionError("the broker does not answer a newcomer")
+    return {topic: json.loads(payload) for topic, payload in broker.retained("homeassistant/#", "te/#", f"{ROOT}/home").items()}
 
 
 def set_roles(gateway, old, new):
@@ -65,7 +55,6 @@ def topics_of(incident_id):
 
 def begin(rig, roles, config=""):
     broker = Broker(rig, acl=ACL).start()
-    broker.publish("hub", SENTINEL, "1", "-r")
     gateway = Gateway(rig, broker.port, rules=RULES, actions="", broker_extra=f"{ALL}{roles}\n", config=config).start()
     gateway.await_online()
     return broker, gateway
