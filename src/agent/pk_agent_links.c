@@ -844,7 +844,8 @@ static int put_entry(struct pk_agent *a, const struct pk_link *l, const struct p
     return err == PK_OK ? end_message(message, out) : err;
 }
 
-/* Publishes one outbox entry; again: with the client's knowledge that it was sent before. */
+/* Publishes one outbox entry; again: with the client's knowledge that it was sent before. PK_OK or an error
+ * of the client; PK_E_BAD_MSG: no message can be made of it. */
 static int publish_entry(struct pk_agent *a, struct pk_link *l, const struct pk_outbox_view *v,
                          bool is_again) {
     char topic[PK_TOPIC_BYTES];
@@ -853,10 +854,21 @@ static int publish_entry(struct pk_agent *a, struct pk_link *l, const struct pk_
     struct pk_mqtt_publish m = {
         .payload = "", .qos = 1, .is_retained = v->is_retained && l->mqtt.limits.has_retain};
     if (topic_of(a, kind, v->record.id, topic, sizeof topic) < 0 || put_entry(a, l, v, &message, &m) < 0) {
-        return PK_E_TOO_BIG; /* a stored entry that can never be sent */
+        return PK_E_BAD_MSG; /* a stored entry that can never be sent */
     }
     m.topic = pk_str_of(topic);
     return is_again ? pk_mqtt_resend(&l->mqtt, &m, v->token) : pk_mqtt_publish(&l->mqtt, &m, v->token);
+}
+
+/* Larger than this broker takes: kept for one that takes it. */
+static void not_sendable(struct pk_agent *a, uint32_t link, const struct pk_outbox_view *v, int err) {
+    if (err == PK_E_TOO_BIG) {
+        say_refused_publication(a, link, PK_MQTT_PACKET_TOO_LARGE);
+        pk_outbox_put_by(&a->outbox, v->token, a->now.mono_ms);
+    } else {
+        pk_agent_log1(a, PK_LOG_ERROR, "an entry can never be sent, dropped and counted", v->record.id);
+        pk_outbox_unsendable(&a->outbox, v->token);
+    }
 }
 
 static void resend(struct pk_agent *a, struct pk_link *l) {
@@ -874,7 +886,7 @@ static void resend(struct pk_agent *a, struct pk_link *l) {
         }
         if (err < 0) {
             (void)pk_mqtt_forget(&l->mqtt, token);
-            pk_outbox_unsendable(&a->outbox, token);
+            not_sendable(a, (uint32_t)(l - a->links), &v, err);
         }
     }
 }
@@ -896,9 +908,8 @@ static void send_outbox(struct pk_agent *a, struct pk_link *l) {
             say_refused_publication(a, (uint32_t)(l - a->links), PK_MQTT_QOS_NOT_SUPPORTED);
             return;
         }
-        if (err == PK_E_TOO_BIG || err == PK_E_BAD_FIELD) {
-            pk_agent_log1(a, PK_LOG_ERROR, "an entry can never be sent, dropped and counted", v.record.id);
-            pk_outbox_unsendable(&a->outbox, v.token);
+        if (err == PK_E_TOO_BIG || err == PK_E_BAD_FIELD || err == PK_E_BAD_MSG) {
+            not_sendable(a, (uint32_t)(l - a->links), &v, err);
             continue;
         }
         if (err < 0) {

@@ -116,7 +116,7 @@ static void release_slot(struct pk_outbox *ob, struct pk_outbox_slot *slot) {
     }
     const bool is_read_now = ob->is_fetching && ob->fetch_lane == slot->lane;
     ob->is_fetch_stale = ob->is_fetch_stale || is_read_now;
-    ob->is_fetch_undone = ob->is_fetch_undone || (ob->is_hub_acked && is_read_now);
+    ob->is_fetch_undone = ob->is_fetch_undone || (pk_outbox_passes_over(ob, l) && is_read_now);
     slot->state = PK_OUTBOX_FREE;
     ob->counters.released_count++;
 }
@@ -705,6 +705,7 @@ static void refuse_slot(struct pk_outbox *ob, struct pk_outbox_slot *s, uint64_t
     s->attempts = s->attempts < UINT8_MAX ? (uint8_t)(s->attempts + 1) : s->attempts;
     s->retry_at_ms = now_ms + (wait_ms < PK_OUTBOX_RETRY_MAX_MS ? wait_ms : PK_OUTBOX_RETRY_MAX_MS);
     s->state = PK_OUTBOX_WAITING;
+    pk_outbox_make_way(ob, now_ms);
 }
 
 int pk_outbox_answered(struct pk_outbox *ob, uint64_t token, uint8_t reason, uint64_t now_ms) {
@@ -718,6 +719,9 @@ int pk_outbox_answered(struct pk_outbox *ob, uint64_t token, uint8_t reason, uin
         return PK_OK;
     }
     ob->counters.no_subscriber_count += reason == NO_SUBSCRIBERS ? 1u : 0u;
+    if (s->attempts > 0) {
+        pk_outbox_take_up_soon(ob, now_ms);
+    }
     struct pk_outbox_view view;
     view_slot(ob, s, &view);
     if (view.record.then_clear && !s->is_clearing && !is_outdated(ob, s)) {
@@ -739,6 +743,10 @@ int pk_outbox_answered(struct pk_outbox *ob, uint64_t token, uint8_t reason, uin
 }
 
 void pk_outbox_online(struct pk_outbox *ob, bool is_online) {
+    if (is_online && !ob->is_online) { /* another connection, perhaps with other limits and rights */
+        ob->put_by_tries = 0;
+        pk_outbox_take_up(ob);
+    }
     ob->is_online = is_online;
     for (uint32_t i = 0; !is_online && i < PK_LIMIT_OUTBOX_SLOTS; i++) {
         if (ob->slots[i].is_live) { /* a slot that was never used takes no memory, and stays so */
@@ -762,6 +770,7 @@ void pk_outbox_restart_inflight(struct pk_outbox *ob) {
 
 uint64_t pk_outbox_next_deadline_ms(const struct pk_outbox *ob) {
     uint64_t next_ms = ob->is_online && ob->resend_at_ms > 0 ? ob->resend_at_ms : UINT64_MAX;
+    next_ms = ob->is_online && ob->put_by_ms > 0 && ob->put_by_ms < next_ms ? ob->put_by_ms : next_ms;
     for (uint32_t i = 0; ob->is_online && i < PK_LIMIT_OUTBOX_SLOTS; i++) {
         const struct pk_outbox_slot *s = &ob->slots[i];
         if (s->state == PK_OUTBOX_WAITING && s->retry_at_ms > 0 && s->retry_at_ms < next_ms) {

@@ -43,7 +43,11 @@ enum {
     /* What the hub has not named this long after the first of it was sent is sent again; doubled each time,
      * until the hub says anything. */
     PK_OUTBOX_UNHEARD_MIN_MS = 600000,
-    PK_OUTBOX_UNHEARD_MAX_MS = 21600000
+    PK_OUTBOX_UNHEARD_MAX_MS = 21600000,
+    /* What was put by is taken up again; doubled each time, until the broker takes what it had refused or is
+     * connected to anew. */
+    PK_OUTBOX_PUT_BY_MIN_MS = 300000,
+    PK_OUTBOX_PUT_BY_MAX_MS = 21600000
 };
 
 enum pk_outbox_state {
@@ -95,15 +99,17 @@ struct pk_outbox_lane {
     uint32_t slot_count;   /* of these in slots */
     bool has_from;         /* from_* is set: everything in the store before it is in slots, sent or gone */
     uint32_t from_boot;
-    /* Of these, sent and not yet named by the hub; never more than there are. Too few after a slot was given
-     * back: reading on from `from` finds nothing then, and puts it right. */
+    /* Of these, passed over by `from`: sent and not yet named by the hub, or put by; never more than there
+     * are. Too few after a slot was given back: reading on from `from` finds nothing then, and puts it right.
+     */
     uint32_t sent_count;
+    bool has_put_by;
     uint64_t from_seq;
 };
 
 struct pk_outbox_counters {
     uint64_t appended_count, sent_count, acked_count, refused_count, superseded_count, fetched_count,
-        skipped_count, released_count, no_subscriber_count, deleted_count, resent_count;
+        skipped_count, released_count, no_subscriber_count, deleted_count, resent_count, put_by_count;
 };
 
 /* How fast the backlog gets shorter, as told by the answers of the broker. */
@@ -135,8 +141,10 @@ struct pk_outbox {
     /* The hub's word that is being looked for: lane and sequence number it is at. PK_OUTBOX_LANES: none is.
      */
     uint8_t hear_lane;
-    uint8_t evict_lane;    /* dropping goes on there at evict_*, since `from` says what was sent */
+    uint8_t evict_lane; /* dropping goes on there at evict_*, since `from` says what was sent */
+    uint8_t put_by_tries;
     uint64_t resend_at_ms; /* 0: nothing was sent that the hub has to name */
+    uint64_t put_by_ms;    /* what was put by is taken up again then; 0: nothing was */
     uint64_t hear_seq;
     uint64_t evict_seq;
     struct pk_hub_ack hearing; /* its ranges are the caller's, until it was looked for */
@@ -221,10 +229,14 @@ bool pk_outbox_peek(const struct pk_outbox *ob, uint64_t now_ms, struct pk_outbo
 PK_MUST_USE int pk_outbox_find(const struct pk_outbox *ob, uint64_t token, struct pk_outbox_view *out);
 /* The client took it. */
 void pk_outbox_sent(struct pk_outbox *ob, uint64_t token);
-/* The client can never send it (PK_E_TOO_BIG): dropped and counted. */
+/* No message can be made of it: dropped and counted. */
 void pk_outbox_unsendable(struct pk_outbox *ob, uint64_t token);
+/* The broker does not take it on this connection (larger than its Maximum Packet Size): its slot is free, and
+ * it is tried again after a time and on the next connection. */
+void pk_outbox_put_by(struct pk_outbox *ob, uint64_t token, uint64_t now_ms);
 /* Answer of the broker: reason < 0x80 (16, no subscribers, too) removes it (with hub_ack: it is sent), else
- * it waits and is tried again. PK_OK, PK_E_NOT_FOUND: not a token of ours. */
+ * it waits and is tried again. What is refused holds half of the slots at most, the rest of it is put by.
+ * PK_OK, PK_E_NOT_FOUND: not a token of ours. */
 int pk_outbox_answered(struct pk_outbox *ob, uint64_t token, uint8_t reason, uint64_t now_ms);
 /* Whether the hub's word is awaited. At start before pk_outbox_load, and when the configuration changed: what
  * was sent and not named is sent again, and leaves by the other rule. */
@@ -239,7 +251,7 @@ bool pk_outbox_is_hearing(const struct pk_outbox *ob);
 void pk_outbox_stop_hearing(struct pk_outbox *ob);
 /* The broker lost its memory of us: what was sent and not named is sent again. */
 void pk_outbox_resend(struct pk_outbox *ob);
-/* The same for what the hub has not named for too long: call every tick. */
+/* The same for what the hub has not named for too long, and for what was put by: call every tick. */
 void pk_outbox_remind(struct pk_outbox *ob, uint64_t now_ms);
 /* Entries the broker has and the hub has not named (of entries not acknowledged: pk_outbox_depth). */
 uint64_t pk_outbox_unheard_count(const struct pk_outbox *ob);

@@ -109,8 +109,8 @@ static void go_on_from(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint64
         ob->evict_seq = seq;
         return;
     }
-    if (ob->is_hub_acked && pk_outbox_is_before(l, boot, seq)) {
-        return; /* what was sent meanwhile lies behind it */
+    if (pk_outbox_passes_over(ob, l) && pk_outbox_is_before(l, boot, seq)) {
+        return; /* what was sent or put by meanwhile lies behind it */
     }
     l->has_from = true;
     l->from_boot = boot;
@@ -174,8 +174,9 @@ static bool take_record(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint6
     if (ob->fetch_is_hearing) {
         return hear_record(ob, lane, boot, seq, value.n);
     }
-    const bool was_sent = ob->is_hub_acked && pk_outbox_is_before(l, boot, seq); /* while this was read */
-    if (!ob->fetch_is_eviction && (was_sent || !pk_outbox_has_unsent(l))) {
+    /* Sent or put by while this was read. */
+    const bool is_passed = pk_outbox_passes_over(ob, l) && pk_outbox_is_before(l, boot, seq);
+    if (!ob->fetch_is_eviction && (is_passed || !pk_outbox_has_unsent(l))) {
         ob->counters.skipped_count++;
         return true;
     }
@@ -220,10 +221,10 @@ static void recount(struct pk_outbox *ob, uint8_t lane) {
         pk_outbox_lose(ob, PK_OUTBOX_LOSS_DAMAGED, lane, 0, 0);
     }
     l->bytes = bytes;
-    l->sent_count = 0;
+    pk_outbox_read_again(l);
 }
 
-/* hub_ack: the same, but what lies before where the fetch began is not gone. */
+/* The same, but what lies before where the fetch began is not gone. */
 static void nothing_found_further(struct pk_outbox *ob, uint8_t lane) {
     struct pk_outbox_lane *l = &ob->lanes[lane];
     const bool is_from_start = ob->fetch_is_eviction
@@ -235,7 +236,7 @@ static void nothing_found_further(struct pk_outbox *ob, uint8_t lane) {
         ob->evict_boot = 0;
         ob->evict_seq = 0;
     } else {
-        l->sent_count = (uint32_t)(l->count - l->slot_count); /* all that is left was sent */
+        l->sent_count = (uint32_t)(l->count - l->slot_count); /* all that is left was sent or put by */
     }
 }
 
@@ -245,12 +246,12 @@ static void nothing_found(struct pk_outbox *ob, uint8_t lane) {
         pk_outbox_hear_on(ob);
     } else if (ob->has_staged_stored || ob->stored_seq > ob->durable_seq) {
         ob->is_fetch_blocked = true;
-    } else if (ob->is_hub_acked) {
+    } else if (ob->is_hub_acked || (l->has_put_by && !ob->fetch_is_eviction)) {
         if (!ob->is_fetch_stale) { /* else once more */
             nothing_found_further(ob, lane);
         }
     } else if (l->has_from || ob->is_fetch_stale) {
-        l->has_from = false; /* once more, from the beginning */
+        pk_outbox_read_again(l); /* once more, from the beginning */
     } else {
         recount(ob, lane);
     }

@@ -33,8 +33,7 @@ void pk_outbox_resend(struct pk_outbox *ob) {
     for (unsigned i = 0; i < PK_OUTBOX_LANES; i++) {
         struct pk_outbox_lane *l = &ob->lanes[i];
         ob->counters.resent_count += l->sent_count;
-        l->has_from = false;
-        l->sent_count = 0;
+        pk_outbox_read_again(l);
     }
     ob->is_fetch_undone = ob->is_fetching;
 }
@@ -51,7 +50,7 @@ void pk_outbox_hub(struct pk_outbox *ob, bool is_hub_acked) {
 
 uint64_t pk_outbox_unheard_count(const struct pk_outbox *ob) {
     uint64_t count = 0;
-    for (unsigned i = 0; i < PK_OUTBOX_LANES; i++) {
+    for (unsigned i = 0; ob->is_hub_acked && i < PK_OUTBOX_LANES; i++) {
         count += ob->lanes[i].sent_count;
     }
     return count;
@@ -60,6 +59,10 @@ uint64_t pk_outbox_unheard_count(const struct pk_outbox *ob) {
 void pk_outbox_remind(struct pk_outbox *ob, uint64_t now_ms) {
     enum { DOUBLINGS_MAX = 6 };
     enum { HEARD_FIRST_MS = 60000 }; /* after a cut: what the hub said meanwhile comes first */
+    if (ob->is_online && ob->put_by_ms > 0 && now_ms >= ob->put_by_ms) {
+        ob->put_by_tries = ob->put_by_tries < DOUBLINGS_MAX ? (uint8_t)(ob->put_by_tries + 1) : DOUBLINGS_MAX;
+        pk_outbox_take_up(ob);
+    }
     if (!ob->is_hub_acked) {
         return;
     }

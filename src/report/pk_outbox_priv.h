@@ -1,7 +1,7 @@
 #ifndef PK_OUTBOX_PRIV_H
 #define PK_OUTBOX_PRIV_H
 /* What the parts of the outbox share: pk_outbox.c queues and sends, pk_outbox_drain.c reads back and drops,
- * pk_outbox_hub.c waits for the hub's word. */
+ * pk_outbox_hub.c waits for the hub's word, pk_outbox_put_by.c for a broker that takes what it refused. */
 #include "base/pk_hash.h"
 #include "report/pk_outbox.h"
 
@@ -37,8 +37,16 @@ void pk_outbox_latest_forget(struct pk_outbox *ob, uint32_t boot, uint64_t seq);
 void pk_outbox_uncount(struct pk_outbox *ob, uint8_t lane, uint32_t value_bytes);
 /* An entry without a slot is about to leave the counts: also that of what was sent. */
 void pk_outbox_forget_sent(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint64_t seq);
-/* hub_ack: the broker has it, its slot is free again. */
+/* Its slot is free again, its record stays: it lies before `from` (hub_ack: the broker has it; put by). */
 void pk_outbox_keep_sent(struct pk_outbox *ob, struct pk_outbox_slot *slot);
+/* Its lane is read from the beginning again. */
+void pk_outbox_read_again(struct pk_outbox_lane *l);
+/* After a refusal: no more than half of the slots are held by what is refused. */
+void pk_outbox_make_way(struct pk_outbox *ob, uint64_t now_ms);
+/* The broker took what it had refused: it may take the rest, too. */
+void pk_outbox_take_up_soon(struct pk_outbox *ob, uint64_t now_ms);
+/* What was put by is read again. */
+void pk_outbox_take_up(struct pk_outbox *ob);
 /* Where the hub's word is to be looked for next. False: nowhere, all of it was. */
 bool pk_outbox_hear_next(struct pk_outbox *ob, struct pk_store_fetch *out);
 /* Nothing more of it in that lane. */
@@ -65,7 +73,11 @@ static inline int pk_outbox_age_order(uint32_t boot_a, uint64_t seq_a, uint32_t 
 static inline bool pk_outbox_is_before(const struct pk_outbox_lane *l, uint32_t boot, uint64_t seq) {
     return l->has_from && pk_outbox_age_order(boot, seq, l->from_boot, l->from_seq) < 0;
 }
-/* In the store, in no slot, and not known as sent. */
+/* What lies before `from` without a slot is known of, and not read again by itself. */
+static inline bool pk_outbox_passes_over(const struct pk_outbox *ob, const struct pk_outbox_lane *l) {
+    return ob->is_hub_acked || l->has_put_by;
+}
+/* In the store, in no slot, and neither known as sent nor put by. */
 static inline bool pk_outbox_has_unsent(const struct pk_outbox_lane *l) {
     return l->count > (uint64_t)l->slot_count + l->sent_count;
 }

@@ -347,7 +347,7 @@ def test_incident_topic__is_retained_while_open_and_empty_after():
         assert [p for _, _, _, p in subscriber.messages("/incident/")][-1] == "", "the topic was not emptied last"
 
 
-def test_broker_with_small_packets__what_it_can_never_take_is_counted():
+def test_broker_with_small_packets__what_it_cannot_take_waits_for_one_that_can():
     with Rig() as rig:
         broker = Broker(rig)
         path = os.path.join(broker.dir, "broker.conf")
@@ -362,11 +362,20 @@ def test_broker_with_small_packets__what_it_can_never_take_is_counted():
             fault = {"type": "fault", "source": f"press-{n}", "severity": "error", "message": "x" * 250}
             gateway.send_events([fault, fault])
         await_true("incidents", 5, lambda: len(gateway.incidents()) == 3)
-        await_true("the outbox is empty", 5, lambda: outbox(gateway) == 0)
+        await_true("said", 5, lambda: "the broker refused a message: packet_too_large" in gateway.process.log())
+        time.sleep(1)
         table = next(t for t in gateway.result("memory")["tables"] if t["table"] == "outbox_slots")
-        assert table["drops"] == 3, table
+        assert outbox(gateway) == 3 and table["drops"] == 0 and table["used"] == 0, table
         assert link(gateway)["state"] == "online" and link(gateway)["lost"] == 0
-        assert gateway.process.log().count("can never be sent") <= 3
+        assert gateway.process.log().count("packet_too_large") == 1
+        # Put right, it takes them.
+        broker.kill()
+        with open(path, "w") as f:
+            f.write(text)
+        broker.start()
+        subscriber = Subscriber(rig, broker)
+        await_true("all three", 15, lambda: len({i["incident_id"] for _, i in subscriber.incidents()}) == 3)
+        await_true("the outbox is empty", 5, lambda: outbox(gateway) == 0)
 
 
 def test_broker_that_does_not_let_us_write__is_told_and_nothing_is_lost():

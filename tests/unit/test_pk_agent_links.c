@@ -207,19 +207,24 @@ PK_TEST(narrow_window__everything_still_arrives_in_time) {
     check_sound();
 }
 
-PK_TEST(small_packets__what_can_never_be_sent_is_dropped_and_counted) {
+PK_TEST(small_packets__what_the_broker_cannot_take_waits_for_one_that_can) {
     listen(NULL);
     broker.server_max_packet = 700;
     REQUIRE(gateway_boot(&gw));
     REQUIRE(gateway_run_until_online(&gw));
     REQUIRE(open_incident() != NULL);
     wait_ms(5000);
-    CHECK(gw.agent.outbox.losses[PK_OUTBOX_LOSS_TOO_BIG].count > 0);
-    CHECK(gateway_log_has(&gw, "can never be sent"));
+    CHECK(gateway_log_has(&gw, "the broker refused a message: packet_too_large"));
     CHECK_EQ_U64(hub.incident_count, 0);
+    CHECK(pk_outbox_depth(&gw.agent.outbox) > 0);
     CHECK(gateway_is_online(&gw));
-    CHECK_STR(broker.breach, "");
-    CHECK_STR(site.breach, "");
+    broker.server_max_packet = 0;
+    broker_restart(&broker, true);
+    wait_ms(60000);
+    CHECK(hub.incident_count > 0);
+    CHECK_EQ_U64(pk_outbox_depth(&gw.agent.outbox), 0);
+    CHECK_EQ_U64(gw.agent.outbox.losses[PK_OUTBOX_LOSS_TOO_BIG].count, 0);
+    check_sound();
 }
 
 /* ---- commands */
@@ -469,7 +474,7 @@ PK_TEST_MAIN(summary__refused_or_cut__its_losses_are_said_again,
              connection_lost_before_the_answer__is_sent_again_with_its_own_id,
              broker_without_its_sessions__is_subscribed_to_again,
              narrow_window__everything_still_arrives_in_time,
-             small_packets__what_can_never_be_sent_is_dropped_and_counted,
+             small_packets__what_the_broker_cannot_take_waits_for_one_that_can,
              command__brought_again_because_the_connection_broke__has_its_first_answer,
              command__signed__is_carried_out_once_and_answered,
              command__bad_ones__are_refused_answered_audited_and_change_nothing,

@@ -243,11 +243,11 @@ static void make_schema_2(void) {
 }
 
 PK_TEST(restore__what_the_outbox_lost__is_known_after_crash_and_power_cut_but_not_of_schema_2) {
-    const struct pk_outbox_loss *loss = &gw.agent.outbox.losses[PK_OUTBOX_LOSS_TOO_BIG];
+    const struct pk_outbox_loss *loss = &gw.agent.outbox.losses[PK_OUTBOX_LOSS_CAP];
     prepare(NULL);
-    broker.server_max_packet = 900; /* no incident fits */
     REQUIRE(gateway_boot(&gw));
     REQUIRE(gateway_run_until_online(&gw));
+    pk_outbox_lost(&gw.agent.outbox, PK_SEV_LOW);
     REQUIRE(open_incident() != NULL);
     wait_ms(5000);
     const uint64_t lost = loss->count, first = loss->first_seq, last = loss->last_seq;

@@ -252,7 +252,7 @@ PK_TEST(outbox__refused__waits_longer_each_time) {
     CHECK_EQ_U64(pk_outbox_depth(&ob), 1);
 }
 
-PK_TEST(outbox__too_big_for_the_broker__is_a_counted_loss) {
+PK_TEST(outbox__no_message_can_be_made__is_a_counted_loss) {
     struct pk_outbox_view view;
     start();
     pk_outbox_online(&ob, true);
@@ -523,7 +523,7 @@ PK_TEST_MAIN(
     outbox__flush__into_a_full_batch__keeps_the_rest_for_the_next,
     outbox__new_revision__supersedes_the_waiting_one_only, outbox__batch_without_room__changes_nothing,
     outbox__last_word__empties_the_retained_message_afterwards, outbox__refused__waits_longer_each_time,
-    outbox__too_big_for_the_broker__is_a_counted_loss, outbox__byte_cap__refuses_all_but_open_critical,
+    outbox__no_message_can_be_made__is_a_counted_loss, outbox__byte_cap__refuses_all_but_open_critical,
     outbox__slots_full__the_more_important_one_gets_the_slot,
     outbox__client_started_anew__sends_again_what_was_on_its_way,
     outbox__load__counts_all_and_sends_the_most_important)

@@ -502,16 +502,16 @@ static void put_on_wire(void) {
     pk_outbox_sent(&ob, v.token);
 }
 
-static void answer_wire(bool is_forgotten) {
+static void answer_wire(bool is_forgotten, bool is_refused) {
     if (on_wire_count == 0) {
         return;
     }
     const uint32_t subject = on_wire[0].subject;
-    if (!is_forgotten && subject != 0) {
+    if (!is_forgotten && !is_refused && subject != 0) {
         hub_has[on_wire[0].boot][on_wire[0].seq] = 1;
         hub_rev[subject] = on_wire[0].rev > hub_rev[subject] ? on_wire[0].rev : hub_rev[subject];
     }
-    CHECK_EQ_INT(pk_outbox_answered(&ob, on_wire[0].token, 0, now_ms), PK_OK);
+    CHECK_EQ_INT(pk_outbox_answered(&ob, on_wire[0].token, is_refused ? 0x97 : 0, now_ms), PK_OK);
     on_wire_count--;
     memmove(&on_wire[0], &on_wire[1], on_wire_count * sizeof on_wire[0]);
 }
@@ -597,9 +597,13 @@ static void one_step(struct pk_rng *rng, uint32_t *boot, bool is_calm) {
     if (!is_calm && pk_rng_below(rng, 3) == 0) {
         something_happens(rng, boot);
     }
+    struct pk_outbox_view view;
+    if (!is_calm && pk_rng_below(rng, 12) == 0 && pk_outbox_peek(&ob, now_ms, &view)) {
+        pk_outbox_put_by(&ob, view.token, now_ms);
+    }
     put_on_wire();
     if (is_calm || pk_rng_below(rng, 2) == 0) {
-        answer_wire(!is_calm && pk_rng_below(rng, 5) == 0);
+        answer_wire(!is_calm && pk_rng_below(rng, 5) == 0, !is_calm && pk_rng_below(rng, 4) == 0);
     }
     if (!pk_outbox_is_hearing(&ob) && (is_calm || pk_rng_below(rng, 20) == 0)) {
         hub_speaks((uint32_t)pk_rng_below(rng, *boot + 1u), !is_calm && pk_rng_below(rng, 5) == 0);
@@ -646,7 +650,7 @@ static void run_at_random(uint64_t seed) {
     }
 }
 
-PK_TEST(hub__at_random_with_a_broker_that_forgets__every_last_revision_arrives) {
+PK_TEST(hub__at_random_with_a_broker_that_forgets_and_refuses__every_last_revision_arrives) {
     for (uint64_t seed = 1; seed <= 40; seed++) {
         run_at_random(seed);
     }
@@ -664,4 +668,4 @@ PK_TEST_MAIN(hub__broker_has_it__slot_is_free_and_record_stays_until_named,
              hub__byte_cap__drops_what_was_sent_first_and_never_the_open_critical_one,
              hub__switched_off__what_was_sent_is_sent_again_and_leaves_with_the_brokers_answer,
              hub__live_ones_overtake__the_backlog_is_sent_without_a_wait,
-             hub__at_random_with_a_broker_that_forgets__every_last_revision_arrives)
+             hub__at_random_with_a_broker_that_forgets_and_refuses__every_last_revision_arrives)
