@@ -138,14 +138,20 @@ struct ours {
 static struct ours o;
 
 static int raw_send(void *ctx, const void *p, uint32_t n) {
-    const ssize_t sent = send(o.fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)ctx;
+    if (o.is_looping) {
+        return pk_linux_fd_send(&o.loop, &o.socket, p, n);
+    }
+    const ssize_t sent = send(o.fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
     return sent >= 0 ? (int)sent : 0;
 }
 
 static int raw_recv(void *ctx, void *out, uint32_t cap_bytes) {
-    const ssize_t n = recv(o.fd, out, cap_bytes, MSG_DONTWAIT);
     (void)ctx;
+    if (o.is_looping) {
+        return pk_linux_fd_recv(&o.socket, out, cap_bytes);
+    }
+    const ssize_t n = recv(o.fd, out, cap_bytes, MSG_DONTWAIT);
     return n > 0 ? (int)n : (n == 0 ? PK_E_CLOSED : 0);
 }
 
@@ -162,9 +168,13 @@ static int fill_random(void *ctx, void *out, uint32_t n) {
     return getrandom(out, n, 0) == (ssize_t)n ? PK_OK : PK_E_IO;
 }
 
-static void wait_for(short events) {
+static void wait_for(short events, int wait_ms) {
     struct pollfd pfd = {.fd = o.fd, .events = events};
-    (void)poll(&pfd, 1, 1000);
+    if (o.is_looping) {
+        (void)o.waiter.wait(o.waiter.ctx, pk_linux_mono_us() / 1000u + (uint64_t)wait_ms);
+    } else {
+        (void)poll(&pfd, 1, wait_ms);
+    }
 }
 
 static void ours_secure(void) {
@@ -189,7 +199,7 @@ static void ours_secure(void) {
         if (err != PK_E_AGAIN && err != PK_E_BUSY) {
             die(o.tls.error);
         }
-        wait_for(err == PK_E_AGAIN ? POLLIN : POLLOUT);
+        wait_for(err == PK_E_AGAIN ? POLLIN : POLLOUT, 1000);
         err = PK_OK;
     }
 }
@@ -203,11 +213,11 @@ static void tls_write_all(const uint8_t *p, uint32_t n) {
         p += sent;
         n -= (uint32_t)sent;
         if (sent == 0) {
-            wait_for(POLLOUT);
+            wait_for(POLLOUT, 1000);
         }
     }
     while (pk_tls_flush(&o.tls) == PK_E_AGAIN) {
-        wait_for(POLLOUT);
+        wait_for(POLLOUT, 1000);
     }
 }
 
@@ -222,16 +232,11 @@ static void ours_write(void) {
 
 static uint32_t ours_read(int wait_ms) {
     uint32_t cap = 0;
-    ssize_t n = 0;
-    struct pollfd pfd = {.fd = o.fd, .events = POLLIN};
-    if (o.is_looping) {
-        (void)o.waiter.wait(o.waiter.ctx, pk_linux_mono_us() / 1000u + (uint64_t)wait_ms);
-        uint8_t *space = pk_mqtt_rx_space(&o.client, &cap);
-        n = pk_linux_fd_recv(&o.socket, space, cap);
-    } else if ((o.is_tls && pk_tls_has_more(&o.tls)) || poll(&pfd, 1, wait_ms) > 0) {
-        uint8_t *space = pk_mqtt_rx_space(&o.client, &cap);
-        n = o.is_tls ? pk_tls_recv(&o.tls, space, cap) : raw_recv(NULL, space, cap);
+    if (!o.is_tls || !pk_tls_has_more(&o.tls)) {
+        wait_for(POLLIN, wait_ms);
     }
+    uint8_t *space = pk_mqtt_rx_space(&o.client, &cap);
+    const int n = o.is_tls ? pk_tls_recv(&o.tls, space, cap) : raw_recv(NULL, space, cap);
     if (n < 0) {
         die("connection lost");
     }
@@ -274,15 +279,15 @@ static void ours_connect(void) {
                                           FLIGHT_MAX, o.in,        FLIGHT_MAX, NULL,        0};
     pk_mqtt_init(&o.client, &o.config, &memory);
     o.fd = dial(o.is_tls ? tls_port : port);
+    if (o.is_looping && (pk_linux_loop_open(&o.loop, &o.waiter) != PK_OK ||
+                         pk_linux_loop_add(&o.loop, &o.socket, o.fd, true) != PK_OK)) {
+        die("loop");
+    }
     if (o.is_tls) {
         ours_secure();
     }
     if (pk_mqtt_start(&o.client, now_ns() / 1000000u) != PK_OK) {
         die("start");
-    }
-    if (o.is_looping && (pk_linux_loop_open(&o.loop, &o.waiter) != PK_OK ||
-                         pk_linux_loop_add(&o.loop, &o.socket, o.fd, false) != PK_OK)) {
-        die("loop");
     }
     ours_turn(0);
     while (!o.is_connected) {
@@ -647,7 +652,7 @@ int main(int argc, char **argv) {
     memset(payload, 'x', sizeof payload);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     (void)run(BARE, PUBLISH_0); /* the broker warms up */
-    /* What is promised is what a gateway does. A loop that polls is shown beside it. */
+    /* What is promised is the client in the product's loop. One that polls is shown beside it. */
     static const struct bound BOUND[WHAT_COUNT] = {
         [SUBSCRIBE_LOOP_0] = {.to_lib = 1.0},
         [SUBSCRIBE_LOOP_1] = {.to_lib = 1.5, .to_bare = 0.95, .cpu_us = 4.0},
@@ -657,7 +662,7 @@ int main(int argc, char **argv) {
     for (int what = 0; what < WHAT_COUNT; what++) {
         is_good = report((enum what)what, BOUND[what]) && is_good;
     }
-    is_good = report_tls(SUBSCRIBE_1, 0.85) && is_good;
-    is_good = report_tls(PUBLISH_1, 0.85) && is_good;
+    is_good = report_tls(SUBSCRIBE_LOOP_1, 0.85) && is_good;
+    is_good = report_tls(PUBLISH_LOOP_1, 0.85) && is_good;
     return is_good ? 0 : 1;
 }
