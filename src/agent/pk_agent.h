@@ -457,6 +457,9 @@ struct pk_agent {
     /* store */
     struct pk_meta meta;
     struct pk_audit_log audit;
+    /* What others are told of it: the newest head that is on the medium, and one on its way there. */
+    struct pk_audit_head durable_head, moving_head;
+    uint64_t moving_head_seq; /* of the batch with it; 0 = none */
     struct pk_outbox outbox;
     struct pk_store_batch batch;
     uint32_t batch_runs[PK_LIMIT_RUNS];

@@ -343,6 +343,7 @@ int pk_agent_restore(struct pk_agent *a) {
     }
     open_modules(a);
     err = restore_journal(a, &r); /* first: what restoring has to say comes after what was said before */
+    a->durable_head = a->audit.head;
     if (err == PK_OK) {
         err = walk(a, PK_TREE_OBJECTS, "", 0, restore_object, &r);
     }
@@ -833,6 +834,25 @@ static void note_submitted(struct pk_agent *a, uint64_t seq) {
     }
 }
 
+/* Where one is on its way already, the next batch but one takes the head along. */
+static void submit_head(struct pk_agent *a, uint64_t seq) {
+    if (a->moving_head_seq == 0) {
+        a->moving_head = a->audit.head;
+        a->moving_head_seq = seq;
+    }
+}
+
+/* A head that is told and lost with the power would look like an audit that was tampered with. */
+static void keep_head(struct pk_agent *a) {
+    if (a->durable_seq >= a->submitted_seq && a->batch.op_count == 0) {
+        a->durable_head = a->audit.head;
+        a->moving_head_seq = 0;
+    } else if (a->moving_head_seq != 0 && a->durable_seq >= a->moving_head_seq) {
+        a->durable_head = a->moving_head;
+        a->moving_head_seq = 0;
+    }
+}
+
 void pk_agent_commit(struct pk_agent *a) {
     uint64_t seq = a->submitted_seq;
     if (a->batch.op_count == 0) {
@@ -854,6 +874,7 @@ void pk_agent_commit(struct pk_agent *a) {
     a->batch_run_count = 0;
     pk_outbox_submitted(&a->outbox, seq);
     pk_agent_metrics_submitted(a, seq);
+    submit_head(a, seq);
     note_submitted(a, seq);
 }
 
@@ -946,6 +967,7 @@ void pk_agent_durable(struct pk_agent *a) {
         pk_respond_on_durable(&a->respond, durable);
         pk_outbox_durable(&a->outbox, durable);
         pk_agent_metrics_durable(a);
+        keep_head(a);
     }
     watch_store(a);
     pk_agent_session_durable(a);

@@ -337,8 +337,8 @@ void pk_agent_summary(struct pk_agent *a, struct pk_agent_summary *s) {
     m->store_written_bytes = store.written_bytes;
     m->outbox_count = pk_outbox_depth(&a->outbox);
     m->outbox_bytes = pk_outbox_bytes(&a->outbox);
-    m->audit_n = a->audit.head.n;
-    memcpy(m->audit_head, a->audit.head.hash, sizeof m->audit_head);
+    m->audit_n = a->durable_head.n;
+    memcpy(m->audit_head, a->durable_head.hash, sizeof m->audit_head);
     m->rules_hash = a->rules_hash;
     m->seal_bits = a->start.seal_bits;
     m->time_quality = a->now.quality;
