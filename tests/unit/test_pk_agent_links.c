@@ -461,7 +461,34 @@ PK_TEST(summary__refused_or_cut__its_losses_are_said_again) {
     check_sound();
 }
 
-PK_TEST_MAIN(summary__refused_or_cut__its_losses_are_said_again,
+/* The broker's window is full when one is due: nothing is said, and it comes as soon as there is room. */
+PK_TEST(summary__no_room_for_it__comes_within_seconds) {
+    const struct pk_ledger *l = &gw.agent.intake.ledger;
+    listen(NULL);
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(1000);
+    const uint32_t before = count_of("/summary");
+    pk_ledger_add_many(&gw.agent.intake.ledger, PK_LEDGER_NO_SOURCE, PK_LOSS_OVERFLOW, 7, 1);
+    uint16_t *window = &gw.agent.links[1].mqtt.limits.receive_maximum;
+    const uint16_t offered = *window;
+    *window = 0;
+    gw.agent.summary_due_ms = 0;
+    wait_ms(7000);
+    CHECK_EQ_U64(count_of("/summary"), before);
+    CHECK_EQ_U64(gw.agent.summary_waiting_count, 0);
+    CHECK(gw.agent.summary_sent_ms + 7000 <= gw.agent.now.mono_ms);
+    CHECK(l->count == 1 && l->entries[0].count == 7);
+    *window = offered;
+    wait_ms(3000);
+    CHECK_EQ_U64(count_of("/summary"), before + 1);
+    CHECK_EQ_U64(l->count, 0);
+    CHECK(gw.agent.summary_due_ms > gw.agent.now.mono_ms + 20000); /* and now an interval later */
+    check_sound();
+}
+
+PK_TEST_MAIN(summary__no_room_for_it__comes_within_seconds,
+             summary__refused_or_cut__its_losses_are_said_again,
              metered__a_summary_is_rare_and_comes_when_incidents_change,
              birth__comes_first_retained_and_before_a_backlog, birth__refused__comes_again,
              ids__of_birth_will_summary_and_incidents_are_one_sequence,
