@@ -172,7 +172,7 @@ void pk_agent_status_switches(const struct pk_agent *a, struct pk_json_writer *w
 int pk_agent_switches_command(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
 
 /* ---- approvals ---- */
-/* The request on its topic, or that it is decided. False: no room now. */
+/* The request on its topic, or that it is decided. False: no room now, nothing happened. */
 bool pk_agent_queue_approval(struct pk_agent *a, const struct pk_run *run);
 int pk_agent_list_approvals(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
 int pk_agent_get_approval(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
