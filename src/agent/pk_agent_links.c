@@ -480,9 +480,7 @@ static void stage_reply(struct pk_agent *a, struct pk_buf *b) {
 static void refuse_remote(struct pk_agent *a, int err) {
     struct pk_buf b;
     const struct pk_reply_to to = remote_reply_to(a);
-    if (pk_agent_batch_has_room(a, PK_RECORD_LOG_BYTES + 64)) {
-        pk_agent_audit_refusal(a, err);
-    }
+    pk_agent_audit_refusal(a, err);
     a->remote.answered_jti[0] = '\0';
     pk_buf_init(&b, a->remote.reply, sizeof a->remote.reply);
     pk_reply_error(&b, &to, err, a->gate.why);
@@ -784,6 +782,7 @@ void pk_agent_remote(struct pk_agent *a) {
             a->remote.step = PK_REMOTE_STORING;
             a->remote.since_ms = a->now.mono_ms;
             a->remote.is_staged = true; /* pk_agent_journal writes the id into the batch of this tick */
+            pk_agent_audit_read(a, &a->gate.request);
         } else if (err != PK_E_AGAIN && err != PK_E_NOT_FOUND) {
             refuse_remote(a, err);
         }

@@ -272,6 +272,10 @@ static void summarise_outbox_losses(const struct pk_agent *a, struct pk_agent_su
                                      .to = l->last_seq,
                                      .count = l->count};
     }
+    if (pk_agent_audit_lost(a) > 0 && s->summary.loss_count < PK_COUNT_OF(s->losses)) {
+        s->losses[s->summary.loss_count++] = (struct pk_summary_loss){
+            .source = pk_str_of("audit"), .reason = "audit_no_room", .count = pk_agent_audit_lost(a)};
+    }
     /* Said as what a budget holds back is: nothing of it is lost, and it explains what the hub misses. */
     if (a->incidents.owed_count > 0 && s->summary.loss_count < PK_COUNT_OF(s->losses)) {
         s->losses[s->summary.loss_count++] = (struct pk_summary_loss){
