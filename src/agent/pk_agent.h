@@ -155,7 +155,8 @@ struct pk_agent_patterns {
 
 struct pk_agent_counters {
     uint64_t ticks, requests_refused, topic_unknown, retained_event, replies_lost, watch_lost, slow_closed,
-        config_refused, reloads, offers_refused, runs_orphaned, batch_full, ipc_bad, log_suppressed;
+        config_refused, reloads, offers_refused, runs_orphaned, batch_full, ipc_bad, log_suppressed,
+        audit_lost;
 };
 
 /* Keeps what a peer can cause from filling log and audit: so many at once, then one each period. */
@@ -457,6 +458,11 @@ struct pk_agent {
     /* store */
     struct pk_meta meta;
     struct pk_audit_log audit;
+    /* What others are told of it: the newest head that is on the medium, and one on its way there. */
+    struct pk_audit_head durable_head, moving_head;
+    uint64_t moving_head_seq; /* of the batch with it; 0 = none */
+    uint64_t audit_lost_said; /* of counters.audit_lost, in the audit */
+    uint32_t audit_reserve;   /* of the batch, for the entry of the command that is carried out */
     struct pk_outbox outbox;
     struct pk_store_batch batch;
     uint32_t batch_runs[PK_LIMIT_RUNS];
@@ -483,7 +489,7 @@ struct pk_agent {
     struct pk_agent_maps maps;
     struct pk_agent_shown shown;
     bool link_has_more[PK_LINKS]; /* received messages wait until something else is done */
-    struct pk_agent_muffle refusals, bad_events, unknown_topics;
+    struct pk_agent_muffle refusals, local_refusals, bad_events, unknown_topics;
     struct pk_command_gate gate;
     struct pk_agent_remote remote;
     struct pk_agent_ack acks[PK_AGENT_ACKS];

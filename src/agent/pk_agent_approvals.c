@@ -223,11 +223,11 @@ bool pk_agent_queue_approval(struct pk_agent *a, const struct pk_run *run) {
                                          .unsure_mono_ms = a->now.quality < PK_TIME_NTP ? a->now.mono_ms : 0,
                                          .id = pk_str_of(t.id),
                                          .body = pk_buf_str(&b)};
-    /* Over the byte cap it is dropped, and the outbox counts that; there is room for all else. */
-    if (pk_outbox_append(&a->outbox, &a->batch, &record, &seq) < 0) {
+    const int err = pk_outbox_append(&a->outbox, &a->batch, &record, &seq);
+    if (err < 0 && err != PK_E_FULL) { /* over the byte cap: dropped, and the outbox counts that */
         pk_agent_log1(a, PK_LOG_ERROR, "an approval request could not be queued", pk_str_of(t.id));
     }
-    return true;
+    return err != PK_E_FULL;
 }
 
 /* ---- commands ---- */

@@ -67,8 +67,8 @@ static void put_entries(struct pk_agent *a, struct pk_json_writer *w) {
 
 int pk_agent_audit_head(const struct pk_agent *a, struct pk_json_writer *w) {
     pk_jw_object(w, "result");
-    pk_jw_u64(w, "n", a->audit.head.n);
-    put_hash(w, "head", a->audit.head.hash);
+    pk_jw_u64(w, "n", a->durable_head.n); /* as audit.list can give it */
+    put_hash(w, "head", a->durable_head.hash);
     pk_jw_u64(w, "base_n", a->audit.base.n); /* trimmed up to here */
     put_hash(w, "base", a->audit.base.hash);
     pk_jw_object_end(w);

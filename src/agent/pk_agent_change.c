@@ -539,17 +539,74 @@ int pk_agent_change(struct pk_agent *a, const struct pk_request *q, struct pk_js
 }
 
 /* Every change by a person or a key is on record, except the events that are handed in by the thousand. */
+static bool is_change_audited(enum pk_cmd cmd) {
+    return (pk_cmd_row(cmd)->flags & PK_CMD_MUTATES) != 0 && cmd != PK_CMD_EVENTS_SEND;
+}
+
+/* Whoever reaches the socket can ask for what is refused, as often as he likes: some of it is listed. */
+static bool may_list_refusal(struct pk_agent *a, uint64_t *out_more) {
+    if (a->is_disk_full) { /* the room that is left is for acting */
+        a->local_refusals.muffled_count++;
+    } else if (pk_agent_may_say(a, &a->local_refusals, out_more)) {
+        return true;
+    }
+    a->counters.log_suppressed++;
+    return false;
+}
+
+static void put_unlisted(struct pk_buf *b, uint64_t more) {
+    if (more > 0) {
+        pk_buf_puts(b, "; before it, not listed: ");
+        pk_buf_put_u64(b, more);
+    }
+}
+
+void pk_agent_audit_refused_local(struct pk_agent *a, const struct pk_request *q, int err) {
+    enum { WHY_BYTES = 80 };
+    char text[PK_AUDIT_TEXT_BYTES];
+    struct pk_buf b;
+    uint64_t more = 0;
+    const bool is_listed = err != PK_E_UNKNOWN_CMD && (err == PK_E_DENIED || is_change_audited(q->cmd));
+    if (!is_listed || !may_list_refusal(a, &more)) {
+        return;
+    }
+    const uint32_t why_bytes = (uint32_t)strlen(a->why);
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, pk_cmd_row(q->cmd)->name);
+    pk_buf_puts(&b, ": ");
+    pk_buf_puts(&b, pk_err_word(err));
+    pk_buf_puts(&b, ", ");
+    pk_buf_put(&b, a->why, why_bytes < WHY_BYTES ? why_bytes : WHY_BYTES);
+    put_unlisted(&b, more);
+    pk_agent_audit(a, 0, "refusal", q->who, pk_buf_str(&b));
+}
+
+void pk_agent_audit_read(struct pk_agent *a, const struct pk_request *q) {
+    char text[PK_AUDIT_TEXT_BYTES];
+    struct pk_buf b;
+    if (is_change_audited(q->cmd)) {
+        return; /* its entry says how it ended */
+    }
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, pk_cmd_row(q->cmd)->name);
+    pk_buf_puts(&b, ": asked, jti ");
+    pk_buf_puts(&b, q->jti);
+    pk_agent_audit(a, 0, "command", q->who, pk_buf_str(&b));
+}
+
 static void audit_command(struct pk_agent *a, const struct pk_request *q, int err) {
     char text[PK_AUDIT_TEXT_BYTES];
     struct pk_buf b;
-    if ((pk_cmd_row(q->cmd)->flags & PK_CMD_MUTATES) == 0 || q->cmd == PK_CMD_EVENTS_SEND ||
-        !pk_agent_batch_has_room(a, PK_RECORD_LOG_BYTES + 64)) {
+    uint64_t more = 0;
+    const bool is_sampled = err < 0 && q->jti[0] == '\0'; /* signed ones are bounded by their key's rate */
+    if (!is_change_audited(q->cmd) || (is_sampled && !may_list_refusal(a, &more))) {
         return;
     }
     pk_buf_init(&b, text, sizeof text);
     pk_buf_puts(&b, pk_cmd_row(q->cmd)->name);
     pk_buf_puts(&b, ": ");
     pk_buf_puts(&b, pk_err_word(err));
+    put_unlisted(&b, more);
     if (q->jti[0] != '\0') {
         pk_buf_puts(&b, ", jti ");
         pk_buf_puts(&b, q->jti);
@@ -576,11 +633,23 @@ static void audit_command(struct pk_agent *a, const struct pk_request *q, int er
     pk_agent_audit(a, 0, "command", q->who, pk_buf_str(&b));
 }
 
+/* What cannot be put down is not done, but for stopping: the run that is stopped says who did it. */
+static int change(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
+    const bool needs_entry = is_change_audited(q->cmd) && q->cmd != PK_CMD_INTERRUPT;
+    if (needs_entry && !pk_agent_batch_has_room(a, PK_AGENT_AUDIT_OP_BYTES)) {
+        return pk_agent_fail(a, PK_E_BUSY, "nothing was changed: the store is behind; try again");
+    }
+    a->audit_reserve = needs_entry ? (uint32_t)PK_AGENT_AUDIT_OP_BYTES : 0u;
+    const int err = pk_agent_change(a, q, w);
+    a->audit_reserve = 0;
+    return err;
+}
+
 int pk_agent_execute(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
     a->why[0] = '\0';
     a->rule_note[0] = '\0';
     const bool is_change = (pk_cmd_row(q->cmd)->flags & PK_CMD_MUTATES) != 0;
-    const int err = is_change ? pk_agent_change(a, q, w) : pk_agent_query(a, q, w);
+    const int err = is_change ? change(a, q, w) : pk_agent_query(a, q, w);
     audit_command(a, q, err);
     return err;
 }

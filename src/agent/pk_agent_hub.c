@@ -9,9 +9,7 @@ void pk_agent_hub_configure(struct pk_agent *a) {
 }
 
 static void refuse(struct pk_agent *a, int err) {
-    if (pk_agent_batch_has_room(a, PK_RECORD_LOG_BYTES + 64)) {
-        pk_agent_audit_refusal(a, err);
-    }
+    pk_agent_audit_refusal(a, err);
     pk_agent_remote_end(a);
 }
 

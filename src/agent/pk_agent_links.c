@@ -19,6 +19,7 @@ enum {
     WINDOW_RESERVE = 2,
     BIRTH_AGAIN_MS = 5000,    /* after the broker refused it */
     SUMMARY_APART_MS = 10000, /* on a metered link: changes of that time share one */
+    SUMMARY_AGAIN_MS = 2000,  /* after the client had no room for one */
     ALIAS_SUMMARY = 1         /* the one topic that is said again and again */
 };
 
@@ -479,9 +480,7 @@ static void stage_reply(struct pk_agent *a, struct pk_buf *b) {
 static void refuse_remote(struct pk_agent *a, int err) {
     struct pk_buf b;
     const struct pk_reply_to to = remote_reply_to(a);
-    if (pk_agent_batch_has_room(a, PK_RECORD_LOG_BYTES + 64)) {
-        pk_agent_audit_refusal(a, err);
-    }
+    pk_agent_audit_refusal(a, err);
     a->remote.answered_jti[0] = '\0';
     pk_buf_init(&b, a->remote.reply, sizeof a->remote.reply);
     pk_reply_error(&b, &to, err, a->gate.why);
@@ -783,6 +782,7 @@ void pk_agent_remote(struct pk_agent *a) {
             a->remote.step = PK_REMOTE_STORING;
             a->remote.since_ms = a->now.mono_ms;
             a->remote.is_staged = true; /* pk_agent_journal writes the id into the batch of this tick */
+            pk_agent_audit_read(a, &a->gate.request);
         } else if (err != PK_E_AGAIN && err != PK_E_NOT_FOUND) {
             refuse_remote(a, err);
         }
@@ -948,33 +948,42 @@ static void summary_sent(struct pk_agent *a, uint32_t link, uint8_t qos) {
     }
 }
 
-static void send_summary(struct pk_agent *a, struct pk_link *l) {
+static int publish_summary(struct pk_agent *a, struct pk_link *l) {
     char topic[PK_TOPIC_BYTES];
-    struct pk_agent_summary *s = &a->summary;
     struct message message;
-    hasten_summary(a);
-    if (a->now.mono_ms < a->summary_due_ms) {
-        return;
-    }
-    a->summary_sent_ms = a->now.mono_ms;
-    a->summary_due_ms = a->now.mono_ms + pk_agent_budget_summary_ms(a);
-    pk_agent_summary(a, s);
     const struct pk_ce ce = envelope(a, PK_CE_SUMMARY);
+    struct pk_mqtt_publish m = {.topic = pk_str_of(""), .qos = qos_of(l), .topic_alias = ALIAS_SUMMARY};
     int err = topic_of(a, PK_TOPIC_SUMMARY, pk_str_make(NULL, 0), topic, sizeof topic);
-    struct pk_mqtt_publish m = {.topic = pk_str_of(topic), .qos = qos_of(l), .topic_alias = ALIAS_SUMMARY};
     if (err == PK_OK) {
+        m.topic = pk_str_of(topic);
         err = begin_message(a, l, &ce, &message);
     }
     if (err == PK_OK) {
-        pk_summary_json_write(&message.w, message.key, &s->summary);
+        pk_summary_json_write(&message.w, message.key, &a->summary.summary);
         err = end_message(&message, &m);
     }
     if (err < 0) {
         pk_agent_log(a, PK_LOG_ERROR, "the summary does not fit its buffer");
+        return err;
+    }
+    return pk_mqtt_publish(&l->mqtt, &m, TOKEN_SUMMARY);
+}
+
+static void send_summary(struct pk_agent *a, struct pk_link *l) {
+    hasten_summary(a);
+    if (a->now.mono_ms < a->summary_due_ms) {
         return;
     }
-    if (pk_mqtt_publish(&l->mqtt, &m, TOKEN_SUMMARY) == PK_OK) {
-        summary_sent(a, (uint32_t)(l - a->links), m.qos);
+    pk_agent_summary(a, &a->summary);
+    const int err = publish_summary(a, l);
+    if (err == PK_E_FULL || err == PK_E_AGAIN) { /* nothing was said: not for a whole interval */
+        a->summary_due_ms = a->now.mono_ms + SUMMARY_AGAIN_MS;
+        return;
+    }
+    a->summary_sent_ms = a->now.mono_ms;
+    a->summary_due_ms = a->now.mono_ms + pk_agent_budget_summary_ms(a);
+    if (err == PK_OK) {
+        summary_sent(a, (uint32_t)(l - a->links), qos_of(l));
     }
 }
 

@@ -250,6 +250,7 @@ static void take_request(struct pk_agent *a, uint32_t index, struct pk_str line)
                           sizeof a->request.people[0]);
     a->request.people[1][0] = '\0';
     if (err < 0) {
+        pk_agent_audit_refused_local(a, &a->request, err);
         refuse(a, index, request.id, err, a->why);
         return;
     }

@@ -172,7 +172,7 @@ void pk_agent_status_switches(const struct pk_agent *a, struct pk_json_writer *w
 int pk_agent_switches_command(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
 
 /* ---- approvals ---- */
-/* The request on its topic, or that it is decided. False: no room now. */
+/* The request on its topic, or that it is decided. False: no room now, nothing happened. */
 bool pk_agent_queue_approval(struct pk_agent *a, const struct pk_run *run);
 int pk_agent_list_approvals(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
 int pk_agent_get_approval(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w);
@@ -190,12 +190,16 @@ uint64_t pk_agent_lasted_ms(const struct pk_agent *a, const struct pk_incident *
 /* The rule (index, < 0 = there is none) watches for the end of the incident from now on: NULL, or in words
  * why it does not. */
 const char *pk_agent_adopt(struct pk_agent *a, int rule, const struct pk_incident *i);
-/* One entry for timeline readers and audit; needs room in the batch: pk_agent_batch_has_room. */
+/* One entry for timeline readers and audit. Without room in the batch it is lost, counted, and said later
+ * (src/decisions/0103-what-the-audit-has.md). */
 void pk_agent_audit(struct pk_agent *a, uint32_t incident, const char *kind, const char *who,
                     struct pk_str text);
 /* The same, of a moment before. */
 void pk_agent_audit_at(struct pk_agent *a, const struct pk_stamp *at, uint32_t incident, const char *kind,
                        const char *who, struct pk_str text);
+/* Since the start: entries that found no room, and lines of timelines that were overwritten before. */
+uint64_t pk_agent_audit_lost(const struct pk_agent *a);
+enum { PK_AGENT_AUDIT_OP_BYTES = PK_RECORD_LOG_BYTES + 64 };
 bool pk_agent_batch_has_room(const struct pk_agent *a, uint32_t bytes);
 /* Every changed counter into the batch. False: there was not room for all. */
 bool pk_agent_journal_budgets(struct pk_agent *a);
@@ -326,6 +330,10 @@ void pk_agent_watch_timeline(struct pk_agent *a, const struct pk_timeline_entry 
 /* ---- commands: one handler for socket and MQTT. Writes the member "result" into w. PK_OK, or an error and
  * a->why. ---- */
 int pk_agent_execute(struct pk_agent *a, const struct pk_request *request, struct pk_json_writer *w);
+/* A command of the socket that was refused before it was carried out; a->why says why. */
+void pk_agent_audit_refused_local(struct pk_agent *a, const struct pk_request *q, int err);
+/* A signed command was taken that has no entry of its end, as it only reads: in the batch of its id. */
+void pk_agent_audit_read(struct pk_agent *a, const struct pk_request *q);
 int pk_agent_fail(struct pk_agent *a, int err, const char *why);
 int pk_agent_query(struct pk_agent *a, const struct pk_request *request,
                    struct pk_json_writer *w); /* reading commands */

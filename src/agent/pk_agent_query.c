@@ -74,6 +74,9 @@ static void status_store(const struct pk_agent *a, struct pk_json_writer *w) {
     pk_jw_bool(w, "durable",
                !pk_incidents_has_changes(&a->incidents) && a->batch.op_count == 0 &&
                    a->durable_seq >= a->submitted_seq);
+    if (pk_agent_audit_lost(a) > 0) {
+        pk_jw_u64(w, "audit_lost", pk_agent_audit_lost(a));
+    }
     pk_jw_u64(w, "outbox", pk_outbox_depth(&a->outbox));
     pk_jw_u64(w, "outbox_bytes", pk_outbox_bytes(&a->outbox));
     pk_jw_u64(w, "outbox_sent", a->outbox.counters.acked_count);

@@ -6,7 +6,7 @@
 
 enum {
     TIMELINE_RESTORE = 400, /* log entries read back for `--timeline` */
-    AUDIT_OP_BYTES = PK_RECORD_LOG_BYTES + 64,
+    AUDIT_OP_BYTES = PK_AGENT_AUDIT_OP_BYTES,
     OBJECT_OP_BYTES = PK_STORE_VALUE_BYTES + 64,
     INCIDENT_OP_BYTES = 2 * OBJECT_OP_BYTES, /* object and outbox entry */
     BUDGET_OP_BYTES = PK_BUDGET_VALUE_BYTES + 64,
@@ -24,7 +24,7 @@ enum {
 };
 
 bool pk_agent_batch_has_room(const struct pk_agent *a, uint32_t bytes) {
-    return a->batch.cap_bytes - a->batch.n >= bytes + RESERVE_BYTES;
+    return a->batch.cap_bytes - a->batch.n >= bytes + a->audit_reserve + RESERVE_BYTES;
 }
 
 static int put(struct pk_agent *a, const struct pk_record_key *key, const uint8_t *value, uint32_t n) {
@@ -326,6 +326,7 @@ static int restore_journal(struct pk_agent *a, struct restore *r) {
     struct pk_timeline_entry discard;
     while (pk_timeline_next_new(&a->incidents.timeline, &discard) == PK_OK) {
     } /* they are in the journal already */
+    a->incidents.timeline.lost_count = 0;
     if (err == PK_OK) {
         err = walk(a, PK_TREE_JOURNAL, "O", 1, restore_outbox, r);
     }
@@ -343,6 +344,7 @@ int pk_agent_restore(struct pk_agent *a) {
     }
     open_modules(a);
     err = restore_journal(a, &r); /* first: what restoring has to say comes after what was said before */
+    a->durable_head = a->audit.head;
     if (err == PK_OK) {
         err = walk(a, PK_TREE_OBJECTS, "", 0, restore_object, &r);
     }
@@ -401,6 +403,7 @@ int pk_agent_restore(struct pk_agent *a) {
 static void append_audit(struct pk_agent *a, struct pk_audit_entry *e) {
     if (!pk_agent_batch_has_room(a, AUDIT_OP_BYTES) || pk_audit_log_append(&a->audit, &a->batch, e) < 0) {
         a->counters.batch_full++;
+        a->counters.audit_lost++;
         pk_agent_log1(a, PK_LOG_ERROR, "no room for an audit entry", pk_str_of(e->text));
         return;
     }
@@ -693,7 +696,27 @@ static void journal_drops(struct pk_agent *a) {
     pk_agent_audit(a, 0, "loss", "agent", pk_buf_str(&b));
 }
 
+uint64_t pk_agent_audit_lost(const struct pk_agent *a) {
+    return a->counters.audit_lost + a->incidents.timeline.lost_count;
+}
+
+/* What is missing in the chain is said in the chain. */
+static void journal_audit_lost(struct pk_agent *a) {
+    char text[PK_AUDIT_TEXT_BYTES];
+    struct pk_buf b;
+    const uint64_t lost = pk_agent_audit_lost(a);
+    if (lost == a->audit_lost_said || !pk_agent_batch_has_room(a, AUDIT_OP_BYTES)) {
+        return;
+    }
+    pk_buf_init(&b, text, sizeof text);
+    pk_buf_puts(&b, "entries that could not be kept, as the store was behind: ");
+    pk_buf_put_u64(&b, lost - a->audit_lost_said);
+    pk_agent_audit(a, 0, "loss", "agent", pk_buf_str(&b));
+    a->audit_lost_said = lost;
+}
+
 static void journal_additions(struct pk_agent *a) {
+    journal_audit_lost(a);
     retire_incidents(a);
     journal_drops(a);
     journal_incidents(a);
@@ -833,6 +856,25 @@ static void note_submitted(struct pk_agent *a, uint64_t seq) {
     }
 }
 
+/* Where one is on its way already, the next batch but one takes the head along. */
+static void submit_head(struct pk_agent *a, uint64_t seq) {
+    if (a->moving_head_seq == 0) {
+        a->moving_head = a->audit.head;
+        a->moving_head_seq = seq;
+    }
+}
+
+/* A head that is told and lost with the power would look like an audit that was tampered with. */
+static void keep_head(struct pk_agent *a) {
+    if (a->durable_seq >= a->submitted_seq && a->batch.op_count == 0) {
+        a->durable_head = a->audit.head;
+        a->moving_head_seq = 0;
+    } else if (a->moving_head_seq != 0 && a->durable_seq >= a->moving_head_seq) {
+        a->durable_head = a->moving_head;
+        a->moving_head_seq = 0;
+    }
+}
+
 void pk_agent_commit(struct pk_agent *a) {
     uint64_t seq = a->submitted_seq;
     if (a->batch.op_count == 0) {
@@ -854,6 +896,7 @@ void pk_agent_commit(struct pk_agent *a) {
     a->batch_run_count = 0;
     pk_outbox_submitted(&a->outbox, seq);
     pk_agent_metrics_submitted(a, seq);
+    submit_head(a, seq);
     note_submitted(a, seq);
 }
 
@@ -946,6 +989,7 @@ void pk_agent_durable(struct pk_agent *a) {
         pk_respond_on_durable(&a->respond, durable);
         pk_outbox_durable(&a->outbox, durable);
         pk_agent_metrics_durable(a);
+        keep_head(a);
     }
     watch_store(a);
     pk_agent_session_durable(a);

@@ -272,6 +272,10 @@ static void summarise_outbox_losses(const struct pk_agent *a, struct pk_agent_su
                                      .to = l->last_seq,
                                      .count = l->count};
     }
+    if (pk_agent_audit_lost(a) > 0 && s->summary.loss_count < PK_COUNT_OF(s->losses)) {
+        s->losses[s->summary.loss_count++] = (struct pk_summary_loss){
+            .source = pk_str_of("audit"), .reason = "audit_no_room", .count = pk_agent_audit_lost(a)};
+    }
     /* Said as what a budget holds back is: nothing of it is lost, and it explains what the hub misses. */
     if (a->incidents.owed_count > 0 && s->summary.loss_count < PK_COUNT_OF(s->losses)) {
         s->losses[s->summary.loss_count++] = (struct pk_summary_loss){
@@ -337,8 +341,8 @@ void pk_agent_summary(struct pk_agent *a, struct pk_agent_summary *s) {
     m->store_written_bytes = store.written_bytes;
     m->outbox_count = pk_outbox_depth(&a->outbox);
     m->outbox_bytes = pk_outbox_bytes(&a->outbox);
-    m->audit_n = a->audit.head.n;
-    memcpy(m->audit_head, a->audit.head.hash, sizeof m->audit_head);
+    m->audit_n = a->durable_head.n;
+    memcpy(m->audit_head, a->durable_head.hash, sizeof m->audit_head);
     m->rules_hash = a->rules_hash;
     m->seal_bits = a->start.seal_bits;
     m->time_quality = a->now.quality;

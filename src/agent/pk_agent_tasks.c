@@ -42,9 +42,7 @@ static void record(struct pk_agent *a, const struct pk_stamp *at, const char *na
         const uint32_t room = b.cap_bytes - b.n - 1;
         pk_buf_put(&b, said.p, said.n < room ? said.n : room);
     }
-    if (pk_agent_batch_has_room(a, PK_RECORD_LOG_BYTES + 64)) {
-        pk_agent_audit_at(a, at, 0, "maintenance", "agent", pk_buf_str(&b));
-    }
+    pk_agent_audit_at(a, at, 0, "maintenance", "agent", pk_buf_str(&b));
 }
 
 /* The end of a look that waited to be stored. rows: as they were when it ended. */

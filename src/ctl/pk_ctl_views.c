@@ -32,6 +32,7 @@ static const struct pk_ctl_line STATUS_LINES[] = {
      "{store.state}, on {store.medium}, {store.used_bytes:bytes} of {store.map_bytes:bytes}, longest commit "
      "{store.longest_commit_ms} "
      "ms"},
+    {" ", NULL, "store.audit_lost", "{store.audit_lost} audit entries found no room"},
     {"outbox", NULL, NULL,
      "{store.outbox} waiting, {store.outbox_bytes:bytes}, {store.outbox_sent} sent since the start"},
     {" ", NULL, "store.outbox_owed", "{store.outbox_owed} incidents wait for room in it"},

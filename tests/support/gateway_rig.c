@@ -1,4 +1,5 @@
 #include "support/gateway_rig.h"
+#include "agent/pk_agent_priv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -417,4 +418,50 @@ int64_t gateway_verify_log(struct gateway *g) {
         return -1;
     }
     return w.count;
+}
+
+struct entry_search {
+    const char *text;
+    uint32_t count;
+};
+
+static int look_for_text(void *arg, struct pk_str key, struct pk_str value) {
+    struct entry_search *s = arg;
+    struct pk_log_record record;
+    char json[PK_AUDIT_JSON_BYTES];
+    uint64_t n = 0;
+    if (pk_record_key_log_parse(key, &n) != PK_OK) {
+        return PK_E_NOT_FOUND;
+    }
+    if (pk_record_log_unpack(value, &record) == PK_OK) {
+        (void)pk_str_copy_cut(record.json, json, sizeof json);
+        s->count += strstr(json, s->text) != NULL ? 1u : 0u;
+    }
+    return PK_OK;
+}
+
+uint32_t gateway_log_entries(struct gateway *g, const char *text) {
+    struct entry_search s = {.text = text};
+    (void)g->port.store.load(g->port.store.ctx, PK_TREE_JOURNAL, pk_str_of("L"), look_for_text, &s);
+    return s.count;
+}
+
+/* ---- a store that takes nothing */
+static int refuse_batch(void *ctx, const struct pk_store_batch *batch, uint64_t *out_seq) {
+    (void)ctx;
+    (void)batch;
+    (void)out_seq;
+    return PK_E_FULL;
+}
+
+void gateway_stall_store(struct gateway *g) {
+    g->stalled_submit = g->port.store.submit;
+    g->port.store.submit = refuse_batch;
+    while (pk_agent_batch_has_room(&g->agent, PK_AGENT_AUDIT_OP_BYTES)) {
+        pk_agent_audit(&g->agent, 0, "note", "test", pk_str_of("what fills the batch"));
+    }
+}
+
+void gateway_free_store(struct gateway *g) {
+    g->port.store.submit = g->stalled_submit;
 }

@@ -23,6 +23,7 @@ struct gateway {
     char name[33];
     struct pk_diag diag;
     int start_error;
+    int (*stalled_submit)(void *ctx, const struct pk_store_batch *batch, uint64_t *out_seq);
     /* A test may put other functions in between; called after the ports were opened anew. NULL: none. */
     void (*wrap)(struct gateway *g);
 };
@@ -87,4 +88,9 @@ bool gateway_log_has(const struct gateway *g, const char *text);
 /* ---- what must always hold; the first breach is in site->breach */
 /* Walks the durable log: numbered and chained from the stored base. Entries, or -1. */
 int64_t gateway_verify_log(struct gateway *g);
+/* Durable entries of the log whose JSON has all of this text. */
+uint32_t gateway_log_entries(struct gateway *g, const char *text);
+/* From now on the store's queue takes nothing, and what goes into a batch finds it full; and as it was. */
+void gateway_stall_store(struct gateway *g);
+void gateway_free_store(struct gateway *g);
 #endif

@@ -157,7 +157,53 @@ PK_TEST(ended__while_the_data_budget_is_used_up__is_sent_and_cleared) {
     check_sound();
 }
 
-PK_TEST_MAIN(ended__while_the_data_budget_is_used_up__is_sent_and_cleared,
+/* Its end replaces an entry that waits in the store, when no more deletes can be remembered: not told now,
+ * and not lost either. */
+PK_TEST(ended__while_the_outbox_can_remember_no_more__is_told_with_a_later_batch) {
+    char topic[128];
+    struct pk_outbox *ob = &gw.agent.outbox;
+    begin(NULL);
+    reload_with("/etc/picket/topology.conf", "a -> web\nb -> a\nc -> b\nd -> web\ne -> d\nf -> e\n");
+    gw.sim.links[1].is_cut = true;
+    gw.sim.links[1].answer = PK_SIM_REFUSE;
+    wait_ms(100000);
+    CHECK(!gateway_is_online(&gw));
+    for (uint32_t n = 0; n < PK_LIMIT_OUTBOX_SLOTS + 4; n++) { /* they take the slots */
+        char line[120];
+        (void)snprintf(line, sizeof line, "{\"type\":\"deadlock\",\"source\":\"d-%u\"}\n", (unsigned)n);
+        (void)gateway_events(&gw, line);
+    }
+    REQUIRE(open_incident() != NULL);
+    wait_ms(1000);
+    const char *id = approval_of("restart_service");
+    REQUIRE(id[0] != '\0');
+    (void)snprintf(topic, sizeof topic, "picket/v1/lab/gw-1/approval/%s", id);
+    for (uint32_t i = 0; i < PK_OUTBOX_GONE; i++) {
+        ob->gone[i].state = PK_OUTBOX_GONE_SUBMITTED;
+        ob->gone[i].store_seq = UINT64_MAX;
+    }
+    uint32_t boot = 0, number = 0;
+    REQUIRE(pk_run_approval_parse(pk_str_of(id), &boot, &number) == PK_OK);
+    const struct pk_run *run = pk_respond_get(&gw.agent.respond, number);
+    CHECK(says(1001, "approval.decide", answer(id, ",\"decision\":\"reject\""), "\"state\":\"rejected\""));
+    wait_ms(1000);
+    CHECK(run->needs_approval_note); /* so it is: refused */
+    for (uint32_t i = 0; i < PK_OUTBOX_GONE; i++) {
+        ob->gone[i].state = PK_OUTBOX_GONE_FREE;
+    }
+    wait_ms(6000);
+    CHECK(!run->needs_approval_note);
+    gw.sim.links[1].answer = PK_SIM_ACCEPT;
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(20000);
+    const struct broker_retained *kept = broker_find_retained(&broker, topic);
+    CHECK(kept == NULL || kept->n == 0);
+    CHECK_EQ_U64(ob->losses[PK_OUTBOX_LOSS_CAP].count, 0);
+    check_sound();
+}
+
+PK_TEST_MAIN(ended__while_the_outbox_can_remember_no_more__is_told_with_a_later_batch,
+             ended__while_the_data_budget_is_used_up__is_sent_and_cleared,
              request__says_risk_impact_limits_resources_and_evidence,
              request__limits_are_the_configurations_and_follow_a_reload,
              decide__delegated_raced_and_late__say_why, list__history_and_bad_ids)

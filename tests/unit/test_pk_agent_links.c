@@ -466,7 +466,62 @@ PK_TEST(summary__refused_or_cut__its_losses_are_said_again) {
     check_sound();
 }
 
-PK_TEST_MAIN(summary__refused_or_cut__its_losses_are_said_again,
+/* The broker's window is full when one is due: nothing is said, and it comes as soon as there is room. */
+PK_TEST(summary__no_room_for_it__comes_within_seconds) {
+    const struct pk_ledger *l = &gw.agent.intake.ledger;
+    listen(NULL);
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(1000);
+    const uint32_t before = count_of("/summary");
+    pk_ledger_add_many(&gw.agent.intake.ledger, PK_LEDGER_NO_SOURCE, PK_LOSS_OVERFLOW, 7, 1);
+    uint16_t *window = &gw.agent.links[1].mqtt.limits.receive_maximum;
+    const uint16_t offered = *window;
+    *window = 0;
+    gw.agent.summary_due_ms = 0;
+    wait_ms(7000);
+    CHECK_EQ_U64(count_of("/summary"), before);
+    CHECK_EQ_U64(gw.agent.summary_waiting_count, 0);
+    CHECK(gw.agent.summary_sent_ms + 7000 <= gw.agent.now.mono_ms);
+    CHECK(l->count == 1 && l->entries[0].count == 7);
+    *window = offered;
+    wait_ms(3000);
+    CHECK_EQ_U64(count_of("/summary"), before + 1);
+    CHECK_EQ_U64(l->count, 0);
+    CHECK(gw.agent.summary_due_ms > gw.agent.now.mono_ms + 20000); /* and now an interval later */
+    check_sound();
+}
+
+/* Who asked what is on record, in the commit that keeps the id. */
+PK_TEST(command__that_only_reads__is_in_the_audit_with_its_id_and_adds_no_commit) {
+    begin_with_key();
+    wait_ms(3000);
+    const uint64_t before = gw.agent.submitted_seq;
+    sign("ping", "{}", "r1", "gw-1", 0);
+    send("ping", signed_text, "");
+    CHECK(hub_model_has_reply(&hub, "r1"));
+    CHECK_EQ_U64(gw.agent.submitted_seq, before + 1);
+    CHECK_EQ_U64(gateway_log_entries(
+                     &gw, "\"kind\":\"command\",\"who\":\"key:alice\",\"text\":\"ping: asked, jti r1\""),
+                 1);
+    check_sound();
+}
+
+PK_TEST(command__refused_while_the_store_is_stalled__is_counted) {
+    begin_with_key();
+    gateway_stall_store(&gw);
+    send("ping", "not a jws at all", "");
+    CHECK_EQ_U64(gw.agent.counters.audit_lost, 1);
+    gateway_free_store(&gw);
+    wait_ms(8000);
+    CHECK_EQ_U64(gateway_log_entries(&gw, "as the store was behind: 1\""), 1);
+    check_sound();
+}
+
+PK_TEST_MAIN(command__that_only_reads__is_in_the_audit_with_its_id_and_adds_no_commit,
+             command__refused_while_the_store_is_stalled__is_counted,
+             summary__no_room_for_it__comes_within_seconds,
+             summary__refused_or_cut__its_losses_are_said_again,
              metered__a_summary_is_rare_and_comes_when_incidents_change,
              birth__comes_first_retained_and_before_a_backlog, birth__refused__comes_again,
              ids__of_birth_will_summary_and_incidents_are_one_sequence,

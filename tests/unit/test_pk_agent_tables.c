@@ -85,6 +85,8 @@ PK_TEST(summary__counts_what_happened) {
     const struct pk_summary *m = &s.summary;
     CHECK_EQ_U64(m->by_severity[PK_SEV_CRITICAL], 1);
     CHECK(m->type_count >= 1 && m->loss_count >= 1);
+    wait_ms(1000); /* all of it on the medium */
+    pk_agent_summary(&gw.agent, &s);
     CHECK_EQ_U64(m->audit_n, gw.agent.audit.head.n);
     CHECK_MEM(m->audit_head, gw.agent.audit.head.hash, sizeof m->audit_head);
     CHECK(m->action_count == 0 || m->actions[0].ok + m->actions[0].failed > 0);
