@@ -138,11 +138,10 @@ static void back_off(struct pk_link *l, uint64_t now_ms) {
     l->state = PK_LINK_WAITING;
 }
 
+/* Whatever became of the open: closing what is closed does nothing, and a try never meets what an earlier one
+ * left. */
 static void close_stream(struct pk_link *l) {
-    if (l->is_open) {
-        l->stream->close(l->stream->ctx);
-    }
-    l->is_open = false;
+    l->stream->close(l->stream->ctx);
     pk_mqtt_lost(&l->mqtt);
 }
 
@@ -272,9 +271,7 @@ static void open_next_address(struct pk_link *l, uint64_t now_ms) {
     e->wall_floor_ms = l->wall_floor_ms;
     l->state = PK_LINK_CONNECTING;
     l->deadline_ms = now_ms + PK_LINK_CONNECT_TIMEOUT_MS;
-    const int err = l->stream->open(l->stream->ctx, e);
-    l->is_open = err == PK_OK;
-    if (err < 0) {
+    if (l->stream->open(l->stream->ctx, e) < 0) {
         pk_link_drop(l, l->stream->error_text(l->stream->ctx), now_ms);
     }
 }

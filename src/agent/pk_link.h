@@ -60,7 +60,6 @@ struct pk_link {
     uint32_t attempt;
     uint32_t short_count; /* connections in a row that did not become stable */
     bool is_taken_over;   /* the broker gave this connection's place to another client of our name */
-    bool is_open;         /* the stream is open and must be closed */
     bool is_stopping;
     bool is_level_refused; /* the broker does not speak the level of this try */
     uint64_t v5_again_ms;  /* until then the next try speaks 3.1.1 though 5 is preferred; 0: it does not */

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Bad lines and bad brokers: 30 % loss, a way of 2 s, half-open connections, messages that come twice, a broker that is full or refuses QoS 1. Every
+"""Bad lines and bad brokers: no route at first, 30 % loss, a way of 2 s, half-open connections, messages that come twice, a broker that is full or refuses QoS 1. Every
 incident arrives, and none twice after de-duplication. ctest: lane=default timeout=240"""
 import json
 import os
+import subprocess
 import time
 
 from faults import Line, ScriptedBroker
 from link_load import NO_RESOLVE, ROOT, RULES, Load, check_birth_first, check_everything_arrived, link, outbox
 from rig import Broker, Gateway, Operator, Proxy, Rig, Subscriber, await_true, main
+
+from wire import Wire
 
 QUOTA_EXCEEDED = 0x97
 PLAIN = "[broker central]\nhost = 127.0.0.1\nport = {}\ntls = no\nreconnect_first = 1s\nreconnect_max = 2s\n"
@@ -86,6 +89,20 @@ def test_answers_lost_again_and_again__what_comes_twice_is_known_by_its_number()
         count, repeats = check_everything_arrived(gateway, subscriber, 60)
         assert repeats >= 3, repeats
         print(f"# {count} incidents, {repeats} reports delivered twice")
+
+
+def test_no_route_at_the_start__comes_online_by_itself():
+    """Without a route connect(2) fails at once, as it does on a gateway that starts before its modem."""
+    with Rig() as rig:
+        wire = Wire(rig)
+        broker = wire.start_broker(rig)
+        address = lambda change: subprocess.run([*wire.inside, "ip", "addr", change, "127.0.0.1/8", "dev", "lo"], check=True, timeout=10)
+        address("del")  # and with it the route
+        gateway = Gateway(rig, broker.port, rules=RULES, actions="").start(prefix=wire.inside)
+        await_true("several tries", 20, lambda: link(gateway)["failures"] >= 3)
+        assert link(gateway)["error"] == "connect: network unreachable", link(gateway)
+        address("add")
+        gateway.await_online()
 
 
 def incident_id_of(payload):

@@ -13,12 +13,17 @@ static struct {
     uint32_t in_bytes;
     uint8_t out[4096];
     uint32_t out_bytes, open_count, close_count;
+    bool needs_close; /* something of the last open is left, whatever it answered */
     struct pk_endpoint endpoint;
 } fake;
 
 static int fake_open(void *ctx, const struct pk_endpoint *endpoint) {
     (void)ctx;
     fake.open_count++;
+    if (fake.needs_close) {
+        return PK_E_CONFLICT;
+    }
+    fake.needs_close = true;
     fake.endpoint = *endpoint;
     return fake.open_result;
 }
@@ -51,6 +56,7 @@ static int fake_recv(void *ctx, void *out, uint32_t cap_bytes) {
 static void fake_close(void *ctx) {
     (void)ctx;
     fake.close_count++;
+    fake.needs_close = false;
 }
 
 static const char *fake_error(void *ctx) {
@@ -173,6 +179,21 @@ PK_TEST(link__resolved_addresses__are_tried_in_turn) {
     now_ms += PK_LINK_RESOLVE_TIMEOUT_MS;
     turn();
     CHECK_EQ_INT(link_.state, PK_LINK_WAITING);
+}
+
+/* No route, no descriptor: a connection that cannot even be begun is one try like any other. */
+PK_TEST(link__open_that_fails_at_once__leaves_nothing_behind) {
+    start("192.0.2.1", 1);
+    fake.open_result = PK_E_UNREACHABLE;
+    for (uint64_t i = 1; i <= 3; i++) {
+        now_ms = pk_link_next_ms(&link_);
+        turn();
+        CHECK_EQ_U64(fake.open_count, i);
+        CHECK_EQ_U64(link_.failure_count, i);
+        CHECK(!fake.needs_close);
+    }
+    fake.open_result = PK_OK;
+    come_online();
 }
 
 PK_TEST(link__back_off__doubles_to_its_bound_with_full_jitter) {
@@ -550,6 +571,7 @@ PK_TEST_MAIN(level__refused_in_either_form__next_try_is_3_1_1_and_soon,
              will__on_3_1_1__is_the_golden_structured_event, will__longest__fits_on_both_levels,
              link__not_configured__stays_off, link__numeric_address__needs_no_resolver,
              link__resolved_addresses__are_tried_in_turn,
+             link__open_that_fails_at_once__leaves_nothing_behind,
              link__back_off__doubles_to_its_bound_with_full_jitter,
              link__lost_connection__is_spread_and_a_first_start_is_not,
              link__peer_that_does_not_answer__is_given_up, link__short_connections_in_a_row__are_contested,
