@@ -3,6 +3,7 @@
 incident arrives, and none twice after de-duplication. ctest: lane=default timeout=240"""
 import json
 import os
+import signal
 import subprocess
 import time
 
@@ -12,7 +13,7 @@ from rig import Broker, Gateway, Operator, Proxy, Rig, Subscriber, await_true, m
 
 from wire import Wire
 
-QUOTA_EXCEEDED = 0x97
+NOT_AUTHORIZED, QUOTA_EXCEEDED = 0x87, 0x97
 PLAIN = "[broker central]\nhost = 127.0.0.1\nport = {}\ntls = no\nreconnect_first = 1s\nreconnect_max = 2s\n"
 
 
@@ -186,6 +187,19 @@ def test_broker_without_retained_messages__reports_arrive_unkept():
         await_true("all of it left", 10, lambda: outbox(gateway) == 0)
         assert len({incident_id_of(p[2]) for p in broker.published if "/incident/" in p[1]}) == 2
         assert link(gateway)["lost"] == 0
+
+
+def test_refused_subscription__asked_for_again_at_a_reload():
+    with Rig() as rig:
+        broker = ScriptedBroker(rig)
+        broker.grant = lambda topic_filter: NOT_AUTHORIZED if topic_filter.startswith(f"{ROOT}/cmd/") else 1
+        gateway = start_plain(rig, broker)
+        await_true("it is said", 5, lambda: f"the broker refused a subscription: {ROOT}/cmd/+: not_authorized" in gateway.process.log())
+        granted = []
+        broker.grant = lambda topic_filter: granted.append(topic_filter) or 1
+        os.kill(gateway.process.pid, signal.SIGHUP)
+        await_true("asked for again, and nothing else", 5, lambda: granted == [f"{ROOT}/cmd/+"])
+        assert broker.connections == 1
 
 
 def test_a_command_that_comes_twice__is_carried_out_once_and_answered_twice():

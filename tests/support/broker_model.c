@@ -340,6 +340,14 @@ static void answer_connect(struct broker_model *b, struct broker_client *c, bool
         bytes[n++] = (uint8_t)(b->server_max_packet >> 8);
         bytes[n++] = (uint8_t)b->server_max_packet;
     }
+    if (b->has_no_qos) {
+        bytes[n++] = PK_MQTT_PROP_MAXIMUM_QOS;
+        bytes[n++] = 0;
+    }
+    if (b->has_no_retain) {
+        bytes[n++] = PK_MQTT_PROP_RETAIN_AVAILABLE;
+        bytes[n++] = 0;
+    }
     bytes[0] = 0x20;
     bytes[1] = (uint8_t)(n - 2);
     bytes[4] = (uint8_t)(n - 5);
@@ -409,6 +417,9 @@ static void on_publish(struct broker_model *b, struct broker_client *c, const ui
     }
     if (m.qos > 1 || !pk_mqtt_topic_is_name(m.topic)) {
         breach(b, c, "PUBLISH with QoS 2 or without a topic");
+    }
+    if ((m.qos > 0 && b->has_no_qos) || (m.is_retained && b->has_no_retain)) {
+        breach(b, c, "PUBLISH with what CONNACK said is not offered");
     }
     if (b->server_max_packet != 0 && 1u + pk_mqtt_varint_bytes(n) + n > b->server_max_packet) {
         breach(b, c, "PUBLISH larger than the server's Maximum Packet Size");
@@ -496,18 +507,29 @@ static void send_retained(struct broker_model *b, struct broker_client *c, struc
     }
 }
 
+static bool is_refused(const struct broker_model *b, struct pk_str filter) {
+    char text[BROKER_TOPIC_BYTES];
+    (void)pk_str_copy_cut(filter, text, sizeof text);
+    return b->refused_filter != NULL && strstr(text, b->refused_filter) != NULL;
+}
+
 static void on_subscribe(struct broker_model *b, struct broker_client *c, struct wire *w) {
     uint8_t bytes[5 + BROKER_FILTERS * 4];
     struct pk_str wanted = pk_str_make(NULL, 0);
     const uint16_t id = get_u16(w);
     (void)get_props(w);
     uint32_t n = 5;
+    b->subscribe_count++;
     while (w->at < w->n && !w->is_bad) {
         const struct pk_str filter = get_text(w);
         const uint8_t options = get_u8(w);
         if (w->is_bad || !pk_mqtt_topic_is_filter(filter) || (options & 3u) > 2 || (options & 0xC0u) != 0) {
             breach(b, c, "bad filter in SUBSCRIBE");
             return;
+        }
+        if (is_refused(b, filter) && n < sizeof bytes) {
+            bytes[n++] = b->refused_reason;
+            continue;
         }
         uint32_t i = 0;
         while (i < c->filter_count && !pk_str_eq_c(filter, c->filters[i])) {

@@ -93,6 +93,11 @@ struct broker_model {
     struct broker_weights weights;
     uint32_t server_receive_maximum; /* 0: 65535 */
     uint32_t server_max_packet;      /* 0: none */
+    const char *refused_filter;      /* NULL: none; what it is part of is answered with refused_reason */
+    uint8_t refused_reason;
+    bool has_no_qos;    /* Maximum QoS 0, and no will above it */
+    bool has_no_retain; /* and no retained will */
+    uint32_t subscribe_count;
     bool is_down;
     struct broker_client clients[BROKER_CLIENTS];
     struct broker_retained retained[BROKER_RETAINED];
