@@ -58,7 +58,8 @@ void pk_agent_status(const struct pk_agent *a, struct pk_status *out, bool is_on
                               .reason = pk_str_of(reason)};
 }
 
-/* What the broker offers of it: a birth that is not kept says more than none. */
+/* What the broker offers of it: a birth that is not kept says more than none, an answer that may be lost
+ * more than one that is not sent. */
 static uint8_t qos_of(const struct pk_link *l) {
     return l->mqtt.limits.max_qos > 0 ? 1 : 0;
 }
@@ -670,7 +671,7 @@ static void send_remote_reply(struct pk_agent *a) {
     struct pk_mqtt_publish m = {.topic = pk_str_of(r->reply_topic),
                                 .payload = r->reply,
                                 .payload_bytes = r->reply_bytes,
-                                .qos = 1,
+                                .qos = qos_of(l),
                                 .may_overtake = true,
                                 .payload_is_text = true,
                                 .content_type = pk_str_of("application/json"),

@@ -323,6 +323,23 @@ PK_TEST(command__signed__is_carried_out_once_and_answered) {
     check_sound();
 }
 
+/* Commands reach us all the same: Maximum QoS is about what we publish. */
+PK_TEST(command__broker_without_qos_1__is_answered_without) {
+    begin_with_key();
+    broker.has_no_qos = true;
+    broker_restart(&broker, true);
+    wait_ms(30000);
+    REQUIRE(gateway_is_online(&gw));
+    sign("ping", "{}", "j-0", "gw-1", 0);
+    send("ping", signed_text, "");
+    CHECK(hub_model_has_reply(&hub, "j-0"));
+    CHECK_EQ_U64(gw.agent.counters.replies_lost, 0);
+    sign("ping", "{}", "j-1", "gw-9", 0); /* a refusal is an answer, too */
+    send("ping", signed_text, "");
+    CHECK_EQ_U64(hub.reply_error_count, 1);
+    check_sound();
+}
+
 PK_TEST(command__bad_ones__are_refused_answered_audited_and_change_nothing) {
     begin_with_key();
     sign("ping", "{}", "b1", "gw-9", 0);
@@ -472,6 +489,7 @@ PK_TEST_MAIN(summary__refused_or_cut__its_losses_are_said_again,
              small_packets__what_can_never_be_sent_is_dropped_and_counted,
              command__brought_again_because_the_connection_broke__has_its_first_answer,
              command__signed__is_carried_out_once_and_answered,
+             command__broker_without_qos_1__is_answered_without,
              command__bad_ones__are_refused_answered_audited_and_change_nothing,
              time_set__from_the_hub__corrects_a_clock_that_is_ahead,
              time_set__its_id_forgotten__is_over_for_the_floor_too,
