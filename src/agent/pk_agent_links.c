@@ -285,7 +285,10 @@ void pk_agent_link_password(struct pk_agent *a, uint32_t link) {
     memset(a->payload, 0, sizeof a->payload);
 }
 
-/* Its broker is another one now, or asked in another way: nothing of the old session holds. */
+/* Its broker is another one now, or asked in another way: nothing of the old session holds. What was on its
+ * way from the outbox is sent again, as a new message, which the hub knows by its number; where the hub
+ * acknowledges, so is all that it did not name yet. What the broker had for us alone and we had not read, in
+ * the moment of the change, is lost. */
 void pk_agent_link_renew(struct pk_agent *a, uint32_t link) {
     uint64_t seed = 0;
     (void)a->port->entropy.fill(a->port->entropy.ctx, &seed, sizeof seed);
@@ -293,6 +296,7 @@ void pk_agent_link_renew(struct pk_agent *a, uint32_t link) {
     /* Not in this tick: its certificates are read after it. */
     pk_link_init(&a->links[link], &a->config.broker[link], &a->port->link[link], a->config.gateway,
                  seed + link, a->now.mono_ms + 1);
+    pk_link_begin_anew(&a->links[link]);
     pk_agent_session_renew(a, link);
     a->link_said[link] = (struct pk_agent_link_said){0};
     a->subscribing[link] = (struct pk_agent_subscribing){0};

@@ -44,6 +44,10 @@ void pk_link_init(struct pk_link *l, const struct pk_config_broker *config,
     l->deadline_ms = now_ms;
 }
 
+void pk_link_begin_anew(struct pk_link *l) {
+    l->mqtt_config.clean_start = true;
+}
+
 _Static_assert(sizeof(((struct pk_link *)0)->will.structured) <= sizeof(((struct pk_link *)0)->will.binary),
                "3.1.1 costs no memory of its own");
 
@@ -391,6 +395,7 @@ bool pk_link_next(struct pk_link *l, struct pk_mqtt_event *out, uint64_t now_ms)
     case PK_MQTT_EV_CONNECTED:
         l->state = PK_LINK_ONLINE;
         l->is_taken_over = false;
+        l->mqtt_config.clean_start = false;
         l->connect_count++;
         l->online_since_ms = now_ms;
         l->error[0] = '\0';

@@ -76,6 +76,12 @@ struct pk_link {
 /* Configuration is kept by reference. is_set == false: the link stays OFF. */
 void pk_link_init(struct pk_link *l, const struct pk_config_broker *config,
                   const struct pk_port_stream *stream, const char *client_id, uint64_t seed, uint64_t now_ms);
+/* Before the first connection: what the broker holds for an earlier client of our name is thrown away with
+ * it, until one is accepted: its subscriptions, and messages to us that came or were repeated since. Who
+ * lost the client's half of a session must not take up the broker's half (MQTT-3.2.2-4): its packet ids mean
+ * something else now, and nobody would unsubscribe. In 3.1.1 the session of that first connection ends with
+ * it, too. */
+void pk_link_begin_anew(struct pk_link *l);
 /* Before a connection: what the will says (JSON), and the envelope around it. All is copied. PK_OK,
  * PK_E_TOO_BIG, PK_E_BAD_FIELD (site or gateway of the envelope): then there is no will. */
 PK_MUST_USE int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str payload,

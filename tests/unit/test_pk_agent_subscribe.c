@@ -114,7 +114,45 @@ PK_TEST(refused_row__asked_for_again_and_only_it) {
     check_sound();
 }
 
-PK_TEST_MAIN(refused__asked_for_again_on_the_same_connection,
+static const char BROKER_HEAD[] =
+    "[gateway]\nsite = lab\ngateway = gw-1\n[process web]\n[sources]\ncpu = 0\nmemory = 0\npsi = 0\nload = "
+    "0\ndisk = 30s\nprocess = 5s\n[incidents]\nassess = 0\nrecover = 0\n[broker central]\nhost = "
+    "broker.example\ntls = no\nport = 1883\nreconnect_first = 1s\nroles = incidents, summary";
+
+static void reload_with(const char *head, const char *rest) {
+    static char text[1024];
+    (void)snprintf(text, sizeof text, "%s%s\n", head, rest);
+    CHECK_EQ_INT(pk_sim_file_set(&gw.sim, "/etc/picket/picketd.conf", text, (uint32_t)strlen(text)), PK_OK);
+    pk_sim_signal(&gw.sim, PK_SIG_RELOAD);
+}
+
+PK_TEST(role_that_a_reload_takes_away__is_heard_no_more_and_what_was_on_its_way_arrives) {
+    static char text[1024];
+    (void)snprintf(text, sizeof text, "%s%s\n", BROKER_HEAD, ", events, commands");
+    begin_refused(NULL, 0, text);
+    CHECK(is_heard(EVENTS) && is_heard(COMMANDS));
+    wait_ms(1000);
+    gw.sim.links[1].is_cut = true; /* the incident goes out, and no answer comes */
+    const struct pk_incident *i = open_incident();
+    REQUIRE(i != NULL);
+    CHECK(pk_mqtt_inflight_count(&gw.agent.links[1].mqtt) > 0);
+    reload_with(BROKER_HEAD, ", commands");
+    wait_ms(10000);
+    REQUIRE(gateway_is_online(&gw));
+    CHECK(is_heard(COMMANDS) && !is_heard(EVENTS));
+    REQUIRE(hub_model_find(&hub, i->id) != NULL);
+    CHECK_EQ_U64(hub_model_find(&hub, i->id)->rev, i->rev);
+    CHECK_EQ_U64(pk_outbox_depth(&gw.agent.outbox), 0);
+    /* Only the first connection begins anew. */
+    broker_restart(&broker, true);
+    wait_ms(30000);
+    REQUIRE(gateway_is_online(&gw));
+    CHECK_EQ_U64(gw.agent.links[1].mqtt.session_present, true);
+    check_sound();
+}
+
+PK_TEST_MAIN(role_that_a_reload_takes_away__is_heard_no_more_and_what_was_on_its_way_arrives,
+             refused__asked_for_again_on_the_same_connection,
              refused_for_long__asked_for_less_and_less_often_but_always,
              refused__asked_for_again_when_the_session_is_resumed_and_at_a_reload,
              refused_row__asked_for_again_and_only_it)

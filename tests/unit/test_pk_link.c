@@ -400,6 +400,37 @@ PK_TEST(level__refused_in_either_form__next_try_is_3_1_1_and_soon) {
     }
 }
 
+/* The flags of the next CONNECT; it is answered. */
+static int greet_and_see_flags(bool is_accepted) {
+    (void)greet();
+    const uint32_t name = fake.out[1] < 0x80 ? 2 : 3;
+    const int flags = fake.out[name + 7];
+    if (is_accepted) {
+        answer(pk_link_is_311(&link_) ? CONNACK_311 : CONNACK,
+               (uint32_t)(pk_link_is_311(&link_) ? sizeof CONNACK_311 : sizeof CONNACK));
+        CHECK(pk_link_is_online(&link_));
+        lose_after(1000);
+    } else {
+        hang_up();
+    }
+    return flags;
+}
+
+PK_TEST(session__begun_anew__until_a_connection_was_accepted) {
+    enum { CLEAN = 2 };
+    static const enum pk_broker_mqtt LEVELS[] = {PK_BROKER_MQTT_5, PK_BROKER_MQTT_311};
+    for (uint32_t i = 0; i < PK_COUNT_OF(LEVELS); i++) {
+        start_with(LEVELS[i]);
+        config.session_expiry_ms = 60000;
+        pk_link_init(&link_, &config, &STREAM, "gw-01", 1, now_ms);
+        CHECK_EQ_INT(greet_and_see_flags(false) & CLEAN, 0); /* what an earlier process left is taken up */
+        pk_link_begin_anew(&link_);
+        CHECK_EQ_INT(greet_and_see_flags(false) & CLEAN, CLEAN);
+        CHECK_EQ_INT(greet_and_see_flags(true) & CLEAN, CLEAN);
+        CHECK_EQ_INT(greet_and_see_flags(true) & CLEAN, 0);
+    }
+}
+
 PK_TEST(level__closed_before_connack__is_no_reason) {
     start_with(PK_BROKER_MQTT_AUTO);
     for (int i = 0; i < 4; i++) {
@@ -564,7 +595,8 @@ PK_TEST(will__longest__fits_on_both_levels) {
     CHECK(link_.mqtt_config.will.topic.n == 0);
 }
 
-PK_TEST_MAIN(level__refused_in_either_form__next_try_is_3_1_1_and_soon,
+PK_TEST_MAIN(session__begun_anew__until_a_connection_was_accepted,
+             level__refused_in_either_form__next_try_is_3_1_1_and_soon,
              level__closed_before_connack__is_no_reason, level__silence_instead_of_connack__is_no_reason,
              level__after_a_day__is_tried_again, level__reload__tries_5_at_once, level__configured__is_kept,
              level__password_without_username__does_not_fall_back,
