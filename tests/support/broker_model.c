@@ -5,6 +5,7 @@
 
 #include "base/pk_bytes.h"
 #include "mqtt/pk_mqtt_encode.h"
+#include "mqtt/pk_mqtt_reason.h"
 #include "mqtt/pk_mqtt_topic.h"
 #include "mqtt/pk_mqtt_varint.h"
 
@@ -354,6 +355,12 @@ static void answer_connect(struct broker_model *b, struct broker_client *c, bool
     send_bytes(b, c, bytes, n);
 }
 
+static void refuse_connect(struct broker_model *b, struct broker_client *c, uint8_t reason) {
+    c->has_will = false;
+    answer_connect(b, c, false, reason);
+    pk_sim_peer_close(c->sim, c->link);
+}
+
 static void on_connect(struct broker_model *b, struct broker_client *c, struct wire *w) {
     const struct pk_str protocol = get_text(w);
     const uint8_t version = get_u8(w);
@@ -373,7 +380,10 @@ static void on_connect(struct broker_model *b, struct broker_client *c, struct w
     c->is_will_due = false; /* it is back before its delay was over */
     c->has_will = false;
     if ((flags & 4u) != 0) {
-        if ((flags & 0x18u) >> 3 != 1 || (flags & 0x20u) == 0) {
+        c->is_will_plain = (flags & 0x18u) == 0;
+        c->is_will_passing = (flags & 0x20u) == 0;
+        if ((flags & 0x18u) >> 3 > 1 || (c->is_will_plain && b->will_refusals[0] == 0) ||
+            (c->is_will_passing && b->will_refusals[1] == 0)) {
             breach(b, c, "the will is not retained with QoS 1");
         }
         read_will(b, c, w);
@@ -390,10 +400,18 @@ static void on_connect(struct broker_model *b, struct broker_client *c, struct w
     if ((flags & 2u) != 0) {
         end_session(c);
     }
+    if (b->has_no_qos && c->has_will && !c->is_will_plain) {
+        b->will_refusals[0]++;
+        refuse_connect(b, c, PK_MQTT_QOS_NOT_SUPPORTED);
+        return;
+    }
+    if (b->has_no_retain && c->has_will && !c->is_will_passing) {
+        b->will_refusals[1]++;
+        refuse_connect(b, c, PK_MQTT_RETAIN_NOT_SUPPORTED);
+        return;
+    }
     if (happens(b, b->weights.refuse_connect)) {
-        c->has_will = false;
-        answer_connect(b, c, false, 0x89); /* server busy */
-        pk_sim_peer_close(c->sim, c->link);
+        refuse_connect(b, c, 0x89); /* server busy */
         return;
     }
     const bool had_session = c->has_session;
@@ -748,9 +766,9 @@ static void publish_will(struct broker_model *b, struct broker_client *c) {
     struct broker_publish m = {.client = (uint32_t)(c - b->clients),
                                .topic = pk_str_of(c->will_topic),
                                .payload = pk_str_make((const char *)c->will_payload, c->will_payload_bytes),
-                               .is_retained = true,
+                               .is_retained = !c->is_will_passing,
                                .is_will = true,
-                               .qos = 1};
+                               .qos = c->is_will_plain ? 0 : 1};
     c->is_will_due = false;
     c->has_will = false;
     if (pk_mqtt_props_decode(c->will_props, c->will_props_bytes, PK_MQTT_PROPS_PUBLISH, &m.props, &fault) !=

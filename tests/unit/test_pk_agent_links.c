@@ -13,7 +13,7 @@ static struct {
 } seen[SEEN];
 static uint32_t seen_count;
 
-static void on_accepted(void *arg, const struct broker_publish *m) {
+static void note(void *arg, const struct broker_publish *m) {
     struct pk_str name, value;
     uint32_t at = 0;
     if (seen_count < SEEN) {
@@ -31,6 +31,10 @@ static void on_accepted(void *arg, const struct broker_publish *m) {
         seen_count++;
     }
     (void)arg;
+}
+
+static void on_accepted(void *arg, const struct broker_publish *m) {
+    note(arg, m);
     hub_model_accept(&hub, m);
 }
 
@@ -323,6 +327,21 @@ PK_TEST(command__signed__is_carried_out_once_and_answered) {
     check_sound();
 }
 
+PK_TEST(will__broker_without_qos_1_and_retain__comes_online_and_it_is_said) {
+    listen(NULL);
+    broker.has_no_qos = broker.has_no_retain = true;
+    broker.accepted = note; /* the hub counts on what is retained */
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    CHECK(gateway_log_has(&gw, "qos_not_supported; the next will goes without"));
+    CHECK(gateway_log_has(&gw, "retain_not_supported; the next will goes without"));
+    gateway_crash(&gw);
+    wait_ms(20000);
+    const uint32_t will = seen_count - 1;
+    CHECK(seen[will].is_will && !seen[will].is_retained);
+    check_sound();
+}
+
 /* Commands reach us all the same: Maximum QoS is about what we publish. */
 PK_TEST(command__broker_without_qos_1__is_answered_without) {
     begin_with_key();
@@ -478,7 +497,8 @@ PK_TEST(summary__refused_or_cut__its_losses_are_said_again) {
     check_sound();
 }
 
-PK_TEST_MAIN(summary__refused_or_cut__its_losses_are_said_again,
+PK_TEST_MAIN(will__broker_without_qos_1_and_retain__comes_online_and_it_is_said,
+             summary__refused_or_cut__its_losses_are_said_again,
              metered__a_summary_is_rare_and_comes_when_incidents_change,
              birth__comes_first_retained_and_before_a_backlog, birth__refused__comes_again,
              ids__of_birth_will_summary_and_incidents_are_one_sequence,

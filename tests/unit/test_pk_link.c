@@ -400,6 +400,46 @@ PK_TEST(level__refused_in_either_form__next_try_is_3_1_1_and_soon) {
     }
 }
 
+static const uint8_t NO_QOS[] = {0x20, 0x03, 0x00, 0x9B, 0x00};
+static const uint8_t NO_RETAIN[] = {0x20, 0x03, 0x00, 0x9A, 0x00};
+
+/* Will QoS, will retain and will flag of the next CONNECT. */
+static int will_flags(void) {
+    const struct pk_ce ce = {
+        .kind = PK_CE_STATUS, .seq = 1, .site = pk_str_of("lab"), .gateway = pk_str_of("gw-01")};
+    CHECK_EQ_INT(pk_link_set_will(&link_, pk_str_of("picket/v1/lab/gw-01/status"), pk_str_of("{}"), &ce),
+                 PK_OK);
+    (void)greet();
+    const uint32_t name = fake.out[1] < 0x80 ? 2 : 3;
+    return fake.out[name + 7] & 0x3C;
+}
+
+PK_TEST(will__refused_for_its_qos_or_because_it_is_retained__goes_without) {
+    enum { WILL = 0x04, QOS_1 = 0x08, RETAINED = 0x20 };
+    start_with(PK_BROKER_MQTT_5);
+    config.reconnect_first_ms = 45000;
+    link_.connect_count = 1; /* it was connected once: the back-off is the long one */
+    CHECK_EQ_INT(will_flags(), WILL | QOS_1 | RETAINED);
+    answer(NO_QOS, sizeof NO_QOS);
+    CHECK_STR(link_.error,
+              "the broker refused the connection: qos_not_supported; the next will goes without");
+    CHECK(pk_link_next_ms(&link_) - now_ms <= PK_LINK_SOON_MS + 1);
+    CHECK_EQ_INT(will_flags(), WILL | RETAINED);
+    answer(NO_RETAIN, sizeof NO_RETAIN);
+    CHECK_EQ_INT(will_flags(), WILL);
+    answer(NO_QOS, sizeof NO_QOS); /* it was not the will: nothing to leave out, no haste */
+    CHECK_STR(link_.error, "the broker refused the connection: qos_not_supported");
+    CHECK(pk_link_next_ms(&link_) - now_ms > PK_LINK_SOON_MS + 1);
+    CHECK_EQ_INT(will_flags(), WILL);
+    answer(CONNACK, sizeof CONNACK);
+    CHECK(pk_link_is_online(&link_));
+    lose_after(PK_LINK_STABLE_MS);
+    CHECK_EQ_INT(will_flags(), WILL); /* remembered */
+    hang_up();
+    pk_link_init(&link_, &config, &STREAM, "gw-01", 1, now_ms);
+    CHECK_EQ_INT(will_flags(), WILL | QOS_1 | RETAINED);
+}
+
 /* The flags of the next CONNECT; it is answered. */
 static int greet_and_see_flags(bool is_accepted) {
     (void)greet();
@@ -595,7 +635,8 @@ PK_TEST(will__longest__fits_on_both_levels) {
     CHECK(link_.mqtt_config.will.topic.n == 0);
 }
 
-PK_TEST_MAIN(session__begun_anew__until_a_connection_was_accepted,
+PK_TEST_MAIN(will__refused_for_its_qos_or_because_it_is_retained__goes_without,
+             session__begun_anew__until_a_connection_was_accepted,
              level__refused_in_either_form__next_try_is_3_1_1_and_soon,
              level__closed_before_connack__is_no_reason, level__silence_instead_of_connack__is_no_reason,
              level__after_a_day__is_tried_again, level__reload__tries_5_at_once, level__configured__is_kept,
