@@ -69,7 +69,8 @@ struct pk_endpoint {
 struct pk_port_stream {
     void *ctx;
     /* Begins a connection (TCP_NODELAY, then TLS when asked). The previous one must be closed. PK_OK,
-     * PK_E_UNREACHABLE, PK_E_TLS, PK_E_FULL. */
+     * PK_E_UNREACHABLE, PK_E_TLS, PK_E_FULL. An open that fails leaves the stream as it was: a closed one
+     * stays closed and may be opened again at once, one that is in use goes on. */
     int (*open)(void *ctx, const struct pk_endpoint *endpoint);
     /* Advances it, at most one public-key operation a call. PK_OK = open and usable; PK_E_AGAIN = under way
      * (PK_PORT_STREAM readiness or a later call goes on); PK_E_UNREACHABLE, PK_E_TLS, PK_E_CLOSED = failed,

@@ -17,6 +17,12 @@ static int fail(struct pk_net *n, int err, const char *what, int number) {
     return err;
 }
 
+/* Nothing was begun: the state stays what it was, so the next open finds it closed. */
+static int fail_open(struct pk_net *n, int err, const char *what, int number) {
+    pk_net_error(n->error, sizeof n->error, what, number);
+    return err;
+}
+
 static int fail_tls(struct pk_net *n, int err) {
     pk_net_error(n->error, sizeof n->error, n->tls.error, 0);
     n->state = PK_NET_DEAD;
@@ -66,12 +72,12 @@ static bool set_options(int fd, int idle_s) {
 static int net_connect(void *ctx, const struct pk_endpoint *endpoint) {
     struct pk_net *n = ctx;
     if (n->state != PK_NET_CLOSED) {
-        return fail(n, PK_E_UNREACHABLE, "the previous connection is not closed", 0);
+        return fail_open(n, PK_E_UNREACHABLE, "the previous connection is not closed", 0);
     }
     struct sockaddr_storage address;
     const socklen_t address_bytes = address_of(endpoint, &address);
     if (address_bytes == 0) {
-        return fail(n, PK_E_UNREACHABLE, "not a numeric address", 0);
+        return fail_open(n, PK_E_UNREACHABLE, "not a numeric address", 0);
     }
     n->is_tls = endpoint->use_tls;
     n->wall_floor_ms = endpoint->wall_floor_ms;
@@ -79,18 +85,18 @@ static int net_connect(void *ctx, const struct pk_endpoint *endpoint) {
     n->server_name[sizeof n->server_name - 1] = '\0';
     const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        return fail(n, PK_E_FULL, "no socket", errno);
+        return fail_open(n, PK_E_FULL, "no socket", errno);
     }
     if (!set_options(fd, endpoint->idle_s) ||
         (connect(fd, (struct sockaddr *)&address, address_bytes) != 0 && errno != EINPROGRESS)) {
         const int number = errno;
         close(fd);
-        return fail(n, PK_E_UNREACHABLE, "connect", number);
+        return fail_open(n, PK_E_UNREACHABLE, "connect", number);
     }
     const int err = pk_linux_loop_add(n->loop, &n->socket, fd, true);
     if (err != PK_OK) {
         close(fd);
-        return fail(n, PK_E_FULL, "too many descriptors", 0);
+        return fail_open(n, PK_E_FULL, "too many descriptors", 0);
     }
     n->state = PK_NET_CONNECTING;
     pk_net_error(n->error, sizeof n->error, "connecting", 0);

@@ -417,17 +417,24 @@ static int write_record(struct pk_tls *t, const void *p, size_t n) {
     return code;
 }
 
+/* While a record waits, a write sends that one and takes nothing. But a ticket that has begun is read to its
+ * end first; that sends the record as well, and so may reading. Once it is out nothing may be written here:
+ * hence the look at what is left, and a write of no bytes, because the library may go on to it in the same
+ * call. */
 int pk_tls_flush(struct pk_tls *t) {
     if (!t->is_flushing) {
         return PK_OK;
     }
-    /* While a record waits, a write only sends that one: it neither reads nor takes the byte given here. */
-    const int code = write_record(t, "", 1);
-    if (is_later(code)) {
-        return PK_E_AGAIN;
+    const int code = t->ssl.out_left != 0 ? mbedtls_ssl_write(&t->ssl, (const unsigned char *)"", 0) : 0;
+    if (code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
+        keep_session(t);
     }
-    t->is_flushing = false;
-    return code < 0 ? fail(t, code) : PK_OK;
+    const bool is_lost = code < 0 && !is_later(code);
+    t->is_flushing = !is_lost && t->ssl.out_left != 0;
+    if (is_lost) {
+        return fail(t, code);
+    }
+    return t->is_flushing ? PK_E_AGAIN : PK_OK;
 }
 
 int pk_tls_send(struct pk_tls *t, const void *p, uint32_t n) {

@@ -37,7 +37,8 @@ struct pk_sim_peer {
     void (*received)(void *arg, struct pk_sim *sim, uint32_t link, const uint8_t *p, uint32_t n);
     void (*closed)(void *arg, struct pk_sim *sim, uint32_t link);
 };
-enum pk_sim_answer { PK_SIM_ACCEPT, PK_SIM_REFUSE, PK_SIM_TLS_FAILS, PK_SIM_SILENT };
+/* NO_ROUTE: opening itself fails, at once. */
+enum pk_sim_answer { PK_SIM_ACCEPT, PK_SIM_REFUSE, PK_SIM_TLS_FAILS, PK_SIM_SILENT, PK_SIM_NO_ROUTE };
 
 struct pk_sim_segment {
     uint64_t at_ms;

@@ -75,6 +75,10 @@ static int stream_open(void *ctx, const struct pk_endpoint *endpoint) {
         l->error = "the previous connection is not closed";
         return PK_E_UNREACHABLE;
     }
+    if (l->answer == PK_SIM_NO_ROUTE) {
+        l->error = "connect: network unreachable";
+        return PK_E_UNREACHABLE;
+    }
     pipe_clear(&l->up);
     pipe_clear(&l->down);
     l->endpoint = *endpoint;
@@ -101,6 +105,7 @@ static int stream_poll(void *ctx) {
     switch (l->answer) {
     case PK_SIM_ACCEPT:
         break;
+    case PK_SIM_NO_ROUTE: /* lost while it was on its way */
     case PK_SIM_REFUSE:
         l->state = PK_SIM_BROKEN;
         l->error = "connect: connection refused";

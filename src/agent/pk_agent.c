@@ -410,6 +410,7 @@ static void reload(struct pk_agent *a) {
             pk_agent_link_renew(a, i);
         } else {
             pk_link_try_newest(&a->links[i], a->now.mono_ms);
+            pk_agent_subscribe_reload(a, i);
         }
         pk_agent_link_password(a, i);
     }

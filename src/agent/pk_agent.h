@@ -176,6 +176,14 @@ struct pk_agent_link_said {
     char error[96];
 };
 
+/* Our own subscriptions on one link. */
+struct pk_agent_subscribing {
+    uint64_t due_ms;   /* what was refused is asked for again then; 0: nothing was */
+    uint32_t wait_ms;  /* the last such wait on this connection */
+    uint8_t open_bits; /* of enum pk_topic_filter: asked for and not granted */
+    bool is_said;
+};
+
 /* The most there ever was in tables that keep no such figure themselves. */
 struct pk_agent_high {
     uint32_t runs, budgets, outbox_slots, batch_bytes, connections;
@@ -208,7 +216,9 @@ struct pk_agent_remote {
  * last reload those that were left. */
 struct pk_agent_map_link {
     uint32_t next, answered, leave;
-    bool is_fresh; /* asked for again because the broker, or we, may know nothing */
+    uint64_t refused[PK_BITSET_WORDS(PK_LIMIT_MAPS)];
+    bool is_fresh;        /* asked for again because the broker, or we, may know nothing */
+    bool is_refused_only; /* the others were granted */
 };
 struct pk_agent_maps {
     struct pk_map_count counts[PK_LIMIT_MAPS]; /* since the rows were read */
@@ -486,6 +496,7 @@ struct pk_agent {
     uint64_t birth_due_ms[PK_LINKS]; /* UINT64_MAX: it is out */
     bool is_epoch_from_store;        /* the supervisor's number is behind the store's */
     struct pk_agent_link_said link_said[PK_LINKS];
+    struct pk_agent_subscribing subscribing[PK_LINKS];
     struct pk_agent_maps maps;
     struct pk_agent_shown shown;
     bool link_has_more[PK_LINKS]; /* received messages wait until something else is done */

@@ -9,7 +9,6 @@
 #define TOKEN_BIRTH (1ull << 63)
 #define TOKEN_SUMMARY (TOKEN_BIRTH + 1u)
 #define TOKEN_REPLY (TOKEN_BIRTH + 2u)
-#define TOKEN_SUBSCRIBE (TOKEN_BIRTH + 3u)
 /* + 4u: PK_AGENT_TOKEN_SHOWN */
 enum {
     CE_USER_MAX = PK_CE_ATTRIBUTES_MAX,
@@ -60,7 +59,8 @@ void pk_agent_status(const struct pk_agent *a, struct pk_status *out, bool is_on
                               .reason = pk_str_of(reason)};
 }
 
-/* What the broker offers of it: a birth that is not kept says more than none. */
+/* What the broker offers of it: a birth that is not kept says more than none, an answer that may be lost
+ * more than one that is not sent. */
 static uint8_t qos_of(const struct pk_link *l) {
     return l->mqtt.limits.max_qos > 0 ? 1 : 0;
 }
@@ -166,57 +166,6 @@ static void give_birth(struct pk_agent *a, uint32_t link) {
     }
 }
 
-/* What a device published with QoS 2 is taken exactly once, where the broker has that. */
-uint8_t pk_agent_event_qos(const struct pk_agent *a, uint32_t link) {
-    return a->links[link].mqtt.limits.max_qos;
-}
-
-static bool is_asked_for(const struct pk_agent *a, uint32_t link, enum pk_topic_filter filter) {
-    const struct pk_config_broker *b = &a->config.broker[link];
-    if (filter == PK_TOPIC_FILTER_ACK) {
-        return b->is_hub_acked;
-    }
-    return (b->roles & (filter == PK_TOPIC_FILTER_IN ? PK_BROKER_EVENTS : PK_BROKER_COMMANDS)) != 0;
-}
-
-static void subscribe(struct pk_agent *a, uint32_t link) {
-    char text[PK_TOPIC_FILTER_COUNT][PK_TOPIC_BYTES];
-    struct pk_mqtt_filter filters[PK_TOPIC_FILTER_COUNT];
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < PK_TOPIC_FILTER_COUNT; i++) {
-        const bool is_event = i == PK_TOPIC_FILTER_IN;
-        struct pk_buf b;
-        if (!is_asked_for(a, link, (enum pk_topic_filter)i)) {
-            continue;
-        }
-        pk_buf_init(&b, text[count], sizeof text[count]);
-        if (pk_topic_filter_build(&b, (enum pk_topic_filter)i, pk_str_of(a->config.site),
-                                  pk_str_of(a->config.gateway)) < 0) {
-            continue;
-        }
-        /* The mark of a retained command is kept, or one published to a live subscription would look like any
-         * other. A retained reading is an event when it is published, and none when it is only remembered. */
-        filters[count++] = (struct pk_mqtt_filter){.filter = pk_buf_str(&b),
-                                                   .qos = is_event ? pk_agent_event_qos(a, link) : 1,
-                                                   .retain_as_published = !is_event,
-                                                   .retain_handling = is_event ? 2 : 1};
-    }
-    if (count > 0 && pk_mqtt_subscribe(&a->links[link].mqtt, filters, count, pk_agent_maps_own_id(a, link),
-                                       TOKEN_SUBSCRIBE) < 0) {
-        pk_agent_log(a, PK_LOG_ERROR, "subscribing failed");
-    }
-}
-
-/* The rows changed: the broker hears of it at once, or when it is there again. */
-void pk_agent_links_remap(struct pk_agent *a) {
-    pk_agent_maps_renew(a);
-    for (uint32_t i = 0; i < PK_LINKS; i++) {
-        if (pk_link_is_online(&a->links[i])) {
-            subscribe(a, i); /* with an identifier, or without */
-        }
-    }
-}
-
 /* Birth, summary and reply of an earlier connection are replaced or late: they must not hold the places that
  * this one needs. */
 static void forget_own_messages(struct pk_link *l) {
@@ -237,9 +186,7 @@ static void on_connected(struct pk_agent *a, uint32_t link, const struct pk_mqtt
     pk_agent_upload_connected(a, link);
     a->birth_due_ms[link] = a->now.mono_ms;
     give_birth(a, link);
-    if (subscribe_again) {
-        subscribe(a, link);
-    }
+    pk_agent_subscribe_connected(a, link, subscribe_again);
     pk_agent_maps_connected(a, link, subscribe_again);
     pk_agent_shown_connected(a, link);
     pk_agent_maps_subscribe(
@@ -339,7 +286,10 @@ void pk_agent_link_password(struct pk_agent *a, uint32_t link) {
     memset(a->payload, 0, sizeof a->payload);
 }
 
-/* Its broker is another one now, or asked in another way: nothing of the old session holds. */
+/* Its broker is another one now, or asked in another way: nothing of the old session holds. What was on its
+ * way from the outbox is sent again, as a new message, which the hub knows by its number; where the hub
+ * acknowledges, so is all that it did not name yet. What the broker had for us alone and we had not read, in
+ * the moment of the change, is lost. */
 void pk_agent_link_renew(struct pk_agent *a, uint32_t link) {
     uint64_t seed = 0;
     (void)a->port->entropy.fill(a->port->entropy.ctx, &seed, sizeof seed);
@@ -347,8 +297,10 @@ void pk_agent_link_renew(struct pk_agent *a, uint32_t link) {
     /* Not in this tick: its certificates are read after it. */
     pk_link_init(&a->links[link], &a->config.broker[link], &a->port->link[link], a->config.gateway,
                  seed + link, a->now.mono_ms + 1);
+    pk_link_begin_anew(&a->links[link]);
     pk_agent_session_renew(a, link);
     a->link_said[link] = (struct pk_agent_link_said){0};
+    a->subscribing[link] = (struct pk_agent_subscribing){0};
     a->resolve_id[link] = 0;
     for (uint32_t i = 0; i < a->ack_count; i++) {
         struct pk_agent_ack *k = &a->acks[(a->ack_head + i) % PK_AGENT_ACKS];
@@ -580,6 +532,14 @@ static void summary_answered(struct pk_agent *a, uint32_t link, uint8_t reason) 
     }
 }
 
+/* Of what others are shown: asked again with the next connection. */
+static void say_refused_asking(struct pk_agent *a, const struct pk_mqtt_event *e) {
+    if (e->u.answered.codes[0] >= 0x80) {
+        pk_agent_log1(a, PK_LOG_ERROR, "the broker refused a subscription",
+                      pk_str_of(pk_mqtt_reason_word(e->u.answered.codes[0])));
+    }
+}
+
 static void on_mqtt_event(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e) {
     switch (e->kind) {
     case PK_MQTT_EV_CONNECTED:
@@ -609,16 +569,12 @@ static void on_mqtt_event(struct pk_agent *a, uint32_t link, const struct pk_mqt
     case PK_MQTT_EV_SUBSCRIBED:
         if (e->u.answered.token == PK_AGENT_TOKEN_SHOWN) {
             pk_agent_shown_listens(a, link);
+            say_refused_asking(a, e);
         }
         if (e->u.answered.token >= PK_AGENT_TOKEN_MAPS) {
             pk_agent_maps_answered(a, link, e);
-            return;
-        }
-        for (uint32_t i = 0; e->u.answered.codes != NULL && i < e->u.answered.code_count; i++) {
-            if (e->u.answered.codes[i] >= 0x80) {
-                pk_agent_log1(a, PK_LOG_ERROR, "the broker refused a subscription",
-                              pk_str_of(pk_mqtt_reason_word(e->u.answered.codes[i])));
-            }
+        } else if (e->u.answered.token >= PK_AGENT_TOKEN_SUBSCRIBE) {
+            pk_agent_subscribe_answered(a, link, e);
         }
         return;
     case PK_MQTT_EV_REFUSED:
@@ -718,7 +674,7 @@ static void send_remote_reply(struct pk_agent *a) {
     struct pk_mqtt_publish m = {.topic = pk_str_of(r->reply_topic),
                                 .payload = r->reply,
                                 .payload_bytes = r->reply_bytes,
-                                .qos = 1,
+                                .qos = qos_of(l),
                                 .may_overtake = true,
                                 .payload_is_text = true,
                                 .content_type = pk_str_of("application/json"),
@@ -997,7 +953,7 @@ void pk_agent_links_write(struct pk_agent *a) {
         }
         if (pk_link_is_online(l) && !a->is_stopping) {
             give_birth(a, i);
-            pk_agent_maps_subscribe(a, i);
+            pk_agent_subscribe_write(a, i);
             resend(a, l);
             if (i == incidents) {
                 send_outbox(a, l);
@@ -1018,6 +974,8 @@ void pk_agent_links_write(struct pk_agent *a) {
 
 uint64_t pk_agent_links_next_ms(const struct pk_agent *a) {
     uint64_t next = pk_agent_shown_next_ms(a);
+    const uint64_t subscribe_ms = pk_agent_subscribe_next_ms(a);
+    next = subscribe_ms < next ? subscribe_ms : next;
     for (uint32_t i = 0; i < PK_LINKS && !is_epoch_unsure(a); i++) {
         const uint64_t ms = pk_link_next_ms(&a->links[i]);
         const uint64_t birth_ms = a->birth_due_ms[i];

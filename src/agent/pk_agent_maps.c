@@ -26,6 +26,13 @@ static bool is_event_broker(const struct pk_agent *a, uint32_t link) {
 
 /* ---- subscriptions ---- */
 
+static void begin_anew(struct pk_agent_map_link *l) {
+    l->next = 0;
+    l->answered = 0;
+    l->is_refused_only = false;
+    pk_bitset_clear_all(l->refused, PK_LIMIT_MAPS);
+}
+
 void pk_agent_maps_renew(struct pk_agent *a) {
     const struct pk_map_table *t = &a->config.maps;
     struct pk_agent_maps *m = &a->maps;
@@ -38,8 +45,7 @@ void pk_agent_maps_renew(struct pk_agent *a) {
         m->first[i] = (uint16_t)first;
     }
     for (uint32_t link = 0; link < PK_LINKS; link++) {
-        m->links[link].next = 0;
-        m->links[link].answered = 0;
+        begin_anew(&m->links[link]);
         m->links[link].leave = 0;
         m->links[link].is_fresh = false;
     }
@@ -55,9 +61,14 @@ static bool wants_retained(const struct pk_agent *a, uint32_t first) {
     return false;
 }
 
-static void say_refused(struct pk_agent *a, uint32_t row, const char *why) {
+static void note_refused(struct pk_agent *a, uint32_t link, uint32_t row, const char *why) {
     char text[PK_MAP_TOPIC_BYTES_MAX + 64];
     struct pk_buf b;
+    pk_bitset_set(a->maps.links[link].refused, PK_LIMIT_MAPS, row);
+    pk_agent_subscribe_refused(a, link);
+    if (pk_agent_subscribe_is_said(a, link)) {
+        return;
+    }
     pk_buf_init(&b, text, sizeof text);
     pk_buf_put_str(&b, filter_of(&a->config.maps, row));
     pk_buf_puts(&b, ": ");
@@ -93,6 +104,10 @@ void pk_agent_maps_subscribe(struct pk_agent *a, uint32_t link) {
     }
     while (l->next < a->config.maps.count) {
         const uint32_t row = l->next;
+        if (l->is_refused_only && !pk_bitset_has(l->refused, PK_LIMIT_MAPS, row)) {
+            l->next++;
+            continue;
+        }
         const uint8_t wanted = l->is_fresh ? 0 : 1; /* after a reload only of what is new */
         const struct pk_mqtt_filter filter = {.filter = filter_of(&a->config.maps, row),
                                               .qos = pk_agent_event_qos(a, link),
@@ -109,17 +124,33 @@ void pk_agent_maps_subscribe(struct pk_agent *a, uint32_t link) {
         }
         if (err < 0) {
             l->answered++;
-            say_refused(a, row, pk_err_text(err));
+            note_refused(a, link, row, pk_err_text(err));
         }
         l->next++;
     }
 }
 
+void pk_agent_maps_again(struct pk_agent *a, uint32_t link) {
+    struct pk_agent_map_link *l = &a->maps.links[link];
+    const uint32_t count = pk_bitset_count(l->refused, PK_LIMIT_MAPS);
+    if (count == 0) {
+        return;
+    }
+    if (l->next < a->config.maps.count || l->answered < a->config.maps.count) {
+        pk_agent_subscribe_refused(a, link); /* the others are not all answered yet: after them */
+        return;
+    }
+    l->next = 0;
+    l->answered -= count;
+    l->is_refused_only = true;
+}
+
 void pk_agent_maps_connected(struct pk_agent *a, uint32_t link, bool subscribe_again) {
     struct pk_agent_map_link *l = &a->maps.links[link];
     if (subscribe_again || l->answered < a->config.maps.count) {
-        l->next = 0;
-        l->answered = 0;
+        begin_anew(l);
+    } else {
+        pk_agent_maps_again(a, link);
     }
     l->is_fresh = l->is_fresh || subscribe_again;
 }
@@ -130,8 +161,10 @@ void pk_agent_maps_answered(struct pk_agent *a, uint32_t link, const struct pk_m
         return;
     }
     a->maps.links[link].answered++;
-    if (e->u.answered.codes != NULL && e->u.answered.code_count > 0 && e->u.answered.codes[0] >= 0x80) {
-        say_refused(a, (uint32_t)row, pk_mqtt_reason_word(e->u.answered.codes[0]));
+    if (e->u.answered.codes[0] >= 0x80) {
+        note_refused(a, link, (uint32_t)row, pk_mqtt_reason_word(e->u.answered.codes[0]));
+    } else {
+        pk_bitset_clear(a->maps.links[link].refused, PK_LIMIT_MAPS, (uint32_t)row);
     }
 }
 

@@ -258,7 +258,7 @@ uint64_t pk_agent_learned_next_ms(const struct pk_agent *a);
 
 /* ---- links ---- */
 void pk_agent_links_open(struct pk_agent *a);
-uint8_t pk_agent_event_qos(const struct pk_agent *a, uint32_t link);
+/* Another client with another session: the broker begins anew with the next connection. */
 void pk_agent_link_renew(struct pk_agent *a, uint32_t link);
 /* Reads its password_file; taken with the next connection. */
 void pk_agent_link_password(struct pk_agent *a, uint32_t link);
@@ -288,6 +288,23 @@ void pk_agent_hub_step(struct pk_agent *a, const struct pk_command_time *now);
 bool pk_agent_hub_wants_turn(const struct pk_agent *a);
 /* A member of the open object `store`, with hub_ack. */
 void pk_agent_hub_put(const struct pk_agent *a, struct pk_json_writer *w);
+
+/* ---- what the brokers are asked for ---- */
+/* And the bits of enum pk_topic_filter. */
+#define PK_AGENT_TOKEN_SUBSCRIBE ((1ull << 63) + 0x100u)
+uint8_t pk_agent_event_qos(const struct pk_agent *a, uint32_t link);
+/* All of it, or what was not granted yet. */
+void pk_agent_subscribe_connected(struct pk_agent *a, uint32_t link, bool subscribe_again);
+/* What was refused is asked for at once: who reloads may have changed the broker. */
+void pk_agent_subscribe_reload(struct pk_agent *a, uint32_t link);
+/* Whose time has come, and what is left of the mapping rows. */
+void pk_agent_subscribe_write(struct pk_agent *a, uint32_t link);
+void pk_agent_subscribe_answered(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e);
+/* Something was refused: asked for again after a minute, doubled up to ten as long as it stays so. */
+void pk_agent_subscribe_refused(struct pk_agent *a, uint32_t link);
+/* What is asked for now was refused on this connection before, and the log has it. */
+bool pk_agent_subscribe_is_said(const struct pk_agent *a, uint32_t link);
+uint64_t pk_agent_subscribe_next_ms(const struct pk_agent *a);
 void pk_agent_links_remap(struct pk_agent *a);
 
 /* ---- mapping rows ---- */
@@ -296,6 +313,8 @@ void pk_agent_links_remap(struct pk_agent *a);
 /* The rows are others now. */
 void pk_agent_maps_renew(struct pk_agent *a);
 void pk_agent_maps_connected(struct pk_agent *a, uint32_t link, bool subscribe_again);
+/* Those that were refused are to be subscribed. */
+void pk_agent_maps_again(struct pk_agent *a, uint32_t link);
 /* What is left to subscribe, as far as the client has room. */
 void pk_agent_maps_subscribe(struct pk_agent *a, uint32_t link);
 void pk_agent_maps_answered(struct pk_agent *a, uint32_t link, const struct pk_mqtt_event *e);

@@ -44,6 +44,10 @@ void pk_link_init(struct pk_link *l, const struct pk_config_broker *config,
     l->deadline_ms = now_ms;
 }
 
+void pk_link_begin_anew(struct pk_link *l) {
+    l->mqtt_config.clean_start = true;
+}
+
 _Static_assert(sizeof(((struct pk_link *)0)->will.structured) <= sizeof(((struct pk_link *)0)->will.binary),
                "3.1.1 costs no memory of its own");
 
@@ -84,6 +88,11 @@ static int put_will_binary(struct pk_link *l, struct pk_str payload, const struc
     return PK_OK;
 }
 
+static void shape_will(struct pk_link *l) {
+    l->mqtt_config.will.qos = l->has_plain_will ? 0 : 1;
+    l->mqtt_config.will.is_retained = !l->has_passing_will;
+}
+
 int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str payload, const struct pk_ce *ce) {
     l->mqtt_config.will = (struct pk_mqtt_will){.qos = 0};
     if (pk_str_copy(topic, l->will_topic, sizeof l->will_topic) < 0) {
@@ -94,8 +103,7 @@ int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str paylo
         return err;
     }
     l->mqtt_config.will.topic = pk_str_of(l->will_topic); /* with a topic there is a will */
-    l->mqtt_config.will.qos = 1;
-    l->mqtt_config.will.is_retained = true;
+    shape_will(l);
     return PK_OK;
 }
 
@@ -138,11 +146,10 @@ static void back_off(struct pk_link *l, uint64_t now_ms) {
     l->state = PK_LINK_WAITING;
 }
 
+/* Whatever became of the open: closing what is closed does nothing, and a try never meets what an earlier one
+ * left. */
 static void close_stream(struct pk_link *l) {
-    if (l->is_open) {
-        l->stream->close(l->stream->ctx);
-    }
-    l->is_open = false;
+    l->stream->close(l->stream->ctx);
     pk_mqtt_lost(&l->mqtt);
 }
 
@@ -214,7 +221,8 @@ void pk_link_drop(struct pk_link *l, const char *why, uint64_t now_ms) {
         return;
     }
     (void)pk_str_copy_cut(pk_str_of(why), l->error, sizeof l->error);
-    const bool is_soon = judge_level(l, now_ms);
+    const bool is_soon = judge_level(l, now_ms) || l->is_will_refused;
+    l->is_will_refused = false;
     if (l->state == PK_LINK_ONLINE) {
         l->lost_count++;
         judge_connection(l, now_ms);
@@ -227,7 +235,7 @@ void pk_link_drop(struct pk_link *l, const char *why, uint64_t now_ms) {
         l->state = PK_LINK_OFF;
     } else {
         back_off(l, now_ms);
-        if (is_soon) { /* its turn has come: only the level was wrong */
+        if (is_soon) { /* its turn has come: only the level, or the will, was wrong */
             l->deadline_ms = now_ms + 1 + pk_rng_below(&l->rng, PK_LINK_SOON_MS);
         }
         choose_level(l);
@@ -272,9 +280,7 @@ static void open_next_address(struct pk_link *l, uint64_t now_ms) {
     e->wall_floor_ms = l->wall_floor_ms;
     l->state = PK_LINK_CONNECTING;
     l->deadline_ms = now_ms + PK_LINK_CONNECT_TIMEOUT_MS;
-    const int err = l->stream->open(l->stream->ctx, e);
-    l->is_open = err == PK_OK;
-    if (err < 0) {
+    if (l->stream->open(l->stream->ctx, e) < 0) {
         pk_link_drop(l, l->stream->error_text(l->stream->ctx), now_ms);
     }
 }
@@ -375,12 +381,29 @@ bool pk_link_step(struct pk_link *l, uint64_t now_ms) {
     return false;
 }
 
+/* A broker that lacks QoS 1 or retained messages refuses a will with them: the next one goes without. */
+static void judge_will(struct pk_link *l, uint8_t reason) {
+    const struct pk_mqtt_will *will = &l->mqtt_config.will;
+    const bool is_qos = reason == PK_MQTT_QOS_NOT_SUPPORTED && will->qos > 0;
+    const bool is_retain = reason == PK_MQTT_RETAIN_NOT_SUPPORTED && will->is_retained;
+    if (will->topic.n == 0 || (!is_qos && !is_retain)) {
+        return;
+    }
+    l->has_plain_will = l->has_plain_will || is_qos;
+    l->has_passing_will = l->has_passing_will || is_retain;
+    l->is_will_refused = true;
+    shape_will(l);
+}
+
 static void note_refusal(struct pk_link *l, const struct pk_mqtt_event *e) {
     struct pk_buf b;
     pk_buf_init(&b, l->error, sizeof l->error);
     pk_buf_puts(&b, e->kind == PK_MQTT_EV_REFUSED ? "the broker refused the connection: "
                                                   : "the broker disconnected: ");
     pk_buf_puts(&b, pk_mqtt_reason_word(e->u.refused.reason));
+    if (l->is_will_refused) {
+        pk_buf_puts(&b, "; the next will goes without");
+    }
 }
 
 bool pk_link_next(struct pk_link *l, struct pk_mqtt_event *out, uint64_t now_ms) {
@@ -394,6 +417,7 @@ bool pk_link_next(struct pk_link *l, struct pk_mqtt_event *out, uint64_t now_ms)
     case PK_MQTT_EV_CONNECTED:
         l->state = PK_LINK_ONLINE;
         l->is_taken_over = false;
+        l->mqtt_config.clean_start = false;
         l->connect_count++;
         l->online_since_ms = now_ms;
         l->error[0] = '\0';
@@ -403,6 +427,9 @@ bool pk_link_next(struct pk_link *l, struct pk_mqtt_event *out, uint64_t now_ms)
         l->is_taken_over = out->u.refused.reason == PK_MQTT_SESSION_TAKEN_OVER;
         l->is_level_refused =
             out->kind == PK_MQTT_EV_REFUSED && out->u.refused.reason == PK_MQTT_UNSUPPORTED_VERSION;
+        if (out->kind == PK_MQTT_EV_REFUSED) {
+            judge_will(l, out->u.refused.reason);
+        }
         note_refusal(l, out);
         break;
     case PK_MQTT_EV_ERROR:

@@ -60,9 +60,11 @@ struct pk_link {
     uint32_t attempt;
     uint32_t short_count; /* connections in a row that did not become stable */
     bool is_taken_over;   /* the broker gave this connection's place to another client of our name */
-    bool is_open;         /* the stream is open and must be closed */
     bool is_stopping;
     bool is_level_refused; /* the broker does not speak the level of this try */
+    bool has_plain_will;   /* the broker takes none with QoS 1 */
+    bool has_passing_will; /* nor one that is retained */
+    bool is_will_refused;  /* with this try, for the first time */
     uint64_t v5_again_ms;  /* until then the next try speaks 3.1.1 though 5 is preferred; 0: it does not */
     int64_t connected_wall_ms; /* of this connection, in birth and will */
     int64_t wall_floor_ms;     /* best known time at the beginning of the try */
@@ -77,7 +79,15 @@ struct pk_link {
 /* Configuration is kept by reference. is_set == false: the link stays OFF. */
 void pk_link_init(struct pk_link *l, const struct pk_config_broker *config,
                   const struct pk_port_stream *stream, const char *client_id, uint64_t seed, uint64_t now_ms);
-/* Before a connection: what the will says (JSON), and the envelope around it. All is copied. PK_OK,
+/* Before the first connection: what the broker holds for an earlier client of our name is thrown away with
+ * it, until one is accepted: its subscriptions, and messages to us that came or were repeated since. Who
+ * lost the client's half of a session must not take up the broker's half (MQTT-3.2.2-4): its packet ids mean
+ * something else now, and nobody would unsubscribe. In 3.1.1 the session of that first connection ends with
+ * it, too. */
+void pk_link_begin_anew(struct pk_link *l);
+/* Before a connection: what the will says (JSON), and the envelope around it. It has QoS 1 and is retained,
+ * until the broker refused a connection because of the one or the other: it has to (MQTT-3.2.2-12, -13), and
+ * every try would end so. That holds until pk_link_init. All is copied. PK_OK,
  * PK_E_TOO_BIG, PK_E_BAD_FIELD (site or gateway of the envelope): then there is no will. */
 PK_MUST_USE int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str payload,
                                  const struct pk_ce *ce);

@@ -23,7 +23,8 @@
  * Subscriptions. Subscribe when PK_MQTT_EV_CONNECTED says subscribe_again, with all filters before waiting
  * for an answer. It is said until every SUBSCRIBE of a connection was answered, and again after a CONNECT
  * whose CONNACK was lost: the server may have begun a new session then, and would call it present the next
- * time.
+ * time. A refusal is an answer: asking for that filter again, on this connection or a later one, is the
+ * caller's.
  *
  * Rejected by the server (reason >= 0x80 in PK_MQTT_EV_PUBLISHED) also ends the token: whether to try again
  * later is the caller's.

@@ -1,4 +1,6 @@
 /* ctest: lane=quick timeout=60 */
+#include <sys/resource.h>
+
 #include "contract/rig.h"
 
 static struct pk_port_stream *link_of(struct rig *r) {
@@ -164,10 +166,56 @@ ON_BOTH(stream__refused__unreachable_with_a_reason) {
     REQUIRE(connect_peer(rig)); /* usable again */
 }
 
-ON_BOTH(stream__open_twice__second_is_refused) {
+static void check_closed(struct rig *r) {
+    CHECK_EQ_INT(link_of(r)->poll(link_of(r)->ctx), PK_E_CLOSED);
+    CHECK_EQ_INT(link_of(r)->send(link_of(r)->ctx, "x", 1), PK_E_CLOSED);
+    CHECK_EQ_INT(link_of(r)->recv(link_of(r)->ctx, got, 1), PK_E_CLOSED);
+}
+
+/* Without a close in between: nothing was begun. */
+ON_BOTH(stream__open_fails_at_once__the_next_one_succeeds) {
+    /* No TCP connection goes to all of a network: the kernel says so at once, with a route and without. */
+    struct pk_endpoint e = {.address = "255.255.255.255", .server_name = "peer", .port = 1883};
+    rig->sim.links[0].answer = PK_SIM_NO_ROUTE;
+    for (uint32_t i = 0; i < 3; i++) {
+        CHECK_EQ_INT(link_of(rig)->open(link_of(rig)->ctx, &e), PK_E_UNREACHABLE);
+        CHECK_STR(link_of(rig)->error_text(link_of(rig)->ctx), "connect: network unreachable");
+        check_closed(rig);
+    }
+    rig->sim.links[0].answer = PK_SIM_ACCEPT;
+    REQUIRE(connect_peer(rig));
+}
+
+/* What only a real system is short of. */
+static void stream__no_room_for_a_connection__the_next_one_succeeds(void) {
+    struct rig *rig = &rig_only;
+    struct rlimit usual;
+    rig_open(rig, false);
+    const struct pk_endpoint e = rig_peer_listen(rig);
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &usual) == 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = usual.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const int without_descriptors = link_of(rig)->open(link_of(rig)->ctx, &e);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &usual) == 0);
+    CHECK_EQ_INT(without_descriptors, PK_E_FULL);
+    CHECK_STR(link_of(rig)->error_text(link_of(rig)->ctx), "no socket: out of descriptors");
+    check_closed(rig);
+    const uint32_t count = rig->loop.count;
+    rig->loop.count = PK_LINUX_LOOP_FDS;
+    CHECK_EQ_INT(link_of(rig)->open(link_of(rig)->ctx, &e), PK_E_FULL);
+    rig->loop.count = count;
+    check_closed(rig);
+    rig_close_fd(&rig->listen_fd);
+    REQUIRE(connect_peer(rig));
+    rig_close(rig);
+}
+
+ON_BOTH(stream__open_twice__second_is_refused_and_the_first_goes_on) {
     REQUIRE(connect_peer(rig));
     struct pk_endpoint e = {.address = "127.0.0.1", .server_name = "peer", .port = 1};
     CHECK_EQ_INT(link_of(rig)->open(link_of(rig)->ctx, &e), PK_E_UNREACHABLE);
+    CHECK_EQ_INT(link_of(rig)->poll(link_of(rig)->ctx), PK_OK);
+    CHECK_EQ_INT(link_of(rig)->send(link_of(rig)->ctx, "on", 2), 2);
     link_of(rig)->close(link_of(rig)->ctx);
 }
 
@@ -195,5 +243,8 @@ CONTRACT_MAIN(BOTH(stream__open__bytes_go_both_ways), BOTH(stream__nothing_there
               BOTH(stream__peer_closes__reads_the_rest_then_closed),
               BOTH(stream__we_close__peer_gets_everything_then_the_end),
               BOTH(stream__full_buffer__accepts_less_and_loses_nothing),
-              BOTH(stream__refused__unreachable_with_a_reason), BOTH(stream__open_twice__second_is_refused),
+              BOTH(stream__refused__unreachable_with_a_reason),
+              BOTH(stream__open_fails_at_once__the_next_one_succeeds),
+              stream__no_room_for_a_connection__the_next_one_succeeds,
+              BOTH(stream__open_twice__second_is_refused_and_the_first_goes_on),
               BOTH(stream__reconnect__no_bytes_of_the_old_connection))

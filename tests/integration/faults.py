@@ -113,12 +113,13 @@ def number(n):
 class ScriptedBroker:
     """MQTT 5 (and 3.1.1, where `levels` has 4) without TLS, as much of it as an agent meets. A level that is not in `levels` is refused as a 3.1.1 broker does;
     with hangs_up=True nothing is said. `greeted` has the level of each CONNECT. `answer` gives the reason of the PUBACK to a topic, or None for none at all; `connack` holds the
-    properties of the CONNACK. What was published is in `published`: (time, topic, payload, qos, is_dup)."""
+    properties of the CONNACK, `grant` gives the code of the SUBACK to a filter. What was published is in `published`: (time, topic, payload, qos, is_dup)."""
 
     def __init__(self, rig, answer=lambda topic, payload: 0, connack=b"", levels=(5,), hangs_up=False):
         self.answer, self.connack = answer, connack
         self.levels, self.hangs_up, self.greeted = levels, hangs_up, []
         self.published, self.connections = [], 0
+        self.grant = lambda topic_filter: 1
         self.lock, self.client = threading.Lock(), None
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -173,11 +174,12 @@ class ScriptedBroker:
             self._publish(s, kind, body, level)
         elif kind >> 4 == 8:
             at = 2 + (1 + body[2] if level == 5 else 0)  # no properties of ours need two bytes of length
-            count = 0
+            codes = []
             while at < len(body):
-                at += 2 + struct.unpack_from(">H", body, at)[0] + 1
-                count += 1
-            self._send(s, 0x90, body[:2] + (b"\0" if level == 5 else b"") + b"\1" * count)
+                n = struct.unpack_from(">H", body, at)[0]
+                codes.append(self.grant(body[at + 2:at + 2 + n].decode()))
+                at += 2 + n + 1
+            self._send(s, 0x90, body[:2] + (b"\0" if level == 5 else b"") + bytes(codes))
         elif kind >> 4 == 12:
             self._send(s, 0xD0, b"")
 

@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
-"""Bad lines and bad brokers: 30 % loss, a way of 2 s, half-open connections, messages that come twice, a broker that is full or refuses QoS 1. Every
+"""Bad lines and bad brokers: no route at first, 30 % loss, a way of 2 s, half-open connections, messages that come twice, a broker that is full or refuses QoS 1. Every
 incident arrives, and none twice after de-duplication. ctest: lane=default timeout=240"""
 import json
 import os
+import signal
+import subprocess
 import time
 
 from faults import Line, ScriptedBroker
 from link_load import NO_RESOLVE, ROOT, RULES, Load, check_birth_first, check_everything_arrived, link, outbox
 from rig import Broker, Gateway, Operator, Proxy, Rig, Subscriber, await_true, main
 
-QUOTA_EXCEEDED = 0x97
+from wire import Wire
+
+NOT_AUTHORIZED, QUOTA_EXCEEDED = 0x87, 0x97
 PLAIN = "[broker central]\nhost = 127.0.0.1\nport = {}\ntls = no\nreconnect_first = 1s\nreconnect_max = 2s\n"
 
 
@@ -88,6 +92,20 @@ def test_answers_lost_again_and_again__what_comes_twice_is_known_by_its_number()
         print(f"# {count} incidents, {repeats} reports delivered twice")
 
 
+def test_no_route_at_the_start__comes_online_by_itself():
+    """Without a route connect(2) fails at once, as it does on a gateway that starts before its modem."""
+    with Rig() as rig:
+        wire = Wire(rig)
+        broker = wire.start_broker(rig)
+        address = lambda change: subprocess.run([*wire.inside, "ip", "addr", change, "127.0.0.1/8", "dev", "lo"], check=True, timeout=10)
+        address("del")  # and with it the route
+        gateway = Gateway(rig, broker.port, rules=RULES, actions="").start(prefix=wire.inside)
+        await_true("several tries", 20, lambda: link(gateway)["failures"] >= 3)
+        assert link(gateway)["error"] == "connect: network unreachable", link(gateway)
+        address("add")
+        gateway.await_online()
+
+
 def incident_id_of(payload):
     return json.loads(payload)["incident_id"]
 
@@ -141,12 +159,14 @@ def test_broker_that_offers_no_qos_1__nothing_is_dropped_and_leaves_when_it_does
         assert len({incident_id_of(p[2]) for p in broker.published if "/incident/" in p[1]}) == 3
 
 
-def test_mosquitto_that_refuses_our_will_s_qos_1__said_and_nothing_is_lost():
+def test_mosquitto_that_refuses_our_will_s_qos_1__said_online_without_and_nothing_is_lost():
     with Rig() as rig:
         broker = Broker(rig, extra="max_qos 0\n").start()
         gateway = Gateway(rig, broker.port, rules=NO_RESOLVE, actions="").start()
         send_faults(gateway, ["a", "b", "c"])
-        await_true("a reason", 10, lambda: "qos" in link(gateway)["error"].lower())
+        gateway.await_online()
+        assert gateway.process.log().count("qos_not_supported; the next will goes without") == 1, gateway.process.log()
+        await_true("incidents", 5, lambda: len(gateway.incidents()) == 3)
         assert outbox(gateway) == 3, outbox(gateway)
         broker.kill()
         path = os.path.join(broker.dir, "broker.conf")
@@ -169,6 +189,19 @@ def test_broker_without_retained_messages__reports_arrive_unkept():
         await_true("all of it left", 10, lambda: outbox(gateway) == 0)
         assert len({incident_id_of(p[2]) for p in broker.published if "/incident/" in p[1]}) == 2
         assert link(gateway)["lost"] == 0
+
+
+def test_refused_subscription__asked_for_again_at_a_reload():
+    with Rig() as rig:
+        broker = ScriptedBroker(rig)
+        broker.grant = lambda topic_filter: NOT_AUTHORIZED if topic_filter.startswith(f"{ROOT}/cmd/") else 1
+        gateway = start_plain(rig, broker)
+        await_true("it is said", 5, lambda: f"the broker refused a subscription: {ROOT}/cmd/+: not_authorized" in gateway.process.log())
+        granted = []
+        broker.grant = lambda topic_filter: granted.append(topic_filter) or 1
+        os.kill(gateway.process.pid, signal.SIGHUP)
+        await_true("asked for again, and nothing else", 5, lambda: granted == [f"{ROOT}/cmd/+"])
+        assert broker.connections == 1
 
 
 def test_a_command_that_comes_twice__is_carried_out_once_and_answered_twice():

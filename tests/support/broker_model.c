@@ -5,6 +5,7 @@
 
 #include "base/pk_bytes.h"
 #include "mqtt/pk_mqtt_encode.h"
+#include "mqtt/pk_mqtt_reason.h"
 #include "mqtt/pk_mqtt_topic.h"
 #include "mqtt/pk_mqtt_varint.h"
 
@@ -340,10 +341,24 @@ static void answer_connect(struct broker_model *b, struct broker_client *c, bool
         bytes[n++] = (uint8_t)(b->server_max_packet >> 8);
         bytes[n++] = (uint8_t)b->server_max_packet;
     }
+    if (b->has_no_qos) {
+        bytes[n++] = PK_MQTT_PROP_MAXIMUM_QOS;
+        bytes[n++] = 0;
+    }
+    if (b->has_no_retain) {
+        bytes[n++] = PK_MQTT_PROP_RETAIN_AVAILABLE;
+        bytes[n++] = 0;
+    }
     bytes[0] = 0x20;
     bytes[1] = (uint8_t)(n - 2);
     bytes[4] = (uint8_t)(n - 5);
     send_bytes(b, c, bytes, n);
+}
+
+static void refuse_connect(struct broker_model *b, struct broker_client *c, uint8_t reason) {
+    c->has_will = false;
+    answer_connect(b, c, false, reason);
+    pk_sim_peer_close(c->sim, c->link);
 }
 
 static void on_connect(struct broker_model *b, struct broker_client *c, struct wire *w) {
@@ -365,7 +380,10 @@ static void on_connect(struct broker_model *b, struct broker_client *c, struct w
     c->is_will_due = false; /* it is back before its delay was over */
     c->has_will = false;
     if ((flags & 4u) != 0) {
-        if ((flags & 0x18u) >> 3 != 1 || (flags & 0x20u) == 0) {
+        c->is_will_plain = (flags & 0x18u) == 0;
+        c->is_will_passing = (flags & 0x20u) == 0;
+        if ((flags & 0x18u) >> 3 > 1 || (c->is_will_plain && b->will_refusals[0] == 0) ||
+            (c->is_will_passing && b->will_refusals[1] == 0)) {
             breach(b, c, "the will is not retained with QoS 1");
         }
         read_will(b, c, w);
@@ -382,10 +400,18 @@ static void on_connect(struct broker_model *b, struct broker_client *c, struct w
     if ((flags & 2u) != 0) {
         end_session(c);
     }
+    if (b->has_no_qos && c->has_will && !c->is_will_plain) {
+        b->will_refusals[0]++;
+        refuse_connect(b, c, PK_MQTT_QOS_NOT_SUPPORTED);
+        return;
+    }
+    if (b->has_no_retain && c->has_will && !c->is_will_passing) {
+        b->will_refusals[1]++;
+        refuse_connect(b, c, PK_MQTT_RETAIN_NOT_SUPPORTED);
+        return;
+    }
     if (happens(b, b->weights.refuse_connect)) {
-        c->has_will = false;
-        answer_connect(b, c, false, 0x89); /* server busy */
-        pk_sim_peer_close(c->sim, c->link);
+        refuse_connect(b, c, 0x89); /* server busy */
         return;
     }
     const bool had_session = c->has_session;
@@ -409,6 +435,9 @@ static void on_publish(struct broker_model *b, struct broker_client *c, const ui
     }
     if (m.qos > 1 || !pk_mqtt_topic_is_name(m.topic)) {
         breach(b, c, "PUBLISH with QoS 2 or without a topic");
+    }
+    if ((m.qos > 0 && b->has_no_qos) || (m.is_retained && b->has_no_retain)) {
+        breach(b, c, "PUBLISH with what CONNACK said is not offered");
     }
     if (b->server_max_packet != 0 && 1u + pk_mqtt_varint_bytes(n) + n > b->server_max_packet) {
         breach(b, c, "PUBLISH larger than the server's Maximum Packet Size");
@@ -496,18 +525,29 @@ static void send_retained(struct broker_model *b, struct broker_client *c, struc
     }
 }
 
+static bool is_refused(const struct broker_model *b, struct pk_str filter) {
+    char text[BROKER_TOPIC_BYTES];
+    (void)pk_str_copy_cut(filter, text, sizeof text);
+    return b->refused_filter != NULL && strstr(text, b->refused_filter) != NULL;
+}
+
 static void on_subscribe(struct broker_model *b, struct broker_client *c, struct wire *w) {
     uint8_t bytes[5 + BROKER_FILTERS * 4];
     struct pk_str wanted = pk_str_make(NULL, 0);
     const uint16_t id = get_u16(w);
     (void)get_props(w);
     uint32_t n = 5;
+    b->subscribe_count++;
     while (w->at < w->n && !w->is_bad) {
         const struct pk_str filter = get_text(w);
         const uint8_t options = get_u8(w);
         if (w->is_bad || !pk_mqtt_topic_is_filter(filter) || (options & 3u) > 2 || (options & 0xC0u) != 0) {
             breach(b, c, "bad filter in SUBSCRIBE");
             return;
+        }
+        if (is_refused(b, filter) && n < sizeof bytes) {
+            bytes[n++] = b->refused_reason;
+            continue;
         }
         uint32_t i = 0;
         while (i < c->filter_count && !pk_str_eq_c(filter, c->filters[i])) {
@@ -726,9 +766,9 @@ static void publish_will(struct broker_model *b, struct broker_client *c) {
     struct broker_publish m = {.client = (uint32_t)(c - b->clients),
                                .topic = pk_str_of(c->will_topic),
                                .payload = pk_str_make((const char *)c->will_payload, c->will_payload_bytes),
-                               .is_retained = true,
+                               .is_retained = !c->is_will_passing,
                                .is_will = true,
-                               .qos = 1};
+                               .qos = c->is_will_plain ? 0 : 1};
     c->is_will_due = false;
     c->has_will = false;
     if (pk_mqtt_props_decode(c->will_props, c->will_props_bytes, PK_MQTT_PROPS_PUBLISH, &m.props, &fault) !=

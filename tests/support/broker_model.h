@@ -62,6 +62,7 @@ struct broker_client {
     uint16_t next_packet_id;
     /* will: of the connection, or waiting for its delay */
     bool has_will, is_will_due;
+    bool is_will_plain, is_will_passing; /* QoS 0; not retained */
     uint64_t will_at_ms;
     uint32_t will_delay_s;
     char will_topic[BROKER_TOPIC_BYTES];
@@ -93,6 +94,12 @@ struct broker_model {
     struct broker_weights weights;
     uint32_t server_receive_maximum; /* 0: 65535 */
     uint32_t server_max_packet;      /* 0: none */
+    const char *refused_filter;      /* NULL: none; what it is part of is answered with refused_reason */
+    uint8_t refused_reason;
+    bool has_no_qos;    /* Maximum QoS 0, and no will above it */
+    bool has_no_retain; /* and no retained will */
+    uint32_t subscribe_count;
+    uint32_t will_refusals[2]; /* for its QoS, for retain */
     bool is_down;
     struct broker_client clients[BROKER_CLIENTS];
     struct broker_retained retained[BROKER_RETAINED];

@@ -13,7 +13,7 @@ static struct {
 } seen[SEEN];
 static uint32_t seen_count;
 
-static void on_accepted(void *arg, const struct broker_publish *m) {
+static void note(void *arg, const struct broker_publish *m) {
     struct pk_str name, value;
     uint32_t at = 0;
     if (seen_count < SEEN) {
@@ -31,6 +31,10 @@ static void on_accepted(void *arg, const struct broker_publish *m) {
         seen_count++;
     }
     (void)arg;
+}
+
+static void on_accepted(void *arg, const struct broker_publish *m) {
+    note(arg, m);
     hub_model_accept(&hub, m);
 }
 
@@ -328,6 +332,38 @@ PK_TEST(command__signed__is_carried_out_once_and_answered) {
     check_sound();
 }
 
+PK_TEST(will__broker_without_qos_1_and_retain__comes_online_and_it_is_said) {
+    listen(NULL);
+    broker.has_no_qos = broker.has_no_retain = true;
+    broker.accepted = note; /* the hub counts on what is retained */
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    CHECK(gateway_log_has(&gw, "qos_not_supported; the next will goes without"));
+    CHECK(gateway_log_has(&gw, "retain_not_supported; the next will goes without"));
+    gateway_crash(&gw);
+    wait_ms(20000);
+    const uint32_t will = seen_count - 1;
+    CHECK(seen[will].is_will && !seen[will].is_retained);
+    check_sound();
+}
+
+/* Commands reach us all the same: Maximum QoS is about what we publish. */
+PK_TEST(command__broker_without_qos_1__is_answered_without) {
+    begin_with_key();
+    broker.has_no_qos = true;
+    broker_restart(&broker, true);
+    wait_ms(30000);
+    REQUIRE(gateway_is_online(&gw));
+    sign("ping", "{}", "j-0", "gw-1", 0);
+    send("ping", signed_text, "");
+    CHECK(hub_model_has_reply(&hub, "j-0"));
+    CHECK_EQ_U64(gw.agent.counters.replies_lost, 0);
+    sign("ping", "{}", "j-1", "gw-9", 0); /* a refusal is an answer, too */
+    send("ping", signed_text, "");
+    CHECK_EQ_U64(hub.reply_error_count, 1);
+    check_sound();
+}
+
 PK_TEST(command__bad_ones__are_refused_answered_audited_and_change_nothing) {
     begin_with_key();
     sign("ping", "{}", "b1", "gw-9", 0);
@@ -521,6 +557,7 @@ PK_TEST(command__refused_while_the_store_is_stalled__is_counted) {
 PK_TEST_MAIN(command__that_only_reads__is_in_the_audit_with_its_id_and_adds_no_commit,
              command__refused_while_the_store_is_stalled__is_counted,
              summary__no_room_for_it__comes_within_seconds,
+             will__broker_without_qos_1_and_retain__comes_online_and_it_is_said,
              summary__refused_or_cut__its_losses_are_said_again,
              metered__a_summary_is_rare_and_comes_when_incidents_change,
              birth__comes_first_retained_and_before_a_backlog, birth__refused__comes_again,
@@ -532,6 +569,7 @@ PK_TEST_MAIN(command__that_only_reads__is_in_the_audit_with_its_id_and_adds_no_c
              small_packets__what_the_broker_cannot_take_waits_for_one_that_can,
              command__brought_again_because_the_connection_broke__has_its_first_answer,
              command__signed__is_carried_out_once_and_answered,
+             command__broker_without_qos_1__is_answered_without,
              command__bad_ones__are_refused_answered_audited_and_change_nothing,
              time_set__from_the_hub__corrects_a_clock_that_is_ahead,
              time_set__its_id_forgotten__is_over_for_the_floor_too,

@@ -13,12 +13,17 @@ static struct {
     uint32_t in_bytes;
     uint8_t out[4096];
     uint32_t out_bytes, open_count, close_count;
+    bool needs_close; /* something of the last open is left, whatever it answered */
     struct pk_endpoint endpoint;
 } fake;
 
 static int fake_open(void *ctx, const struct pk_endpoint *endpoint) {
     (void)ctx;
     fake.open_count++;
+    if (fake.needs_close) {
+        return PK_E_CONFLICT;
+    }
+    fake.needs_close = true;
     fake.endpoint = *endpoint;
     return fake.open_result;
 }
@@ -51,6 +56,7 @@ static int fake_recv(void *ctx, void *out, uint32_t cap_bytes) {
 static void fake_close(void *ctx) {
     (void)ctx;
     fake.close_count++;
+    fake.needs_close = false;
 }
 
 static const char *fake_error(void *ctx) {
@@ -173,6 +179,21 @@ PK_TEST(link__resolved_addresses__are_tried_in_turn) {
     now_ms += PK_LINK_RESOLVE_TIMEOUT_MS;
     turn();
     CHECK_EQ_INT(link_.state, PK_LINK_WAITING);
+}
+
+/* No route, no descriptor: a connection that cannot even be begun is one try like any other. */
+PK_TEST(link__open_that_fails_at_once__leaves_nothing_behind) {
+    start("192.0.2.1", 1);
+    fake.open_result = PK_E_UNREACHABLE;
+    for (uint64_t i = 1; i <= 3; i++) {
+        now_ms = pk_link_next_ms(&link_);
+        turn();
+        CHECK_EQ_U64(fake.open_count, i);
+        CHECK_EQ_U64(link_.failure_count, i);
+        CHECK(!fake.needs_close);
+    }
+    fake.open_result = PK_OK;
+    come_online();
 }
 
 PK_TEST(link__back_off__doubles_to_its_bound_with_full_jitter) {
@@ -379,6 +400,77 @@ PK_TEST(level__refused_in_either_form__next_try_is_3_1_1_and_soon) {
     }
 }
 
+static const uint8_t NO_QOS[] = {0x20, 0x03, 0x00, 0x9B, 0x00};
+static const uint8_t NO_RETAIN[] = {0x20, 0x03, 0x00, 0x9A, 0x00};
+
+/* Will QoS, will retain and will flag of the next CONNECT. */
+static int will_flags(void) {
+    const struct pk_ce ce = {
+        .kind = PK_CE_STATUS, .seq = 1, .site = pk_str_of("lab"), .gateway = pk_str_of("gw-01")};
+    CHECK_EQ_INT(pk_link_set_will(&link_, pk_str_of("picket/v1/lab/gw-01/status"), pk_str_of("{}"), &ce),
+                 PK_OK);
+    (void)greet();
+    const uint32_t name = fake.out[1] < 0x80 ? 2 : 3;
+    return fake.out[name + 7] & 0x3C;
+}
+
+PK_TEST(will__refused_for_its_qos_or_because_it_is_retained__goes_without) {
+    enum { WILL = 0x04, QOS_1 = 0x08, RETAINED = 0x20 };
+    start_with(PK_BROKER_MQTT_5);
+    config.reconnect_first_ms = 45000;
+    link_.connect_count = 1; /* it was connected once: the back-off is the long one */
+    CHECK_EQ_INT(will_flags(), WILL | QOS_1 | RETAINED);
+    answer(NO_QOS, sizeof NO_QOS);
+    CHECK_STR(link_.error,
+              "the broker refused the connection: qos_not_supported; the next will goes without");
+    CHECK(pk_link_next_ms(&link_) - now_ms <= PK_LINK_SOON_MS + 1);
+    CHECK_EQ_INT(will_flags(), WILL | RETAINED);
+    answer(NO_RETAIN, sizeof NO_RETAIN);
+    CHECK_EQ_INT(will_flags(), WILL);
+    answer(NO_QOS, sizeof NO_QOS); /* it was not the will: nothing to leave out, no haste */
+    CHECK_STR(link_.error, "the broker refused the connection: qos_not_supported");
+    CHECK(pk_link_next_ms(&link_) - now_ms > PK_LINK_SOON_MS + 1);
+    CHECK_EQ_INT(will_flags(), WILL);
+    answer(CONNACK, sizeof CONNACK);
+    CHECK(pk_link_is_online(&link_));
+    lose_after(PK_LINK_STABLE_MS);
+    CHECK_EQ_INT(will_flags(), WILL); /* remembered */
+    hang_up();
+    pk_link_init(&link_, &config, &STREAM, "gw-01", 1, now_ms);
+    CHECK_EQ_INT(will_flags(), WILL | QOS_1 | RETAINED);
+}
+
+/* The flags of the next CONNECT; it is answered. */
+static int greet_and_see_flags(bool is_accepted) {
+    (void)greet();
+    const uint32_t name = fake.out[1] < 0x80 ? 2 : 3;
+    const int flags = fake.out[name + 7];
+    if (is_accepted) {
+        answer(pk_link_is_311(&link_) ? CONNACK_311 : CONNACK,
+               (uint32_t)(pk_link_is_311(&link_) ? sizeof CONNACK_311 : sizeof CONNACK));
+        CHECK(pk_link_is_online(&link_));
+        lose_after(1000);
+    } else {
+        hang_up();
+    }
+    return flags;
+}
+
+PK_TEST(session__begun_anew__until_a_connection_was_accepted) {
+    enum { CLEAN = 2 };
+    static const enum pk_broker_mqtt LEVELS[] = {PK_BROKER_MQTT_5, PK_BROKER_MQTT_311};
+    for (uint32_t i = 0; i < PK_COUNT_OF(LEVELS); i++) {
+        start_with(LEVELS[i]);
+        config.session_expiry_ms = 60000;
+        pk_link_init(&link_, &config, &STREAM, "gw-01", 1, now_ms);
+        CHECK_EQ_INT(greet_and_see_flags(false) & CLEAN, 0); /* what an earlier process left is taken up */
+        pk_link_begin_anew(&link_);
+        CHECK_EQ_INT(greet_and_see_flags(false) & CLEAN, CLEAN);
+        CHECK_EQ_INT(greet_and_see_flags(true) & CLEAN, CLEAN);
+        CHECK_EQ_INT(greet_and_see_flags(true) & CLEAN, 0);
+    }
+}
+
 PK_TEST(level__closed_before_connack__is_no_reason) {
     start_with(PK_BROKER_MQTT_AUTO);
     for (int i = 0; i < 4; i++) {
@@ -543,13 +635,16 @@ PK_TEST(will__longest__fits_on_both_levels) {
     CHECK(link_.mqtt_config.will.topic.n == 0);
 }
 
-PK_TEST_MAIN(level__refused_in_either_form__next_try_is_3_1_1_and_soon,
+PK_TEST_MAIN(will__refused_for_its_qos_or_because_it_is_retained__goes_without,
+             session__begun_anew__until_a_connection_was_accepted,
+             level__refused_in_either_form__next_try_is_3_1_1_and_soon,
              level__closed_before_connack__is_no_reason, level__silence_instead_of_connack__is_no_reason,
              level__after_a_day__is_tried_again, level__reload__tries_5_at_once, level__configured__is_kept,
              level__password_without_username__does_not_fall_back,
              will__on_3_1_1__is_the_golden_structured_event, will__longest__fits_on_both_levels,
              link__not_configured__stays_off, link__numeric_address__needs_no_resolver,
              link__resolved_addresses__are_tried_in_turn,
+             link__open_that_fails_at_once__leaves_nothing_behind,
              link__back_off__doubles_to_its_bound_with_full_jitter,
              link__lost_connection__is_spread_and_a_first_start_is_not,
              link__peer_that_does_not_answer__is_given_up, link__short_connections_in_a_row__are_contested,
