@@ -775,6 +775,7 @@ void pk_agent_journal(struct pk_agent *a) {
         pk_agent_session_keep(a);
     }
     a->is_disk_full = status.last_error == PK_E_NO_SPACE;
+    a->is_store_broken = status.is_broken;
     const bool may_add = !status.is_map_full && !a->is_disk_full;
     if (may_add) {
         journal_additions(a);
