@@ -468,6 +468,7 @@ struct pk_agent {
     uint8_t drop_worst;   /* severity of the incidents without room, as written down */
     int32_t store_error;  /* of the writer, as last said; PK_OK when it works */
     uint64_t store_said_ms;
+    uint64_t store_good_ms; /* when it last kept something, or had nothing to keep */
     uint64_t delete_due_ms; /* of acknowledged entries, when nothing else is written; UINT64_MAX: none */
     uint64_t submitted_seq, durable_seq;
     struct pk_agent_learned learned;
