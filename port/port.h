@@ -115,6 +115,9 @@ struct pk_store_status {
      * needs. It heals by itself. */
     int32_t last_error;
     uint64_t failed_commit_count;
+    /* Nothing is written or read any more until the store is opened anew, by another process. last_error says
+     * what came before. */
+    bool is_broken;
     bool is_in_memory;    /* a reboot loses it */
     bool is_fresh;        /* a new store was started at this open */
     bool was_moved_aside; /* because the old one was damaged */

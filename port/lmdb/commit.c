@@ -1,9 +1,11 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/pk_assert.h"
 #include "base/pk_batch.h"
+#include "port/lmdb/pages.h"
 #include "port/lmdb/writer.h"
 
 int pk_lmdb_error_of(int code) {
@@ -125,6 +127,26 @@ static bool is_disk_short(const struct pk_lmdb *s, uint32_t pages) {
            !pk_lmdb_has_free(s, s->keep_free_bytes);
 }
 
+/* Of a head it could not write LMDB takes back the number alone. Its trees would stay those of a transaction
+ * that never was, and the check before the next open calls that damage. Where this cannot be written either,
+ * the medium has what it had. */
+static int commit_or_restore(const struct pk_lmdb *s, MDB_txn *txn) {
+    const size_t at = (mdb_txn_id(txn) % PK_MDB_METAS) * s->page_bytes + PK_MDB_HEAD_BYTES;
+    const uint8_t *head = s->map != NULL ? (const uint8_t *)s->map + at : NULL;
+    struct pk_mdb_meta before;
+    if (head != NULL) {
+        memcpy(&before, head, sizeof before);
+    }
+    const int code = mdb_txn_commit(txn); /* frees it, whatever comes of it */
+    int fd = -1;
+    if (code != 0 && head != NULL && memcmp(head, &before, sizeof before) != 0 &&
+        mdb_env_get_fd(s->env, &fd) == 0) {
+        const ssize_t n = pwrite(fd, &before, sizeof before, (off_t)at);
+        (void)n;
+    }
+    return code;
+}
+
 int pk_lmdb_commit(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap_at, uint32_t batch_max,
                    uint32_t *out_tail, uint32_t *out_pages) {
     /* Free list, main tree, and the way down to the leaves of both trees. */
@@ -132,6 +154,8 @@ int pk_lmdb_commit(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap
     int count = 0;
     MDB_txn *txn;
     int code = mdb_txn_begin(s->env, NULL, 0, &txn);
+    /* After a meta page that could not be written: what is mapped may not be what the medium has. */
+    s->is_broken = code == MDB_PANIC;
     if (code != 0) {
         return pk_lmdb_error_of(code);
     }
@@ -160,7 +184,7 @@ int pk_lmdb_commit(struct pk_lmdb *s, uint32_t tail, uint32_t head, uint32_t gap
         return pk_lmdb_error_of(code);
     }
     *out_pages = pages_of(s, &sum);
-    code = mdb_txn_commit(txn); /* frees it, whatever comes of it */
+    code = commit_or_restore(s, txn);
     if (code == EIO && !pk_lmdb_has_free(s, s->page_bytes)) {
         return PK_E_NO_SPACE; /* a write that ended early, as the last one on a disk that fills up does */
     }

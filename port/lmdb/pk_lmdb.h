@@ -62,6 +62,7 @@ struct pk_lmdb {
     /* Needs env_lock. */
     uint32_t one_at_a_time; /* after a failure, how many batches are committed alone */
     uint32_t backoff_ms;
+    bool is_broken;         /* LMDB refuses every transaction from now on */
     uint32_t touched_pages; /* since the map was last dropped from memory */
 };
 

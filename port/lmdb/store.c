@@ -415,6 +415,7 @@ int pk_lmdb_open(struct pk_lmdb *s, const struct pk_lmdb_config *config, struct 
     s->fetch_state = PK_FETCH_NONE;
     s->one_at_a_time = 0;
     s->backoff_ms = 0;
+    s->is_broken = false;
     s->touched_pages = 0;
     s->status = (struct pk_store_status){.is_in_memory = config->is_in_memory};
     int err = open_checked(s);

@@ -51,7 +51,8 @@ uint64_t pk_lmdb_commit_group(struct pk_lmdb *s, uint32_t tail, uint32_t head, u
     } else {
         /* The group may be too much where one batch is not. */
         s->one_at_a_time = ALONE_AFTER_FAILURE;
-        s->status.last_error = r;
+        s->status.is_broken = s->is_broken;
+        s->status.last_error = s->is_broken ? s->status.last_error : r;
         s->status.failed_commit_count++;
         s->backoff_ms = s->backoff_ms == 0 ? BACKOFF_FIRST_MS : s->backoff_ms * 2u;
         s->backoff_ms = s->backoff_ms > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : s->backoff_ms;

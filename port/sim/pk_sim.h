@@ -96,7 +96,8 @@ struct pk_sim_store {
     uint64_t submitted_seq, durable_seq;
     uint32_t delay_min_ms, delay_max_ms, backoff_ms;
     bool is_disk_full;
-    bool has_spare; /* while it is full: commits find room that was set aside */
+    int32_t write_error; /* commits fail with it; PK_OK: they do not */
+    bool has_spare;      /* while it is full: commits find room that was set aside */
     bool has_fetch;
     struct pk_store_fetch fetch;
     uint64_t fetch_ms;

@@ -119,10 +119,15 @@ static void begin_commit(struct pk_sim *sim) {
     s->commit_end_ms = sim->now_ms + s->backoff_ms + pk_sim_between(sim, s->delay_min_ms, s->delay_max_ms);
 }
 
+static int write_error_of(const struct pk_sim_store *s) {
+    return s->is_disk_full && !s->has_spare ? PK_E_NO_SPACE : s->write_error;
+}
+
 static void end_commit(struct pk_sim *sim) {
     struct pk_sim_store *s = &sim->store;
-    if (s->is_disk_full && !s->has_spare) {
-        s->status.last_error = PK_E_NO_SPACE;
+    const int error = write_error_of(s);
+    if (error != PK_OK) {
+        s->status.last_error = error;
         s->status.failed_commit_count++;
         s->backoff_ms = s->backoff_ms == 0 ? BACKOFF_FIRST_MS : s->backoff_ms * 2u;
         s->backoff_ms = s->backoff_ms > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : s->backoff_ms;
@@ -297,7 +302,7 @@ void pk_sim_store_run(struct pk_sim *sim) {
 void pk_sim_store_reset(struct pk_sim *sim) {
     struct pk_sim_store *s = &sim->store;
     /* A commit that was under way is on the medium whole, or not at all. */
-    if (s->committing > 0 && (!s->is_disk_full || s->has_spare) && pk_rng_below(&sim->rng, 2) == 0) {
+    if (s->committing > 0 && write_error_of(s) == PK_OK && pk_rng_below(&sim->rng, 2) == 0) {
         apply(sim, s->committing);
     }
     s->committing = 0;

@@ -280,7 +280,7 @@ int pk_agent_start(struct pk_agent *a, const struct pk_agent_start *start) {
     a->start = *start;
     a->start.is_store_moved_aside = was_store_moved(a);
     pk_agent_read_clock(a);
-    a->floor_saved_ms = a->now.mono_ms;
+    a->floor_saved_ms = a->started_ms = a->now.mono_ms;
     pk_agent_tasks_begin(a);
     const int err = pk_agent_restore(a);
     if (err < 0) {
@@ -486,7 +486,21 @@ static uint64_t next_deadline(const struct pk_agent *a, uint64_t incidents_ms, u
     return next;
 }
 
+/* Nothing becomes durable any more, so nothing is done or reported: only a new process opens the store anew,
+ * for after the seal nothing may be mapped. */
+static void leave_broken_store(struct pk_agent *a) {
+    const bool may_end = a->start.restart_count < PK_AGENT_REOPEN_AT_ONCE ||
+                         a->now.mono_ms - a->started_ms >= PK_AGENT_REOPEN_MS;
+    if (a->is_store_broken && may_end && !a->is_stopped) {
+        pk_agent_log(a, PK_LOG_ERROR, "the store's file could not be written; starting again");
+        a->is_stopped = true;
+    }
+}
+
 static void finish_stop(struct pk_agent *a) {
+    if (!a->is_stopping) {
+        leave_broken_store(a);
+    }
     if (!a->is_stopping || a->is_stopped) {
         return;
     }
@@ -553,4 +567,8 @@ uint64_t pk_agent_tick(struct pk_agent *a, uint32_t signals) {
 
 bool pk_agent_is_stopped(const struct pk_agent *a) {
     return a->is_stopped;
+}
+
+int pk_agent_exit_code(const struct pk_agent *a) {
+    return a->is_stopped && !a->is_stopping ? PK_EXIT_STORE : PK_EXIT_OK;
 }

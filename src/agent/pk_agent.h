@@ -478,11 +478,13 @@ struct pk_agent {
     uint32_t batch_runs[PK_LIMIT_RUNS];
     uint32_t batch_run_count;
     bool is_meta_dirty;
-    bool is_store_full;  /* the last submit found no room in the queue of the writer */
-    bool is_disk_full;   /* only what acting needs is stored */
-    uint8_t drop_worst;  /* severity of the incidents without room, as written down */
-    int32_t store_error; /* of the writer, as last said; PK_OK when it works */
+    bool is_store_full;   /* the last submit found no room in the queue of the writer */
+    bool is_store_broken; /* until it is opened anew */
+    bool is_disk_full;    /* only what acting needs is stored */
+    uint8_t drop_worst;   /* severity of the incidents without room, as written down */
+    int32_t store_error;  /* of the writer, as last said; PK_OK when it works */
     uint64_t store_said_ms;
+    uint64_t store_good_ms; /* when it last kept something, or had nothing to keep */
     uint64_t delete_due_ms; /* of acknowledged entries, when nothing else is written; UINT64_MAX: none */
     uint64_t submitted_seq, durable_seq;
     struct pk_agent_learned learned;
@@ -526,7 +528,7 @@ struct pk_agent {
     char rule_note[64];             /* the rules a command changed, for the audit */
     /* end */
     bool is_stopping, is_stopped;
-    uint64_t stop_deadline_ms;
+    uint64_t started_ms, stop_deadline_ms;
     uint64_t tick_sent_ms;
     struct pk_agent_counters counters;
     struct pk_agent_metrics metrics;
@@ -546,6 +548,9 @@ struct pk_agent {
 };
 _Static_assert(sizeof(struct pk_agent) <= PK_AGENT_RAM_MAX, "the board's budget for the agent");
 
+/* With a store that is broken the agent ends, for the next one to open it; at once so often in a row, then
+ * only after as long a run as the supervisor calls good: on a medium that stays bad, what detects runs on. */
+enum { PK_AGENT_REOPEN_AT_ONCE = 2, PK_AGENT_REOPEN_MS = 600000 };
 enum { PK_AGENT_STOP_MS = 4000 }; /* orderly end: last words to the broker and the store */
 /* An answer waits that long for the store; then it says so: a full disk must not silence everything. */
 enum { PK_AGENT_STORE_WAIT_MS = 5000 };
@@ -566,6 +571,8 @@ void pk_agent_certificate(struct pk_agent *a, uint32_t link, int64_t not_after_s
 /* Names the action table towards the supervisor. */
 uint32_t pk_agent_actions_crc(const struct pk_agent *a);
 bool pk_agent_is_stopped(const struct pk_agent *a);
+/* PK_EXIT_OK after a stop that was asked for; PK_EXIT_STORE. */
+int pk_agent_exit_code(const struct pk_agent *a);
 /* Prices of the loaded rules and every table, as `picketd -t` and --memory print them. */
 void pk_agent_print_budget(struct pk_agent *a, struct pk_buf *out);
 void pk_agent_print_rule_prices(struct pk_agent *a, struct pk_buf *out);

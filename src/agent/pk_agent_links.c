@@ -589,6 +589,13 @@ static bool can_take_message(const struct pk_agent *a) {
     return a->remote.step == PK_REMOTE_IDLE && !pk_command_is_busy(&a->gate) && has_ack_room(a);
 }
 
+/* What cannot be taken now stays with the client: its window slows the broker down, nothing is lost. */
+static bool must_hold(const struct pk_agent *a) {
+    return !can_take_message(a) || !pk_intake_has_text_room(&a->intake) ||
+           a->intake.count + a->config.maps.count >= PK_LIMIT_INTAKE_EVENTS - 1;
+}
+
+/* Connections, answers and the end of a link are heard of whatever waits. */
 static void read_link(struct pk_agent *a, uint32_t link) {
     struct pk_link *l = &a->links[link];
     struct pk_mqtt_event e;
@@ -600,14 +607,10 @@ static void read_link(struct pk_agent *a, uint32_t link) {
     }
     a->link_has_more[link] = true;
     for (uint32_t i = 0; i < MESSAGES_PER_TICK; i++) {
-        /* What cannot be taken now stays with the client: its window slows the broker down, nothing is lost.
-         */
-        if (!can_take_message(a) || !pk_intake_has_text_room(&a->intake) ||
-            a->intake.count + a->config.maps.count >= PK_LIMIT_INTAKE_EVENTS - 1) {
-            return;
-        }
+        const bool is_held = must_hold(a);
+        pk_mqtt_hold(&l->mqtt, is_held);
         if (!pk_link_next(l, &e, a->now.mono_ms)) {
-            a->link_has_more[link] = false;
+            a->link_has_more[link] = is_held && l->mqtt.is_stalled;
             return;
         }
         on_mqtt_event(a, link, &e);

@@ -798,6 +798,7 @@ void pk_agent_journal(struct pk_agent *a) {
         pk_agent_session_keep(a);
     }
     a->is_disk_full = status.last_error == PK_E_NO_SPACE;
+    a->is_store_broken = status.is_broken;
     const bool may_add = !status.is_map_full && !a->is_disk_full;
     if (may_add) {
         journal_additions(a);
@@ -937,12 +938,13 @@ static void fetch_outbox(struct pk_agent *a) {
 
 /* Acknowledges what devices sent once everything it caused is on the medium. */
 static void acknowledge_messages(struct pk_agent *a) {
-    /* On a full disk what waits is in memory, for as long as that lasts; a window full of messages would keep
-     * out all others, commands among them. Below every window. */
-    enum { KEPT_ON_FULL_DISK = 8 };
+    /* While the disk is full, or nothing was kept for so long, what waits is in memory, for as long as that
+     * lasts; a window full of messages would keep out all others, commands among them. Below every window. */
+    enum { KEPT_WITHOUT_STORE = 8, STUCK_MS = 10000 };
+    const bool is_early = a->is_disk_full || a->now.mono_ms - a->store_good_ms >= STUCK_MS;
     while (a->ack_count > 0) {
         const struct pk_agent_ack *k = &a->acks[a->ack_head];
-        if (k->store_seq > a->durable_seq && !(a->is_disk_full && a->ack_count > KEPT_ON_FULL_DISK)) {
+        if (k->store_seq > a->durable_seq && !(is_early && a->ack_count > KEPT_WITHOUT_STORE)) {
             return;
         }
         (void)pk_mqtt_ack(&a->links[k->link].mqtt, k->handle, PK_MQTT_SUCCESS);
@@ -980,6 +982,9 @@ static void watch_store(struct pk_agent *a) {
 
 void pk_agent_durable(struct pk_agent *a) {
     const uint64_t durable = a->port->store.durable(a->port->store.ctx);
+    if (durable > a->durable_seq || (durable >= a->submitted_seq && !a->is_store_full)) {
+        a->store_good_ms = a->now.mono_ms;
+    }
     if (durable > a->durable_seq) {
         if (a->durable_seq == 0) {
             /* An incident of the process before may wait for this word. */

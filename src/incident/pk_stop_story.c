@@ -3,12 +3,13 @@
 #include <string.h>
 
 #include "base/pk_assert.h"
+#include "base/pk_err.h"
 #include "base/pk_time.h"
 
 static const char *const WORDS[PK_STOP_COUNT] = {
-    [PK_STOP_UNKNOWN] = "unknown", [PK_STOP_CLEAN] = "clean",  [PK_STOP_WATCHDOG] = "watchdog",
-    [PK_STOP_PANIC] = "panic",     [PK_STOP_OOM] = "oom",      [PK_STOP_POWER] = "power",
-    [PK_STOP_CRASH] = "crash",     [PK_STOP_KILLED] = "killed"};
+    [PK_STOP_UNKNOWN] = "unknown", [PK_STOP_CLEAN] = "clean",   [PK_STOP_WATCHDOG] = "watchdog",
+    [PK_STOP_PANIC] = "panic",     [PK_STOP_OOM] = "oom",       [PK_STOP_POWER] = "power",
+    [PK_STOP_CRASH] = "crash",     [PK_STOP_KILLED] = "killed", [PK_STOP_STORE] = "store"};
 
 const char *pk_stop_word(enum pk_stop stop) {
     PK_ASSERT(stop < PK_STOP_COUNT);
@@ -119,6 +120,9 @@ static enum pk_stop stop_of_agent(const struct pk_stop_facts *f) {
     if (ended_by == BY_KILL) {
         return f->oom_kill_count > 0 ? PK_STOP_OOM : PK_STOP_KILLED;
     }
+    if (ended_by == 0 && f->exit_status >> 8 == PK_EXIT_STORE) {
+        return PK_STOP_STORE;
+    }
     /* SIGTERM and the like are sent by people; SIGILL, TRAP, ABRT, BUS, FPE, SEGV, SYS are earned. */
     const uint32_t earned = 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 11 | 1u << 31;
     return ended_by < 32u && (earned >> ended_by & 1u) != 0 ? PK_STOP_CRASH : PK_STOP_KILLED;
@@ -150,7 +154,8 @@ static const char *const OF_AGENT[PK_STOP_COUNT] = {
     [PK_STOP_WATCHDOG] = "watchdog: picketd hung and was ended",
     [PK_STOP_OOM] = "oom: the kernel killed picketd for want of memory",
     [PK_STOP_CRASH] = "crash: picketd ended by a fault of its own",
-    [PK_STOP_KILLED] = "killed: picketd ended without being asked to stop, the machine ran on"};
+    [PK_STOP_KILLED] = "killed: picketd ended without being asked to stop, the machine ran on",
+    [PK_STOP_STORE] = "store: its file could not be written, and picketd started again to open it anew"};
 
 static void put_number(struct pk_buf *out, const char *what, uint64_t v) {
     pk_buf_puts(out, what);

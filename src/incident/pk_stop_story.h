@@ -17,6 +17,7 @@ enum pk_stop {
     PK_STOP_POWER,
     PK_STOP_CRASH,  /* of picketd: by its own fault */
     PK_STOP_KILLED, /* of picketd: by somebody, or with an exit of its own that was not asked for */
+    PK_STOP_STORE,  /* of picketd: by itself, to open its store anew */
     PK_STOP_COUNT
 };
 

@@ -265,6 +265,10 @@ uint32_t pk_mqtt_input(struct pk_mqtt_client *c, const void *p, uint32_t n, uint
     return taken;
 }
 
+void pk_mqtt_hold(struct pk_mqtt_client *c, bool is_held) {
+    c->holds_messages = is_held;
+}
+
 /* ---- output ---- */
 
 uint32_t pk_mqtt_output(struct pk_mqtt_client *c, const uint8_t **p) {

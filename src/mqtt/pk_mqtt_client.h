@@ -191,7 +191,8 @@ struct pk_mqtt_client {
     bool session_present; /* of this connection */
     bool has_pending_error;
     bool is_ping_open;
-    bool is_stalled; /* received packets wait for room on our side: silence is not the server's fault */
+    bool is_stalled;     /* received packets wait for room on our side: silence is not the server's fault */
+    bool holds_messages; /* pk_mqtt_hold */
     bool is_finished;
 };
 
@@ -223,6 +224,9 @@ uint32_t pk_mqtt_input(struct pk_mqtt_client *c, const void *p, uint32_t n, uint
 /* Next event; false when there is none now (or when the tx buffer has no room for what a packet must be
  * answered with: send first). */
 bool pk_mqtt_next(struct pk_mqtt_client *c, struct pk_mqtt_event *event);
+/* While it is held no MESSAGE comes: the next one waits in the buffer with all that is behind it, what is in
+ * front of it goes on, and the server is not blamed for silence. Over connections too. */
+void pk_mqtt_hold(struct pk_mqtt_client *c, bool is_held);
 
 /* All bytes that wait to be sent, acknowledgements included: their count and *p. Valid until the next call on
  * c. */

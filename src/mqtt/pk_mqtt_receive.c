@@ -389,6 +389,10 @@ static bool can_take(struct pk_mqtt_client *c, const struct pk_mqtt_frame *frame
         }
         return pk_mqtt_tx_room(c, PK_MQTT_SHORT_BYTES_MAX, PK_MQTT_LAST_WORDS_BYTES) != NULL;
     }
+    if (frame->type == PK_MQTT_PUBLISH && c->holds_messages) {
+        c->is_stalled = true;
+        return false;
+    }
     const uint8_t qos = frame->type == PK_MQTT_PUBLISH ? frame->flags >> 1 & 3 : 0;
     if (qos > 0 && c->in.free_head == PK_MQTT_NO_SLOT) {
         pk_mqtt_queue_ready_acks(c);
@@ -440,6 +444,9 @@ bool pk_mqtt_next(struct pk_mqtt_client *c, struct pk_mqtt_event *event) {
     enum step step = STEP_ON;
     while (step == STEP_ON && (c->state == PK_MQTT_CONNECTING || c->state == PK_MQTT_CONNECTED)) {
         step = next_packet(c, event);
+    }
+    if (c->is_stalled) {
+        c->ping_sent_ms = c->now_ms; /* the answer may lie behind what waits */
     }
     if (step == STEP_EVENT) {
         return true;

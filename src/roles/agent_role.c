@@ -394,7 +394,7 @@ int pk_agent_role_main(const struct pk_options *options) {
                 true); /* what cannot be read any more since the check is said; the old stays */
         }
     }
-    return PK_EXIT_OK;
+    return pk_agent_exit_code(a);
 }
 
 /* ---- tasks without a daemon ---- */

@@ -9,7 +9,8 @@
 enum { PK_ROLE_FD = 3 };
 
 /* Exit 0 after SIGTERM, PK_EXIT_DAEMON_CONFIG when the configuration is refused (the supervisor then ends
- * too, with the same code). Anything else is a crash: it is restarted. */
+ * too, with the same code). PK_EXIT_STORE: the store has to be opened anew. Anything else is a crash: both
+ * times it is restarted. */
 int pk_agent_role_main(const struct pk_options *options);
 /* -t: checks everything the agent reads, prints errors as file:line:column: message and the memory budget. */
 int pk_agent_check_config(const struct pk_options *options);

@@ -544,6 +544,56 @@ def test_schema_1__a_store_of_that_time_is_taken_over_whole():
         assert gateway.stop() == 0
 
 
-main(test_full_disk__acts_once__counts__and_recovers, test_free_space_floor__the_store_leaves_room_to_others, test_map_full_offline__critical_stays, test_damage__is_moved_aside_and_said, test_bit_flips__fifty_rounds,
+# -- a meta page that cannot be written: LMDB gives up, and only another process opens the store anew --
+
+META_BYTES = 136  # what LMDB writes of a meta page (mdb_env_write_meta), data pages are whole
+
+
+def fail_write(rig, gateway, number):
+    """The agent's write of this number from now on fails, once. Whether it was one of a meta page; None: there were not so many."""
+    path = rig.path("strace.txt")
+    tracer = subprocess.Popen(["strace", "-f", "-p", str(gateway.agent_pid()), "-e", "trace=pwrite64", "-e", f"inject=pwrite64:error=EIO:when={number}", "-o", path],
+                              stderr=subprocess.DEVNULL)
+    rig.cleanups.append(tracer.kill)
+    time.sleep(0.3)
+    gateway.send_events(hurt([f"write{number}"]))
+    end = time.time() + 1.5
+    found = None
+    while found is None and time.time() < end:
+        time.sleep(0.05)
+        with open(path) as f:
+            found = re.search(r", (\d+), \d+\) += -1 EIO", f.read())
+    tracer.terminate()
+    tracer.wait()
+    return int(found[1]) < META_BYTES + 8 if found else None
+
+
+def test_meta_page_that_cannot_be_written__starts_again_and_goes_on():
+    with Rig() as rig:
+        broker = Broker(rig).start()
+        gateway = Gateway(rig, broker.port, rules=HURT).start()
+        gateway.await_online()
+        subscriber = Subscriber(rig, broker)
+        await_durable(gateway)
+        before = gateway.agent_pid()
+        for number in range(1, 30):
+            if fail_write(rig, gateway, number % 10 + 1):
+                break
+        else:
+            raise AssertionError("no write of a meta page was hit")
+        await_true("another agent is there", 10, lambda: gateway.agent_pid() not in (0, before))
+        log = gateway.process.log()
+        assert "the store's file could not be written; starting again" in log and "the agent ended with 74" in log, log
+        await_true("it answers", 10, gateway.is_up)
+        (restart,) = await_true("it says why", 10, lambda: [i for i in gateway.incidents() if i["incident_type"] == "unexpected_restart"])
+        assert "store: its file could not be written" in json.dumps(gateway.incident(restart["incident_id"], timeline=True))
+        gateway.send_events(hurt(["after"]))
+        await_true("it reports again", 15, lambda: {restart["incident_id"]} < {i["incident_id"] for _, i in subscriber.incidents()}
+                   and any("after" in json.dumps(i) for _, i in subscriber.incidents()))
+        await_durable(gateway)
+        assert not aside(gateway) and gateway.stop() == 0
+
+
+main(test_meta_page_that_cannot_be_written__starts_again_and_goes_on, test_full_disk__acts_once__counts__and_recovers, test_free_space_floor__the_store_leaves_room_to_others, test_map_full_offline__critical_stays, test_damage__is_moved_aside_and_said, test_bit_flips__fifty_rounds,
      test_schema_1__a_store_of_that_time_is_taken_over_whole, test_records_that_cannot_be_read__hold_as_the_limits_they_may_have_been,
      test_later_schema__refused_clearly_and_left_alone)

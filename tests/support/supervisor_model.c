@@ -342,7 +342,8 @@ void super_model_greet(struct super_model *s, bool is_first_of_boot, struct pk_a
     s->boot_epoch++;
     *out = s->told;
     out->boot_epoch = s->boot_epoch;
-    out->last_exit = is_first_of_boot ? UINT32_MAX : 9;
+    const uint32_t by_kill = 9;
+    out->last_exit = is_first_of_boot ? UINT32_MAX : s->told.last_exit != 0 ? s->told.last_exit : by_kill;
     out->seal_bits = PK_SEAL_SECCOMP | PK_SEAL_NO_NEW_PRIVS | PK_SEAL_LANDLOCK;
 }
 

@@ -364,6 +364,72 @@ PK_TEST(command__broker_without_qos_1__is_answered_without) {
     check_sound();
 }
 
+static uint32_t connect_count(void) {
+    return broker.clients[0].connect_count;
+}
+
+/* Neither a full disk nor one that is slow: every commit fails, for minutes (ADR 0097). */
+PK_TEST(store_fails__link_stays_up_and_commands_are_refused_in_words) {
+    enum { SECONDS = 300, EACH_S = 20 };
+    char jti[16];
+    begin_with_key();
+    const uint32_t connects = connect_count();
+    gw.sim.store.write_error = PK_E_IO;
+    for (uint32_t i = 0; i < SECONDS; i++) {
+        (void)broker_publish(&broker, "picket/v1/lab/gw-1/in/db/database_connection_error",
+                             "{\"severity\":\"high\"}", 19, "");
+        if (i % EACH_S == 0) {
+            (void)snprintf(jti, sizeof jti, "f%u", (unsigned)i);
+            sign("ping", "{}", jti, "gw-1", 0);
+            send("ping", signed_text, "");
+            wait_ms(9000);
+        }
+        wait_ms(1000);
+    }
+    CHECK_EQ_U64(connect_count(), connects);
+    CHECK(gateway_is_online(&gw));
+    CHECK_EQ_U64(hub.reply_error_count, SECONDS / EACH_S);
+    CHECK_EQ_U64(hub.reply_ok_count, 0);
+    CHECK(gateway_log_has(&gw, "not carried out: the store does not keep its id"));
+    CHECK(gateway_log_has(&gw, "the store cannot be written; actions and reports wait"));
+    CHECK(gw.agent.ack_count <= 8u);
+    broker_restart(&broker, true);
+    REQUIRE(gateway_run_until_online(&gw));
+    gw.sim.store.write_error = PK_OK;
+    wait_ms(60000);
+    CHECK_EQ_U64(gw.agent.ack_count, 0);
+    CHECK_EQ_U64(broker.clients[0].queue_count, 0);
+    sign("ping", "{}", "healed", "gw-1", 0);
+    send("ping", signed_text, "");
+    CHECK(hub_model_has_reply(&hub, "healed"));
+    check_sound();
+}
+
+/* A command that is never done with: messages wait, and nothing else does. */
+PK_TEST(messages_held__link_stays_up_and_a_lost_one_comes_back) {
+    begin_with_key();
+    wait_ms(1000);
+    const uint32_t connects = connect_count();
+    const uint64_t messages = gw.agent.links[1].mqtt.counters.messages_in;
+    gw.agent.gate.stage = PK_COMMAND_ANSWERED;
+    for (uint32_t i = 0; i < 4; i++) {
+        (void)broker_publish(&broker, "picket/v1/lab/gw-1/in/sensor/temperature", "21", 2, "");
+    }
+    wait_ms(600000);
+    CHECK_EQ_U64(connect_count(), connects);
+    CHECK(gateway_is_online(&gw));
+    CHECK_EQ_U64(gw.agent.links[1].mqtt.counters.messages_in, messages);
+    CHECK_EQ_U64(broker.clients[0].queue_count, 4);
+    broker_restart(&broker, true);
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(600000);
+    CHECK_EQ_U64(connect_count(), connects + 1u);
+    gw.agent.gate.stage = PK_COMMAND_IDLE;
+    wait_ms(10000);
+    CHECK_EQ_U64(broker.clients[0].queue_count, 0);
+    check_sound();
+}
+
 PK_TEST(command__bad_ones__are_refused_answered_audited_and_change_nothing) {
     begin_with_key();
     sign("ping", "{}", "b1", "gw-9", 0);
@@ -570,6 +636,8 @@ PK_TEST_MAIN(command__that_only_reads__is_in_the_audit_with_its_id_and_adds_no_c
              command__brought_again_because_the_connection_broke__has_its_first_answer,
              command__signed__is_carried_out_once_and_answered,
              command__broker_without_qos_1__is_answered_without,
+             store_fails__link_stays_up_and_commands_are_refused_in_words,
+             messages_held__link_stays_up_and_a_lost_one_comes_back,
              command__bad_ones__are_refused_answered_audited_and_change_nothing,
              time_set__from_the_hub__corrects_a_clock_that_is_ahead,
              time_set__its_id_forgotten__is_over_for_the_floor_too,

@@ -417,6 +417,52 @@ PK_TEST(disk_full__waits_says_so_and_heals_without_losing_anything) {
     check_sound();
 }
 
+/* A meta page that could not be written: nothing heals it but another process (ADR 0097). */
+PK_TEST(broken__ends_to_open_the_store_anew__and_the_next_says_why_and_reports) {
+    prepare(NULL);
+    gw.super.told.kernel_boot = 1;
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(20000);
+    gw.sim.store.is_disk_full = true; /* nothing becomes durable */
+    gw.sim.store.status.is_broken = true;
+    wait_ms(10000);
+    REQUIRE(pk_agent_is_stopped(&gw.agent));
+    CHECK_EQ_INT(pk_agent_exit_code(&gw.agent), PK_EXIT_STORE);
+    CHECK(gateway_log_has(&gw, "the store's file could not be written; starting again"));
+    gateway_crash(&gw);
+    gw.sim.store.is_disk_full = false;
+    gw.super.told.last_exit = (uint32_t)PK_EXIT_STORE << 8;
+    gw.super.told.restart_count = 1;
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(20000);
+    const struct pk_incident *i = gateway_incident(&gw, "unexpected_restart");
+    REQUIRE(i != NULL);
+    CHECK(hub_model_find(&hub, i->id) != NULL);
+    CHECK(
+        says(0, "events.list", "{\"type\":\"unexpected_restart\"}", "store: its file could not be written"));
+    check_sound();
+}
+
+/* Where that did not help, what detects runs on, and the next try comes when the supervisor has forgotten the
+ * last ones. */
+PK_TEST(broken__again_and_again__runs_on_and_tries_every_ten_minutes) {
+    prepare(NULL);
+    gw.super.told.restart_count = PK_AGENT_REOPEN_AT_ONCE;
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    gw.sim.store.is_disk_full = true;
+    gw.sim.store.status.is_broken = true;
+    CHECK(open_incident() != NULL);
+    wait_ms(PK_AGENT_REOPEN_MS - 60000);
+    CHECK(!pk_agent_is_stopped(&gw.agent));
+    CHECK(gateway_is_online(&gw));
+    wait_ms(65000);
+    CHECK(pk_agent_is_stopped(&gw.agent));
+    CHECK_EQ_INT(pk_agent_exit_code(&gw.agent), PK_EXIT_STORE);
+}
+
 /* The store has set room aside: what acting needs finds it, and nothing else takes it (ADR 0097). */
 PK_TEST(disk_full__with_spare_room__acts_once_and_keeps_the_rest_for_later) {
     begin(NULL);
@@ -959,6 +1005,8 @@ PK_TEST_MAIN(owed__full_map__every_end_arrives,
              restore__a_budget_that_cannot_be_read__counts_as_spent_and_is_said,
              restore__a_change_of_keys_that_cannot_be_read__no_key_is_obeyed,
              disk_full__waits_says_so_and_heals_without_losing_anything,
+             broken__ends_to_open_the_store_anew__and_the_next_says_why_and_reports,
+             broken__again_and_again__runs_on_and_tries_every_ten_minutes,
              disk_full__with_spare_room__acts_once_and_keeps_the_rest_for_later,
              map_full__log_gives_way_and_everything_goes_on, map_full__offline__never_wedges,
              trim__passes_a_gap_in_the_log,

@@ -219,6 +219,33 @@ PK_TEST(keep_alive__any_byte_after_the_ping__is_life) {
     CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_ERROR);
 }
 
+PK_TEST(hold__messages_wait__answers_before_them_are_heard_and_silence_is_not_blamed) {
+    rig_init(&rig, PK_MQTT_V5);
+    REQUIRE(rig_connect(&rig, false));
+    pk_mqtt_hold(&rig.client, true);
+    rig.now_ms += 58000;
+    pk_mqtt_tick(&rig.client, rig.now_ms);
+    CHECK(rig_sends(&rig, "c0 00"));
+    rig_feed(&rig, "d0 00 30 04 00 01 78 00");
+    CHECK_EQ_INT(rig_event(&rig), -1);
+    CHECK(!rig.client.is_ping_open); /* the answer came before the message */
+    for (uint32_t i = 0; i < 5; i++) {
+        rig.now_ms += 58000;
+        pk_mqtt_tick(&rig.client, rig.now_ms);
+        CHECK(rig_sends(&rig, "c0 00")); /* the server hears of us */
+        CHECK_EQ_INT(rig_event(&rig), -1);
+    }
+    pk_mqtt_hold(&rig.client, false);
+    CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_MESSAGE);
+    CHECK_EQ_INT(rig_event(&rig), -1);
+    rig.now_ms += 10000; /* the answers are still in the socket */
+    pk_mqtt_tick(&rig.client, rig.now_ms);
+    CHECK_EQ_INT(rig_event(&rig), -1);
+    rig.now_ms += 20000;
+    pk_mqtt_tick(&rig.client, rig.now_ms);
+    CHECK_EQ_INT(rig_event(&rig), PK_MQTT_EV_ERROR); /* now it is the server */
+}
+
 PK_TEST(keep_alive__of_the_server__replaces_ours) {
     rig_init(&rig, PK_MQTT_V5);
     REQUIRE(rig_connect_with(&rig, false, "13 00 04"));
@@ -304,6 +331,7 @@ PK_TEST_MAIN(start__queues_connect_with_our_limits, start__clean__until_there_is
              keep_alive__idle__pings_a_little_before_the_promise, keep_alive__busy_both_ways__does_not_ping,
              keep_alive__only_we_talk__the_silence_of_the_server_is_noticed,
              keep_alive__nothing_leaves__is_noticed, keep_alive__any_byte_after_the_ping__is_life,
+             hold__messages_wait__answers_before_them_are_heard_and_silence_is_not_blamed,
              keep_alive__of_the_server__replaces_ours, keep_alive__ping_timeout_of_the_configuration__is_kept,
              input__full_of_events__takes_what_fits, input__without_connection__is_not_taken,
              output__in_pieces__is_the_same_bytes)

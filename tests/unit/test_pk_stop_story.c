@@ -1,5 +1,7 @@
 #include "incident/pk_stop_story.h"
 
+#include "base/pk_err.h"
+
 #include <string.h>
 
 #include "support/pk_test.h"
@@ -116,6 +118,11 @@ PK_TEST(stop__only_picketd__each_cause) {
     CHECK_STR(word_of(&f), "killed");
     f = same_boot(0x100); /* exit 1 */
     CHECK_STR(word_of(&f), "killed");
+    f = same_boot((uint32_t)PK_EXIT_STORE << 8);
+    CHECK_STR(word_of(&f), "store");
+    f.was_clean = true;
+    CHECK_STR(word_of(&f), "clean");
+    f = same_boot(0x100);
     f.trace = PK_STOP_TRACE_PANIC; /* of a boot before this one */
     f.is_trace_new = f.has_watchdog_fired = true;
     CHECK_STR(word_of(&f), "killed");
@@ -131,11 +138,9 @@ PK_TEST(stop__nothing_known__is_no_story) {
 }
 
 PK_TEST(stop__worth_an_incident) {
-    const bool expected[PK_STOP_COUNT] = {[PK_STOP_WATCHDOG] = true,
-                                          [PK_STOP_PANIC] = true,
-                                          [PK_STOP_OOM] = true,
-                                          [PK_STOP_POWER] = true,
-                                          [PK_STOP_CRASH] = true};
+    const bool expected[PK_STOP_COUNT] = {
+        [PK_STOP_WATCHDOG] = true, [PK_STOP_PANIC] = true, [PK_STOP_OOM] = true,
+        [PK_STOP_POWER] = true,    [PK_STOP_CRASH] = true, [PK_STOP_STORE] = true};
     for (uint32_t i = 0; i < PK_STOP_COUNT; i++) {
         CHECK_EQ_INT(pk_stop_is_unexpected((enum pk_stop)i), expected[i]);
     }
@@ -166,6 +171,9 @@ PK_TEST(story__says_what_it_stands_on) {
                          "meanwhile: 2");
     f.was_clean = true;
     CHECK_STR(story(&f), "clean: picketd was stopped in order, the machine ran on");
+    f = same_boot((uint32_t)PK_EXIT_STORE << 8);
+    CHECK_STR(story(&f), "store: its file could not be written, and picketd started again to open it anew; "
+                         "wait status 18944");
     f.kernel_boot_before = 0;
     CHECK_STR(story(&f), "unknown: nothing is known of a run before");
 }
