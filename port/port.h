@@ -42,8 +42,8 @@ struct pk_port_crypto {
     /* SHA-256 over the parts in order. */
     void (*sha256)(void *ctx, const struct pk_str *parts, uint32_t part_count, uint8_t out[PK_SHA256_BYTES]);
     /* ECDSA P-256 over SHA-256 of msg; public key X||Y, signature R||S (RFC 7518 3.4). PK_OK,
-     * PK_E_BAD_SIGNATURE, PK_E_BAD_FIELD (not a point), PK_E_FULL (no memory). One public-key operation: at
-     * most one call a tick. */
+     * PK_E_BAD_SIGNATURE, PK_E_BAD_FIELD (not a point), PK_E_FULL (no memory), PK_E_AGAIN (a handshake
+     * had the public-key operation of this round: in the next one). At most one call a tick. */
     int (*es256_verify)(void *ctx, const uint8_t public_key[PK_ES256_PUBLIC_BYTES], struct pk_str msg,
                         const uint8_t signature[PK_ES256_SIGNATURE_BYTES]);
     int (*es256_sign)(void *ctx, const uint8_t private_key[PK_ES256_PRIVATE_BYTES], struct pk_str msg,

@@ -129,16 +129,14 @@ static int finish_connect(struct pk_net *n) {
     return PK_OK;
 }
 
-/* A step of the handshake, unless another connection had one with a public-key operation in this round. */
+/* A step of the handshake, unless somebody else had the public-key operation of this round. */
 static int handshake(struct pk_net *n) {
-    struct pk_linux_loop *l = n->loop;
-    if (l->handshake_of != NULL && l->handshake_of != n && l->handshake_round == l->round) {
+    if (!pk_crypto_has_turn(n->crypto, n)) {
         return PK_E_BUSY;
     }
     const int err = pk_tls_step(&n->tls);
     if (err != PK_E_AGAIN) {
-        l->handshake_of = n;
-        l->handshake_round = l->round;
+        pk_crypto_take_turn(n->crypto, n);
     }
     return err;
 }
@@ -273,6 +271,7 @@ void pk_net_open(struct pk_net *n, struct pk_linux_loop *loop, struct pk_crypto 
                  struct pk_port_stream *out) {
     memset(n, 0, sizeof *n);
     n->loop = loop;
+    n->crypto = crypto;
     n->socket.fd = -1;
     pk_tls_init(&n->tls, crypto, (struct pk_tls_io){.ctx = n, .send = io_send, .recv = io_recv});
     *out = (struct pk_port_stream){.ctx = n,

@@ -44,9 +44,6 @@ struct pk_linux_loop {
     struct pk_fd *list[PK_LINUX_LOOP_FDS];
     uint32_t count;
     uint32_t round; /* counts waits */
-    /* Which connection had this round's public-key operation; another one has its turn in the next. */
-    uint32_t handshake_round;
-    const void *handshake_of;
     uint64_t wake_count;
     uint64_t busy_from_us; /* a millisecond begins, and ... */
     uint32_t busy_count;   /* ... so many waits were in it */

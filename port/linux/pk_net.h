@@ -11,6 +11,7 @@ enum { PK_NET_KEEPALIVE_S = 30, PK_NET_PROBE_S = 10, PK_NET_PROBES = 3, PK_NET_U
 
 struct pk_net {
     struct pk_linux_loop *loop;
+    struct pk_crypto *crypto;
     struct pk_fd socket;
     enum pk_net_state state;
     bool is_tls;

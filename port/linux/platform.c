@@ -57,6 +57,7 @@ int pk_platform_open(const struct pk_platform_config *config, struct pk_port *ou
     if (err != PK_OK) {
         return err;
     }
+    p->crypto.round = &p->loop.round;
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         pk_net_open(&p->links[i], &p->loop, &p->crypto, &out->link[i]);
     }

@@ -119,9 +119,22 @@ static int load_point(struct work *w, const uint8_t public_key[PK_ES256_PUBLIC_B
     return code != 0 ? code : mbedtls_ecp_check_pubkey(&w->group, &w->point);
 }
 
+bool pk_crypto_has_turn(const struct pk_crypto *c, const void *who) {
+    return c->round == NULL || c->turn_of == NULL || c->turn_of == who || c->turn_round != *c->round;
+}
+
+void pk_crypto_take_turn(struct pk_crypto *c, const void *who) {
+    c->turn_of = who;
+    c->turn_round = c->round != NULL ? *c->round : 0;
+}
+
 static int es256_verify(void *ctx, const uint8_t public_key[PK_ES256_PUBLIC_BYTES], struct pk_str msg,
                         const uint8_t signature[PK_ES256_SIGNATURE_BYTES]) {
     struct pk_crypto *c = ctx;
+    if (!pk_crypto_has_turn(c, c)) {
+        return PK_E_AGAIN;
+    }
+    pk_crypto_take_turn(c, c);
     const uint64_t start_us = start_step(c);
     uint8_t hash[PK_SHA256_BYTES];
     sha256(NULL, &msg, 1, hash);

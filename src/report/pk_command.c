@@ -515,8 +515,12 @@ int pk_command_step(struct pk_command_gate *g, const struct pk_port_crypto *cryp
     if (!is_key_unchanged(g->config->keys, key)) {
         return refuse(g, PK_E_UNKNOWN_KEY, "the key was changed or taken away", s->kid);
     }
+    const int found = crypto->es256_verify(crypto->ctx, key->public_key, s->signing_input, s->signature);
+    if (found == PK_E_AGAIN) {
+        return PK_E_AGAIN;
+    }
     g->counters.verify_count++;
-    if (crypto->es256_verify(crypto->ctx, key->public_key, s->signing_input, s->signature) != PK_OK) {
+    if (found != PK_OK) {
         return refuse(g, PK_E_BAD_SIGNATURE, "the signature is not of this key", s->kid);
     }
     g->verified_count++;

@@ -168,6 +168,7 @@ static inline void rig_open_linux(struct rig *r) {
         rig_die("loop");
     }
     pk_crypto_open(&r->crypto, &r->entropy, pk_linux_mono_us, &r->port.crypto);
+    r->crypto.round = &r->loop.round;
     pk_net_open(&r->net, &r->loop, &r->crypto, &r->port.link[0]);
     r->port.link[1] = r->port.link[0];
     pk_source_open(&r->source, "/proc", "/sys", &r->port.source);

@@ -667,6 +667,13 @@ static uint32_t poll_step_us(struct pk_port_stream *of, int *out_err) {
     return rig->crypto.longest_us;
 }
 
+/* A command's signature, in the same round. */
+static int verify_now(void) {
+    static const uint8_t key[PK_ES256_PUBLIC_BYTES], signature[PK_ES256_SIGNATURE_BYTES];
+    const struct pk_port_crypto *c = &rig->port.crypto;
+    return c->es256_verify(c->ctx, key, pk_str_of("x"), signature);
+}
+
 PK_TEST(tls__two_handshakes_at_once__take_turns) {
     /* Between a step without a public-key operation and one with it: 0.1 and 0.6 to 2 ms here. */
     enum { LONG_US = PK_IS_EMULATED ? 5000 : PK_IS_SLOW ? 600 : 300, ROUNDS_MAX = 500 };
@@ -697,11 +704,16 @@ PK_TEST(tls__two_handshakes_at_once__take_turns) {
         const bool is_other_long = poll_step_us(&other, &other_err) > LONG_US;
         CHECK(!is_long || !is_other_long);
         long_count += is_long || is_other_long;
+        if (is_long || is_other_long) {
+            CHECK_EQ_INT(verify_now(), PK_E_AGAIN);
+        }
         rig_wait(rig, 100);
     }
     CHECK_EQ_INT(err, PK_OK);
     CHECK_EQ_INT(other_err, PK_OK);
     CHECK(long_count >= 2); /* each of them has at least one */
+    rig_wait(rig, 10);
+    CHECK_EQ_INT(verify_now(), PK_E_BAD_FIELD); /* and in a round of its own */
     other.close(other.ctx);
     pk_tls_free(&other_net.tls);
     stop_server();

@@ -609,7 +609,27 @@ PK_TEST(command_local__role_and_arguments__are_checked) {
     CHECK_EQ_INT(pk_command_local(pk_str_of("ping"), pk_str_of("{}"), PK_ROLE_NONE, &r, why), PK_E_DENIED);
 }
 
-PK_TEST_MAIN(command__good__is_carried_out_once, command__played_again_in_its_last_second__is_refused,
+static int not_in_this_round(void *ctx, const uint8_t public_key[PK_ES256_PUBLIC_BYTES], struct pk_str msg,
+                             const uint8_t signature[PK_ES256_SIGNATURE_BYTES]) {
+    (void)ctx, (void)public_key, (void)msg, (void)signature;
+    return PK_E_AGAIN;
+}
+
+PK_TEST(command__a_handshake_has_the_round__waits_for_the_next_one) {
+    start();
+    allow_all();
+    REQUIRE(take("good") == PK_OK);
+    struct pk_port_crypto busy = crypto.port;
+    busy.es256_verify = not_in_this_round;
+    CHECK_EQ_INT(pk_command_step(&gate, &busy, &now), PK_E_AGAIN);
+    CHECK_EQ_INT(pk_command_step(&gate, &busy, &now), PK_E_AGAIN);
+    CHECK_EQ_U64(gate.counters.verify_count, 0);
+    CHECK_EQ_INT(pk_command_step(&gate, &crypto.port, &now), PK_OK);
+    CHECK_EQ_U64(gate.counters.verify_count, 1);
+}
+
+PK_TEST_MAIN(command__a_handshake_has_the_round__waits_for_the_next_one, command__good__is_carried_out_once,
+             command__played_again_in_its_last_second__is_refused,
              command__what_was_used_before_is_not_known__only_later_ones_are_taken,
              command__audiences__gateway_site_and_fleet,
              command__every_bad_vector__has_its_error_and_costs_no_signature,
