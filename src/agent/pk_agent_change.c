@@ -445,12 +445,33 @@ static int set_log_level(struct pk_agent *a, const struct pk_request *q, struct 
     return PK_OK;
 }
 
+/* No clock, and no ids of what was used before: only the number of this boot tells the hub's word from one
+ * that was recorded (src/decisions/0077). */
+static int check_boot(struct pk_agent *a, const struct pk_request *q) {
+    const bool must_name = q->is_remote && a->now.quality < PK_TIME_NTP && pk_agent_are_ids_unknown(a);
+    if ((must_name || pk_args_has(&q->args, "boot")) && pk_args_u64(&q->args, "boot", 0) != a->now.boot) {
+        return pk_agent_fail(
+            a, PK_E_CLOCK_UNSURE,
+            "neither the time nor the commands used before are known here: boot has to name this "
+            "boot, as the status does");
+    }
+    return PK_OK;
+}
+
 static int set_time(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
     int64_t wall_ms = 0;
+    const bool must_date = a->now.quality < PK_TIME_NTP && pk_agent_are_ids_unknown(a);
+    const int err = check_boot(a, q);
+    if (err < 0) {
+        return err;
+    }
     if (pk_time_parse(pk_args_text(&q->args, "time"), &wall_ms) < 0) {
         return pk_agent_fail(a, PK_E_BAD_FIELD, "time is not RFC 3339");
     }
     pk_agent_set_time(a, wall_ms);
+    if (must_date) {
+        pk_agent_date_ids(a, a->now.wall_ms);
+    }
     pk_jw_object(w, "result");
     pk_jw_time(w, "time", a->now.wall_ms);
     pk_jw_cstr(w, "quality", pk_time_quality_word((enum pk_time_quality)a->now.quality));

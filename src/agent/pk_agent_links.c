@@ -439,18 +439,35 @@ static void refuse_remote(struct pk_agent *a, int err) {
     stage_reply(a, &b);
 }
 
+bool pk_agent_are_ids_unknown(const struct pk_agent *a) {
+    struct pk_store_status s;
+    a->port->store.status(a->port->store.ctx, &s);
+    return s.is_in_memory || a->meta.ids_from_s == PK_META_IDS_LOST;
+}
+
+void pk_agent_date_ids(struct pk_agent *a, int64_t wall_ms) {
+    a->meta.ids_from_s = wall_ms / 1000;
+    a->is_meta_dirty = true;
+}
+
+/* Our clock counts from the start of the machine, which is what a store in memory does not outlive; what was
+ * lost otherwise was lost by the start of this agent. Only a good clock says when that was. */
+static int64_t known_from_s(const struct pk_agent *a) {
+    const int64_t kept_s = a->meta.ids_from_s;
+    const uint64_t start_ms = kept_s == PK_META_IDS_LOST ? a->started_ms : 0;
+    const int64_t start_s = (a->now.wall_ms - (int64_t)(a->now.mono_ms - start_ms)) / 1000;
+    const bool is_lost = a->now.quality >= PK_TIME_NTP && pk_agent_are_ids_unknown(a);
+    return is_lost && start_s > kept_s ? start_s : kept_s;
+}
+
 /* While nothing disciplines the clock, all that is certain is the last good time: a clock that is ahead must
  * not call the hub's correction expired. */
 struct pk_command_time pk_agent_command_time(const struct pk_agent *a) {
     const bool is_floor = a->now.quality == PK_TIME_FLOOR;
-    struct pk_store_status s;
-    a->port->store.status(a->port->store.ctx, &s);
-    /* Our clock counts from the start of the machine, which is what a store in memory does not outlive. */
-    const int64_t started_s = (a->now.wall_ms - (int64_t)a->now.mono_ms) / 1000;
     return (struct pk_command_time){.mono_ms = a->now.mono_ms,
                                     .wall_ms = is_floor ? pk_agent_floor_ms(a) : a->now.wall_ms,
                                     .quality = a->now.quality,
-                                    .known_from_s = s.is_in_memory ? started_s : 0};
+                                    .known_from_s = known_from_s(a)};
 }
 
 /* The broker lost our acknowledgement and brings the command once more: the answer may be lost with it. It

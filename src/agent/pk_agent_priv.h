@@ -31,6 +31,10 @@ void pk_agent_incident_settings(const struct pk_agent *a, struct pk_incidents_se
 
 /* ---- clock ---- */
 void pk_agent_read_clock(struct pk_agent *a);
+/* Of commands from before it is not known whether they were used, and not from when on it is. */
+bool pk_agent_are_ids_unknown(const struct pk_agent *a);
+/* It is known of all that were issued later than wall_ms. */
+void pk_agent_date_ids(struct pk_agent *a, int64_t wall_ms);
 /* The hub told the time (time.set). */
 void pk_agent_set_time(struct pk_agent *a, int64_t wall_ms);
 /* A moment as it was stored, when the clock of its boot became good after it (src/decisions/0099). */

@@ -77,6 +77,7 @@ struct restore {
     bool wants_open; /* first pass: open incidents, so that they never miss room */
     uint32_t schema;
     uint32_t bad_count;
+    bool are_ids_lost;   /* of used commands, some or all */
     bool is_doubtful;    /* what cannot be read may have held something back */
     uint32_t rule_bytes; /* texts of stored rules read so far */
 };
@@ -88,7 +89,7 @@ static int restore_meta(void *arg, struct pk_str key, struct pk_str value) {
     }
     if (pk_str_eq_c(key, "meta") && pk_record_meta_unpack(value, &r->a->meta) < 0) {
         r->bad_count++;
-        r->is_doubtful = true;
+        r->is_doubtful = r->are_ids_lost = true;
     }
     return PK_OK;
 }
@@ -100,6 +101,7 @@ static void lose(struct restore *r, struct pk_str key, int err) {
     const char kind = key.p[0];
     const bool is_kept = kind == 'b' || kind == 'w' || kind == 'k';
     r->bad_count++;
+    r->are_ids_lost = r->are_ids_lost || kind == 'j';
     r->is_doubtful = r->is_doubtful || kind == 'b' || kind == 'j'; /* a command may come a second time */
     if (!is_kept && err != PK_E_FULL && err != PK_E_UNSUPPORTED && err != PK_E_TOO_BIG &&
         pk_agent_batch_has_room(r->a, DELETE_OP_BYTES)) {
@@ -362,6 +364,9 @@ int pk_agent_restore(struct pk_agent *a) {
                      "stored records could not be read; action budgets count as spent for an hour");
     } else if (r.bad_count > 0) {
         pk_agent_log(a, PK_LOG_ERROR, "stored records could not be read; what they said is lost");
+    }
+    if (r.are_ids_lost || a->start.is_store_moved_aside) {
+        a->meta.ids_from_s = PK_META_IDS_LOST;
     }
     pk_agent_switches_apply(a);
     pk_agent_keys_apply(a, &a->keys[a->keys_index]);
@@ -763,6 +768,9 @@ static bool is_floor_due(const struct pk_agent *a, uint64_t age_ms) {
 /* Alone, a floor is a transaction and a flush of the disk for eight bytes. */
 static void save_floor(struct pk_agent *a) {
     const bool is_good = a->now.quality >= PK_TIME_NTP;
+    if (is_good && a->meta.ids_from_s == PK_META_IDS_LOST) {
+        pk_agent_date_ids(a, a->now.wall_ms - (int64_t)(a->now.mono_ms - a->started_ms));
+    }
     if (!is_good && a->meta.wall_floor_ms == 0) {
         return;
     }

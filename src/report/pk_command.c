@@ -190,6 +190,17 @@ static int64_t last_accepted_s(const struct pk_claims *c) {
     return c->exp_s + PK_COMMAND_SKEW_S;
 }
 
+/* The clock of who signed it may be ahead as far as we allow. */
+static int check_issued(struct pk_command_gate *g, const struct pk_command_time *now) {
+    const bool is_known =
+        now->known_from_s <= 0 || g->request.claims.iat_s > now->known_from_s + PK_COMMAND_SKEW_S;
+    return is_known ? PK_OK
+                    : refuse(g, PK_E_EXPIRED,
+                             "issued before this gateway began to keep what was used, or within a minute "
+                             "after: sign it again",
+                             NULL);
+}
+
 static int check_time(struct pk_command_gate *g, const struct pk_command_time *now) {
     const struct pk_claims *c = &g->request.claims;
     const int64_t now_s = now->wall_ms / 1000;
@@ -204,7 +215,7 @@ static int check_time(struct pk_command_gate *g, const struct pk_command_time *n
         if (now->quality == PK_TIME_FLOOR && last_accepted_s(c) < now_s) {
             return refuse(g, PK_E_EXPIRED, "expired before the last known time", NULL);
         }
-        return PK_OK;
+        return check_issued(g, now);
     }
     if (last_accepted_s(c) < now_s) {
         return refuse(g, PK_E_EXPIRED, "expired", NULL);
@@ -212,15 +223,7 @@ static int check_time(struct pk_command_gate *g, const struct pk_command_time *n
     if (c->iat_s - PK_COMMAND_SKEW_S > now_s) {
         return refuse(g, PK_E_EXPIRED, "iat lies in the future", NULL);
     }
-    /* The clock of who signed it may be ahead as far as we allow. */
-    if (now->known_from_s > 0 && c->iat_s <= now->known_from_s + PK_COMMAND_SKEW_S) {
-        return refuse(
-            g, PK_E_EXPIRED,
-            "issued before this machine started or within a minute after, and what was used before is not "
-            "known here: sign it again",
-            NULL);
-    }
-    return PK_OK;
+    return check_issued(g, now);
 }
 
 /* A bucket of `burst` tokens that gains `rate` a minute, filled up to now. */

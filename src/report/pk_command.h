@@ -52,8 +52,8 @@ struct pk_command_time {
     uint64_t mono_ms;
     int64_t wall_ms;
     uint8_t quality; /* enum pk_time_quality */
-    /* What was used before is not known (a store in memory, and a reboot): only what was issued later is
-     * taken. 0: all is known. */
+    /* What was used before is not known (a store in memory, and a reboot; a store that was lost): only what
+     * was issued later is taken. 0: all is known. */
     int64_t known_from_s;
 };
 

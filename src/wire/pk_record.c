@@ -232,7 +232,7 @@ uint32_t pk_record_meta_pack(const struct pk_meta *meta, uint8_t *out, uint32_t 
     pk_put_i64(&w, meta->wall_floor_ms);
     put_audit_head(&w, &meta->log_base);
     put_audit_head(&w, &meta->log_checkpoint);
-    pk_put_u64(&w, 0); /* nothing, ever */
+    pk_put_i64(&w, meta->ids_from_s);
     pk_put_u64(&w, meta->kernel_boot);
     pk_put_u32(&w, meta->trace_crc);
     pk_put_u8(&w, (uint8_t)((meta->is_clean ? 1u : 0u) | (uint32_t)meta->shown_bits << 1));
@@ -282,7 +282,7 @@ int pk_record_meta_unpack(struct pk_str value, struct pk_meta *out) {
     out->wall_floor_ms = pk_get_i64(&r);
     get_audit_head(&r, &out->log_base);
     get_audit_head(&r, &out->log_checkpoint);
-    (void)pk_get_u64(&r);
+    const int64_t ids_from_s = pk_get_i64(&r); /* another number before schema 3 */
     const bool has_end = !pk_reader_done(&r);
     out->kernel_boot = has_end ? pk_get_u64(&r) : 0;
     out->trace_crc = has_end ? pk_get_u32(&r) : 0;
@@ -297,6 +297,7 @@ int pk_record_meta_unpack(struct pk_str value, struct pk_meta *out) {
     }
     enum { LOSSES_BYTES = PK_META_LOSSES * 24 }; /* more than all fixes are, which follow */
     const bool has_losses = has_spends && r.n - r.at >= LOSSES_BYTES;
+    out->ids_from_s = has_losses ? ids_from_s : 0;
     for (uint32_t i = 0; i < PK_META_LOSSES; i++) {
         out->losses[i].count = has_losses ? pk_get_u64(&r) : 0;
         out->losses[i].first_seq = has_losses ? pk_get_u64(&r) : 0;

@@ -104,6 +104,7 @@ PK_MUST_USE int pk_record_capsule_unpack(struct pk_str value, struct pk_str *out
 /* What must survive a restart and is not in a record of its own. The log head is a checkpoint: at start the
  * log is read on from there. */
 enum { PK_RECORD_META_BYTES = 296, PK_META_SPENDS = 2, PK_META_LOSSES = 3, PK_META_FIXES = 4 };
+enum { PK_META_IDS_LOST = -1 };
 /* What is used of a budget in the period that goes on. */
 struct pk_meta_spend {
     uint64_t used_bytes;
@@ -119,6 +120,9 @@ struct pk_meta {
     int64_t wall_floor_ms;         /* last good wall time */
     struct pk_audit_head log_base; /* the head before the oldest kept entry: trimmed entries are below */
     struct pk_audit_head log_checkpoint; /* a head at or after the base */
+    /* Of commands issued up to then (Unix seconds) it is not known whether they were used; 0: of all it is,
+     * PK_META_IDS_LOST: of all up to a moment nobody had a clock for yet. 0 in those of schema 1 and 2. */
+    int64_t ids_from_s;
     /* How the last run ended; records of earlier software are without it. */
     uint64_t kernel_boot; /* in which it ran; 0 = not known */
     uint32_t trace_crc;   /* of the kernel's dump that was told of last; 0 = none */

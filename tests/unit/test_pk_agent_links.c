@@ -508,6 +508,117 @@ PK_TEST(time_set__its_id_forgotten__is_over_for_the_floor_too) {
     CHECK(gateway_log_has(&gw, "command refused (expired)"));
 }
 
+/* As after a reboot of a board whose store is in memory, or a damaged one on a disk. */
+static void lose_store(void) {
+    gw.sim.store.record_count = 0;
+}
+
+/* Carried out, and recorded by somebody. */
+static const char *used_command(const char *jti) {
+    static char used[sizeof signed_text];
+    sign("ping", "{}", jti, "gw-1", -1);
+    memcpy(used, signed_text, sizeof used);
+    send("ping", used, "");
+    CHECK(hub_model_has_reply(&hub, jti));
+    return used;
+}
+
+static void boot_again(void) {
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(1000);
+}
+
+PK_TEST(ids_lost__store_moved_aside__what_was_used_is_refused_over_restarts) {
+    begin_with_key();
+    const char *used = used_command("m1");
+    gateway_crash(&gw);
+    lose_store();
+    gw.super.told.is_store_moved_aside = true;
+    boot_again();
+    send("ping", used, "");
+    CHECK(gateway_log_has(&gw, "command refused (expired): issued before this gateway began to keep"));
+    gw.super.told.is_store_moved_aside = false;
+    gateway_crash(&gw);
+    boot_again();
+    send("ping", used, "");
+    CHECK_EQ_U64(hub.reply_ok_count, 1);
+    CHECK_EQ_U64(hub.reply_error_count, 2);
+    wait_ms(61000);
+    sign("ping", "{}", "m2", "gw-1", 0);
+    send("ping", signed_text, "");
+    CHECK_EQ_U64(hub.reply_ok_count, 2);
+}
+
+PK_TEST(ids_lost__one_cannot_be_read__what_was_used_is_refused_over_restarts) {
+    struct pk_str key = pk_str_make(NULL, 0);
+    begin_with_key();
+    const char *used = used_command("d1");
+    gateway_crash(&gw);
+    for (uint32_t i = 0; i < gw.sim.store.record_count; i++) {
+        const struct pk_sim_record *r = &gw.sim.store.records[gw.sim.store.order[i]];
+        if (r->tree == PK_TREE_OBJECTS && r->key_bytes == 9 && r->key[0] == 'j') {
+            key = pk_str_make((const char *)r->key, r->key_bytes);
+        }
+    }
+    REQUIRE(key.n > 0 && pk_sim_store_damage(&gw.sim, PK_TREE_OBJECTS, key));
+    for (uint32_t i = 0; i < 2; i++) {
+        boot_again();
+        send("ping", used, "");
+        CHECK_EQ_U64(hub.reply_ok_count, 1);
+        gateway_crash(&gw);
+    }
+    CHECK(!pk_sim_store_damage(&gw.sim, PK_TREE_OBJECTS, key)); /* it was let go at the first start */
+}
+
+static void boot_in_memory(void) {
+    gateway_power_cut(&gw);
+    lose_store();
+    REQUIRE(boot_without_a_clock());
+    gw.sim.store.status.is_in_memory = true;
+    REQUIRE(gateway_run_until_online(&gw));
+    wait_ms(1000);
+}
+
+/* The true time, for this boot. */
+static const char *time_for_boot(void) {
+    static char args[96];
+    char text[PK_TIME_TEXT_BYTES];
+    pk_time_format(gw.sim.config.wall_ms + (int64_t)site.now_ms, text);
+    (void)snprintf(args, sizeof args, "{\"time\":\"%s\",\"boot\":%u}", text, (unsigned)gw.agent.now.boot);
+    return args;
+}
+
+/* Whoever recorded the hub's words before the reboot sets no clock with them, and so makes no old command
+ * young; nor does who holds them back for a while. */
+PK_TEST(time_set__store_in_memory_and_no_clock__only_what_names_this_boot) {
+    enum { HELD_S = 600, BEFORE_REBOOT_S = 100 };
+    static char old[sizeof signed_text];
+    begin_with(PK_ROLE_HUB, HUB_CONFIG);
+    boot_in_memory();
+    sign("time.set", time_for_boot(), "t1", "gw-1", 0);
+    memcpy(old, signed_text, sizeof old);
+    send("time.set", old, "");
+    CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_HUB);
+    gw.super.boot_epoch += 7; /* another number, as after every start */
+    boot_in_memory();
+    send("time.set", old, "");
+    sign("time.set", "{\"time\":\"2026-09-21T14:14:00Z\"}", "t2", "gw-1", 0);
+    send("time.set", signed_text, "");
+    CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_UNSET);
+    CHECK_EQ_U64(hub.reply_error_count, 2);
+    sign("time.set", time_for_boot(), "t3", "gw-1", 0);
+    memcpy(old, signed_text, sizeof old);
+    wait_ms(HELD_S * 1000);
+    send("time.set", old, "");
+    CHECK_EQ_INT(gw.agent.now.quality, PK_TIME_HUB);
+    CHECK_EQ_U64(hub.reply_ok_count, 2);
+    sign("time.set", "{\"time\":\"2026-09-21T14:14:00Z\"}", "t4", "gw-1", HELD_S + BEFORE_REBOOT_S);
+    send("time.set", signed_text, "");
+    CHECK_EQ_U64(hub.reply_error_count, 3);
+    CHECK(gateway_log_has(&gw, "issued before this gateway began to keep what was used"));
+}
+
 /* The outbox keeps its own count of what it dropped: the ledger gives up only what is its own. */
 PK_TEST(summary__with_losses_of_the_outbox__is_said_again_and_the_ledger_is_sound) {
     listen(NULL);
@@ -641,5 +752,8 @@ PK_TEST_MAIN(command__that_only_reads__is_in_the_audit_with_its_id_and_adds_no_c
              command__bad_ones__are_refused_answered_audited_and_change_nothing,
              time_set__from_the_hub__corrects_a_clock_that_is_ahead,
              time_set__its_id_forgotten__is_over_for_the_floor_too,
+             ids_lost__store_moved_aside__what_was_used_is_refused_over_restarts,
+             ids_lost__one_cannot_be_read__what_was_used_is_refused_over_restarts,
+             time_set__store_in_memory_and_no_clock__only_what_names_this_boot,
              summary__with_losses_of_the_outbox__is_said_again_and_the_ledger_is_sound,
              unknown_topics__are_counted_and_acknowledged)

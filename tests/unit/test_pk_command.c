@@ -142,6 +142,23 @@ PK_TEST(command__what_was_used_before_is_not_known__only_later_ones_are_taken) {
     CHECK_EQ_INT(run("good"), PK_OK);
 }
 
+/* A time.set that was recorded before: a clock that is not sure forgets nothing. */
+PK_TEST(command__what_was_used_before_is_not_known__holds_without_a_clock) {
+    start();
+    allow_all();
+    REQUIRE(take("hub-time-set") == PK_OK);
+    const int64_t iat_s = gate.request.claims.iat_s;
+    for (uint32_t quality = PK_TIME_UNSET; quality <= PK_TIME_FLOOR; quality++) {
+        start();
+        allow_all();
+        now.quality = (uint8_t)quality;
+        now.known_from_s = iat_s;
+        CHECK_EQ_INT(run("hub-time-set"), PK_E_EXPIRED);
+        now.known_from_s = iat_s - PK_COMMAND_SKEW_S - 1;
+        CHECK_EQ_INT(run("hub-time-set"), PK_OK);
+    }
+}
+
 PK_TEST(command__audiences__gateway_site_and_fleet) {
     start();
     allow_all();
@@ -631,6 +648,7 @@ PK_TEST(command__a_handshake_has_the_round__waits_for_the_next_one) {
 PK_TEST_MAIN(command__a_handshake_has_the_round__waits_for_the_next_one, command__good__is_carried_out_once,
              command__played_again_in_its_last_second__is_refused,
              command__what_was_used_before_is_not_known__only_later_ones_are_taken,
+             command__what_was_used_before_is_not_known__holds_without_a_clock,
              command__audiences__gateway_site_and_fleet,
              command__every_bad_vector__has_its_error_and_costs_no_signature,
              command__two_operators__one_signature_check_a_step,

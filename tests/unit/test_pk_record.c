@@ -114,6 +114,7 @@ PK_TEST(record_meta__round_trip_and_bad_bytes) {
                            .wall_floor_ms = 1790000000000,
                            .log_base = {5, {1, 2, 3}},
                            .log_checkpoint = {9, {4, 5, 6}},
+                           .ids_from_s = PK_META_IDS_LOST,
                            .kernel_boot = 0x1122334455667788u,
                            .trace_crc = 99,
                            .is_clean = true,
@@ -131,6 +132,7 @@ PK_TEST(record_meta__round_trip_and_bad_bytes) {
     CHECK_MEM(back.log_checkpoint.hash, meta.log_checkpoint.hash, PK_SHA256_BYTES);
     CHECK_EQ_U64(back.kernel_boot, 0x1122334455667788u);
     CHECK_EQ_U64(back.trace_crc, 99);
+    CHECK_EQ_INT(back.ids_from_s, PK_META_IDS_LOST);
     CHECK(back.is_clean);
     CHECK_EQ_U64(back.shown_bits, 0x55);
     CHECK_EQ_U64(back.spends[0].used_bytes, 123456789012);
@@ -145,6 +147,7 @@ PK_TEST(record_meta__round_trip_and_bad_bytes) {
     }
     CHECK_EQ_INT(pk_record_meta_unpack(value(schema_2), &back), PK_OK);
     CHECK(back.spends[1].period == 683 && back.losses[0].count == 0 && back.losses[2].last_seq == 0);
+    CHECK_EQ_INT(back.ids_from_s, 0); /* then it was the number of something else */
     CHECK_EQ_INT(pk_record_meta_unpack(value(schema_1), &back), PK_OK);
     CHECK(back.is_clean && back.spends[0].used_bytes == 0 && back.spends[1].period == 0);
     CHECK_EQ_INT(pk_record_meta_unpack(value(earlier), &back), PK_OK);
