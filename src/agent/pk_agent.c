@@ -378,7 +378,9 @@ static void reload(struct pk_agent *a) {
     struct pk_diag diag;
     const uint32_t maps_before = pk_crc32c(0, &a->config.maps, sizeof a->config.maps);
     uint32_t before[PK_LINKS];
+    uint8_t asked_before[PK_LINKS];
     for (uint32_t i = 0; i < PK_LINKS; i++) {
+        asked_before[i] = pk_agent_subscriptions(a, i);
         before[i] = pk_crc32c(0, &a->config.broker[i], sizeof a->config.broker[i]);
     }
     if (pk_agent_load(a, a->config_path, a->environment, &diag) < 0) {
@@ -407,7 +409,7 @@ static void reload(struct pk_agent *a) {
     pk_agent_remark_orphans(a);
     for (uint32_t i = 0; i < PK_LINKS; i++) {
         if (before[i] != pk_crc32c(0, &a->config.broker[i], sizeof a->config.broker[i])) {
-            pk_agent_link_renew(a, i);
+            pk_agent_link_renew(a, i, (asked_before[i] & ~pk_agent_subscriptions(a, i)) != 0);
         } else {
             pk_link_try_newest(&a->links[i], a->now.mono_ms);
             pk_agent_subscribe_reload(a, i);

@@ -165,6 +165,7 @@ struct pk_agent_muffle {
     uint32_t spent_count;
 };
 
+enum { PK_AGENT_REFUSALS = 128 };
 /* What was said about a link last, so that each reason is said once and not at each try. */
 struct pk_agent_link_said {
     uint64_t end_count; /* failures and losses seen so far */
@@ -172,7 +173,7 @@ struct pk_agent_link_said {
     struct pk_agent_muffle ends;
     bool is_online; /* the last line said so */
     bool is_contested;
-    uint8_t refusal; /* reason of the last refused publication */
+    uint64_t refusals[PK_BITSET_WORDS(PK_AGENT_REFUSALS)]; /* reasons from 0x80 of publications refused */
     char error[96];
 };
 

@@ -197,7 +197,7 @@ static void on_connected(struct pk_agent *a, uint32_t link, const struct pk_mqtt
             pk_outbox_resend(&a->outbox); /* with us it may have forgotten what it had for the hub */
         }
     }
-    a->link_said[link].refusal = 0;
+    pk_bitset_clear_all(a->link_said[link].refusals, PK_AGENT_REFUSALS);
     if (!a->link_said[link].is_online) {
         a->link_said[link].is_online = true;
         pk_agent_log1(a, PK_LOG_NOTICE,
@@ -286,18 +286,20 @@ void pk_agent_link_password(struct pk_agent *a, uint32_t link) {
     memset(a->payload, 0, sizeof a->payload);
 }
 
-/* Its broker is another one now, or asked in another way: nothing of the old session holds. What was on its
- * way from the outbox is sent again, as a new message, which the hub knows by its number; where the hub
- * acknowledges, so is all that it did not name yet. What the broker had for us alone and we had not read, in
- * the moment of the change, is lost. */
-void pk_agent_link_renew(struct pk_agent *a, uint32_t link) {
+/* Its broker is another one now, or asked in another way. What was on its way from the outbox is sent again,
+ * as a new message, which the hub knows by its number. begins_anew: there is a subscription that nobody wants
+ * any more, and the session that has it goes, with what the broker holds for us in it; where the hub
+ * acknowledges, all that it did not name yet is sent again. */
+void pk_agent_link_renew(struct pk_agent *a, uint32_t link, bool begins_anew) {
     uint64_t seed = 0;
     (void)a->port->entropy.fill(a->port->entropy.ctx, &seed, sizeof seed);
     pk_link_drop(&a->links[link], "configuration changed", a->now.mono_ms);
     /* Not in this tick: its certificates are read after it. */
     pk_link_init(&a->links[link], &a->config.broker[link], &a->port->link[link], a->config.gateway,
                  seed + link, a->now.mono_ms + 1);
-    pk_link_begin_anew(&a->links[link]);
+    if (begins_anew) {
+        pk_link_begin_anew(&a->links[link]);
+    }
     pk_agent_session_renew(a, link);
     a->link_said[link] = (struct pk_agent_link_said){0};
     a->subscribing[link] = (struct pk_agent_subscribing){0};
@@ -527,10 +529,12 @@ static void on_message(struct pk_agent *a, uint32_t link, const struct pk_mqtt_e
 }
 
 static void say_refused_publication(struct pk_agent *a, uint32_t link, uint8_t reason) {
-    if (reason < 0x80 || reason == a->link_said[link].refusal) {
+    enum { FAILURE = 0x80 };
+    uint64_t *said = a->link_said[link].refusals;
+    if (reason < FAILURE || pk_bitset_has(said, PK_AGENT_REFUSALS, reason - FAILURE)) {
         return;
     }
-    a->link_said[link].refusal = reason;
+    pk_bitset_set(said, PK_AGENT_REFUSALS, reason - FAILURE);
     pk_agent_log1(a, PK_LOG_ERROR, "the broker refused a message", pk_str_of(pk_mqtt_reason_word(reason)));
 }
 
@@ -929,6 +933,7 @@ static int publish_summary(struct pk_agent *a, struct pk_link *l) {
     struct message message;
     const struct pk_ce ce = envelope(a, PK_CE_SUMMARY);
     struct pk_mqtt_publish m = {.topic = pk_str_of(""), .qos = qos_of(l), .topic_alias = ALIAS_SUMMARY};
+    m.may_overtake = m.qos == 0; /* what waits since an earlier connection may never leave on this one */
     int err = topic_of(a, PK_TOPIC_SUMMARY, pk_str_make(NULL, 0), topic, sizeof topic);
     if (err == PK_OK) {
         m.topic = pk_str_of(topic);

@@ -263,7 +263,9 @@ uint64_t pk_agent_learned_next_ms(const struct pk_agent *a);
 /* ---- links ---- */
 void pk_agent_links_open(struct pk_agent *a);
 /* Another client with another session: the broker begins anew with the next connection. */
-void pk_agent_link_renew(struct pk_agent *a, uint32_t link);
+void pk_agent_link_renew(struct pk_agent *a, uint32_t link, bool begins_anew);
+/* Bits of enum pk_topic_filter: what that broker is asked for. */
+uint8_t pk_agent_subscriptions(const struct pk_agent *a, uint32_t link);
 /* Reads its password_file; taken with the next connection. */
 void pk_agent_link_password(struct pk_agent *a, uint32_t link);
 void pk_agent_links_read(struct pk_agent *a);

@@ -20,6 +20,14 @@ static bool is_asked_for(const struct pk_agent *a, uint32_t link, uint32_t filte
     return (b->roles & (filter == PK_TOPIC_FILTER_IN ? PK_BROKER_EVENTS : PK_BROKER_COMMANDS)) != 0;
 }
 
+uint8_t pk_agent_subscriptions(const struct pk_agent *a, uint32_t link) {
+    uint8_t bits = 0;
+    for (uint32_t i = 0; i < PK_TOPIC_FILTER_COUNT; i++) {
+        bits = (uint8_t)(bits | (is_asked_for(a, link, i) ? 1u << i : 0u));
+    }
+    return bits;
+}
+
 static int put_filter(const struct pk_agent *a, uint32_t filter, struct pk_buf *out) {
     return pk_topic_filter_build(out, (enum pk_topic_filter)filter, pk_str_of(a->config.site),
                                  pk_str_of(a->config.gateway));

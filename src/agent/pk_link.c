@@ -418,6 +418,9 @@ bool pk_link_next(struct pk_link *l, struct pk_mqtt_event *out, uint64_t now_ms)
         l->state = PK_LINK_ONLINE;
         l->is_taken_over = false;
         l->mqtt_config.clean_start = false;
+        /* What it offers by now the next will has again. */
+        l->has_plain_will = l->has_plain_will && l->mqtt.limits.max_qos == 0;
+        l->has_passing_will = l->has_passing_will && !l->mqtt.limits.has_retain;
         l->connect_count++;
         l->online_since_ms = now_ms;
         l->error[0] = '\0';

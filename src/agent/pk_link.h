@@ -87,7 +87,8 @@ void pk_link_init(struct pk_link *l, const struct pk_config_broker *config,
 void pk_link_begin_anew(struct pk_link *l);
 /* Before a connection: what the will says (JSON), and the envelope around it. It has QoS 1 and is retained,
  * until the broker refused a connection because of the one or the other: it has to (MQTT-3.2.2-12, -13), and
- * every try would end so. That holds until pk_link_init. All is copied. PK_OK,
+ * every try would end so. That holds until pk_link_init, or until a connection says that it
+ * has them now. All is copied. PK_OK,
  * PK_E_TOO_BIG, PK_E_BAD_FIELD (site or gateway of the envelope): then there is no will. */
 PK_MUST_USE int pk_link_set_will(struct pk_link *l, struct pk_str topic, struct pk_str payload,
                                  const struct pk_ce *ce);

@@ -688,16 +688,19 @@ static bool is_outdated(const struct pk_outbox *ob, const struct pk_outbox_slot 
     return latest != NULL && pk_outbox_age_order(s->boot, s->seq, latest->boot, latest->seq) < 0;
 }
 
-static void drop_outdated(struct pk_outbox *ob, struct pk_outbox_slot *s) {
+bool pk_outbox_drop_outdated(struct pk_outbox *ob, struct pk_outbox_slot *s) {
+    if (!is_outdated(ob, s)) {
+        return false;
+    }
     ob->counters.superseded_count++;
     finish_slot(ob, s);
+    return true;
 }
 
 static void refuse_slot(struct pk_outbox *ob, struct pk_outbox_slot *s, uint64_t now_ms) {
     enum { DOUBLINGS_MAX = 9 };
     ob->counters.refused_count++;
-    if (is_outdated(ob, s)) {
-        drop_outdated(ob, s);
+    if (pk_outbox_drop_outdated(ob, s)) {
         return;
     }
     const uint64_t wait_ms = (uint64_t)PK_OUTBOX_RETRY_MIN_MS
@@ -743,9 +746,8 @@ int pk_outbox_answered(struct pk_outbox *ob, uint64_t token, uint8_t reason, uin
 }
 
 void pk_outbox_online(struct pk_outbox *ob, bool is_online) {
-    if (is_online && !ob->is_online) { /* another connection, perhaps with other limits and rights */
-        ob->put_by_tries = 0;
-        pk_outbox_take_up(ob);
+    if (is_online && !ob->is_online) {
+        pk_outbox_connected(ob);
     }
     ob->is_online = is_online;
     for (uint32_t i = 0; !is_online && i < PK_LIMIT_OUTBOX_SLOTS; i++) {
@@ -762,9 +764,7 @@ void pk_outbox_restart_inflight(struct pk_outbox *ob) {
             continue;
         }
         s->state = PK_OUTBOX_WAITING;
-        if (is_outdated(ob, s)) {
-            drop_outdated(ob, s);
-        }
+        (void)pk_outbox_drop_outdated(ob, s);
     }
 }
 

@@ -44,8 +44,9 @@ enum {
      * until the hub says anything. */
     PK_OUTBOX_UNHEARD_MIN_MS = 600000,
     PK_OUTBOX_UNHEARD_MAX_MS = 21600000,
-    /* What was put by is taken up again; doubled each time, until the broker takes what it had refused or is
-     * connected to anew. */
+    /* What was put by is taken up again; doubled each time, until the broker takes what it had refused
+     * (then soon). */
+    PK_OUTBOX_PUT_BY_SOON_MS = 30000,
     PK_OUTBOX_PUT_BY_MIN_MS = 300000,
     PK_OUTBOX_PUT_BY_MAX_MS = 21600000
 };
@@ -232,7 +233,7 @@ void pk_outbox_sent(struct pk_outbox *ob, uint64_t token);
 /* No message can be made of it: dropped and counted. */
 void pk_outbox_unsendable(struct pk_outbox *ob, uint64_t token);
 /* The broker does not take it on this connection (larger than its Maximum Packet Size): its slot is free, and
- * it is tried again after a time and on the next connection. */
+ * it is tried again after a time and on the next connection, unless a newer one took its place. */
 void pk_outbox_put_by(struct pk_outbox *ob, uint64_t token, uint64_t now_ms);
 /* Answer of the broker: reason < 0x80 (16, no subscribers, too) removes it (with hub_ack: it is sent), else
  * it waits and is tried again. What is refused holds half of the slots at most, the rest of it is put by.
@@ -253,7 +254,8 @@ void pk_outbox_stop_hearing(struct pk_outbox *ob);
 void pk_outbox_resend(struct pk_outbox *ob);
 /* The same for what the hub has not named for too long, and for what was put by: call every tick. */
 void pk_outbox_remind(struct pk_outbox *ob, uint64_t now_ms);
-/* Entries the broker has and the hub has not named (of entries not acknowledged: pk_outbox_depth). */
+/* Entries the broker has and the hub has not named (of entries not acknowledged: pk_outbox_depth), without
+ * those of a lane in which something was put by: there nobody can tell the ones from the others. */
 uint64_t pk_outbox_unheard_count(const struct pk_outbox *ob);
 /* The link is usable or not. While it is not, nothing is peeked, and new entries are backlog. */
 void pk_outbox_online(struct pk_outbox *ob, bool is_online);

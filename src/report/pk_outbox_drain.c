@@ -54,7 +54,7 @@ static void read_lane(const struct pk_outbox *ob, uint8_t lane, struct pk_store_
     const struct pk_outbox_lane *l = &ob->lanes[lane];
     uint32_t boot = l->has_from ? l->from_boot : 0;
     uint64_t seq = l->has_from ? l->from_seq : 0;
-    if (ob->fetch_is_eviction && ob->is_hub_acked) {
+    if (ob->fetch_is_eviction && pk_outbox_passes_over(ob, l)) {
         boot = ob->evict_lane == lane ? ob->evict_boot : 0;
         seq = ob->evict_lane == lane ? ob->evict_seq : 0;
     }
@@ -103,7 +103,7 @@ static void go_on_from(struct pk_outbox *ob, uint8_t lane, uint32_t boot, uint64
         ob->hear_seq = seq;
         return;
     }
-    if (ob->is_hub_acked && ob->fetch_is_eviction) {
+    if (ob->fetch_is_eviction && pk_outbox_passes_over(ob, l)) {
         ob->evict_lane = lane;
         ob->evict_boot = boot;
         ob->evict_seq = seq;
@@ -246,7 +246,7 @@ static void nothing_found(struct pk_outbox *ob, uint8_t lane) {
         pk_outbox_hear_on(ob);
     } else if (ob->has_staged_stored || ob->stored_seq > ob->durable_seq) {
         ob->is_fetch_blocked = true;
-    } else if (ob->is_hub_acked || (l->has_put_by && !ob->fetch_is_eviction)) {
+    } else if (pk_outbox_passes_over(ob, l)) {
         if (!ob->is_fetch_stale) { /* else once more */
             nothing_found_further(ob, lane);
         }

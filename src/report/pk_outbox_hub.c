@@ -25,17 +25,22 @@ void pk_outbox_keep_sent(struct pk_outbox *ob, struct pk_outbox_slot *slot) {
     } /* else it overtook older ones, cannot be told from them any more and is sent once more after them */
 }
 
-void pk_outbox_resend(struct pk_outbox *ob) {
-    if (!ob->is_hub_acked) {
-        return;
-    }
+static void resend(struct pk_outbox *ob, bool is_put_by_too) {
     ob->resend_at_ms = 0;
     for (unsigned i = 0; i < PK_OUTBOX_LANES; i++) {
         struct pk_outbox_lane *l = &ob->lanes[i];
-        ob->counters.resent_count += l->sent_count;
-        pk_outbox_read_again(l);
+        if (is_put_by_too || !l->has_put_by) {
+            ob->counters.resent_count += l->sent_count;
+            pk_outbox_read_again(l);
+        }
     }
     ob->is_fetch_undone = ob->is_fetching;
+}
+
+void pk_outbox_resend(struct pk_outbox *ob) {
+    if (ob->is_hub_acked) {
+        resend(ob, true);
+    }
 }
 
 void pk_outbox_hub(struct pk_outbox *ob, bool is_hub_acked) {
@@ -51,7 +56,7 @@ void pk_outbox_hub(struct pk_outbox *ob, bool is_hub_acked) {
 uint64_t pk_outbox_unheard_count(const struct pk_outbox *ob) {
     uint64_t count = 0;
     for (unsigned i = 0; ob->is_hub_acked && i < PK_OUTBOX_LANES; i++) {
-        count += ob->lanes[i].sent_count;
+        count += ob->lanes[i].has_put_by ? 0u : ob->lanes[i].sent_count;
     }
     return count;
 }
@@ -81,7 +86,7 @@ void pk_outbox_remind(struct pk_outbox *ob, uint64_t now_ms) {
         ob->resend_at_ms = now_ms + (wait_ms < PK_OUTBOX_UNHEARD_MAX_MS ? wait_ms : PK_OUTBOX_UNHEARD_MAX_MS);
     } else if (now_ms >= ob->resend_at_ms) {
         ob->resend_tries = ob->resend_tries < DOUBLINGS_MAX ? (uint8_t)(ob->resend_tries + 1) : DOUBLINGS_MAX;
-        pk_outbox_resend(ob);
+        resend(ob, false); /* of a lane with what was put by all is taken up in its own time */
     }
 }
 

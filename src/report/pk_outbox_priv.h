@@ -43,6 +43,11 @@ void pk_outbox_keep_sent(struct pk_outbox *ob, struct pk_outbox_slot *slot);
 void pk_outbox_read_again(struct pk_outbox_lane *l);
 /* After a refusal: no more than half of the slots are held by what is refused. */
 void pk_outbox_make_way(struct pk_outbox *ob, uint64_t now_ms);
+/* Another connection, perhaps with other limits and rights: what was refused is tried at once, and tells
+ * whether what was put by is to be taken up. Where nothing was refused it was too large, and is taken up. */
+void pk_outbox_connected(struct pk_outbox *ob);
+/* A slot whose subject has a newer entry: sent (again) it could overwrite that one. True: it is gone. */
+bool pk_outbox_drop_outdated(struct pk_outbox *ob, struct pk_outbox_slot *s);
 /* The broker took what it had refused: it may take the rest, too. */
 void pk_outbox_take_up_soon(struct pk_outbox *ob, uint64_t now_ms);
 /* What was put by is read again. */

@@ -23,11 +23,28 @@ void pk_outbox_put_by(struct pk_outbox *ob, uint64_t token, uint64_t now_ms) {
     for (uint32_t i = 0; i < PK_LIMIT_OUTBOX_SLOTS; i++) {
         struct pk_outbox_slot *s = &ob->slots[i];
         if ((s->state == PK_OUTBOX_WAITING || s->state == PK_OUTBOX_INFLIGHT) && s->token == token) {
-            put_by(ob, s, now_ms);
+            if (!pk_outbox_drop_outdated(ob, s)) {
+                put_by(ob, s, now_ms);
+            }
             return;
         }
     }
     PK_ASSERT(false);
+}
+
+void pk_outbox_connected(struct pk_outbox *ob) {
+    bool has_refused = false;
+    for (uint32_t i = 0; i < PK_LIMIT_OUTBOX_SLOTS; i++) {
+        struct pk_outbox_slot *s = &ob->slots[i];
+        if (s->state == PK_OUTBOX_WAITING && s->attempts > 0) {
+            s->retry_at_ms = 0;
+            has_refused = true;
+        }
+    }
+    if (!has_refused) {
+        ob->put_by_tries = 0;
+        pk_outbox_take_up(ob);
+    }
 }
 
 void pk_outbox_make_way(struct pk_outbox *ob, uint64_t now_ms) {
@@ -65,7 +82,7 @@ void pk_outbox_take_up(struct pk_outbox *ob) {
 }
 
 void pk_outbox_take_up_soon(struct pk_outbox *ob, uint64_t now_ms) {
-    const uint64_t soon_ms = now_ms + PK_OUTBOX_RETRY_MIN_MS;
+    const uint64_t soon_ms = now_ms + PK_OUTBOX_PUT_BY_SOON_MS;
     ob->put_by_tries = 0;
     ob->put_by_ms = ob->put_by_ms > soon_ms ? soon_ms : ob->put_by_ms;
 }

@@ -431,10 +431,15 @@ PK_TEST(will__refused_for_its_qos_or_because_it_is_retained__goes_without) {
     CHECK_STR(link_.error, "the broker refused the connection: qos_not_supported");
     CHECK(pk_link_next_ms(&link_) - now_ms > PK_LINK_SOON_MS + 1);
     CHECK_EQ_INT(will_flags(), WILL);
-    answer(CONNACK, sizeof CONNACK);
+    static const uint8_t PLAIN[] = {0x20, 7, 0, 0, 4, 0x24, 0, 0x25, 0}; /* no QoS 1, no retained messages */
+    answer(PLAIN, sizeof PLAIN);
     CHECK(pk_link_is_online(&link_));
     lose_after(PK_LINK_STABLE_MS);
     CHECK_EQ_INT(will_flags(), WILL); /* remembered */
+    answer(CONNACK, sizeof CONNACK);  /* it has learned them */
+    lose_after(PK_LINK_STABLE_MS);
+    CHECK_EQ_INT(will_flags(), WILL | QOS_1 | RETAINED);
+    answer(NO_QOS, sizeof NO_QOS);
     hang_up();
     pk_link_init(&link_, &config, &STREAM, "gw-01", 1, now_ms);
     CHECK_EQ_INT(will_flags(), WILL | QOS_1 | RETAINED);

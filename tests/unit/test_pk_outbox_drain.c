@@ -385,113 +385,6 @@ PK_TEST(hold__the_rest_goes_on_and_what_waits_takes_no_place) {
     CHECK_EQ_U64(pk_outbox_held_count(&ob), 0);
 }
 
-/* A broker that takes no end of a critical incident, or all. */
-static uint32_t refusal_count;
-
-static void pick_step(bool takes_all) {
-    struct pk_outbox_view view;
-    for (uint32_t i = 0; i < 4 && pk_outbox_peek(&ob, now_ms, &view); i++) {
-        const bool is_taken = takes_all || view.record.is_open;
-        pk_outbox_sent(&ob, view.token);
-        CHECK_EQ_INT(pk_outbox_answered(&ob, view.token, is_taken ? 0 : 0x87, now_ms), PK_OK);
-        refusal_count += is_taken ? 0u : 1u;
-        delivered_count += is_taken ? 1u : 0u;
-    }
-    now_ms += 100;
-    pk_outbox_remind(&ob, now_ms);
-    commit();
-    fetch_step(true);
-}
-
-PK_TEST(refused__for_ever__the_rest_goes_by_and_it_is_tried_seldom) {
-    enum { REFUSED = 3 * PK_LIMIT_OUTBOX_SLOTS, OTHERS = 4 * PK_LIMIT_OUTBOX_SLOTS };
-    reset(10000000);
-    refusal_count = 0;
-    for (uint32_t subject = 1; subject <= REFUSED; subject++) { /* they go before all that is low */
-        REQUIRE(append(subject, PK_SEV_CRITICAL, false) == PK_OK);
-        store_all();
-    }
-    for (uint32_t subject = REFUSED + 1; subject <= REFUSED + OTHERS; subject++) {
-        REQUIRE(append(subject, PK_SEV_LOW, true) == PK_OK);
-        store_all();
-    }
-    pk_outbox_online(&ob, true);
-    for (uint32_t tick = 0; tick < 600; tick++) { /* a minute */
-        pick_step(false);
-    }
-    CHECK_EQ_U64(delivered_count, OTHERS);
-    CHECK_EQ_U64(pk_outbox_depth(&ob), REFUSED);
-    REQUIRE(append(REFUSED + OTHERS + 1, PK_SEV_CRITICAL, true) == PK_OK);
-    store_all();
-    pick_step(false);
-    CHECK_EQ_U64(delivered_count, OTHERS + 1);
-    const uint32_t before = refusal_count;
-    for (uint32_t tick = 0; tick < 36000; tick++) { /* an hour */
-        pick_step(false);
-    }
-    CHECK(refusal_count - before <= 30 * PK_LIMIT_OUTBOX_SLOTS);
-    CHECK_EQ_U64(pk_outbox_depth(&ob), REFUSED);
-    for (uint32_t tick = 0; tick < 3200; tick++) { /* the longest wait of one that is tried, and a little */
-        pick_step(true);
-    }
-    CHECK_EQ_U64(pk_outbox_depth(&ob), 0);
-    CHECK_EQ_U64(delivered_count, REFUSED + OTHERS + 1);
-    CHECK_EQ_U64(record_count, 0);
-    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_DAMAGED].count, 0);
-}
-
-PK_TEST(too_large__for_this_connection__is_kept_for_another_one) {
-    enum { COUNT = 2 * PK_LIMIT_OUTBOX_SLOTS };
-    struct pk_outbox_view view;
-    reset(10000000);
-    for (uint32_t subject = 1; subject <= COUNT; subject++) {
-        REQUIRE(append_long(subject, PK_SEV_HIGH, true, subject % 2u == 0 ? 80 : 8) == PK_OK);
-        store_all();
-    }
-    pk_outbox_online(&ob, true);
-    for (uint32_t tick = 0; tick < 200; tick++) {
-        while (pk_outbox_peek(&ob, now_ms, &view)) {
-            if (view.record.body.n == 80) {
-                pk_outbox_put_by(&ob, view.token, now_ms);
-                continue;
-            }
-            pk_outbox_sent(&ob, view.token);
-            CHECK_EQ_INT(pk_outbox_answered(&ob, view.token, 0, now_ms), PK_OK);
-            delivered_count++;
-        }
-        commit();
-        fetch_step(true);
-    }
-    CHECK_EQ_U64(delivered_count, COUNT / 2);
-    CHECK_EQ_U64(pk_outbox_depth(&ob), COUNT / 2);
-    const uint64_t put_by_count = ob.counters.put_by_count;
-    CHECK(put_by_count >= COUNT / 2 &&
-          put_by_count <= COUNT); /* those that had a slot from the start, twice */
-    for (uint32_t tick = 0; tick < 100; tick++) {
-        CHECK(!pk_outbox_peek(&ob, now_ms, &view));
-        fetch_step(true);
-    }
-    CHECK_EQ_U64(pk_outbox_unheard_count(&ob), 0);
-    CHECK_EQ_U64(pk_outbox_next_deadline_ms(&ob), PK_OUTBOX_PUT_BY_MIN_MS);
-    /* A newer revision takes the place of one that was put by. */
-    REQUIRE(append_long(2, PK_SEV_HIGH, true, 8) == PK_OK);
-    commit();
-    CHECK_EQ_U64(pk_outbox_depth(&ob), COUNT / 2);
-    pk_outbox_online(&ob, false);
-    for (uint32_t tick = 0; tick < 20; tick++) {
-        fetch_step(true);
-    }
-    pk_outbox_online(&ob, true); /* another connection: at once */
-    for (uint32_t tick = 0; tick < 200; tick++) {
-        send_step(NULL);
-        commit();
-        fetch_step(true);
-    }
-    CHECK_EQ_U64(pk_outbox_depth(&ob), 0);
-    CHECK_EQ_U64(delivered_count, COUNT);
-    CHECK_EQ_U64(record_count, 0);
-}
-
 /* One life with late commits, late fetches, cut links and crashes; then everything heals. */
 static void live(uint64_t seed) {
     struct pk_rng rng;
@@ -861,9 +754,7 @@ PK_TEST(drain__failing_store__is_asked_again_after_the_next_commit) {
     CHECK(pk_outbox_fetch_wanted(&ob, &fetch));
 }
 
-PK_TEST_MAIN(refused__for_ever__the_rest_goes_by_and_it_is_tried_seldom,
-             too_large__for_this_connection__is_kept_for_another_one,
-             drain__open_ones_and_ends_fill_the_cap__what_is_owed_is_heard_when_there_is_room,
+PK_TEST_MAIN(drain__open_ones_and_ends_fill_the_cap__what_is_owed_is_heard_when_there_is_room,
              drain__dropping_what_is_open__asks_who_keeps_it,
              hold__the_rest_goes_on_and_what_waits_takes_no_place, drain__says_how_long_it_will_take,
              drain__long_backlog__arrives_once_and_critical_first,

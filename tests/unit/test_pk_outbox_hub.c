@@ -4,121 +4,41 @@
 #include <string.h>
 
 #include "base/pk_rng.h"
-#include "report/pk_outbox.h"
+#include "support/outbox_store.h"
 #include "support/pk_test.h"
 
-enum { RECORDS = 2048, KEY_BYTES = 14, SUBJECTS = 300, BOOTS = 200, SEQS = 4096, WIRE = 512 };
+enum { SUBJECTS = 300, BOOTS = 200, SEQS = 4096, WIRE = 512 };
 
-/* ---- the store: what is in a batch is on the medium when `commit` ends; a crash loses what is not ---- */
-
-static struct stored {
-    uint8_t key[KEY_BYTES];
-    uint16_t value_bytes;
-    uint8_t value[200];
-} records[RECORDS]; /* sorted by key */
-static uint32_t record_count;
-static struct pk_outbox ob;
-static uint8_t batch_bytes[8192];
-static struct pk_store_batch batch;
-static struct pk_store_fetch fetch;
-static uint64_t store_seq;
+static struct outbox_store store;
 static uint64_t now_ms;
 static uint32_t made_rev[SUBJECTS + 1], stored_rev[SUBJECTS + 1];
 
-static uint32_t find(const uint8_t *key) {
-    uint32_t i = 0;
-    while (i < record_count && memcmp(records[i].key, key, KEY_BYTES) < 0) {
-        i++;
-    }
-    return i;
-}
-
-static void apply(const struct pk_batch_op *op) {
-    const uint32_t i = find((const uint8_t *)op->key.p);
-    const bool is_there = i < record_count && memcmp(records[i].key, op->key.p, KEY_BYTES) == 0;
-    if (op->is_delete && is_there) {
-        record_count--;
-        memmove(&records[i], &records[i + 1], (record_count - i) * sizeof records[0]);
-    }
-    if (op->is_delete) {
-        return;
-    }
-    REQUIRE(!is_there && record_count < RECORDS && op->value.n <= sizeof records[0].value);
-    memmove(&records[i + 1], &records[i], (record_count - i) * sizeof records[0]);
-    record_count++;
-    memcpy(records[i].key, op->key.p, KEY_BYTES);
-    records[i].value_bytes = (uint16_t)op->value.n;
-    memcpy(records[i].value, op->value.p, op->value.n);
-}
-
 static void commit(void) {
-    struct pk_batch_op op;
-    uint32_t at = 0;
-    CHECK_EQ_INT(pk_outbox_flush(&ob, &batch), PK_OK);
-    if (batch.op_count == 0) {
-        return;
-    }
-    pk_outbox_submitted(&ob, ++store_seq);
-    while (pk_batch_next(&batch, &at, &op) == PK_OK) {
-        apply(&op);
-    }
-    pk_batch_clear(&batch);
+    outbox_store_commit(&store);
     memcpy(stored_rev, made_rev, sizeof stored_rev);
-    pk_outbox_durable(&ob, store_seq);
 }
-
-/* Nobody keeps incidents: what the cap drops is lost. */
-static int owe(void *arg, uint32_t incident) {
-    (void)arg;
-    (void)incident;
-    return PK_E_NOT_FOUND;
-}
-static const struct pk_outbox_keeper KEEPER = {.owe = owe, .arg = NULL};
 
 static void answer_fetch(void) {
-    uint32_t at = 0, count = 0;
-    for (uint32_t i = find(fetch.from); i < record_count && count < fetch.max_records; i++, count++) {
-        const struct stored *r = &records[i];
-        if (memcmp(r->key, fetch.to, KEY_BYTES) >= 0 ||
-            at + 4u + KEY_BYTES + r->value_bytes > fetch.out_cap_bytes) {
-            break;
-        }
-        fetch.out[at] = PK_TREE_JOURNAL;
-        fetch.out[at + 1] = KEY_BYTES;
-        fetch.out[at + 2] = (uint8_t)r->value_bytes;
-        fetch.out[at + 3] = (uint8_t)(r->value_bytes >> 8);
-        memcpy(fetch.out + at + 4, r->key, KEY_BYTES);
-        memcpy(fetch.out + at + 4 + KEY_BYTES, r->value, r->value_bytes);
-        at += 4u + KEY_BYTES + r->value_bytes;
-    }
-    pk_outbox_fetched(&ob, (int)count, at, &KEEPER);
+    outbox_store_answer(&store);
 }
 
 /* Read at once, or between two other things. */
 static void read_back(struct pk_rng *rng) {
-    if (ob.is_fetching) {
+    if (store.ob.is_fetching) {
         answer_fetch();
     }
-    if (pk_outbox_fetch_wanted(&ob, &fetch) && (rng == NULL || pk_rng_below(rng, 2) == 0)) {
+    if (pk_outbox_fetch_wanted(&store.ob, &store.fetch) && (rng == NULL || pk_rng_below(rng, 2) == 0)) {
         answer_fetch();
     }
 }
 
 static void start(uint32_t boot, uint64_t cap_bytes) {
-    pk_outbox_init(&ob, boot, cap_bytes);
-    pk_outbox_hub(&ob, true);
-    pk_batch_init(&batch, batch_bytes, sizeof batch_bytes);
-    store_seq = 0;
-    for (uint32_t i = 0; i < record_count; i++) {
-        CHECK_EQ_INT(pk_outbox_load(&ob, pk_str_make((char *)records[i].key, KEY_BYTES),
-                                    pk_str_make((char *)records[i].value, records[i].value_bytes)),
-                     PK_OK);
-    }
-    pk_outbox_online(&ob, true);
+    outbox_store_open(&store, boot, cap_bytes, true);
+    pk_outbox_online(&store.ob, true);
 }
 
 static void reset(void) {
-    record_count = 0;
+    store.count = 0;
     now_ms = 1000;
     start(1, 10000000);
 }
@@ -137,7 +57,7 @@ static int append_as(uint32_t subject, uint8_t severity, bool is_open, bool then
                                          .rev = made_rev[subject] + 1,
                                          .id = pk_str_of(text),
                                          .body = pk_str_of(BODY)};
-    const int err = pk_outbox_append(&ob, &batch, &record, out_seq);
+    const int err = pk_outbox_append(&store.ob, &store.batch, &record, out_seq);
     made_rev[subject] += err == PK_OK ? 1u : 0u;
     return err;
 }
@@ -152,11 +72,11 @@ static uint64_t append(uint32_t subject, uint8_t severity) {
 /* Sends the next entry; its number, 0: there is none. The broker answers it at once. */
 static uint64_t send_one(void) {
     struct pk_outbox_view view;
-    if (!pk_outbox_peek(&ob, now_ms, &view)) {
+    if (!pk_outbox_peek(&store.ob, now_ms, &view)) {
         return 0;
     }
-    pk_outbox_sent(&ob, view.token);
-    CHECK_EQ_INT(pk_outbox_answered(&ob, view.token, 0, now_ms), PK_OK);
+    pk_outbox_sent(&store.ob, view.token);
+    CHECK_EQ_INT(pk_outbox_answered(&store.ob, view.token, 0, now_ms), PK_OK);
     return view.seq;
 }
 
@@ -167,22 +87,22 @@ static void hear(const char *args) {
     struct pk_hub_ack ack;
     (void)snprintf(said, sizeof said, "%s", args);
     REQUIRE(pk_hub_ack_parse(pk_str_of(said), &ack) == PK_OK);
-    pk_outbox_heard(&ob, &ack, now_ms);
-    for (uint32_t i = 0; i < 10000 && pk_outbox_is_hearing(&ob); i++) {
+    pk_outbox_heard(&store.ob, &ack, now_ms);
+    for (uint32_t i = 0; i < 10000 && pk_outbox_is_hearing(&store.ob); i++) {
         read_back(NULL);
         commit();
     }
-    CHECK(!pk_outbox_is_hearing(&ob));
+    CHECK(!pk_outbox_is_hearing(&store.ob));
     commit();
 }
 
 static bool is_stored(uint64_t seq) {
-    for (uint32_t i = 0; i < record_count; i++) {
+    for (uint32_t i = 0; i < store.count; i++) {
         uint8_t lane = 0;
         uint32_t boot = 0;
         uint64_t at = 0;
-        if (pk_record_key_outbox_parse(pk_str_make((char *)records[i].key, KEY_BYTES), &lane, &boot, &at) ==
-                PK_OK &&
+        if (pk_record_key_outbox_parse(pk_str_make((char *)store.records[i].key, OUTBOX_STORE_KEY_BYTES),
+                                       &lane, &boot, &at) == PK_OK &&
             at == seq) {
             return true;
         }
@@ -198,24 +118,24 @@ PK_TEST(hub__broker_has_it__slot_is_free_and_record_stays_until_named) {
         const uint64_t seq = append(i, PK_SEV_HIGH);
         CHECK_EQ_U64(send_one(), seq);
         commit();
-        CHECK_EQ_INT(ob.slots[0].state, PK_OUTBOX_FREE);
+        CHECK_EQ_INT(store.ob.slots[0].state, PK_OUTBOX_FREE);
     }
-    CHECK_EQ_U64(record_count, 2 * PK_LIMIT_OUTBOX_SLOTS);
-    CHECK_EQ_U64(pk_outbox_depth(&ob), 2 * PK_LIMIT_OUTBOX_SLOTS);
-    CHECK_EQ_U64(pk_outbox_unheard_count(&ob), 2 * PK_LIMIT_OUTBOX_SLOTS);
+    CHECK_EQ_U64(store.count, 2 * PK_LIMIT_OUTBOX_SLOTS);
+    CHECK_EQ_U64(pk_outbox_depth(&store.ob), 2 * PK_LIMIT_OUTBOX_SLOTS);
+    CHECK_EQ_U64(pk_outbox_unheard_count(&store.ob), 2 * PK_LIMIT_OUTBOX_SLOTS);
     CHECK_EQ_U64(send_one(), 0);
-    CHECK(!pk_outbox_fetch_wanted(&ob, &fetch)); /* nothing is read again and again */
+    CHECK(!pk_outbox_fetch_wanted(&store.ob, &store.fetch)); /* nothing is read again and again */
     hear("{\"boot\":1,\"ranges\":[[2,3],[5,5],[7,1000]]}");
     CHECK(is_stored(1) && !is_stored(2) && !is_stored(3) && is_stored(4) && !is_stored(5) && is_stored(6));
-    CHECK_EQ_U64(record_count, 3);
-    CHECK_EQ_U64(pk_outbox_unheard_count(&ob), 3);
+    CHECK_EQ_U64(store.count, 3);
+    CHECK_EQ_U64(pk_outbox_unheard_count(&store.ob), 3);
     hear("{\"boot\":1,\"ranges\":[[2,3],[5,5],[7,1000]]}"); /* heard twice: as once */
-    CHECK_EQ_U64(record_count, 3);
+    CHECK_EQ_U64(store.count, 3);
     hear("{\"boot\":1,\"ranges\":[[1,6]]}");
-    CHECK_EQ_U64(record_count, 0);
-    CHECK_EQ_U64(pk_outbox_depth(&ob), 0);
-    CHECK_EQ_U64(pk_outbox_bytes(&ob), 0);
-    CHECK_EQ_U64(ob.counters.acked_count, 2 * PK_LIMIT_OUTBOX_SLOTS);
+    CHECK_EQ_U64(store.count, 0);
+    CHECK_EQ_U64(pk_outbox_depth(&store.ob), 0);
+    CHECK_EQ_U64(pk_outbox_bytes(&store.ob), 0);
+    CHECK_EQ_U64(store.ob.counters.acked_count, 2 * PK_LIMIT_OUTBOX_SLOTS);
 }
 
 PK_TEST(hub__other_boot_or_never_sent__stays) {
@@ -233,7 +153,7 @@ PK_TEST(hub__other_boot_or_never_sent__stays) {
     CHECK_EQ_U64(send_one(), waiting); /* it still goes */
     /* A sequence number that does not exist yet is not remembered for later. */
     hear("{\"boot\":1,\"ranges\":[[0,9223372036854775807]]}");
-    CHECK_EQ_U64(record_count, 0);
+    CHECK_EQ_U64(store.count, 0);
     const uint64_t later = append(3, PK_SEV_HIGH);
     CHECK_EQ_U64(send_one(), later);
     commit();
@@ -244,14 +164,14 @@ PK_TEST(hub__named_before_the_broker_answered__leaves_with_the_answer) {
     struct pk_outbox_view view;
     reset();
     const uint64_t seq = append(1, PK_SEV_HIGH);
-    REQUIRE(pk_outbox_peek(&ob, now_ms, &view));
-    pk_outbox_sent(&ob, view.token);
+    REQUIRE(pk_outbox_peek(&store.ob, now_ms, &view));
+    pk_outbox_sent(&store.ob, view.token);
     hear("{\"boot\":1,\"ranges\":[[1,1]]}");
     CHECK(is_stored(seq));
-    CHECK_EQ_INT(pk_outbox_answered(&ob, view.token, 0, now_ms), PK_OK);
+    CHECK_EQ_INT(pk_outbox_answered(&store.ob, view.token, 0, now_ms), PK_OK);
     commit();
     CHECK(!is_stored(seq));
-    CHECK_EQ_U64(pk_outbox_depth(&ob), 0);
+    CHECK_EQ_U64(pk_outbox_depth(&store.ob), 0);
 }
 
 /* The topic of an incident that ended is emptied, whatever the hub says meanwhile. */
@@ -261,16 +181,16 @@ PK_TEST(hub__end_of_an_incident_named_early__its_topic_is_emptied_first) {
     reset();
     CHECK_EQ_INT(append_as(1, PK_SEV_LOW, false, true, &seq), PK_OK);
     commit();
-    REQUIRE(pk_outbox_peek(&ob, now_ms, &view));
+    REQUIRE(pk_outbox_peek(&store.ob, now_ms, &view));
     CHECK(!view.is_clearing);
-    pk_outbox_sent(&ob, view.token);
+    pk_outbox_sent(&store.ob, view.token);
     hear("{\"boot\":1,\"ranges\":[[1,1]]}");
-    CHECK_EQ_INT(pk_outbox_answered(&ob, view.token, 0, now_ms), PK_OK);
+    CHECK_EQ_INT(pk_outbox_answered(&store.ob, view.token, 0, now_ms), PK_OK);
     CHECK(is_stored(seq));
-    REQUIRE(pk_outbox_peek(&ob, now_ms, &view));
+    REQUIRE(pk_outbox_peek(&store.ob, now_ms, &view));
     CHECK(view.is_clearing);
-    pk_outbox_sent(&ob, view.token);
-    CHECK_EQ_INT(pk_outbox_answered(&ob, view.token, 0, now_ms), PK_OK);
+    pk_outbox_sent(&store.ob, view.token);
+    CHECK_EQ_INT(pk_outbox_answered(&store.ob, view.token, 0, now_ms), PK_OK);
     commit();
     CHECK(!is_stored(seq));
     /* And named between the two. */
@@ -290,12 +210,12 @@ PK_TEST(hub__newer_revision__takes_the_sent_one_with_it) {
     CHECK_EQ_U64(send_one(), first);
     const uint64_t second = append(1, PK_SEV_HIGH);
     CHECK(!is_stored(first));
-    CHECK_EQ_U64(pk_outbox_unheard_count(&ob), 0);
+    CHECK_EQ_U64(pk_outbox_unheard_count(&store.ob), 0);
     CHECK_EQ_U64(send_one(), second);
     hear("{\"boot\":1,\"ranges\":[[1,1]]}"); /* of what is gone */
     CHECK(is_stored(second));
     hear("{\"boot\":1,\"ranges\":[[1,2]]}");
-    CHECK_EQ_U64(record_count, 0);
+    CHECK_EQ_U64(store.count, 0);
 }
 
 /* Sent, not answered, and a newer one is queued: the broker's answer ends the older one. */
@@ -303,11 +223,11 @@ PK_TEST(hub__newer_revision_while_on_its_way__only_the_newer_one_waits) {
     struct pk_outbox_view view;
     reset();
     const uint64_t first = append(1, PK_SEV_HIGH);
-    REQUIRE(pk_outbox_peek(&ob, now_ms, &view));
-    pk_outbox_sent(&ob, view.token);
+    REQUIRE(pk_outbox_peek(&store.ob, now_ms, &view));
+    pk_outbox_sent(&store.ob, view.token);
     const uint64_t second = append(1, PK_SEV_HIGH);
     CHECK(is_stored(first));
-    CHECK_EQ_INT(pk_outbox_answered(&ob, view.token, 0, now_ms), PK_OK);
+    CHECK_EQ_INT(pk_outbox_answered(&store.ob, view.token, 0, now_ms), PK_OK);
     commit();
     CHECK(!is_stored(first) && is_stored(second));
     CHECK_EQ_U64(send_one(), second);
@@ -321,7 +241,7 @@ PK_TEST(hub__says_nothing__is_sent_again_ever_more_seldom) {
     CHECK_EQ_U64(send_one(), seq);
     last_ms = now_ms;
     for (uint32_t i = 0; i < 400 && count < 8; i++) {
-        pk_outbox_remind(&ob, now_ms);
+        pk_outbox_remind(&store.ob, now_ms);
         read_back(NULL);
         if (send_one() == seq) {
             CHECK(now_ms - last_ms >= 2 * apart_ms || apart_ms >= PK_OUTBOX_UNHEARD_MAX_MS / 2);
@@ -331,38 +251,38 @@ PK_TEST(hub__says_nothing__is_sent_again_ever_more_seldom) {
             last_ms = now_ms;
             count++;
         }
-        pk_outbox_remind(&ob, now_ms);
-        const uint64_t next_ms = pk_outbox_next_deadline_ms(&ob);
+        pk_outbox_remind(&store.ob, now_ms);
+        const uint64_t next_ms = pk_outbox_next_deadline_ms(&store.ob);
         now_ms = next_ms == UINT64_MAX ? now_ms + 1000 : next_ms;
     }
     CHECK_EQ_U64(count, 8);
-    CHECK_EQ_U64(ob.counters.resent_count, 8);
+    CHECK_EQ_U64(store.ob.counters.resent_count, 8);
     /* It says anything at all: what it does not name soon it does not have. */
     hear("{\"boot\":1,\"ranges\":[]}");
-    CHECK(pk_outbox_next_deadline_ms(&ob) <= now_ms + PK_OUTBOX_UNHEARD_MIN_MS);
+    CHECK(pk_outbox_next_deadline_ms(&store.ob) <= now_ms + PK_OUTBOX_UNHEARD_MIN_MS);
     hear("{\"boot\":1,\"ranges\":[[1,1]]}");
-    pk_outbox_remind(&ob, now_ms);
-    CHECK_EQ_U64(pk_outbox_next_deadline_ms(&ob), UINT64_MAX);
+    pk_outbox_remind(&store.ob, now_ms);
+    CHECK_EQ_U64(pk_outbox_next_deadline_ms(&store.ob), UINT64_MAX);
 }
 
 PK_TEST(hub__offline__nothing_is_due) {
     reset();
     (void)append(1, PK_SEV_HIGH);
     CHECK(send_one() != 0);
-    pk_outbox_remind(&ob, now_ms);
-    CHECK(pk_outbox_next_deadline_ms(&ob) != UINT64_MAX);
-    pk_outbox_online(&ob, false);
-    pk_outbox_remind(&ob, now_ms);
-    CHECK_EQ_U64(pk_outbox_next_deadline_ms(&ob), UINT64_MAX);
+    pk_outbox_remind(&store.ob, now_ms);
+    CHECK(pk_outbox_next_deadline_ms(&store.ob) != UINT64_MAX);
+    pk_outbox_online(&store.ob, false);
+    pk_outbox_remind(&store.ob, now_ms);
+    CHECK_EQ_U64(pk_outbox_next_deadline_ms(&store.ob), UINT64_MAX);
     now_ms += 10ull * PK_OUTBOX_UNHEARD_MAX_MS;
-    pk_outbox_remind(&ob, now_ms); /* as each tick does */
-    pk_outbox_online(&ob, true);
-    pk_outbox_remind(&ob, now_ms); /* what the hub said meanwhile comes first */
-    CHECK_EQ_U64(pk_outbox_unheard_count(&ob), 1);
-    const uint64_t due_ms = pk_outbox_next_deadline_ms(&ob);
+    pk_outbox_remind(&store.ob, now_ms); /* as each tick does */
+    pk_outbox_online(&store.ob, true);
+    pk_outbox_remind(&store.ob, now_ms); /* what the hub said meanwhile comes first */
+    CHECK_EQ_U64(pk_outbox_unheard_count(&store.ob), 1);
+    const uint64_t due_ms = pk_outbox_next_deadline_ms(&store.ob);
     CHECK(due_ms > now_ms && due_ms <= now_ms + 60000);
-    pk_outbox_remind(&ob, due_ms); /* cuts do not put it off for ever */
-    CHECK_EQ_U64(pk_outbox_unheard_count(&ob), 0);
+    pk_outbox_remind(&store.ob, due_ms); /* cuts do not put it off for ever */
+    CHECK_EQ_U64(pk_outbox_unheard_count(&store.ob), 0);
 }
 
 PK_TEST(hub__broker_or_we_forgot__all_that_is_not_named_is_sent_again) {
@@ -375,7 +295,7 @@ PK_TEST(hub__broker_or_we_forgot__all_that_is_not_named_is_sent_again) {
     for (uint32_t round = 0; round < 2; round++) {
         uint32_t again = 0;
         if (round == 0) {
-            pk_outbox_resend(&ob);
+            pk_outbox_resend(&store.ob);
         } else {
             start(2, 10000000);
         }
@@ -387,7 +307,7 @@ PK_TEST(hub__broker_or_we_forgot__all_that_is_not_named_is_sent_again) {
         CHECK_EQ_U64(again, 30);
     }
     hear("{\"boot\":1,\"ranges\":[[1,40]]}"); /* of the boot before: sent in this one too */
-    CHECK_EQ_U64(record_count, 0);
+    CHECK_EQ_U64(store.count, 0);
 }
 
 /* What another boot left, and this one has not sent yet: perhaps its topic is still to be emptied. */
@@ -416,24 +336,24 @@ PK_TEST(hub__byte_cap__drops_what_was_sent_first_and_never_the_open_critical_one
         (void)send_one();
         read_back(NULL);
         commit();
-        CHECK(pk_outbox_bytes(&ob) <= 6000);
+        CHECK(pk_outbox_bytes(&store.ob) <= 6000);
     }
     CHECK(is_stored(critical));
     CHECK(is_stored(seq));
     CHECK(!is_stored(critical + 1));
-    CHECK(ob.losses[PK_OUTBOX_LOSS_CAP].count > 100);
-    CHECK_EQ_U64(ob.losses[PK_OUTBOX_LOSS_CAP].count + refused_count + record_count, 200);
-    CHECK_EQ_U64(pk_outbox_depth(&ob), record_count);
-    CHECK(pk_outbox_unheard_count(&ob) <= record_count);
+    CHECK(store.ob.losses[PK_OUTBOX_LOSS_CAP].count > 100);
+    CHECK_EQ_U64(store.ob.losses[PK_OUTBOX_LOSS_CAP].count + refused_count + store.count, 200);
+    CHECK_EQ_U64(pk_outbox_depth(&store.ob), store.count);
+    CHECK(pk_outbox_unheard_count(&store.ob) <= store.count);
     hear("{\"boot\":1,\"ranges\":[[1,1000]]}");
-    CHECK_EQ_U64(record_count, 0);
+    CHECK_EQ_U64(store.count, 0);
 }
 
 PK_TEST(hub__switched_off__what_was_sent_is_sent_again_and_leaves_with_the_brokers_answer) {
     reset();
     const uint64_t seq = append(1, PK_SEV_HIGH);
     CHECK_EQ_U64(send_one(), seq);
-    pk_outbox_hub(&ob, false);
+    pk_outbox_hub(&store.ob, false);
     hear("{\"boot\":1,\"ranges\":[[1,1]]}"); /* nobody listens */
     CHECK(is_stored(seq));
     for (uint32_t i = 0; i < 4; i++) {
@@ -441,9 +361,9 @@ PK_TEST(hub__switched_off__what_was_sent_is_sent_again_and_leaves_with_the_broke
     }
     CHECK_EQ_U64(send_one(), seq);
     commit();
-    CHECK_EQ_U64(record_count, 0);
-    pk_outbox_remind(&ob, now_ms);
-    CHECK_EQ_U64(pk_outbox_next_deadline_ms(&ob), UINT64_MAX);
+    CHECK_EQ_U64(store.count, 0);
+    pk_outbox_remind(&store.ob, now_ms);
+    CHECK_EQ_U64(pk_outbox_next_deadline_ms(&store.ob), UINT64_MAX);
 }
 
 /* What happened just now overtakes the backlog of its lane, which goes on all the same. */
@@ -452,11 +372,11 @@ PK_TEST(hub__live_ones_overtake__the_backlog_is_sent_without_a_wait) {
     static bool is_sent[COUNT + 2];
     reset();
     memset(is_sent, 0, sizeof is_sent);
-    pk_outbox_online(&ob, false);
+    pk_outbox_online(&store.ob, false);
     for (uint32_t i = 1; i <= COUNT; i++) {
         (void)append(i, PK_SEV_HIGH);
     }
-    pk_outbox_online(&ob, true);
+    pk_outbox_online(&store.ob, true);
     for (uint32_t i = 0; i < 3; i++) { /* some slots are free again */
         is_sent[send_one()] = true;
     }
@@ -472,9 +392,9 @@ PK_TEST(hub__live_ones_overtake__the_backlog_is_sent_without_a_wait) {
     for (uint64_t seq = 1; seq <= live; seq++) {
         CHECK(is_sent[seq]);
     }
-    CHECK_EQ_U64(pk_outbox_unheard_count(&ob), COUNT + 1);
+    CHECK_EQ_U64(pk_outbox_unheard_count(&store.ob), COUNT + 1);
     hear("{\"boot\":1,\"ranges\":[[1,1000]]}");
-    CHECK_EQ_U64(record_count, 0);
+    CHECK_EQ_U64(store.count, 0);
 }
 
 /* ---- all of it at random ---- */
@@ -489,7 +409,7 @@ static uint32_t hub_rev[SUBJECTS + 1];
 
 static void put_on_wire(void) {
     struct pk_outbox_view v;
-    if (on_wire_count == PK_LIMIT_OUTBOX_SLOTS || !pk_outbox_peek(&ob, now_ms, &v)) {
+    if (on_wire_count == PK_LIMIT_OUTBOX_SLOTS || !pk_outbox_peek(&store.ob, now_ms, &v)) {
         return;
     }
     REQUIRE(v.boot < BOOTS && v.seq < SEQS);
@@ -499,7 +419,7 @@ static void put_on_wire(void) {
     on_wire[on_wire_count].subject = v.is_clearing ? 0 : v.record.subject;
     on_wire[on_wire_count].rev = v.record.rev;
     on_wire_count++;
-    pk_outbox_sent(&ob, v.token);
+    pk_outbox_sent(&store.ob, v.token);
 }
 
 static void answer_wire(bool is_forgotten, bool is_refused) {
@@ -511,7 +431,7 @@ static void answer_wire(bool is_forgotten, bool is_refused) {
         hub_has[on_wire[0].boot][on_wire[0].seq] = 1;
         hub_rev[subject] = on_wire[0].rev > hub_rev[subject] ? on_wire[0].rev : hub_rev[subject];
     }
-    CHECK_EQ_INT(pk_outbox_answered(&ob, on_wire[0].token, is_refused ? 0x97 : 0, now_ms), PK_OK);
+    CHECK_EQ_INT(pk_outbox_answered(&store.ob, on_wire[0].token, is_refused ? 0x97 : 0, now_ms), PK_OK);
     on_wire_count--;
     memmove(&on_wire[0], &on_wire[1], on_wire_count * sizeof on_wire[0]);
 }
@@ -541,7 +461,7 @@ static void hub_speaks(uint32_t boot, bool is_lost) {
     pk_buf_puts(&b, "]}");
     if (!is_lost) {
         REQUIRE(pk_hub_ack_parse(pk_buf_str(&b), &ack) == PK_OK);
-        pk_outbox_heard(&ob, &ack, now_ms);
+        pk_outbox_heard(&store.ob, &ack, now_ms);
     }
 }
 
@@ -549,8 +469,9 @@ static void hub_speaks(uint32_t boot, bool is_lost) {
 static void check_counts(void) {
     uint64_t slots = 0;
     for (uint32_t i = 0; i < PK_OUTBOX_LANES; i++) {
-        slots += ob.lanes[i].slot_count;
-        CHECK((uint64_t)ob.lanes[i].slot_count + ob.lanes[i].sent_count <= ob.lanes[i].count);
+        slots += store.ob.lanes[i].slot_count;
+        CHECK((uint64_t)store.ob.lanes[i].slot_count + store.ob.lanes[i].sent_count <=
+              store.ob.lanes[i].count);
     }
     CHECK(slots <= PK_LIMIT_OUTBOX_SLOTS);
 }
@@ -560,16 +481,16 @@ static void something_happens(struct pk_rng *rng, uint32_t *boot) {
     const uint32_t subject = 1 + (uint32_t)pk_rng_below(rng, SUBJECTS);
     switch (pk_rng_below(rng, 40)) {
     case 0:
-        pk_outbox_online(&ob, false);
+        pk_outbox_online(&store.ob, false);
         break;
     case 1:
     case 2:
     case 3:
-        pk_outbox_online(&ob, true);
+        pk_outbox_online(&store.ob, true);
         break;
     case 4: /* the broker lost all it had */
-        pk_outbox_restart_inflight(&ob);
-        pk_outbox_resend(&ob);
+        pk_outbox_restart_inflight(&store.ob);
+        pk_outbox_resend(&store.ob);
         on_wire_count = 0;
         break;
     case 5:
@@ -580,13 +501,13 @@ static void something_happens(struct pk_rng *rng, uint32_t *boot) {
         }
         break;
     case 6:
-        pk_outbox_hold(&ob, pk_rng_below(rng, 2) == 0 ? 0x3F0u : 0u);
+        pk_outbox_hold(&store.ob, pk_rng_below(rng, 2) == 0 ? 0x3F0u : 0u);
         break;
     case 7:
         now_ms += PK_OUTBOX_UNHEARD_MIN_MS;
         break;
     default:
-        if (record_count < RECORDS / 4 && ob.next_seq < SEQS) {
+        if (store.count < OUTBOX_STORE_RECORDS / 4 && store.ob.next_seq < SEQS) {
             const bool is_open = pk_rng_below(rng, 3) != 0;
             (void)append_as(subject, (uint8_t)(subject % PK_SEV_COUNT), is_open, !is_open, &seq);
         }
@@ -598,14 +519,14 @@ static void one_step(struct pk_rng *rng, uint32_t *boot, bool is_calm) {
         something_happens(rng, boot);
     }
     struct pk_outbox_view view;
-    if (!is_calm && pk_rng_below(rng, 12) == 0 && pk_outbox_peek(&ob, now_ms, &view)) {
-        pk_outbox_put_by(&ob, view.token, now_ms);
+    if (!is_calm && pk_rng_below(rng, 12) == 0 && pk_outbox_peek(&store.ob, now_ms, &view)) {
+        pk_outbox_put_by(&store.ob, view.token, now_ms);
     }
     put_on_wire();
     if (is_calm || pk_rng_below(rng, 2) == 0) {
         answer_wire(!is_calm && pk_rng_below(rng, 5) == 0, !is_calm && pk_rng_below(rng, 4) == 0);
     }
-    if (!pk_outbox_is_hearing(&ob) && (is_calm || pk_rng_below(rng, 20) == 0)) {
+    if (!pk_outbox_is_hearing(&store.ob) && (is_calm || pk_rng_below(rng, 20) == 0)) {
         hub_speaks((uint32_t)pk_rng_below(rng, *boot + 1u), !is_calm && pk_rng_below(rng, 5) == 0);
     }
     read_back(rng);
@@ -613,7 +534,7 @@ static void one_step(struct pk_rng *rng, uint32_t *boot, bool is_calm) {
         commit();
     }
     now_ms += 50;
-    pk_outbox_remind(&ob, now_ms);
+    pk_outbox_remind(&store.ob, now_ms);
     check_counts();
 }
 
@@ -630,23 +551,23 @@ static void run_at_random(uint64_t seed) {
     for (uint32_t i = 0; i < 4000; i++) {
         one_step(&rng, &boot, false);
     }
-    pk_outbox_online(&ob, true);
-    pk_outbox_hold(&ob, 0);
+    pk_outbox_online(&store.ob, true);
+    pk_outbox_hold(&store.ob, 0);
     commit();
     uint32_t steps = 0;
-    while (steps < 60000 && (record_count > 0 || pk_outbox_depth(&ob) > 0)) {
+    while (steps < 60000 && (store.count > 0 || pk_outbox_depth(&store.ob) > 0)) {
         one_step(&rng, &boot, true);
         now_ms += steps % 4000 == 3999 ? PK_OUTBOX_UNHEARD_MAX_MS : 0u;
         steps++;
     }
-    CHECK_EQ_U64(record_count, 0);
-    CHECK_EQ_U64(pk_outbox_depth(&ob), 0);
-    CHECK_EQ_U64(pk_outbox_bytes(&ob), 0);
+    CHECK_EQ_U64(store.count, 0);
+    CHECK_EQ_U64(pk_outbox_depth(&store.ob), 0);
+    CHECK_EQ_U64(pk_outbox_bytes(&store.ob), 0);
     for (uint32_t i = 1; i <= SUBJECTS; i++) {
         CHECK_EQ_U64(hub_rev[i], made_rev[i]);
     }
     for (uint32_t i = 0; i < PK_OUTBOX_LOSS_COUNT; i++) {
-        CHECK_EQ_U64(ob.losses[i].count, 0);
+        CHECK_EQ_U64(store.ob.losses[i].count, 0);
     }
 }
 
