@@ -944,12 +944,17 @@ static void fetch_outbox(struct pk_agent *a) {
     }
 }
 
+bool pk_agent_is_store_stuck(const struct pk_agent *a) {
+    enum { STUCK_MS = 10000 };
+    return a->is_disk_full || a->now.mono_ms - a->store_good_ms >= STUCK_MS;
+}
+
 /* Acknowledges what devices sent once everything it caused is on the medium. */
 static void acknowledge_messages(struct pk_agent *a) {
     /* While the disk is full, or nothing was kept for so long, what waits is in memory, for as long as that
      * lasts; a window full of messages would keep out all others, commands among them. Below every window. */
-    enum { KEPT_WITHOUT_STORE = 8, STUCK_MS = 10000 };
-    const bool is_early = a->is_disk_full || a->now.mono_ms - a->store_good_ms >= STUCK_MS;
+    enum { KEPT_WITHOUT_STORE = 8 };
+    const bool is_early = pk_agent_is_store_stuck(a);
     while (a->ack_count > 0) {
         const struct pk_agent_ack *k = &a->acks[a->ack_head];
         if (k->store_seq > a->durable_seq && !(is_early && a->ack_count > KEPT_WITHOUT_STORE)) {
