@@ -306,6 +306,9 @@ static void open_modules(struct pk_agent *a) {
     struct pk_respond_settings settings;
     pk_respond_settings_defaults(&settings);
     pk_respond_init(&a->respond, pk_agent_actions(a), &a->incidents, a->now.boot, &settings);
+    if (a->start.last_exit == (uint32_t)PK_EXIT_STORE << 8) { /* a wait status */
+        pk_respond_doubt(&a->respond);
+    }
     pk_respond_set_topology(&a->respond, pk_agent_topology(a));
     pk_agent_respond_configure(a, a->config.mode);
     pk_audit_log_init(&a->audit, &a->port->crypto, a->meta.boot == 0 ? NULL : &a->meta);
