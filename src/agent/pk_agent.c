@@ -488,8 +488,8 @@ static uint64_t next_deadline(const struct pk_agent *a, uint64_t incidents_ms, u
     return next;
 }
 
-/* Nothing becomes durable any more, so nothing is done or reported: only a new process opens the store anew,
- * for after the seal nothing may be mapped. */
+/* Nothing becomes durable any more, so nothing is begun or reported: only a new process opens the store anew,
+ * for after the seal nothing may be mapped. What was begun before may end meanwhile: pk_respond_doubt. */
 static void leave_broken_store(struct pk_agent *a) {
     const bool may_end = a->start.restart_count < PK_AGENT_REOPEN_AT_ONCE ||
                          a->now.mono_ms - a->started_ms >= PK_AGENT_REOPEN_MS;

@@ -608,6 +608,10 @@ void pk_agent_audit_read(struct pk_agent *a, const struct pk_request *q) {
     if (is_change_audited(q->cmd)) {
         return; /* its entry says how it ended */
     }
+    if (pk_agent_is_store_stuck(a)) { /* the room that is left is for acting */
+        a->counters.audit_lost++;
+        return;
+    }
     pk_buf_init(&b, text, sizeof text);
     pk_buf_puts(&b, pk_cmd_row(q->cmd)->name);
     pk_buf_puts(&b, ": asked, jti ");
@@ -654,9 +658,20 @@ static void audit_command(struct pk_agent *a, const struct pk_request *q, int er
     pk_agent_audit(a, 0, "command", q->who, pk_buf_str(&b));
 }
 
-/* What cannot be put down is not done, but for stopping: the run that is stopped says who did it. */
+/* What a person in trouble needs while nothing is kept: to stop, to keep a change that would be undone, to
+ * lower the mode and to see more. It writes nothing that would be lost. */
+static bool is_done_anyway(const struct pk_agent *a, const struct pk_request *q) {
+    uint8_t mode = 0;
+    if (q->cmd == PK_CMD_MODE_SET) {
+        return pk_mode_parse(pk_args_text(&q->args, "mode"), &mode) == PK_OK && mode <= a->mode;
+    }
+    return q->cmd == PK_CMD_INTERRUPT || q->cmd == PK_CMD_CONFIRM || q->cmd == PK_CMD_MAINTENANCE_STOP ||
+           q->cmd == PK_CMD_LOG_LEVEL;
+}
+
+/* What cannot be put down is not done, but for that; then it is counted. */
 static int change(struct pk_agent *a, const struct pk_request *q, struct pk_json_writer *w) {
-    const bool needs_entry = is_change_audited(q->cmd) && q->cmd != PK_CMD_INTERRUPT;
+    const bool needs_entry = is_change_audited(q->cmd) && !is_done_anyway(a, q);
     if (needs_entry && !pk_agent_batch_has_room(a, PK_AGENT_AUDIT_OP_BYTES)) {
         return pk_agent_fail(a, PK_E_BUSY, "nothing was changed: the store is behind; try again");
     }

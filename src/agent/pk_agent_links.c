@@ -733,6 +733,7 @@ static void execute_remote(struct pk_agent *a) {
     pk_buf_init(&b, a->remote.reply, sizeof a->remote.reply);
     pk_reply_begin(&w, &b, &to, PK_REPLY_RESULT);
     int err = pk_agent_execute(a, &a->gate.request, &w);
+    const bool is_changed = err == PK_OK && (pk_cmd_row(a->gate.request.cmd)->flags & PK_CMD_MUTATES) != 0;
     pk_reply_end(&w, &to);
     if (err == PK_OK && b.is_cut) {
         err =
@@ -744,8 +745,8 @@ static void execute_remote(struct pk_agent *a) {
     }
     stage_reply(a, &b);
     memcpy(a->remote.answered_jti, a->gate.request.jti, sizeof a->remote.answered_jti);
-    /* The answer leaves once what it acknowledges is durable. */
-    a->remote.is_staged = (pk_cmd_row(a->gate.request.cmd)->flags & PK_CMD_MUTATES) != 0;
+    /* The answer leaves once what it acknowledges is durable. A refusal acknowledges nothing. */
+    a->remote.is_staged = is_changed;
 }
 
 /* Checked, its id stored and durable, then carried out: a command is never carried out twice, not even over a

@@ -203,6 +203,8 @@ void pk_agent_audit_at(struct pk_agent *a, const struct pk_stamp *at, uint32_t i
                        const char *who, struct pk_str text);
 /* Since the start: entries that found no room, and lines of timelines that were overwritten before. */
 uint64_t pk_agent_audit_lost(const struct pk_agent *a);
+/* The disk is full, or nothing that was handed over became durable for seconds. */
+bool pk_agent_is_store_stuck(const struct pk_agent *a);
 enum { PK_AGENT_AUDIT_OP_BYTES = PK_RECORD_LOG_BYTES + 64 };
 bool pk_agent_batch_has_room(const struct pk_agent *a, uint32_t bytes);
 /* Every changed counter into the batch. False: there was not room for all. */

@@ -306,6 +306,9 @@ static void open_modules(struct pk_agent *a) {
     struct pk_respond_settings settings;
     pk_respond_settings_defaults(&settings);
     pk_respond_init(&a->respond, pk_agent_actions(a), &a->incidents, a->now.boot, &settings);
+    if (a->start.last_exit == (uint32_t)PK_EXIT_STORE << 8) { /* a wait status */
+        pk_respond_doubt(&a->respond);
+    }
     pk_respond_set_topology(&a->respond, pk_agent_topology(a));
     pk_agent_respond_configure(a, a->config.mode);
     pk_audit_log_init(&a->audit, &a->port->crypto, a->meta.boot == 0 ? NULL : &a->meta);
@@ -944,12 +947,17 @@ static void fetch_outbox(struct pk_agent *a) {
     }
 }
 
+bool pk_agent_is_store_stuck(const struct pk_agent *a) {
+    enum { STUCK_MS = 10000 };
+    return a->is_disk_full || a->now.mono_ms - a->store_good_ms >= STUCK_MS;
+}
+
 /* Acknowledges what devices sent once everything it caused is on the medium. */
 static void acknowledge_messages(struct pk_agent *a) {
     /* While the disk is full, or nothing was kept for so long, what waits is in memory, for as long as that
      * lasts; a window full of messages would keep out all others, commands among them. Below every window. */
-    enum { KEPT_WITHOUT_STORE = 8, STUCK_MS = 10000 };
-    const bool is_early = a->is_disk_full || a->now.mono_ms - a->store_good_ms >= STUCK_MS;
+    enum { KEPT_WITHOUT_STORE = 8 };
+    const bool is_early = pk_agent_is_store_stuck(a);
     while (a->ack_count > 0) {
         const struct pk_agent_ack *k = &a->acks[a->ack_head];
         if (k->store_seq > a->durable_seq && !(is_early && a->ack_count > KEPT_WITHOUT_STORE)) {

@@ -888,6 +888,9 @@ static void resume_run(struct pk_respond *r, struct pk_run *run, const struct pk
             PK_RUN_AT_UNDO; /* once more: an undo can be repeated, half of one is not known to be one */
         run->not_before_ms = now->mono_ms;
         run->needs_persist = true;
+    } else if (run->is_intent && r->is_end_unsure && !run->is_read_only) {
+        pk_respond_run_end(r, run, PK_RUN_UNKNOWN, pk_str_of("the store kept nothing while it may have run"),
+                           now); /* a person may have stopped it, too */
     } else if (run->is_intent && was_proving && row != NULL) {
         run->intent_seq = 0;
         pk_respond_run_succeeded(r, run, now);
@@ -902,10 +905,15 @@ static void resume_run(struct pk_respond *r, struct pk_run *run, const struct pk
         run->is_intent = false;
         run->approvals_have = 0; /* how long ago somebody agreed is not known: decided anew, so asked anew */
         run->standing = 0;
+        run->is_auto = run->is_auto && (!r->is_end_unsure || run->is_read_only || run->needs_call);
         run->not_before_ms = now->mono_ms;
         run->needs_persist = true;
         run->needs_notify = true;
     }
+}
+
+void pk_respond_doubt(struct pk_respond *r) {
+    r->is_end_unsure = true;
 }
 
 int pk_respond_restore(struct pk_respond *r, struct pk_str stored, const struct pk_stamp *now) {

@@ -34,6 +34,10 @@ void pk_respond_set_topology(struct pk_respond *r, const struct pk_topology *top
  * start anew. */
 void pk_respond_set_actions(struct pk_respond *r, const struct pk_action_table *actions,
                             const struct pk_stamp *now);
+/* Before the restore: the process before acted on, and nothing of it was stored any more (ADR 0024). What is
+ * unfinished there may have ended or been interrupted: an intent then becomes `unknown` unless the action
+ * only reads, and what a rule had planned asks a responder. */
+void pk_respond_doubt(struct pk_respond *r);
 /* A stored run, at start, before the first tick. Restore incidents first. Unfinished: an
  * approval that has certainly not expired waits on; an intent becomes `unknown` unless the row is idempotent;
  * that, and what had no intent yet, is decided anew through every gate. PK_OK, PK_E_CORRUPT, PK_E_FULL,

@@ -85,6 +85,7 @@ struct pk_respond {
     uint32_t request_cursor;
     struct pk_run forgotten[PK_RESPOND_FORGOTTEN]; /* id and boot of runs that left */
     uint32_t forgotten_count;
+    bool is_end_unsure;   /* what is restored may be over: pk_respond_doubt */
     struct pk_run handed; /* what a FORGET request points at */
 };
 

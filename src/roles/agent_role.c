@@ -8,6 +8,11 @@
 #include "port/port.h"
 #include "roles/pk_roles.h"
 #include "roles/pk_say.h"
+#include "roles/pk_supervisor.h"
+
+_Static_assert((int)PK_AGENT_REOPEN_MS < (int)PK_SUPER_DURABLE_MS,
+               "the agent leaves a broken store before the watchdogs go hungry");
+_Static_assert((int)PK_AGENT_REOPEN_MS >= (int)PK_SUPER_GOOD_RUN_MS, "and its run was a good one by then");
 
 enum {
     HANDSHAKE_MS = 5000,

@@ -26,11 +26,13 @@ enum {
     PK_SUPER_GOOD_RUN_MS = 600000, /* a crash after that is the first of its row */
     PK_SUPER_UNCHECKED_MAX =
         3, /* failures in a row with a store that cannot even be checked, until it is moved aside */
-    PK_SUPER_STOP_MS = 5000,      /* from TERM to KILL */
-    PK_SUPER_START_MS = 60000,    /* until READY */
-    PK_SUPER_TICK_MS = 20000,     /* without a rising tick the agent hangs */
-    PK_SUPER_GRACE_MS = 3000,     /* once more before it is believed: we may have been suspended too */
-    PK_SUPER_DURABLE_MS = 600000, /* the store may be that slow before the watchdogs go hungry */
+    PK_SUPER_STOP_MS = 5000,   /* from TERM to KILL */
+    PK_SUPER_START_MS = 60000, /* until READY */
+    PK_SUPER_TICK_MS = 20000,  /* without a rising tick the agent hangs */
+    PK_SUPER_GRACE_MS = 3000,  /* once more before it is believed: we may have been suspended too */
+    /* The store may be that slow before the watchdogs go hungry: longer than an agent stays with one that is
+     * broken, for its next process may open it (PK_AGENT_REOPEN_MS). */
+    PK_SUPER_DURABLE_MS = 660000,
     PK_SUPER_RESOLVE_MS = 20000,
     PK_SUPER_RESOLVE_PAUSE_MS = 200,
     PK_SUPER_NOTIFY_PAUSE_MS = 1000,

@@ -180,12 +180,11 @@ PK_TEST(store_is_stalled__what_has_no_room_for_its_entry_is_not_done_and_counted
     const uint32_t id = run->id;
     const uint64_t rev = i->rev;
     gateway_stall_store(&gw);
-    CHECK(says(0, "mode.set", "{\"mode\":\"off\"}", "nothing was changed"));
-    CHECK(says(0, "log.level", "{\"level\":\"debug\"}", "\"error\":\"busy\""));
+    CHECK(says(0, "mode.set", "{\"mode\":\"auto\"}", "nothing was changed"));
+    CHECK(says(1001, "silences.create", "{\"duration\":\"1h\",\"type\":\"x\"}", "\"error\":\"busy\""));
     (void)snprintf(args, sizeof args, "{\"incident_id\":\"%s\",\"note\":\"seen\"}", i->id);
     CHECK(says(1001, "incidents.note", args, "\"error\":\"busy\""));
     CHECK_EQ_INT(gw.agent.mode, PK_MODE_SAFE);
-    CHECK_EQ_INT(gw.agent.log_level, PK_LOG_NOTICE);
     CHECK_EQ_U64(i->rev, rev);
     CHECK(says(1000, "status", "{}", "\"audit_lost\":3"));
     /* But for stopping something. */
@@ -207,6 +206,27 @@ PK_TEST(store_is_stalled__what_has_no_room_for_its_entry_is_not_done_and_counted
     CHECK(is_reported);
     wait_ms(60000);
     CHECK_EQ_U64(gateway_log_entries(&gw, "could not be kept"), 1); /* once */
+    check_sound();
+}
+
+/* What a person needs in trouble, and what is not kept anyway. Only lower, though: not to loosen. */
+PK_TEST(store_is_stalled__what_a_person_in_trouble_needs_is_done_and_counted) {
+    begin(NULL);
+    wait_ms(3000);
+    gateway_stall_store(&gw);
+    const uint64_t lost = gw.agent.counters.audit_lost;
+    (void)gateway_command(&gw, 0, "mode.set", "{\"mode\":\"observe\"}"); /* its answer waits for the store */
+    CHECK_EQ_INT(gw.agent.mode, PK_MODE_OBSERVE);
+    CHECK(says(0, "mode.set", "{\"mode\":\"safe\"}", "\"error\":\"busy\""));
+    (void)gateway_command(&gw, 0, "log.level", "{\"level\":\"debug\"}");
+    CHECK_EQ_INT(gw.agent.log_level, PK_LOG_DEBUG);
+    /* Their handlers are reached: they know no such run, and no such task. */
+    CHECK(says(0, "confirm", "{\"run\":77}", "no such run waits"));
+    CHECK(says(0, "maintenance.stop", "{\"task\":\"none\"}", "\"error\":\"not_found\""));
+    CHECK_EQ_U64(gw.agent.counters.audit_lost, lost + 5);
+    gateway_free_store(&gw);
+    wait_ms(8000);
+    CHECK(says(0, "mode.set", "{\"mode\":\"safe\"}", "\"mode\":\"safe\""));
     check_sound();
 }
 
@@ -279,6 +299,7 @@ PK_TEST(store_is_stalled__lines_overwritten_meanwhile_are_counted) {
 
 PK_TEST_MAIN(store_is_stalled__lines_overwritten_meanwhile_are_counted,
              store_is_stalled__what_has_no_room_for_its_entry_is_not_done_and_counted,
+             store_is_stalled__what_a_person_in_trouble_needs_is_done_and_counted,
              refused_local_commands__are_listed_with_who_and_why,
              refused_local_commands__flood__is_sampled_and_what_is_left_out_counted,
              head__told_while_the_disk_is_slow__is_there_after_a_power_cut,

@@ -731,7 +731,54 @@ PK_TEST(command__refused_while_the_store_is_stalled__is_counted) {
     check_sound();
 }
 
-PK_TEST_MAIN(command__that_only_reads__is_in_the_audit_with_its_id_and_adds_no_commit,
+/* The room that is left on a full disk is for acting. */
+PK_TEST(command__that_only_reads__on_a_full_disk__is_answered_and_counted) {
+    begin_with_key();
+    wait_ms(3000);
+    gw.sim.store.has_spare = true;
+    gw.sim.store.is_disk_full = true;
+    (void)gateway_events(&gw, "{\"type\":\"database_connection_error\",\"source\":\"db\"}\n");
+    sign("ping", "{}", "r0", "gw-1", 0); /* its id is what meets the full disk */
+    send("ping", signed_text, "");
+    wait_ms(5000);
+    REQUIRE(gw.agent.is_disk_full);
+    const uint64_t entries = gw.agent.audit.head.n, lost = gw.agent.counters.audit_lost;
+    sign("ping", "{}", "r1", "gw-1", 0);
+    send("ping", signed_text, "");
+    CHECK(hub_model_has_reply(&hub, "r1"));
+    CHECK_EQ_U64(gw.agent.audit.head.n, entries);
+    CHECK_EQ_U64(gw.agent.counters.audit_lost, lost + 1);
+    gw.sim.store.is_disk_full = false;
+    wait_ms(20000);
+    CHECK(gateway_log_entries(&gw, "entries that could not be kept") > 0);
+    check_sound();
+}
+
+/* The store stops taking batches between the id and the command: what is refused was not carried out. */
+PK_TEST(command__refused_while_the_store_is_late__is_not_answered_as_carried_out) {
+    begin_with_key();
+    wait_ms(3000);
+    gw.sim.store.delay_min_ms = gw.sim.store.delay_max_ms = 100;
+    sign("incidents.note", "{\"incident_id\":\"inc_1\",\"note\":\"seen\"}", "b1", "gw-1", 0);
+    (void)broker_publish(&broker, "picket/v1/lab/gw-1/cmd/incidents.note", signed_text,
+                         (uint32_t)strlen(signed_text), "");
+    for (uint32_t i = 0; i < 2000 && gw.agent.remote.store_seq == 0; i++) {
+        wait_ms(1);
+    }
+    REQUIRE(gw.agent.remote.step == PK_REMOTE_STORING);
+    gateway_stall_store(&gw);
+    wait_ms(PK_AGENT_STORE_WAIT_MS * 2);
+    CHECK_EQ_U64(hub.reply_error_count, 1);
+    CHECK(strstr(gw.agent.remote.reply, "nothing was changed") != NULL);
+    CHECK(strstr(gw.agent.remote.reply, "carried out") == NULL);
+    gateway_free_store(&gw);
+    wait_ms(8000);
+    check_sound();
+}
+
+PK_TEST_MAIN(command__that_only_reads__on_a_full_disk__is_answered_and_counted,
+             command__refused_while_the_store_is_late__is_not_answered_as_carried_out,
+             command__that_only_reads__is_in_the_audit_with_its_id_and_adds_no_commit,
              command__refused_while_the_store_is_stalled__is_counted,
              summary__no_room_for_it__comes_within_seconds,
              will__broker_without_qos_1_and_retain__comes_online_and_it_is_said,

@@ -417,6 +417,10 @@ PK_TEST(disk_full__waits_says_so_and_heals_without_losing_anything) {
     check_sound();
 }
 
+static const char IDEMPOTENT[] =
+    "[action restart_service]\nabout = Restarts\nrisk = low\nargv = /bin/restart {target}\n"
+    "targets = web, db\ncooldown = 1s\nper_hour = 20\ntimeout = 10s\nidempotent = yes\n";
+
 /* A meta page that could not be written: nothing heals it but another process (ADR 0097). */
 PK_TEST(broken__ends_to_open_the_store_anew__and_the_next_says_why_and_reports) {
     prepare(NULL);
@@ -442,6 +446,43 @@ PK_TEST(broken__ends_to_open_the_store_anew__and_the_next_says_why_and_reports) 
     CHECK(hub_model_find(&hub, i->id) != NULL);
     CHECK(
         says(0, "events.list", "{\"type\":\"unexpected_restart\"}", "store: its file could not be written"));
+    check_sound();
+}
+
+/* An action begun before goes on meanwhile, and a person may stop it: nothing of that is stored. */
+PK_TEST(broken__an_action_interrupted_meanwhile__is_not_run_again_by_the_next) {
+    char args[40];
+    prepare(&(struct gateway_setup){.seed = 1, .actions = IDEMPOTENT});
+    gw.super.told.restart_count = PK_AGENT_REOPEN_AT_ONCE;
+    gw.super.duration_min_ms = gw.super.duration_max_ms = 9000;
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    REQUIRE(open_incident() != NULL);
+    uint32_t after = 0;
+    for (uint32_t i = 0; i < 20000 && gw.super.start_count == 0; i++) {
+        wait_ms(1);
+    }
+    const struct pk_run *run = pk_respond_next(&gw.agent.respond, 0, &after);
+    while (run != NULL && pk_run_state_is_final(run->state)) {
+        run = pk_respond_next(&gw.agent.respond, 0, &after);
+    }
+    REQUIRE(run != NULL && run->is_intent && run->is_idempotent && !pk_run_state_is_final(run->state));
+    const uint32_t id = run->id, started = gw.super.start_count;
+    gw.sim.store.is_disk_full = true; /* nothing becomes durable */
+    gw.sim.store.status.is_broken = true;
+    (void)snprintf(args, sizeof args, "{\"run\":%u}", (unsigned)id);
+    (void)gateway_command(&gw, 0, "interrupt", args);
+    wait_ms(PK_AGENT_REOPEN_MS);
+    REQUIRE(pk_agent_exit_code(&gw.agent) == PK_EXIT_STORE);
+    gateway_crash(&gw);
+    gw.sim.store.is_disk_full = false;
+    gw.super.told.last_exit = (uint32_t)PK_EXIT_STORE << 8;
+    REQUIRE(gateway_boot(&gw));
+    run = pk_respond_get(&gw.agent.respond, id);
+    REQUIRE(run != NULL);
+    CHECK_EQ_INT(run->state, PK_RUN_UNKNOWN);
+    wait_ms(20000);
+    CHECK_EQ_U64(gw.super.start_count, started);
     check_sound();
 }
 
@@ -1006,6 +1047,7 @@ PK_TEST_MAIN(owed__full_map__every_end_arrives,
              restore__a_change_of_keys_that_cannot_be_read__no_key_is_obeyed,
              disk_full__waits_says_so_and_heals_without_losing_anything,
              broken__ends_to_open_the_store_anew__and_the_next_says_why_and_reports,
+             broken__an_action_interrupted_meanwhile__is_not_run_again_by_the_next,
              broken__again_and_again__runs_on_and_tries_every_ten_minutes,
              disk_full__with_spare_room__acts_once_and_keeps_the_rest_for_later,
              map_full__log_gives_way_and_everything_goes_on, map_full__offline__never_wedges,

@@ -819,7 +819,7 @@ PK_TEST(timeout_and_lost_supervisor) {
     CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_UNKNOWN);
 }
 
-static uint32_t restart_with(uint32_t run, uint8_t quality) {
+static uint32_t restart(uint32_t run, uint8_t quality, bool is_end_unsure) {
     static uint8_t stored[PK_RUN_STORED_BYTES];
     const struct pk_run *r = pk_respond_get(&g.respond, run);
     const int n = pk_run_pack(r, stored, sizeof stored);
@@ -829,6 +829,9 @@ static uint32_t restart_with(uint32_t run, uint8_t quality) {
     g.now.quality = quality;
     g.started = 0;
     pk_respond_init(&g.respond, &g.actions, &g.incidents, g.now.boot, &s);
+    if (is_end_unsure) {
+        pk_respond_doubt(&g.respond);
+    }
     CHECK_EQ_INT(pk_respond_restore(&g.respond, pk_str_make((const char *)stored, (size_t)n), &g.now), PK_OK);
     CHECK_EQ_INT(pk_respond_restore(&g.respond, pk_str_make((const char *)stored, (size_t)n), &g.now),
                  PK_E_CONFLICT);
@@ -836,6 +839,10 @@ static uint32_t restart_with(uint32_t run, uint8_t quality) {
                  PK_E_CORRUPT);
     rig_settle(&g);
     return run;
+}
+
+static uint32_t restart_with(uint32_t run, uint8_t quality) {
+    return restart(run, quality, false);
 }
 
 PK_TEST(restart__an_intent_is_unknown_and_never_runs_again) {
@@ -888,6 +895,41 @@ PK_TEST(restart__idempotent_is_decided_anew_and_approvals_live_on) {
     (void)plan("tune", "web", true);
     (void)restart_with(1, PK_TIME_UNSET);
     CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_EXPIRED);
+}
+
+/* It may have ended, or a person may have stopped it, while nothing was stored (ADR 0024). */
+PK_TEST(restart__after_a_store_that_kept_nothing__what_acts_is_not_run_again_by_itself) {
+    rig_init(&g, PK_MODE_AUTO);
+    (void)plan("restart", "web", true);
+    struct pk_run *run = pk_respond_run_find(&g.respond, 1);
+    REQUIRE(run != NULL && run->is_intent);
+    run->is_idempotent = true;
+    (void)restart(1, PK_TIME_NTP, true);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_UNKNOWN);
+    CHECK_EQ_U64(g.started, 0);
+    /* Not proved either: its undo would follow. */
+    rig_init(&g, PK_MODE_AUTO);
+    (void)plan("restart", "web", true);
+    pk_respond_on_done(&g.respond, 1, PK_PHASE_ACT, 0, false, 1, &g.now);
+    (void)restart(1, PK_TIME_NTP, true);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_UNKNOWN);
+    /* What had not begun asks. */
+    rig_init(&g, PK_MODE_AUTO);
+    (void)plan("restart", "web", true);
+    run = pk_respond_run_find(&g.respond, 1);
+    REQUIRE(run != NULL);
+    run->state = PK_RUN_PLANNED;
+    run->step = PK_RUN_AT_WAIT;
+    run->is_intent = false;
+    (void)restart(1, PK_TIME_NTP, true);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_AWAITING_APPROVAL);
+    CHECK_EQ_U64(g.started, 0);
+    /* Reading harms nothing. */
+    rig_init(&g, PK_MODE_AUTO);
+    (void)plan("look", "web", true);
+    (void)restart(1, PK_TIME_NTP, true);
+    CHECK_EQ_INT(rig_state(&g, 1), PK_RUN_EXECUTING);
+    CHECK_EQ_U64(g.started, 1);
 }
 
 PK_TEST(reload__a_row_that_is_gone) {
@@ -1520,6 +1562,7 @@ PK_TEST_MAIN(
     refused_by_the_supervisor__busy_is_tried_again, not_sent_and_not_stored__come_again_at_the_next_tick,
     interrupt__before_and_while_it_runs, interrupt__by_whom, timeout_and_lost_supervisor,
     restart__an_intent_is_unknown_and_never_runs_again,
+    restart__after_a_store_that_kept_nothing__what_acts_is_not_run_again_by_itself,
     restart__approved_and_waiting_for_its_cooldown__is_asked_anew,
     restart__idempotent_is_decided_anew_and_approvals_live_on, reload__a_row_that_is_gone,
     table_full__finished_runs_leave_and_are_forgotten, explain__says_what_blocks,

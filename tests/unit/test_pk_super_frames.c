@@ -245,7 +245,7 @@ PK_TEST(frames__stuck_store__starves_the_watchdog_after_minutes) {
     super_rig_step(r, 10, 0);
     uint64_t n = 0;
     for (; n < PK_SUPER_DURABLE_MS / 5000 - 2;
-         n++) { /* nothing written for nearly ten minutes: slow, not dead */
+         n++) { /* nothing written for nearly eleven minutes: slow, not dead */
         tick(r, n + 1, 3, 9);
         super_rig_step(r, 5000, 0);
     }
