@@ -572,5 +572,6 @@ bool pk_agent_is_stopped(const struct pk_agent *a) {
 }
 
 int pk_agent_exit_code(const struct pk_agent *a) {
-    return a->is_stopped && !a->is_stopping ? PK_EXIT_STORE : PK_EXIT_OK;
+    /* Also when it was told to stop: the next one has to know that the ends of runs were not kept. */
+    return a->is_stopped && (a->is_store_broken || !a->is_stopping) ? PK_EXIT_STORE : PK_EXIT_OK;
 }

@@ -292,6 +292,8 @@ void pk_agent_link_password(struct pk_agent *a, uint32_t link) {
  * acknowledges, all that it did not name yet is sent again. */
 void pk_agent_link_renew(struct pk_agent *a, uint32_t link, bool begins_anew) {
     uint64_t seed = 0;
+    begins_anew =
+        begins_anew || a->links[link].mqtt_config.clean_start; /* it was to, and was not let in yet */
     (void)a->port->entropy.fill(a->port->entropy.ctx, &seed, sizeof seed);
     pk_link_drop(&a->links[link], "configuration changed", a->now.mono_ms);
     /* Not in this tick: its certificates are read after it. */

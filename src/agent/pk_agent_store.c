@@ -771,7 +771,9 @@ static bool is_floor_due(const struct pk_agent *a, uint64_t age_ms) {
 /* Alone, a floor is a transaction and a flush of the disk for eight bytes. */
 static void save_floor(struct pk_agent *a) {
     const bool is_good = a->now.quality >= PK_TIME_NTP;
-    if (is_good && a->meta.ids_from_s == PK_META_IDS_LOST) {
+    /* A time that lies ahead was told by a clock that was wrong: it would keep all commands out. */
+    const bool is_ahead = a->meta.ids_from_s > a->now.wall_ms / 1000;
+    if (is_good && (is_ahead || a->meta.ids_from_s == PK_META_IDS_LOST)) {
         pk_agent_date_ids(a, a->now.wall_ms - (int64_t)(a->now.mono_ms - a->started_ms));
     }
     if (!is_good && a->meta.wall_floor_ms == 0) {

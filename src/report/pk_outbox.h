@@ -144,6 +144,7 @@ struct pk_outbox {
     uint8_t hear_lane;
     uint8_t evict_lane; /* dropping goes on there at evict_*, since `from` says what was sent */
     uint8_t put_by_tries;
+    bool has_too_large;    /* something was put by for its size: a limit of that connection */
     uint64_t resend_at_ms; /* 0: nothing was sent that the hub has to name */
     uint64_t put_by_ms;    /* what was put by is taken up again then; 0: nothing was */
     uint64_t hear_seq;

@@ -44,7 +44,7 @@ void pk_outbox_read_again(struct pk_outbox_lane *l);
 /* After a refusal: no more than half of the slots are held by what is refused. */
 void pk_outbox_make_way(struct pk_outbox *ob, uint64_t now_ms);
 /* Another connection, perhaps with other limits and rights: what was refused is tried at once, and tells
- * whether what was put by is to be taken up. Where nothing was refused it was too large, and is taken up. */
+ * whether what was put by is to be taken up; what was too large is taken up at once. */
 void pk_outbox_connected(struct pk_outbox *ob);
 /* A slot whose subject has a newer entry: sent (again) it could overwrite that one. True: it is gone. */
 bool pk_outbox_drop_outdated(struct pk_outbox *ob, struct pk_outbox_slot *s);

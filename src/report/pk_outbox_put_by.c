@@ -25,6 +25,7 @@ void pk_outbox_put_by(struct pk_outbox *ob, uint64_t token, uint64_t now_ms) {
         if ((s->state == PK_OUTBOX_WAITING || s->state == PK_OUTBOX_INFLIGHT) && s->token == token) {
             if (!pk_outbox_drop_outdated(ob, s)) {
                 put_by(ob, s, now_ms);
+                ob->has_too_large = true;
             }
             return;
         }
@@ -41,7 +42,7 @@ void pk_outbox_connected(struct pk_outbox *ob) {
             has_refused = true;
         }
     }
-    if (!has_refused) {
+    if (!has_refused || ob->has_too_large) {
         ob->put_by_tries = 0;
         pk_outbox_take_up(ob);
     }
@@ -71,6 +72,7 @@ void pk_outbox_take_up(struct pk_outbox *ob) {
         return;
     }
     ob->put_by_ms = 0;
+    ob->has_too_large = false;
     for (unsigned i = 0; i < PK_OUTBOX_LANES; i++) {
         struct pk_outbox_lane *l = &ob->lanes[i];
         if (l->has_put_by) {

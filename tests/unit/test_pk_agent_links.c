@@ -548,6 +548,12 @@ PK_TEST(ids_lost__store_moved_aside__what_was_used_is_refused_over_restarts) {
     sign("ping", "{}", "m2", "gw-1", 0);
     send("ping", signed_text, "");
     CHECK_EQ_U64(hub.reply_ok_count, 2);
+    /* Dated by a clock that was far ahead: put right by a good one. */
+    gw.agent.meta.ids_from_s = gw.agent.now.wall_ms / 1000 + 1000000000;
+    wait_ms(90000);
+    sign("ping", "{}", "m3", "gw-1", 0);
+    send("ping", signed_text, "");
+    CHECK_EQ_U64(hub.reply_ok_count, 3);
 }
 
 PK_TEST(ids_lost__one_cannot_be_read__what_was_used_is_refused_over_restarts) {

@@ -504,6 +504,20 @@ PK_TEST(broken__again_and_again__runs_on_and_tries_every_ten_minutes) {
     CHECK_EQ_INT(pk_agent_exit_code(&gw.agent), PK_EXIT_STORE);
 }
 
+PK_TEST(broken__stopped_meanwhile__the_next_one_is_told) {
+    prepare(NULL);
+    gw.super.told.restart_count = PK_AGENT_REOPEN_AT_ONCE;
+    REQUIRE(gateway_boot(&gw));
+    REQUIRE(gateway_run_until_online(&gw));
+    gw.sim.store.is_disk_full = true;
+    gw.sim.store.status.is_broken = true;
+    wait_ms(5000);
+    pk_sim_signal(&gw.sim, PK_SIG_STOP);
+    wait_ms(60000);
+    REQUIRE(pk_agent_is_stopped(&gw.agent));
+    CHECK_EQ_INT(pk_agent_exit_code(&gw.agent), PK_EXIT_STORE);
+}
+
 /* The store has set room aside: what acting needs finds it, and nothing else takes it (ADR 0097). */
 PK_TEST(disk_full__with_spare_room__acts_once_and_keeps_the_rest_for_later) {
     begin(NULL);
@@ -1048,6 +1062,7 @@ PK_TEST_MAIN(owed__full_map__every_end_arrives,
              disk_full__waits_says_so_and_heals_without_losing_anything,
              broken__ends_to_open_the_store_anew__and_the_next_says_why_and_reports,
              broken__an_action_interrupted_meanwhile__is_not_run_again_by_the_next,
+             broken__stopped_meanwhile__the_next_one_is_told,
              broken__again_and_again__runs_on_and_tries_every_ten_minutes,
              disk_full__with_spare_room__acts_once_and_keeps_the_rest_for_later,
              map_full__log_gives_way_and_everything_goes_on, map_full__offline__never_wedges,

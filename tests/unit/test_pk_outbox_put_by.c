@@ -199,6 +199,23 @@ PK_TEST(too_large__for_this_connection__is_kept_for_another_one) {
     CHECK_EQ_U64(store.count, 0);
 }
 
+/* What else is refused for ever does not keep it from the next connection. */
+PK_TEST(too_large__beside_what_is_refused__is_taken_up_with_the_connection) {
+    begin(10000000, false);
+    largest_bytes = 79;
+    append_refused(1, 1);
+    REQUIRE(append_long(2, PK_SEV_CRITICAL, true, 80) == PK_OK);
+    pk_outbox_online(ob, true);
+    live(20000, 100);
+    CHECK_EQ_U64(taken_count, 0);
+    pk_outbox_online(ob, false);
+    largest_bytes = 1000;
+    pk_outbox_online(ob, true);
+    live(1000, 100);
+    CHECK_EQ_U64(taken_count, 1);
+    CHECK_EQ_U64(pk_outbox_depth(ob), 1);
+}
+
 /* On its way when the link was cut, and too large for the next connection: its successor was the last word.
  */
 PK_TEST(too_large__when_there_is_a_newer_one__does_not_come_back) {
@@ -225,4 +242,5 @@ PK_TEST_MAIN(refused__for_ever__the_rest_goes_by_and_it_is_tried_seldom,
              refused__connections_that_are_cut_often__do_not_begin_with_it,
              refused__at_the_byte_cap__costs_no_publication_for_each_new_one,
              too_large__for_this_connection__is_kept_for_another_one,
+             too_large__beside_what_is_refused__is_taken_up_with_the_connection,
              too_large__when_there_is_a_newer_one__does_not_come_back)
