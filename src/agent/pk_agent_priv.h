@@ -264,7 +264,7 @@ uint64_t pk_agent_learned_next_ms(const struct pk_agent *a);
 
 /* ---- links ---- */
 void pk_agent_links_open(struct pk_agent *a);
-/* Another client with another session: the broker begins anew with the next connection. */
+/* The client is made anew for what its section says now; begins_anew: so is the session, by the broker. */
 void pk_agent_link_renew(struct pk_agent *a, uint32_t link, bool begins_anew);
 /* Bits of enum pk_topic_filter: what that broker is asked for. */
 uint8_t pk_agent_subscriptions(const struct pk_agent *a, uint32_t link);
