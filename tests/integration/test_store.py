@@ -521,7 +521,7 @@ def test_schema_1__a_store_of_that_time_is_taken_over_whole():
             entry = chain[said["audit"]["n"] - 1]
             assert (entry["n"], entry["hash"], entry["entry"]["text"]) == tuple(said["audit"].values()), entry
             verified = gateway.ctl("audit", "verify", "--format", "json")
-            assert verified.returncode == 0 and json.loads(verified.stdout)["entries"] == len(chain) > said["audit"]["n"], verified.stderr
+            assert verified.returncode == 0 and json.loads(verified.stdout)["entries"] >= len(chain) > said["audit"]["n"], verified.stderr
             assert not aside(gateway), gateway.process.log()
 
         gateway.start()
