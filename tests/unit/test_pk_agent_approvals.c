@@ -157,6 +157,20 @@ PK_TEST(ended__while_the_data_budget_is_used_up__is_sent_and_cleared) {
     check_sound();
 }
 
+/* As when more important entries need it: the request waits in the store alone. */
+static void take_slot_away(struct pk_outbox *ob) {
+    struct pk_out_record record;
+    for (uint32_t i = 0; i < PK_LIMIT_OUTBOX_SLOTS; i++) {
+        struct pk_outbox_slot *s = &ob->slots[i];
+        const struct pk_str value = pk_str_make((const char *)ob->values[i], s->value_bytes);
+        if (s->state == PK_OUTBOX_WAITING && pk_record_outbox_unpack(value, &record) == PK_OK &&
+            record.kind == PK_OUT_APPROVAL) {
+            s->state = PK_OUTBOX_FREE;
+            ob->lanes[s->lane].slot_count--;
+        }
+    }
+}
+
 /* Its end replaces an entry that waits in the store, when no more deletes can be remembered: not told now,
  * and not lost either. */
 PK_TEST(ended__while_the_outbox_can_remember_no_more__is_told_with_a_later_batch) {
@@ -168,16 +182,12 @@ PK_TEST(ended__while_the_outbox_can_remember_no_more__is_told_with_a_later_batch
     gw.sim.links[1].answer = PK_SIM_REFUSE;
     wait_ms(100000);
     CHECK(!gateway_is_online(&gw));
-    for (uint32_t n = 0; n < PK_LIMIT_OUTBOX_SLOTS + 4; n++) { /* they take the slots */
-        char line[120];
-        (void)snprintf(line, sizeof line, "{\"type\":\"deadlock\",\"source\":\"d-%u\"}\n", (unsigned)n);
-        (void)gateway_events(&gw, line);
-    }
     REQUIRE(open_incident() != NULL);
     wait_ms(1000);
     const char *id = approval_of("restart_service");
     REQUIRE(id[0] != '\0');
     (void)snprintf(topic, sizeof topic, "picket/v1/lab/gw-1/approval/%s", id);
+    take_slot_away(ob);
     for (uint32_t i = 0; i < PK_OUTBOX_GONE; i++) {
         ob->gone[i].state = PK_OUTBOX_GONE_SUBMITTED;
         ob->gone[i].store_seq = UINT64_MAX;

@@ -7,11 +7,17 @@
 #include "support/outbox_store.h"
 #include "support/pk_test.h"
 
-enum { SUBJECTS = 300, BOOTS = 200, SEQS = 4096, WIRE = 512 };
+enum {
+    SUBJECTS = 300,
+    SUBJECTS_MAX = 5 * PK_LIMIT_OUTBOX_SLOTS + SUBJECTS,
+    BOOTS = 200,
+    SEQS = 4096,
+    WIRE = 512
+};
 
 static struct outbox_store store;
 static uint64_t now_ms;
-static uint32_t made_rev[SUBJECTS + 1], stored_rev[SUBJECTS + 1];
+static uint32_t made_rev[SUBJECTS_MAX + 1], stored_rev[SUBJECTS_MAX + 1];
 
 static void commit(void) {
     outbox_store_commit(&store);

@@ -6,7 +6,7 @@
 #include "support/outbox_store.h"
 #include "support/pk_test.h"
 
-enum { SUBJECTS = 2000, SLOTS = PK_LIMIT_OUTBOX_SLOTS };
+enum { SLOTS = PK_LIMIT_OUTBOX_SLOTS, SUBJECTS = 30 * SLOTS };
 
 static struct outbox_store store;
 static struct pk_outbox *const ob = &store.ob;
@@ -130,7 +130,7 @@ PK_TEST(refused__with_the_hubs_word_awaited__is_tried_as_seldom) {
 
 /* A quarter of what one connection can carry is refused again and again: the others still get through. */
 PK_TEST(refused__connections_that_are_cut_often__do_not_begin_with_it) {
-    enum { REFUSED = 25 * SLOTS, OTHERS = 3 * SLOTS };
+    enum { REFUSED = 25 * SLOTS, OTHERS = 3 * SLOTS, CONNECTED_MS = 63 * SLOTS };
     begin(10000000, false);
     append_refused(1, REFUSED);
     pk_outbox_online(ob, true);
@@ -139,7 +139,7 @@ PK_TEST(refused__connections_that_are_cut_often__do_not_begin_with_it) {
     append_good(REFUSED + 1, OTHERS, PK_SEV_HIGH);
     for (uint32_t i = 0; i < 10; i++) {
         pk_outbox_online(ob, true);
-        live(1000, 100); /* 40 publications */
+        live(CONNECTED_MS, 100); /* two and a half publications for each slot */
         pk_outbox_online(ob, false);
         now_ms += 10000;
     }
@@ -148,7 +148,7 @@ PK_TEST(refused__connections_that_are_cut_often__do_not_begin_with_it) {
     /* Put right, the next connection finds out, and all of it follows. */
     takes_all = true;
     pk_outbox_online(ob, true);
-    live(PK_OUTBOX_PUT_BY_SOON_MS + 20000, 100);
+    live(PK_OUTBOX_PUT_BY_SOON_MS + 60000, 100);
     CHECK_EQ_U64(pk_outbox_depth(ob), 0);
 }
 
