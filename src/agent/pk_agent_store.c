@@ -6,7 +6,6 @@
 
 enum {
     TIMELINE_RESTORE = 400, /* log entries read back for `--timeline` */
-    AUDIT_OP_BYTES = PK_AGENT_AUDIT_OP_BYTES,
     OBJECT_OP_BYTES = PK_STORE_VALUE_BYTES + 64,
     INCIDENT_OP_BYTES = 2 * OBJECT_OP_BYTES, /* object and outbox entry */
     BUDGET_OP_BYTES = PK_BUDGET_VALUE_BYTES + 64,
@@ -409,7 +408,8 @@ int pk_agent_restore(struct pk_agent *a) {
 /* ---- journal ---- */
 
 static void append_audit(struct pk_agent *a, struct pk_audit_entry *e) {
-    if (!pk_agent_batch_has_room(a, AUDIT_OP_BYTES) || pk_audit_log_append(&a->audit, &a->batch, e) < 0) {
+    if (!pk_agent_batch_has_room(a, PK_AGENT_AUDIT_OP_BYTES) ||
+        pk_audit_log_append(&a->audit, &a->batch, e) < 0) {
         a->counters.batch_full++;
         a->counters.audit_lost++;
         pk_agent_log1(a, PK_LOG_ERROR, "no room for an audit entry", pk_str_of(e->text));
@@ -434,7 +434,7 @@ void pk_agent_audit_at(struct pk_agent *a, const struct pk_stamp *at, uint32_t i
 
 static void journal_timeline(struct pk_agent *a) {
     struct pk_timeline_entry t;
-    while (pk_agent_batch_has_room(a, AUDIT_OP_BYTES) &&
+    while (pk_agent_batch_has_room(a, PK_AGENT_AUDIT_OP_BYTES) &&
            pk_timeline_next_new(&a->incidents.timeline, &t) == PK_OK) {
         if (pk_agent_budget_skips_line(a, &t)) {
             pk_agent_watch_timeline(a, &t);
@@ -685,8 +685,8 @@ static void journal_drops(struct pk_agent *a) {
     struct pk_incident_drop drop;
     char text[PK_AUDIT_TEXT_BYTES];
     struct pk_buf b;
-    if (a->incidents.drop.count == 0 || !pk_agent_batch_has_room(a, AUDIT_OP_BYTES) || !is_drop_due(a) ||
-        pk_incidents_next_drop(&a->incidents, &drop) != PK_OK) {
+    if (a->incidents.drop.count == 0 || !pk_agent_batch_has_room(a, PK_AGENT_AUDIT_OP_BYTES) ||
+        !is_drop_due(a) || pk_incidents_next_drop(&a->incidents, &drop) != PK_OK) {
         return;
     }
     pk_buf_init(&b, text, sizeof text);
@@ -713,7 +713,7 @@ static void journal_audit_lost(struct pk_agent *a) {
     char text[PK_AUDIT_TEXT_BYTES];
     struct pk_buf b;
     const uint64_t lost = pk_agent_audit_lost(a);
-    if (lost == a->audit_lost_said || !pk_agent_batch_has_room(a, AUDIT_OP_BYTES)) {
+    if (lost == a->audit_lost_said || !pk_agent_batch_has_room(a, PK_AGENT_AUDIT_OP_BYTES)) {
         return;
     }
     pk_buf_init(&b, text, sizeof text);

@@ -611,7 +611,7 @@ void pk_outbox_durable(struct pk_outbox *ob, uint64_t durable_seq) {
  * ----------------------------------------------------------------------------------------------------------------------
  */
 
-static struct pk_outbox_slot *slot_by_token(struct pk_outbox *ob, uint64_t token) {
+struct pk_outbox_slot *pk_outbox_slot_by_token(struct pk_outbox *ob, uint64_t token) {
     for (uint32_t i = 0; i < PK_LIMIT_OUTBOX_SLOTS; i++) {
         struct pk_outbox_slot *s = &ob->slots[i];
         if ((s->state == PK_OUTBOX_WAITING || s->state == PK_OUTBOX_INFLIGHT) && s->token == token) {
@@ -664,7 +664,7 @@ int pk_outbox_find(const struct pk_outbox *ob, uint64_t token, struct pk_outbox_
 }
 
 void pk_outbox_sent(struct pk_outbox *ob, uint64_t token) {
-    struct pk_outbox_slot *s = slot_by_token(ob, token);
+    struct pk_outbox_slot *s = pk_outbox_slot_by_token(ob, token);
     PK_ASSERT(s != NULL);
     s->state = PK_OUTBOX_INFLIGHT;
     const struct pk_outbox_latest *latest = pk_outbox_latest_of(ob, s->subject);
@@ -675,7 +675,7 @@ void pk_outbox_sent(struct pk_outbox *ob, uint64_t token) {
 }
 
 void pk_outbox_unsendable(struct pk_outbox *ob, uint64_t token) {
-    struct pk_outbox_slot *s = slot_by_token(ob, token);
+    struct pk_outbox_slot *s = pk_outbox_slot_by_token(ob, token);
     PK_ASSERT(s != NULL);
     pk_outbox_lose(ob, PK_OUTBOX_LOSS_TOO_BIG, s->lane, s->seq, s->value_bytes);
     finish_slot(ob, s);
@@ -713,7 +713,7 @@ static void refuse_slot(struct pk_outbox *ob, struct pk_outbox_slot *s, uint64_t
 
 int pk_outbox_answered(struct pk_outbox *ob, uint64_t token, uint8_t reason, uint64_t now_ms) {
     enum { NO_SUBSCRIBERS = 16, FAILURE = 0x80 };
-    struct pk_outbox_slot *s = slot_by_token(ob, token);
+    struct pk_outbox_slot *s = pk_outbox_slot_by_token(ob, token);
     if (s == NULL || s->state != PK_OUTBOX_INFLIGHT) {
         return PK_E_NOT_FOUND;
     }

@@ -25,21 +25,10 @@ void pk_outbox_keep_sent(struct pk_outbox *ob, struct pk_outbox_slot *slot) {
     } /* else it overtook older ones, cannot be told from them any more and is sent once more after them */
 }
 
-static void resend(struct pk_outbox *ob, bool is_put_by_too) {
-    ob->resend_at_ms = 0;
-    for (unsigned i = 0; i < PK_OUTBOX_LANES; i++) {
-        struct pk_outbox_lane *l = &ob->lanes[i];
-        if (is_put_by_too || !l->has_put_by) {
-            ob->counters.resent_count += l->sent_count;
-            pk_outbox_read_again(l);
-        }
-    }
-    ob->is_fetch_undone = ob->is_fetching;
-}
-
 void pk_outbox_resend(struct pk_outbox *ob) {
     if (ob->is_hub_acked) {
-        resend(ob, true);
+        ob->resend_at_ms = 0;
+        pk_outbox_read_lanes_again(ob, true, true);
     }
 }
 
@@ -86,7 +75,9 @@ void pk_outbox_remind(struct pk_outbox *ob, uint64_t now_ms) {
         ob->resend_at_ms = now_ms + (wait_ms < PK_OUTBOX_UNHEARD_MAX_MS ? wait_ms : PK_OUTBOX_UNHEARD_MAX_MS);
     } else if (now_ms >= ob->resend_at_ms) {
         ob->resend_tries = ob->resend_tries < DOUBLINGS_MAX ? (uint8_t)(ob->resend_tries + 1) : DOUBLINGS_MAX;
-        resend(ob, false); /* of a lane with what was put by all is taken up in its own time */
+        ob->resend_at_ms = 0;
+        /* In a lane with what was put by all is taken up in its own time. */
+        pk_outbox_read_lanes_again(ob, false, true);
     }
 }
 

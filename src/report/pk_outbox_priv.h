@@ -26,6 +26,8 @@ static inline uint32_t pk_outbox_subject_of(const struct pk_out_record *r) {
 /* NULL when it is in no slot. */
 struct pk_outbox_slot *pk_outbox_slot_by_id(struct pk_outbox *ob, uint32_t boot, uint64_t seq);
 struct pk_outbox_slot *pk_outbox_slot_free(struct pk_outbox *ob);
+/* Of one that waits or is on its way; NULL when there is none. */
+struct pk_outbox_slot *pk_outbox_slot_by_token(struct pk_outbox *ob, uint64_t token);
 /* Puts a stored entry into a free slot, in the state given. */
 void pk_outbox_slot_fill(struct pk_outbox *ob, struct pk_outbox_slot *slot, uint8_t lane, uint32_t boot,
                          uint64_t seq, uint32_t subject, struct pk_str value, enum pk_outbox_state state);
@@ -41,6 +43,8 @@ void pk_outbox_forget_sent(struct pk_outbox *ob, uint8_t lane, uint32_t boot, ui
 void pk_outbox_keep_sent(struct pk_outbox *ob, struct pk_outbox_slot *slot);
 /* Its lane is read from the beginning again. */
 void pk_outbox_read_again(struct pk_outbox_lane *l);
+/* The same for the lanes in which something was put by, for the others, or for both. */
+void pk_outbox_read_lanes_again(struct pk_outbox *ob, bool has_put_by, bool has_not);
 /* After a refusal: no more than half of the slots are held by what is refused. */
 void pk_outbox_make_way(struct pk_outbox *ob, uint64_t now_ms);
 /* Another connection, perhaps with other limits and rights: what was refused is tried at once, and tells

@@ -9,6 +9,17 @@ void pk_outbox_read_again(struct pk_outbox_lane *l) {
     l->sent_count = 0;
 }
 
+void pk_outbox_read_lanes_again(struct pk_outbox *ob, bool has_put_by, bool has_not) {
+    for (unsigned i = 0; i < PK_OUTBOX_LANES; i++) {
+        struct pk_outbox_lane *l = &ob->lanes[i];
+        if (l->has_put_by ? has_put_by : has_not) {
+            ob->counters.resent_count += ob->is_hub_acked ? l->sent_count : 0u;
+            pk_outbox_read_again(l);
+        }
+    }
+    ob->is_fetch_undone = ob->is_fetching;
+}
+
 static void put_by(struct pk_outbox *ob, struct pk_outbox_slot *slot, uint64_t now_ms) {
     ob->lanes[slot->lane].has_put_by = true;
     pk_outbox_keep_sent(ob, slot);
@@ -20,17 +31,12 @@ static void put_by(struct pk_outbox *ob, struct pk_outbox_slot *slot, uint64_t n
 }
 
 void pk_outbox_put_by(struct pk_outbox *ob, uint64_t token, uint64_t now_ms) {
-    for (uint32_t i = 0; i < PK_LIMIT_OUTBOX_SLOTS; i++) {
-        struct pk_outbox_slot *s = &ob->slots[i];
-        if ((s->state == PK_OUTBOX_WAITING || s->state == PK_OUTBOX_INFLIGHT) && s->token == token) {
-            if (!pk_outbox_drop_outdated(ob, s)) {
-                put_by(ob, s, now_ms);
-                ob->has_too_large = true;
-            }
-            return;
-        }
+    struct pk_outbox_slot *s = pk_outbox_slot_by_token(ob, token);
+    PK_ASSERT(s != NULL);
+    if (!pk_outbox_drop_outdated(ob, s)) {
+        put_by(ob, s, now_ms);
+        ob->has_too_large = true;
     }
-    PK_ASSERT(false);
 }
 
 void pk_outbox_connected(struct pk_outbox *ob) {
@@ -73,14 +79,7 @@ void pk_outbox_take_up(struct pk_outbox *ob) {
     }
     ob->put_by_ms = 0;
     ob->has_too_large = false;
-    for (unsigned i = 0; i < PK_OUTBOX_LANES; i++) {
-        struct pk_outbox_lane *l = &ob->lanes[i];
-        if (l->has_put_by) {
-            ob->counters.resent_count += ob->is_hub_acked ? l->sent_count : 0u;
-            pk_outbox_read_again(l);
-        }
-    }
-    ob->is_fetch_undone = ob->is_fetching;
+    pk_outbox_read_lanes_again(ob, true, false);
 }
 
 void pk_outbox_take_up_soon(struct pk_outbox *ob, uint64_t now_ms) {

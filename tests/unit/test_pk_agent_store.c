@@ -486,15 +486,19 @@ PK_TEST(broken__an_action_interrupted_meanwhile__is_not_run_again_by_the_next) {
     check_sound();
 }
 
-/* Where that did not help, what detects runs on, and the next try comes when the supervisor has forgotten the
- * last ones. */
-PK_TEST(broken__again_and_again__runs_on_and_tries_every_ten_minutes) {
+static void break_store_once_more(void) {
     prepare(NULL);
     gw.super.told.restart_count = PK_AGENT_REOPEN_AT_ONCE;
     REQUIRE(gateway_boot(&gw));
     REQUIRE(gateway_run_until_online(&gw));
     gw.sim.store.is_disk_full = true;
     gw.sim.store.status.is_broken = true;
+}
+
+/* Where that did not help, what detects runs on, and the next try comes when the supervisor has forgotten the
+ * last ones. */
+PK_TEST(broken__again_and_again__runs_on_and_tries_every_ten_minutes) {
+    break_store_once_more();
     CHECK(open_incident() != NULL);
     wait_ms(PK_AGENT_REOPEN_MS - 60000);
     CHECK(!pk_agent_is_stopped(&gw.agent));
@@ -505,12 +509,7 @@ PK_TEST(broken__again_and_again__runs_on_and_tries_every_ten_minutes) {
 }
 
 PK_TEST(broken__stopped_meanwhile__the_next_one_is_told) {
-    prepare(NULL);
-    gw.super.told.restart_count = PK_AGENT_REOPEN_AT_ONCE;
-    REQUIRE(gateway_boot(&gw));
-    REQUIRE(gateway_run_until_online(&gw));
-    gw.sim.store.is_disk_full = true;
-    gw.sim.store.status.is_broken = true;
+    break_store_once_more();
     wait_ms(5000);
     pk_sim_signal(&gw.sim, PK_SIG_STOP);
     wait_ms(60000);
