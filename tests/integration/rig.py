@@ -5,6 +5,7 @@ not root says so and exits 77 (skipped).
 """
 import base64
 import concurrent.futures
+import contextlib
 import json
 import os
 import random
@@ -257,6 +258,13 @@ class Subscriber:
         return [(at, json.loads(payload)) for at, _, _, payload in self.messages("/incident/") if payload]
 
 
+def end_socket(s, how):
+    """Closes a socket that another thread may be reading: close() alone leaves the connection up until that read returns, and the peer is told nothing."""
+    with contextlib.suppress(OSError):
+        s.shutdown(how)
+    s.close()
+
+
 class Proxy:
     """A cable between gateway and broker that can be cut without FIN, slowed, or cut for good."""
 
@@ -313,10 +321,7 @@ class Proxy:
                 break
         if not self.is_silent:
             for s in (a, b):
-                try:
-                    s.close()
-                except OSError:
-                    pass
+                end_socket(s, socket.SHUT_RDWR)
 
     def heal(self):
         """The cable is back; connections that were cut stay dead for the broker, as in life."""
@@ -326,11 +331,9 @@ class Proxy:
         """Resets every connection."""
         for pair in self.pairs:
             for s in pair:
-                try:
+                with contextlib.suppress(OSError):
                     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-                    s.close()
-                except OSError:
-                    pass
+                end_socket(s, socket.SHUT_RD)
         self.pairs = []
 
     def close(self):

@@ -1,10 +1,8 @@
 """A storm of distinct incidents over components that depend on each other, on real parts: what each severity came to, what is reported, stored and
 correlated, how long it took and what it left in memory. The figure of tests/bench/run incidents, and the test of it."""
-import contextlib
 import json
 import os
 import re
-import socket
 import sys
 import time
 
@@ -92,10 +90,6 @@ class Storm:
 
     def cut(self):
         self.proxy.is_refusing = True
-        for pair in self.proxy.pairs:
-            for end in pair:
-                with contextlib.suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
         self.proxy.drop()
         await_true("the link is down", 20, lambda: self.gateway.result("status")["links"][0]["state"] != "online")
 

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 
-from rig import GATEWAY, SOURCE, Broker, Gateway, Process, Proxy, Rig, await_true, free_port, main
+from rig import GATEWAY, SOURCE, Broker, Gateway, Process, Proxy, Rig, await_true, end_socket, free_port, main
 
 
 def link(gateway):
@@ -247,8 +247,7 @@ class Front:
             while data := a.recv(65536):
                 b.sendall(data)
         for s in (a, b):
-            with contextlib.suppress(OSError):
-                s.close()
+            end_socket(s, socket.SHUT_RDWR)
 
     def _serve(self, raw):
         try:
@@ -384,11 +383,7 @@ def test_cut_and_back__the_session_is_resumed():
         first = cable.bytes
         for _ in range(3):
             before, connects = cable.bytes, link(gateway)["connects"]
-            for pair in cable.pairs:
-                for s in pair:
-                    with contextlib.suppress(OSError):
-                        s.shutdown(socket.SHUT_RDWR)
-            cable.pairs = []
+            cable.drop()
             await_true("it is back", 20, lambda: link(gateway)["connects"] > connects)
             time.sleep(0.3)
             # No certificates, either way.
