@@ -34,7 +34,7 @@ static bool broker_run(struct broker *b) {
     snprintf(log, sizeof log, "%s/broker.log", b->folder);
     char *argv[] = {"/usr/sbin/mosquitto", "-c", b->config_path, NULL};
     b->pid = link_spawn(log, argv);
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 500; i++) {
         const int fd = link_dial(b->port);
         if (fd >= 0) {
             close(fd);
@@ -60,7 +60,7 @@ static bool broker_start(struct broker *b, const char *options) {
         return false;
     }
     fprintf(f,
-            "per_listener_settings false\nlistener %u 127.0.0.1\nallow_anonymous true\npersistence_location "
+            "per_listener_settings false\nlog_type all\nlistener %u 127.0.0.1\nallow_anonymous true\npersistence_location "
             "%s/\n%s\n",
             b->port, b->folder, options);
     fclose(f);
@@ -101,7 +101,25 @@ static bool mosquitto_pub(struct broker *b, char *const *arguments) {
     return status == 0;
 }
 
-/* mosquitto_sub in the background, its lines in sub.out; started before it returns. */
+/* How many subscriptions the broker has answered. */
+static int suback_count(struct broker *b) {
+    static char text[1 << 16];
+    char path[PATH_BYTES + 16];
+    snprintf(path, sizeof path, "%s/broker.log", b->folder);
+    FILE *f = fopen(path, "r");
+    const size_t n = f != NULL ? fread(text, 1, sizeof text - 1, f) : 0;
+    text[n] = '\0';
+    if (f != NULL) {
+        fclose(f);
+    }
+    int count = 0;
+    for (const char *p = text; (p = strstr(p, "Sending SUBACK")) != NULL; p++) {
+        count++;
+    }
+    return count;
+}
+
+/* mosquitto_sub in the background, its lines in sub.out; subscribed before it returns. */
 static pid_t mosquitto_sub(struct broker *b, const char *filter, const char *qos, const char *format) {
     char port[8], log[PATH_BYTES + 16];
     snprintf(port, sizeof port, "%u", b->port);
@@ -122,8 +140,11 @@ static pid_t mosquitto_sub(struct broker *b, const char *filter, const char *qos
                     "-W",
                     "20",
                     NULL};
+    const int before = suback_count(b);
     const pid_t pid = link_spawn(log, argv);
-    link_nap_ms(200);
+    for (const uint64_t end = link_now_ms() + LINK_WAIT_MS; suback_count(b) == before && link_now_ms() < end;) {
+        link_nap_ms(10);
+    }
     return pid;
 }
 

@@ -26,9 +26,9 @@ ON_BOTH(loop__waits_until_the_deadline_and_not_longer) {
     const uint64_t start = rig_now_ms(rig);
     CHECK_EQ_U64(rig_wait(rig, 50), 0);
     const uint64_t took = rig_now_ms(rig) - start;
-    CHECK(took >= 50 && took < 500);
+    CHECK(took >= 50 && took < 5000);
     CHECK_EQ_U64(rig->port.loop.wait(rig->port.loop.ctx, 0), 0); /* in the past: at once */
-    CHECK(rig_now_ms(rig) - start < took + 200);
+    CHECK(rig_now_ms(rig) - start < took + 5000);
 }
 
 ON_BOTH(loop__a_signal__ends_the_wait_with_its_bit) {
@@ -40,7 +40,7 @@ ON_BOTH(loop__a_signal__ends_the_wait_with_its_bit) {
     }
     const uint64_t start = rig_now_ms(rig);
     CHECK_EQ_U64(rig->port.loop.wait(rig->port.loop.ctx, UINT64_MAX), PK_SIG_RELOAD | PK_SIG_STOP);
-    CHECK(rig_now_ms(rig) - start < 500);
+    CHECK(rig_now_ms(rig) - start < 5000);
     CHECK_EQ_U64(rig_wait(rig, 1), 0); /* said once */
     if (!rig->is_sim) {
         raise(SIGUSR1);
@@ -60,11 +60,11 @@ ON_BOTH(loop__the_store_finishes__ends_the_wait) {
     REQUIRE(pk_batch_put(&b, PK_TREE_OBJECTS, pk_str_of("k"), pk_str_of("v")) == PK_OK);
     const uint64_t start = rig_now_ms(rig);
     REQUIRE(rig->port.store.submit(rig->port.store.ctx, &b, &seq) == PK_OK);
-    while (rig->port.store.durable(rig->port.store.ctx) < seq && rig_now_ms(rig) - start < 4000) {
-        rig_wait(rig, 4000);
+    while (rig->port.store.durable(rig->port.store.ctx) < seq && rig_now_ms(rig) - start < 20000) {
+        rig_wait(rig, 20000);
     }
     CHECK_EQ_U64(rig->port.store.durable(rig->port.store.ctx), seq);
-    CHECK(rig_now_ms(rig) - start < 3000);
+    CHECK(rig_now_ms(rig) - start < 15000);
 }
 
 ON_BOTH(loop__an_unread_frame__does_not_spin) {

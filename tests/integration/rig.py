@@ -24,6 +24,7 @@ import traceback
 SOURCE = os.environ.get("PK_SOURCE_DIR") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("PK_BINARY_DIR") or os.path.join(SOURCE, "build", "host")
 SITE, GATEWAY = "lab", "gw-01"
+PROBE = "picket/v1/probe/probe/status"  # what nobody but a test says: where it is heard, all before it was
 MQTT = os.environ.get("PK_TEST_MQTT", "")  # what the gateways speak: "3.1.1" (test_mqtt311.py), else as they come
 
 
@@ -34,23 +35,36 @@ def need_root():
 
 
 def await_true(what, seconds, probe):
-    """Polls until probe() is true; its value. AssertionError naming `what` when time is up: `seconds` of a machine that has nothing else to do, up to four times as many
-    where more wants to run than there are processors."""
-    began = time.monotonic()
+    """Polls until probe() is true; its value. AssertionError naming `what` when time is up: `seconds` (ten at least) of a machine that has nothing else to do, up to
+    four times as many where more wants to run than there are processors. Of a look that took long, because this process or the one that was asked did not get the
+    processor, half a second is counted."""
+    spent, last = 0.0, time.monotonic()
     while True:
         value = probe()
         if value:
             return value
+        now = time.monotonic()
+        spent, last = spent + min(now - last, 0.5), now
         patience = min(4, max(1, os.getloadavg()[0] / os.cpu_count()))
-        if time.monotonic() - began >= seconds * patience:
-            raise AssertionError(f"timed out after {seconds * patience:.0f} s: {what}")
+        if spent >= max(seconds, 10) * patience:
+            raise AssertionError(f"timed out after {max(seconds, 10) * patience:.0f} s: {what}")
         time.sleep(0.02)
 
 
+reserved = []  # a name of each port this process was given, which ends with the process
+
+
 def free_port():
-    """Below the range that outgoing connections are given ports from: one of those could take it while its server is away, or meet itself."""
+    """Below the range that outgoing connections are given ports from: one of those could take it while its server is away, or meet itself. No other test is given it."""
     while True:
         port = random.randrange(10000, 32000)
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0picket-test-port-{port}")
+        except OSError:
+            name.close()
+            continue
+        reserved.append(name)
         with socket.socket() as s:
             if s.connect_ex(("127.0.0.1", port)) != 0:
                 try:
@@ -194,20 +208,19 @@ class Broker:
 
     def retained(self, *filters):
         """{topic: payload} of what is retained under filters, as a newcomer gets it: all of it, for what is retained for this comes last."""
-        last = "picket/v1/probe/probe/status"
-        self.publish("hub", last, "last", "-r")
-        asked = [word for topic in (*filters, last) for word in ("-t", topic)]
+        self.publish("hub", PROBE, "last", "-r")
+        asked = [word for topic in (*filters, PROBE) for word in ("-t", topic)]
         with subprocess.Popen(["mosquitto_sub", *self.tls("hub"), *asked, "--retained-only", "-F", "%t\t%p", "-W", "30"], stdout=subprocess.PIPE, text=True) as reader:
             kept = {}
             for line in reader.stdout:
                 topic, payload = line.rstrip("\n").split("\t", 1)
-                if topic == last:
+                if topic == PROBE:
                     break
                 kept[topic] = payload
             else:
                 raise AssertionError("the broker does not answer a newcomer")
             reader.kill()
-        self.publish("hub", last, "", "-r")
+        self.publish("hub", PROBE, "", "-r")
         return kept
 
     def end_session(self, client, *options):
@@ -220,6 +233,11 @@ def data_of(payload):
     if '"specversion"' not in payload:
         return payload
     return json.dumps(json.loads(payload)["data"])
+
+
+def whole_lines(text):
+    """Of a file that is being written: what has no end yet is no line."""
+    return text[:text.rfind("\n") + 1].splitlines()
 
 
 class Subscriber:
@@ -241,14 +259,20 @@ class Subscriber:
         await_true("the subscriber is there", 5, lambda: self._probe(broker))
 
     def _probe(self, broker):
-        broker.publish("hub", "picket/v1/probe/probe/status", "probe")
+        broker.publish("hub", PROBE, "probe")
         time.sleep(0.05)
         return "probe" in self.process.log()
+
+    def catch_up(self, broker):
+        """Returns when it has all that the broker took so far."""
+        word = f"probe-{time.monotonic_ns()}"
+        broker.publish("hub", PROBE, word)
+        await_true("the subscriber has it all", 10, lambda: word in self.process.log())
 
     def messages(self, part="", opened=True):
         """[(seconds, topic, is_retained, payload)] of topics that contain `part`. opened=False: with the envelope that is around the payload on 3.1.1."""
         out = []
-        for line in "".join(p.log() for p in [*self.earlier, self.process]).splitlines():
+        for line in (line for p in [*self.earlier, self.process] for line in whole_lines(p.log())):
             fields = line.split("\t", 3)
             if len(fields) == 4 and part in fields[1] and "/probe/" not in fields[1]:
                 out.append((float(fields[0]), fields[1], fields[2] == "1", data_of(fields[3]) if opened else fields[3]))
@@ -434,7 +458,9 @@ class Gateway:
         return await_true("the service runs", 3, self.service_pid)
 
     def kill_service(self):
-        os.kill(self.service_pid(), signal.SIGKILL)
+        pid = self.service_pid()
+        assert pid, "the service does not run"  # 0 would be this process and all beside it
+        os.kill(pid, signal.SIGKILL)
 
     def end_service(self):
         pid = self.service_pid()

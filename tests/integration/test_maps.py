@@ -130,7 +130,7 @@ def test_thin_edge__health_and_last_will():
         for will, payload, online, source in ((health, json.dumps({"status": "down"}), json.dumps({"status": "up", "pid": 7}), "main.flow"), ("tele/plug-1/LWT", "Offline", "Online", "plug-1")):
             device = subprocess.Popen(["mosquitto_sub", *broker.tls("device"), "-i", f"dev-{source}", "-t", "plant/none", "-k", "5", "--will-topic", will, "--will-payload", payload, "--will-qos", "1", "--will-retain"])
             rig.cleanups.append(device.kill)
-            time.sleep(0.5)
+            await_true("the device is connected", 10, lambda s=source: f" as dev-{s} " in broker.process.log())
             broker.publish("device", will, online, "-r")
             await_true(f"{source} is up", 5, lambda: gateway.ask("sources.get", source=source).get("result", {}).get("state") == "ok")
             device.kill()  # no goodbye: the broker says its last will

@@ -55,7 +55,7 @@ def exercise(rig, broker, gateway, operator):
     for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         gateway.process.popen.send_signal(number)
         time.sleep(0.3)
-    assert "configuration reloaded" in gateway.process.log()
+    await_true("configuration reloaded", 10, lambda: "configuration reloaded" in gateway.process.log())
     incident = gateway.incidents()[0]["incident_id"]
     for cmd, args in (("status", {}), ("memory", {}), ("doctor", {}), ("incidents.list", {"limit": 50}), ("events.list", {"limit": 50}), ("rules.list", {"cost": True}),
                       ("rules.show", {"rule": "process_lost"}), ("incidents.get", {"incident_id": incident, "timeline": True}), ("actions.list", {}), ("approval.list", {}),

@@ -20,11 +20,17 @@ def out_count(gateway):
     return gateway.result("status")["links"][0]["messages_out"]
 
 
+def is_quiet(wire):
+    was = wire.bytes()
+    time.sleep(2)
+    return wire.bytes() == was
+
+
 def begin(gateway, wire):
     before = wire.bytes()
     gateway.start(prefix=wire.inside)
     gateway.await_online()
-    time.sleep(2)  # the subscription is answered, delayed acknowledgements are out
+    await_true("the subscription is answered, delayed acknowledgements are out", 10, lambda: is_quiet(wire))
     return wire.bytes() - before
 
 
@@ -72,6 +78,7 @@ def test_silence_on_the_wire__and_what_goes_all_the_same():
         broker = wire.start_broker(rig)
         gateway = gateway_of(rig, broker, "")
         subscriber = Process(rig, "subscriber", [*wire.inside, "mosquitto_sub", *broker.tls("hub"), "-k", "600", "-q", "1", "-t", "picket/v1/#", "-F", "%t %p"])
+        await_true("the subscriber is there", 10, lambda: "New client connected" in broker.process.log())
         begin(gateway, wire)
         # Neither TCP nor MQTT asks whether anybody is there: 35 s are more than the usual keep-alives of both.
         before = wire.bytes()
@@ -79,7 +86,7 @@ def test_silence_on_the_wire__and_what_goes_all_the_same():
         assert wire.bytes() == before, f"{wire.bytes() - before} bytes for nothing"
         began = time.monotonic()
         gateway.send_events([{"type": "pain", "source": "press-7"}])
-        await_true("the incident goes at once", 3, lambda: "/incident/" in subscriber.log())
+        await_true("the incident goes at once", 8, lambda: "/incident/" in subscriber.log())
         await_true("and soon a summary that counts it", 14, lambda: "/summary " in subscriber.log())
         summary = json.loads(next(line for line in subscriber.log().splitlines() if "/summary " in line).split(" ", 1)[1])
         assert summary["by"]["severity"] == {"high": 1}, summary

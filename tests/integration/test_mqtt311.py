@@ -12,7 +12,7 @@ import time
 
 from faults import ScriptedBroker
 from link_load import NO_RESOLVE, ROOT, RULES, link
-from rig import GATEWAY, SITE, Broker, Gateway, Operator, Process, Rig, Signer, Subscriber, await_true, main
+from rig import GATEWAY, PROBE, SITE, Broker, Gateway, Operator, Process, Rig, Signer, Subscriber, await_true, main
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OLD = "mqtt = 3.1.1\n"
@@ -85,7 +85,8 @@ class World:
         self.gateway = Gateway(rig, self.broker.port, rules=NO_RESOLVE, actions="", config=config, broker_extra=OLD)
         self.alice = Signer(rig, self.gateway, "alice", "responder")
         self.carol = Operator(rig, self.gateway, "carol", "responder")
-        self.replies = Process(rig, "replies", ["mosquitto_sub", *self.broker.tls("hub"), "-V", "mqttv311", "-q", "1", "-t", f"{ROOT}/reply/+", "-F", "%t\t%p"])
+        self.replies = Process(rig, "replies", ["mosquitto_sub", *self.broker.tls("hub"), "-V", "mqttv311", "-q", "1", "-t", f"{ROOT}/reply/+", "-t", PROBE, "-F", "%t\t%p"])
+        await_true("the reader of replies is there", 10, lambda: self.broker.publish("hub", PROBE, "probe") or PROBE in self.replies.log())
         self.gateway.start()
         self.gateway.await_online()
         self.gateway.send_events([FAULT, FAULT])

@@ -174,8 +174,8 @@ def test_http__slow_broken_and_endless_servers():
         gateway = Gateway(rig, actions="", config=config)
         gateway.start()
         for name, words in (("trickle", "no answer in time"), ("silent", "no answer in time"), ("other", "not an HTTP answer"), ("endless", "not an HTTP answer")):
-            e = await_event(gateway, "probe_up", name, lambda e: e.get("value") == 0)
-            assert words in e["message"], e
+            # Where this machine was too busy for its server it is "no answer in time" once.
+            await_event(gateway, "probe_up", name, lambda e: e.get("value") == 0 and words in e["message"], 15)
         assert gateway.stop() == 0
     for l in listeners.values():
         l.close()
@@ -218,8 +218,7 @@ def test_tls_and_certificates__one_that_ends_soon():
             assert 4.5 < e["value"] < 5.01, (name, e)
         for name in ("good", "any", "https"):
             await_event(gateway, "probe_up", name, lambda e: e.get("value") == 1)
-        wrong = await_event(gateway, "probe_up", "other-name", lambda e: e.get("value") == 0)
-        assert "another name" in wrong["message"], wrong
+        await_event(gateway, "probe_up", "other-name", lambda e: e.get("value") == 0 and "another name" in e["message"])
         await_event(gateway, "probe_up", "no-tls", lambda e: e.get("value") == 0)
         for name in ("no-tls", "garbage", "secret", "gone"):
             await_event(gateway, "certificate_days", name, is_fault)
@@ -388,8 +387,7 @@ def test_dns__right_answers_and_lies():
             await_event(gateway, "probe_up", name, lambda e: e.get("value") == 1, 15)
         for name, words in (("liar", "other questions"), ("loop", "broken"), ("noise", ""), ("short", "broken"), ("none", "no such name"),
                             ("empty", "no address"), ("stranger", "no address"), ("silent", "no answer in time"), ("at-9", "not at")):
-            e = await_event(gateway, "probe_up", name, lambda e: e.get("value") == 0, 15)
-            assert words in e["message"], e
+            await_event(gateway, "probe_up", name, lambda e: e.get("value") == 0 and words in e["message"], 15)
         assert gateway.stop() == 0
 
 
@@ -399,7 +397,7 @@ def test_icmp__this_machine_answers():
         gateway = Gateway(rig, actions="", config=config)
         gateway.start()
         await_event(gateway, "probe_up", "self", lambda e: e.get("value") == 1)
-        assert 0 <= await_event(gateway, "probe_latency_ms", "self", lambda e: True)["value"] < 1000
+        await_event(gateway, "probe_latency_ms", "self", lambda e: 0 <= e.get("value", -1) < 1000)
         if os.path.exists("/proc/net/if_inet6") and "lo" in open("/proc/net/if_inet6", encoding="ascii").read():
             await_event(gateway, "probe_up", "self6", lambda e: e.get("value") == 1)
         await_event(gateway, "probe_up", "nobody", lambda e: e.get("value") == 0)
@@ -427,7 +425,7 @@ def test_checks__plugins_with_nagios_codes():
         gateway.start()
         fine = await_event(gateway, "check_state", "fine", lambda e: e.get("value") == 0)
         assert fine["severity"] == "info" and fine["message"] == "FINE - all well", fine
-        assert await_event(gateway, "check_value", "fine", lambda e: True)["value"] == 12.5
+        assert await_event(gateway, "check_value", "fine", lambda e: "value" in e)["value"] == 12.5
         warn = await_event(gateway, "check_state", "warn", lambda e: e.get("value") == 1)
         assert warn["severity"] == "medium" and warn["message"] == "WARNING - getting full", warn
         bad = await_event(gateway, "check_state", "bad", lambda e: e.get("value") == 2)
@@ -437,7 +435,7 @@ def test_checks__plugins_with_nagios_codes():
         nobody = int(subprocess.run(["id", "-u", "nobody"], capture_output=True, text=True, check=True).stdout)
         who = await_event(gateway, "check_state", "who", lambda e: e.get("value") == 0)
         assert who["message"] == f"OK user {nobody} args two,words env", who
-        assert await_event(gateway, "check_state", "root", lambda e: True)["message"] == "OK user 0"
+        assert await_event(gateway, "check_state", "root", lambda e: "value" in e)["message"] == "OK user 0"
         await_event(gateway, "check_state", "loud", lambda e: e.get("value") == 1)
         assert gateway.stop() == 0
 
@@ -468,9 +466,10 @@ def test_services__restarts_as_the_manager_counts_them():
 
 def test_pages__picked_series_in_fixed_memory():
     with Rig() as rig:
-        counter = [100]
+        began = time.monotonic()
+        counter = lambda: 100 + int(500 * (time.monotonic() - began))
         small = lambda: (b"# HELP app_queue_jobs Jobs.\n# TYPE app_queue_jobs gauge\napp_queue_jobs{queue=\"mail\",host=\"a\"} 17\n"
-                         b"app_queue_jobs{queue=\"print\"} 3 1700000000000\nnot_a_number NaN\n" + b"http_requests_total %d\n" % counter[0])
+                         b"app_queue_jobs{queue=\"print\"} 3 1700000000000\nnot_a_number NaN\n" + b"http_requests_total %d\n" % counter())
 
         def big():
             filler = b"filler_metric{label=\"%s\"} 1\n" % (b"x" * 400)
@@ -487,7 +486,7 @@ def test_pages__picked_series_in_fixed_memory():
             yield b"the_needle 1\n"
             raise OSError
 
-        web = Web(rig, pages={"/metrics": (200, small()), "/big": (200, big), "/slow": (200, slow), "/cut": (200, cut),
+        web = Web(rig, pages={"/metrics": (200, lambda: [small()]), "/big": (200, big), "/slow": (200, slow), "/cut": (200, cut),
                               "/html": (200, b"<html><body>hello</body></html>\n"), "/error": (500, b"")}).start()
         head = f"host = 127.0.0.1\nport = {web.port}\ninterval = 1s\n"
         config = QUIET + (
@@ -500,13 +499,8 @@ def test_pages__picked_series_in_fixed_memory():
         await_event(gateway, "queue_depth", "mail", lambda e: e.get("value") == 17)
         for name in ("ambiguous", "no_number", "missing"):
             await_event(gateway, name, "app", is_fault)
-        for _ in range(40):
-            counter[0] += 50
-            web.pages["/metrics"] = (200, small())
-            time.sleep(0.1)
-        rate = await_event(gateway, "requests_per_s", "app", lambda e: e.get("value", 0) > 0)
-        assert 100 < rate["value"] < 1500, rate
-        assert await_event(gateway, "needle_big", "big", lambda e: True, 20)["value"] == 42
+        await_event(gateway, "requests_per_s", "app", lambda e: 400 < e.get("value", 0) < 600, 15)
+        assert await_event(gateway, "needle_big", "big", lambda e: "value" in e, 20)["value"] == 42
         for name in ("slow", "cut", "html", "error"):
             await_event(gateway, "probe_up", name, lambda e: e.get("value") == 0)
             await_event(gateway, f"needle_{name}", name, is_fault)
@@ -571,8 +565,7 @@ def test_reload__rows_come_and_go_and_a_bad_one_changes_nothing():
         text = open(gateway.config_path, encoding="utf-8").read()
         rig.write("gateway/etc/picketd.conf", text + "[probe two]\nkind = tcp\nhost = 127.0.0.1\n")
         gateway.process.popen.send_signal(1)
-        time.sleep(1.5)
-        assert "port is missing" in gateway.process.log(), gateway.process.log()
+        await_true("it is refused", 10, lambda: "port is missing" in gateway.process.log())
         at = newest(gateway, "probe_up", "one")["event_id"]
         await_event(gateway, "probe_up", "one", lambda e: e["event_id"] != at)
         rig.write("gateway/etc/picketd.conf", text + f"[probe two]\nkind = tcp\nhost = 127.0.0.1\nport = {web.port}\ninterval = 1s\n")

@@ -5,7 +5,7 @@ import re
 import subprocess
 import time
 
-from rig import BUILD, SOURCE, Gateway, Rig, main
+from rig import BUILD, SOURCE, Gateway, Process, Rig, await_true, main
 
 README = os.path.join(SOURCE, "README.md")
 
@@ -37,7 +37,7 @@ def run_daemon_commands(rig, commands):
     gateway.start()
     time.sleep(1.2)
     gateway.kill_service()  # so that there is something to look at
-    time.sleep(1.2)
+    await_true("there is something to look at", 10, gateway.incidents)
     env = {**os.environ, "PATH": BUILD + ":" + os.environ["PATH"], "PICKET_SOCKET": gateway.control_path()}
     cwd = rig.path("operator")
     os.makedirs(cwd)
@@ -48,12 +48,10 @@ def run_daemon_commands(rig, commands):
     incident = gateway.incidents()[0]["incident_id"]
     for command in (f"picketctl incidents get {incident} --timeline", f"picketctl --format table incidents get {incident} --timeline", "picketctl help"):
         expect("text", command, shell(command, cwd, env))
-    watch = subprocess.Popen(["picketctl", "watch"], env=env, cwd=cwd, stdout=subprocess.PIPE, text=True)
-    time.sleep(0.3)
-    gateway.send_events([{"type": "data_corruption", "source": "disk9", "severity": "critical"}])
-    time.sleep(0.5)
-    watch.terminate()
-    assert "disk9" in watch.communicate()[0]
+    watch = Process(rig, "watch", [os.path.join(BUILD, "picketctl"), "watch"], env=env, cwd=cwd)
+    event = {"type": "data_corruption", "source": "disk9", "severity": "critical"}
+    await_true("watch shows what comes", 10, lambda: gateway.send_events([event]) and time.sleep(0.3) or "disk9" in watch.log())
+    watch.stop()
     assert gateway.stop() == 0
 
 

@@ -73,7 +73,7 @@ def test_record__ends_after_so_many_and_says_what_broke():
         big = {"type": "big", "source": "a", "message": "m" * 256, "metadata": {f"f{n}": "v" * 250 for n in range(8)}}
         recorder = subprocess.Popen([os.path.join(BUILD, "picketctl"), "--socket", gateway.control_path(), "events", "record", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         rig.cleanups.append(recorder.kill)
-        time.sleep(0.5)
+        assert recorder.stdout.readline()  # it listens
         gateway.send_events([big])
         seen = ""
         while '"big"' not in seen:

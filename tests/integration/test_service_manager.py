@@ -59,18 +59,16 @@ def test_ready_after_the_seal__fed_regularly__stopping_on_term():
             assert is_sealed(gateway.agent_pid()), "ready before the seal"
             assert gateway.result("status")["ticks"] > 0
             started = time.monotonic()
-            assert started - ready < 2
+            assert started - ready < 8
             if kind == "path":
-                time.sleep(12)
-                fed = [at for at in manager.times("WATCHDOG=1") if at > ready]
-                assert len(fed) >= 2, manager.got
+                fed = await_true("it is fed", 20, lambda: (f := [at for at in manager.times("WATCHDOG=1") if at > ready]) and len(f) >= 2 and f)
                 assert max(b - a for a, b in zip([ready] + fed, fed + [time.monotonic()])) < 10, "the service manager would have ended us"
             assert len(manager.times("READY=1")) == 1
             os.kill(gateway.process.pid, signal.SIGHUP)
             await_true("reload is announced and ends", 5, lambda: manager.times("RELOADING=1") and len(manager.times("READY=1")) == 2)
             assert manager.times("RELOADING=1")[0] < manager.times("READY=1")[1]
             assert gateway.stop() == 0
-            assert manager.times("STOPPING=1"), manager.got
+            await_true("it said so", 5, lambda: manager.times("STOPPING=1"))
 
 
 def test_no_watchdog_asked_for__none_fed():
@@ -132,8 +130,7 @@ def test_board_watchdog__fed_and_disarmed_on_an_orderly_stop_only():
         gateway.start()
         await_true("fed", 5, device.read)
         at_start = len(device.read())
-        time.sleep(11)
-        assert len(device.read()) >= at_start + 2, device.bytes
+        await_true("fed on", 20, lambda: len(device.read()) >= at_start + 2)
         assert b"V" not in device.bytes
         assert gateway.stop() == 0
         assert device.read().endswith(b"V") and device.bytes.count(b"V") == 1, device.bytes

@@ -527,7 +527,9 @@ def test_schema_1__a_store_of_that_time_is_taken_over_whole():
         gateway.start()
         is_whole()
         await_true("what waited is heard", 10, lambda: store(gateway)["outbox"] == 0)
-        heard = {i["incident_id"]: i for _, i in subscriber.incidents()}
+        hear = lambda: {i["incident_id"]: i for _, i in subscriber.incidents()}
+        await_true("all of them", 10, lambda: {was["incident_id"] for was in said["incidents"]} <= set(hear()))
+        heard = hear()
         for was in said["incidents"]:
             now = heard[was["incident_id"]]
             assert now["rev"] >= was["rev"] and (now["status"], now["title"]) == (was["status"], was["title"]), now
@@ -552,9 +554,12 @@ META_BYTES = 136  # what LMDB writes of a meta page (mdb_env_write_meta), data p
 def fail_write(rig, gateway, number):
     """The agent's write of this number from now on fails, once. Whether it was one of a meta page; None: there were not so many."""
     path = rig.path("strace.txt")
+    if os.path.exists(path):
+        os.unlink(path)
     tracer = subprocess.Popen(["strace", "-f", "-p", str(gateway.agent_pid()), "-e", "trace=pwrite64", "-e", f"inject=pwrite64:error=EIO:when={number}", "-o", path],
                               stderr=subprocess.DEVNULL)
     rig.cleanups.append(tracer.kill)
+    await_true("strace is there", 10, lambda: os.path.exists(path))
     time.sleep(0.3)
     gateway.send_events(hurt([f"write{number}"]))
     end = time.time() + 1.5

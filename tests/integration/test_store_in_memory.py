@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from rig import BUILD, Broker, Gateway, Operator, Rig, Signer, await_true, main, request
+from rig import BUILD, Broker, Gateway, Operator, Rig, Signer, await_true, is_alive, main, request
 
 RULES = """[rule hurt]
 on       = type = pain
@@ -30,7 +30,7 @@ def mount(rig, gateway, is_first=True):
 def kill_picketd(gateway):
     agent = gateway.agent_pid()
     gateway.process.stop(signal.SIGKILL)
-    await_true("the agent is gone too", 10, lambda: not os.path.exists(f"/proc/{agent}") or os.kill(agent, signal.SIGKILL))
+    await_true("the agent is gone too", 10, lambda: not is_alive(agent))
 
 
 def finding(gateway):

@@ -337,7 +337,7 @@ static const char actions_text[] =
     "[action steps]\nrisk = low\nargv = /bin/echo {target}\nargv = /bin/false\ntargets = demo\n"
     "[action slow]\nrisk = low\nargv = /bin/sleep 30\ntimeout = 1s\n"
     "[action medium]\nrisk = medium\nargv = /bin/true\n"
-    "[action flood]\nrisk = low\nargv = /usr/bin/yes\ntimeout = 1s\n";
+    "[action flood]\nrisk = low\nargv = /usr/bin/yes\ntimeout = 3s\n";
 
 static bool put_file(const char *path, const char *text) {
     const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);

@@ -35,13 +35,13 @@ def test_session_taken_over_under_load__every_incident_arrives_after_the_intrude
         other = intrude(broker)
         try:
             await_true("it is reported", 20, lambda: [i for i in gateway.incidents() if i["incident_type"] == "self"])
-            connects, untold = link(gateway)["connects"], 0
+            connects, untold, began = link(gateway)["connects"], 0, time.monotonic()
             for _ in range(12):
                 time.sleep(0.5)
                 heard = {i["incident_id"] for _, i in subscriber.incidents()}
                 untold = max(untold, len(set(known_incidents(gateway)) - heard))
             assert untold >= 5, "the broker had everything all the time: the fault was not there"
-            assert link(gateway)["connects"] - connects <= 6, link(gateway)
+            assert link(gateway)["connects"] - connects <= time.monotonic() - began, link(gateway)
             made = len(set(known_incidents(gateway)) - set(before))
         finally:
             other.kill()
@@ -49,7 +49,7 @@ def test_session_taken_over_under_load__every_incident_arrives_after_the_intrude
         gateway.await_online(60)
         load.end()
         count, repeats = check_everything_arrived(gateway, subscriber, 60)
-        assert outbox(gateway) == 0
+        await_true("the outbox is empty", 10, lambda: outbox(gateway) == 0)
         assert gateway.result("status")["restarts"] == 0
         print(f"# {link(gateway)['lost']} connections lost, {made} incidents made meanwhile, {untold} at once not told, {count} arrived, {repeats} sent again")
 

@@ -238,6 +238,7 @@ class Front:
     def __init__(self, rig, context, is_wanted=lambda s: True):
         self.plain, self.context, self.is_wanted, self.seen = free_port(), context, is_wanted, []
         Process(rig, "mosquitto", ["mosquitto", "-c", rig.write("plain.conf", f"listener {self.plain} 127.0.0.1\nallow_anonymous true\n")])
+        await_true("Mosquitto listens", 5, lambda: socket.socket().connect_ex(("127.0.0.1", self.plain)) == 0)
         context.load_cert_chain(f"{rig.pki}/broker.crt", f"{rig.pki}/broker.key")
         self.port = Peer(rig, self._serve).port
 

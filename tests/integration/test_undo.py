@@ -21,7 +21,7 @@ clear    = never
 
 def row(folder, name, argv, more="", first_undo=""):
     """An action that changes FOLDER/TARGET.conf, keeps what was there, and puts it back, once its first undo line did well."""
-    return (f"[action {name}]\nrisk = low\ntargets = web, db\ntimeout = 1s\ncooldown = 0\nper_hour = 20\n"
+    return (f"[action {name}]\nrisk = low\ntargets = web, db\ntimeout = 5s\ncooldown = 0\nper_hour = 20\n"
             f"snapshot = /bin/cp -a {folder}/{{target}}.conf {{snapshot}}\n{first_undo}undo = /bin/cp -a {{snapshot}} {folder}/{{target}}.conf\n{argv}{more}")
 
 
@@ -184,7 +184,7 @@ def agent_killed_in_the_middle(rig):
     w.fault()
     await_true("the action is under way", 10, lambda: w.text() == "new\n")
     os.kill(w.gateway.agent_pid(), 9)
-    await_true("undone without the agent", 10, lambda: w.text() == "old\n")
+    await_true("undone without the agent", 25, lambda: w.text() == "old\n")
 
 
 def stop_after_the_first_try(rig, name, tries):
@@ -192,7 +192,7 @@ def stop_after_the_first_try(rig, name, tries):
     count = rig.path(f"{name}-tries")
     w = World(rig, name, COPY + "argv = /bin/false\n", first_undo=f"undo = {rig.write('twice', TWICE, 0o755)} {count} {tries}\n")
     incident = w.fault()
-    await_true("the first try failed", 10, lambda: os.path.exists(count))
+    await_true("the first try failed", 20, lambda: os.path.exists(count))
     assert w.gateway.stop() == 0 and w.text() == "new\n"
     return w, incident
 

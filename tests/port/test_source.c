@@ -389,13 +389,14 @@ PK_TEST(source__this_machine__every_collector) {
     const struct pk_watch list[] = {watch_process("pk_test_child", "")};
     CHECK_EQ_INT(p.watch(p.ctx, list, 1, 120000), PK_OK);
     bool is_seen = false;
-    for (int i = 0; i < 200 && !is_seen; i++) {
+    for (int i = 0; i < 2000 && !is_seen; i++) {
         is_seen = p.sample(p.ctx, PK_COLLECT_PROCESS, the_samples, 16) == 1 && the_samples[0].value == 1.0;
         (void)usleep(5000);
     }
     CHECK(is_seen);
     (void)kill(pid, SIGKILL);
-    (void)usleep(50000);
+    siginfo_t ended;
+    CHECK_EQ_INT(waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT), 0);
     CHECK_EQ_INT(p.sample(p.ctx, PK_COLLECT_PROCESS, the_samples, 16), 1);
     CHECK(the_samples[0].value == 0.0); /* a zombie until it is waited for */
     (void)waitpid(pid, NULL, 0);
