@@ -60,7 +60,8 @@ static bool broker_start(struct broker *b, const char *options) {
         return false;
     }
     fprintf(f,
-            "per_listener_settings false\nlog_type all\nlistener %u 127.0.0.1\nallow_anonymous true\npersistence_location "
+            "per_listener_settings false\nlog_type all\nlistener %u 127.0.0.1\nallow_anonymous "
+            "true\npersistence_location "
             "%s/\n%s\n",
             b->port, b->folder, options);
     fclose(f);
@@ -142,7 +143,8 @@ static pid_t mosquitto_sub(struct broker *b, const char *filter, const char *qos
                     NULL};
     const int before = suback_count(b);
     const pid_t pid = link_spawn(log, argv);
-    for (const uint64_t end = link_now_ms() + LINK_WAIT_MS; suback_count(b) == before && link_now_ms() < end;) {
+    for (const uint64_t end = link_now_ms() + LINK_WAIT_MS;
+         suback_count(b) == before && link_now_ms() < end;) {
         link_nap_ms(10);
     }
     return pid;

@@ -138,6 +138,11 @@ class Process:
         with open(self.log_path, errors="replace") as f:
             return f.read()
 
+    def lines(self):
+        """Of its log, which it may be writing: what has no end yet is no line."""
+        text = self.log()
+        return text[:text.rfind("\n") + 1].splitlines()
+
     def show_log(self):
         print(f"--- {self.name}\n{self.log()[-3000:]}", file=sys.stderr)
 
@@ -235,11 +240,6 @@ def data_of(payload):
     return json.dumps(json.loads(payload)["data"])
 
 
-def whole_lines(text):
-    """Of a file that is being written: what has no end yet is no line."""
-    return text[:text.rfind("\n") + 1].splitlines()
-
-
 class Subscriber:
     """An independent reader: mosquitto_sub over TLS, every message with its time of arrival."""
 
@@ -272,7 +272,7 @@ class Subscriber:
     def messages(self, part="", opened=True):
         """[(seconds, topic, is_retained, payload)] of topics that contain `part`. opened=False: with the envelope that is around the payload on 3.1.1."""
         out = []
-        for line in (line for p in [*self.earlier, self.process] for line in whole_lines(p.log())):
+        for line in (line for p in [*self.earlier, self.process] for line in p.lines()):
             fields = line.split("\t", 3)
             if len(fields) == 4 and part in fields[1] and "/probe/" not in fields[1]:
                 out.append((float(fields[0]), fields[1], fields[2] == "1", data_of(fields[3]) if opened else fields[3]))

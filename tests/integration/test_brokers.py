@@ -43,7 +43,7 @@ class Ear:
         await_true(f"{user} hears {topic}", 8, hears)
 
     def lines(self):
-        return [line for line in self.process.log().splitlines() if not line.endswith(" proof")]
+        return [line for line in self.process.lines() if not line.endswith(" proof")]
 
 
 def say(broker, user, topic, payload, *options):

@@ -77,7 +77,7 @@ class World:
         subprocess.run(["mosquitto_pub", *self.broker.tls("operator"), "-q", "1", "-t", f"picket/v1/{branch}/cmd/{cmd}", "-f", path, *asks, *options], check=True, timeout=10)
 
         def reply():
-            rows = [line.split("\t") for line in self.replies.log().splitlines()]
+            rows = [line.split("\t") for line in self.replies.lines()]
             return next((json.loads(r[2]) for r in rows if r[0] == topic), None)
 
         try:
@@ -110,7 +110,7 @@ def test_good_command__is_answered_where_it_asked():
         w.broker.publish("operator", f"{ROOT}/cmd/incidents.ack", w.ack(w.alice, jti="first-1"))
         w.broker.publish("operator", f"{ROOT}/cmd/ping", w.alice.token("ping", jti="second-2"), "-D", "publish", "response-topic", f"{ROOT}/reply/here",
                          "-D", "publish", "correlation-data", "c0ffee")
-        rows = await_true("both replies", 5, lambda: (r := [line.split("\t") for line in w.replies.log().splitlines()]) and len(r) == 2 and r)
+        rows = await_true("both replies", 5, lambda: (r := [line.split("\t") for line in w.replies.lines()]) and len(r) == 2 and r)
         assert rows[0][0] == f"{ROOT}/reply/first-1" and rows[0][1] == "", rows
         first = json.loads(rows[0][2])
         assert first["ok"] and first["result"]["acked"] and first["jti"] == "first-1", first
@@ -331,12 +331,12 @@ def test_forged_flood__keeps_out_nobody_it_names():
             tokens = [forger.token("ping")] * count + [w.alice.token("ping", jti=jti)]
             subprocess.run(["mosquitto_pub", *w.broker.tls("operator"), "-q", "1", "-t", f"{ROOT}/cmd/ping", "-l"], input="\n".join(tokens) + "\n", text=True, check=True, timeout=20)
             await_true("all are answered", 20, lambda: sum(w.counts().values()) == before + len(tokens))
-            return await_true("its answer", 5, lambda: next((json.loads(line.split("\t")[2]) for line in w.replies.log().splitlines() if f"reply/{jti}\t" in line), None))
+            return await_true("its answer", 5, lambda: next((json.loads(line.split("\t")[2]) for line in w.replies.lines() if f"reply/{jti}\t" in line), None))
 
         assert flood(60, "honest-1")["ok"]
         # More than a link has for what is not genuine: they are refused unchecked, and that is over as soon as they are.
         flood(400, "honest-2")
-        unchecked = [line for line in w.replies.log().splitlines() if "rate_limited" in line and "false signatures" in line]
+        unchecked = [line for line in w.replies.lines() if "rate_limited" in line and "false signatures" in line]
         assert len(unchecked) > 100, len(unchecked)
         time.sleep(2)
         reply = w.ask(w.alice.token("ping"), cmd="ping")
@@ -551,7 +551,7 @@ def test_clock_ahead__what_was_not_sent_goes_out_with_the_true_time():
         # A subscriber: it was never sent before.
         w.broker.start()
         heard = Process(rig, "heard", ["mosquitto_sub", *w.broker.tls("hub"), "-q", "1", "-t", f"{ROOT}/incident/{incident['incident_id']}", "-F", "%P\t%p"])
-        properties, payload = await_true("the report", 15, lambda: [r for r in heard.log().splitlines() if "\t" in r])[0].split("\t", 1)
+        properties, payload = await_true("the report", 15, lambda: [r for r in heard.lines() if "\t" in r])[0].split("\t", 1)
         report = json.loads(payload)
         assert true(report["detected_at"]) and report["time_quality"] == "ntp", report
         assert true(re.search(r"\btime:(\S+)", properties).group(1)), properties

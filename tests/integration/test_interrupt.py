@@ -148,7 +148,7 @@ def by_signed_command(rig):
     def ask(signer, **args):
         jti = f"j{time.monotonic_ns()}"
         subprocess.run(["mosquitto_pub", *broker.tls("operator"), "-q", "1", "-t", f"{ROOT}/cmd/interrupt", "-m", signer.token("interrupt", jti=jti, args=args)], check=True, timeout=10)
-        return await_true("a reply", 10, lambda: next((json.loads(r.split("\t")[1]) for r in replies.log().splitlines() if r.split("\t")[0] == f"{ROOT}/reply/{jti}"), None))
+        return await_true("a reply", 10, lambda: next((json.loads(r.split("\t")[1]) for r in replies.lines() if r.split("\t")[0] == f"{ROOT}/reply/{jti}"), None))
 
     run = w.run("force")
     for signer in (vic, alice):  # high risk: neither of them could have let it run

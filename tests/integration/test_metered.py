@@ -88,7 +88,7 @@ def test_silence_on_the_wire__and_what_goes_all_the_same():
         gateway.send_events([{"type": "pain", "source": "press-7"}])
         await_true("the incident goes at once", 8, lambda: "/incident/" in subscriber.log())
         await_true("and soon a summary that counts it", 14, lambda: "/summary " in subscriber.log())
-        summary = json.loads(next(line for line in subscriber.log().splitlines() if "/summary " in line).split(" ", 1)[1])
+        summary = json.loads(next(line for line in subscriber.lines() if "/summary " in line).split(" ", 1)[1])
         assert summary["by"]["severity"] == {"high": 1}, summary
         print(f"# summary {time.monotonic() - began:.1f} s after the change")
         assert gateway.stop() == 0

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 
-from rig import GATEWAY, PROBE, SITE, Broker, Gateway, Process, Rig, await_true, main, whole_lines
+from rig import GATEWAY, PROBE, SITE, Broker, Gateway, Process, Rig, await_true, main
 
 RULES = """[rule pair]
 on       = type = fault
@@ -96,7 +96,7 @@ def test_open_incident__exactly_these_topics__gone_after():
         gateway.result("incidents.resolve", incident_id=second)
         await_true("only the device is left", 5, lambda: set(retained(broker)) == {DEVICE, f"{ROOT}/home"})
         await_true("no problem", 5, lambda: not retained(broker)[f"{ROOT}/home"]["problem"])
-        said = await_true("all is said", 10, lambda: (s := [line.split(" ", 2) for line in whole_lines(ear.log()) if PROBE not in line]) and len(s) >= 4 and s)
+        said = await_true("all is said", 10, lambda: (s := [line.split(" ", 2) for line in ear.lines() if PROBE not in line]) and len(s) >= 4 and s)
         assert [s[1].rsplit("/", 1)[1] for s in said] == ["incident_opened"] * 2 + ["incident_resolved"] * 2 and all(s[0] == "0" for s in said), said
         assert sorted(json.loads(s[2])["incident_id"] for s in said) == sorted([incident_id, second] * 2), said
 

@@ -51,7 +51,7 @@ def check_wrong_peer(rig, port, stop, words, broker_extra="", seconds=8):
     assert link(gateway)["failures"] <= before + 4, "it hurries"
     assert link(gateway)["state"] != "online" and link(gateway)["connects"] == 0
     # A refused certificate is told by the broker's alert, or by the end of the connection when a reset overtakes it.
-    said = [line for line in gateway.process.log().splitlines() if words in line]
+    said = [line for line in gateway.process.lines() if words in line]
     assert said and all(a != b for a, b in zip(said, said[1:])), ("not in the log, or the same at each try", said)
     stop()
     right = Broker(rig, name="right", port=port).start()

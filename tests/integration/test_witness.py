@@ -82,12 +82,12 @@ class Hub:
 
     def said_of(self, about, by):
         """What the newest summary of `by` says of the neighbour `about`; None: nothing."""
-        summaries = [line.split("\t", 1)[1] for line in self.process.log().splitlines() if line.startswith(f"picket/v1/{SITE}/{by}/summary\t")]
+        summaries = [line.split("\t", 1)[1] for line in self.process.lines() if line.startswith(f"picket/v1/{SITE}/{by}/summary\t")]
         rows = json.loads(summaries[-1])["neighbours"] if summaries else []
         return next((r for r in rows if r["gateway"] == about), None)
 
     def status(self, name):
-        lines = [line.split("\t", 1)[1] for line in self.process.log().splitlines() if line.startswith(f"picket/v1/{SITE}/{name}/status\t")]
+        lines = [line.split("\t", 1)[1] for line in self.process.lines() if line.startswith(f"picket/v1/{SITE}/{name}/status\t")]
         return json.loads(lines[-1])["online"] if lines else None
 
 

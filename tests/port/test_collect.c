@@ -559,10 +559,12 @@ PK_TEST(this_machine__a_burning_process_a_hung_one_and_a_zombie) {
     bool is_hung = false;
     for (int i = 0; i < 100 && !is_hung; i++) {
         (void)usleep(100000);
-        is_hung = sample(PK_COLLECT_TASKS) == 2 && (PK_IS_EMULATED || found("hung_tasks", "tasks")->value >= 1.0);
+        is_hung =
+            sample(PK_COLLECT_TASKS) == 2 && (PK_IS_EMULATED || found("hung_tasks", "tasks")->value >= 1.0);
     }
     int usage_count = 0;
-    for (int i = 0; i < 20 && (usage_count != 3 || found("process_cpu_pct", "pk_burner")->value <= 5.0); i++) {
+    for (int i = 0; i < 20 && (usage_count != 3 || found("process_cpu_pct", "pk_burner")->value <= 5.0);
+         i++) {
         (void)usleep(400000);
         usage_count = sample(PK_COLLECT_USAGE);
     }
