@@ -323,6 +323,10 @@ class Proxy:
             for s in (client, server):
                 s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.pairs.append((client, server))
+            if self.is_refusing:  # since; and drop() may have been before
+                for s in (client, server):
+                    end_socket(s, socket.SHUT_RDWR)
+                continue
             for a, b, is_down in ((client, server, False), (server, client, True)):
                 threading.Thread(target=self._pump, args=(a, b, is_down), daemon=True).start()
 
@@ -445,11 +449,12 @@ class Gateway:
     # -- the service in its care --
 
     def service_pid(self):
+        """0 where it does not run: its number may be another process's by now, and a process that has ended has no command line."""
         try:
             with open(os.path.join(self.dir, "demo.pid")) as f:
                 pid = int(f.read())
-            with open(f"/proc/{pid}/stat") as f:
-                return pid if f.read().rsplit(")", 1)[1].split()[0] != "Z" else 0
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                return pid if self.dir.encode() in f.read().split(b"\0") else 0
         except (OSError, ValueError):
             return 0
 

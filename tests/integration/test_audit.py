@@ -62,7 +62,7 @@ def test_export__is_verified_and_every_forgery_is_found():
         assert verify(rig, shorter)[0] == 0
         gateway.await_online()
         n = gateway.result("audit.head")["n"]
-        summary = await_true("a summary with the newest entry", 8, lambda: [s for s in (json.loads(p) for _, _, _, p in subscriber.messages("/summary")) if s["audit"]["n"] == n])
+        summary = await_true("a summary with the newest entry", 20, lambda: [s for s in (json.loads(p) for _, _, _, p in subscriber.messages("/summary")) if s["audit"]["n"] == n])
         assert n == entries[-1]["n"]
         assert verify(rig, lines, "--head", summary[-1]["audit"]["head"])[0] == 0
         code, said = verify(rig, shorter, "--head", summary[-1]["audit"]["head"])

@@ -185,8 +185,8 @@ def test_bridge__a_gateway_behind_it__is_heard_obeys_and_loses_nothing():
         await_true("a retained command is refused", 8, lambda: "a retained command is never obeyed" in gateway.process.log())
         say(s.central, "operator", f"{OWN}/cmd/ping", "", "-r")
 
-        s.line.drop()
         s.line.is_refusing = True
+        s.line.drop()
         for n in range(5):
             say(s.site, "device", f"{OWN}/in/away-{n}/fault", "1")
         await_true("incidents while the line is down", 8, lambda: len(gateway.incidents()) >= 6)

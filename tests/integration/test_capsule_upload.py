@@ -10,7 +10,7 @@ from rig import Broker, Gateway, Operator, Process, Proxy, Rig, await_true, main
 
 CONFIG = ("[remote]\ncommands = list\nallow = incidents.upload, ping\n[sources]\nprocess = 500ms\n"
           "[incidents]\nassess = 0\nrecover = 0\ncapsule_after = 2s\n")
-SLOW = "capsule_rate = 1k\n"  # a good second a chunk
+SLOW = "capsule_rate = 256\n"  # a good four seconds a chunk
 CHUNK_BYTES_MAX = 1440
 
 
@@ -27,7 +27,7 @@ class Chunks:
 
     def all(self):
         rows = []
-        for line in "".join(p.log() for p in self.processes).splitlines():
+        for line in (line for p in self.processes for line in p.lines()):
             fields = line.split("\t")
             if len(fields) == 5:
                 user = dict(pair.split(":", 1) for pair in fields[3].split())
@@ -92,7 +92,7 @@ class World:
         assert out.returncode == 0, out
         return json.loads(out.stdout)
 
-    def check(self, seconds=40):
+    def check(self, seconds=90):
         """All of it arrives, and is what the agent shows."""
         await_true("all chunks", seconds, self.chunks.are_all_there)
         text = put_together(self.chunks, self.incident)
@@ -186,7 +186,7 @@ def test_unacknowledged_chunk__is_sent_again():
         w.proxy.heal()
         w.proxy.drop()
         w.check()
-        assert w.chunks.numbers().count(acked) == 2, w.chunks.numbers()
+        assert w.chunks.numbers().count(acked) >= 2, w.chunks.numbers()
         assert w.gateway.stop() == 0
 
 

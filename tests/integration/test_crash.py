@@ -148,7 +148,7 @@ def test_killed_in_the_middle_of_an_action__unknown_and_never_again():
     with Rig() as rig:
         broker = Broker(rig).start()
         gateway = Gateway(rig, broker.port, rules=RULES, config="[sources]\nprocess = 0\ndisk = 0\n")
-        touch_action(gateway, seconds=1.5)
+        touch_action(gateway, seconds=8)
         gateway.start()
         for victim, target in (("agent", "unit0"), ("supervisor", "unit1")):
             gateway.send_events([{"type": "broken", "source": target}])
@@ -178,12 +178,12 @@ def test_agent_killed__back_off_grows_and_is_kept():
         pauses = []
         for _ in range(3):
             agent = gateway.agent_pid()
+            began = time.monotonic()  # before: what this machine adds only makes it longer
             kill(agent)
-            began = time.monotonic()
             await_true("the next agent", 10, lambda: gateway.agent_pid() not in (0, agent))
             pauses.append(time.monotonic() - began)
             await_true("it answers", 5, gateway.is_up)
-        assert 0.3 < pauses[0] < 1.0 and pauses[1] > 1.5 * pauses[0] and pauses[2] > 1.5 * pauses[1], pauses
+        assert all(p >= 0.5 * 2 ** n - 0.1 for n, p in enumerate(pauses)), pauses
         assert gateway.result("status")["restarts"] == 3
         agent = gateway.agent_pid()
         gateway.process.stop(signal.SIGKILL)
@@ -191,8 +191,8 @@ def test_agent_killed__back_off_grows_and_is_kept():
         gateway.start()
         assert gateway.result("status")["restarts"] == 3, "the count outlives the supervisor"
         agent = gateway.agent_pid()
-        kill(agent)
         began = time.monotonic()
+        kill(agent)
         await_true("the next agent", 10, lambda: gateway.agent_pid() not in (0, agent))
         assert time.monotonic() - began > 3.0, "the back-off goes on where it was"
         await_true("it answers", 5, gateway.is_up)

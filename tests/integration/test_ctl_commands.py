@@ -12,7 +12,7 @@ import re
 import subprocess
 import time
 
-from rig import BUILD, Gateway, Rig, await_true, main
+from rig import BUILD, Gateway, Process, Rig, await_true, main
 
 ACTIONS = """
 [action look]
@@ -240,19 +240,17 @@ def test_watch():
     with Rig() as rig:
         gateway = start(rig)
         words = (["incidents", "watch"], ["watch", "--severity", "critical"], ["incidents", "watch", "inc_00002"])
-        watchers = [subprocess.Popen([os.path.join(BUILD, "picketctl"), "--socket", gateway.control_path(), "--format", "table", *w], stdout=subprocess.PIPE,
-                                     text=True) for w in words]
+        watchers = [Process(rig, f"watch{n}", [os.path.join(BUILD, "picketctl"), "--socket", gateway.control_path(), "--format", "table", *w]) for n, w in enumerate(words)]
+        used = lambda: next(t for t in gateway.result("memory")["tables"] if t["table"] == "connections")["used"]
+        await_true("they are connected", 10, lambda: used() > len(watchers))  # and who asks
         time.sleep(0.5)
         gateway.send_events([{"type": "manual", "source": "press7"}])
         gateway.send_events([{"type": "data_corruption", "source": "disk9", "severity": "critical"}])
-        time.sleep(1)
-        shown = []
-        for w in watchers:
-            w.terminate()
-            shown.append(w.communicate()[0])
-        assert re.search(r"^\d\d:\d\d:\d\dZ \[LOW\] incident: .*press7", shown[0], re.M), shown[0]
-        assert "disk9" in shown[1] and "press7" not in shown[1], shown[1]
-        assert "press7" in shown[2] and "disk9" not in shown[2], shown[2]
+        shown = lambda: [w.log() for w in watchers]
+        await_true("who watches all", 10, lambda: re.search(r"^\d\d:\d\d:\d\dZ \[LOW\] incident: .*press7", shown()[0], re.M))
+        await_true("each its own", 10, lambda: "disk9" in shown()[1] and "press7" in shown()[2])
+        time.sleep(0.5)
+        assert "press7" not in shown()[1] and "disk9" not in shown()[2], shown()
         assert gateway.stop() == 0
 
 

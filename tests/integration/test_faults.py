@@ -43,7 +43,7 @@ def test_2_seconds_each_way__online_birth_within_two_round_trips_after_tls__all_
         births = await_true("the birth", 30, lambda: subscriber.messages("/status"))
         trips = (births[0][0] - line.opened[-1]) / (2 * line.delay)
         print(f"# birth at the subscriber {trips:.2f} round trips after the connection, {trips - 1:.2f} after TLS")
-        assert 2.4 < trips <= 3.0, trips
+        assert 2.4 < trips < 3.4, trips  # one more would be 3.5
         load = Load(gateway, sources=20)
         time.sleep(6)
         load.end()

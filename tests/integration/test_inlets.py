@@ -140,18 +140,19 @@ def test_log__rotations_faster_than_looks__are_read_or_counted():
         count = lambda n: len(events(gateway, source=f"192.0.2.{n}"))
         skipped = lambda: counts(gateway, "log:app")["skipped_files"]
 
-        def rotations(numbers, keep):  # between two looks of the supervisor
+        def rotations(numbers, keep, late=""):  # between two looks of the supervisor
             os.kill(gateway.process.pid, signal.SIGSTOP)
             for n in numbers:
                 time.sleep(0.05)  # the clock of the file system is a coarse one
                 rotate(log, keep)
                 append(log, failed(f"192.0.2.{n}") * 3)
+            if late:
+                append(f"{log}.{len(numbers)}", late)  # its writer still has it
             os.kill(gateway.process.pid, signal.SIGCONT)
 
         append(log, failed("192.0.2.1"))
         await_true("a line", 4, lambda: count(1) == 1)
-        rotations((2, 3, 4, 5), 9)
-        append(log + ".4", failed("192.0.2.1"))  # its writer still has it
+        rotations((2, 3, 4, 5), 9, failed("192.0.2.1"))
         await_true("each of four", 8, lambda: [count(n) for n in (1, 2, 3, 4, 5)] == [2, 3, 3, 3, 3])
         order = [e["source"] for e in reversed(events(gateway, type="auth_failed")) if e["source"] != "192.0.2.1"]
         assert order == [f"192.0.2.{n}" for n in (2, 3, 4, 5) for _ in range(3)], order
@@ -183,11 +184,12 @@ def test_log__rotated_while_the_agent_dies__the_rest_is_read():
         await_true("a line", 4, lambda: len(events(gateway, source="192.0.2.2")) == 1)
         agent = gateway.agent_pid()
         os.kill(agent, 19)  # it reads nothing any more
+        opened = lambda: [os.readlink(f"/proc/{gateway.process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{gateway.process.pid}/fd")]
         for n in (3, 4):
             append(log, failed(f"192.0.2.{n}") * 3)
             os.rename(log, f"{log}.{n}.old")  # none of them is PATH.1
             append(log, failed(f"192.0.2.{n + 2}") * 2)
-            time.sleep(1.6)  # the supervisor sees each
+            await_true("the supervisor sees each", 10, lambda: log in opened())
         os.kill(agent, 9)
         await_true("another agent", 10, lambda: gateway.agent_pid() not in (0, agent))
         count = lambda n: len(events(gateway, source=f"192.0.2.{n}"))
@@ -196,8 +198,7 @@ def test_log__rotated_while_the_agent_dies__the_rest_is_read():
         await_true("and it goes on", 5, lambda: count(7) == 1)
         time.sleep(1.2)
         assert (count(1), count(3), count(4), count(5), count(6)) == (0, 3, 3, 2, 2), "read twice"
-        held = lambda: [l for l in (os.readlink(f"/proc/{gateway.process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{gateway.process.pid}/fd")) if ".old" in l]
-        await_true("renamed files are let go", 10, lambda: not held())
+        await_true("renamed files are let go", 10, lambda: not [l for l in opened() if ".old" in l])
         assert gateway.stop() == 0
 
 

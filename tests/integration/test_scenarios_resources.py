@@ -44,8 +44,9 @@ def memory_exhaustion(rig):
     script, pidfile = rig.write("leak.py", LEAK), rig.path("leaky.pid")
 
     def end():
-        with contextlib.suppress(OSError, ValueError):
-            os.kill(int(read(pidfile)), signal.SIGKILL)
+        for pid in read(f"{group}/cgroup.procs").split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
         with contextlib.suppress(AssertionError):
             await_true("the group is empty", 5, lambda: not read(f"{group}/cgroup.procs"))
         os.rmdir(group)
