@@ -103,20 +103,20 @@ def test_cut_from_the_broker__its_neighbours_say_it_is_alive__then_that_it_is_go
             for about in NAMES:
                 if by != about:
                     row = await_true(f"{by} sees {about}", 20, lambda b=by, x=about: (r := hub.said_of(x, b)) and r["hub"] and r)
-                    assert row["seen_s"] <= 5 and "hubless_s" not in row, row
+                    assert row["seen_s"] < 8 and "hubless_s" not in row, row
         # gw-01 loses the broker, nothing else: its packets to 10.9.0.1 go nowhere, while broadcasts reach the LAN.
         lan.in_space(lan.spaces["gw-01"], "ip", "route", "add", "blackhole", "10.9.0.1/32")
         for by in NAMES[1:]:
             row = await_true(f"{by} says that gw-01 has no hub", 40, lambda b=by: (r := hub.said_of("gw-01", b)) and not r["hub"] and r)
-            assert row["seen_s"] <= 5, row
+            assert row["seen_s"] < 8, row
         before = hub.said_of("gw-01", "gw-02")["hubless_s"]
         await_true("it goes on to say so", 20, lambda: hub.said_of("gw-01", "gw-02")["hubless_s"] > before + 3)
-        assert hub.said_of("gw-01", "gw-02")["seen_s"] <= 5
+        assert hub.said_of("gw-01", "gw-02")["seen_s"] < 8
         # Off: nobody hears it, and its last word stands beside its age.
         gateways["gw-01"].process.stop(9)
         rig.processes.remove(gateways["gw-01"].process)
         await_true("gw-01 is not heard any more", 30, lambda: all(hub.said_of("gw-01", by)["seen_s"] >= 8 for by in NAMES[1:]))
-        assert all(hub.said_of(a, b)["seen_s"] <= 5 for a, b in (("gw-02", "gw-03"), ("gw-03", "gw-02")))
+        assert all(hub.said_of(a, b)["seen_s"] < 8 for a, b in (("gw-02", "gw-03"), ("gw-03", "gw-02")))
         for name in NAMES[1:]:
             assert gateways[name].stop() == 0
 
@@ -135,7 +135,7 @@ def test_strangers_on_the_lan__are_counted_and_change_nothing():
         row = await_true("they are counted", 10, lambda: (s := first.result("sources.get", source="witness")) and s["inlet"]["bad"] >= 250 and s)
         assert row["inlet"]["bad"] < row["inlet"]["lines"], row
         time.sleep(6)
-        assert hub.said_of("gw-03", "gw-01") is None and hub.said_of("gw-02", "gw-01")["seen_s"] <= 5
+        assert hub.said_of("gw-03", "gw-01") is None and hub.said_of("gw-02", "gw-01")["seen_s"] < 8
         assert hub.said_of("gw-01", "gw-03") is None
         for gateway in (first, stranger):
             assert gateway.is_up()
