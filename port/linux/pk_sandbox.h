@@ -11,9 +11,9 @@
 
 /* Landlock (up to ABI 7) restricts one thread. The seal reaches the others with this signal, so a thread made
  * before the seal must leave it unblocked; one that does not answer in PK_SANDBOX_SIGNAL_WAIT_MS costs the
- * Landlock bit. */
+ * Landlock bit. In the middle of a flush to a slow card no thread answers. */
 #define PK_SANDBOX_SIGNAL (SIGRTMIN + 5)
-enum { PK_SANDBOX_SIGNAL_WAIT_MS = 200, PK_SANDBOX_FILTER_MAX = 512 };
+enum { PK_SANDBOX_SIGNAL_WAIT_MS = 3000, PK_SANDBOX_FILTER_MAX = 512 };
 
 /* The resolver's sockets take a port of their own before they ask (bind); the agent's never do. */
 enum pk_sandbox_for { PK_SANDBOX_AGENT, PK_SANDBOX_RESOLVER };
