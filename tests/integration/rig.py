@@ -635,6 +635,12 @@ def alone(test):
     return run
 
 
+def say(line):
+    """At once and whole: others may be writing, too."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def run_test(test):
     """One line about it; whether it passed. What is no failed assertion is a fault of the test and says where."""
     began = time.monotonic()
@@ -643,12 +649,12 @@ def run_test(test):
     except AssertionError as e:
         where = traceback.extract_tb(e.__traceback__)[1:]
         lines = ",".join(str(f.lineno) for f in where)
-        print(f"not ok - {test.__name__}: {e or 'assertion failed'} (lines {lines})", flush=True)
+        say(f"not ok - {test.__name__}: {e or 'assertion failed'} (lines {lines})")
         return False
     except Exception:
-        print(f"not ok - {test.__name__}: {traceback.format_exc()}", flush=True)
+        say(f"not ok - {test.__name__}: {traceback.format_exc()}")
         return False
-    print(f"ok - {test.__name__} ({time.monotonic() - began:.1f} s)", flush=True)
+    say(f"ok - {test.__name__} ({time.monotonic() - began:.1f} s)")
     return True
 
 

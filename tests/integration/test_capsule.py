@@ -10,7 +10,7 @@ import time
 
 from rig import Gateway, Rig, await_true, main
 
-CONFIG = "[sources]\nprocess = 500ms\n[disk root]\npath = /\n[incidents]\nassess = 0\nrecover = 0\ncapsule_after = 10s\n"
+CONFIG = "[sources]\nprocess = 1s\n[disk root]\npath = /\n[incidents]\nassess = 0\nrecover = 0\ncapsule_after = 10s\n"
 
 
 def capsule(gateway, incident_id):
