@@ -254,9 +254,9 @@ static inline uint32_t rig_wait(struct rig *r, uint32_t ms) {
     return r->port.loop.wait(r->port.loop.ctx, rig_now_ms(r) + ms);
 }
 
-/* Waits until `holds` says so, 5 s at most. */
+/* Waits until `holds` says so, 30 s at most: a disk may take a second for each flush. */
 static inline bool rig_until(struct rig *r, bool (*holds)(struct rig *r)) {
-    const uint64_t end_ms = rig_now_ms(r) + 5000;
+    const uint64_t end_ms = rig_now_ms(r) + 30000;
     while (!holds(r)) {
         if (rig_now_ms(r) >= end_ms) {
             return false;
@@ -267,7 +267,8 @@ static inline bool rig_until(struct rig *r, bool (*holds)(struct rig *r)) {
 }
 
 /* ---- far side of link 0 */
-static inline struct pk_endpoint rig_peer_listen(struct rig *r) {
+/* A port that is ours and refuses. */
+static inline struct pk_endpoint rig_peer_bind(struct rig *r) {
     struct pk_endpoint e = {.address = "127.0.0.1", .server_name = "peer", .port = 1883};
     if (r->is_sim) {
         return e;
@@ -276,10 +277,18 @@ static inline struct pk_endpoint rig_peer_listen(struct rig *r) {
     socklen_t n = sizeof a;
     r->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (r->listen_fd < 0 || bind(r->listen_fd, (struct sockaddr *)&a, sizeof a) != 0 ||
-        listen(r->listen_fd, 4) != 0 || getsockname(r->listen_fd, (struct sockaddr *)&a, &n) != 0) {
+        getsockname(r->listen_fd, (struct sockaddr *)&a, &n) != 0) {
         rig_die("peer");
     }
     e.port = ntohs(a.sin_port);
+    return e;
+}
+
+static inline struct pk_endpoint rig_peer_listen(struct rig *r) {
+    const struct pk_endpoint e = rig_peer_bind(r);
+    if (!r->is_sim && listen(r->listen_fd, 4) != 0) {
+        rig_die("peer");
+    }
     return e;
 }
 

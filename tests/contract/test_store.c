@@ -1,4 +1,4 @@
-/* ctest: lane=quick timeout=60 */
+/* ctest: lane=quick timeout=300 */
 #include "contract/rig.h"
 
 static uint8_t bytes[PK_LIMIT_BATCH_BYTES];
@@ -159,7 +159,7 @@ ON_BOTH(store__largest_key_and_value__come_back) {
     REQUIRE(rig->port.store.fetch(rig->port.store.ctx, &f) == PK_OK);
     uint32_t n = 0;
     int got = PK_E_AGAIN;
-    for (uint32_t i = 0; i < 100 && got == PK_E_AGAIN; i++) {
+    for (uint32_t i = 0; i < 600 && got == PK_E_AGAIN; i++) {
         rig_wait(rig, 50);
         got = rig->port.store.fetched(rig->port.store.ctx, &n);
     }
@@ -182,7 +182,7 @@ static int fetch_range(struct rig *r, const char *from, const char *to, uint32_t
     CHECK_EQ_INT(r->port.store.fetch(r->port.store.ctx, &f), PK_OK);
     CHECK_EQ_INT(r->port.store.fetch(r->port.store.ctx, &f), PK_E_BUSY);
     int got = PK_E_AGAIN;
-    for (uint32_t i = 0; i < 100 && got == PK_E_AGAIN; i++) {
+    for (uint32_t i = 0; i < 600 && got == PK_E_AGAIN; i++) {
         rig_wait(r, 50);
         got = r->port.store.fetched(r->port.store.ctx, out_n);
     }

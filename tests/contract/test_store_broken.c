@@ -1,4 +1,4 @@
-/* ctest: lane=default timeout=60
+/* ctest: lane=default timeout=180
  * A meta page of the store that cannot be written, once (config/lmdb/pk_lmdb_hooks.h): LMDB gives up, the
  * store says so, and another open has everything that was durable. */
 #include <stdatomic.h>
@@ -71,7 +71,7 @@ static bool is_broken(uint64_t seq, const struct pk_store_status *s) {
 
 static struct pk_store_status await(bool (*is_so)(uint64_t, const struct pk_store_status *), uint64_t seq) {
     struct pk_store_status s;
-    for (uint32_t i = 0; i < 5000; i++) {
+    for (uint32_t i = 0; i < 30000; i++) {
         port.status(port.ctx, &s);
         if (is_so(seq, &s)) {
             return s;

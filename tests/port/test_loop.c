@@ -39,7 +39,7 @@ PK_TEST(flood__is_taken_in_few_rounds_and_whole) {
     REQUIRE(pk_linux_loop_add(&l, &in, pair[0], false) == PK_OK);
     const uint64_t begin_us = pk_linux_mono_us();
     REQUIRE(pthread_create(&sender, NULL, flood, &pair[1]) == 0);
-    while (got < (uint64_t)MESSAGES * MESSAGE_BYTES && waits < MESSAGES) {
+    while (got < (uint64_t)MESSAGES * MESSAGE_BYTES && waits < 100u * MESSAGES) {
         (void)loop.wait(loop.ctx, pk_linux_mono_us() / 1000u + 1000u);
         waits++;
         for (int n = 1; n > 0;) {

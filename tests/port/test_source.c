@@ -380,13 +380,15 @@ PK_TEST(source__this_machine__every_collector) {
     CHECK(load == 1 && the_samples[0].error == PK_OK);
     const int psi = p.sample(p.ctx, PK_COLLECT_PSI, the_samples, 16);
     CHECK(psi == PK_E_UNSUPPORTED || (psi >= 1 && the_samples[0].error == PK_OK));
+    char name[16]; /* another tree may have one as well */
+    (void)snprintf(name, sizeof name, "pk_child_%d", (int)getpid());
     const pid_t pid = fork();
     if (pid == 0) {
-        (void)prctl(PR_SET_NAME, "pk_test_child", 0, 0, 0);
+        (void)prctl(PR_SET_NAME, name, 0, 0, 0);
         (void)pause();
         _exit(0);
     }
-    const struct pk_watch list[] = {watch_process("pk_test_child", "")};
+    const struct pk_watch list[] = {watch_process(name, "")};
     CHECK_EQ_INT(p.watch(p.ctx, list, 1, 120000), PK_OK);
     bool is_seen = false;
     for (int i = 0; i < 2000 && !is_seen; i++) {

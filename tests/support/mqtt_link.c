@@ -27,10 +27,12 @@ void link_nap_ms(long ms) {
 uint16_t link_free_port(void) {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof a;
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    const bool is_bound =
-        bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && getsockname(fd, (struct sockaddr *)&a, &n) == 0;
-    close(fd);
+    const int yes = 1;
+    /* Kept: a server that says SO_REUSEADDR, as they do, may listen there; nobody is given it by chance. */
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool is_bound = bind(fd, (struct sockaddr *)&a, sizeof a) == 0 &&
+                          setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+                          getsockname(fd, (struct sockaddr *)&a, &n) == 0;
     return is_bound ? ntohs(a.sin_port) : 0;
 }
 
@@ -75,7 +77,7 @@ void link_init(struct link *l, const char *client_id, enum pk_mqtt_version versi
                                         .resumes_session = true,
                                         .accepts_qos2 = true,
                                         .keep_alive_s = 30,
-                                        .connect_timeout_ms = 3000};
+                                        .connect_timeout_ms = 20000};
     const struct pk_mqtt_memory memory = {l->rx, sizeof l->rx, l->tx, sizeof l->tx, l->out,
                                           64,    l->in,        64,    l->aliases,   4};
     pk_mqtt_init(&l->client, &l->config, &memory);

@@ -6,7 +6,7 @@
 
 #include "mqtt/pk_mqtt_client.h"
 
-enum { LINK_TOKENS_MAX = 4096, LINK_WAIT_MS = 5000 };
+enum { LINK_TOKENS_MAX = 4096, LINK_WAIT_MS = 30000 };
 
 struct link {
     struct pk_mqtt_client client;
@@ -29,7 +29,7 @@ struct link {
 
 uint64_t link_now_ms(void);
 void link_nap_ms(long ms);
-/* A port of 127.0.0.1 nobody listens on; 0 when there is none. */
+/* A port of 127.0.0.1 that is nobody else's until this program ends; 0 when there is none. */
 uint16_t link_free_port(void);
 /* A connected socket that does not block; -1 when nobody listens. */
 int link_dial(uint16_t port);
