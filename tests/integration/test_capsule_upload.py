@@ -5,8 +5,9 @@ import hashlib
 import json
 import os
 import signal
+import time
 
-from rig import Broker, Gateway, Operator, Process, Proxy, Rig, await_true, main, request
+from rig import PROBE, Broker, Gateway, Operator, Process, Proxy, Rig, await_true, main, request
 
 CONFIG = ("[remote]\ncommands = list\nallow = incidents.upload, ping\n[sources]\nprocess = 500ms\n"
           "[incidents]\nassess = 0\nrecover = 0\ncapsule_after = 2s\n")
@@ -22,14 +23,20 @@ class Chunks:
         self.again()
 
     def again(self):
-        argv = ["mosquitto_sub", *self.broker.tls("hub"), "-q", "1", "-i", "hub-chunks", "-c", "-x", "3600", "-t", "picket/v1/+/+/capsule/+/+", "-F", "%t\t%r\t%q\t%P\t%x"]
+        argv = ["mosquitto_sub", *self.broker.tls("hub"), "-q", "1", "-i", "hub-chunks", "-c", "-x", "3600", "-t", "picket/v1/+/+/capsule/+/+", "-t", PROBE, "-F", "%t\t%r\t%q\t%P\t%x"]
         self.processes.append(Process(self.rig, "chunks", argv))
+        await_true("the reader of chunks is there", 10, self._is_heard)
+
+    def _is_heard(self):
+        self.broker.publish("hub", PROBE, "probe")
+        time.sleep(0.05)
+        return PROBE in self.processes[-1].log()
 
     def all(self):
         rows = []
         for line in (line for p in self.processes for line in p.lines()):
             fields = line.split("\t")
-            if len(fields) == 5:
+            if len(fields) == 5 and fields[0] != PROBE:
                 user = dict(pair.split(":", 1) for pair in fields[3].split())
                 rows.append({"topic": fields[0], "retained": fields[1] == "1", "qos": int(fields[2]), "sha256": user["sha256"], "text": bytes.fromhex(fields[4]),
                              **{k: int(user[k]) for k in ("n", "total", "offset", "bytes")}})
