@@ -166,7 +166,7 @@ PK_TEST(kill__at_any_moment__keeps_all_that_was_durable_and_whole_batches) {
         first = w.newest;
         pk_lmdb_close(&store);
     }
-    CHECK(first > 0); /* how far they came is the disk's affair */
+    CHECK(first > 100);
     rig_remove_dir(dir);
 }
 

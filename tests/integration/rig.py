@@ -240,6 +240,16 @@ def data_of(payload):
     return json.dumps(json.loads(payload)["data"])
 
 
+def await_reader(broker, process):
+    """Until a mosquitto_sub that reads PROBE too, and shows the topic, is subscribed: what is published comes back."""
+    def is_heard():
+        broker.publish("hub", PROBE, "probe")
+        time.sleep(0.05)
+        return PROBE in process.log()
+
+    await_true(f"{process.name} is there", 10, is_heard)
+
+
 class Subscriber:
     """An independent reader: mosquitto_sub over TLS, every message with its time of arrival."""
 
@@ -255,13 +265,7 @@ class Subscriber:
         if self.process is not None:
             self.earlier.append(self.process)
         self.process = Process(self.rig, "subscriber", self.argv)
-        # A probe that comes back proves that the subscription holds.
-        await_true("the subscriber is there", 5, lambda: self._probe(broker))
-
-    def _probe(self, broker):
-        broker.publish("hub", PROBE, "probe")
-        time.sleep(0.05)
-        return "probe" in self.process.log()
+        await_reader(broker, self.process)
 
     def catch_up(self, broker):
         """Returns when it has all that the broker took so far."""

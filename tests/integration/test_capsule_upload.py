@@ -5,9 +5,8 @@ import hashlib
 import json
 import os
 import signal
-import time
 
-from rig import PROBE, Broker, Gateway, Operator, Process, Proxy, Rig, await_true, main, request
+from rig import PROBE, Broker, Gateway, Operator, Process, Proxy, Rig, await_reader, await_true, main, request
 
 CONFIG = ("[remote]\ncommands = list\nallow = incidents.upload, ping\n[sources]\nprocess = 500ms\n"
           "[incidents]\nassess = 0\nrecover = 0\ncapsule_after = 2s\n")
@@ -25,12 +24,7 @@ class Chunks:
     def again(self):
         argv = ["mosquitto_sub", *self.broker.tls("hub"), "-q", "1", "-i", "hub-chunks", "-c", "-x", "3600", "-t", "picket/v1/+/+/capsule/+/+", "-t", PROBE, "-F", "%t\t%r\t%q\t%P\t%x"]
         self.processes.append(Process(self.rig, "chunks", argv))
-        await_true("the reader of chunks is there", 10, self._is_heard)
-
-    def _is_heard(self):
-        self.broker.publish("hub", PROBE, "probe")
-        time.sleep(0.05)
-        return PROBE in self.processes[-1].log()
+        await_reader(self.broker, self.processes[-1])
 
     def all(self):
         rows = []

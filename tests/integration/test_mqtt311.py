@@ -12,7 +12,7 @@ import time
 
 from faults import ScriptedBroker
 from link_load import NO_RESOLVE, ROOT, RULES, link
-from rig import GATEWAY, PROBE, SITE, Broker, Gateway, Operator, Process, Rig, Signer, Subscriber, await_true, main
+from rig import GATEWAY, PROBE, SITE, Broker, Gateway, Operator, Process, Rig, Signer, Subscriber, await_reader, await_true, main
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OLD = "mqtt = 3.1.1\n"
@@ -86,7 +86,7 @@ class World:
         self.alice = Signer(rig, self.gateway, "alice", "responder")
         self.carol = Operator(rig, self.gateway, "carol", "responder")
         self.replies = Process(rig, "replies", ["mosquitto_sub", *self.broker.tls("hub"), "-V", "mqttv311", "-q", "1", "-t", f"{ROOT}/reply/+", "-t", PROBE, "-F", "%t\t%p"])
-        await_true("the reader of replies is there", 10, lambda: self.broker.publish("hub", PROBE, "probe") or PROBE in self.replies.log())
+        await_reader(self.broker, self.replies)
         self.gateway.start()
         self.gateway.await_online()
         self.gateway.send_events([FAULT, FAULT])

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 
-from rig import GATEWAY, PROBE, SITE, Broker, Gateway, Process, Rig, await_true, main
+from rig import GATEWAY, PROBE, SITE, Broker, Gateway, Process, Rig, await_reader, await_true, main
 
 RULES = """[rule pair]
 on       = type = fault
@@ -82,7 +82,7 @@ def test_open_incident__exactly_these_topics__gone_after():
     with Rig() as rig:
         broker, gateway = begin(rig, ", home_assistant, thin_edge")
         ear = Process(rig, "ear", ["mosquitto_sub", *broker.tls("hub"), "-q", "1", "-t", "te/device/main/service/picket/e/+", "-t", PROBE, "-F", "%r %t %p"])
-        await_true("the ear is there", 10, lambda: broker.publish("hub", PROBE, "probe") or PROBE in ear.log())
+        await_reader(broker, ear)
         await_true("device and state", 5, lambda: set(retained(broker)) == {DEVICE, f"{ROOT}/home"})
         incident_id = fault(gateway, "press-7")
         want = {DEVICE, f"{ROOT}/home"} | topics_of(incident_id)
